@@ -1,0 +1,91 @@
+"""The user's `config.toml`. On the path of `lkr export`: no file, no cost.
+
+The parsed form is kept in the state folder beside the text that it came from, and used only while the two
+texts are equal, so that an export needs no TOML parser.
+"""
+
+import os
+
+from lkrshell import files, paths, records
+from lkrshell.errors import LkrError
+
+BACKENDS = ("auto", "keyring", "vault")
+_TYPES = {"backend": str, "quiet": bool, "lock_after": int}
+_COMPILED = "config"
+
+
+class Config:
+    """The settings in force. `lock_after` is in seconds."""
+
+    __slots__ = ("backend", "lock_after", "quiet")
+
+    def __init__(self, backend: str = "auto", quiet: bool = False, lock_after: int = 900) -> None:
+        self.backend = backend
+        self.quiet = quiet
+        self.lock_after = lock_after
+
+
+def load() -> Config:
+    """`config.toml`, with `LKR_BACKEND` and `LKR_QUIET` over it. LkrError with line and mend when it is bad."""
+    path = paths.config_file()
+    try:
+        with open(path, "rb") as file:
+            data = file.read(65537)
+    except FileNotFoundError:
+        config = Config()
+    except OSError as error:
+        raise LkrError(f"cannot read {files.show(path)}: {error.strerror}") from None
+    else:
+        config = _compiled(data) or _parse(path, data)
+    config.backend = os.environ.get("LKR_BACKEND") or config.backend
+    if config.backend not in BACKENDS:
+        raise LkrError(f"unknown backend {files.show(config.backend)!r}", f"use one of {', '.join(BACKENDS)}")
+    if os.environ.get("LKR_QUIET", "0") not in ("", "0"):
+        config.quiet = True
+    return config
+
+
+def _compiled(data: bytes) -> Config | None:
+    try:
+        stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
+        if stored is None:
+            return None
+        (text, backend, quiet, lock_after), *_ = records.load(stored)
+        if text.encode("utf-8", "surrogateescape") != data:
+            return None
+        return Config(backend, quiet == "1", int(lock_after))
+    except ValueError:
+        return None
+
+
+def _parse(path: str, data: bytes) -> Config:
+    import tomllib
+
+    where = files.show(path)
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise LkrError(f"{where} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise LkrError(f"{where}: {error}", "mend it or remove the file") from None
+    for name, value in table.items():
+        if name not in _TYPES:
+            raise LkrError(f"{where}: unknown setting {name!r}", f"use {', '.join(_TYPES)}")
+        if type(value) is not _TYPES[name]:
+            raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
+    config = Config(**table)
+    if not 1 <= config.lock_after <= 31 * 86400:
+        raise LkrError(f"{where}: lock_after is in seconds, from 1 to {31 * 86400}")
+    if config.backend not in BACKENDS:
+        raise LkrError(f"{where}: unknown backend {config.backend!r}", f"use one of {', '.join(BACKENDS)}")
+    row = (
+        data.decode("utf-8"),
+        config.backend,
+        "1" if config.quiet else "0",
+        str(config.lock_after),
+    )
+    try:
+        files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row]))
+    except LkrError:
+        pass  # a read-only home: slower, not wrong
+    return config

@@ -1,0 +1,48 @@
+"""Small text files of ours: a line a record, fields parted by tabs. On the path of `lkr export`.
+
+Readable with `cat`, parsed without json. A backslash escapes backslash, tab and newline (carriage return
+too), so that a path or a manifest text of any bytes fits in one field.
+"""
+
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+_PLAIN = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
+
+
+def escape(field: str) -> str:
+    for raw, escaped in _ESCAPES:
+        field = field.replace(raw, escaped)
+    return field
+
+
+def unescape(field: str) -> str:
+    """The inverse of `escape`. ValueError where the escape is none of ours."""
+    if "\\" not in field:
+        return field
+    head, *rest = field.split("\\")
+    out = [head]
+    parts = iter(rest)
+    for part in parts:
+        if part:
+            plain = _PLAIN.get(part[0])
+            if plain is None or plain == "\\":
+                raise ValueError("bad escape")
+            out.append(plain + part[1:])
+        else:  # two backslashes in a row
+            following = next(parts, None)
+            if following is None:
+                raise ValueError("bad escape")
+            out.append("\\" + following)
+    return "".join(out)
+
+
+def dump(rows: list[tuple[str, ...]]) -> bytes:
+    lines = ["\t".join(map(escape, row)) + "\n" for row in rows]
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def load(data: bytes) -> list[list[str]]:
+    """The rows. ValueError when the file is cut short or escaped wrongly."""
+    text = data.decode("utf-8", "surrogateescape")
+    if not text.endswith("\n"):
+        raise ValueError("cut short")
+    return [[unescape(field) for field in line.split("\t")] for line in text[:-1].split("\n")]

@@ -1,0 +1,74 @@
+"""A key's value on its way through the program. Printing, formatting or pickling it shows a mask.
+
+Also the one serialisation that both stores use: `{"value": …, "kind": …}`, the format of the Rust `lkr`
+(service `com.llm-key-ring`). On the path of `lkr export`: imports nothing that costs.
+"""
+
+MAX_VALUE = 65536  # bytes; larger than any vendor's key, smaller than what execve takes for one variable
+
+
+class Secret:
+    """A value and its kind (`runtime` or `admin`). Only `reveal` gives the value."""
+
+    __slots__ = ("_value", "kind")
+
+    def __init__(self, value: str, kind: str = "runtime") -> None:
+        self._value = value
+        self.kind = kind
+
+    def reveal(self) -> str:
+        """The value itself; bytes that are not UTF-8 are surrogate escapes (PEP 383)."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('****')"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret is not pickled")
+
+    def dump(self) -> bytes:
+        """As JSON, ASCII only."""
+        import json
+
+        return json.dumps({"value": self._value, "kind": self.kind}).encode("ascii")
+
+
+_HEAD, _MIDDLE, _TAIL = '{"value": "', ', "kind": "', '"}'
+
+
+def parse_secret(data: bytes) -> Secret:
+    """What a store holds, as a Secret.
+
+    What `dump` writes is read without the json module (6 ms of start-up); other JSON, such as the Rust
+    `lkr` writes, through it; anything else counts as a plain value of kind `runtime`.
+    """
+    text = data.decode("utf-8", "surrogateescape")
+    if text.startswith(_HEAD):
+        try:
+            from _json import scanstring
+
+            value, end = scanstring(text, len(_HEAD), True)
+            kind = text[end + len(_MIDDLE) : -len(_TAIL)]
+            if text[end : end + len(_MIDDLE)] == _MIDDLE and text.endswith(_TAIL) and kind in KINDS:
+                return Secret(value, kind)
+        except (ImportError, ValueError):
+            pass
+    if text.lstrip().startswith("{"):
+        import json
+
+        try:
+            item = json.loads(text)
+        except ValueError:
+            item = None
+        if isinstance(item, dict) and isinstance(item.get("value"), str):
+            kind = item.get("kind")
+            return Secret(item["value"], kind if kind in KINDS else "runtime")
+    return Secret(text)
+
+
+KINDS = ("runtime", "admin")
