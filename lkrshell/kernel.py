@@ -1,0 +1,150 @@
+"""The vault's unlocked identity: in the kernel's user keyring, which forgets it after a timeout.
+
+Where the kernel has no keyring for us (another system, a container that forbids the calls), a 0600 file on a
+memory file system holds it, with the time of expiry in its first line. On the path of `lkr export`: uses
+`_ctypes` alone, since `import ctypes` costs 5 ms.
+
+Source of the numbers: keyctl(2), linux/keyctl.h, and each architecture's system call table.
+"""
+
+import os
+import sys
+
+from lkrshell import files, project
+from lkrshell.errors import StoreUnreachable
+
+_USER_KEYRING = -4
+_READ, _SEARCH, _SETPERM, _SET_TIMEOUT, _INVALIDATE = 11, 10, 5, 15, 21
+_OWNER_ONLY = 0x3F3F0000  # every right for the possessor and for the same user, none for others
+_GENERIC = (217, 219)
+_CALLS = {"x86_64": (248, 250), "aarch64": _GENERIC, "riscv64": _GENERIC, "ppc64le": (269, 271), "s390x": (278, 280)}
+
+
+def _syscall(*arguments: "int | bytes | object") -> int:
+    """The raw system call; OSError with errno."""
+    import _ctypes
+
+    global _function
+    if _function is None:
+
+        class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
+            _type_ = "l"
+
+        class Function(_ctypes.CFuncPtr):
+            _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO  # type: ignore[attr-defined]
+            _restype_ = Long
+
+        _function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[attr-defined]
+    result: int = _function(*arguments)
+    if result == -1:
+        code = _ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+_function: "object | None" = None
+
+
+def _calls() -> tuple[int, int] | None:
+    """The numbers of add_key and keyctl, None where there is no kernel keyring to use."""
+    if sys.platform != "linux" or os.environ.get("LKR_NO_KEYCTL"):
+        return None
+    return _CALLS.get(os.uname().machine)
+
+
+def put(name: str, data: bytes, seconds: int) -> str:
+    """Keeps `data` under `name` for `seconds`; says where ("kernel" or a path)."""
+    if calls := _calls():
+        add_key, keyctl = calls
+        try:
+            key = _syscall(add_key, b"user", name.encode(), data, len(data), _USER_KEYRING)
+            _syscall(keyctl, _SETPERM, key, _OWNER_ONLY)
+            _syscall(keyctl, _SET_TIMEOUT, key, seconds)
+            return "kernel"
+        except OSError:
+            pass
+    import time
+
+    path = _memory_file(name)
+    files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + data)
+    return path
+
+
+def get(name: str, renew: int) -> bytes | None:
+    """What `put` kept, its timeout renewed to `renew` seconds; None when it was forgotten."""
+    if calls := _calls():
+        _, keyctl = calls
+        try:
+            key = _syscall(keyctl, _SEARCH, _USER_KEYRING, b"user", name.encode(), 0)
+            import _ctypes
+
+            class Char(_ctypes._SimpleCData):  # type: ignore[type-arg]
+                _type_ = "c"
+
+            class Buffer(_ctypes.Array):  # type: ignore[type-arg]
+                _type_ = Char
+                _length_ = 1024
+
+            buffer = Buffer()
+            size = _syscall(keyctl, _READ, key, buffer, 1024)
+            _syscall(keyctl, _SET_TIMEOUT, key, renew)
+            return bytes(memoryview(buffer))[:size]  # type: ignore[arg-type]
+        except OSError:
+            pass
+    import time
+
+    try:
+        path = _memory_file(name)
+    except StoreUnreachable:
+        return None
+    stored = files.read_private(path)
+    if stored is None:
+        return None
+    expiry, _, data = stored.partition(b"\n")
+    if not expiry.isdigit() or time.time() >= int(expiry):
+        files.remove_private(path)
+        return None
+    files.write_private(path, f"{time.time() + renew:.0f}\n".encode() + data)
+    return data
+
+
+def forget(name: str) -> None:
+    """Drops it from the kernel and from the memory file system."""
+    if calls := _calls():
+        _, keyctl = calls
+        try:
+            _syscall(keyctl, _INVALIDATE, _syscall(keyctl, _SEARCH, _USER_KEYRING, b"user", name.encode(), 0))
+        except OSError:
+            pass
+    try:
+        files.remove_private(_memory_file(name))
+    except StoreUnreachable:
+        pass
+
+
+def _memory_file(name: str) -> str:
+    for base in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108
+        if base and _in_memory(base):
+            return os.path.join(base, f"lkr-{os.getuid()}", name)
+    raise StoreUnreachable(
+        "neither the kernel's keyring nor a memory file system can hold the vault's identity",
+        "set XDG_RUNTIME_DIR to a folder on a tmpfs",
+    )
+
+
+def _in_memory(folder: str) -> bool:
+    """True when `folder` lies on a tmpfs or ramfs, as /proc/mounts has it."""
+    try:
+        with open("/proc/mounts", encoding="utf-8", errors="surrogateescape") as file:
+            mounts = {line.split(" ")[1]: line.split(" ")[2] for line in file}
+    except OSError:
+        return False
+    real = os.path.realpath(folder)
+    if not os.path.isdir(real):
+        return False
+    for candidate in project.above(real):
+        if candidate in mounts:
+            return mounts[candidate] in ("tmpfs", "ramfs")
+    return False
+
+
