@@ -1,0 +1,13 @@
+"""What the hooks run, by its path and with `python -I -S -X utf8`: no site, no user paths, no PYTHONPATH.
+
+Small on purpose: a script is compiled anew at each start, the modules it imports are not. The folder of
+this package's dependencies is the one that the package itself lies in, unless the hook names others.
+"""
+
+import sys
+
+sys.path[:0] = sys.argv.pop(1).split("\n")
+
+from lkrshell.export import main  # noqa: E402
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,165 @@
+"""`lkr export SHELL`: the statements that give a shell what its folder should have.
+
+The hook has already taken back what was loaded, so this starts from the user's own environment: find the
+manifest, check its grant, resolve, fetch, print. Start-up time rules here: tests/test_imports.py holds the
+list of modules this may import. stdout is for the shell, stderr for the person; a value goes to stdout only.
+"""
+
+import os
+
+
+from lkrshell import agents, config, files, generation, paths, project, resolver, session, stores
+from lkrshell.dialects import Posix, dialect
+from lkrshell.errors import REFUSED, LkrError
+
+_TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
+
+
+def export(shell: str, folder: str | None) -> int:
+    """Prints the statements for `shell`; `folder` is where its hook found the nearest manifest.
+
+    Returns the exit code. A refusal is a line on stderr and statements that load nothing, and remember it.
+    """
+    speak = dialect(shell)
+    if folder is None:
+        folder = project.find(project.current_folder())
+    out: list[str] = []
+    watch: list[tuple[str, str]] = []
+    before = _state(os.environ.get("LKR_WAS", ""))
+    now: dict[str, str] = {}
+    until, quiet, seen, code = "", False, "", 0
+    try:
+        seen = generation.read()
+        settings = config.load()
+        quiet = settings.quiet
+        if folder is not None and not _stands_aside(shell, folder):
+            chain = session.chain(folder, watch)
+            wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell",))
+            if marker := agents.marker(dict(os.environ)):
+                hint = "run what needs them by: lkr exec -- COMMAND"
+                raise LkrError(f"no keys for a coding agent's shell ({marker})", hint, REFUSED)
+            if wants:
+                store = stores.choose(settings)
+                with _TimeLimit():
+                    loaded = session.fetch(store, wants)
+                for want, secret in loaded:
+                    exported = "x" if want.variable in os.environ else "-"
+                    out.append(_load(speak, shell, want.variable, want.key, exported, secret.reveal()))
+                    now[want.variable] = want.key
+                left = store.left()
+                until = "" if left is None else str(_clock() + left)
+    except LkrError as error:
+        out.clear()
+        now.clear()
+        code = error.code
+        _say(f"lkr: {error}")
+    if not quiet:
+        _say_difference(before, now)
+    if shell == "direnv":
+        out.extend(f"watch_file {speak.quote(path)}\n" for path, _ in [*watch, (paths.generation_file(), "")])
+        if now:
+            out.append(f"export LKR_DIRENV={speak.quote(' '.join(now))}\n")
+    else:
+        flat = [word for pair in watch for word in pair]
+        quiet_flag = "1" if quiet else ""
+        out.append(speak.call("__lkr_now", seen, until, quiet_flag, os.environ.get("LKR_PROFILE", ""), *flat))
+    _write(1, "".join(out))
+    return code
+
+
+
+
+def _load(speak: Posix, shell: str, variable: str, key: str, exported: str, value: str) -> str:
+    if shell == "direnv":
+        return f"export {variable}={speak.quote(value)}\n"
+    return speak.call("__lkr_set", variable, key, exported, value)
+
+
+def _state(text: str) -> dict[str, str]:
+    """`LKR_STATE`: words `VARIABLE=key`. What is not of that form is passed over."""
+    pairs = (word.partition("=") for word in text.split(" "))
+    return {variable: key for variable, equals, key in pairs if equals}
+
+
+def _stands_aside(shell: str, folder: str) -> bool:
+    """True when another of our two ways in holds this folder: direnv by `use lkr`, or the native hook."""
+    if shell == "direnv":
+        return os.environ.get("LKR_DIR") == folder and bool(os.environ.get("LKR_STATE"))
+    if not os.environ.get("LKR_HAS_DIRENV"):
+        return False
+    for candidate in project.above(project.current_folder()):
+        text = project.read_text(os.path.join(candidate, ".envrc"))
+        if text != project.ABSENT:
+            return any(line.split("#")[0].split() == ["use", "lkr"] for line in text[1:].splitlines())
+    return False
+
+
+def _say_difference(before: dict[str, str], now: dict[str, str]) -> None:
+    gone = [f"-{variable}" for variable in before if variable not in now]
+    come = [f"+{variable} ({key})" for variable, key in now.items() if before.get(variable) != key]
+    if gone or come:
+        _say("lkr: " + " ".join(gone + come))
+
+
+def _say(line: str) -> None:
+    _write(2, files.show(line) + "\n")
+
+
+def _write(fd: int, text: str) -> None:
+    data = memoryview(text.encode("utf-8", "surrogateescape"))
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _clock() -> int:
+    import time
+
+    return int(time.time())
+
+
+class _TimeLimit:
+    """Raises LkrError inside its block after `_TIME_LIMIT`: a hung store must not hang the prompt."""
+
+    def __enter__(self) -> None:
+        import _signal
+
+        def ring(*_: object) -> None:
+            from lkrshell.errors import StoreUnreachable
+
+            raise StoreUnreachable("the store does not answer", "lkr status")
+
+        if hasattr(_signal, "setitimer"):
+            _signal.signal(_signal.SIGALRM, ring)
+            _signal.setitimer(_signal.ITIMER_REAL, _TIME_LIMIT)
+
+    def __exit__(self, *_: object) -> None:
+        import _signal
+
+        if hasattr(_signal, "setitimer"):
+            _signal.setitimer(_signal.ITIMER_REAL, 0)
+
+
+def main(arguments: list[str]) -> int:
+    """`SHELL [FOLDER]`, as the hooks call it; never a traceback."""
+    try:
+        import _signal
+
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+        return export(arguments[0], arguments[1] if len(arguments) > 1 else None)
+    except LkrError as error:
+        _say(f"lkr: {error}")
+        return error.code
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if os.environ.get("LKR_DEBUG") == "1":
+            where = error.__traceback__
+            while where and where.tb_next:
+                where = where.tb_next
+            place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else ""
+            _say(f"lkr: {type(error).__name__}{place}")
+        else:
+            _say(f"lkr: unexpected {type(error).__name__}; LKR_DEBUG=1 says where")
+        return 1
+
+

@@ -1,0 +1,42 @@
+"""From manifests and grants to what a folder should have. Pure: reads nothing, prints nothing.
+
+On the path of `lkr export`.
+"""
+
+from lkrshell.errors import ManifestError
+from lkrshell.files import quoted, show
+from lkrshell.project import UNREADABLE
+from lkrshell.want import Want
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.grants import Grant
+    from lkrshell.project import Place
+
+
+def check(place: "Place", grant: "Grant | None") -> "Grant":
+    """The grant, when it covers what lies there. ManifestError says why not, and what to do."""
+    where = show(place.folder)
+    if UNREADABLE in (place.text, place.local):
+        raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")
+    if grant is None:
+        raise ManifestError(f"{where} is not allowed yet", f"look at it and allow it: lkr allow {quoted(place.folder)}")
+    if not grant.covers(place):
+        raise ManifestError(
+            f"the manifest in {where} changed since you allowed it", f"see how: lkr allow {quoted(place.folder)}"
+        )
+    return grant
+
+
+def resolve(chain: "list[Grant]", profile: str, scopes: tuple[str, ...]) -> list[Want]:
+    """What the project wants: `chain` nearest first, each one's profile over its `[keys]`, nearer over farther.
+
+    A profile that no manifest has is an error: a typing slip must not give production keys.
+    """
+    if profile and not any(want.profile == profile for grant in chain for want in grant.wants):
+        raise ManifestError(f"no profile {show(profile)!r} here", "unset LKR_PROFILE, or add the profile")
+    wanted: dict[str, Want] = {}
+    for grant in reversed(chain):
+        for chosen in ("", profile) if profile else ("",):
+            wanted |= {want.variable: want for want in grant.wants if want.profile == chosen}
+    return [want for want in wanted.values() if want.scope in scopes]
