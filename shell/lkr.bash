@@ -8,48 +8,52 @@
 # __lkr_old_VARIABLE, which is not exported either.
 
 # Gives one variable its key's value, and saves what it held: VARIABLE KEY x|- VALUE
+# The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
 __lkr_set() {
-    \builtin local name=$1 old=LKR_OLD_$1
+    \builtin local name=$1 old=LKR_OLD_$1 state=${LKR_STATE-}
+    \builtin unset -v "LKR_OLD_$1" "__lkr_old_$1"
     [[ $3 == x ]] || old=__lkr_old_$1
-    [[ ${!name+x} ]] && \builtin printf -v "$old" %s "${!name}"
-    [[ $3 == x ]] && \builtin export "${old?}"
-    if \builtin export "$name=$4" 2>/dev/null; then
-        \builtin export LKR_STATE="${LKR_STATE:+$LKR_STATE }$name=$2"
-    else
+    if [[ ${!name+x} ]]; then
+        \builtin printf -v "$old" %s "${!name}"
+        [[ $3 == x ]] && \builtin export "${old?}"
+    fi
+    \builtin export LKR_STATE="${state:+$state }$name=$2"
+    if ! \builtin export "$name=$4" 2>/dev/null; then
+        LKR_STATE=$state
         \builtin unset -v "$old"
         \builtin printf 'lkr: %s is readonly in this shell, left alone\n' "$name" >&2
     fi
 }
 
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
+# The names of what went are in __lkr_gone.
 __lkr_leave() {
-    \builtin local IFS=' ' word name old rest=''
-    for word in $LKR_STATE; do
+    \builtin local word name old kept='' todo=${LKR_STATE-}
+    __lkr_gone=''
+    while [[ $todo ]]; do
+        word=${todo%% *}
+        todo=${todo#"$word"} todo=${todo# }
         name=${word%%=*}
-        case $name in '' | [0-9]* | *[!A-Z0-9_]*) continue ;; esac
+        case $name in '' | [0-9]* | *[!A-Z0-9_]*) \builtin continue ;; esac
         case " ${LKR_DIRENV-} " in *" $name "*)
-            rest+="${rest:+ }$word"
-            continue
+            kept+="${kept:+ }$word"
+            \builtin continue
             ;;
         esac
         old=LKR_OLD_$name
         if [[ ${!old+x} ]]; then
             \builtin export "$name=${!old}"
-            \builtin unset -v "$old"
         else
             \builtin unset -v "$name"
             old=__lkr_old_$name
-            if [[ ${!old+x} ]]; then
-                \builtin printf -v "$name" %s "${!old}"
-                \builtin unset -v "$old"
-            fi
+            [[ ${!old+x} ]] && \builtin printf -v "$name" %s "${!old}"
         fi
+        LKR_STATE=$kept${kept:+${todo:+ }}$todo
+        \builtin unset -v "$old"
+        __lkr_gone+=" -$name"
     done
-    if [[ $rest ]]; then
-        LKR_STATE=$rest
-    else
-        \builtin unset -v LKR_STATE LKR_DIR
-    fi
+    LKR_STATE=$kept
+    [[ $kept ]] || \builtin unset -v LKR_STATE LKR_DIR
 }
 
 # What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE, then FILE TEXT pairs.
@@ -63,10 +67,8 @@ __lkr_now() {
 __lkr_read() {
     if [[ ! -e $1 ]]; then
         REPLY=-
-    elif { IFS= \builtin read -r -d '' REPLY; } 2>/dev/null <"$1"; then
-        REPLY='!' # a NUL byte
-    elif [[ ! -r $1 || -d $1 ]]; then
-        REPLY='!'
+    elif [[ ! -f $1 || ! -r $1 ]] || IFS= \builtin read -r -d '' REPLY <"$1"; then
+        REPLY='!' # no file, not ours to read, or a NUL byte in it
     else
         REPLY="=$REPLY"
     fi
@@ -74,9 +76,10 @@ __lkr_read() {
 
 # True when the state is still the right one for $1, the folder of the nearest manifest.
 __lkr_same() {
-    [[ $1 == "$__lkr_at" && ${LKR_PROFILE-} == "$__lkr_profile" ]] || \builtin return 1
+    \builtin test "$1" = "$__lkr_at" || \builtin return 1
+    \builtin test "${LKR_PROFILE-}" = "$__lkr_profile" || \builtin return 1
     \builtin local REPLY='' i
-    [[ -e $__lkr_generation ]] && \builtin read -r REPLY <"$__lkr_generation" 2>/dev/null
+    [[ -r $__lkr_generation ]] && \builtin read -r REPLY <"$__lkr_generation" 2>/dev/null
     \builtin test "$REPLY" = "$__lkr_gen" || \builtin return 1
     if [[ $__lkr_until ]]; then
         \builtin printf -v REPLY '%(%s)T' -1
@@ -92,14 +95,10 @@ __lkr_check() {
     \builtin local folder=$PWD was
     while [[ ! -e $folder/.lkr.toml ]]; do
         if [[ ! $folder ]]; then
-            folder=
             if [[ ${LKR_STATE-} ]]; then
-                was=" $LKR_STATE"
                 __lkr_leave
-                __lkr_at=
-                if [[ ! ${LKR_QUIET-}$__lkr_quiet && ! ${LKR_STATE-} ]]; then
-                    was=${was//=+([!= ])/}
-                    \builtin printf 'lkr:%s\n' "${was// / -}" >&2
+                if [[ $__lkr_gone && ! $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
+                    \builtin printf 'lkr:%s\n' "$__lkr_gone" >&2
                 fi
             fi
             __lkr_at=
@@ -133,7 +132,7 @@ __lkr_check() {
 
 __lkr_hook() {
     \builtin local status=$? -
-    \builtin set +eux +o noglob
+    \builtin set +eux -f
     __lkr_check
     [[ $- == *e* ]] && status=0
     \builtin return "$status"

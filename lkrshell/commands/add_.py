@@ -1,0 +1,64 @@
+"""`lkr add VARIABLE[=NAME]`: one more key in the manifest, comments kept; then allows it."""
+
+import os
+
+import click
+import tomlkit
+import tomlkit.exceptions
+
+from lkrshell import files, grants, names, project, providers
+from lkrshell.commands import allow_, common
+from lkrshell.errors import USAGE, LkrError, ManifestError
+
+
+@click.command("add")
+@click.argument("entry", metavar="VARIABLE[=NAME] | NAME")
+def command(entry: str) -> None:
+    """Add a key to this project's manifest, and allow the result."""
+    variable, name = _parts(entry)
+    folder = common.project_folder(None)
+    place = project.Place(folder)
+    allow_.read_manifest(place)
+    known = grants.read(place.real)
+    if known is None or not known.covers(place):
+        raise ManifestError("the manifest as it is now is not allowed", "look at it first: lkr allow")
+    document = tomlkit.parse(place.text[1:])
+    keys = document.setdefault("keys", tomlkit.table())
+    if isinstance(keys, list):
+        listed = [str(key) for key in keys]
+        table = tomlkit.table()
+        for key in listed:
+            table[providers.variable_of(key) or ""] = key
+        document["keys"] = table
+        keys = table
+    if keys.get(variable) == name:
+        raise LkrError(f"{variable} is {name} already", "nothing was changed")
+    keys[variable] = name
+    write_manifest(os.path.join(folder, project.MANIFEST), tomlkit.dumps(document))
+    place = project.Place(folder)
+    allow_.record(place, allow_.read_manifest(place))
+    click.echo(f"lkr: added {variable} ← {name}, and allowed it", err=True)
+
+
+def write_manifest(path: str, text: str) -> None:
+    """Replaces the manifest atomically, its mode kept. LkrError when the disk says no."""
+    target = os.path.realpath(path)
+    try:
+        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
+        folder, name = os.path.split(target)
+        files.replace_file(target, text.encode(), mode, folder, name)
+    except OSError as error:
+        raise LkrError(f"cannot write {files.show(path)}: {error.strerror}", "nothing was changed") from None
+
+
+def _parts(entry: str) -> tuple[str, str]:
+    variable, equals, name = entry.partition("=")
+    if not equals and names.is_key(entry):
+        variable, name = providers.variable_of(entry) or "", entry
+        if not variable:
+            raise LkrError(f"no known variable for {entry}", f"write VARIABLE={entry}", USAGE)
+    elif not equals:
+        name = providers.key_for(variable) or ""
+    if not names.is_variable(variable) or names.changes_programs(variable):
+        raise LkrError("that is no variable for a key", "write VARIABLE=provider:label", USAGE)
+    return variable, common.checked_key(name)

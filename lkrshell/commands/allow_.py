@@ -1,0 +1,59 @@
+"""`lkr allow`: shows what a project would get, and what changed, and records the grant."""
+
+import click
+
+from lkrshell import generation, grants, manifest, project
+from lkrshell.commands import common
+from lkrshell.errors import REFUSED, LkrError, ManifestError
+from lkrshell.files import show
+from lkrshell.want import Want
+
+
+@click.command("allow")
+@click.argument("folder", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(folder: str | None, yes: bool) -> None:
+    """Let the project in FOLDER (default: here) have the keys its manifest names."""
+    place = project.Place(common.project_folder(folder))
+    parsed = read_manifest(place)
+    try:
+        before = grants.read(place.real)
+    except ManifestError:
+        before = None
+    click.echo(f"{show(place.real)} would get:", err=True)
+    for line in difference(before.wants if before else (), parsed.wants):
+        click.echo(line, err=True)
+    if not yes:
+        if not common.on_terminal():
+            raise LkrError("no terminal to ask on", "say --yes", REFUSED)
+        click.confirm("Allow?", abort=True, err=True)
+    record(place, parsed)
+    click.echo(f"lkr: allowed {show(place.real)}", err=True)
+
+
+def read_manifest(place: project.Place) -> manifest.Manifest:
+    """The manifest of `place`, checked. ManifestError when it cannot be read or is invalid."""
+    (path, text), (local_path, local) = place.files()
+    for each, content in ((path, text), (local_path, local)):
+        if content == project.UNREADABLE:
+            raise ManifestError(f"cannot read {show(each)}", "it must be a text file that you may read")
+    return manifest.parse(path, text[1:], local_path, None if local == project.ABSENT else local[1:])
+
+
+def record(place: project.Place, parsed: manifest.Manifest) -> None:
+    """Writes the grant for exactly the texts in `place`."""
+    grants.write(grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.wants, common.now()))
+    generation.bump()
+
+
+def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:
+    """Lines `+ VARIABLE ← key`, `-` for what goes, two spaces for what stays."""
+    lines = [f"- {describe(want)}" for want in before if want not in after]
+    lines += [f"{' ' if want in before else '+'} {describe(want)}" for want in after]
+    return lines or ["  (nothing)"]
+
+
+def describe(want: Want) -> str:
+    notes = [f"profile {want.profile}"] * bool(want.profile) + ["optional"] * want.optional
+    notes += ["only lkr exec"] * (want.scope == "exec")
+    return f"{want.variable} ← {want.key}" + (f" ({', '.join(notes)})" if notes else "")

@@ -1,0 +1,61 @@
+"""What several commands share: the terminal, the chosen store, checks of names."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from lkrshell import config, names, project, stores
+from lkrshell.errors import REFUSED, USAGE, LkrError
+from lkrshell.files import show
+from lkrshell.secret import MAX_VALUE, Secret
+
+KEY = click.argument("name")
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def store() -> stores.Store:
+    return stores.choose(config.load())
+
+
+def on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def checked_key(name: str) -> str:
+    """`name` when it names a key. The error never repeats it when it could be a value."""
+    if names.is_key(name):
+        return name
+    if names.looks_like_a_value(name):
+        raise LkrError("that looks like a key's value; arguments are seen by others", "lkr set provider:label", USAGE)
+    raise LkrError(f"{show(name)!r} is no key name", "write provider:label, as openai:prod", USAGE)
+
+
+def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
+    """One value from a hidden prompt, or all of standard input less one line break at its end."""
+    if from_stdin:
+        data = sys.stdin.buffer.read(MAX_VALUE + 2)
+        text = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
+    elif not on_terminal():
+        raise LkrError(f"no terminal to ask for the {prompt.lower()}", "give it by --stdin", REFUSED)
+    else:
+        text = click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
+    if not text:
+        raise LkrError("the value is empty", "nothing was changed")
+    if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > MAX_VALUE:
+        raise LkrError("a value has no NUL byte and at most 64 KiB", "nothing was changed")
+    return Secret(text, kind)
+
+
+def project_folder(folder: str | None) -> str:
+    """The folder with the manifest that serves `folder` (default: here). LkrError when there is none."""
+    import os
+
+    start = os.path.abspath(folder) if folder else project.current_folder()
+    found = project.find(start)
+    if found is None:
+        raise LkrError("no .lkr.toml here or above", "make one: lkr init", 78)
+    return found

@@ -1,0 +1,12 @@
+"""`lkr export SHELL` with options; the plain form goes past the command line library (see __main__)."""
+
+import click
+
+from lkrshell import dialects, export
+
+
+@click.command("export")
+@click.argument("shell", type=click.Choice(dialects.SHELLS))
+def command(shell: str) -> int:
+    """Print the statements that give SHELL what this folder should have. The hook runs this for you."""
+    return export.main([shell])

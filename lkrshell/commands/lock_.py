@@ -1,0 +1,14 @@
+"""`lkr lock`: closes the store and empties every live shell at its next prompt."""
+
+import click
+
+from lkrshell import generation
+from lkrshell.commands import common
+
+
+@click.command("lock")
+def command() -> None:
+    """Lock the store; loaded keys leave every shell at its next prompt."""
+    common.store().lock()
+    generation.bump()
+    click.echo("lkr: locked", err=True)

@@ -1,0 +1,29 @@
+"""`lkr rename OLD NEW`."""
+
+import click
+
+from lkrshell import generation, index
+from lkrshell.commands import common
+from lkrshell.errors import LkrError
+
+
+@click.command("rename")
+@click.argument("old")
+@click.argument("new")
+def command(old: str, new: str) -> None:
+    """Rename the key OLD to NEW. Manifests that name OLD are not changed."""
+    common.checked_key(old)
+    common.checked_key(new)
+    store = common.store()
+    if store.exists(new):
+        raise LkrError(f"there is a key {new} already", f"lkr rm {new} first")
+    secret = store.get(old)
+    if secret is None:
+        raise LkrError(f"no key {old} in the {store.name}", "see lkr list")
+    entry = index.read(store.name, old)
+    store.set(new, secret)  # a kill from here on leaves both names, never none
+    index.write(store.name, index.Entry(new, secret.kind, entry.created if entry else common.now()))
+    store.delete(old)
+    index.remove(store.name, old)
+    generation.bump()
+    click.echo(f"lkr: {old} is {new} now", err=True)

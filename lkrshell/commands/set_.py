@@ -1,0 +1,28 @@
+"""`lkr set NAME`: stores a value, from a hidden prompt or standard input."""
+
+import click
+
+from lkrshell import generation, index, providers
+from lkrshell.commands import common
+from lkrshell.stores.vault import Vault
+
+
+@click.command("set")
+@common.KEY
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input.")
+@click.option("--kind", type=click.Choice(["runtime", "admin"]), help="admin: never in an environment.")
+def command(name: str, from_stdin: bool, kind: str | None) -> None:
+    """Store the key NAME (provider:label). Asks for the value; never takes it as an argument."""
+    common.checked_key(name)
+    store = common.store()
+    if isinstance(store, Vault) and not store.made():
+        store.unlock(common.read_secret("A passphrase for the new vault", False, twice=True))
+    old = index.read(store.name, name)
+    secret = common.read_secret(f"Value of {name}", from_stdin, kind or (old.kind if old else "runtime"))
+    if warning := providers.shape_warning(name, secret.reveal()):
+        click.echo(f"lkr: {warning}; stored all the same", err=True)
+    store.set(name, secret)
+    created = old.created if old else common.now()
+    index.write(store.name, index.Entry(name, secret.kind, created, common.now() if old else ""))
+    generation.bump()
+    click.echo(f"lkr: stored {name} in the {store.name}", err=True)

@@ -1,0 +1,48 @@
+"""`lkr status`: what is loaded here, what should be, and why."""
+
+import json
+import os
+
+import click
+
+from lkrshell import grants, project, resolver, session
+from lkrshell.commands import common
+from lkrshell.errors import LkrError
+from lkrshell.files import show
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(as_json: bool) -> None:
+    """Show the manifest in force, its grant, the store, and what is loaded."""
+    folder = project.find(project.current_folder())
+    report: dict[str, object] = {"manifest": None, "grant": None, "wants": [], "problem": None}
+    try:
+        store = common.store()
+        report |= {"store": store.name, "locked": store.is_locked()}
+        if folder is not None:
+            report["manifest"] = os.path.join(folder, project.MANIFEST)
+            chain = session.chain(folder, [])
+            grant = grants.read(os.path.realpath(folder))
+            report["grant"] = grant.allowed if grant else None
+            wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec"))
+            report["wants"] = [
+                {"variable": want.variable, "key": want.key, "scope": want.scope, "stored": store.exists(want.key)}
+                for want in wants
+            ]
+    except LkrError as error:
+        report["problem"] = str(error)
+    loaded = dict(word.split("=", 1) for word in os.environ.get("LKR_STATE", "").split() if "=" in word)
+    report |= {"loaded": loaded, "profile": os.environ.get("LKR_PROFILE") or None}
+    report["direnv"] = os.environ.get("LKR_DIRENV", "").split()
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+        return
+    for name, value in report.items():
+        if isinstance(value, list):
+            click.echo(f"{name + ':':<10}{'' if value else '-'}")
+            for item in value:
+                click.echo("  " + (" ".join(f"{k}={v}" for k, v in item.items()) if isinstance(item, dict) else item))
+        else:
+            shown = " ".join(value) if isinstance(value, dict) else value
+            click.echo(f"{name + ':':<10}{'-' if shown in (None, '') else show(str(shown))}")
