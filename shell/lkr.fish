@@ -1,0 +1,142 @@
+# lkr for fish 3.6 and later: loads a project's keys on entering it, takes them back on leaving.
+# `lkr hook fish` prints a preamble (where the program is) and then this file. Between prompts in the same
+# state only builtins run: no process starts.
+#
+# The state that child shells inherit is exported and holds no value of ours: LKR_STATE lists VARIABLE=key,
+# LKR_OLD_VARIABLE is what an exported global variable held before. What was set but not exported is in
+# __lkr_old_VARIABLE, which is not exported either. A universal variable is only shadowed.
+
+# Gives one variable its key's value, and saves what it held: VARIABLE KEY x|- VALUE
+# The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
+function __lkr_set
+    set -e -g LKR_OLD_$argv[1]
+    set -e -g __lkr_old_$argv[1]
+    if set -qg $argv[1]
+        if set -qgx $argv[1]
+            set -gx LKR_OLD_$argv[1] $$argv[1]
+        else
+            set -gu __lkr_old_$argv[1] $$argv[1]
+        end
+    end
+    set -gx LKR_STATE (string trim -- "$LKR_STATE $argv[1]=$argv[2]")
+    set -gx $argv[1] $argv[4]
+end
+
+# Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
+# The names of what went are in __lkr_gone.
+function __lkr_leave
+    set -g __lkr_gone
+    set -l kept
+    set -l todo (string split -n ' ' -- $LKR_STATE)
+    while set -q todo[1]
+        set -l word $todo[1]
+        set -e todo[1]
+        set -l name (string split -m 1 = -- $word)[1]
+        string match -qr '^[A-Z_][A-Z0-9_]*$' -- $name; or continue
+        if contains -- $name (string split -n ' ' -- $LKR_DIRENV)
+            set -a kept $word
+            continue
+        end
+        set -l old LKR_OLD_$name
+        if set -qg $old
+            set -gx $name $$old
+        else
+            set -e -g $name
+            set old __lkr_old_$name
+            set -qg $old; and set -gu $name $$old
+        end
+        set -gx LKR_STATE (string join ' ' -- $kept $todo)
+        set -e -g $old
+        set -a __lkr_gone -$name
+    end
+    set -gx LKR_STATE (string join ' ' -- $kept)
+    if not set -q kept[1]
+        set -e -g LKR_STATE
+        set -e -g LKR_DIR
+    end
+end
+
+# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE, then FILE TEXT pairs.
+function __lkr_now
+    set -g __lkr_gen $argv[1]
+    set -g __lkr_until $argv[2]
+    set -g __lkr_quiet $argv[3]
+    set -g __lkr_profile $argv[4]
+    set -g __lkr_watch $argv[5..-1]
+end
+
+# True when the state is still the right one for $argv[1], the folder of the nearest manifest.
+function __lkr_same
+    test "$argv[1]" = "$__lkr_at" -a "$LKR_PROFILE" = "$__lkr_profile"; or return 1
+    set -l text ''
+    test -r $__lkr_generation; and read -l text <$__lkr_generation
+    test "$text" = "$__lkr_gen"; or return 1
+    if test -n "$__lkr_until" # the clock, as the age of the generation file: fish has no other without a process
+        test (math (path mtime -- $__lkr_generation) + (path mtime -R -- $__lkr_generation)) -lt $__lkr_until; or return 1
+    end
+    set -l i 1
+    while set -q __lkr_watch[$i]
+        set -l file $__lkr_watch[$i]
+        if not test -e $file
+            set text -
+        else if not test -f $file -a -r $file
+            set text '!'
+        else if read -z text <$file
+            set text "=$text"
+        else
+            set text "=$text"
+        end
+        test "$text" = "$__lkr_watch[$(math $i + 1)]"; or return 1
+        set i (math $i + 2)
+    end
+end
+
+function __lkr_check
+    set -l folder $PWD
+    while not test -e "$folder/.lkr.toml"
+        if test -z "$folder"
+            if test -n "$LKR_STATE"
+                __lkr_leave
+                if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and contains -- "$LKR_QUIET" '' 0
+                    echo "lkr: $__lkr_gone" >&2
+                end
+            end
+            set -g __lkr_at
+            return
+        end
+        set folder (string replace -r '/[^/]*$' '' -- $folder)
+    end
+    test -n "$folder"; or set folder /
+    if set -q LKR_DIRENV # direnv holds this folder, by `use lkr`
+        test -n "$LKR_STATE"; and __lkr_leave
+        set -g __lkr_at
+        return
+    end
+    __lkr_same "$folder"; and return
+    set -l was $LKR_STATE
+    test -n "$was"; and __lkr_leave
+    set -g __lkr_at $folder
+    __lkr_now '' '' "$__lkr_quiet" "$LKR_PROFILE"
+    set -l has_direnv
+    functions -q __direnv_export_eval; and set has_direnv 1
+    if not test -x $__lkr_python
+        echo "lkr: the program is gone from $(string escape -- $__lkr_python); open a new shell" >&2
+        return
+    end
+    set -g __lkr_at # until it is done: Ctrl-C here means that the next prompt tries again
+    LKR_WAS="$was" LKR_HAS_DIRENV="$has_direnv" $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish "$folder" | read -lz statements
+    eval $statements
+    test -n "$LKR_STATE"; and set -gx LKR_DIR $folder
+    set -g __lkr_at $folder
+end
+
+function __lkr_hook --on-event fish_prompt --on-variable PWD
+    set -l before $status $pipestatus
+    status is-command-substitution; or __lkr_check
+    return $before[1]
+end
+
+set -g __lkr_at
+set -g __lkr_gone
+set -g __lkr_watch
+__lkr_now '' '' '' ''
