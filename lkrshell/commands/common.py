@@ -17,7 +17,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def store() -> stores.Store:
+def store() -> "stores.Store":
     return stores.choose(config.load())
 
 

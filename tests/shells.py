@@ -1,0 +1,69 @@
+"""Real shells in pseudo-terminals, as the tests drive them."""
+
+import os
+import re
+import uuid
+from pathlib import Path
+
+import pexpect
+
+START = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"], "fish": ["fish", "-N", "-i"]}
+HOOK = {
+    "bash": 'eval "$(lkr hook bash)"',
+    "zsh": 'eval "$(lkr hook zsh)"',
+    "fish": "lkr hook fish | source",
+}
+
+
+class Shell:
+    """One interactive shell. `run` types a line and returns what it printed."""
+
+    def __init__(self, shell: str, env: dict[str, str], folder: Path, hook: bool = True) -> None:
+        self.shell = shell
+        self.log = ""
+        home = {**env, "TERM": "dumb", "PS1": "$ ", "fish_greeting": "", "PWD": str(folder)}
+        command, *arguments = START[shell]
+        self.child = pexpect.spawn(
+            command, arguments, env=home, cwd=str(folder), encoding="utf-8", codec_errors="surrogateescape",
+            timeout=20, dimensions=(60, 300), echo=False,
+        )  # fmt: skip
+        if shell == "zsh":
+            self.child.sendline("unsetopt zle prompt_sp prompt_cr; PS1='$ '")
+        if shell == "fish":
+            self.child.sendline("function fish_prompt; echo '$ '; end")
+        self.run(":")
+        if hook:
+            self.run(HOOK[shell])
+
+    def run(self, line: str) -> str:
+        """Types `line`; returns all that came until the prompt after it, the messages of the hook included."""
+        self.child.sendline(line)
+        mark = uuid.uuid4().hex[:12]
+        self.child.sendline(f"echo {mark[:6]}''{mark[6:]}")
+        self.child.expect(rf"(?<!'){mark}\r?\n")
+        out = str(self.child.before)
+        self.log += out
+        out = re.sub(r"\u23ce? *\r", "", out)
+        lines = [re.sub(r"\x1b[\[\]()][0-9;?]*[a-zA-Z]?", "", each.rstrip("\r")) for each in out.split("\n")]
+        return "\n".join(each for each in lines if f"{mark[:6]}''" not in each)
+
+    def value(self, variable: str) -> str | None:
+        """The variable in the environment of a program that the shell starts; None when it is not there."""
+        out = self.run(f"python3 -c \"import os; print('<' + ascii(os.environ.get('{variable}')) + '>')\"")
+        found = re.findall(r"<(None|'.*'|\".*\")>", out)
+        assert found, out
+        value = found[-1]
+        return None if value == "None" else str(eval(value))
+
+    def close(self) -> None:
+        self.child.close(force=True)
+
+
+def environment(home: Path, bin_folder: str) -> dict[str, str]:
+    """A user's environment with nothing of ours but the program on PATH."""
+    return {
+        "HOME": str(home),
+        "PATH": os.pathsep.join([bin_folder, "/usr/local/bin", "/usr/bin", "/bin"]),
+        "LANG": "C.UTF-8",
+        "LKR_BACKEND": "vault",
+    }
