@@ -1,0 +1,50 @@
+# Two commands do all set-up: `make try` shows the main job, `make test` runs every test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# command:Debian package, for what the tests drive
+TOOLS := zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck \
+	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
+
+.PHONY: try test lint install tools wheel clean
+
+$(BIN)/lkr: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+install: $(BIN)/lkr
+
+try: install
+	@examples/try $(BIN)
+
+$(VENV)/.dev: pyproject.toml $(BIN)/lkr
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Installs the real shells and stores that are missing; as root, or through sudo.
+tools:
+	@missing=; for tool in $(TOOLS); do \
+	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+test: tools $(VENV)/.dev
+	$(BIN)/pytest
+
+lint: tools $(VENV)/.dev
+	$(BIN)/ruff check lkrshell tests
+	$(BIN)/ruff format --check lkrshell tests
+	$(BIN)/mypy
+	shellcheck --external-sources shell/lkr.bash shell/lkr.direnv examples/try .ci/run
+	zsh -n shell/lkr.zsh
+	fish --no-execute shell/lkr.fish
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --outdir dist .
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

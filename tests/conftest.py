@@ -1,0 +1,74 @@
+"""A user's home with an unlocked vault, for the tests that drive the real program."""
+
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from shells import Shell, environment
+
+BIN = str(Path(sys.executable).parent)
+VALUE = "sk-test-0123456789-openai"
+OTHER = "sk-ant-0123456789-anthropic"
+
+
+class User:
+    """A home folder, an environment, and the program."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = environment(home, BIN)
+
+    def lkr(self, *words: str, stdin: bytes = b"", cwd: Path | None = None, code: int = 0) -> str:
+        """Runs `lkr`; its whole output. Fails when the exit code is not `code`."""
+        done = subprocess.run(
+            [f"{BIN}/lkr", *words], input=stdin, env=self.env, cwd=cwd or self.home, capture_output=True, timeout=60
+        )
+        out = (done.stdout + done.stderr).decode("utf-8", "surrogateescape")
+        assert done.returncode == code, (words, done.returncode, out)
+        assert "Traceback" not in out
+        return out
+
+    def project(self, name: str, keys: str = 'OPENAI_API_KEY = "openai:prod"', allow: bool = True, top: str = "") -> Path:
+        """A folder with a manifest, allowed."""
+        folder = self.home / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".lkr.toml").write_text(f"version = 1\n{top}\n[keys]\n{keys}\n")
+        if allow:
+            self.lkr("allow", "--yes", str(folder))
+        return folder
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a vault that holds two keys; made once, since a passphrase takes a second."""
+    user = User(tmp_path_factory.mktemp("template"))
+    user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+    user.lkr("set", "anthropic:main", "--stdin", stdin=OTHER.encode())
+    return user.home
+
+
+@pytest.fixture
+def user(template: Path, tmp_path: Path) -> User:
+    """A user with openai:prod and anthropic:main in an unlocked vault."""
+    home = tmp_path / "home"
+    shutil.copytree(template, home)
+    return User(home)
+
+
+@pytest.fixture(params=["bash", "zsh", "fish"])
+def open_shell(request: pytest.FixtureRequest, user: User) -> Iterator[Callable[..., Shell]]:
+    """Opens hooked interactive shells of each kind; closes them afterwards."""
+    opened: list[Shell] = []
+
+    def start(hook: bool = True, folder: Path | None = None, **more: str) -> Shell:
+        opened.append(Shell(str(request.param), {**user.env, **more}, folder or user.home, hook))
+        return opened[-1]
+
+    yield start
+    for shell in opened:
+        shell.close()

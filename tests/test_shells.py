@@ -1,0 +1,313 @@
+"""The main job in real shells: entering loads, leaving restores, and nothing else changes."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import OTHER, VALUE, User
+from shells import HOOK, Shell
+
+Open = Callable[..., Shell]
+A = "OPENAI_API_KEY"
+B = "ANTHROPIC_API_KEY"
+
+
+def word(shell: Shell, posix: str, fish: str) -> str:
+    return fish if shell.shell == "fish" else posix
+
+
+def test_entering_loads_and_leaving_unsets(user: User, open_shell: Open) -> None:
+    user.project("p/")
+    (user.home / "p/sub").mkdir()
+    shell = open_shell()
+    assert "lkr: +OPENAI_API_KEY (openai:prod)" in shell.run("cd p")
+    assert shell.value(A) == VALUE
+    assert "lkr:" not in shell.run("cd sub")
+    assert shell.value(A) == VALUE
+    assert "lkr: -OPENAI_API_KEY" in shell.run("cd ../..")
+    assert shell.value(A) is None
+    assert "LKR_STATE" not in shell.run("env")
+    shell.run("cd p")
+    assert shell.value(A) == VALUE
+
+
+def test_from_one_project_to_another_no_key_stays(user: User, open_shell: Open) -> None:
+    user.project("p")
+    user.project("q", 'ANTHROPIC_API_KEY = "anthropic:main"')
+    shell = open_shell()
+    shell.run("cd p")
+    assert "-OPENAI_API_KEY +ANTHROPIC_API_KEY" in shell.run("cd ../q")
+    assert (shell.value(A), shell.value(B)) == (None, OTHER)
+    shell.run("cd -")
+    assert (shell.value(A), shell.value(B)) == (VALUE, None)
+
+
+def test_a_nested_manifest_counts_alone_unless_it_inherits(user: User, open_shell: Open) -> None:
+    user.project("p")
+    user.project("p/alone", 'ANTHROPIC_API_KEY = "anthropic:main"')
+    user.project("p/both", 'ANTHROPIC_API_KEY = "anthropic:main"', top="inherit = true")
+    shell = open_shell()
+    shell.run("cd p/alone")
+    assert (shell.value(A), shell.value(B)) == (None, OTHER)
+    shell.run("cd ../both")
+    assert (shell.value(A), shell.value(B)) == (VALUE, OTHER)
+    (user.home / "p/.lkr.toml").write_text("version = 1\n")
+    assert "changed since you allowed it" in shell.run(":")
+    assert (shell.value(A), shell.value(B)) == (None, None)
+
+
+@pytest.mark.parametrize("value", ["", "plain", "two\nlines\n", "$(touch pwned) `x` ' \" \\ !! *"])
+@pytest.mark.parametrize("exported", [True, False])
+def test_leaving_restores_the_variable_i_had_before(
+    user: User, open_shell: Open, value: str, exported: bool
+) -> None:
+    user.project("p")
+    shell = open_shell(MINE=value)
+    keep = word(shell, f'{A}="$MINE"', f'set -g {A} "$MINE"')
+    shell.run(keep)
+    if exported:
+        shell.run(word(shell, f"export {A}", f"set -gx {A} ${A}"))
+    shell.run("cd p")
+    assert shell.value(A) == VALUE
+    shell.run("cd ..")
+    assert shell.value(A) == (value if exported else None)
+    shell.run(word(shell, f'export COPY="${A}"', f'set -gx COPY "${A}"'))
+    assert shell.value("COPY") == value
+    assert not (user.home / "pwned").exists()
+
+
+def test_a_shell_started_inside_and_a_nested_one_leave_rightly(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    shell = open_shell(folder=folder, **{A: "mine"})
+    assert shell.value(A) == VALUE
+    shell.child.sendline({"bash": "bash --norc -i", "zsh": "zsh -f -i", "fish": "fish -N -i"}[shell.shell])
+    if shell.shell == "zsh":
+        shell.child.sendline("unsetopt zle prompt_sp prompt_cr")
+    shell.run(HOOK[shell.shell])
+    assert shell.value(A) == VALUE
+    shell.run("cd ..")
+    assert shell.value(A) == "mine"
+    shell.run("exit")
+    assert shell.value(A) == VALUE
+    shell.run("cd ..")
+    assert shell.value(A) == "mine"
+
+
+def test_every_change_of_the_manifest_withdraws_at_the_next_prompt(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    manifest = folder / ".lkr.toml"
+    good = manifest.read_text()
+    shell = open_shell(folder=folder)
+    for broken in (good + "# a comment\n", "", "version = ", good.replace("prod", "pr0d")):
+        assert shell.value(A) == VALUE
+        manifest.write_text(broken)
+        said = shell.run(":")
+        assert "changed since you allowed it" in said
+        assert shell.value(A) is None
+        assert "lkr:" not in shell.run(":"), "once per state"
+        manifest.write_text(good)
+        shell.run(":")
+    local = folder / ".lkr.local.toml"
+    local.write_text("[keys]\n")
+    shell.run(":")
+    assert shell.value(A) is None
+    local.unlink()
+    shell.run(":")
+    assert shell.value(A) == VALUE
+    manifest.unlink()
+    shell.run(":")
+    assert shell.value(A) is None
+
+
+def test_a_moved_copied_or_deleted_folder(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    shutil.copytree(folder, user.home / "copy")
+    (user.home / "link").symlink_to(folder)
+    shell = open_shell()
+    assert "not allowed yet" in shell.run("cd copy")
+    assert shell.value(A) is None
+    shell.run("cd ../link")
+    assert shell.value(A) == VALUE
+    shell.run("cd ../p")
+    folder.rename(user.home / "moved")
+    shell.run(":")
+    shell.run("cd ../moved")
+    assert shell.value(A) is None
+    user.lkr("allow", "--yes", str(user.home / "moved"))
+    shell.run(":")
+    assert shell.value(A) == VALUE
+    shutil.rmtree(user.home / "moved")
+    shell.run(":")
+    assert "LKR_STATE" not in shell.run("cd / && env")
+
+
+def test_lock_and_deny_reach_a_live_shell(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    shell = open_shell(folder=folder)
+    assert shell.value(A) == VALUE
+    user.lkr("deny", str(folder))
+    assert "not allowed" in shell.run(":")
+    assert shell.value(A) is None
+    user.lkr("allow", "--yes", str(folder))
+    shell.run(":")
+    assert shell.value(A) == VALUE
+    user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-another-value")
+    shell.run(":")
+    assert shell.value(A) == "sk-another-value"
+
+
+@pytest.mark.parametrize(
+    "name", ["with space", "quo'te\"s", "$(touch pwned)", "`touch pwned`", "new\nline", "-dash", "ümläut-日本", "back\\slash"]
+)
+def test_a_folder_of_any_name_is_boring(user: User, open_shell: Open, name: str) -> None:
+    folder = user.project(name)
+    shell = open_shell(GO=str(folder))
+    shell.run(word(shell, 'cd -- "$GO"', "cd -- $GO"))
+    assert shell.value(A) == VALUE
+    shell.run("cd /")
+    assert shell.value(A) is None
+    assert not list(user.home.rglob("pwned"))
+
+
+def test_the_status_of_my_last_command_is_mine(user: User, open_shell: Open) -> None:
+    user.project("p")
+    shell = open_shell()
+    fail = word(shell, "cd p; (exit 37)", "cd p; sh -c 'exit 37'")
+    shell.child.sendline(fail)
+    assert "is:37" in shell.run(word(shell, "echo is:$?", "echo is:$status"))
+
+
+def test_strict_shells_survive(user: User, open_shell: Open) -> None:
+    user.project("p")
+    shell = open_shell()
+    if shell.shell == "fish":
+        pytest.skip("fish has no such options")
+    if shell.shell == "bash":
+        shell.run("set -euo pipefail")
+    else:
+        shell.run("setopt ksh_arrays sh_word_split no_unset err_exit")
+    shell.run("cd p")
+    assert shell.value(A) == VALUE
+    shell.run("cd ..")
+    assert shell.value(A) is None
+    options = shell.run("set -o")
+    assert re.search(r"(errexit|err_?exit)\s+on", options)
+
+
+def test_no_value_in_a_trace(user: User, open_shell: Open) -> None:
+    user.project("p")
+    shell = open_shell()
+    shell.run(word(shell, "set -x", "set -g fish_trace 1"))
+    shell.run("cd p")
+    shell.run(":")
+    shell.run("cd ..")
+    shell.run(word(shell, "set +x", "set -e fish_trace"))
+    assert VALUE not in shell.log
+
+
+def test_aliases_of_mine_and_a_second_eval_do_no_harm(user: User, open_shell: Open) -> None:
+    user.project("p")
+    shell = open_shell(hook=False)
+    if shell.shell != "fish":
+        for name in ("cd2", "test", "export", "command", "unset", "read", "printf", "local", "builtin", "typeset"):
+            shell.run(f"alias {name}='echo aliased-{name}'")
+    shell.run(HOOK[shell.shell])
+    shell.run(HOOK[shell.shell])
+    out = shell.run("cd p")
+    assert out.count("lkr: +") == 1
+    assert "aliased" not in out
+    assert shell.value(A) == VALUE
+    shell.run("cd ..")
+    assert shell.value(A) is None
+
+
+def test_pushd_and_a_subshell(user: User, open_shell: Open) -> None:
+    user.project("p")
+    shell = open_shell()
+    shell.run("pushd p")
+    assert shell.value(A) == VALUE
+    shell.run("popd")
+    assert shell.value(A) is None
+    shell.run(word(shell, "(cd p; true)", "fish -c 'cd p'"))
+    assert shell.value(A) is None
+
+
+def test_prompt_command_as_string_and_as_array(user: User) -> None:
+    user.project("p")
+    for setting in ("PROMPT_COMMAND='seen=$?'", "PROMPT_COMMAND=(true 'seen=$?')"):
+        shell = Shell("bash", user.env, user.home, hook=False)
+        shell.run(setting)
+        shell.run(HOOK["bash"])
+        shell.run("cd p")
+        assert shell.value(A) == VALUE
+        shell.child.sendline("(exit 9)")
+        shell.child.sendline("echo seen:$seen")
+        assert "seen:" in shell.run(":")
+        shell.close()
+
+
+def test_profiles_and_scope(user: User, open_shell: Open) -> None:
+    user.lkr("set", "openai:stg", "--stdin", stdin=b"sk-staging")
+    keys = f'{A} = "openai:prod"\n{B} = {{ key = "anthropic:main", scope = "exec" }}\n'
+    folder = user.project("p", keys + f'[profiles.staging.keys]\n{A} = "openai:stg"')
+    shell = open_shell(folder=folder)
+    assert (shell.value(A), shell.value(B)) == (VALUE, None)
+    shell.run(word(shell, "export LKR_PROFILE=staging", "set -gx LKR_PROFILE staging"))
+    assert shell.value(A) == "sk-staging"
+    assert user.lkr("exec", "--", "sh", "-c", f'printf %s "${B}"', cwd=folder) == OTHER
+
+
+def test_idle_prompts_and_leaving_start_no_process(user: User, open_shell: Open, tmp_path: Path) -> None:
+    user.project("p")
+    for name in ("u/v/w", "x"):
+        (user.home / name).mkdir(parents=True)
+    shell = open_shell()
+    trace = tmp_path / "trace"
+    watch = subprocess.Popen(
+        ["strace", "-f", "-e", "trace=process", "-o", str(trace), "-p", str(shell.child.pid)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watch.stderr is not None
+    assert "attached" in watch.stderr.readline()
+    clones = lambda: len(re.findall(r"\b(v?fork|clone3?|execve)\(", trace.read_text()))  # noqa: E731
+    for _ in range(50):
+        shell.child.sendline(":")
+        shell.child.sendline("cd u/v/w")
+        shell.child.sendline("cd ../../../x")
+        shell.child.sendline("cd ..")
+    shell.run(":")
+    assert clones() == 0
+    shell.run("cd p")
+    entered = clones()
+    assert entered > 0, "strace sees the one that entering starts"
+    for _ in range(100):
+        shell.child.sendline(":")
+    shell.run("cd ../x")
+    shell.run(":")
+    assert clones() == entered
+    watch.terminate()
+    watch.wait()
+
+
+def test_direnv_gets_the_same_and_the_hook_stands_aside(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    (folder / ".envrc").write_text("use lkr\nexport MORE=1\n")
+    lib = user.home / ".config/direnv/lib"
+    lib.mkdir(parents=True)
+    (lib / "lkr.sh").write_text(user.lkr("hook", "direnv"))
+    subprocess.run(["direnv", "allow", str(folder)], env=user.env, check=True)
+    for lkr_first in (False, True):
+        shell = open_shell(hook=False)
+        direnv = word(shell, f'eval "$(direnv hook {shell.shell})"', "direnv hook fish | source")
+        for line in (HOOK[shell.shell], direnv) if lkr_first else (direnv, HOOK[shell.shell]):
+            shell.run(line)
+        shell.run("cd p")
+        assert (shell.value(A), shell.value("MORE")) == (VALUE, "1")
+        assert "LKR_STATE" not in shell.run("env")
+        shell.run("cd ..")
+        assert (shell.value(A), shell.value("MORE")) == (None, None)
+        shell.close()
