@@ -10,7 +10,7 @@
 # Gives one variable its key's value, and saves what it held: VARIABLE KEY x|- VALUE
 # The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
 __lkr_set() {
-    \builtin local name=$1 old=LKR_OLD_$1 state=${LKR_STATE-}
+    \builtin local name="$1" old="LKR_OLD_$1" state="${LKR_STATE-}"
     \builtin unset -v "LKR_OLD_$1" "__lkr_old_$1"
     [[ $3 == x ]] || old=__lkr_old_$1
     if [[ ${!name+x} ]]; then
@@ -28,7 +28,7 @@ __lkr_set() {
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
-    \builtin local word name old kept='' todo=${LKR_STATE-}
+    \builtin local word name old kept='' todo="${LKR_STATE-}"
     __lkr_gone=''
     while [[ $todo ]]; do
         word=${todo%% *}
@@ -92,7 +92,7 @@ __lkr_same() {
 }
 
 __lkr_check() {
-    \builtin local folder=$PWD was
+    \builtin local folder="$PWD" was
     while [[ ! -e $folder/.lkr.toml ]]; do
         if [[ ! $folder ]]; then
             if [[ ${LKR_STATE-} ]]; then
@@ -131,7 +131,7 @@ __lkr_check() {
 }
 
 __lkr_hook() {
-    \builtin local status=$? -
+    \builtin local status="$?" -
     \builtin set +eux -f
     __lkr_check
     [[ $- == *e* ]] && status=0

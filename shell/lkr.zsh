@@ -9,7 +9,7 @@
 # Gives one variable its key's value, and saves what it held: VARIABLE KEY x|- VALUE
 # The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
 __lkr_set() {
-    \builtin local name=$1 old=LKR_OLD_$1 state=${LKR_STATE-}
+    \builtin local name="$1" old="LKR_OLD_$1" state="${LKR_STATE-}"
     \builtin unset "LKR_OLD_$1" "__lkr_old_$1"
     if [[ ${(tP)name} == *readonly* ]]; then
         \builtin print -ru2 -- "lkr: $name is readonly in this shell, left alone"
@@ -29,7 +29,7 @@ __lkr_set() {
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
-    \builtin local word name old kept='' todo=${LKR_STATE-}
+    \builtin local word name old kept='' todo="${LKR_STATE-}"
     __lkr_gone=''
     while [[ -n $todo ]]; do
         word=${todo%% *}
@@ -91,7 +91,7 @@ __lkr_same() {
 }
 
 __lkr_check() {
-    \builtin local folder=$PWD was has_direnv= statements
+    \builtin local folder="$PWD" was has_direnv= statements
     while [[ ! -e $folder/.lkr.toml ]]; do
         if [[ -z $folder ]]; then
             if [[ -n ${LKR_STATE-} ]]; then
