@@ -7,7 +7,6 @@ list of modules this may import. stdout is for the shell, stderr for the person;
 
 import os
 
-
 from lkrshell import agents, config, files, generation, paths, project, resolver, session, stores
 from lkrshell.dialects import Posix, dialect
 from lkrshell.errors import REFUSED, LkrError
@@ -65,8 +64,6 @@ def export(shell: str, folder: str | None) -> int:
         out.append(speak.call("__lkr_now", seen, until, quiet_flag, os.environ.get("LKR_PROFILE", ""), *flat))
     _write(1, "".join(out))
     return code
-
-
 
 
 def _load(speak: Posix, shell: str, variable: str, key: str, exported: str, value: str) -> str:
@@ -161,5 +158,3 @@ def main(arguments: list[str]) -> int:
         else:
             _say(f"lkr: unexpected {type(error).__name__}; LKR_DEBUG=1 says where")
         return 1
-
-

@@ -17,9 +17,7 @@ class Grant:
 
     __slots__ = ("allowed", "inherit", "local", "real", "text", "wants")
 
-    def __init__(
-        self, real: str, text: str, local: str, inherit: bool, wants: tuple[Want, ...], allowed: str
-    ) -> None:
+    def __init__(self, real: str, text: str, local: str, inherit: bool, wants: tuple[Want, ...], allowed: str) -> None:
         self.real, self.text, self.local = real, text, local
         self.inherit, self.wants, self.allowed = inherit, wants, allowed
 
@@ -47,8 +45,7 @@ def read(real: str) -> Grant | None:
         if magic != _MAGIC or path != real:
             raise ValueError("not this grant")
         wants = tuple(
-            Want(variable, key, optional == "1", scope, profile)
-            for _, profile, variable, key, optional, scope in rest
+            Want(variable, key, optional == "1", scope, profile) for _, profile, variable, key, optional, scope in rest
         )
     except ValueError:
         raise ManifestError(f"the grant for {files.show(real)} is damaged", "give it anew: lkr allow") from None

@@ -13,11 +13,21 @@ import sys
 from lkrshell import files, project
 from lkrshell.errors import StoreUnreachable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _USER_KEYRING = -4
 _READ, _SEARCH, _SETPERM, _SET_TIMEOUT, _INVALIDATE = 11, 10, 5, 15, 21
 _OWNER_ONLY = 0x3F3F0000  # every right for the possessor and for the same user, none for others
 _GENERIC = (217, 219)
-_CALLS = {"x86_64": (248, 250), "aarch64": _GENERIC, "riscv64": _GENERIC, "ppc64le": (269, 271), "s390x": (278, 280)}
+_CALLS = {
+    "x86_64": (248, 250),
+    "aarch64": _GENERIC,
+    "riscv64": _GENERIC,
+    "ppc64le": (269, 271),
+    "s390x": (278, 280),
+}
 
 
 def _syscall(*arguments: "int | bytes | object") -> int:
@@ -31,10 +41,10 @@ def _syscall(*arguments: "int | bytes | object") -> int:
             _type_ = "l"
 
         class Function(_ctypes.CFuncPtr):
-            _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO  # type: ignore[attr-defined]
+            _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
             _restype_ = Long
 
-        _function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[attr-defined]
+        _function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]
     result: int = _function(*arguments)
     if result == -1:
         code = _ctypes.get_errno()
@@ -42,7 +52,7 @@ def _syscall(*arguments: "int | bytes | object") -> int:
     return result
 
 
-_function: "object | None" = None
+_function: "Callable[..., int] | None" = None
 
 
 def _calls() -> tuple[int, int] | None:
@@ -88,7 +98,7 @@ def get(name: str, renew: int) -> bytes | None:
             buffer = Buffer()
             size = _syscall(keyctl, _READ, key, buffer, 1024)
             _syscall(keyctl, _SET_TIMEOUT, key, renew)
-            return bytes(memoryview(buffer))[:size]  # type: ignore[arg-type]
+            return bytes(memoryview(buffer))[:size]
         except OSError:
             pass
     import time
@@ -146,5 +156,3 @@ def _in_memory(folder: str) -> bool:
         if candidate in mounts:
             return mounts[candidate] in ("tmpfs", "ramfs")
     return False
-
-

@@ -13,7 +13,6 @@ from lkrshell.files import show
 from lkrshell.providers import variable_of
 from lkrshell.want import Want
 
-
 MAX_BYTES, MAX_KEYS = 65536, 256
 
 
@@ -118,9 +117,7 @@ def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tup
         if names.looks_like_a_value(variable):
             raise file.error("a variable's name looks like a real key", "remove it, and revoke that key", table)
         if not names.is_variable(variable):
-            raise file.error(
-                f"{show(variable)!r} is no name for a variable", "use A-Z, 0-9 and _", table, variable
-            )
+            raise file.error(f"{show(variable)!r} is no name for a variable", "use A-Z, 0-9 and _", table, variable)
         if names.changes_programs(variable):
             hint = "a manifest sets keys only; choose another variable"
             raise file.error(f"{variable} changes how programs run", hint, table, variable)

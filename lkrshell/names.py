@@ -24,7 +24,8 @@ _EXACT = frozenset(
 
 # What vendors' keys begin with: enough to see that somebody pasted a value where a name belongs.
 _VALUE = re.compile(
-    r"(sk-|sk_|gsk_|hf_|xai-|pplx-|r8_|AIza|ghp_|github_pat_|glpat-|fw_|tgp_|nvapi-|key-|Bearer )|[A-Za-z0-9+/_=.-]{24,}\Z"
+    r"(sk-|sk_|gsk_|hf_|xai-|pplx-|r8_|AIza|ghp_|github_pat_|glpat-|fw_|tgp_|nvapi-|key-|Bearer )"
+    r"|[A-Za-z0-9+/_=.-]{24,}\Z"
 )
 
 
@@ -43,10 +44,7 @@ def is_profile(name: str) -> bool:
 def changes_programs(variable: str) -> bool:
     """True for `PATH`, `LD_PRELOAD`, `HTTPS_PROXY` and their like."""
     return (
-        variable in _EXACT
-        or variable.startswith(_PREFIXES)
-        or variable.endswith(_SUFFIXES)
-        or "SSL_CERT" in variable
+        variable in _EXACT or variable.startswith(_PREFIXES) or variable.endswith(_SUFFIXES) or "SSL_CERT" in variable
     )
 
 

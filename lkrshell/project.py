@@ -24,7 +24,10 @@ class Place:
 
     def files(self) -> list[tuple[str, str]]:
         """Both files with their texts, for the hook to watch."""
-        return [(os.path.join(self.folder, MANIFEST), self.text), (os.path.join(self.folder, LOCAL), self.local)]
+        return [
+            (os.path.join(self.folder, MANIFEST), self.text),
+            (os.path.join(self.folder, LOCAL), self.local),
+        ]
 
 
 def read_text(path: str) -> str:

@@ -23,7 +23,8 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
         raise ManifestError(f"{where} is not allowed yet", f"look at it and allow it: lkr allow {quoted(place.folder)}")
     if not grant.covers(place):
         raise ManifestError(
-            f"the manifest in {where} changed since you allowed it", f"see how: lkr allow {quoted(place.folder)}"
+            f"the manifest in {where} changed since you allowed it",
+            f"see how: lkr allow {quoted(place.folder)}",
         )
     return grant
 

@@ -66,8 +66,7 @@ def parse_secret(data: bytes) -> Secret:
         except ValueError:
             item = None
         if isinstance(item, dict) and isinstance(item.get("value"), str):
-            kind = item.get("kind")
-            return Secret(item["value"], kind if kind in KINDS else "runtime")
+            return Secret(item["value"], "admin" if item.get("kind") == "admin" else "runtime")
     return Secret(text)
 
 

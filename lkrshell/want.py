@@ -12,7 +12,13 @@ class Want:
     def __init__(
         self, variable: str, key: str, optional: bool = False, scope: str = "shell", profile: str = ""
     ) -> None:
-        self.variable, self.key, self.optional, self.scope, self.profile = variable, key, optional, scope, profile
+        self.variable, self.key, self.optional, self.scope, self.profile = (
+            variable,
+            key,
+            optional,
+            scope,
+            profile,
+        )
 
     def row(self) -> tuple[str, ...]:
         return ("want", self.profile, self.variable, self.key, "1" if self.optional else "", self.scope)

@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# The variables below are set by the preamble that precedes this file, or are for child processes.
+# shellcheck disable=SC2154,SC2034
 # lkr for bash 4.4 and later: loads a project's keys at the prompt inside it, takes them back outside.
 # `lkr hook bash` prints a preamble (where the program is) and then this file. Between prompts in the same
 # state only builtins run: no process starts.

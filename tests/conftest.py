@@ -1,6 +1,5 @@
 """A user's home with an unlocked vault, for the tests that drive the real program."""
 
-
 import shutil
 import subprocess
 import sys
@@ -25,14 +24,21 @@ class User:
     def lkr(self, *words: str, stdin: bytes = b"", cwd: Path | None = None, code: int = 0) -> str:
         """Runs `lkr`; its whole output. Fails when the exit code is not `code`."""
         done = subprocess.run(
-            [f"{BIN}/lkr", *words], input=stdin, env=self.env, cwd=cwd or self.home, capture_output=True, timeout=60
+            [f"{BIN}/lkr", *words],
+            input=stdin,
+            env=self.env,
+            cwd=cwd or self.home,
+            capture_output=True,
+            timeout=60,
         )
         out = (done.stdout + done.stderr).decode("utf-8", "surrogateescape")
         assert done.returncode == code, (words, done.returncode, out)
         assert "Traceback" not in out
         return out
 
-    def project(self, name: str, keys: str = 'OPENAI_API_KEY = "openai:prod"', allow: bool = True, top: str = "") -> Path:
+    def project(
+        self, name: str, keys: str = 'OPENAI_API_KEY = "openai:prod"', allow: bool = True, top: str = ""
+    ) -> Path:
         """A folder with a manifest, allowed."""
         folder = self.home / name
         folder.mkdir(parents=True, exist_ok=True)

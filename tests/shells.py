@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pexpect
 
-START = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"], "fish": ["fish", "-N", "-i"]}
+START = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+    "fish": ["fish", "-N", "-i"],
+}
 HOOK = {
     "bash": 'eval "$(lkr hook bash)"',
     "zsh": 'eval "$(lkr hook zsh)"',

@@ -61,9 +61,7 @@ def test_a_nested_manifest_counts_alone_unless_it_inherits(user: User, open_shel
 
 @pytest.mark.parametrize("value", ["", "plain", "two\nlines\n", "$(touch pwned) `x` ' \" \\ !! *"])
 @pytest.mark.parametrize("exported", [True, False])
-def test_leaving_restores_the_variable_i_had_before(
-    user: User, open_shell: Open, value: str, exported: bool
-) -> None:
+def test_leaving_restores_the_variable_i_had_before(user: User, open_shell: Open, value: str, exported: bool) -> None:
     user.project("p")
     shell = open_shell(MINE=value)
     keep = word(shell, f'{A}="$MINE"', f'set -g {A} "$MINE"')
@@ -160,7 +158,17 @@ def test_lock_and_deny_reach_a_live_shell(user: User, open_shell: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["with space", "quo'te\"s", "$(touch pwned)", "`touch pwned`", "new\nline", "-dash", "ümläut-日本", "back\\slash"]
+    "name",
+    [
+        "with space",
+        "quo'te\"s",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "new\nline",
+        "-dash",
+        "ümläut-日本",
+        "back\\slash",
+    ],
 )
 def test_a_folder_of_any_name_is_boring(user: User, open_shell: Open, name: str) -> None:
     folder = user.project(name)
@@ -212,7 +220,18 @@ def test_aliases_of_mine_and_a_second_eval_do_no_harm(user: User, open_shell: Op
     user.project("p")
     shell = open_shell(hook=False)
     if shell.shell != "fish":
-        for name in ("cd2", "test", "export", "command", "unset", "read", "printf", "local", "builtin", "typeset"):
+        for name in (
+            "cd2",
+            "test",
+            "export",
+            "command",
+            "unset",
+            "read",
+            "printf",
+            "local",
+            "builtin",
+            "typeset",
+        ):
             shell.run(f"alias {name}='echo aliased-{name}'")
     shell.run(HOOK[shell.shell])
     shell.run(HOOK[shell.shell])

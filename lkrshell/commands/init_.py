@@ -44,10 +44,11 @@ def _from_env(folder: str, stored: list[str]) -> dict[str, str]:
             continue
         found = {}
         for line in text[1:].splitlines():
-            if (match := _LINE.match(line)) and (key := providers.key_for(match[1])) and names.is_key(key):
-                if not names.changes_programs(match[1]):
-                    same = [each for each in stored if each.startswith(key.partition(":")[0] + ":")]
-                    found[match[1]] = same[0] if len(same) == 1 else key
+            match = _LINE.match(line)
+            key = providers.key_for(match[1]) if match else None
+            if match and key and names.is_key(key) and not names.changes_programs(match[1]):
+                same = [each for each in stored if each.startswith(key.partition(":")[0] + ":")]
+                found[match[1]] = same[0] if len(same) == 1 else key
         if found:
             return found
     return {}

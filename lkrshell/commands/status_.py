@@ -27,7 +27,12 @@ def command(as_json: bool) -> None:
             report["grant"] = grant.allowed if grant else None
             wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec"))
             report["wants"] = [
-                {"variable": want.variable, "key": want.key, "scope": want.scope, "stored": store.exists(want.key)}
+                {
+                    "variable": want.variable,
+                    "key": want.key,
+                    "scope": want.scope,
+                    "stored": store.exists(want.key),
+                }
                 for want in wants
             ]
     except LkrError as error:

@@ -28,7 +28,7 @@ def works() -> bool:
     import keyring
 
     backend = keyring.get_keyring()
-    if not (type(backend).priority or 0) >= 1:  # type: ignore[operator]
+    if not (type(backend).priority or 0) >= 1:
         return False
     try:
         backend.get_password(SERVICE, "lkr:probe")

@@ -50,7 +50,8 @@ class Vault:
             return parse_secret(pyrage.decrypt(data, [pyrage.x25519.Identity.from_str(identity.decode("ascii"))]))
         except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
             raise LkrError(
-                f"the vault's file of {name} is damaged, or for another identity", f"lkr set {name}, or a backup"
+                f"the vault's file of {name} is damaged, or for another identity",
+                f"lkr set {name}, or a backup",
             ) from None
 
     def set(self, name: str, secret: Secret) -> None:
