@@ -31,15 +31,15 @@ def export(shell: str, folder: str | None) -> int:
         seen = generation.read()
         settings = config.load()
         quiet = settings.quiet
-        if folder is not None and not _stands_aside(shell, folder):
+        if folder is not None and not _stands_aside(shell, folder, watch):
             chain = session.chain(folder, watch)
             wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell",))
             if marker := agents.marker(dict(os.environ)):
                 hint = "run what needs them by: lkr exec -- COMMAND"
                 raise LkrError(f"no keys for a coding agent's shell ({marker})", hint, REFUSED)
             if wants:
-                store = stores.choose(settings)
                 with _TimeLimit():
+                    store = stores.choose(settings)
                     loaded = session.fetch(store, wants)
                 for want, secret in loaded:
                     exported = "x" if want.variable in os.environ else "-"
@@ -78,14 +78,16 @@ def _state(text: str) -> dict[str, str]:
     return {variable: key for variable, equals, key in pairs if equals}
 
 
-def _stands_aside(shell: str, folder: str) -> bool:
+def _stands_aside(shell: str, folder: str, watch: list[tuple[str, str]]) -> bool:
     """True when another of our two ways in holds this folder: direnv by `use lkr`, or the native hook."""
     if shell == "direnv":
         return os.environ.get("LKR_DIR") == folder and bool(os.environ.get("LKR_STATE"))
     if not os.environ.get("LKR_HAS_DIRENV"):
         return False
     for candidate in project.above(project.current_folder()):
-        text = project.read_text(os.path.join(candidate, ".envrc"))
+        path = os.path.join(candidate, ".envrc")
+        text = project.read_text(path)
+        watch.append((path, text))
         if text != project.ABSENT:
             return any(line.split("#")[0].split() == ["use", "lkr"] for line in text[1:].splitlines())
     return False

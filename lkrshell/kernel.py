@@ -68,8 +68,12 @@ def put(name: str, data: bytes, seconds: int) -> str:
         add_key, keyctl = calls
         try:
             key = _syscall(add_key, b"user", name.encode(), data, len(data), _USER_KEYRING)
-            _syscall(keyctl, _SETPERM, key, _OWNER_ONLY)
-            _syscall(keyctl, _SET_TIMEOUT, key, seconds)
+            try:
+                _syscall(keyctl, _SETPERM, key, _OWNER_ONLY)
+                _syscall(keyctl, _SET_TIMEOUT, key, seconds)
+            except OSError:
+                _syscall(keyctl, _INVALIDATE, key)  # never one without a timeout
+                raise
             return "kernel"
         except OSError:
             pass

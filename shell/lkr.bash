@@ -133,10 +133,10 @@ __lkr_check() {
 }
 
 __lkr_hook() {
-    \builtin local status="$?" -
+    \builtin local status="$?" options="$-" -
     \builtin set +eux -f
     __lkr_check
-    [[ $- == *e* ]] && status=0
+    [[ $options == *e* ]] && status=0 # under errexit a failing hook would end the shell
     \builtin return "$status"
 }
 

@@ -81,9 +81,8 @@ function __lkr_same
             set text -
         else if not test -f $file -a -r $file
             set text '!'
-        else if read -z text <$file
-            set text "=$text"
         else
+            read -z text <$file
             set text "=$text"
         end
         test "$text" = "$__lkr_watch[$(math $i + 1)]"; or return 1

@@ -71,7 +71,9 @@ __lkr_read() {
     elif [[ ! -f $1 || ! -r $1 ]]; then
         REPLY='!'
     else
-        REPLY="=${mapfile[$1]}"
+        \builtin local chunk
+        REPLY='='
+        { while \builtin sysread -s 65536 chunk; do REPLY+=$chunk; done } <"$1"
         [[ $REPLY != *$'\0'* ]] || REPLY='!'
     fi
 }
@@ -135,7 +137,7 @@ __lkr_hook() {
 
 () {
     \builtin emulate -LR zsh
-    \builtin zmodload zsh/mapfile zsh/parameter
+    \builtin zmodload zsh/system zsh/parameter
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
     \builtin typeset -g __lkr_at= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=
     \builtin typeset -ga __lkr_watch

@@ -201,6 +201,7 @@ def test_strict_shells_survive(user: User, open_shell: Open) -> None:
     assert shell.value(A) == VALUE
     shell.run("cd ..")
     assert shell.value(A) is None
+    shell.run("! true")
     options = shell.run("set -o")
     assert re.search(r"(errexit|err_?exit)\s+on", options)
 

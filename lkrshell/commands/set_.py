@@ -15,7 +15,7 @@ def command(name: str, from_stdin: bool, kind: str | None) -> None:
     """Store the key NAME (provider:label). Asks for the value; never takes it as an argument."""
     common.checked_key(name)
     store = common.store()
-    if isinstance(store, Vault) and not store.made():
+    if isinstance(store, Vault) and not store.made() and common.on_terminal():
         store.unlock(common.read_secret("A passphrase for the new vault", False, twice=True))
     old = index.read(store.name, name)
     secret = common.read_secret(f"Value of {name}", from_stdin, kind or (old.kind if old else "runtime"))

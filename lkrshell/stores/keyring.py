@@ -32,6 +32,8 @@ def works() -> bool:
         return False
     try:
         backend.get_password(SERVICE, "lkr:probe")
+    except LkrError:
+        raise  # the hook's time limit: says nothing about the keychain, so nothing is to be remembered
     except Exception:
         return False
     return True

@@ -27,7 +27,7 @@ class Vault:
     def _recipient(self) -> str:
         data = files.read_private(os.path.join(self._root, "recipient"))
         if data is None:
-            raise StoreLocked("there is no vault yet", "make one: lkr unlock")
+            raise StoreLocked("there is no vault yet", "make one: lkr unlock, or lkr unlock --stdin")
         return data.decode("ascii", "replace").strip()
 
     def _kernel_name(self) -> str:
