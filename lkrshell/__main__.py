@@ -7,6 +7,9 @@ def main() -> int:
     """Entry point; returns the exit code."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["export"] and len(arguments) == 2 and not arguments[1].startswith("-"):
+        import _signal
+
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         from lkrshell.export import main as export
 
         return export(arguments[1:])

@@ -4,8 +4,10 @@ Small on purpose: a script is compiled anew at each start, the modules it import
 this package's dependencies is the one that the package itself lies in, unless the hook names others.
 """
 
+import _signal
 import sys
 
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us in silence, during the imports too
 sys.path[:0] = sys.argv.pop(1).split("\n")
 
 from lkrshell.export import main  # noqa: E402

@@ -141,9 +141,6 @@ class _TimeLimit:
 def main(arguments: list[str]) -> int:
     """`SHELL [FOLDER]`, as the hooks call it; never a traceback."""
     try:
-        import _signal
-
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         return export(arguments[0], arguments[1] if len(arguments) > 1 else None)
     except LkrError as error:
         _say(f"lkr: {error}")
