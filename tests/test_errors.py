@@ -1,0 +1,120 @@
+"""Bad input gets one clear line and the right exit code, and changes nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import VALUE, User
+
+from lkrshell import manifest
+from lkrshell.errors import ManifestError
+
+SECRET = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz"
+HEAD = "version = 1\n[keys]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no version"),
+        ("version = 2\n", "version 1 only"),
+        ("version = 1\ncolour = 3\n", "unknown field 'colour'"),
+        ("version = \n", "line 1, column 11"),
+        (HEAD + 'PATH = "openai:prod"\n', ":3:1: PATH changes how programs run"),
+        (HEAD + 'HTTPS_PROXY = "openai:prod"\n', "changes how programs run"),
+        (HEAD + 'LD_PRELOAD = "openai:prod"\n', "changes how programs run"),
+        (HEAD + 'openai = "openai:prod"\n', "no name for a variable"),
+        (HEAD + 'A_KEY = "openai"\n', "needs the name of a key"),
+        (HEAD + f'A_KEY = "{SECRET}"\n', "looks like a real key"),
+        (HEAD + 'A_KEY = "openai:prod"\nA_KEY = "openai:stg"\n', "line 4"),
+        (HEAD + 'A_KEY = { key = "openai:prod", mode = 1 }\n', "unknown field 'mode'"),
+        (HEAD + 'A_KEY = { key = "openai:prod", scope = "all" }\n', "scope must be"),
+        ('version = 1\nkeys = ["unknown:prod"]\n', "no known variable"),
+        ('version = 1\nkeys = ["openai:a", "openai:b"]\n', "set twice"),
+        ("version = 1\n[profiles.x]\nkey = 1\n", "may hold keys only"),
+        ("version = 1\n#" + "x" * 70000, "larger than 64 KiB"),
+        (HEAD + "".join(f'K{n}_KEY = "openai:prod"\n' for n in range(257)), "more than 256"),
+    ],
+)
+def test_every_error_of_a_manifest_names_the_place_and_the_mend(text: str, says: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        manifest.parse("/p/.lkr.toml", text)
+    message = str(caught.value)
+    assert says in message
+    assert message.startswith("/p/.lkr.toml")
+    assert SECRET not in message
+
+
+def test_damaged_files_of_ours_are_said_and_nothing_loads(user: User) -> None:
+    folder = user.project("p")
+    data, state = user.home / ".local/share/lkr", user.home / ".local/state/lkr"
+    (grant,) = (data / "grants").iterdir()
+    vault_file = data / "vault/keys/openai/prod.age"
+    for path, code in (
+        (grant, 78),
+        (vault_file, 1),
+        (data / "index/vault/openai/prod", 1),
+    ):
+        good = path.read_bytes()
+        path.write_bytes(b"rubbish")
+        out = user.lkr("exec", "--", "env", cwd=folder, code=code)
+        assert "damaged" in out
+        path.write_bytes(good)
+    (state / "generation").write_bytes(b"\xff\xfe")
+    assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [("backend = 'no'", "unknown backend"), ("quiet = 3", "must be of type"), ("x\ny = 2", "line 1"), ("y = 1", "unknown")],
+)
+def test_a_bad_config_is_said(user: User, config: str, says: str) -> None:
+    path = user.home / ".config/lkr/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(config)
+    assert says in user.lkr("list", code=1)
+
+
+def test_folders_that_others_can_open_are_refused(user: User) -> None:
+    grants = user.home / ".local/share/lkr/vault/keys/openai/prod.age"
+    folder = user.project("p")
+    grants.chmod(0o644)
+    assert "chmod 600" in user.lkr("exec", "--", "env", cwd=folder, code=1)
+    grants.chmod(0o600)
+    if os.getuid() == 0:
+        os.chown(grants, 12345, -1)
+        assert "belongs to another user" in user.lkr("exec", "--", "env", cwd=folder, code=1)
+
+
+def test_a_value_is_never_taken_as_an_argument(user: User) -> None:
+    assert SECRET not in user.lkr("set", SECRET, "--stdin", stdin=b"x", code=64)
+
+
+@pytest.mark.parametrize("value", [b"", b"a\0b", b"x" * 65537])
+def test_a_bad_value_is_refused_and_the_old_one_stays(user: User, value: bytes) -> None:
+    folder = user.project("p")
+    user.lkr("set", "openai:prod", "--stdin", stdin=value, code=1)
+    assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
+
+
+def test_codes_for_no_home_no_command_no_grant_and_a_wrong_passphrase(user: User) -> None:
+    folder = user.project("p", allow=False)
+    assert "not allowed yet" in user.lkr("exec", "--", "env", cwd=folder, code=78)
+    user.lkr("nonsense", code=64)
+    user.lkr("unlock", "--stdin", stdin=b"wrong", code=77)
+    user.env["HOME"] = "relative"
+    assert "no home folder" in user.lkr("list", code=1)
+
+
+def test_a_locked_vault_is_one_line_and_unlocking_brings_the_keys_back(user: User, tmp_path: Path) -> None:
+    own = User(tmp_path / "own")
+    own.home.mkdir()
+    own.lkr("unlock", "--stdin", stdin=b"mine")
+    own.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+    folder = own.project("p")
+    own.lkr("lock")
+    assert "the vault is locked" in own.lkr("exec", "--", "env", cwd=folder, code=77)
+    own.lkr("set", "openai:more", "--stdin", stdin=b"needs no unlock")
+    own.lkr("unlock", "--stdin", stdin=b"mine")
+    assert VALUE in own.lkr("exec", "--", "env", cwd=folder)
+    own.lkr("lock")
