@@ -84,8 +84,8 @@ def put(name: str, data: bytes, seconds: int) -> str:
     return path
 
 
-def get(name: str, renew: int) -> bytes | None:
-    """What `put` kept, its timeout renewed to `renew` seconds; None when it was forgotten."""
+def get(name: str, renew: int | None) -> bytes | None:
+    """What `put` kept, its timeout renewed to `renew` seconds unless that is None; None when it was forgotten."""
     if calls := _calls():
         _, keyctl = calls
         try:
@@ -101,7 +101,8 @@ def get(name: str, renew: int) -> bytes | None:
 
             buffer = Buffer()
             size = _syscall(keyctl, _READ, key, buffer, 1024)
-            _syscall(keyctl, _SET_TIMEOUT, key, renew)
+            if renew is not None:
+                _syscall(keyctl, _SET_TIMEOUT, key, renew)
             return bytes(memoryview(buffer))[:size]
         except OSError:
             pass
@@ -118,7 +119,8 @@ def get(name: str, renew: int) -> bytes | None:
     if not expiry.isdigit() or time.time() >= int(expiry):
         files.remove_private(path)
         return None
-    files.write_private(path, f"{time.time() + renew:.0f}\n".encode() + data)
+    if renew is not None:
+        files.write_private(path, f"{time.time() + renew:.0f}\n".encode() + data)
     return data
 
 

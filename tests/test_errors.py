@@ -66,7 +66,12 @@ def test_damaged_files_of_ours_are_said_and_nothing_loads(user: User) -> None:
 
 @pytest.mark.parametrize(
     ("config", "says"),
-    [("backend = 'no'", "unknown backend"), ("quiet = 3", "must be of type"), ("x\ny = 2", "line 1"), ("y = 1", "unknown")],
+    [
+        ("backend = 'no'", "unknown backend"),
+        ("quiet = 3", "must be of type"),
+        ("x\ny = 2", "line 1"),
+        ("y = 1", "unknown"),
+    ],
 )
 def test_a_bad_config_is_said(user: User, config: str, says: str) -> None:
     path = user.home / ".config/lkr/config.toml"

@@ -188,6 +188,14 @@ def test_the_status_of_my_last_command_is_mine(user: User, open_shell: Open) -> 
     assert "is:37" in shell.run(word(shell, "echo is:$?", "echo is:$status"))
 
 
+def test_the_pipe_status_of_my_last_command_is_mine(user: User, open_shell: Open) -> None:
+    user.project("p")
+    shell = open_shell()
+    shell.child.sendline(word(shell, "cd p; false | true | (exit 7)", "cd p; false | true | sh -c 'exit 7'"))
+    names = {"bash": "${PIPESTATUS[@]}", "zsh": "$pipestatus", "fish": "$pipestatus"}
+    assert "is: 1 0 7" in shell.run(f"echo is: {names[shell.shell]}")
+
+
 def test_strict_shells_survive(user: User, open_shell: Open) -> None:
     user.project("p")
     shell = open_shell()

@@ -4,6 +4,7 @@ import click
 
 from lkrshell import generation
 from lkrshell.commands import common
+from lkrshell.errors import USAGE, LkrError
 from lkrshell.stores.vault import Vault
 
 
@@ -17,6 +18,8 @@ def command(from_stdin: bool) -> None:
         made = store.made()
         prompt = "Passphrase of the vault" if made else "A passphrase for the new vault"
         passphrase = common.read_secret(prompt, from_stdin, twice=not made)
+    elif from_stdin:
+        raise LkrError("the keychain asks for its passphrase itself", "run lkr unlock without --stdin", USAGE)
     store.unlock(passphrase)
     generation.bump()
     click.echo("lkr: unlocked", err=True)

@@ -70,7 +70,7 @@ class Vault:
         return os.path.exists(self._file(name))
 
     def is_locked(self) -> bool:
-        return not self.made() or kernel.get(self._kernel_name(), self._lock_after) is None
+        return not self.made() or kernel.get(self._kernel_name(), None) is None
 
     def lock(self) -> None:
         if self.made():
