@@ -1,6 +1,9 @@
 """Bad input gets one clear line and the right exit code, and changes nothing."""
 
+import contextlib
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -123,3 +126,28 @@ def test_a_locked_vault_is_one_line_and_unlocking_brings_the_keys_back(user: Use
     own.lkr("unlock", "--stdin", stdin=b"mine")
     assert VALUE in own.lkr("exec", "--", "env", cwd=folder)
     own.lkr("lock")
+
+
+def test_a_full_or_read_only_disk_keeps_the_old_value(user: User, tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], check=True)
+    try:
+        shutil.copytree(user.home, disk / "home")
+        small = User(disk / "home")
+        folder = small.project("p")
+        big = b"sk-" + os.urandom(24000).hex().encode()
+        with (disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(b"x" * 4096):
+                pass
+        assert "No space left" in small.lkr("set", "openai:prod", "--stdin", stdin=big, code=1)
+        assert "No space left" in small.lkr("set", "openai:new", "--stdin", stdin=big, code=1)
+        assert VALUE in small.lkr("exec", "--", "env", cwd=folder)
+        assert not list(disk.rglob(".tmp-*"))
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert "Read-only" in small.lkr("set", "openai:prod", "--stdin", stdin=b"sk-other-value", code=1)
+        assert VALUE in small.lkr("exec", "--", "env", cwd=folder)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -4,6 +4,7 @@ import os
 
 from lkrshell import files, paths
 from lkrshell.config import Config
+from lkrshell.errors import LkrError
 from lkrshell.secret import Secret
 
 TYPE_CHECKING = False
@@ -54,7 +55,10 @@ def choose(config: Config) -> "Store":
             from lkrshell.stores.keyring import works
 
             backend = "keyring" if works() else "vault"
-            files.write_private(record, backend.encode() + b"\n")
+            try:
+                files.write_private(record, backend.encode() + b"\n")
+            except LkrError:
+                pass  # a read-only home: asked anew each time
     if backend == "vault":
         from lkrshell.stores.vault import Vault
 
