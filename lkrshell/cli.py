@@ -12,7 +12,8 @@ from lkrshell.errors import USAGE, LkrError
 from lkrshell.files import show
 
 COMMANDS = (
-    "add", "allow", "deny", "exec", "export", "hook", "init", "list", "lock", "rename", "rm", "set", "status", "unlock",
+    "add", "allow", "deny", "edit", "exec", "export", "hook", "init", "list", "lock", "rename", "rm", "set", "status",
+    "unlock", "use",
 )  # fmt: skip
 
 

@@ -61,6 +61,8 @@ def _compiled(data: bytes) -> Config | None:
 def _parse(path: str, data: bytes) -> Config:
     import tomllib
 
+    from lkrshell import names
+
     where = files.show(path)
     try:
         table = tomllib.loads(data.decode("utf-8"))
@@ -70,7 +72,7 @@ def _parse(path: str, data: bytes) -> Config:
         raise LkrError(f"{where}: {error}", "mend it or remove the file") from None
     for name, value in table.items():
         if name not in _TYPES:
-            raise LkrError(f"{where}: unknown setting {name!r}", f"use {', '.join(_TYPES)}")
+            raise LkrError(f"{where}: unknown setting {names.said(name)}", f"use {', '.join(_TYPES)}")
         if type(value) is not _TYPES[name]:
             raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
     config = Config(**table)

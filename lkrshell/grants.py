@@ -15,11 +15,13 @@ _MAGIC = "lkr-grant-1"
 class Grant:
     """What was allowed: the texts (in the form of project.Place) and what they ask for."""
 
-    __slots__ = ("allowed", "inherit", "local", "real", "text", "wants")
+    __slots__ = ("allowed", "inherit", "local", "profile", "real", "text", "wants")
 
-    def __init__(self, real: str, text: str, local: str, inherit: bool, wants: tuple[Want, ...], allowed: str) -> None:
+    def __init__(
+        self, real: str, text: str, local: str, inherit: bool, profile: str, wants: tuple[Want, ...], allowed: str
+    ) -> None:
         self.real, self.text, self.local = real, text, local
-        self.inherit, self.wants, self.allowed = inherit, wants, allowed
+        self.inherit, self.profile, self.wants, self.allowed = inherit, profile, wants, allowed
 
     def covers(self, place: project.Place) -> bool:
         """True when it was given for exactly this content at exactly this real path."""
@@ -41,7 +43,7 @@ def read(real: str) -> Grant | None:
     if data is None:
         return None
     try:
-        (magic,), (_, path), (_, text), (_, local), (_, inherit), (_, allowed), *rest = records.load(data)
+        (magic,), (_, path), (_, text), (_, local), (_, inherit), (_, profile), (_, allowed), *rest = records.load(data)
         if magic != _MAGIC or path != real:
             raise ValueError("not this grant")
         wants = tuple(
@@ -49,7 +51,7 @@ def read(real: str) -> Grant | None:
         )
     except ValueError:
         raise ManifestError(f"the grant for {files.show(real)} is damaged", "give it anew: lkr allow") from None
-    return Grant(real, text, local, inherit == "1", wants, allowed)
+    return Grant(real, text, local, inherit == "1", profile, wants, allowed)
 
 
 def write(grant: Grant) -> None:
@@ -59,6 +61,7 @@ def write(grant: Grant) -> None:
         ("manifest", grant.text),
         ("local", grant.local),
         ("inherit", "1" if grant.inherit else ""),
+        ("profile", grant.profile),
         ("allowed", grant.allowed),
     ]
     files.write_private(path_of(grant.real), records.dump(rows + [want.row() for want in grant.wants]))

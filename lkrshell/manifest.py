@@ -22,6 +22,7 @@ class Manifest:
 
     inherit: bool
     wants: tuple[Want, ...]
+    profile: str = ""
 
 
 class _File:
@@ -53,17 +54,19 @@ def parse(path: str, text: str, local_path: str = "", local_text: str | None = N
     Raises ManifestError with file, line, column where known, and what to write instead; no message quotes a
     string that could be a key's value.
     """
-    inherit, wants = _parse_file(_File(path, text))
+    inherit, _, wants = _parse_file(_File(path, text))
+    profile = ""
     if local_text is not None:
-        local_inherit, local_wants = _parse_file(_File(local_path, local_text), local=True)
+        local_inherit, profile, local_wants = _parse_file(_File(local_path, local_text), local=True)
         inherit = inherit if local_inherit is None else local_inherit
         wants |= local_wants
     if len(wants) > MAX_KEYS:
         raise ManifestError(f"{show(path)}: more than {MAX_KEYS} keys", "split the project")
-    return Manifest(bool(inherit), tuple(wants.values()))
+    return Manifest(bool(inherit), tuple(wants.values()), profile)
 
 
-def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, dict[tuple[str, str], Want]]:
+def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, str, dict[tuple[str, str], Want]]:
+    """`inherit`, the chosen `profile` (of a local file only), and the wants by profile and variable."""
     where = show(file.path)
     if len(file.text.encode("utf-8", "surrogateescape")) > MAX_BYTES:
         raise ManifestError(f"{where}: larger than {MAX_BYTES // 1024} KiB", "a manifest only names keys")
@@ -74,9 +77,10 @@ def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, dict[tup
         raise ManifestError(f"{where}: not UTF-8", "save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ManifestError(f"{where}: not TOML: {_toml_message(file.text, error)}", "mend the line") from None
+    known = ("version", "inherit", "keys", "profiles") + ("profile",) * local
     for field in table:
-        if field not in ("version", "inherit", "keys", "profiles"):
-            raise file.error(f"unknown field {show(field)!r}", "known: version, inherit, keys, profiles", "", field)
+        if field not in known:
+            raise file.error(f"unknown field {names.said(field)}", f"known: {', '.join(known)}", "", field)
     if not local or "version" in table:
         if "version" not in table:
             raise ManifestError(f"{where}:1:1: no version", "write version = 1 in the first line")
@@ -85,6 +89,9 @@ def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, dict[tup
     inherit = table.get("inherit")
     if inherit is not None and not isinstance(inherit, bool):
         raise file.error("inherit must be true or false", "write inherit = true", "", "inherit")
+    chosen = table.get("profile", "")
+    if chosen != "" and not (isinstance(chosen, str) and names.is_profile(chosen)):
+        raise file.error("profile must be the name of one", 'write profile = "staging"', "", "profile")
     wants = _parse_keys(file, table.get("keys", {}), "keys", "")
     profiles = table.get("profiles", {})
     if not isinstance(profiles, dict):
@@ -94,9 +101,9 @@ def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, dict[tup
         if not names.is_profile(profile):
             raise file.error("a profile's name has letters, digits, - and _ only", "rename it", section)
         if not isinstance(content, dict) or set(content) - {"keys"}:
-            raise file.error(f"profile {profile} may hold keys only", f"write [{section}.keys]", section)
+            raise file.error(f"profile {names.said(profile)} may hold keys only", "write [profiles.NAME.keys]", section)
         wants |= _parse_keys(file, content.get("keys", {}), f"{section}.keys", profile)
-    return inherit, wants
+    return inherit, chosen, wants
 
 
 def _toml_message(text: str, error: Exception) -> str:
@@ -117,7 +124,7 @@ def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tup
         if names.looks_like_a_value(variable):
             raise file.error("a variable's name looks like a real key", "remove it, and revoke that key", table)
         if not names.is_variable(variable):
-            raise file.error(f"{show(variable)!r} is no name for a variable", "use A-Z, 0-9 and _", table, variable)
+            raise file.error(f"{names.said(variable)} is no name for a variable", "use A-Z, 0-9 and _", table, variable)
         if names.changes_programs(variable):
             hint = "a manifest sets keys only; choose another variable"
             raise file.error(f"{variable} changes how programs run", hint, table, variable)
@@ -144,8 +151,8 @@ def _parse_entry(file: _File, variable: str, entry: object, table: str, profile:
     if not isinstance(entry, dict):
         return Want(variable, _key_name(file, entry, table, variable), profile=profile)
     if unknown := set(entry) - {"key", "optional", "scope"}:
-        field = show(sorted(unknown)[0])
-        raise file.error(f"{variable}: unknown field {field!r}", "known: key, optional, scope", table, variable)
+        field = names.said(sorted(unknown)[0])
+        raise file.error(f"{variable}: unknown field {field}", "known: key, optional, scope", table, variable)
     optional, scope = entry.get("optional", False), entry.get("scope", "shell")
     if not isinstance(optional, bool):
         raise file.error(f"{variable}: optional must be true or false", "write optional = true", table, variable)

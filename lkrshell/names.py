@@ -2,6 +2,8 @@
 
 import re
 
+from lkrshell.files import show
+
 KEY = re.compile(r"[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
@@ -27,6 +29,16 @@ _VALUE = re.compile(
     r"(sk-|sk_|gsk_|hf_|xai-|pplx-|r8_|AIza|ghp_|github_pat_|glpat-|fw_|tgp_|nvapi-|key-|Bearer )"
     r"|[A-Za-z0-9+/_=.-]{24,}\Z"
 )
+
+
+_HIDDEN = re.compile(
+    r"(sk-|sk_|gsk_|hf_|xai-|pplx-|r8_|AIza|gh[pousr]_|github_pat_|glpat-|nvapi-|Bearer )|[A-Za-z0-9+/_=-]{20,}"
+)
+
+
+def said(text: str) -> str:
+    """`text`, quoted for a message: safe on a terminal, and not there at all when a key's value may be in it."""
+    return "that" if _HIDDEN.search(text) else repr(show(text))
 
 
 def is_key(name: str) -> bool:

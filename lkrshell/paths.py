@@ -16,7 +16,7 @@ def _folder(kind: str, variable: str, default: str) -> str:
 
         folder: str = getattr(platformdirs, f"user_{kind}_dir")("lkr", appauthor=False)
         return folder
-    base = os.environ.get(variable, "").strip()
+    base = os.environ.get(variable, "")
     if not base.startswith("/"):
         home = os.path.expanduser("~")
         if not home.startswith("/"):

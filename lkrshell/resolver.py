@@ -32,10 +32,15 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
 def resolve(chain: "list[Grant]", profile: str, scopes: tuple[str, ...]) -> list[Want]:
     """What the project wants: `chain` nearest first, each one's profile over its `[keys]`, nearer over farther.
 
-    A profile that no manifest has is an error: a typing slip must not give production keys.
+    Without `profile` (LKR_PROFILE), the one that the nearest `.lkr.local.toml` chose serves. One that no manifest
+    has is an error: a typing slip must not give production keys.
     """
+    if not profile and chain:
+        profile = chain[0].profile
     if profile and not any(want.profile == profile for grant in chain for want in grant.wants):
-        raise ManifestError(f"no profile {show(profile)!r} here", "unset LKR_PROFILE, or add the profile")
+        raise ManifestError(
+            f"no profile {show(profile)!r} here", "unset LKR_PROFILE or say lkr use, or add the profile"
+        )
     wanted: dict[str, Want] = {}
     for grant in reversed(chain):
         for chosen in ("", profile) if profile else ("",):

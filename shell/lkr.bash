@@ -95,6 +95,7 @@ __lkr_same() {
 
 __lkr_check() {
     \builtin local folder="$PWD" was
+    __lkr_aside=
     while [[ ! -e $folder/.lkr.toml ]]; do
         if [[ ! $folder ]]; then
             if [[ ${LKR_STATE-} ]]; then
@@ -111,7 +112,7 @@ __lkr_check() {
     folder=${folder:-/}
     if [[ ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
         [[ ${LKR_STATE-} ]] && __lkr_leave
-        __lkr_at=
+        __lkr_at='' __lkr_aside=1
         \builtin return
     fi
     __lkr_same "$folder" && \builtin return
@@ -140,12 +141,25 @@ __lkr_hook() {
     \builtin return "$status"
 }
 
+# After direnv's turn at the same prompt: it may just have let go of the folder that we stood aside for.
+__lkr_late() {
+    case $__lkr_aside${LKR_DIRENV+x} in 1) __lkr_hook ;; esac
+}
+
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
 else
-    __lkr_at='' __lkr_watch=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
+    __lkr_at='' __lkr_aside='' __lkr_watch=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;
-        *) PROMPT_COMMAND="__lkr_hook${PROMPT_COMMAND:+;$PROMPT_COMMAND}" ;;
+        *)
+            PROMPT_COMMAND="__lkr_hook${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+            if [[ ${PROMPT_COMMAND@a} == *a* ]]; then
+                PROMPT_COMMAND+=(__lkr_late)
+            else
+                # shellcheck disable=SC2179  # a string here
+                PROMPT_COMMAND+=$'\n__lkr_late'
+            fi
+            ;;
     esac
 fi

@@ -82,8 +82,11 @@ function __lkr_same
         else if not test -f $file -a -r $file
             set text '!'
         else
-            read -z text <$file
-            set text "=$text"
+            begin
+                read -z text
+                set text "=$text"
+                read -z; and set text '!' # a NUL byte in it
+            end <$file
         end
         test "$text" = "$__lkr_watch[$(math $i + 1)]"; or return 1
         set i (math $i + 2)
@@ -135,6 +138,10 @@ function __lkr_hook --on-event fish_prompt --on-variable PWD
     return $before[1]
 end
 
+if not string match -qr '^(3\.([6-9]|\d\d)|[4-9]\.|\d\d)' -- $version
+    functions -e __lkr_hook
+    echo "lkr: fish $version is too old, 3.6 or later is needed" >&2
+end
 set -g __lkr_at
 set -g __lkr_gone
 set -g __lkr_watch

@@ -137,6 +137,10 @@ __lkr_hook() {
 
 () {
     \builtin emulate -LR zsh
+    if [[ $ZSH_VERSION != (5.<3->*|<6->.*) ]]; then
+        \builtin print -ru2 -- "lkr: zsh $ZSH_VERSION is too old, 5.3 or later is needed"
+        \builtin return
+    fi
     \builtin zmodload zsh/system zsh/parameter
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
     \builtin typeset -g __lkr_at= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -308,10 +309,8 @@ def test_idle_prompts_and_leaving_start_no_process(user: User, open_shell: Open,
         return len(re.findall(r"\b(?:v?fork|clone3?|execve)\(", "\n".join(lines)))
 
     for _ in range(50):
-        shell.child.sendline(":")
-        shell.child.sendline("cd u/v/w")
-        shell.child.sendline("cd ../../../x")
-        shell.child.sendline("cd ..")
+        for line in (":", ":", "cd u/v/w", "cd ../../../x", "cd .."):
+            shell.child.sendline(line)
     shell.run(":")
     assert clones() == 0
     shell.run("cd p")
@@ -344,3 +343,147 @@ def test_direnv_gets_the_same_and_the_hook_stands_aside(user: User, open_shell: 
         shell.run("cd ..")
         assert (shell.value(A), shell.value("MORE")) == (None, None)
         shell.close()
+
+
+def test_direnv_hands_over_at_once(user: User, open_shell: Open) -> None:
+    """From a `use lkr` folder straight to a native one and back, in both orders of the rc lines."""
+    folder = user.project("p")
+    (folder / ".envrc").write_text("use lkr\n")
+    user.project("q", 'ANTHROPIC_API_KEY = "anthropic:main"')
+    lib = user.home / ".config/direnv/lib"
+    lib.mkdir(parents=True)
+    (lib / "lkr.sh").write_text(user.lkr("hook", "direnv"))
+    subprocess.run(["direnv", "allow", str(folder)], env=user.env, check=True)
+    for lkr_first in (False, True):
+        shell = open_shell(hook=False, **{A: "mine"})
+        direnv = word(shell, f'eval "$(direnv hook {shell.shell})"', "direnv hook fish | source")
+        for line in (HOOK[shell.shell], direnv) if lkr_first else (direnv, HOOK[shell.shell]):
+            shell.run(line)
+        for _ in range(2):
+            shell.run("cd ~/p")
+            assert (shell.value(A), shell.value(B)) == (VALUE, None)
+            shell.run("cd ~/q")
+            assert (shell.value(A), shell.value(B)) == ("mine", OTHER)
+        shell.run("cd ~")
+        assert (shell.value(A), shell.value(B)) == ("mine", None)
+        shell.close()
+
+
+def test_hooks_of_a_framework_run_beside_ours(user: User) -> None:
+    """As oh-my-zsh does it: functions in precmd_functions and chpwd_functions, some with options of their own."""
+    user.project("p")
+    shell = Shell("zsh", user.env, user.home, hook=False)
+    shell.run("omz_precmd() { seen=$?; setopt local_options ksh_arrays; precmds=$((precmds + 1)) }")
+    shell.run("omz_chpwd() { chpwds=$((chpwds + 1)) }; typeset -ga precmd_functions chpwd_functions")
+    shell.run("precmd_functions+=(omz_precmd) chpwd_functions+=(omz_chpwd)")
+    shell.run(HOOK["zsh"])
+    shell.run("add-zsh-hook() { : }; cd p")
+    assert shell.value(A) == VALUE
+    assert "ran 1 yes" in shell.run("echo ran $chpwds $((precmds > 3 ? 1 : 0)) | sed 's/1$/yes/'")
+    shell.child.sendline("(exit 5)")
+    assert "seen 5" in shell.run("echo seen $seen")
+    shell.run("cd ..")
+    assert shell.value(A) is None
+    shell.close()
+
+
+def test_a_manifest_made_unreadable_withdraws_once(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    manifest = folder / ".lkr.toml"
+    good = manifest.read_bytes()
+    shell = open_shell(folder=folder)
+    assert shell.value(A) == VALUE
+    for content in (None, good + b"#\0x"):
+        manifest.unlink()
+        if content is None:
+            manifest.mkdir()
+        else:
+            manifest.write_bytes(content)
+        assert "cannot read the manifest" in shell.run(":")
+        assert shell.value(A) is None
+        assert "lkr:" not in shell.run(":")
+        shutil.rmtree(manifest) if manifest.is_dir() else manifest.unlink()
+        manifest.write_bytes(good)
+        shell.run(":")
+        assert shell.value(A) == VALUE
+
+
+def test_a_manifest_that_i_may_not_read_withdraws(user: User) -> None:
+    folder = user.project("p")
+    drop = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all"
+    script = (
+        f'{user.lkr("hook", "bash")}\n__lkr_hook; echo "<${{{A}-}}>"; chmod 000 .lkr.toml; __lkr_hook; __lkr_hook; '
+    )
+    script += f'echo "<${{{A}-}}>"'
+    done = subprocess.run(
+        [*drop.split(), "bash", "--norc", "-c", script], cwd=folder, env=user.env, capture_output=True, text=True
+    )
+    assert done.stdout == f"<{VALUE}>\n<>\n", done
+    assert done.stderr.count("cannot read the manifest") == 1
+
+
+def test_a_shell_started_in_a_deleted_folder_works(user: User, open_shell: Open) -> None:
+    user.project("p")
+    gone = user.home / "gone"
+    gone.mkdir()
+    shell = open_shell(folder=gone, hook=False)
+    gone.rmdir()
+    out = shell.run(HOOK[shell.shell]) + shell.run(":")
+    assert "lkr:" not in out
+    shell.run("cd ~/p")
+    assert shell.value(A) == VALUE
+
+
+def test_quiet_says_nothing(user: User, open_shell: Open) -> None:
+    user.project("p")
+    loud = open_shell(LKR_QUIET="1")
+    assert "lkr:" not in loud.run("cd p") + loud.run("cd ..")
+    (user.home / ".config/lkr").mkdir(parents=True)
+    (user.home / ".config/lkr/config.toml").write_text("quiet = true\n")
+    shell = open_shell()
+    assert "lkr:" not in shell.run("cd p") + shell.run("cd ..")
+    assert "lkr:" not in shell.run("cd p")
+    assert shell.value(A) == VALUE
+
+
+def test_the_vaults_time_out_reaches_an_idle_shell(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    (user.home / ".config/lkr").mkdir(parents=True)
+    (user.home / ".config/lkr/config.toml").write_text("lock_after = 2\n")
+    shell = open_shell(folder=folder, **{A: "mine"})
+    assert shell.value(A) == VALUE
+    time.sleep(3)
+    assert "the vault is locked" in shell.run(":")
+    assert shell.value(A) == "mine"
+    assert "lkr:" not in shell.run(":")
+    user.lkr("unlock", "--stdin", stdin=b"a passphrase")
+    shell.run(":")
+    assert shell.value(A) == VALUE
+
+
+def test_use_chooses_a_profile_in_every_shell(user: User, open_shell: Open) -> None:
+    user.lkr("set", "openai:stg", "--stdin", stdin=b"sk-staging")
+    folder = user.project("p", f'{A} = "openai:prod"\n[profiles.staging.keys]\n{A} = "openai:stg"')
+    shell = open_shell(folder=folder)
+    assert shell.value(A) == VALUE
+    user.lkr("use", "staging", cwd=folder)
+    shell.run(":")
+    assert shell.value(A) == "sk-staging"
+    assert "no such profile" in user.lkr("use", "stagin", cwd=folder, code=1)
+    user.lkr("use", cwd=folder)
+    shell.run(":")
+    assert shell.value(A) == VALUE
+
+
+def test_edit_checks_before_it_writes(user: User, tmp_path: Path) -> None:
+    folder = user.project("p")
+    good = (folder / ".lkr.toml").read_text()
+    editor = tmp_path / "editor"
+    user.env["EDITOR"] = str(editor)
+    editor.write_text('#!/bin/sh\necho "PATH = 1" >>"$1"\n')
+    editor.chmod(0o755)
+    assert "changes how programs run" in user.lkr("edit", cwd=folder, code=1)
+    assert (folder / ".lkr.toml").read_text() == good
+    editor.write_text('#!/bin/sh\necho \'ANTHROPIC_API_KEY = "anthropic:main" # mine\' >>"$1"\n')
+    assert "+ ANTHROPIC_API_KEY ← anthropic:main" in user.lkr("edit", cwd=folder)
+    assert user.lkr("exec", "--", "sh", "-c", f'printf %s "${B}"', cwd=folder) == OTHER

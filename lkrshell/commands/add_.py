@@ -6,9 +6,9 @@ import click
 import tomlkit
 import tomlkit.exceptions
 
-from lkrshell import files, grants, names, project, providers
+from lkrshell import files, names, project, providers
 from lkrshell.commands import allow_, common
-from lkrshell.errors import USAGE, LkrError, ManifestError
+from lkrshell.errors import USAGE, LkrError
 
 
 @click.command("add")
@@ -18,10 +18,7 @@ def command(entry: str) -> None:
     variable, name = _parts(entry)
     folder = common.project_folder(None)
     place = project.Place(folder)
-    allow_.read_manifest(place)
-    known = grants.read(place.real)
-    if known is None or not known.covers(place):
-        raise ManifestError("the manifest as it is now is not allowed", "look at it first: lkr allow")
+    allow_.check_allowed(place)
     document = tomlkit.parse(place.text[1:])
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):

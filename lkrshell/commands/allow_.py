@@ -40,9 +40,19 @@ def read_manifest(place: project.Place) -> manifest.Manifest:
     return manifest.parse(path, text[1:], local_path, None if local == project.ABSENT else local[1:])
 
 
+def check_allowed(place: project.Place) -> None:
+    """ManifestError unless the manifest as it lies there is valid and allowed: an edit must not smuggle the rest in."""
+    read_manifest(place)
+    known = grants.read(place.real)
+    if known is None or not known.covers(place):
+        raise ManifestError("the manifest as it is now is not allowed", "look at it first: lkr allow")
+
+
 def record(place: project.Place, parsed: manifest.Manifest) -> None:
     """Writes the grant for exactly the texts in `place`."""
-    grants.write(grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.wants, common.now()))
+    grants.write(
+        grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, common.now())
+    )
     generation.bump()
 
 

@@ -7,7 +7,6 @@ import click
 
 from lkrshell import config, names, project, stores
 from lkrshell.errors import REFUSED, USAGE, LkrError
-from lkrshell.files import show
 from lkrshell.secret import MAX_VALUE, Secret
 
 KEY = click.argument("name")
@@ -31,7 +30,7 @@ def checked_key(name: str) -> str:
         return name
     if names.looks_like_a_value(name):
         raise LkrError("that looks like a key's value; arguments are seen by others", "lkr set provider:label", USAGE)
-    raise LkrError(f"{show(name)!r} is no key name", "write provider:label, as openai:prod", USAGE)
+    raise LkrError(f"{names.said(name)} is no key name", "write provider:label, as openai:prod", USAGE)
 
 
 def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:

@@ -1,0 +1,41 @@
+"""`lkr edit`: the manifest in an editor; checked before it is written, then allowed."""
+
+import os
+
+import click
+
+from lkrshell import manifest, project
+from lkrshell.commands import allow_, common
+from lkrshell.commands.add_ import write_manifest
+from lkrshell.errors import LkrError, ManifestError
+
+
+@click.command("edit")
+def command() -> None:
+    """Edit this project's manifest in $VISUAL or $EDITOR, and allow the result."""
+    folder = common.project_folder(None)
+    path = os.path.join(folder, project.MANIFEST)
+    place = project.Place(folder)
+    before = allow_.read_manifest(place)
+    allow_.check_allowed(place)
+    text = place.text[1:]
+    while True:
+        edited = click.edit(text, extension=".toml")
+        if edited is None or edited == place.text[1:]:
+            click.echo("lkr: nothing was changed", err=True)
+            return
+        try:
+            manifest.parse(path, edited)
+            break
+        except ManifestError as error:
+            click.echo(f"lkr: {error}", err=True)
+            if not common.on_terminal() or not click.confirm("Edit it again?", default=True, err=True):
+                raise LkrError("the edit is no valid manifest", "nothing was changed") from None
+            text = edited
+    write_manifest(path, edited)
+    place = project.Place(folder)
+    parsed = allow_.read_manifest(place)
+    for line in allow_.difference(before.wants, parsed.wants):
+        click.echo(line, err=True)
+    allow_.record(place, parsed)
+    click.echo("lkr: changed and allowed", err=True)
