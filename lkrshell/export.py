@@ -10,6 +10,7 @@ import os
 from lkrshell import agents, config, files, generation, paths, project, resolver, session, stores
 from lkrshell.dialects import Posix, dialect
 from lkrshell.errors import REFUSED, LkrError
+from lkrshell.timelimit import TimeLimit
 
 _TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
 
@@ -38,7 +39,7 @@ def export(shell: str, folder: str | None) -> int:
                 hint = "run what needs them by: lkr exec -- COMMAND"
                 raise LkrError(f"no keys for a coding agent's shell ({marker})", hint, REFUSED)
             if wants:
-                with _TimeLimit():
+                with TimeLimit(_TIME_LIMIT):
                     store = stores.choose(settings)
                     loaded = session.fetch(store, wants)
                 for want, secret in loaded:
@@ -114,28 +115,6 @@ def _clock() -> int:
     import time
 
     return int(time.time())
-
-
-class _TimeLimit:
-    """Raises LkrError inside its block after `_TIME_LIMIT`: a hung store must not hang the prompt."""
-
-    def __enter__(self) -> None:
-        import _signal
-
-        def ring(*_: object) -> None:
-            from lkrshell.errors import StoreUnreachable
-
-            raise StoreUnreachable("the store does not answer", "lkr status")
-
-        if hasattr(_signal, "setitimer"):
-            _signal.signal(_signal.SIGALRM, ring)
-            _signal.setitimer(_signal.ITIMER_REAL, _TIME_LIMIT)
-
-    def __exit__(self, *_: object) -> None:
-        import _signal
-
-        if hasattr(_signal, "setitimer"):
-            _signal.setitimer(_signal.ITIMER_REAL, 0)
 
 
 def main(arguments: list[str]) -> int:

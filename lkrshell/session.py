@@ -39,8 +39,9 @@ def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
 def fetch(store: "Store", wants: list[Want]) -> list[tuple[Want, Secret]]:
     """The values. LkrError when one that is not optional is missing, or is an admin key."""
     loaded, missing = [], []
+    secrets = store.get(list(dict.fromkeys(want.key for want in wants)))
     for want in wants:
-        secret = store.get(want.key)
+        secret = secrets.get(want.key)
         if secret is None:
             if not want.optional:
                 missing.append(want.key)

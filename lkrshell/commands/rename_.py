@@ -17,7 +17,7 @@ def command(old: str, new: str) -> None:
     store = common.store()
     if store.exists(new):
         raise LkrError(f"there is a key {new} already", f"lkr rm {new} first")
-    secret = store.get(old)
+    secret = store.get([old]).get(old)
     if secret is None:
         raise LkrError(f"no key {old} in the {store.name}", "see lkr list")
     entry = index.read(store.name, old)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
         name: str
 
-        def get(self, name: str) -> Secret | None:
-            """The key's value and kind, None when there is no such key."""
+        def get(self, names: list[str]) -> dict[str, Secret]:
+            """Values and kinds of those keys that there are; one turn of the store for all of them."""
 
         def set(self, name: str, secret: Secret) -> None:
             """Stores or replaces, durably."""

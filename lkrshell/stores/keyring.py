@@ -8,6 +8,7 @@ import os
 from lkrshell import files, paths
 from lkrshell.errors import LkrError, StoreLocked, StoreUnreachable
 from lkrshell.secret import Secret, parse_secret
+from lkrshell.timelimit import TimeLimit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 SERVICE = "com.llm-key-ring"
+_KIND, _SECRET_SERVICE = "keychain", b"keyring.backends.SecretService\n"
+_WAIT = 30.0  # seconds until a keychain counts as hung
 
 
 def works() -> bool:
@@ -48,10 +51,15 @@ class Keyring:
         return os.path.join(paths.state_dir(), "locked")
 
     def _call(self, function: "Callable[[], T]") -> "T":
+        import keyring
         import keyring.errors
 
+        self._remember(type(keyring.get_keyring()).__module__)
         try:
-            return function()
+            with TimeLimit(_WAIT):
+                return function()
+        except LkrError:
+            raise
         except keyring.errors.KeyringLocked:
             raise StoreLocked("the keychain is locked", "unlock it in your desktop, then lkr unlock") from None
         except keyring.errors.NoKeyringError:
@@ -62,13 +70,36 @@ class Keyring:
             hint = "start it, or use the vault: LKR_BACKEND=vault"
             raise StoreUnreachable(f"the keychain did not answer ({type(error).__name__})", hint) from None
 
-    def get(self, name: str) -> Secret | None:
+    def get(self, names: list[str]) -> dict[str, Secret]:
         if self.is_locked():
             raise StoreLocked("lkr is locked", "lkr unlock")
+        if self._is_secret_service():
+            from lkrshell.stores import secret_service
+
+            found = secret_service.fetch(SERVICE, names)
+            return {name: parse_secret(data) for name, data in found.items()}
         import keyring
 
-        text = self._call(lambda: keyring.get_password(SERVICE, name))
-        return None if text is None else parse_secret(text.encode("utf-8", "surrogateescape"))
+        texts = {name: self._call(lambda name=name: keyring.get_password(SERVICE, name)) for name in names}  # type: ignore[misc]
+        return {
+            name: parse_secret(text.encode("utf-8", "surrogateescape"))
+            for name, text in texts.items()
+            if text is not None
+        }
+
+    def _is_secret_service(self) -> bool:
+        """True when that is what python-keyring took the last time, and nothing says that it would not now."""
+        if os.environ.get("PYTHON_KEYRING_BACKEND"):
+            return False
+        return files.read_private(os.path.join(paths.state_dir(), _KIND)) == _SECRET_SERVICE
+
+    def _remember(self, kind: str) -> None:
+        path = os.path.join(paths.state_dir(), _KIND)
+        if not os.environ.get("PYTHON_KEYRING_BACKEND") and files.read_private(path) != f"{kind}\n".encode():
+            try:
+                files.write_private(path, f"{kind}\n".encode())
+            except LkrError:
+                pass  # a read-only home: slower, not wrong
 
     def set(self, name: str, secret: Secret) -> None:
         import keyring
@@ -86,7 +117,7 @@ class Keyring:
         return True
 
     def exists(self, name: str) -> bool:
-        return self.get(name) is not None
+        return bool(self.get([name]))
 
     def is_locked(self) -> bool:
         return os.path.exists(self._flag())

@@ -37,22 +37,24 @@ class Vault:
         """True once the vault has its identity."""
         return os.path.exists(os.path.join(self._root, "recipient"))
 
-    def get(self, name: str) -> Secret | None:
-        data = files.read_private(self._file(name))
-        if data is None:
-            return None
+    def get(self, names: list[str]) -> dict[str, Secret]:
+        sealed = {name: data for name in names if (data := files.read_private(self._file(name))) is not None}
+        if not sealed:
+            return {}
         identity = kernel.get(self._kernel_name(), self._lock_after)
         if identity is None:
             raise StoreLocked("the vault is locked", "lkr unlock")
         import pyrage
 
-        try:
-            return parse_secret(pyrage.decrypt(data, [pyrage.x25519.Identity.from_str(identity.decode("ascii"))]))
-        except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
-            raise LkrError(
-                f"the vault's file of {name} is damaged, or for another identity",
-                f"lkr set {name}, or a backup",
-            ) from None
+        found = {}
+        for name, data in sealed.items():
+            try:
+                opener = pyrage.x25519.Identity.from_str(identity.decode("ascii"))
+                found[name] = parse_secret(pyrage.decrypt(data, [opener]))
+            except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
+                hint = f"lkr set {name}, or a backup"
+                raise LkrError(f"the vault's file of {name} is damaged, or for another identity", hint) from None
+        return found
 
     def set(self, name: str, secret: Secret) -> None:
         import pyrage
