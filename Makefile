@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # command:Debian package, for what the tests drive
-TOOLS := zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck \
+TOOLS := zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 
-.PHONY: try test lint install tools wheel clean
+.PHONY: try test lint bench install tools wheel clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -36,12 +36,16 @@ test: tools $(VENV)/.dev
 	$(BIN)/pytest
 
 lint: tools $(VENV)/.dev
-	$(BIN)/ruff check lkrshell tests
-	$(BIN)/ruff format --check lkrshell tests
+	$(BIN)/ruff check lkrshell tests bench
+	$(BIN)/ruff format --check lkrshell tests bench
 	$(BIN)/mypy
 	shellcheck --external-sources shell/lkr.bash shell/lkr.direnv examples/try .ci/run
 	zsh -n shell/lkr.zsh
 	fish --no-execute shell/lkr.fish
+
+# The side-by-side benchmark; some minutes, best on a machine that does nothing else.
+bench: tools $(VENV)/.dev
+	$(BIN)/python bench/bench.py
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist .

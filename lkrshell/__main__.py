@@ -1,4 +1,4 @@
-"""The program `lkr`. `export` and nothing else takes the short way, without the command line library."""
+"""The program `lkr`. `export` and `exec` take a short way, without the command line library."""
 
 import sys
 
@@ -13,6 +13,13 @@ def main() -> int:
         from lkrshell.export import main as export
 
         return export(arguments[1:])
+    if arguments[:1] == ["exec"]:
+        plain = arguments[1:2] == ["--"]
+        words = arguments[2:] if plain else arguments[1:]
+        if words and (plain or not words[0].startswith("-")):
+            from lkrshell.execute import main as execute
+
+            return execute(words)
     from lkrshell.cli import run
 
     return run(arguments)

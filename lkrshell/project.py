@@ -2,6 +2,8 @@
 
 import os
 
+from lkrshell.errors import ManifestError
+
 MANIFEST, LOCAL = ".lkr.toml", ".lkr.local.toml"
 LIMIT = 65537
 ABSENT, UNREADABLE, TEXT = "-", "!", "="
@@ -66,6 +68,14 @@ def above(folder: str) -> list[str]:
         folder = parent
         chain.append(folder)
     return chain
+
+
+def serving(start: str) -> str:
+    """The folder with the manifest that serves `start`. ManifestError when there is none."""
+    found = find(start)
+    if found is None:
+        raise ManifestError("no .lkr.toml here or above", "make one: lkr init")
+    return found
 
 
 def find(folder: str) -> str | None:

@@ -53,8 +53,4 @@ def project_folder(folder: str | None) -> str:
     """The folder with the manifest that serves `folder` (default: here). LkrError when there is none."""
     import os
 
-    start = os.path.abspath(folder) if folder else project.current_folder()
-    found = project.find(start)
-    if found is None:
-        raise LkrError("no .lkr.toml here or above", "make one: lkr init", 78)
-    return found
+    return project.serving(os.path.abspath(folder) if folder else project.current_folder())

@@ -1,10 +1,8 @@
 """`lkr exec -- COMMAND`: runs one command with the project's keys, in this process's place."""
 
-import os
-
 import click
 
-from lkrshell import names, providers, resolver, session
+from lkrshell import execute, names, providers
 from lkrshell.commands import common
 from lkrshell.errors import USAGE, LkrError
 from lkrshell.want import Want
@@ -15,19 +13,7 @@ from lkrshell.want import Want
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(keys: tuple[str, ...], words: tuple[str, ...]) -> None:
     """Run a command with this project's keys, those of scope "exec" too."""
-    if keys:
-        wants = [_named(key) for key in keys]
-    else:
-        chain = session.chain(common.project_folder(None), [])
-        wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec"))
-    environment = os.environb.copy()
-    for want, secret in session.fetch(common.store(), wants) if wants else ():
-        environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
-    try:
-        os.execvpe(words[0], words, environment)  # noqa: S606
-    except OSError as error:
-        code = 127 if isinstance(error, FileNotFoundError) else 126
-        raise LkrError(f"cannot run {words[0]}: {error.strerror}", code=code) from None
+    execute.replace([_named(key) for key in keys] if keys else execute.project_wants(), words)
 
 
 def _named(text: str) -> Want:

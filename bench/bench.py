@@ -1,0 +1,333 @@
+"""The side-by-side benchmark: lkr beside direnv, in one run on one machine. `make bench` installs and runs it.
+
+Compares medians of the same thing done by each, and counts processes with strace. Everything happens in a
+temporary HOME with throw-away keys. The table goes to stdout, the figures to bench/results.json.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lkrshell import grants, index, manifest, project
+from lkrshell.secret import Secret
+from lkrshell.stores.vault import Vault
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parent.parent
+SITE = f"{ROOT}\n{sysconfig.get_path('platlib')}"
+COUNTS = (1, 5, 50)
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
+
+
+class Home:
+    """A throw-away user with a vault (or a keychain on a bus of its own) and the same keys for everybody."""
+
+    def __init__(self, folder: Path, backend: str) -> None:
+        self.folder = folder
+        self.env = {
+            "HOME": str(folder), "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8",
+            "LKR_BACKEND": backend, "LKR_QUIET": "1", "DIRENV_LOG_FORMAT": "", "TERM": "dumb",
+        }  # fmt: skip
+
+    def run(self, *words: str, stdin: str = "") -> str:
+        done = subprocess.run(words, input=stdin, env=self.env, text=True, capture_output=True, check=True)
+        return done.stdout
+
+    def project(self, name: str, keys: list[str], secret_tool: bool = False) -> None:
+        """Folder `name` for lkr and `name-direnv` for direnv, with the same variables and values."""
+        folder, other = self.folder / name, self.folder / f"{name}-direnv"
+        folder.mkdir(parents=True)
+        other.mkdir()
+        lines = "".join(f'K{n}_API_KEY = "{key}"\n' for n, key in enumerate(keys))
+        (folder / ".lkr.toml").write_text(f"version = 1\n[keys]\n{lines}")
+        self.run("lkr", "allow", "--yes", str(folder))
+        lookup = "$(secret-tool lookup service com.llm-key-ring username {})"
+        plain = "".join(
+            f"export K{n}_API_KEY={lookup.format(key) if secret_tool else 'sk-' + 'x' * 48}\n"
+            for n, key in enumerate(keys)
+        )
+        (other / ".envrc").write_text(plain)
+        self.run("direnv", "allow", str(other))
+
+
+def shells(home: Home) -> Iterator[tuple[str, str, str, dict[str, float]]]:
+    """(shell, situation, tool, {seconds, processes}) for what a person does at a prompt."""
+    deep = "/".join(["d"] * 60)
+    for folder in ("a/" + deep, "b/" + deep, "q", "q-direnv"):
+        (home.folder / folder).mkdir(parents=True, exist_ok=True)
+    for shell in ("bash", "zsh", "fish"):
+        for tool in ("lkr", "direnv"):
+            load = f"{tool} hook {shell} | source" if shell == "fish" else f'eval "$({tool} hook {shell})"'
+            prompt = {"lkr": "__lkr_hook", "direnv": "__direnv_export_eval" if shell == "fish" else "_direnv_hook"}[
+                tool
+            ]
+            suffix = "" if tool == "lkr" else "-direnv"
+            inside = f"cd {home.folder}/p1{suffix}; {prompt};"
+            situations = {
+                "idle prompt inside": (inside, prompt, 300),
+                "idle prompt outside": ("", prompt, 300),
+                "cd between folders, 1 deep": ("", _pair(home.folder / "a", home.folder / "b", prompt), 100),
+                "cd between folders, 10 deep": (
+                    "",
+                    _pair(*(home.folder / s / "/".join(["d"] * 9) for s in "ab"), prompt),
+                    100,
+                ),
+                "cd between folders, 60 deep": (
+                    "",
+                    _pair(home.folder / "a" / deep, home.folder / "b" / deep, prompt),
+                    100,
+                ),
+                "enter and leave": ("", _pair(home.folder / f"p1{suffix}", home.folder, prompt), 10),
+                "A to B and back": (
+                    inside,
+                    _pair(home.folder / f"p5{suffix}", home.folder / f"p1{suffix}", prompt),
+                    10,
+                ),
+                "hook at shell start": ("", load, 5),
+            }
+            if tool == "lkr":
+                name = "K0_API_KEY"
+                leave = f"__lkr_set {name} k:v - x; __lkr_leave"
+                situations["leave"] = ("", leave, 300)
+                saved = home.folder / f"saved.{shell}"
+                saved.write_text(home.run("lkr", "hook", shell))
+                situations["saved hook at shell start"] = ("", f"source {saved}", 30)
+            for situation, (first, step, count) in situations.items():
+                yield shell, situation, tool, _loop(home, shell, f"{load}\n{prompt}\n{first}", step, count)
+
+
+def _pair(one: Path, other: Path, prompt: str) -> str:
+    return f"cd {one}; {prompt}; cd {other}; {prompt}"
+
+
+def _loop(home: Home, shell: str, first: str, step: str, count: int) -> dict[str, float]:
+    """The cost of one `step`: a script that does it `count` times, less one that does it not at all."""
+    loop = {
+        "fish": f"for i in (seq %d)\n{step}\nend",
+        "zsh": f"for ((i = 0; i < %d; i++)) {{ {step}; }}",
+        "bash": f"for ((i = 0; i < %d; i++)); do {step}; done",
+    }[shell]
+    flags = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["-N"]}[shell]
+
+    def command(times: int) -> list[str]:
+        return [shell, *flags, "-c", f"{first}\n{loop % times}"]
+
+    samples = []
+    for _ in range(ROUNDS):
+        spent = []
+        for times in (0, count):
+            start = time.perf_counter()
+            subprocess.run(command(times), env=home.env, cwd=home.folder, capture_output=True, check=False)
+            spent.append(time.perf_counter() - start)
+        samples.append((spent[1] - spent[0]) / count)
+    few = min(count, 5)
+    processes = (_processes(home, command(few)) - _processes(home, command(0))) / few
+    return {"seconds": max(statistics.median(samples), 0.0), "processes": round(processes, 1)}
+
+
+def _processes(home: Home, command: list[str]) -> int:
+    with tempfile.NamedTemporaryFile("r") as trace:
+        subprocess.run(
+            ["strace", "-f", "-e", "trace=process", "-o", trace.name, *command],
+            env=home.env, cwd=home.folder, capture_output=True, check=False,
+        )  # fmt: skip
+        lines = [line for line in trace if "CLONE_THREAD" not in line and "resumed" not in line]
+    return len([line for line in lines if re.search(r"\b(v?fork|clone3?)\(", line)])
+
+
+def programs(home: Home, commands: dict[str, list[str]]) -> dict[str, float]:
+    """Median seconds of each command, by hyperfine."""
+    out = home.folder / "hyperfine.json"
+    script = {name: " ".join(_quoted(word) for word in words) for name, words in commands.items()}
+    subprocess.run(
+        ["hyperfine", "-N", "--warmup", "3", "--runs", str(ROUNDS * 5), "--export-json", str(out), *script.values()],
+        env=home.env, cwd=home.folder, capture_output=True, check=True,
+    )  # fmt: skip
+    results = json.loads(out.read_text())["results"]
+    return {name: result["median"] for name, result in zip(script, results, strict=True)}
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+def enter(folder: Path) -> list[str]:
+    """What the hook runs on entering `folder`."""
+    python = str(BIN / "python")
+    return [python, "-I", "-S", "-X", "utf8", str(ROOT / "lkrshell/boot.py"), SITE, "bash", str(folder)]
+
+
+def floor() -> list[str]:
+    return [str(BIN / "python"), "-I", "-S", "-X", "utf8", "-c", "pass"]
+
+
+def direnv(folder: Path) -> list[str]:
+    return ["env", "-C", str(folder), "direnv", "export", "bash"]
+
+
+def grow(home: Home, keys: int, projects: int) -> None:
+    """10,000 keys and 2,000 grants beside the others, through the library: one process instead of 12,000."""
+    os.environ.update(home.env)
+    vault = Vault(900)
+    for number in range(keys):
+        vault.set(f"scale:k{number}", Secret(f"sk-{number}"))
+        index.write("vault", index.Entry(f"scale:k{number}", "runtime", "2026-01-01T00:00:00Z"))
+    parsed = manifest.parse("x", 'version = 1\n[keys]\nA_KEY = "scale:k1"\n')
+    for number in range(projects):
+        real = f"/nowhere/{number}"
+        grants.write(grants.Grant(real, "=x", project.ABSENT, False, "", parsed.wants, "2026-01-01T00:00:00Z"))
+
+
+def at_once(command: list[str], home: Home, count: int) -> float:
+    """The slowest of `count` runs started together."""
+
+    def one(_: int) -> float:
+        start = time.perf_counter()
+        subprocess.run(command, env=home.env, capture_output=True, check=True)
+        return time.perf_counter() - start
+
+    with ThreadPoolExecutor(count) as pool:
+        return statistics.median(max(pool.map(one, range(count))) for _ in range(ROUNDS))
+
+
+def vault_home(folder: Path, keys: int = 50) -> Home:
+    home = Home(folder, "vault")
+    folder.mkdir()
+    home.run("lkr", "unlock", "--stdin", stdin="bench")
+    for number in range(keys):
+        home.run("lkr", "set", f"bench:k{number}", "--stdin", stdin="sk-" + "x" * 48)
+    return home
+
+
+def names(count: int) -> list[str]:
+    return [f"bench:k{number}" for number in range(count)]
+
+
+def inside_the_bus(folder: str) -> None:
+    """The keychain's part, run again by `dbus-run-session`; prints its figures as JSON."""
+    home = Home(Path(folder), "keyring")
+    home.env |= {name: os.environ[name] for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")}
+    home.run("gnome-keyring-daemon", "--unlock", "--components=secrets", stdin="bench")
+    for number in range(50):
+        home.run("lkr", "set", f"bench:k{number}", "--stdin", stdin="sk-" + "x" * 48)
+    commands = {"floor": floor()}
+    for count in COUNTS:
+        home.project(f"p{count}", names(count), secret_tool=True)
+        commands[f"lkr {count}"] = enter(home.folder / f"p{count}")
+        commands[f"direnv {count}"] = direnv(home.folder / f"p{count}-direnv")
+    commands["exec"] = ["env", "-C", str(home.folder / "p1"), "lkr", "exec", "--", "true"]
+    commands["shell with secret-tool"] = [
+        "sh", "-c", "K=$(secret-tool lookup service com.llm-key-ring username bench:k0) exec true",
+    ]  # fmt: skip
+    print(json.dumps(programs(home, commands)))
+
+
+def keychain(folder: Path) -> dict[str, float]:
+    (folder / "run").mkdir(parents=True, mode=0o700)
+    done = subprocess.run(
+        ["dbus-run-session", "--", sys.executable, __file__, "--inside-the-bus", str(folder)],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(folder / "run")}, text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def main() -> None:
+    root = Path(tempfile.mkdtemp(prefix="lkr-bench-"))
+    try:
+        report(root)
+    finally:
+        shutil.rmtree(root)
+
+
+def report(root: Path) -> None:
+    results: dict[str, object] = {}
+    home = vault_home(root / "vault")
+    for count in COUNTS:
+        home.project(f"p{count}", names(count))
+
+    print("| shell | situation | lkr, ms | direnv, ms | ratio | processes: lkr, direnv |\n|---|---|---|---|---|---|")
+    seen: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for shell, situation, tool, figures in shells(home):
+        seen.setdefault((shell, situation), {})[tool] = figures
+    idle = {shell: seen[shell, "idle prompt inside"]["direnv"]["seconds"] for shell in ("bash", "zsh", "fish")}
+    for (shell, situation), by in seen.items():
+        ours, theirs = by["lkr"], by.get("direnv", {"seconds": idle[shell], "processes": 1})
+        note = "" if "direnv" in by else " (beside direnv's idle prompt)"
+        print(
+            f"| {shell} | {situation}{note} | {ours['seconds'] * 1e3:.3f} | {theirs['seconds'] * 1e3:.2f} | "
+            f"{ours['seconds'] / theirs['seconds']:.3f} | {ours['processes']:g}, {theirs['processes']:g} |"
+        )
+    results["shells"] = {f"{shell}: {situation}": by for (shell, situation), by in seen.items()}
+
+    commands = {"floor": floor()}
+    for count in COUNTS:
+        commands[f"lkr {count}"] = enter(home.folder / f"p{count}")
+        commands[f"direnv {count}"] = direnv(home.folder / f"p{count}-direnv")
+    commands |= {"exec": ["env", "-C", str(home.folder / "p1"), "lkr", "exec", "--", "true"], "list": ["lkr", "list"]}
+    vault = programs(home, commands)
+    results["vault"] = vault
+    service = keychain(root / "keychain")
+    results["secret service"] = service
+
+    print("\n| process | lkr, ms | other, ms | ratio |\n|---|---|---|---|")
+
+    def row(what: str, ours: float, theirs: float) -> None:
+        print(f"| {what} | {ours * 1e3:.1f} | {theirs * 1e3:.1f} | {ours / theirs:.2f} |")
+
+    row("enter, vault, 1 key, beside a bare interpreter", vault["lkr 1"], vault["floor"])
+    for count in COUNTS:
+        row(
+            f"enter, vault, {count} keys, beside direnv with plain exports",
+            vault[f"lkr {count}"],
+            vault[f"direnv {count}"],
+        )
+    for count in COUNTS:
+        row(
+            f"enter, Secret Service, {count} keys, beside direnv with secret-tool",
+            service[f"lkr {count}"],
+            service[f"direnv {count}"],
+        )
+    row("enter, Secret Service, 50 keys beside 1", service["lkr 50"], service["lkr 1"])
+    row("lkr exec, vault, beside a bare interpreter", vault["exec"], vault["floor"])
+    row("lkr exec, Secret Service, beside sh with secret-tool", service["exec"], service["shell with secret-tool"])
+    row("lkr list, 50 keys, beside a bare interpreter", vault["list"], vault["floor"])
+
+    small = vault_home(root / "small", 1)
+    deep = "/".join(["d"] * 60)
+    many = names(1) * 256
+    for each in (small, home):
+        each.project(f"{deep}/one", names(1))
+        each.project("many", many)
+    grow(home, 10_000, 2_000)
+    scale = {}
+    for name in (f"{deep}/one", "many"):
+        for each, label in ((small, "small"), (home, "large")):
+            scale[f"{name[-4:]} {label}"] = programs(each, {"enter": enter(each.folder / name)})["enter"]
+    row("60 deep: 10,000 keys and 2,000 grants beside 1 and 2", scale["/one large"], scale["/one small"])
+    row("256 variables: 10,000 keys beside 1", scale["many large"], scale["many small"])
+    listing = programs(home, {"list": ["lkr", "list"]})["list"]
+    print(f"| lkr list, 10,050 keys | {listing * 1e3:.0f} | | |")
+    one, sixteen = (at_once(enter(home.folder / "p1"), home, count) for count in (1, 16))
+    row("16 shells at once: the slowest, beside one", sixteen, one)
+    bare_one, bare = (at_once(floor(), home, count) for count in (1, 16))
+    row("the same for a bare interpreter", bare, bare_one)
+    results |= {"scale": scale, "list": listing, "at once": [one, sixteen, bare_one, bare]}
+    (ROOT / "bench/results.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--inside-the-bus"]:
+        inside_the_bus(sys.argv[2])
+    else:
+        main()

@@ -1,0 +1,35 @@
+"""What `lkr exec` does, without the command line library: `lkr exec -- COMMAND` is on a person's path all day."""
+
+import os
+
+from lkrshell import config, files, project, resolver, session, stores
+from lkrshell.errors import LkrError
+from lkrshell.want import Want
+
+
+def project_wants() -> list[Want]:
+    """What the project here wants for its commands. ManifestError when there is none, or it is not allowed."""
+    chain = session.chain(project.serving(project.current_folder()), [])
+    return resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec"))
+
+
+def replace(wants: list[Want], words: tuple[str, ...] | list[str]) -> None:
+    """Becomes the command, with the values in its environment. Returns never; LkrError 126 or 127 when it cannot."""
+    environment = os.environb.copy()
+    for want, secret in session.fetch(stores.choose(config.load()), wants) if wants else ():
+        environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    try:
+        os.execvpe(words[0], words, environment)  # noqa: S606
+    except OSError as error:
+        code = 127 if isinstance(error, FileNotFoundError) else 126
+        raise LkrError(f"cannot run {words[0]}: {error.strerror}", code=code) from None
+
+
+def main(words: list[str]) -> int:
+    """`lkr exec [--] WORDS`, without options; returns the exit code of a failure."""
+    try:
+        replace(project_wants(), words)
+    except LkrError as error:
+        os.write(2, files.show(f"lkr: {error}").encode("utf-8", "backslashreplace") + b"\n")
+        return error.code
+    return 1
