@@ -79,7 +79,7 @@ def shells(home: Home) -> Iterator[tuple[str, str, str, dict[str, float]]]:
                 "cd between folders, 1 deep": ("", _pair(home.folder / "a", home.folder / "b", prompt), 100),
                 "cd between folders, 10 deep": (
                     "",
-                    _pair(*(home.folder / s / "/".join(["d"] * 9) for s in "ab"), prompt),
+                    _pair(home.folder / "a" / deep[:17], home.folder / "b" / deep[:17], prompt),
                     100,
                 ),
                 "cd between folders, 60 deep": (
@@ -102,6 +102,8 @@ def shells(home: Home) -> Iterator[tuple[str, str, str, dict[str, float]]]:
                 saved = home.folder / f"saved.{shell}"
                 saved.write_text(home.run("lkr", "hook", shell))
                 situations["saved hook at shell start"] = ("", f"source {saved}", 30)
+                nested = f"{shell} {'--norc' if shell == 'bash' else '-N' if shell == 'fish' else '-f'} -c"
+                situations["nested shell start inside"] = (inside, f"{nested} 'source {saved}; {prompt}'", 5)
             for situation, (first, step, count) in situations.items():
                 yield shell, situation, tool, _loop(home, shell, f"{load}\n{prompt}\n{first}", step, count)
 

@@ -1,4 +1,4 @@
-"""The program `lkr`. `export` and `exec` take a short way, without the command line library."""
+"""The program `lkr`. `export`, `exec` and `hook` take a short way, without the command line library."""
 
 import sys
 
@@ -13,6 +13,11 @@ def main() -> int:
         from lkrshell.export import main as export
 
         return export(arguments[1:])
+    if arguments[:1] == ["hook"] and arguments[1:] in (["bash"], ["zsh"], ["fish"]):
+        from lkrshell.hook import text
+
+        sys.stdout.write(text(arguments[1]))
+        return 0
     if arguments[:1] == ["exec"]:
         plain = arguments[1:2] == ["--"]
         words = arguments[2:] if plain else arguments[1:]

@@ -7,7 +7,7 @@ list of modules this may import. stdout is for the shell, stderr for the person;
 
 import os
 
-from lkrshell import agents, config, files, generation, paths, project, resolver, session, stores
+from lkrshell import __version__, agents, config, files, generation, paths, project, resolver, session, stores
 from lkrshell.dialects import Posix, dialect
 from lkrshell.errors import REFUSED, LkrError
 from lkrshell.timelimit import TimeLimit
@@ -15,8 +15,8 @@ from lkrshell.timelimit import TimeLimit
 _TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
 
 
-def export(shell: str, folder: str | None) -> int:
-    """Prints the statements for `shell`; `folder` is where its hook found the nearest manifest.
+def export(shell: str, folder: str | None, version: str = __version__) -> int:
+    """Prints the statements for `shell`; `folder` is where its hook found the nearest manifest, `version` the hook's.
 
     Returns the exit code. A refusal is a line on stderr and statements that load nothing, and remember it.
     """
@@ -60,7 +60,11 @@ def export(shell: str, folder: str | None) -> int:
         if now:
             out.append(f"export LKR_DIRENV={speak.quote(' '.join(now))}\n")
     else:
-        flat = [word for pair in watch for word in pair]
+        if version != __version__:
+            _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; run lkr hook again")
+            form = "set -g __lkr_version {}\n" if shell == "fish" else "__lkr_version={}\n"
+            out.append(form.format(speak.quote(__version__)))
+        flat = [word.replace("\0", "") for pair in watch for word in pair]
         quiet_flag = "1" if quiet else ""
         out.append(speak.call("__lkr_now", seen, until, quiet_flag, os.environ.get("LKR_PROFILE", ""), *flat))
     _write(1, "".join(out))
@@ -118,9 +122,9 @@ def _clock() -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """`SHELL [FOLDER]`, as the hooks call it; never a traceback."""
+    """`SHELL [FOLDER [VERSION]]`, as the hooks call it; never a traceback."""
     try:
-        return export(arguments[0], arguments[1] if len(arguments) > 1 else None)
+        return export(*arguments) if len(arguments) > 1 else export(arguments[0], None)
     except LkrError as error:
         _say(f"lkr: {error}")
         return error.code

@@ -5,7 +5,7 @@ import os
 from lkrshell.errors import ManifestError
 
 MANIFEST, LOCAL = ".lkr.toml", ".lkr.local.toml"
-LIMIT = 65537
+LIMIT = 1 << 20  # bytes; far over what a manifest may have
 ABSENT, UNREADABLE, TEXT = "-", "!", "="
 
 
@@ -41,13 +41,16 @@ def read_text(path: str) -> str:
         return UNREADABLE
     try:
         data = b""
-        while len(data) < LIMIT and (chunk := os.read(fd, LIMIT)):
+        while chunk := os.read(fd, LIMIT):
             data += chunk
+            if len(data) > LIMIT:
+                return UNREADABLE
     except OSError:
         return UNREADABLE
     finally:
         os.close(fd)
-    return UNREADABLE if b"\0" in data else TEXT + data.decode("utf-8", "surrogateescape")
+    # A NUL at the very end is one that the shells cannot see: such a text equals no allowed one.
+    return UNREADABLE if b"\0" in data[:-1] else TEXT + data.decode("utf-8", "surrogateescape")
 
 
 def current_folder() -> str:

@@ -65,31 +65,29 @@ __lkr_now() {
     __lkr_watch=("$@")
 }
 
-# Reads a file whole, with builtins: REPLY is =CONTENT, - for none, ! for one that cannot be read.
-__lkr_read() {
-    if [[ ! -e $1 ]]; then
-        REPLY=-
-    elif [[ ! -f $1 || ! -r $1 ]] || IFS= \builtin read -r -d '' REPLY <"$1"; then
-        REPLY='!' # no file, not ours to read, or a NUL byte in it
-    else
-        REPLY="=$REPLY"
-    fi
-}
-
 # True when the state is still the right one for $1, the folder of the nearest manifest.
 __lkr_same() {
     \builtin test "$1" = "$__lkr_at" || \builtin return 1
     \builtin test "${LKR_PROFILE-}" = "$__lkr_profile" || \builtin return 1
-    \builtin local REPLY='' i
+    \builtin local REPLY='' text file i
+    \builtin local -a parts
     [[ -r $__lkr_generation ]] && \builtin read -r REPLY <"$__lkr_generation" 2>/dev/null
     \builtin test "$REPLY" = "$__lkr_gen" || \builtin return 1
     if [[ $__lkr_until ]]; then
         \builtin printf -v REPLY '%(%s)T' -1
         ((REPLY < __lkr_until)) || \builtin return 1
     fi
+    # Files are read whole: =CONTENT, - for none, ! for one that cannot be read or has a NUL byte in it.
     for ((i = 0; i < ${#__lkr_watch[@]}; i += 2)); do
-        __lkr_read "${__lkr_watch[i]}"
-        \builtin test "$REPLY" = "${__lkr_watch[i + 1]}" || \builtin return 1
+        file=${__lkr_watch[i]} text='!'
+        if [[ ! -e $file ]]; then
+            text=-
+        elif [[ -f $file && -r $file ]]; then
+            parts=()
+            \builtin mapfile -d '' -t parts <"$file"
+            ((${#parts[@]} > 1)) || text="=${parts[0]-}"
+        fi
+        \builtin test "$text" = "${__lkr_watch[i + 1]}" || \builtin return 1
     done
 }
 
@@ -122,12 +120,14 @@ __lkr_check() {
     __lkr_now '' '' "$__lkr_quiet" "${LKR_PROFILE-}"
     \builtin local has_direnv='' statements
     \builtin declare -F _direnv_hook >/dev/null && has_direnv=1
-    if [[ ! -x $__lkr_python ]]; then
-        \builtin printf 'lkr: the program is gone from %q; open a new shell\n' "$__lkr_python" >&2
+    if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
+        [[ $__lkr_lost ]] || \builtin printf 'lkr: the program is gone from %q; run lkr hook again\n' "${__lkr_boot%/*}" >&2
+        __lkr_lost=1
         \builtin return
     fi
     __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
-    statements=$(LKR_WAS=$was LKR_HAS_DIRENV=$has_direnv "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$folder")
+    # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
+    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$folder" "$__lkr_version")
     \builtin eval "$statements"
     [[ ${LKR_STATE-} ]] && \builtin export LKR_DIR="$folder"
     __lkr_at=$folder
@@ -149,7 +149,7 @@ __lkr_late() {
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
 else
-    __lkr_at='' __lkr_aside='' __lkr_watch=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
+    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_watch=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;
         *)

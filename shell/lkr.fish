@@ -62,7 +62,34 @@ function __lkr_now
     set -g __lkr_until $argv[2]
     set -g __lkr_quiet $argv[3]
     set -g __lkr_profile $argv[4]
-    set -g __lkr_watch $argv[5..-1]
+    set -g __lkr_files
+    set -g __lkr_texts
+    set -e argv[1..4]
+    while set -q argv[2]
+        set -a __lkr_files $argv[1]
+        set -a __lkr_texts $argv[2]
+        set -e argv[1..2]
+    end
+end
+
+# The folders from $PWD up, nearest first and '' for the root, in __lkr_above.
+function __lkr_climb
+    set -g __lkr_pwd $PWD
+    set -g __lkr_above ''
+    set -l at ''
+    if string match -q "*
+*" -- $PWD # a folder's name with a line break in it, which command substitution would split
+        for part in (string split -n / -- (string escape --style=url -- $PWD))
+            string unescape --style=url -- $part/ | read -lz -d / name rest
+            set at $at/$name
+            set -p __lkr_above $at
+        end
+    else
+        for part in (string split -n / -- $PWD)
+            set at $at/$part
+            set -p __lkr_above $at
+        end
+    end
 end
 
 # True when the state is still the right one for $argv[1], the folder of the nearest manifest.
@@ -74,39 +101,39 @@ function __lkr_same
     if test -n "$__lkr_until" # the clock, as the age of the generation file: fish has no other without a process
         test (math (path mtime -- $__lkr_generation) + (path mtime -R -- $__lkr_generation)) -lt $__lkr_until; or return 1
     end
-    set -l i 1
-    while set -q __lkr_watch[$i]
-        set -l file $__lkr_watch[$i]
+    set -l texts $__lkr_texts
+    for file in $__lkr_files
         if not test -e $file
             set text -
-        else if not test -f $file -a -r $file
-            set text '!'
-        else
+        else if test -f $file -a -r $file
             begin
                 read -z text
                 set text "=$text"
                 read -z; and set text '!' # a NUL byte in it
             end <$file
+        else
+            set text '!'
         end
-        test "$text" = "$__lkr_watch[$(math $i + 1)]"; or return 1
-        set i (math $i + 2)
+        test "$text" = "$texts[1]"; or return 1
+        set -e texts[1]
     end
 end
 
 function __lkr_check
-    set -l folder $PWD
-    while not test -e "$folder/.lkr.toml"
-        if test -z "$folder"
-            if test -n "$LKR_STATE"
-                __lkr_leave
-                if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and contains -- "$LKR_QUIET" '' 0
-                    echo "lkr: $__lkr_gone" >&2
-                end
+    test "$PWD" = "$__lkr_pwd"; or __lkr_climb
+    if not path filter -q -- $__lkr_above/.lkr.toml
+        if test -n "$LKR_STATE"
+            __lkr_leave
+            if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and contains -- "$LKR_QUIET" '' 0
+                echo "lkr: $__lkr_gone" >&2
             end
-            set -g __lkr_at
-            return
         end
-        set folder (string replace -r '/[^/]*$' '' -- $folder)
+        set -g __lkr_at
+        return
+    end
+    set -l folder
+    for folder in $__lkr_above
+        test -e $folder/.lkr.toml; and break
     end
     test -n "$folder"; or set folder /
     if set -q LKR_DIRENV # direnv holds this folder, by `use lkr`
@@ -121,12 +148,15 @@ function __lkr_check
     __lkr_now '' '' "$__lkr_quiet" "$LKR_PROFILE"
     set -l has_direnv
     functions -q __direnv_export_eval; and set has_direnv 1
-    if not test -x $__lkr_python
-        echo "lkr: the program is gone from $(string escape -- $__lkr_python); open a new shell" >&2
+    if not test -x $__lkr_python -a -e $__lkr_boot
+        set -q __lkr_lost; or echo "lkr: the program is gone from $(string escape -- $__lkr_boot); run lkr hook again" >&2
+        set -g __lkr_lost 1
         return
     end
     set -g __lkr_at # until it is done: Ctrl-C here means that the next prompt tries again
-    LKR_WAS="$was" LKR_HAS_DIRENV="$has_direnv" $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish "$folder" | read -lz statements
+    # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
+    set -l quiet_start /bin/sh -c 'trap "" INT; exec "$@"' sh
+    LKR_WAS="$was" LKR_HAS_DIRENV="$has_direnv" $quiet_start $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish "$folder" "$__lkr_version" | read -lz statements
     eval $statements
     test -n "$LKR_STATE"; and set -gx LKR_DIR $folder
     set -g __lkr_at $folder
@@ -142,7 +172,8 @@ if not string match -qr '^(3\.([6-9]|\d\d)|[4-9]\.|\d\d)' -- $version
     functions -e __lkr_hook
     echo "lkr: fish $version is too old, 3.6 or later is needed" >&2
 end
+set -e __lkr_lost
 set -g __lkr_at
 set -g __lkr_gone
-set -g __lkr_watch
+set -g __lkr_pwd
 __lkr_now '' '' '' ''

@@ -74,6 +74,7 @@ __lkr_read() {
         \builtin local chunk
         REPLY='='
         { while \builtin sysread -s 65536 chunk; do REPLY+=$chunk; done } <"$1"
+        REPLY=${REPLY%$'\0'} # as in the other shells, which cannot see it at the end
         [[ $REPLY != *$'\0'* ]] || REPLY='!'
     fi
 }
@@ -119,12 +120,14 @@ __lkr_check() {
     __lkr_at=$folder
     __lkr_now '' '' "$__lkr_quiet" "${LKR_PROFILE-}"
     (($+functions[_direnv_hook])) && has_direnv=1
-    if [[ ! -x $__lkr_python ]]; then
-        \builtin print -ru2 -- "lkr: the program is gone from ${(qq)__lkr_python}; open a new shell"
+    if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
+        [[ -n $__lkr_lost ]] || \builtin print -ru2 -- "lkr: the program is gone from ${(qq)__lkr_boot%/*}; run lkr hook again"
+        __lkr_lost=1
         \builtin return
     fi
     __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
-    statements=$(LKR_WAS=$was LKR_HAS_DIRENV=$has_direnv "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$folder")
+    # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
+    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$folder" "$__lkr_version")
     \builtin eval "$statements"
     [[ -n ${LKR_STATE-} ]] && \builtin typeset -gx LKR_DIR="$folder"
     __lkr_at=$folder
@@ -143,7 +146,7 @@ __lkr_hook() {
     fi
     \builtin zmodload zsh/system zsh/parameter
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
-    \builtin typeset -g __lkr_at= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=
+    \builtin typeset -g __lkr_at= __lkr_lost= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=
     \builtin typeset -ga __lkr_watch
     __lkr_watch=()
     \builtin typeset -ga precmd_functions chpwd_functions

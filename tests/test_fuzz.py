@@ -146,7 +146,7 @@ def test_texts_of_files_have_the_form_that_the_hooks_compare() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "f")
         assert project.read_text(path) == "-"
-        for data, text in ((b"", "="), (b"a\n", "=a\n"), (b"\xff", "=\udcff"), (b"a\0", "!")):
+        for data, text in ((b"", "="), (b"a\n", "=a\n"), (b"\xff", "=\udcff"), (b"a\0b", "!")):
             Path(path).write_bytes(data)
             assert project.read_text(path) == text
         assert project.read_text(folder) == "!"

@@ -487,3 +487,30 @@ def test_edit_checks_before_it_writes(user: User, tmp_path: Path) -> None:
     editor.write_text('#!/bin/sh\necho \'ANTHROPIC_API_KEY = "anthropic:main" # mine\' >>"$1"\n')
     assert "+ ANTHROPIC_API_KEY ← anthropic:main" in user.lkr("edit", cwd=folder)
     assert user.lkr("exec", "--", "sh", "-c", f'printf %s "${B}"', cwd=folder) == OTHER
+
+
+def test_a_saved_hook_tells_of_a_new_version_or_a_lost_program_once(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    shell = open_shell(hook=False)
+    saved = user.lkr("hook", shell.shell)
+    version = re.search(r"__lkr_version[= ]'([^']+)'", saved)
+    assert version
+    (user.home / "old").write_text(saved.replace(f"'{version[1]}'", "'0.0.1'"))
+    (user.home / "lost").write_text(saved.replace("boot.py'", "boot.py-gone'"))
+    shell.run("source ~/old")
+    assert "is of lkr 0.0.1" in shell.run(f"cd {folder}")
+    assert shell.value(A) == VALUE
+    assert "0.0.1" not in shell.run("cd ..") + shell.run(f"cd {folder}")
+    shell.run("cd ..")
+    shell.run("source ~/lost")
+    assert "the program is gone" in shell.run(f"cd {folder}")
+    assert "lkr:" not in shell.run(":")
+
+
+def test_a_folder_below_one_with_a_line_break_in_its_name(user: User, open_shell: Open) -> None:
+    folder = user.project("a\nb/c", 'OPENAI_API_KEY = "openai:prod"')
+    (folder / "d").mkdir()
+    shell = open_shell(GO=str(folder / "d"))
+    shell.run(word(shell, 'cd -- "$GO"', "cd -- $GO"))
+    assert shell.value(A) == VALUE
+    assert "lkr:" not in shell.run(":")

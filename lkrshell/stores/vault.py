@@ -46,10 +46,10 @@ class Vault:
             raise StoreLocked("the vault is locked", "lkr unlock")
         import pyrage
 
-        found = {}
+        found, opener = {}, None
         for name, data in sealed.items():
             try:
-                opener = pyrage.x25519.Identity.from_str(identity.decode("ascii"))
+                opener = opener or pyrage.x25519.Identity.from_str(identity.decode("ascii"))
                 found[name] = parse_secret(pyrage.decrypt(data, [opener]))
             except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
                 hint = f"lkr set {name}, or a backup"

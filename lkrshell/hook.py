@@ -1,0 +1,42 @@
+"""What `lkr hook SHELL` prints: where the program is, and then shell/lkr.SHELL verbatim."""
+
+import os
+import sys
+
+import lkrshell
+from lkrshell import dialects, paths
+from lkrshell.errors import LkrError
+
+_PACKAGE = os.path.dirname(os.path.abspath(lkrshell.__file__))
+
+
+def snippet(shell: str) -> str:
+    """The file itself: beside the package in a checkout, inside it when installed."""
+    for folder in (os.path.join(_PACKAGE, "data", "shell"), os.path.join(os.path.dirname(_PACKAGE), "shell")):
+        path = os.path.join(folder, f"lkr.{shell}")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                return file.read()
+    raise LkrError(f"this installation lacks the snippet for {shell}", "install lkrshell again")
+
+
+def preamble(shell: str) -> str:
+    """Where the program is, in the shell's own words."""
+    speak = dialects.dialect(shell)
+    import pyrage  # lies where our dependencies lie; sysconfig would cost more to ask
+
+    site = "\n".join(dict.fromkeys([os.path.dirname(_PACKAGE), os.path.dirname(os.path.dirname(pyrage.__file__))]))
+    values = {
+        "__lkr_python": sys.executable,
+        "__lkr_boot": os.path.join(_PACKAGE, "boot.py"),
+        "__lkr_site": site,
+        "__lkr_version": lkrshell.__version__,
+        "__lkr_generation": paths.generation_file(),
+    }
+    form = "set -g {} {}\n" if shell == "fish" else "{}={}\n"
+    return "".join(form.format(name, speak.quote(value)) for name, value in values.items())
+
+
+def text(shell: str) -> str:
+    """The whole hook."""
+    return preamble(shell) + snippet(shell)
