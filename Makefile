@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TOOLS := zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 
-.PHONY: try test lint bench install tools wheel clean
+.PHONY: try test lint bench completions install tools wheel clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,13 +39,18 @@ lint: tools $(VENV)/.dev
 	$(BIN)/ruff check lkrshell tests bench
 	$(BIN)/ruff format --check lkrshell tests bench
 	$(BIN)/mypy
-	shellcheck --external-sources shell/lkr.bash shell/lkr.direnv examples/try .ci/run
+	shellcheck --external-sources completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try .ci/run
 	zsh -n shell/lkr.zsh
-	fish --no-execute shell/lkr.fish
+	zsh -n completions/_lkr
+	fish --no-execute shell/lkr.fish completions/lkr.fish
 
 # The side-by-side benchmark; some minutes, best on a machine that does nothing else.
 bench: tools $(VENV)/.dev
 	$(BIN)/python bench/bench.py
+
+# The checked-in files under completions/, from the command line's definition.
+completions: $(VENV)/.dev
+	$(BIN)/python -m lkrshell.completions completions
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist .

@@ -67,27 +67,26 @@ __lkr_now() {
 
 # True when the state is still the right one for $1, the folder of the nearest manifest.
 __lkr_same() {
-    \builtin test "$1" = "$__lkr_at" || \builtin return 1
-    \builtin test "${LKR_PROFILE-}" = "$__lkr_profile" || \builtin return 1
-    \builtin local REPLY='' text file i
-    \builtin local -a parts
-    [[ -r $__lkr_generation ]] && \builtin read -r REPLY <"$__lkr_generation" 2>/dev/null
-    \builtin test "$REPLY" = "$__lkr_gen" || \builtin return 1
+    [[ $1 == "$__lkr_at" && ${LKR_PROFILE-} == "$__lkr_profile" ]] || \builtin return 1
+    \builtin local text='' parts i
+    [[ -r $__lkr_generation ]] && \builtin read -r text <"$__lkr_generation"
+    [[ $text == "$__lkr_gen" ]] || \builtin return 1
     if [[ $__lkr_until ]]; then
-        \builtin printf -v REPLY '%(%s)T' -1
-        ((REPLY < __lkr_until)) || \builtin return 1
+        \builtin printf -v text '%(%s)T' -1
+        ((text < __lkr_until)) || \builtin return 1
     fi
     # Files are read whole: =CONTENT, - for none, ! for one that cannot be read or has a NUL byte in it.
     for ((i = 0; i < ${#__lkr_watch[@]}; i += 2)); do
-        file=${__lkr_watch[i]} text='!'
-        if [[ ! -e $file ]]; then
+        if [[ ! -e ${__lkr_watch[i]} ]]; then
             text=-
-        elif [[ -f $file && -r $file ]]; then
-            parts=()
-            \builtin mapfile -d '' -t parts <"$file"
-            ((${#parts[@]} > 1)) || text="=${parts[0]-}"
+        elif [[ -f ${__lkr_watch[i]} && -r ${__lkr_watch[i]} ]]; then
+            \builtin mapfile -d '' -t parts <"${__lkr_watch[i]}"
+            text="=${parts[0]-}"
+            ((${#parts[@]} < 2)) || text='!'
+        else
+            text='!'
         fi
-        \builtin test "$text" = "${__lkr_watch[i + 1]}" || \builtin return 1
+        [[ $text == "${__lkr_watch[i + 1]}" ]] || \builtin return 1
     done
 }
 

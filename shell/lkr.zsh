@@ -71,7 +71,7 @@ __lkr_read() {
     elif [[ ! -f $1 || ! -r $1 ]]; then
         REPLY='!'
     else
-        \builtin local chunk
+        \builtin local chunk=
         REPLY='='
         { while \builtin sysread -s 65536 chunk; do REPLY+=$chunk; done } <"$1"
         REPLY=${REPLY%$'\0'} # as in the other shells, which cannot see it at the end

@@ -7,7 +7,7 @@ from lkrshell.errors import USAGE, LkrError
 
 
 @click.command("hook")
-@click.argument("shell", required=False)
+@click.argument("shell", required=False, type=click.Choice(dialects.SHELLS))
 def command(shell: str | None) -> None:
     """Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in."""
     if shell is None:

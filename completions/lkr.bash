@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# Completion of lkr for bash 4.4 and later. Made from the command line's definition by `make completions`; do not edit.
+
+__lkr_words() {
+    local word
+    for word in "$@"; do
+        [[ $word == "$current"* ]] && COMPREPLY+=("$word")
+    done
+}
+
+__lkr_none() { :; }
+__lkr_files() { mapfile -t COMPREPLY < <(compgen -f -- "$current") && compopt -o filenames; }
+__lkr_folders() { mapfile -t COMPREPLY < <(compgen -d -- "$current") && compopt -o filenames; }
+__lkr_commands() { mapfile -t COMPREPLY < <(compgen -c -- "$current"); }
+
+# The names in the index: INDEX/STORE/PROVIDER/LABEL.
+__lkr_keys() {
+    local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index path provider
+    [[ $OSTYPE == darwin* ]] && root="$HOME/Library/Application Support/lkr/index"
+    for path in "$root"/*/*/*; do
+        [[ -f $path ]] || continue
+        provider=${path%/*}
+        __lkr_words "${provider##*/}:${path##*/}"
+    done
+}
+
+# Lines of the nearest manifest, as the function named by $1 takes them.
+__lkr_manifest() {
+    local folder=$PWD line
+    while [[ $folder && ! -f $folder/.lkr.toml ]]; do folder=${folder%/*}; done
+    [[ -f $folder/.lkr.toml ]] || return 0
+    while IFS= read -r line; do "$1" "$line"; done <"$folder/.lkr.toml"
+}
+__lkr_profile_of() { [[ $1 =~ ^\[profiles\.([A-Za-z0-9_-]+)\.keys\] ]] && __lkr_words "${BASH_REMATCH[1]}"; }
+__lkr_variable_of() { [[ $1 =~ ^([A-Z][A-Z0-9_]*)[[:space:]]*= ]] && __lkr_words "${BASH_REMATCH[1]}"; }
+__lkr_profiles() { __lkr_manifest __lkr_profile_of; }
+__lkr_variables() { __lkr_manifest __lkr_variable_of; }
+
+_lkr() {
+    local line=${COMP_LINE:0:COMP_POINT} current previous='' command='' place=0 word
+    local -a words
+    read -ra words <<<"$line"
+    current=
+    [[ $line == *[[:space:]] ]] || { current=${words[-1]} && unset 'words[-1]'; }
+    COMPREPLY=()
+    for word in "${words[@]:1}"; do
+        previous=$word
+        if [[ ! $command ]]; then
+            [[ $word == -* ]] || command=$word
+        elif [[ $word != -* ]]; then
+            ((place += 1))
+        fi
+    done
+    ((place += 1))
+    case $command in
+    add)
+        [[ $current == -* ]] && __lkr_words --help
+        ((place == 1)) && __lkr_variables
+        ;;
+    allow)
+        [[ $current == -* ]] && __lkr_words --yes --help
+        ((place == 1)) && __lkr_folders
+        ;;
+    deny)
+        [[ $current == -* ]] && __lkr_words --help
+        ((place == 1)) && __lkr_folders
+        ;;
+    edit)
+        [[ $current == -* ]] && __lkr_words --help
+        ;;
+    exec)
+        case $previous in -k | --key) __lkr_keys; return ;; esac
+        [[ $current == -* ]] && __lkr_words -k --key --help
+        __lkr_commands
+        ;;
+    export)
+        [[ $current == -* ]] && __lkr_words --help
+        ((place == 1)) && __lkr_words bash zsh fish direnv
+        ;;
+    hook)
+        [[ $current == -* ]] && __lkr_words --help
+        ((place == 1)) && __lkr_words bash zsh fish direnv
+        ;;
+    init)
+        [[ $current == -* ]] && __lkr_words --help
+        ;;
+    list)
+        [[ $current == -* ]] && __lkr_words --all --json --help
+        ;;
+    lock)
+        [[ $current == -* ]] && __lkr_words --help
+        ;;
+    rename)
+        [[ $current == -* ]] && __lkr_words --help
+        ((place == 1)) && __lkr_keys
+        ;;
+    rm)
+        [[ $current == -* ]] && __lkr_words --yes --help
+        ((place == 1)) && __lkr_keys
+        ;;
+    set)
+        case $previous in --kind) __lkr_words runtime admin; return ;; esac
+        [[ $current == -* ]] && __lkr_words --stdin --kind --help
+        ((place == 1)) && __lkr_keys
+        ;;
+    status)
+        [[ $current == -* ]] && __lkr_words --json --help
+        ;;
+    unlock)
+        [[ $current == -* ]] && __lkr_words --stdin --help
+        ;;
+    use)
+        [[ $current == -* ]] && __lkr_words --help
+        ((place == 1)) && __lkr_profiles
+        ;;
+    '')
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add allow deny edit exec export hook init list lock rename rm set status unlock use; fi
+        ;;
+    esac
+    # readline takes a colon for the end of a word: what stands before it is not ours to give again
+    if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${current%:*}:"}")
+    fi
+}
+
+complete -F _lkr lkr lkrsh

@@ -1,0 +1,108 @@
+# Completion of lkr for fish. Made from the command line's definition by `make completions`; do not edit.
+
+function __lkr_no_command
+    not string match -qv -- '-*' (commandline -opc)[2..-1]
+end
+
+function __lkr_command
+    set -l words (string match -v -- '-*' (commandline -opc)[2..-1])
+    test "$words[1]" = $argv[1]
+end
+
+# The names in the index: INDEX/STORE/PROVIDER/LABEL.
+function __lkr_keys
+    set -l root $HOME/.local/share
+    set -q XDG_DATA_HOME[1]; and set root $XDG_DATA_HOME
+    test -d "$HOME/Library/Application Support/lkr"; and set root "$HOME/Library/Application Support"
+    for path in $root/lkr/index/*/*/*
+        string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $path
+    end
+end
+
+# Words of the nearest manifest that the pattern finds.
+function __lkr_manifest
+    set -l folder $PWD
+    while test -n "$folder" -a ! -f "$folder/.lkr.toml"
+        set folder (string replace -r '/[^/]*$' '' -- $folder)
+    end
+    test -f "$folder/.lkr.toml"; and string replace -rf $argv[1] '$1' <$folder/.lkr.toml
+end
+
+function __lkr_profiles
+    __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)\.keys\].*'
+end
+
+function __lkr_variables
+    __lkr_manifest '^([A-Z][A-Z0-9_]*)\s*=.*'
+end
+
+complete -c lkr -n __lkr_no_command -f -a add -d 'Add a key to this project\'s manifest, and allow the result'
+complete -c lkr -n '__lkr_command add' -f -a '(__lkr_variables)'
+complete -c lkr -n __lkr_no_command -f -a allow -d 'Let the project in FOLDER (default: here) have the keys its manifest names'
+complete -c lkr -n '__lkr_command allow' -l yes -d 'Do not ask'
+complete -c lkr -n '__lkr_command allow' -f -a '(__fish_complete_directories)'
+complete -c lkr -n __lkr_no_command -f -a deny -d 'Take the grant of the project in FOLDER (default: here) back'
+complete -c lkr -n '__lkr_command deny' -f -a '(__fish_complete_directories)'
+complete -c lkr -n __lkr_no_command -f -a edit -d 'Edit this project\'s manifest in $VISUAL or $EDITOR, and allow the result'
+complete -c lkr -n __lkr_no_command -f -a exec -d 'Run a command with this project\'s keys, those of scope "exec" too'
+complete -c lkr -n '__lkr_command exec' -s k -l key -x -a '(__lkr_keys)' -d 'This key, not the project\'s'
+complete -c lkr -n __lkr_no_command -f -a export -d 'Print the statements that give SHELL what this folder should have'
+complete -c lkr -n '__lkr_command export' -f -a 'bash zsh fish direnv'
+complete -c lkr -n __lkr_no_command -f -a hook -d 'Print the hook for SHELL: bash, zsh, fish or direnv'
+complete -c lkr -n '__lkr_command hook' -f -a 'bash zsh fish direnv'
+complete -c lkr -n __lkr_no_command -f -a init -d 'Write a .lkr.toml for this folder: names only, from .env.example, .env, or'
+complete -c lkr -n __lkr_no_command -f -a list -d 'List the stored keys: name, kind, variable, date'
+complete -c lkr -n '__lkr_command list' -l all -d 'Admin keys too'
+complete -c lkr -n '__lkr_command list' -l json -d 'As JSON'
+complete -c lkr -n __lkr_no_command -f -a lock -d 'Lock the store; loaded keys leave every shell at its next prompt'
+complete -c lkr -n __lkr_no_command -f -a rename -d 'Rename the key OLD to NEW'
+complete -c lkr -n '__lkr_command rename' -f -a '(__lkr_keys)'
+complete -c lkr -n '__lkr_command rename' -f -a ''
+complete -c lkr -n __lkr_no_command -f -a rm -d 'Remove the key NAME from the store'
+complete -c lkr -n '__lkr_command rm' -l yes -d 'Do not ask'
+complete -c lkr -n '__lkr_command rm' -f -a '(__lkr_keys)'
+complete -c lkr -n __lkr_no_command -f -a set -d 'Store the key NAME (provider:label)'
+complete -c lkr -n '__lkr_command set' -l stdin -d 'Read the value from standard input'
+complete -c lkr -n '__lkr_command set' -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
+complete -c lkr -n '__lkr_command set' -f -a '(__lkr_keys)'
+complete -c lkr -n __lkr_no_command -f -a status -d 'Show the manifest in force, its grant, the store, and what is loaded'
+complete -c lkr -n '__lkr_command status' -l json -d 'As JSON'
+complete -c lkr -n __lkr_no_command -f -a unlock -d 'Unlock the store (and make the vault, when there is none)'
+complete -c lkr -n '__lkr_command unlock' -l stdin -d 'Read the passphrase from standard input'
+complete -c lkr -n __lkr_no_command -f -a use -d 'Use PROFILE in this project from now on; without PROFILE, its plain [keys]'
+complete -c lkr -n '__lkr_command use' -f -a '(__lkr_profiles)'
+complete -c lkrsh -n __lkr_no_command -f -a add -d 'Add a key to this project\'s manifest, and allow the result'
+complete -c lkrsh -n '__lkr_command add' -f -a '(__lkr_variables)'
+complete -c lkrsh -n __lkr_no_command -f -a allow -d 'Let the project in FOLDER (default: here) have the keys its manifest names'
+complete -c lkrsh -n '__lkr_command allow' -l yes -d 'Do not ask'
+complete -c lkrsh -n '__lkr_command allow' -f -a '(__fish_complete_directories)'
+complete -c lkrsh -n __lkr_no_command -f -a deny -d 'Take the grant of the project in FOLDER (default: here) back'
+complete -c lkrsh -n '__lkr_command deny' -f -a '(__fish_complete_directories)'
+complete -c lkrsh -n __lkr_no_command -f -a edit -d 'Edit this project\'s manifest in $VISUAL or $EDITOR, and allow the result'
+complete -c lkrsh -n __lkr_no_command -f -a exec -d 'Run a command with this project\'s keys, those of scope "exec" too'
+complete -c lkrsh -n '__lkr_command exec' -s k -l key -x -a '(__lkr_keys)' -d 'This key, not the project\'s'
+complete -c lkrsh -n __lkr_no_command -f -a export -d 'Print the statements that give SHELL what this folder should have'
+complete -c lkrsh -n '__lkr_command export' -f -a 'bash zsh fish direnv'
+complete -c lkrsh -n __lkr_no_command -f -a hook -d 'Print the hook for SHELL: bash, zsh, fish or direnv'
+complete -c lkrsh -n '__lkr_command hook' -f -a 'bash zsh fish direnv'
+complete -c lkrsh -n __lkr_no_command -f -a init -d 'Write a .lkr.toml for this folder: names only, from .env.example, .env, or'
+complete -c lkrsh -n __lkr_no_command -f -a list -d 'List the stored keys: name, kind, variable, date'
+complete -c lkrsh -n '__lkr_command list' -l all -d 'Admin keys too'
+complete -c lkrsh -n '__lkr_command list' -l json -d 'As JSON'
+complete -c lkrsh -n __lkr_no_command -f -a lock -d 'Lock the store; loaded keys leave every shell at its next prompt'
+complete -c lkrsh -n __lkr_no_command -f -a rename -d 'Rename the key OLD to NEW'
+complete -c lkrsh -n '__lkr_command rename' -f -a '(__lkr_keys)'
+complete -c lkrsh -n '__lkr_command rename' -f -a ''
+complete -c lkrsh -n __lkr_no_command -f -a rm -d 'Remove the key NAME from the store'
+complete -c lkrsh -n '__lkr_command rm' -l yes -d 'Do not ask'
+complete -c lkrsh -n '__lkr_command rm' -f -a '(__lkr_keys)'
+complete -c lkrsh -n __lkr_no_command -f -a set -d 'Store the key NAME (provider:label)'
+complete -c lkrsh -n '__lkr_command set' -l stdin -d 'Read the value from standard input'
+complete -c lkrsh -n '__lkr_command set' -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
+complete -c lkrsh -n '__lkr_command set' -f -a '(__lkr_keys)'
+complete -c lkrsh -n __lkr_no_command -f -a status -d 'Show the manifest in force, its grant, the store, and what is loaded'
+complete -c lkrsh -n '__lkr_command status' -l json -d 'As JSON'
+complete -c lkrsh -n __lkr_no_command -f -a unlock -d 'Unlock the store (and make the vault, when there is none)'
+complete -c lkrsh -n '__lkr_command unlock' -l stdin -d 'Read the passphrase from standard input'
+complete -c lkrsh -n __lkr_no_command -f -a use -d 'Use PROFILE in this project from now on; without PROFILE, its plain [keys]'
+complete -c lkrsh -n '__lkr_command use' -f -a '(__lkr_profiles)'
