@@ -102,6 +102,9 @@ def shells(home: Home) -> Iterator[tuple[str, str, str, dict[str, float]]]:
                 saved = home.folder / f"saved.{shell}"
                 saved.write_text(home.run("lkr", "hook", shell))
                 situations["saved hook at shell start"] = ("", f"source {saved}", 30)
+                if shell == "bash":
+                    tab = "COMP_LINE='lkr rm bench:k4' COMP_POINT=15; _lkr"
+                    situations["completing one of 50 names"] = (f"source {ROOT}/completions/lkr.bash", tab, 30)
                 nested = f"{shell} {'--norc' if shell == 'bash' else '-N' if shell == 'fish' else '-f'} -c"
                 situations["nested shell start inside"] = (inside, f"{nested} 'source {saved}; {prompt}'", 5)
             for situation, (first, step, count) in situations.items():
@@ -314,10 +317,10 @@ def report(root: Path) -> None:
     grow(home, 10_000, 2_000)
     scale = {}
     for name in (f"{deep}/one", "many"):
-        for each, label in ((small, "small"), (home, "large")):
-            scale[f"{name[-4:]} {label}"] = programs(each, {"enter": enter(each.folder / name)})["enter"]
-    row("60 deep: 10,000 keys and 2,000 grants beside 1 and 2", scale["/one large"], scale["/one small"])
-    row("256 variables: 10,000 keys beside 1", scale["many large"], scale["many small"])
+        pair = {each.folder.name: ["env", f"HOME={each.folder}", *enter(each.folder / name)] for each in (small, home)}
+        scale[name[-4:]] = programs(home, pair)
+    row("enter 60 deep: 10,000 keys and 2,000 grants beside 1 and 2", scale["/one"]["vault"], scale["/one"]["small"])
+    row("enter, 256 variables: 10,000 keys beside 1", scale["many"]["vault"], scale["many"]["small"])
     listing = programs(home, {"list": ["lkr", "list"]})["list"]
     print(f"| lkr list, 10,050 keys | {listing * 1e3:.0f} | | |")
     one, sixteen = (at_once(enter(home.folder / "p1"), home, count) for count in (1, 16))

@@ -72,7 +72,8 @@ __lkr_same() {
     [[ -r $__lkr_generation ]] && \builtin read -r text <"$__lkr_generation"
     [[ $text == "$__lkr_gen" ]] || \builtin return 1
     if [[ $__lkr_until ]]; then
-        \builtin printf -v text '%(%s)T' -1
+        text=${EPOCHSECONDS-} # bash 5
+        [[ $text ]] || \builtin printf -v text '%(%s)T' -1
         ((text < __lkr_until)) || \builtin return 1
     fi
     # Files are read whole: =CONTENT, - for none, ! for one that cannot be read or has a NUL byte in it.
@@ -133,11 +134,21 @@ __lkr_check() {
 }
 
 __lkr_hook() {
-    \builtin local status="$?" options="$-" -
-    \builtin set +eux -f
-    __lkr_check
-    [[ $options == *e* ]] && status=0 # under errexit a failing hook would end the shell
+    \builtin local status="$?"
+    case $- in
+        *[eux]*)
+            __lkr_unstrict
+            [[ $- == *e* ]] && status=0 # under errexit a failing hook would end the shell
+            ;;
+        *) __lkr_check ;;
+    esac
     \builtin return "$status"
+}
+
+__lkr_unstrict() {
+    \builtin local -
+    \builtin set +eux
+    __lkr_check
 }
 
 # After direnv's turn at the same prompt: it may just have let go of the folder that we stood aside for.

@@ -72,8 +72,10 @@ __lkr_read() {
         REPLY='!'
     else
         \builtin local chunk=
+        \builtin local -i got=65536
         REPLY='='
-        { while \builtin sysread -s 65536 chunk; do REPLY+=$chunk; done } <"$1"
+        # A read that comes short was the last one of a file.
+        { while ((got == 65536)) && \builtin sysread -s 65536 -c got chunk; do REPLY+=$chunk; done } <"$1"
         REPLY=${REPLY%$'\0'} # as in the other shells, which cannot see it at the end
         [[ $REPLY != *$'\0'* ]] || REPLY='!'
     fi
