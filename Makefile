@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # command:Debian package, for what the tests drive
-TOOLS := zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine \
+TOOLS := zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 
-.PHONY: try test lint bench completions install tools wheel clean
+.PHONY: try test lint bench torture completions install tools wheel clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +47,10 @@ lint: tools $(VENV)/.dev
 # The side-by-side benchmark; some minutes, best on a machine that does nothing else.
 bench: tools $(VENV)/.dev
 	$(BIN)/python bench/bench.py
+
+# 2,000 kills and a minute of 64 processes at once against a vault; see bench/torture.py.
+torture: $(VENV)/.dev
+	$(BIN)/python bench/torture.py
 
 # The checked-in files under completions/, from the command line's definition.
 completions: $(VENV)/.dev

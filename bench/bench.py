@@ -183,7 +183,7 @@ def direnv(folder: Path) -> list[str]:
 def grow(home: Home, keys: int, projects: int) -> None:
     """10,000 keys and 2,000 grants beside the others, through the library: one process instead of 12,000."""
     os.environ.update(home.env)
-    vault = Vault(900)
+    vault = Vault(900, 900)
     for number in range(keys):
         vault.set(f"scale:k{number}", Secret(f"sk-{number}"))
         index.write("vault", index.Entry(f"scale:k{number}", "runtime", "2026-01-01T00:00:00Z"))

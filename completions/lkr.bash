@@ -65,6 +65,9 @@ _lkr() {
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_folders
         ;;
+    doctor)
+        [[ $current == -* ]] && __lkr_words --fix --json --help
+        ;;
     edit)
         [[ $current == -* ]] && __lkr_words --help
         ;;
@@ -90,6 +93,14 @@ _lkr() {
     lock)
         [[ $current == -* ]] && __lkr_words --help
         ;;
+    passwd)
+        [[ $current == -* ]] && __lkr_words --stdin --help
+        ;;
+    policy)
+        case $previous in --ttl) __lkr_none; return ;; esac
+        [[ $current == -* ]] && __lkr_words --ttl --json --help
+        ((place == 1)) && __lkr_keys
+        ;;
     rename)
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_keys
@@ -113,8 +124,15 @@ _lkr() {
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_profiles
         ;;
+    vault)
+        case $previous in --to) __lkr_none; return ;; esac
+        case $previous in --identity) __lkr_none; return ;; esac
+        [[ $current == -* ]] && __lkr_words --to --stdin --identity --force --help
+        ((place == 1)) && __lkr_words export import rekey
+        ((place == 2)) && __lkr_files
+        ;;
     '')
-        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add allow deny edit exec export hook init list lock rename rm set status unlock use; fi
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add allow deny doctor edit exec export hook init list lock passwd policy rename rm set status unlock use vault; fi
         ;;
     esac
     # readline takes a colon for the end of a word: what stands before it is not ours to give again

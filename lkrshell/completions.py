@@ -34,9 +34,16 @@ class _Parameter:
 class _Command:
     def __init__(self, name: str, command: click.Command) -> None:
         self.name, self.help = name, _short(command.get_short_help_str(80))
-        parameters = [_Parameter(parameter) for parameter in command.params]
-        self.options = [parameter for parameter in parameters if parameter.words]
-        self.arguments = [parameter for parameter in parameters if not parameter.words]
+        parameters = list(command.params)
+        if isinstance(
+            command, click.Group
+        ):  # its own commands are one more argument, their options are offered together
+            inner = [each.params for each in command.commands.values()]
+            parameters = [click.Argument(["command"], type=click.Choice(sorted(command.commands)))]
+            parameters += {parameter.opts[0]: parameter for each in inner for parameter in each}.values()
+        ours = [_Parameter(parameter) for parameter in parameters]
+        self.options = [parameter for parameter in ours if parameter.words]
+        self.arguments = [parameter for parameter in ours if not parameter.words]
 
 
 def _short(text: str) -> str:

@@ -10,19 +10,20 @@ from lkrshell import files, paths, records
 from lkrshell.errors import LkrError
 
 BACKENDS = ("auto", "keyring", "vault")
-_TYPES = {"backend": str, "quiet": bool, "lock_after": int}
+_TYPES = {"backend": str, "quiet": bool, "lock_after": int, "lock_limit": int}
 _COMPILED = "config"
 
 
 class Config:
-    """The settings in force. `lock_after` is in seconds."""
+    """The settings in force. In seconds: the vault locks `lock_after` its last use, `lock_limit` after unlocking."""
 
-    __slots__ = ("backend", "lock_after", "quiet")
+    __slots__ = ("backend", "lock_after", "lock_limit", "quiet")
 
-    def __init__(self, backend: str = "auto", quiet: bool = False, lock_after: int = 900) -> None:
-        self.backend = backend
-        self.quiet = quiet
-        self.lock_after = lock_after
+    def __init__(
+        self, backend: str = "auto", quiet: bool = False, lock_after: int = 900, lock_limit: int = 43200
+    ) -> None:
+        self.backend, self.quiet = backend, quiet
+        self.lock_after, self.lock_limit = lock_after, lock_limit
 
 
 def load() -> Config:
@@ -50,10 +51,10 @@ def _compiled(data: bytes) -> Config | None:
         stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
         if stored is None:
             return None
-        (text, backend, quiet, lock_after), *_ = records.load(stored)
+        (text, backend, quiet, lock_after, lock_limit), *_ = records.load(stored)
         if text.encode("utf-8", "surrogateescape") != data:
             return None
-        return Config(backend, quiet == "1", int(lock_after))
+        return Config(backend, quiet == "1", int(lock_after), int(lock_limit))
     except ValueError:
         return None
 
@@ -76,8 +77,9 @@ def _parse(path: str, data: bytes) -> Config:
         if type(value) is not _TYPES[name]:
             raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
     config = Config(**table)
-    if not 1 <= config.lock_after <= 31 * 86400:
-        raise LkrError(f"{where}: lock_after is in seconds, from 1 to {31 * 86400}")
+    for name in ("lock_after", "lock_limit"):
+        if not 1 <= getattr(config, name) <= 31 * 86400:
+            raise LkrError(f"{where}: {name} is in seconds, from 1 to {31 * 86400}")
     if config.backend not in BACKENDS:
         raise LkrError(f"{where}: unknown backend {config.backend!r}", f"use one of {', '.join(BACKENDS)}")
     row = (
@@ -85,6 +87,7 @@ def _parse(path: str, data: bytes) -> Config:
         config.backend,
         "1" if config.quiet else "0",
         str(config.lock_after),
+        str(config.lock_limit),
     )
     try:
         files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row]))

@@ -16,7 +16,7 @@ def project_wants() -> list[Want]:
 def replace(wants: list[Want], words: tuple[str, ...] | list[str]) -> None:
     """Becomes the command, with the values in its environment. Returns never; LkrError 126 or 127 when it cannot."""
     environment = os.environb.copy()
-    for want, secret in session.fetch(stores.choose(config.load()), wants) if wants else ():
+    for want, secret, _ in session.fetch(stores.choose(config.load()), wants) if wants else ():
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     try:
         os.execvpe(words[0], words, environment)  # noqa: S606

@@ -26,6 +26,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
     out: list[str] = []
     watch: list[tuple[str, str]] = []
     before = _state(os.environ.get("LKR_WAS", ""))
+    over = dict.fromkeys(os.environ.get("LKR_OVER", "").split())  # their ttl ran out in this shell
     now: dict[str, str] = {}
     until, quiet, seen, code = "", False, "", 0
     try:
@@ -42,12 +43,22 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
                 with TimeLimit(_TIME_LIMIT):
                     store = stores.choose(settings)
                     loaded = session.fetch(store, wants)
-                for want, secret in loaded:
+                clock, ends = _clock(), []
+                for want, secret, ttl in loaded:
+                    state = want.key
+                    if ttl:
+                        end = _end(before.get(want.variable, ""), want.key) or clock + ttl
+                        if want.variable in over or end <= clock:
+                            over[want.variable] = ""
+                            continue
+                        ends.append(end)
+                        state += f"={end}"
                     exported = "x" if want.variable in os.environ else "-"
-                    out.append(_load(speak, shell, want.variable, want.key, exported, secret.reveal()))
-                    now[want.variable] = want.key
-                left = store.left()
-                until = "" if left is None else str(_clock() + left)
+                    out.append(_load(speak, shell, want.variable, state, exported, secret.reveal()))
+                    now[want.variable] = state
+                if (left := store.left()) is not None:
+                    ends.append(clock + left)
+                until = str(min(ends, default=""))
     except LkrError as error:
         out.clear()
         now.clear()
@@ -66,7 +77,9 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
             out.append(form.format(speak.quote(__version__)))
         flat = [word.replace("\0", "") for pair in watch for word in pair]
         quiet_flag = "1" if quiet else ""
-        out.append(speak.call("__lkr_now", seen, until, quiet_flag, os.environ.get("LKR_PROFILE", ""), *flat))
+        out.append(
+            speak.call("__lkr_now", seen, until, quiet_flag, os.environ.get("LKR_PROFILE", ""), " ".join(over), *flat)
+        )
     _write(1, "".join(out))
     return code
 
@@ -77,8 +90,14 @@ def _load(speak: Posix, shell: str, variable: str, key: str, exported: str, valu
     return speak.call("__lkr_set", variable, key, exported, value)
 
 
+def _end(state: str, key: str) -> int:
+    """When the time of `key` ends that is loaded already, 0 when it is not or has no end."""
+    loaded, _, end = state.partition("=")
+    return int(end) if loaded == key and end.isdecimal() and len(end) < 16 else 0
+
+
 def _state(text: str) -> dict[str, str]:
-    """`LKR_STATE`: words `VARIABLE=key`. What is not of that form is passed over."""
+    """`LKR_STATE`: words `VARIABLE=key`, or `VARIABLE=key=END` for a key with a ttl; others are passed over."""
     pairs = (word.partition("=") for word in text.split(" "))
     return {variable: key for variable, equals, key in pairs if equals}
 
@@ -100,7 +119,7 @@ def _stands_aside(shell: str, folder: str, watch: list[tuple[str, str]]) -> bool
 
 def _say_difference(before: dict[str, str], now: dict[str, str]) -> None:
     gone = [f"-{variable}" for variable in before if variable not in now]
-    come = [f"+{variable} ({key})" for variable, key in now.items() if before.get(variable) != key]
+    come = [f"+{variable} ({key.partition('=')[0]})" for variable, key in now.items() if before.get(variable) != key]
     if gone or come:
         _say("lkr: " + " ".join(gone + come))
 

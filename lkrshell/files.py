@@ -57,7 +57,15 @@ def read_private(path: str, limit: int = 1 << 24) -> bytes | None:
 def make_private_dir(path: str) -> None:
     """Makes `path` and what is missing above it, 0700; refuses one that is not ours alone."""
     try:
-        os.makedirs(path, 0o700, exist_ok=True)
+        missing, parent = [], path
+        while not os.path.isdir(parent):
+            missing.append(parent)
+            parent = os.path.dirname(parent)
+        for folder in reversed(missing):  # os.makedirs gives the mode to the last one only
+            try:
+                os.mkdir(folder, 0o700)
+            except FileExistsError:
+                pass  # another lkr was faster
         check_private(path, os.stat(path))
     except OSError as error:
         raise LkrError(f"cannot make {show(path)}: {error.strerror}") from None
@@ -140,11 +148,34 @@ def locked(folder: str) -> "AbstractContextManager[object]":
 
 
 def sweep(folder: str) -> None:
-    """Removes temporary files that a killed writer left; call it under the folder's lock."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            if name.startswith(_TMP):
-                os.unlink(os.path.join(parent, name))
+    """Removes the temporary files of writers that are no more."""
+    for path in leftovers(folder):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+
+
+def leftovers(folder: str) -> list[str]:
+    """The temporary files below `folder` whose writer has died."""
+    return [
+        os.path.join(parent, name)
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if name.startswith(_TMP) and not _alive(name.removeprefix(_TMP).partition("-")[0])
+    ]
+
+
+def _alive(pid: str) -> bool:
+    if not pid.isdigit() or int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def show(text: str) -> str:

@@ -11,12 +11,12 @@ from lkrshell.errors import LkrError
 
 
 class Entry:
-    """Kind and dates (ISO 8601, UTC) of one key."""
+    """Kind, dates (ISO 8601, UTC) and policy of one key. `ttl` is in seconds, 0 for no end."""
 
-    __slots__ = ("created", "kind", "name", "rotated")
+    __slots__ = ("created", "kind", "name", "rotated", "ttl")
 
-    def __init__(self, name: str, kind: str, created: str, rotated: str = "") -> None:
-        self.name, self.kind, self.created, self.rotated = name, kind, created, rotated
+    def __init__(self, name: str, kind: str, created: str, rotated: str = "", ttl: int = 0) -> None:
+        self.name, self.kind, self.created, self.rotated, self.ttl = name, kind, created, rotated, ttl
 
 
 def _path(store: str, name: str) -> str:
@@ -28,14 +28,32 @@ def read(store: str, name: str) -> Entry | None:
     if data is None:
         return None
     try:
-        ((kind, created, rotated),) = records.load(data)
-    except ValueError:
+        fields = {field: value for field, value in records.load(data)}  # noqa: C416
+        entry = Entry(name, fields["kind"], fields["created"], fields.get("rotated", ""), int(fields.get("ttl", "0")))
+    except (ValueError, KeyError):
         raise LkrError(f"the index entry of {name} is damaged", f"set the key again: lkr set {name}") from None
-    return Entry(name, kind, created, rotated)
+    return entry
 
 
 def write(store: str, entry: Entry) -> None:
-    files.write_private(_path(store, entry.name), records.dump([(entry.kind, entry.created, entry.rotated)]))
+    rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
+    files.write_private(_path(store, entry.name), records.dump([*rows, ("ttl", str(entry.ttl))]))
+
+
+def touch(store: str, name: str) -> None:
+    """Notes a use: the file's date is that of the last one. Where that cannot be written it is not noted."""
+    try:
+        os.utime(_path(store, name))
+    except OSError:
+        pass
+
+
+def last_use(store: str, entry: Entry) -> str:
+    """Date of the last use since the key was stored, empty when there was none."""
+    import time
+
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(_path(store, entry.name)).st_mtime + 1))
+    return stamp if stamp[:16] > (entry.rotated or entry.created)[:16] else ""
 
 
 def remove(store: str, name: str) -> None:

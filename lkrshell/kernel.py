@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 _USER_KEYRING = -4
 _READ, _SEARCH, _SETPERM, _SET_TIMEOUT, _INVALIDATE = 11, 10, 5, 15, 21
 _OWNER_ONLY = 0x3F3F0000  # every right for the possessor and for the same user, none for others
-_GENERIC = (217, 219)
-_CALLS = {
-    "x86_64": (248, 250),
+_GENERIC = (217, 219, 167)
+_CALLS = {  # add_key, keyctl, prctl
+    "x86_64": (248, 250, 157),
     "aarch64": _GENERIC,
     "riscv64": _GENERIC,
-    "ppc64le": (269, 271),
-    "s390x": (278, 280),
+    "ppc64le": (269, 271, 171),
+    "s390x": (278, 280, 172),
 }
+_PR_SET_DUMPABLE = 4
 
 
 def _syscall(*arguments: "int | bytes | object") -> int:
@@ -55,17 +56,29 @@ def _syscall(*arguments: "int | bytes | object") -> int:
 _function: "Callable[..., int] | None" = None
 
 
-def _calls() -> tuple[int, int] | None:
-    """The numbers of add_key and keyctl, None where there is no kernel keyring to use."""
-    if sys.platform != "linux" or os.environ.get("LKR_NO_KEYCTL"):
+def _calls() -> tuple[int, int, int] | None:
+    """The numbers of add_key, keyctl and prctl; None where we know of no such calls."""
+    if sys.platform != "linux":
         return None
     return _CALLS.get(os.uname().machine)
+
+
+def harden() -> None:
+    """No core dump of this process, and no other process of the user that attaches to it: it is to hold a key.
+
+    A command that it becomes (`lkr exec`) starts as usual again. Elsewhere than on Linux it does nothing.
+    """
+    if calls := _calls():
+        try:
+            _syscall(calls[2], _PR_SET_DUMPABLE, 0, 0, 0, 0)
+        except OSError:
+            pass
 
 
 def put(name: str, data: bytes, seconds: int) -> str:
     """Keeps `data` under `name` for `seconds`; says where ("kernel" or a path)."""
     if calls := _calls():
-        add_key, keyctl = calls
+        add_key, keyctl, _ = calls
         try:
             key = _syscall(add_key, b"user", name.encode(), data, len(data), _USER_KEYRING)
             try:
@@ -84,12 +97,11 @@ def put(name: str, data: bytes, seconds: int) -> str:
     return path
 
 
-def get(name: str, renew: int | None) -> bytes | None:
-    """What `put` kept, its timeout renewed to `renew` seconds unless that is None; None when it was forgotten."""
+def get(name: str) -> bytes | None:
+    """What `put` kept; None when it was forgotten."""
     if calls := _calls():
-        _, keyctl = calls
         try:
-            key = _syscall(keyctl, _SEARCH, _USER_KEYRING, b"user", name.encode(), 0)
+            key = _find(calls, name)
             import _ctypes
 
             class Char(_ctypes._SimpleCData):  # type: ignore[type-arg]
@@ -100,9 +112,7 @@ def get(name: str, renew: int | None) -> bytes | None:
                 _length_ = 1024
 
             buffer = Buffer()
-            size = _syscall(keyctl, _READ, key, buffer, 1024)
-            if renew is not None:
-                _syscall(keyctl, _SET_TIMEOUT, key, renew)
+            size = _syscall(calls[1], _READ, key, buffer, 1024)
             return bytes(memoryview(buffer))[:size]
         except OSError:
             pass
@@ -119,17 +129,33 @@ def get(name: str, renew: int | None) -> bytes | None:
     if not expiry.isdigit() or time.time() >= int(expiry):
         files.remove_private(path)
         return None
-    if renew is not None:
-        files.write_private(path, f"{time.time() + renew:.0f}\n".encode() + data)
     return data
+
+
+def renew(name: str, seconds: int) -> None:
+    """Starts the timeout of what `get` found anew."""
+    if calls := _calls():
+        try:
+            _syscall(calls[1], _SET_TIMEOUT, _find(calls, name), seconds)
+            return
+        except OSError:
+            pass
+    import time
+
+    path = _memory_file(name)
+    if stored := files.read_private(path):
+        files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + stored.partition(b"\n")[2])
+
+
+def _find(calls: tuple[int, int, int], name: str) -> int:
+    return _syscall(calls[1], _SEARCH, _USER_KEYRING, b"user", name.encode(), 0)
 
 
 def forget(name: str) -> None:
     """Drops it from the kernel and from the memory file system."""
     if calls := _calls():
-        _, keyctl = calls
         try:
-            _syscall(keyctl, _INVALIDATE, _syscall(keyctl, _SEARCH, _USER_KEYRING, b"user", name.encode(), 0))
+            _syscall(calls[1], _INVALIDATE, _find(calls, name))
         except OSError:
             pass
     try:

@@ -36,8 +36,11 @@ def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
     return found
 
 
-def fetch(store: "Store", wants: list[Want]) -> list[tuple[Want, Secret]]:
-    """The values. LkrError when one that is not optional is missing, or is an admin key."""
+def fetch(store: "Store", wants: list[Want]) -> list[tuple[Want, Secret, int]]:
+    """The values, each with its key's `ttl` in seconds (0: no end).
+
+    LkrError when one that is not optional is missing, or is an admin key.
+    """
     loaded, missing = [], []
     secrets = store.get(list(dict.fromkeys(want.key for want in wants)))
     for want in wants:
@@ -49,7 +52,8 @@ def fetch(store: "Store", wants: list[Want]) -> list[tuple[Want, Secret]]:
         entry = index.read(store.name, want.key)
         if "admin" in (secret.kind, entry.kind if entry else ""):
             raise LkrError(f"{want.key} is an admin key: it never enters an environment", f"drop {want.variable}")
-        loaded.append((want, secret))
+        index.touch(store.name, want.key)
+        loaded.append((want, secret, entry.ttl if entry else 0))
     if missing:
         raise LkrError(f"not stored: {', '.join(missing)}", f"lkr set {missing[0]}")
     return loaded

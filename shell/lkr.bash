@@ -58,10 +58,11 @@ __lkr_leave() {
     [[ $kept ]] || \builtin unset -v LKR_STATE LKR_DIR
 }
 
-# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE, then FILE TEXT pairs.
+# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
+# OVER lists variables whose key's own time ran out while this shell was in the folder.
 __lkr_now() {
-    __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4
-    \builtin shift 4
+    __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4 __lkr_over=$5
+    \builtin shift 5
     __lkr_watch=("$@")
 }
 
@@ -116,8 +117,9 @@ __lkr_check() {
     __lkr_same "$folder" && \builtin return
     was=${LKR_STATE-}
     [[ $was ]] && __lkr_leave
+    [[ $folder == "$__lkr_at" ]] || __lkr_over=
     __lkr_at=$folder
-    __lkr_now '' '' "$__lkr_quiet" "${LKR_PROFILE-}"
+    __lkr_now '' '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     \builtin local has_direnv='' statements
     \builtin declare -F _direnv_hook >/dev/null && has_direnv=1
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
@@ -127,7 +129,7 @@ __lkr_check() {
     fi
     __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
-    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$folder" "$__lkr_version")
+    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$folder" "$__lkr_version")
     \builtin eval "$statements"
     [[ ${LKR_STATE-} ]] && \builtin export LKR_DIR="$folder"
     __lkr_at=$folder
@@ -159,7 +161,7 @@ __lkr_late() {
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
 else
-    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_watch=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
+    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_watch=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;
         *)

@@ -56,15 +56,17 @@ function __lkr_leave
     end
 end
 
-# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE, then FILE TEXT pairs.
+# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
+# OVER lists variables whose key's own time ran out while this shell was in the folder.
 function __lkr_now
     set -g __lkr_gen $argv[1]
     set -g __lkr_until $argv[2]
     set -g __lkr_quiet $argv[3]
     set -g __lkr_profile $argv[4]
+    set -g __lkr_over $argv[5]
     set -g __lkr_files
     set -g __lkr_texts
-    set -e argv[1..4]
+    set -e argv[1..5]
     while set -q argv[2]
         set -a __lkr_files $argv[1]
         set -a __lkr_texts $argv[2]
@@ -144,8 +146,9 @@ function __lkr_check
     __lkr_same "$folder"; and return
     set -l was $LKR_STATE
     test -n "$was"; and __lkr_leave
+    test "$folder" = "$__lkr_at"; or set -g __lkr_over
     set -g __lkr_at $folder
-    __lkr_now '' '' "$__lkr_quiet" "$LKR_PROFILE"
+    __lkr_now '' '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
     set -l has_direnv
     functions -q __direnv_export_eval; and set has_direnv 1
     if not test -x $__lkr_python -a -e $__lkr_boot
@@ -156,7 +159,7 @@ function __lkr_check
     set -g __lkr_at # until it is done: Ctrl-C here means that the next prompt tries again
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
     set -l quiet_start /bin/sh -c 'trap "" INT; exec "$@"' sh
-    LKR_WAS="$was" LKR_HAS_DIRENV="$has_direnv" $quiet_start $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish "$folder" "$__lkr_version" | read -lz statements
+    LKR_WAS="$was" LKR_OVER="$__lkr_over" LKR_HAS_DIRENV="$has_direnv" $quiet_start $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish "$folder" "$__lkr_version" | read -lz statements
     eval $statements
     test -n "$LKR_STATE"; and set -gx LKR_DIR $folder
     set -g __lkr_at $folder
@@ -176,4 +179,4 @@ set -e __lkr_lost
 set -g __lkr_at
 set -g __lkr_gone
 set -g __lkr_pwd
-__lkr_now '' '' '' ''
+__lkr_now '' '' '' '' ''

@@ -57,10 +57,11 @@ __lkr_leave() {
     [[ -n $kept ]] || \builtin unset LKR_STATE LKR_DIR
 }
 
-# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE, then FILE TEXT pairs.
+# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
+# OVER lists variables whose key's own time ran out while this shell was in the folder.
 __lkr_now() {
-    __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4
-    \builtin shift 4
+    __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4 __lkr_over=$5
+    \builtin shift 5
     __lkr_watch=("$@")
 }
 
@@ -119,8 +120,9 @@ __lkr_check() {
     __lkr_same "$folder" && \builtin return
     was=${LKR_STATE-}
     [[ -n $was ]] && __lkr_leave
+    [[ $folder == "$__lkr_at" ]] || __lkr_over=
     __lkr_at=$folder
-    __lkr_now '' '' "$__lkr_quiet" "${LKR_PROFILE-}"
+    __lkr_now '' '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     (($+functions[_direnv_hook])) && has_direnv=1
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ -n $__lkr_lost ]] || \builtin print -ru2 -- "lkr: the program is gone from ${(qq)__lkr_boot%/*}; run lkr hook again"
@@ -129,7 +131,7 @@ __lkr_check() {
     fi
     __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
-    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$folder" "$__lkr_version")
+    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$folder" "$__lkr_version")
     \builtin eval "$statements"
     [[ -n ${LKR_STATE-} ]] && \builtin typeset -gx LKR_DIR="$folder"
     __lkr_at=$folder
@@ -148,7 +150,7 @@ __lkr_hook() {
     fi
     \builtin zmodload zsh/system zsh/parameter
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
-    \builtin typeset -g __lkr_at= __lkr_lost= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=
+    \builtin typeset -g __lkr_at= __lkr_lost= __lkr_over= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=
     \builtin typeset -ga __lkr_watch
     __lkr_watch=()
     \builtin typeset -ga precmd_functions chpwd_functions

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lkrshell import config, grants, manifest, names, project, records, secret
+from lkrshell import config, export, grants, manifest, names, project, records, secret
 from lkrshell.errors import LkrError, ManifestError
 from lkrshell.want import Want
 
@@ -157,3 +157,13 @@ def test_texts_of_files_have_the_form_that_the_hooks_compare() -> None:
 def test_no_message_repeats_what_may_be_a_value(before: str, after: str) -> None:
     assert SECRET not in names.said(before + SECRET + after)
     assert names.said("colour") == "'colour'"
+
+
+@relaxed
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60))
+@example("OPENAI_API_KEY=openai:prod=99999999999999999999")
+@example("= == PATH=x A=b=c=d")
+def test_an_inherited_state_of_any_form_is_read(text: str) -> None:
+    state = export._state(text)
+    for key in state.values():
+        assert export._end(key, key.partition("=")[0]) >= 0

@@ -514,3 +514,14 @@ def test_a_folder_below_one_with_a_line_break_in_its_name(user: User, open_shell
     shell.run(word(shell, 'cd -- "$GO"', "cd -- $GO"))
     assert shell.value(A) == VALUE
     assert "lkr:" not in shell.run(":")
+
+
+@pytest.mark.parametrize("state", ["PATH=x HOME=y", "=", "A=b=c $(touch pwned)=x", "OPENAI_API_KEY=k 1X=y a;b=c *=*"])
+def test_a_hostile_inherited_state_does_nothing_but_unset_names(user: User, open_shell: Open, state: str) -> None:
+    user.project("p")
+    shell = open_shell(LKR_STATE=state, LKR_DIR="/x", LKR_OLD_PATH="/usr/bin:/bin")
+    shell.run("cd ~/p")
+    shell.run("cd ~")
+    assert "Traceback" not in shell.log
+    assert not list(user.home.rglob("pwned"))
+    assert shell.value("LKR_STATE") is None

@@ -8,6 +8,7 @@ import click
 from lkrshell import config, names, project, stores
 from lkrshell.errors import REFUSED, USAGE, LkrError
 from lkrshell.secret import MAX_VALUE, Secret
+from lkrshell.stores.vault import Vault
 
 KEY = click.argument("name")
 
@@ -18,6 +19,24 @@ def now() -> str:
 
 def store() -> "stores.Store":
     return stores.choose(config.load())
+
+
+def vault() -> Vault:
+    """The vault, for what only a vault can do. LkrError when it is not the store in force, or not made yet."""
+    chosen = store()
+    if not isinstance(chosen, Vault):
+        raise LkrError("that is for the vault, and the keychain serves here", "use your desktop's own means", USAGE)
+    if not chosen.made():
+        raise LkrError("there is no vault yet", "make one: lkr unlock")
+    return chosen
+
+
+def two_lines() -> tuple[Secret, Secret]:
+    """Two values from standard input, a line each."""
+    lines = sys.stdin.buffer.read(2 * MAX_VALUE).decode("utf-8", "surrogateescape").splitlines()
+    if len(lines) != 2 or not all(lines):
+        raise LkrError("two lines are needed, none empty", "nothing was changed", USAGE)
+    return Secret(lines[0]), Secret(lines[1])
 
 
 def on_terminal() -> bool:

@@ -16,23 +16,30 @@ def command(show_all: bool, as_json: bool) -> None:
     store = common.store().name
     names = index.names(store)
     width = max(map(len, names), default=0)
-    rows = (_row(entry) for name in names if (entry := index.read(store, name)) and (show_all or entry.kind != "admin"))
+    rows = (
+        _row(store, entry)
+        for name in names
+        if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")
+    )
     if as_json:
         click.echo(json.dumps(list(rows), indent=2))
         return
     shown = 0
     for shown, row in enumerate(rows, 1):  # noqa: B007
+        used = str(row["last_use"] or "never used")[:10]
         date = str(row["rotated"] or row["created"])[:10]
-        click.echo(f"{row['name']:<{width}}  {row['kind']:<7}  {date}  {row['variable'] or '-'}")
+        click.echo(f"{row['name']:<{width}}  {row['kind']:<7}  {date}  {used:<10}  {row['variable'] or '-'}")
     if not shown:
         click.echo("lkr: no keys stored; lkr set openai:prod stores one", err=True)
 
 
-def _row(entry: index.Entry) -> dict[str, str | None]:
+def _row(store: str, entry: index.Entry) -> dict[str, str | int | None]:
     return {
         "name": entry.name,
         "kind": entry.kind,
         "variable": providers.variable_of(entry.name),
         "created": entry.created,
         "rotated": entry.rotated or None,
+        "last_use": index.last_use(store, entry) or None,
+        "ttl": entry.ttl or None,
     }

@@ -21,8 +21,11 @@ def command(old: str, new: str) -> None:
     if secret is None:
         raise LkrError(f"no key {old} in the {store.name}", "see lkr list")
     entry = index.read(store.name, old)
+    created = entry.created if entry else common.now()
     store.set(new, secret)  # a kill from here on leaves both names, never none
-    index.write(store.name, index.Entry(new, secret.kind, entry.created if entry else common.now()))
+    index.write(
+        store.name, index.Entry(new, secret.kind, created, entry.rotated if entry else "", entry.ttl if entry else 0)
+    )
     store.delete(old)
     index.remove(store.name, old)
     generation.bump()

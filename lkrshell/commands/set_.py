@@ -23,6 +23,6 @@ def command(name: str, from_stdin: bool, kind: str | None) -> None:
         click.echo(f"lkr: {warning}; stored all the same", err=True)
     store.set(name, secret)
     created = old.created if old else common.now()
-    index.write(store.name, index.Entry(name, secret.kind, created, common.now() if old else ""))
+    index.write(store.name, index.Entry(name, secret.kind, created, common.now() if old else "", old.ttl if old else 0))
     generation.bump()
     click.echo(f"lkr: stored {name} in the {store.name}", err=True)

@@ -37,7 +37,7 @@ def command(as_json: bool) -> None:
             ]
     except LkrError as error:
         report["problem"] = str(error)
-    loaded = dict(word.split("=", 1) for word in os.environ.get("LKR_STATE", "").split() if "=" in word)
+    loaded = dict(word.split("=")[:2] for word in os.environ.get("LKR_STATE", "").split() if "=" in word)
     report |= {"loaded": loaded, "profile": os.environ.get("LKR_PROFILE") or None}
     report["direnv"] = os.environ.get("LKR_DIRENV", "").split()
     if as_json:
@@ -49,5 +49,5 @@ def command(as_json: bool) -> None:
             for item in value:
                 click.echo("  " + (" ".join(f"{k}={v}" for k, v in item.items()) if isinstance(item, dict) else item))
         else:
-            shown = " ".join(value) if isinstance(value, dict) else value
+            shown = " ".join(f"{name} ({key})" for name, key in value.items()) if isinstance(value, dict) else value
             click.echo(f"{name + ':':<10}{'-' if shown in (None, '') else show(str(shown))}")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
         def exists(self, name: str) -> bool:
             """Without unlocking where the store allows that."""
 
+        def names(self) -> list[str] | None:
+            """Every key that the store itself knows of; None when it cannot list them."""
+
         def is_locked(self) -> bool:
             """True when `get` would raise StoreLocked."""
 
@@ -62,7 +65,7 @@ def choose(config: Config) -> "Store":
     if backend == "vault":
         from lkrshell.stores.vault import Vault
 
-        return Vault(config.lock_after)
+        return Vault(config.lock_after, config.lock_limit)
     from lkrshell.stores.keyring import Keyring
 
     return Keyring()

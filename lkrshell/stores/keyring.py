@@ -5,7 +5,7 @@ Service `com.llm-key-ring`, account `provider:label`: what the Rust `lkr` writes
 
 import os
 
-from lkrshell import files, paths
+from lkrshell import files, kernel, paths
 from lkrshell.errors import LkrError, StoreLocked, StoreUnreachable
 from lkrshell.secret import Secret, parse_secret
 from lkrshell.timelimit import TimeLimit
@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
+
+    from keyring.backend import KeyringBackend
 
     T = TypeVar("T")
 
@@ -31,7 +33,7 @@ def works() -> bool:
     import keyring
 
     backend = keyring.get_keyring()
-    if not (type(backend).priority or 0) >= 1:
+    if not protects(_strongest(backend)):
         return False
     try:
         backend.get_password(SERVICE, "lkr:probe")
@@ -40,6 +42,36 @@ def works() -> bool:
     except Exception:
         return False
     return True
+
+
+def protects(backend: "KeyringBackend") -> bool:
+    """False for what python-keyring itself does not recommend: plain files, and no keychain at all."""
+    return (getattr(type(backend), "priority", 0) or 0) >= 1
+
+
+def _strongest(backend: "KeyringBackend") -> "KeyringBackend":
+    """The first of a chain of backends, for that is where a key is written."""
+    chained = list(getattr(backend, "backends", ()))
+    return chained[0] if chained else backend
+
+
+def _configured() -> bool:
+    """True when the user chose a backend for python-keyring."""
+    import keyring.core
+
+    return bool(os.environ.get("PYTHON_KEYRING_BACKEND")) or keyring.core.load_config() is not None
+
+
+def _name(backend: "KeyringBackend") -> str:
+    return f"{type(backend).__module__}.{type(backend).__name__}"
+
+
+def weak_backend() -> str | None:
+    """The name of a configured backend that protects nothing."""
+    import keyring
+
+    backend = _strongest(keyring.get_keyring())
+    return None if protects(backend) else _name(backend)
 
 
 class Keyring:
@@ -54,7 +86,11 @@ class Keyring:
         import keyring
         import keyring.errors
 
-        self._remember(type(keyring.get_keyring()).__module__)
+        backend = _strongest(keyring.get_keyring())
+        if not protects(backend) and not _configured():
+            hint = "start one, or use the vault: LKR_BACKEND=vault"
+            raise StoreUnreachable(f"there is no keychain, only {_name(backend)}, which protects nothing", hint)
+        self._remember(type(backend).__module__)
         try:
             with TimeLimit(_WAIT):
                 return function()
@@ -76,6 +112,7 @@ class Keyring:
         if self._is_secret_service():
             from lkrshell.stores import secret_service
 
+            kernel.harden()
             found = secret_service.fetch(SERVICE, names)
             return {name: parse_secret(data) for name, data in found.items()}
         import keyring
@@ -118,6 +155,20 @@ class Keyring:
 
     def exists(self, name: str) -> bool:
         return bool(self.get([name]))
+
+    def names(self) -> list[str] | None:
+        if not self._is_secret_service():
+            return None
+        import contextlib
+
+        import secretstorage
+
+        def search() -> list[str]:
+            with contextlib.closing(secretstorage.dbus_init()) as bus:
+                items = secretstorage.search_items(bus, {"service": SERVICE})
+                return sorted({item.get_attributes().get("username", "") for item in items} - {""})
+
+        return self._call(search)
 
     def is_locked(self) -> bool:
         return os.path.exists(self._flag())

@@ -10,15 +10,20 @@ from lkrshell import files, kernel, paths
 from lkrshell.errors import LkrError, StoreLocked, StoreUnreachable
 from lkrshell.secret import Secret, parse_secret
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pyrage
+
 
 class Vault:
     """A vault in the data folder, unlocked for `lock_after` seconds from its last use."""
 
     name = "vault"
 
-    def __init__(self, lock_after: int) -> None:
+    def __init__(self, lock_after: int, lock_limit: int) -> None:
         self._root = os.path.join(paths.data_dir(), "vault")
-        self._lock_after = lock_after
+        self._lock_after, self._lock_limit = lock_after, lock_limit
+        self._left = lock_after
 
     def _file(self, name: str) -> str:
         provider, label = name.split(":")
@@ -41,38 +46,66 @@ class Vault:
         sealed = {name: data for name in names if (data := files.read_private(self._file(name))) is not None}
         if not sealed:
             return {}
-        identity = kernel.get(self._kernel_name(), self._lock_after)
-        if identity is None:
-            raise StoreLocked("the vault is locked", "lkr unlock")
+        openers = _identities(self._unlocked(renew=True))
         import pyrage
 
-        found, opener = {}, None
+        found = {}
         for name, data in sealed.items():
             try:
-                opener = opener or pyrage.x25519.Identity.from_str(identity.decode("ascii"))
-                found[name] = parse_secret(pyrage.decrypt(data, [opener]))
-            except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
+                found[name] = parse_secret(pyrage.decrypt(data, openers))
+            except pyrage.DecryptError:
                 hint = f"lkr set {name}, or a backup"
                 raise LkrError(f"the vault's file of {name} is damaged, or for another identity", hint) from None
         return found
+
+    def _unlocked(self, renew: bool) -> bytes:
+        """The identities while the vault is unlocked. Raises StoreLocked."""
+        import time
+
+        kernel.harden()
+        deadline, _, identities = (kernel.get(self._kernel_name()) or b"").partition(b"\n")
+        left = int(deadline) - int(time.time()) if deadline.isdigit() else 0
+        if left <= 0:
+            if deadline:
+                kernel.forget(self._kernel_name())
+            raise StoreLocked("the vault is locked", "lkr unlock")
+        self._left = min(self._lock_after, left)
+        if renew:
+            kernel.renew(self._kernel_name(), self._left)
+        return identities
 
     def set(self, name: str, secret: Secret) -> None:
         import pyrage
 
         try:
-            recipient = pyrage.x25519.Recipient.from_str(self._recipient())
+            with files.locked(self._root):  # a rekey at the same time would make this recipient an old one
+                recipient = pyrage.x25519.Recipient.from_str(self._recipient())
+                files.write_private(self._file(name), pyrage.encrypt(secret.dump(), [recipient]))
         except pyrage.RecipientError:
             raise LkrError(f"{files.show(self._root)}/recipient is damaged", "restore it from a backup") from None
-        files.write_private(self._file(name), pyrage.encrypt(secret.dump(), [recipient]))
 
     def delete(self, name: str) -> bool:
-        return files.remove_private(self._file(name))
+        with files.locked(self._root):
+            return files.remove_private(self._file(name))
 
     def exists(self, name: str) -> bool:
         return os.path.exists(self._file(name))
 
+    def names(self) -> list[str]:
+        root = os.path.join(self._root, "keys")
+        return sorted(
+            f"{provider}:{label[:-4]}"
+            for provider in _listed(root)
+            for label in _listed(os.path.join(root, provider))
+            if label.endswith(".age")
+        )
+
     def is_locked(self) -> bool:
-        return not self.made() or kernel.get(self._kernel_name(), None) is None
+        try:
+            self._unlocked(renew=False)
+        except StoreLocked:
+            return True
+        return False
 
     def lock(self) -> None:
         if self.made():
@@ -82,8 +115,56 @@ class Vault:
         """Opens the identity, or makes the vault with this passphrase when there is none."""
         if passphrase is None or not passphrase.reveal():
             raise LkrError("the vault needs a passphrase", "run it on a terminal, or lkr unlock --stdin")
-        identity = self._open(passphrase) if self.made() else self._make(passphrase)
-        kernel.put(self._kernel_name(), identity, self._lock_after)
+        self._keep(self._open(passphrase) if self.made() else self._make(passphrase))
+
+    def left(self) -> int | None:
+        return self._left
+
+    def passwd(self, old: Secret, new: Secret) -> None:
+        """Another passphrase for the same identity: no key is encrypted anew."""
+        with files.locked(self._root):
+            self._seal(self._open(old), new)
+
+    def rekey(self, passphrase: Secret) -> int:
+        """Another identity, and every key encrypted to it; returns how many.
+
+        Until the last step identity.age holds the old one too: whatever instant it is stopped at, the passphrase
+        opens all, and running it again goes through.
+        """
+        import pyrage
+
+        with files.locked(self._root):
+            old = self._open(passphrase)
+            fresh = pyrage.x25519.Identity.generate()
+            both = old + f"\n{fresh}".encode()
+            self._seal(both, passphrase)
+            kernel.forget(self._kernel_name())
+            self._write_recipient(fresh)
+            openers = _identities(both)
+            names = self.names()
+            for name in names:
+                sealed = files.read_private(self._file(name))
+                if sealed is not None:
+                    plain = pyrage.decrypt(sealed, openers)
+                    files.write_private(self._file(name), pyrage.encrypt(plain, [fresh.to_public()]))
+            self._seal(str(fresh).encode(), passphrase)
+        self._keep(str(fresh).encode())
+        return len(names)
+
+    def _keep(self, identities: bytes) -> None:
+        import time
+
+        deadline = f"{int(time.time()) + self._lock_limit}\n".encode()
+        kernel.put(self._kernel_name(), deadline + identities, min(self._lock_after, self._lock_limit))
+
+    def _seal(self, identities: bytes, passphrase: Secret) -> None:
+        import pyrage
+
+        sealed = pyrage.passphrase.encrypt(identities + b"\n", passphrase.reveal())
+        files.write_private(os.path.join(self._root, "identity.age"), sealed)
+
+    def _write_recipient(self, identity: "pyrage.x25519.Identity") -> None:
+        files.write_private(os.path.join(self._root, "recipient"), f"{identity.to_public()}\n".encode())
 
     def _make(self, passphrase: Secret) -> bytes:
         import pyrage
@@ -92,15 +173,15 @@ class Vault:
             if self.made():
                 return self._open(passphrase)
             identity = pyrage.x25519.Identity.generate()
-            text = str(identity)
-            sealed = pyrage.passphrase.encrypt(text.encode() + b"\n", passphrase.reveal())
-            files.write_private(os.path.join(self._root, "identity.age"), sealed)
-            files.write_private(os.path.join(self._root, "recipient"), f"{identity.to_public()}\n".encode())
-        return text.encode()
+            self._seal(str(identity).encode(), passphrase)
+            self._write_recipient(identity)
+        return str(identity).encode()
 
     def _open(self, passphrase: Secret) -> bytes:
+        """The identities in identity.age, one a line."""
         import pyrage
 
+        kernel.harden()
         sealed = files.read_private(os.path.join(self._root, "identity.age"))
         if sealed is None:
             raise StoreUnreachable("the vault's identity.age is missing", "restore it from a backup")
@@ -110,5 +191,20 @@ class Vault:
             raise StoreLocked("that is not the vault's passphrase, or identity.age is damaged", "try again") from None
         return plain.strip()
 
-    def left(self) -> int | None:
-        return self._lock_after
+
+def _identities(text: bytes) -> "list[pyrage.x25519.Identity]":
+    import pyrage
+
+    try:
+        return [pyrage.x25519.Identity.from_str(line) for line in text.decode("ascii").split()]
+    except (pyrage.IdentityError, UnicodeDecodeError):
+        raise LkrError("the vault's identity is damaged", "lkr lock, lkr unlock, or a backup") from None
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if not name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LkrError(f"cannot read {files.show(folder)}: {error.strerror}") from None

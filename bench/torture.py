@@ -1,0 +1,170 @@
+"""Kills and crowds: does the vault keep every key at its old or its new value? `make torture` runs it.
+
+Usage: torture.py [KILLS] [SECONDS]. Kills lkr with SIGKILL at random instants of set, rm, rename, passwd, rekey and
+allow, and looks after each; then runs 64 processes at once that set, read and remove for SECONDS.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+
+class User:
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = {"HOME": str(home), "PATH": f"{BIN}:/usr/bin:/bin", "LANG": "C.UTF-8", "LKR_BACKEND": "vault"}
+
+    def start(self, *words: str, stdin: bytes = b"") -> "subprocess.Popen[bytes]":
+        child = subprocess.Popen(
+            [str(BIN / "lkr"), *words], env=self.env, cwd=self.home,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert child.stdin
+        child.stdin.write(stdin)
+        child.stdin.close()
+        return child
+
+    def run(self, *words: str, stdin: bytes = b"") -> tuple[int, str]:
+        child = self.start(*words, stdin=stdin)
+        assert child.stdout
+        out = child.stdout.read().decode("utf-8", "replace")
+        return child.wait(), out
+
+    def value(self, name: str) -> str | None:
+        code, out = self.run("exec", "-k", f"V={name}", "--", "sh", "-c", 'printf %s "$V"')
+        assert code == 0 or "not stored" in out, (name, code, out)
+        return out if code == 0 else None
+
+
+def kills(user: User, count: int) -> Counter[str]:
+    """After each kill every key has its old or its new value, the passphrase one of two, no value lies about."""
+    seen: Counter[str] = Counter()
+    (user.home / "p").mkdir()
+    (user.home / "p/.lkr.toml").write_text('version = 1\n[keys]\nA_KEY = "k:a"\n')
+    passphrase, value = "first", "value-0"
+    user.run("unlock", "--stdin", stdin=passphrase.encode())
+    user.run("set", "k:a", "--stdin", stdin=value.encode())
+    user.run("set", "k:other", "--stdin", stdin=b"constant")
+    weights = {"set": 40, "rm": 10, "rename": 15, "allow": 20, "passwd": 8, "rekey": 7}
+    typical: dict[str, float] = {}
+    for number in range(1, count + 1):
+        action = random.choices(list(weights), list(weights.values()))[0]
+        new_value, new_pass = f"value-{number}", f"pass-{number}"
+        words, stdin = {
+            "set": (["set", "k:a", "--stdin"], new_value.encode()),
+            "rm": (["rm", "--yes", "k:a"], b""),
+            "rename": (["rename", "k:a", "k:b"], b""),
+            "allow": (["allow", "--yes", "p"], b""),
+            "passwd": (["passwd", "--stdin"], f"{passphrase}\n{new_pass}\n".encode()),
+            "rekey": (["vault", "rekey", "--stdin"], passphrase.encode()),
+        }[action]
+        start = time.monotonic()
+        child = user.start(*words, stdin=stdin)
+        if action not in typical:
+            child.wait()
+            typical[action] = time.monotonic() - start
+        else:
+            # Mostly near the end: there it writes.
+            time.sleep(typical[action] * random.betavariate(5, 1.5) * 1.1)
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+        assert child.stdout
+        child.stdout.close()
+        seen[f"{action} {'finished' if child.returncode == 0 else 'killed'}"] += 1
+        if action in ("passwd", "rekey"):
+            for candidate in (passphrase, new_pass):
+                if user.run("unlock", "--stdin", stdin=candidate.encode())[0] == 0:
+                    passphrase = candidate
+                    break
+            else:
+                raise AssertionError(f"{action}: no passphrase opens the vault after kill {number}")
+        a, b = user.value("k:a"), user.value("k:b")
+        cases: dict[str, list[tuple[str | None, str | None]]] = {
+            "set": [(value, None), (new_value, None)],
+            "rm": [(value, None), (None, None)],
+            "rename": [(value, None), (value, value), (None, value)],
+        }
+        assert (a, b) in cases.get(action, [(value, None)]), (number, action, a, b, value)
+        if number % 20 == 0:
+            assert user.value("k:other") == "constant"
+        if (a, b) != (value, None) or action == "set":
+            if b is not None:
+                user.run("rm", "--yes", "k:b")
+            if a is None:
+                user.run("set", "k:a", "--stdin", stdin=value.encode())
+            else:
+                value = a
+    user.run("set", "k:a", "--stdin", stdin=value.encode())
+    user.run("doctor", "--fix")
+    code, out = user.run("doctor")
+    assert code == 0, out
+    data = user.home / ".local"
+    files = [path for path in data.rglob("*") if path.is_file()]
+    assert not [path for path in files if path.name.startswith(".tmp-")]
+    assert not [path for path in files if b"value-" in path.read_bytes() or b"constant" in path.read_bytes()]
+    return seen
+
+
+def crowd(user: User, processes: int, seconds: float) -> Counter[str]:
+    """Everybody writes whole values of the same few keys; what is read is one of them, whole."""
+    seen: Counter[str] = Counter()
+    end = time.monotonic() + seconds
+    problems: list[str] = []
+
+    def one(number: int) -> None:
+        rng = random.Random(number)
+        while time.monotonic() < end and not problems:
+            name = f"crowd:k{rng.randrange(4)}"
+            action = rng.choice(["set", "set", "read", "read", "rm"])
+            if action == "set":
+                code, out = user.run("set", name, "--stdin", stdin=(f"{number}-" * 200).encode())
+                good = code == 0
+            elif action == "rm":
+                code, out = user.run("rm", "--yes", name)
+                good = code == 0 or "no key" in out
+            else:
+                code, out = user.run("exec", "-k", f"V={name}", "--", "sh", "-c", 'printf %s "$V"')
+                good = "not stored" in out or (code == 0 and out == f"{out.partition('-')[0]}-" * 200)
+            seen[action if good else f"{action} FAILED"] += 1
+            if not good:
+                problems.append(f"{action} {name}: {code} {out[:200]}")
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(processes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems, problems
+    return seen
+
+
+def main() -> None:
+    count, seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 2000, float(sys.argv[2]) if len(sys.argv) > 2 else 60
+    random.seed(int(os.environ.get("SEED", "1")))
+    with tempfile.TemporaryDirectory(prefix="lkr-torture-") as folder:
+        for name in ("kills", "crowd"):
+            home = Path(folder) / name
+            home.mkdir()
+            user = User(home)
+            start = time.monotonic()
+            if name == "kills":
+                seen = kills(user, count)
+            else:
+                user.run("unlock", "--stdin", stdin=b"x")
+                seen = crowd(user, 64, seconds)
+            print(name, json.dumps(dict(sorted(seen.items()))), f"{time.monotonic() - start:.0f} s", flush=True)
+            user.run("lock")
+
+
+if __name__ == "__main__":
+    main()

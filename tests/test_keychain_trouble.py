@@ -1,0 +1,120 @@
+"""A keychain that is locked, hangs, dies or talks nonsense: one line, in time, and no key lost."""
+
+import os
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import BIN, User
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from shells import environment
+
+from lkrshell.errors import LkrError
+from lkrshell.stores import secret_service
+
+# $DAEMON is the process that serves; `went` prints the milliseconds and the exit code of a hook's export.
+SCRIPT = r"""
+set -uo pipefail
+printf pass | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+printf sk-first-value | lkr set openai:prod --stdin
+DAEMON=$(dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / \
+    org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets | tr -dc '0-9 ' | awk '{print $NF}')
+cd "$HOME/p"
+lkr allow --yes
+went() {
+    local start=${EPOCHREALTIME/./} code quick
+    lkr export bash >out 2>err
+    code=$?
+    quick=$(((${EPOCHREALTIME/./} - start) < 1500000))
+    echo "$1: code $code, in-time $quick, values $(grep -c sk-first out), says: $(cat err)"
+}
+went well
+kill -STOP "$DAEMON"
+went hung
+kill -CONT "$DAEMON"
+went again
+python3 - <<'END'
+import secretstorage
+bus = secretstorage.dbus_init()
+secretstorage.get_default_collection(bus).lock()
+END
+went locked
+printf sk-second-value | timeout 40 lkr set openai:prod --stdin 2>err
+echo "dismissed: code $?, in-time 1, values 0, says: $(cat err)"
+(sleep 0.2; kill -KILL "$DAEMON") &
+kill -STOP "$DAEMON"
+went killed
+went absent
+DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent went nobus
+"""
+
+
+def test_a_keychain_in_trouble_costs_a_line_and_no_time(tmp_path: Path, user: User) -> None:
+    home = tmp_path / "desktop"
+    (home / "p").mkdir(parents=True)
+    (home / "p/.lkr.toml").write_text('version = 1\nkeys = ["openai:prod"]\n')
+    (home / "run").mkdir(mode=0o700)
+    env = {**environment(home, BIN), "LKR_BACKEND": "keyring", "XDG_RUNTIME_DIR": str(home / "run"), "LKR_QUIET": "1"}
+    done = subprocess.run(
+        ["dbus-run-session", "--", "bash", "-c", SCRIPT], env=env, capture_output=True, text=True, timeout=100
+    )
+    out = done.stdout
+    lines = {line.partition(":")[0]: line for line in out.splitlines() if ": code" in line}
+    assert set(lines) == {"well", "hung", "again", "locked", "dismissed", "killed", "absent", "nobus"}, (
+        out + done.stderr
+    )
+    for name, line in lines.items():
+        good = name in ("well", "again")
+        assert "in-time 1" in line, line
+        assert f"values {int(good)}" in line, line
+        assert ("code 0" in line) == good, line
+        assert good or "lkr: the " in line, line
+    assert "code 77" in lines["locked"]
+    assert "code 77" in lines["dismissed"], "nobody is there to answer the keychain's prompt"
+    assert "code 69" in lines["hung"]
+
+
+def served(answer: bytes, path: str) -> None:
+    """A bus that lets everyone in and then sends `answer`."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(1)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, listener:
+            connection.recv(4096)
+            connection.sendall(b"OK 1234deadbeef\r\n")
+            connection.recv(4096)
+            connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
+HEADER = b"l\x02\x01\x01\x04\x00\x00\x00\x01\x00\x00\x00\x0f\x00\x00\x00"
+HEADER += b"\x05\x01u\x00\x02\x00\x00\x00\x08\x01g\x00\x01u\x00\x00"
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda data: HEADER + data))
+@example(HEADER)
+@example(b"l\x02\x01\x01" + b"\xff" * 12)
+@example(b"l\x02\x01\x01\x00\x00\x00\x00\x01\x00\x00\x00\x10\x00\x00\x00" + b"\x05\x01" + b"a" * 14)
+def test_an_answer_that_makes_no_sense_is_one_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, answer: bytes
+) -> None:
+    path = str(tmp_path_factory.mktemp("bus") / "s")
+    served(answer, path)
+    old = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
+    os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={path}"
+    try:
+        with pytest.raises(LkrError):
+            secret_service.fetch("com.llm-key-ring", ["openai:prod"])
+    finally:
+        if old is None:
+            del os.environ["DBUS_SESSION_BUS_ADDRESS"]
+        else:
+            os.environ["DBUS_SESSION_BUS_ADDRESS"] = old

@@ -1,0 +1,267 @@
+"""The store and the authentication layer: a key that went in comes out, and only to someone authenticated."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import BIN, OTHER, VALUE, User
+from shells import Shell
+
+A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
+PASS = b"a passphrase"
+
+
+def has(user: User, folder: Path, code: int = 0) -> str:
+    return user.lkr("exec", "--", "sh", "-c", f'printf %s "${A}"', cwd=folder, code=code)
+
+
+def own_vault(home: Path) -> User:
+    """A user with a vault that nobody else shares, so that locking it disturbs no other test."""
+    home.mkdir()
+    user = User(home)
+    user.lkr("unlock", "--stdin", stdin=PASS)
+    user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+    user.lkr("set", "anthropic:main", "--stdin", stdin=OTHER.encode())
+    return user
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> User:
+    return own_vault(tmp_path / "mine")
+
+
+def settings(user: User, text: str) -> None:
+    folder = user.home / ".config/lkr"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(text)
+
+
+def test_lock_takes_the_keys_out_of_every_live_shell_and_unlock_brings_them_back(
+    mine: User, open_shell: Callable[..., Shell]
+) -> None:
+    folder = mine.project("p")
+    shells = [open_shell(folder=folder, HOME=str(mine.home), **{A: "before"}) for _ in range(2)]
+    assert [shell.value(A) for shell in shells] == [VALUE, VALUE]
+    mine.lkr("lock")
+    for shell in shells:
+        assert "locked" in shell.run(":")
+        assert shell.value(A) == "before"
+    mine.lkr("exec", "--", "true", cwd=folder, code=77)
+    mine.lkr("export", "bash", cwd=folder, code=77)
+    mine.lkr("unlock", "--stdin", stdin=PASS)
+    for shell in shells:
+        shell.run(":")
+        assert shell.value(A) == VALUE
+
+
+def test_the_vault_locks_after_idle_time_and_at_the_hard_limit(mine: User) -> None:
+    folder = mine.project("p")
+    settings(mine, "lock_after = 2\nlock_limit = 6\n")
+    mine.lkr("unlock", "--stdin", stdin=PASS)
+    start = time.monotonic()
+    while time.monotonic() - start < 4.5:  # used all the time, it stays open longer than lock_after
+        assert has(mine, folder) == VALUE
+        time.sleep(0.5)
+    time.sleep(6.5 - (time.monotonic() - start))
+    assert "locked" in has(mine, folder, code=77), "the hard limit"
+    mine.lkr("unlock", "--stdin", stdin=PASS)
+    time.sleep(3)
+    assert "locked" in has(mine, folder, code=77), "idle"
+
+
+def test_a_key_with_a_ttl_leaves_at_the_prompt_after_its_time(user: User, open_shell: Callable[..., Shell]) -> None:
+    folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
+    user.lkr("policy", "openai:prod", "--ttl", "2s")
+    shell = open_shell(folder=folder)
+    assert (shell.value(A), shell.value(B)) == (VALUE, OTHER)
+    time.sleep(3)
+    assert f"-{A}" in shell.run(":")
+    assert (shell.value(A), shell.value(B)) == (None, OTHER)
+    user.lkr("policy", "anthropic:main", "--ttl", "1h")
+    shell.run(":")
+    assert (shell.value(A), shell.value(B)) == (None, OTHER), "another change does not bring it back"
+    shell.run("cd ..")
+    shell.run("cd p")
+    assert shell.value(A) == VALUE
+    user.lkr("policy", "openai:prod", "--ttl", "tomorrow", code=64)
+
+
+def test_passwd_changes_the_passphrase_and_no_key(mine: User) -> None:
+    folder = mine.project("p")
+    key = mine.home / ".local/share/lkr/vault/keys/openai/prod.age"
+    before = key.read_bytes()
+    assert "not the vault's passphrase" in mine.lkr("passwd", "--stdin", stdin=b"wrong\nnew\n", code=77)
+    mine.lkr("passwd", "--stdin", stdin=PASS + b"\nnew\n")
+    assert key.read_bytes() == before
+    mine.lkr("lock")
+    start = time.monotonic()
+    mine.lkr("unlock", "--stdin", stdin=PASS, code=77)
+    assert time.monotonic() - start > 0.3, "a guess is slow by construction"
+    mine.lkr("unlock", "--stdin", stdin=b"new")
+    assert has(mine, folder) == VALUE
+
+
+def test_rekey_encrypts_all_anew_and_old_files_are_of_no_use(mine: User) -> None:
+    folder = mine.project("p")
+    vault = mine.home / ".local/share/lkr/vault"
+    old = {path.name: path.read_bytes() for path in vault.rglob("*") if path.is_file()}
+    assert "2 keys" in mine.lkr("vault", "rekey", "--stdin", stdin=PASS)
+    assert has(mine, folder) == VALUE
+    assert all((vault / "keys/openai" / name).read_bytes() != old[name] for name in ("prod.age",))
+    mine.lkr("lock")
+    mine.lkr("unlock", "--stdin", stdin=PASS)
+    (vault / "keys/openai/prod.age").write_bytes(old["prod.age"])
+    assert "damaged, or for another identity" in has(mine, folder, code=1)
+
+
+def test_a_backup_goes_to_another_machine_and_back(mine: User, tmp_path: Path) -> None:
+    mine.lkr("set", "admin:x", "--stdin", "--kind", "admin", stdin=b"\xff'odd\n value")
+    backup = tmp_path / "backup.age"
+    mine.lkr("vault", "export", str(backup), "--stdin", stdin=b"for the file")
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert VALUE.encode() not in backup.read_bytes()
+    other = User(tmp_path / "other")
+    other.home.mkdir()
+    other.lkr("unlock", "--stdin", stdin=b"elsewhere")
+    other.lkr("set", "openai:prod", "--stdin", stdin=b"sk-mine-differs")
+    other.lkr("vault", "import", str(backup), "--stdin", stdin=b"wrong", code=77)
+    said = other.lkr("vault", "import", str(backup), "--stdin", stdin=b"for the file")
+    assert "openai:prod differs here, kept" in said
+    assert other.lkr("exec", "-k", "anthropic:main", "--", "sh", "-c", f'printf %s "${B}"') == OTHER
+    other.lkr("vault", "import", str(backup), "--stdin", "--force", stdin=b"for the file")
+    assert other.lkr("exec", "-k", "openai:prod", "--", "sh", "-c", f'printf %s "${A}"') == VALUE
+    kinds = {row["name"]: row["kind"] for row in json.loads(other.lkr("list", "--all", "--json"))}
+    assert kinds["admin:x"] == "admin"
+
+
+@pytest.mark.parametrize("kind", ["age", "ssh"])
+def test_a_backup_to_a_recipient_is_opened_by_its_identity(mine: User, tmp_path: Path, kind: str) -> None:
+    key = tmp_path / "key"
+    if kind == "age":
+        subprocess.run(["age-keygen", "-o", str(key)], check=True, capture_output=True)
+        public = subprocess.run(["age-keygen", "-y", str(key)], check=True, capture_output=True, text=True).stdout
+    else:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        public = (tmp_path / "key.pub").read_text()
+    backup = tmp_path / "backup.age"
+    mine.lkr("vault", "export", str(backup), "--to", public.strip())
+    done = subprocess.run(["age", "-d", "-i", str(key), str(backup)], capture_output=True, check=True)
+    assert set(json.loads(done.stdout)["keys"]) == {"openai:prod", "anthropic:main"}
+    mine.lkr("rm", "--yes", "openai:prod")
+    mine.lkr("vault", "import", str(backup), "--identity", str(key))
+    assert mine.lkr("exec", "-k", "openai:prod", "--", "sh", "-c", f'printf %s "${A}"') == VALUE
+
+
+# A filter that answers add_key and keyctl with an error, as container runtimes do, and then becomes the command.
+SECCOMP = """
+import ctypes, os, struct, sys
+error = int(sys.argv[1])
+op = lambda code, jt, jf, k: struct.pack("HBBI", code, jt, jf, k)
+program = op(0x20, 0, 0, 0) + op(0x15, 1, 0, 248) + op(0x15, 0, 1, 250)
+program += op(6, 0, 0, 0x50000 | error) + op(6, 0, 0, 0x7FFF0000)
+buffer = ctypes.create_string_buffer(program)
+class Fprog(ctypes.Structure):
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Fprog(5, ctypes.addressof(buffer))), 0, 0) == 0
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("error", [1, 38], ids=["EPERM", "ENOSYS"])
+def test_a_container_that_forbids_keyctl_is_served_from_memory_files(user: User, tmp_path: Path, error: int) -> None:
+    folder = user.project("p")
+    user.env["XDG_RUNTIME_DIR"] = ""
+    locked = [f"{BIN}/lkr", "lock"]
+    unlock = [f"{BIN}/lkr", "unlock", "--stdin"]
+    show = [f"{BIN}/lkr", "exec", "--", "sh", "-c", f'printf %s "${A}"']
+
+    def run(words: list[str], stdin: bytes = b"") -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", SECCOMP, str(error), *words],
+            input=stdin,
+            env=user.env,
+            cwd=folder,
+            capture_output=True,
+        )
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    recipient = (user.home / ".local/share/lkr/vault/recipient").read_text().strip()
+    file = Path(f"/dev/shm/lkr-{os.getuid()}/lkr:{recipient}")
+    assert run(show)[0] == 77
+    assert run(unlock, PASS)[0] == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert run(show) == (0, VALUE)
+    assert run(locked)[0] == 0
+    assert not file.exists()
+    assert run(show)[0] == 77
+    user.lkr("unlock", "--stdin", stdin=PASS)
+
+
+def test_a_process_that_holds_a_key_is_not_dumpable(user: User) -> None:
+    folder = user.project("p")
+    code = (
+        "from lkrshell import config, stores\n"
+        "stores.choose(config.load()).get(['openai:prod'])\n"
+        "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=user.env, cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "0"
+
+
+def test_doctor_finds_orphans_both_ways_and_mends_them(mine: User) -> None:
+    data = mine.home / ".local/share/lkr"
+    folder = mine.project("p")
+    mine.project("gone")
+    assert "nothing is wrong" in mine.lkr("doctor")
+    (data / "index/vault/openai/prod").unlink()
+    (data / "vault/keys/anthropic/main.age").unlink()
+    (data / "index/vault/.tmp-999999999-x").touch(0o600)
+    (mine.home / "gone/.lkr.toml").unlink()
+    (mine.home / "gone").rmdir()
+    found = json.loads(mine.lkr("doctor", "--json", code=1))
+    assert len(found) == 4
+    mine.lkr("doctor", "--fix")
+    assert "nothing is wrong" in mine.lkr("doctor")
+    assert has(mine, folder) == VALUE
+    (data / "vault").chmod(0o755)
+    assert "chmod 700" in mine.lkr("doctor", code=1)
+
+
+def test_losing_the_index_loses_nothing_but_dates(mine: User) -> None:
+    folder = mine.project("p")
+    subprocess.run(["rm", "-r", str(mine.home / ".local/share/lkr/index")], check=True)
+    assert has(mine, folder) == VALUE
+    mine.lkr("doctor", "--fix")
+    assert {row["name"] for row in json.loads(mine.lkr("list", "--json"))} == {"openai:prod", "anthropic:main"}
+
+
+def test_a_backend_that_protects_nothing_is_taken_and_named(user: User) -> None:
+    user.env |= {"LKR_BACKEND": "keyring", "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
+    user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-plain-12345678")
+    assert user.lkr("exec", "-k", "openai:prod", "--", "sh", "-c", f'printf %s "${A}"') == "sk-plain-12345678"
+    assert "does not protect" in user.lkr("doctor", code=1)
+
+
+def test_the_last_use_is_noted(mine: User) -> None:
+    folder = mine.project("p")
+    entry = mine.home / ".local/share/lkr/index/vault/openai/prod"
+    os.utime(entry, (1, 1))
+    assert json.loads(mine.lkr("list", "--json"))[1]["last_use"] is None
+    has(mine, folder)
+    assert entry.stat().st_mtime > time.time() - 60
+
+
+def test_a_backend_that_protects_nothing_is_not_taken_by_itself(user: User) -> None:
+    user.env |= {"LKR_BACKEND": "keyring", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
+    said = user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-plain-12345678", code=69)
+    assert "there is no keychain" in said
+    assert not list((user.home / ".local/share").glob("python_keyring/*"))
