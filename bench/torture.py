@@ -23,6 +23,7 @@ class User:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.env = {"HOME": str(home), "PATH": f"{BIN}:/usr/bin:/bin", "LANG": "C.UTF-8", "LKR_BACKEND": "vault"}
+        self.env["LKR_QUIET"] = "1"
 
     def start(self, *words: str, stdin: bytes = b"") -> "subprocess.Popen[bytes]":
         child = subprocess.Popen(

@@ -73,16 +73,30 @@ _lkr() {
         ;;
     exec)
         case $previous in -k | --key) __lkr_keys; return ;; esac
-        [[ $current == -* ]] && __lkr_words -k --key --help
+        [[ $current == -* ]] && __lkr_words -k --key --all --clean --help
         __lkr_commands
         ;;
     export)
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_words bash zsh fish direnv
         ;;
+    gen)
+        case $previous in -o | --output) __lkr_files; return ;; esac
+        [[ $current == -* ]] && __lkr_words -o --output --force --help
+        ((place == 1)) && __lkr_files
+        ;;
+    get)
+        case $previous in --clear-after) __lkr_none; return ;; esac
+        [[ $current == -* ]] && __lkr_words --show --plain --force-plain --json --clear-after --help
+        ((place == 1)) && __lkr_keys
+        ;;
     hook)
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_words bash zsh fish direnv
+        ;;
+    import)
+        [[ $current == -* ]] && __lkr_words --environment --dry-run --yes --replace --blank --help
+        ((place == 1)) && __lkr_files
         ;;
     init)
         [[ $current == -* ]] && __lkr_words --help
@@ -109,6 +123,10 @@ _lkr() {
         [[ $current == -* ]] && __lkr_words --yes --help
         ((place == 1)) && __lkr_keys
         ;;
+    rotate)
+        [[ $current == -* ]] && __lkr_words --stdin --confirm --undo --help
+        ((place == 1)) && __lkr_keys
+        ;;
     set)
         case $previous in --kind) __lkr_words runtime admin; return ;; esac
         [[ $current == -* ]] && __lkr_words --stdin --kind --help
@@ -132,7 +150,7 @@ _lkr() {
         ((place == 2)) && __lkr_files
         ;;
     '')
-        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add allow deny doctor edit exec export hook init list lock passwd policy rename rm set status unlock use vault; fi
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add allow deny doctor edit exec export gen get hook import init list lock passwd policy rename rm rotate set status unlock use vault; fi
         ;;
     esac
     # readline takes a colon for the end of a word: what stands before it is not ours to give again

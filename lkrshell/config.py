@@ -10,7 +10,7 @@ from lkrshell import files, paths, records
 from lkrshell.errors import LkrError
 
 BACKENDS = ("auto", "keyring", "vault")
-_TYPES = {"backend": str, "quiet": bool, "lock_after": int, "lock_limit": int}
+_TYPES = {"backend": str, "quiet": bool, "lock_after": int, "lock_limit": int, "providers": dict}
 _COMPILED = "config"
 
 
@@ -76,6 +76,7 @@ def _parse(path: str, data: bytes) -> Config:
             raise LkrError(f"{where}: unknown setting {names.said(name)}", f"use {', '.join(_TYPES)}")
         if type(value) is not _TYPES[name]:
             raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
+    table.pop("providers", None)  # see lkrshell.providers
     config = Config(**table)
     for name in ("lock_after", "lock_limit"):
         if not 1 <= getattr(config, name) <= 31 * 86400:

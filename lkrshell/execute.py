@@ -13,9 +13,17 @@ def project_wants() -> list[Want]:
     return resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec"))
 
 
-def replace(wants: list[Want], words: tuple[str, ...] | list[str]) -> None:
-    """Becomes the command, with the values in its environment. Returns never; LkrError 126 or 127 when it cannot."""
-    environment = os.environb.copy()
+def replace(
+    wants: list[Want], words: tuple[str, ...] | list[str], environment: dict[bytes, bytes] | None = None
+) -> None:
+    """Becomes the command, with the values in its environment (default: a copy of ours).
+
+    Returns never; LkrError 126 or 127 when it cannot.
+    """
+    environment = os.environb.copy() if environment is None else environment
+    if wants and not any(map(os.isatty, range(3))) and os.environ.get("LKR_QUIET", "0") in ("", "0"):
+        variables = " ".join(want.variable for want in wants)
+        os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
     for want, secret, _ in session.fetch(stores.choose(config.load()), wants) if wants else ():
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     try:

@@ -41,6 +41,13 @@ def said(text: str) -> str:
     return "that" if _HIDDEN.search(text) else repr(show(text))
 
 
+HIDDEN = "--old"  # what `lkr rotate` puts behind a name, for the value that it replaced
+
+
+def is_hidden(name: str) -> bool:
+    return name.endswith(HIDDEN)
+
+
 def is_key(name: str) -> bool:
     return len(name) <= MAX_NAME and KEY.match(name) is not None
 

@@ -1,45 +1,89 @@
-"""Known LLM vendors: the name, its conventional variable, and what its keys begin with.
+"""Known LLM vendors, from providers.toml beside this file and the user's `[providers.NAME]` in config.toml.
 
-Sources: each vendor's API reference, "authentication" page. A prefix is given only where the vendor's keys
-always carry it.
+Not on the path of `lkr export`: it reads TOML.
 """
 
-PROVIDERS: dict[str, tuple[str, str]] = {
-    # name: (variable, prefix)
-    "anthropic": ("ANTHROPIC_API_KEY", "sk-ant-"),
-    "openai": ("OPENAI_API_KEY", "sk-"),
-    "openrouter": ("OPENROUTER_API_KEY", "sk-or-"),
-    "google": ("GEMINI_API_KEY", "AIza"),
-    "gemini": ("GEMINI_API_KEY", "AIza"),
-    "groq": ("GROQ_API_KEY", "gsk_"),
-    "huggingface": ("HF_TOKEN", "hf_"),
-    "mistral": ("MISTRAL_API_KEY", ""),
-    "cohere": ("COHERE_API_KEY", ""),
-    "deepseek": ("DEEPSEEK_API_KEY", "sk-"),
-    "xai": ("XAI_API_KEY", "xai-"),
-    "perplexity": ("PERPLEXITY_API_KEY", "pplx-"),
-    "together": ("TOGETHER_API_KEY", ""),
-    "fireworks": ("FIREWORKS_API_KEY", ""),
-    "replicate": ("REPLICATE_API_TOKEN", "r8_"),
-    "nvidia": ("NVIDIA_API_KEY", "nvapi-"),
-    "cerebras": ("CEREBRAS_API_KEY", "csk-"),
-    "azure-openai": ("AZURE_OPENAI_API_KEY", ""),
-    "voyage": ("VOYAGE_API_KEY", "pa-"),
-    "elevenlabs": ("ELEVENLABS_API_KEY", ""),
-}
+import functools
+import os
+import re
+from dataclasses import dataclass
+
+from lkrshell import files, names, paths
+from lkrshell.errors import LkrError
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A vendor: the variable its libraries read, other names in use, what its keys begin with or look like whole."""
+
+    variable: str
+    aliases: tuple[str, ...] = ()
+    prefix: str = ""
+    shape: str = ""
+    docs: str = ""
+
+
+@functools.cache
+def known() -> dict[str, Provider]:
+    """By name; the user's own go over ours. LkrError when one of the user's is wrong."""
+    found = _table(os.path.join(os.path.dirname(__file__), "providers.toml"))
+    own = _table(paths.config_file()).get("providers", {})
+    if not isinstance(own, dict):
+        raise _wrong("providers")
+    return {name: _provider(name, fields) for name, fields in (found | own).items()}
+
+
+def _table(path: str) -> dict[str, object]:
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        raise LkrError(f"cannot read {files.show(path)}", "lkr status says more") from None
+
+
+def _provider(name: str, fields: object) -> Provider:
+    if not names.is_key(f"{name}:x") or not isinstance(fields, dict):
+        raise _wrong(name)
+    aliases = fields.get("aliases", [])
+    texts = [fields.get(field, "") for field in ("variable", "prefix", "shape", "docs")]
+    if set(fields) - {"variable", "aliases", "prefix", "shape", "docs"} or not isinstance(aliases, list):
+        raise _wrong(name)
+    variables = [texts[0], *aliases]
+    if not all(isinstance(text, str) for text in [*texts, *aliases]):
+        raise _wrong(name)
+    if not all(names.is_variable(variable) and not names.changes_programs(variable) for variable in variables):
+        raise _wrong(name)
+    try:
+        re.compile(texts[2])
+    except re.error:
+        raise _wrong(name) from None
+    return Provider(texts[0], tuple(aliases), texts[1], texts[2], texts[3])
+
+
+def _wrong(name: str) -> LkrError:
+    hint = 'write [providers.NAME] with variable = "NAME_API_KEY", and aliases, prefix, shape, docs if you like'
+    return LkrError(f"config.toml: the provider {names.said(name)} is not right", hint)
 
 
 def variable_of(key: str) -> str | None:
     """The variable that programs expect `key` (`provider:label`) in; None for an unknown provider."""
-    known = PROVIDERS.get(key.partition(":")[0])
-    return known[0] if known else None
+    provider = known().get(key.partition(":")[0])
+    return provider.variable if provider else None
+
+
+def providers_of(variable: str) -> list[str]:
+    """The providers whose keys go into `variable`."""
+    return [name for name, each in known().items() if variable in (each.variable, *each.aliases)]
 
 
 def key_for(variable: str) -> str | None:
-    """A key name to propose for a variable that an `.env.example` lists."""
-    for provider, (conventional, _) in PROVIDERS.items():
-        if variable == conventional:
-            return f"{provider}:main"
+    """A key name to propose for a variable that an `.env.example` lists; None when it does not sound like a key."""
+    for provider in providers_of(variable):
+        return f"{provider}:main"
     for suffix in ("_API_KEY", "_API_TOKEN", "_TOKEN", "_KEY"):
         stem = variable.removesuffix(suffix)
         if stem not in (variable, ""):
@@ -49,12 +93,22 @@ def key_for(variable: str) -> str | None:
 
 def shape_warning(key: str, value: str) -> str | None:
     """What is odd about `value` for this provider, without a word of the value; None when nothing is."""
-    provider = key.partition(":")[0]
+    name = key.partition(":")[0]
     if value != value.strip() or "\n" in value:
         return "the value has white space around or line breaks in it"
-    _, prefix = PROVIDERS.get(provider, ("", ""))
-    if prefix and not value.startswith(prefix):
-        return f"keys of {provider} begin with {prefix}, this one does not"
-    if prefix and len(value) < len(prefix) + 8:
-        return f"this is short for a key of {provider}"
+    provider = known().get(name, Provider(""))
+    if not value.startswith(provider.prefix):
+        return f"keys of {name} begin with {provider.prefix}, this one does not ({provider.docs})"
+    if provider.prefix and len(value) < len(provider.prefix) + 8:
+        return f"this is short for a key of {name} ({provider.docs})"
+    if provider.shape and not re.fullmatch(provider.shape, value):
+        return f"keys of {name} look different ({provider.docs})"
     return None
+
+
+def holds_a_key(variable: str, value: str) -> bool:
+    """True when an environment variable looks like a provider's key, by its name or by how its value begins."""
+    if providers_of(variable) or variable.endswith(("_API_KEY", "_API_TOKEN")):
+        return True
+    prefixes = tuple(each.prefix for each in known().values() if len(each.prefix) > 3)
+    return len(value) >= 16 and value.startswith(prefixes)

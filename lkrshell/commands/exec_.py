@@ -1,8 +1,10 @@
 """`lkr exec -- COMMAND`: runs one command with the project's keys, in this process's place."""
 
+import os
+
 import click
 
-from lkrshell import execute, names, providers
+from lkrshell import execute, index, names, providers
 from lkrshell.commands import common
 from lkrshell.errors import USAGE, LkrError
 from lkrshell.want import Want
@@ -10,10 +12,32 @@ from lkrshell.want import Want
 
 @click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("-k", "--key", "keys", multiple=True, metavar="[VARIABLE=]NAME", help="This key, not the project's.")
+@click.option("--all", "every", is_flag=True, help="Every runtime key that is stored, in its provider's variable.")
+@click.option("--clean", is_flag=True, help="Take other variables that look like providers' keys out.")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
-def command(keys: tuple[str, ...], words: tuple[str, ...]) -> None:
-    """Run a command with this project's keys, those of scope "exec" too."""
-    execute.replace([_named(key) for key in keys] if keys else execute.project_wants(), words)
+def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, ...]) -> None:
+    """Run a command with this project's keys, those of scope "exec" too. Admin keys never."""
+    if keys and every:
+        raise LkrError("-k and --all do not go together", "choose one", USAGE)
+    wants = [_named(key) for key in keys] if keys else _every() if every else execute.project_wants()
+    environment = os.environb.copy()
+    if clean:
+        for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
+            del environment[os.fsencode(variable)]
+    execute.replace(wants, words, environment)
+
+
+def _every() -> list[Want]:
+    store = common.store()
+    wants: dict[str, Want] = {}
+    for name in index.names(store.name):
+        entry, variable = index.read(store.name, name), providers.variable_of(name)
+        if entry is None or entry.kind == "admin" or variable is None or names.is_hidden(name):
+            continue
+        if variable in wants:
+            raise LkrError(f"{variable} could be {wants[variable].key} or {name}", "name them: -k NAME", USAGE)
+        wants[variable] = Want(variable, name)
+    return list(wants.values())
 
 
 def _named(text: str) -> Want:

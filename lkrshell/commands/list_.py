@@ -6,15 +6,16 @@ import click
 
 from lkrshell import index, providers
 from lkrshell.commands import common
+from lkrshell.names import is_hidden
 
 
 @click.command("list")
-@click.option("--all", "show_all", is_flag=True, help="Admin keys too.")
+@click.option("--all", "show_all", is_flag=True, help="Admin keys too, and old values of a rotation.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(show_all: bool, as_json: bool) -> None:
     """List the stored keys: name, kind, variable, date."""
     store = common.store().name
-    names = index.names(store)
+    names = [name for name in index.names(store) if show_all or not is_hidden(name)]
     width = max(map(len, names), default=0)
     rows = (
         _row(store, entry)

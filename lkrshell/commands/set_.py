@@ -2,8 +2,9 @@
 
 import click
 
-from lkrshell import generation, index, providers
+from lkrshell import generation, index, names, providers
 from lkrshell.commands import common
+from lkrshell.errors import USAGE, LkrError
 from lkrshell.stores.vault import Vault
 
 
@@ -13,7 +14,8 @@ from lkrshell.stores.vault import Vault
 @click.option("--kind", type=click.Choice(["runtime", "admin"]), help="admin: never in an environment.")
 def command(name: str, from_stdin: bool, kind: str | None) -> None:
     """Store the key NAME (provider:label). Asks for the value; never takes it as an argument."""
-    common.checked_key(name)
+    if names.is_hidden(common.checked_key(name)):
+        raise LkrError(f"names that end in {names.HIDDEN} are for lkr rotate", "choose another", USAGE)
     store = common.store()
     if isinstance(store, Vault) and not store.made() and common.on_terminal():
         store.unlock(common.read_secret("A passphrase for the new vault", False, twice=True))

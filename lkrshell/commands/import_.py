@@ -1,0 +1,147 @@
+"""`lkr import`: keys from an `.env` file or from the environment into the store, and their names into the manifest."""
+
+import io
+import os
+import re
+from collections.abc import Iterator
+
+import click
+import tomlkit
+
+from lkrshell import files, generation, git, index, names, project, providers
+from lkrshell.commands import allow_, common
+from lkrshell.commands.add_ import write_manifest
+from lkrshell.errors import REFUSED, USAGE, LkrError
+from lkrshell.files import show
+from lkrshell.secret import MAX_VALUE, Secret
+
+
+@click.command("import")
+@click.argument("file", required=False)
+@click.option("--environment", is_flag=True, help="From the present environment instead of a file.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be stored.")
+@click.option("--yes", is_flag=True, help="Do not ask. Keys that are there with another value are kept.")
+@click.option("--replace", is_flag=True, help="Replace keys that are there with another value.")
+@click.option("--blank", is_flag=True, help="Take the stored values out of FILE, comments kept.")
+def command(file: str | None, environment: bool, dry_run: bool, yes: bool, replace: bool, blank: bool) -> None:
+    """Store the keys of the env file FILE, and write the manifest that names them."""
+    if bool(file) == environment:
+        raise LkrError("one source is needed", "lkr import .env, or lkr import --environment", USAGE)
+    found = {
+        variable: value
+        for variable, value in (_environment() if environment else _file(str(file))).items()
+        if providers.key_for(variable) and _fits(variable, value)
+    }
+    if not found:
+        raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
+    store = common.store()
+    plan = {variable: str(providers.key_for(variable)) for variable in found}
+    present = store.get(list(set(plan.values())))
+    state = {}
+    for variable, name in plan.items():
+        there = present.get(name)
+        state[variable] = "new" if there is None else "same" if there.reveal() == found[variable] else "differs"
+        click.echo(f"  {variable} → {name} ({state[variable]})", err=True)
+    if dry_run:
+        return
+    if not yes and not common.on_terminal():
+        raise LkrError("no terminal to ask on", "say --yes, or --dry-run", REFUSED)
+    if not yes:
+        click.confirm("Store these?", abort=True, err=True)
+    for variable in [variable for variable, each in state.items() if each == "differs" and not replace]:
+        if not yes and click.confirm(f"{plan[variable]} has another value. Replace it?", err=True):
+            continue
+        label = None if yes else click.prompt("Another label for this one (empty: leave it out)", default="", err=True)
+        if label:
+            plan[variable] = common.checked_key(f"{plan[variable].partition(':')[0]}:{label}")
+        else:
+            click.echo(f"lkr: {plan[variable]} differs and is kept; {variable} is left out", err=True)
+            del plan[variable]
+    for variable, name in plan.items():
+        if state[variable] != "same":
+            store.set(name, Secret(found[variable]))
+            old = index.read(store.name, name)
+            created = old.created if old else common.now()
+            index.write(store.name, index.Entry(name, "runtime", created, common.now() if old else ""))
+    generation.bump()
+    _manifest(plan)
+    click.echo(f"lkr: {len(plan)} keys are in the {store.name} and named in .lkr.toml", err=True)
+    if file and plan and (blank or (not yes and click.confirm(f"Take the values out of {show(file)}?", err=True))):
+        _blank(file, set(plan))
+
+
+def _fits(variable: str, value: str | None) -> bool:
+    plain = bool(value) and "\0" not in str(value) and len(str(value).encode("utf-8", "surrogateescape")) <= MAX_VALUE
+    name = providers.key_for(variable)
+    return plain and names.is_variable(variable) and not names.changes_programs(variable) and names.is_key(name or "")
+
+
+def _environment() -> dict[str, str]:
+    return {variable: value for variable, value in os.environ.items() if providers.holds_a_key(variable, value)}
+
+
+def _file(path: str) -> dict[str, str]:
+    """As python-dotenv reads it: quotes, several lines, `export`, interpolation."""
+    import dotenv
+
+    values = dotenv.dotenv_values(stream=io.StringIO(_text(path)))
+    return {variable: value for variable, value in values.items() if value}
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except OSError as error:
+        raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LkrError(f"{show(path)} is not UTF-8") from None
+
+
+def _manifest(plan: dict[str, str]) -> None:
+    """Names the keys in the manifest here, a new one if need be, and allows it."""
+    folder = project.current_folder()
+    path = os.path.join(folder, project.MANIFEST)
+    place = project.Place(folder)
+    if place.text == project.ABSENT:
+        document = tomlkit.parse("version = 1\n\n[keys]\n")
+    else:
+        allow_.check_allowed(place)
+        document = tomlkit.parse(place.text[1:])
+    keys = document.setdefault("keys", tomlkit.table())
+    if isinstance(keys, list):
+        raise LkrError(
+            "the manifest has the short form of keys", "write [keys] with VARIABLE = NAME; the keys are stored"
+        )
+    for variable, name in plan.items():
+        keys.setdefault(variable, name)
+    write_manifest(path, tomlkit.dumps(document))
+    place = project.Place(folder)
+    allow_.record(place, allow_.read_manifest(place))
+
+
+def _blank(path: str, variables: set[str]) -> None:
+    """Rewrites the file with these values empty; all else stays as it is."""
+    text = "".join(_blanked(_text(path), variables))
+    try:
+        target = os.path.realpath(path)
+        files.replace_file(target, text.encode(), os.stat(target).st_mode & 0o777, *os.path.split(target))
+    except OSError as error:
+        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "the keys are stored") from None
+    click.echo(f"lkr: took {len(variables)} values out of {show(path)}", err=True)
+    if git.tracks(path):
+        click.echo("lkr: git has had this file: its history holds the values, so revoke those keys", err=True)
+
+
+def _blanked(text: str, variables: set[str]) -> Iterator[str]:
+    from dotenv.parser import parse_stream
+
+    for binding in parse_stream(io.StringIO(text)):
+        line = binding.original.string
+        head = re.match(r"\s*(?:export\s+)?['\"]?[^=\s'\"]+['\"]?[ \t]*=", line)
+        if binding.key in variables and head:
+            # A comment at the end stays, unless it has a quote in it and so might be a part of the value.
+            tail = re.search(r"((?:[ \t]+#[^'\"\r\n]*)?)(\r?\n)?\Z", line[head.end() :])
+            yield head[0] + (tail[0] if tail else "")
+        else:
+            yield line

@@ -1,0 +1,48 @@
+"""`lkr rotate NAME`: a new value; the old one is kept, out of sight, until it is confirmed or taken back."""
+
+import click
+
+from lkrshell import generation, index, names, providers
+from lkrshell.commands import common
+from lkrshell.errors import USAGE, LkrError
+
+
+@click.command("rotate")
+@common.KEY
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the new value from standard input.")
+@click.option("--confirm", is_flag=True, help="The new value works: forget the old one.")
+@click.option("--undo", is_flag=True, help="It does not: the old value comes back.")
+def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
+    """Give the key NAME a new value. Live shells have it at their next prompt."""
+    common.checked_key(name)
+    if confirm and undo:
+        raise LkrError("--confirm and --undo do not go together", "choose one", USAGE)
+    store = common.store()
+    hidden = name + names.HIDDEN
+    present = store.get([name, hidden])
+    if name not in present:
+        raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
+    if (confirm or undo) and hidden not in present:
+        raise LkrError(f"{name} is not being rotated", "lkr rotate NAME begins")
+    entry = index.read(store.name, name) or index.Entry(name, present[name].kind, common.now())
+    if not confirm and not undo:
+        if hidden in present:
+            raise LkrError(f"{name} is being rotated already", "say --confirm or --undo first")
+        fresh = common.read_secret(f"New value of {name}", from_stdin, present[name].kind)
+        if warning := providers.shape_warning(name, fresh.reveal()):
+            click.echo(f"lkr: {warning}; stored all the same", err=True)
+        store.set(hidden, present[name])  # the old value is safe before the new one takes its place
+        index.write(store.name, index.Entry(hidden, entry.kind, common.now()))
+    else:
+        fresh = present[hidden] if undo else present[name]
+    if not confirm:
+        store.set(name, fresh)
+        entry.rotated = common.now()
+        index.write(store.name, entry)
+    if confirm or undo:
+        store.delete(hidden)
+        index.remove(store.name, hidden)
+    generation.bump()
+    done = "has its old value again" if undo else "keeps its new value" if confirm else "has a new value"
+    hint = "" if confirm or undo else f"; then lkr rotate {name} --confirm, or --undo"
+    click.echo(f"lkr: {name} {done}{hint}", err=True)

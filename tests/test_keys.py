@@ -1,0 +1,308 @@
+"""Key management: get and its guard, gen, import, rotate, exec, as a person or a program meets them."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+from conftest import BIN, OTHER, VALUE, User
+
+from lkrshell import providers
+from lkrshell.commands.get_ import mask
+
+A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
+
+
+def terminal(user: User, *words: str, **more: str) -> tuple[int, str]:
+    """Runs lkr with a terminal on all three; exit code and what was on the screen."""
+    child = pexpect.spawn(
+        f"{BIN}/lkr", list(words), env={**user.env, "TERM": "dumb", **more}, cwd=str(user.home), encoding="utf-8"
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    return int(child.exitstatus or 0), str(child.before)
+
+
+@pytest.mark.parametrize(
+    ("options", "on_terminal", "in_pipe"),
+    [
+        ([], 0, 2), (["--show"], 0, 2), (["--plain"], 0, 2), (["--force-plain"], 0, 0),
+        (["--json"], 0, 0), (["--json", "--show"], 0, 2), (["--plain", "--show"], 64, 64),
+        (["--json", "--plain"], 64, 64),
+    ],
+)  # fmt: skip
+def test_the_terminal_guards_whole_matrix(
+    user: User, x11: dict[str, str], options: list[str], on_terminal: int, in_pipe: int
+) -> None:
+    clear = any(option in options for option in ("--show", "--plain", "--force-plain"))
+    code, screen = terminal(user, "get", "openai:prod", *options, **x11)
+    assert code == on_terminal, screen
+    assert (VALUE in screen) == (clear and on_terminal == 0)
+    user.env |= x11
+    out = user.lkr("get", "openai:prod", *options, code=in_pipe)
+    assert (VALUE in out) == (clear and in_pipe == 0)
+    user.env["CLAUDECODE"] = "1"
+    code, screen = terminal(user, "get", "openai:prod", *options, **x11)
+    assert VALUE not in screen, "an agent gets no value, with or without a terminal"
+    assert code == (0 if options == ["--json"] else on_terminal or 2)
+
+
+@pytest.mark.parametrize("length", [1, 4, 7, 8, 12, 20, 31, 32, 64, 200])
+def test_a_mask_never_shows_more_than_a_quarter(length: int) -> None:
+    value = "".join(chr(0x4E00 + number) for number in range(length))
+    masked = mask(value)
+    shown = [char for char in masked if char in value]
+    assert len(shown) <= length / 4
+    assert len(shown) <= 8
+    assert mask("sk-proj-" + "a" * 60 + "3xYz") == "sk-p...3xYz"
+
+
+@pytest.fixture(scope="module")
+def x11(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A display for xclip."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-nolisten", "tcp"], pass_fds=[writing], stderr=subprocess.DEVNULL
+    )
+    os.close(writing)
+    number = os.read(reading, 20).decode().strip()
+    assert number
+    yield {"DISPLAY": f":{number}"}
+    server.terminate()
+    server.wait()
+
+
+def pasted(x11: dict[str, str]) -> str:
+    done = subprocess.run(
+        ["xclip", "-selection", "clipboard", "-o"], env={**os.environ, **x11}, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def test_the_clipboard_is_cleared_after_a_while_even_when_the_terminal_is_gone(user: User, x11: dict[str, str]) -> None:
+    code, screen = terminal(user, "get", "openai:prod", "--clear-after", "2", **x11)
+    assert code == 0, screen
+    assert "sk-...nai" in screen
+    assert pasted(x11) == VALUE
+    time.sleep(4)
+    assert pasted(x11) == ""
+
+
+def test_a_clipboard_with_something_else_in_it_is_left_alone(user: User, x11: dict[str, str]) -> None:
+    terminal(user, "get", "openai:prod", "--clear-after", "2", **x11)
+    subprocess.run(["xclip", "-selection", "clipboard"], input=b"mine", env={**os.environ, **x11}, check=True)
+    time.sleep(4)
+    assert pasted(x11) == "mine"
+
+
+def test_over_ssh_the_terminal_takes_it(user: User) -> None:
+    code, screen = terminal(user, "get", "openai:prod", SSH_TTY="/dev/pts/0")
+    assert code == 0
+    assert "\x1b]52;c;" in screen
+    assert "cannot clear" in screen
+
+
+def test_without_a_clipboard_it_says_so(user: User) -> None:
+    code, screen = terminal(user, "get", "openai:prod", PATH=BIN)
+    assert code == 1
+    assert "no clipboard here" in screen
+    assert VALUE not in screen
+
+
+def test_exec_gives_what_is_asked_and_never_an_admin_key(user: User) -> None:
+    user.lkr("set", "groq:admin", "--stdin", "--kind", "admin", stdin=b"gsk_admin_12345678")
+    show = "import os,json; print(json.dumps(dict(os.environ)))"
+    env = json.loads(user.lkr("exec", "--all", "--", "python3", "-c", show))
+    assert (env[A], env[B]) == (VALUE, OTHER)
+    assert "GROQ_API_KEY" not in env
+    user.lkr("exec", "-k", "groq:admin", "--", "true", code=1)
+    user.env |= {"MISTRAL_API_KEY": "left", "SOMETHING": "hf_abcdefghijklmnop", "PLAIN": "stays"}
+    out = user.lkr("exec", "-k", "openai:prod", "--clean", "--", "env")
+    assert f"{A}={VALUE}" in out
+    assert "MISTRAL" not in out
+    assert "SOMETHING" not in out
+    assert "PLAIN=stays" in out
+    user.lkr("set", "openai:two", "--stdin", stdin=b"sk-second-12345678")
+    assert "openai:prod or openai:two" in user.lkr("exec", "--all", "--", "true", code=64)
+
+
+def test_exec_is_the_command_signals_and_exit_code_and_all(user: User) -> None:
+    folder = user.project("p")
+    user.lkr("exec", "--", "sh", "-c", "exit 41", cwd=folder, code=41)
+    user.lkr("exec", "--", "no-such-command", cwd=folder, code=127)
+    user.lkr("exec", "--", str(folder), cwd=folder, code=126)
+    child = subprocess.Popen(
+        [f"{BIN}/lkr", "exec", "--", "sleep", "60"], env=user.env, cwd=folder, stderr=subprocess.PIPE
+    )
+    assert child.stderr
+    assert b"no terminal here" in child.stderr.readline()
+    time.sleep(0.3)
+    assert Path(f"/proc/{child.pid}/cmdline").read_bytes() == b"sleep\x0060\x00", "the same process"
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(10) == -signal.SIGTERM
+
+
+def test_gen_fills_an_env_example(user: User) -> None:
+    (user.home / ".env.example").write_text(f"# keys\nexport {A}=your-key # here\n{B}=\nPORT=80\n")
+    user.lkr("gen", ".env.example", code=2)
+    out = user.lkr("gen", ".env.example", "--force")
+    made = user.home / ".env"
+    assert made.read_text() == f"# keys\nexport {A}={VALUE}\n{B}={OTHER}\nPORT=80\n"
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert VALUE not in out
+    user.lkr("set", "openai:two", "--stdin", stdin=b"sk-second-12345678")
+    assert "could be openai:prod, openai:two" in user.lkr("gen", ".env.example", "--force", code=1)
+
+
+def test_gen_fills_places_in_any_text_and_escapes_for_json(user: User) -> None:
+    odd = 'sk-"quote\\back\nline'
+    user.lkr("set", "openai:odd", "--stdin", stdin=odd.encode())
+    (user.home / "config.json.template").write_text('{"a": "{{lkr:openai:odd}}", "b": "{{ lkr:anthropic:main }}"}')
+    user.lkr("gen", "config.json.template", "--force")
+    assert json.loads((user.home / "config.json").read_text()) == {"a": odd, "b": OTHER}
+    user.lkr("set", "groq:admin", "--stdin", "--kind", "admin", stdin=b"gsk_admin_12345678")
+    (user.home / "t.template").write_text("{{lkr:groq:admin}}")
+    assert "admin key" in user.lkr("gen", "t.template", "--force", code=2)
+    (user.home / "t.template").write_text("{{lkr:groq:none}}")
+    assert "not stored" in user.lkr("gen", "t.template", "--force", code=1)
+    assert not (user.home / "t").exists()
+
+
+def test_gen_asks_git_itself(user: User) -> None:
+    git = ["git", "-C", str(user.home), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True, env=user.env)
+    (user.home / "t.template").write_text("{{lkr:openai:prod}}")
+    assert "git does not ignore" in user.lkr("gen", "t.template", "-o", "seen", "--force")
+    (user.home / ".gitignore").write_text("hidden\n")
+    assert "git" not in user.lkr("gen", "t.template", "-o", "hidden", "--force")
+    (user.home / "tracked").write_text("x")
+    subprocess.run([*git, "add", "tracked"], check=True, env=user.env)
+    code, screen = terminal(user, "gen", "t.template", "-o", "tracked")
+    assert code == 2
+    assert "git tracks" in screen
+    assert (user.home / "tracked").read_text() == "x"
+
+
+ENV = f"""# head
+export {A}="sk-imported-'1'-12345678"   # the key
+{B}='sk-ant-line1
+line2'
+BASE=x
+MISTRAL_API_KEY=${{BASE}}-interpolated # note
+EMPTY_API_KEY=
+PORT=80 # stays
+"""
+
+
+def test_import_stores_names_and_blanks(user: User) -> None:
+    folder = user.home / "p"
+    folder.mkdir()
+    env = folder / ".env"
+    env.write_text(ENV)
+    assert "openai:main (new)" in user.lkr("import", ".env", "--dry-run", cwd=folder)
+    assert not (folder / ".lkr.toml").exists()
+    user.lkr("import", ".env", cwd=folder, code=2)
+    said = user.lkr("import", ".env", "--yes", "--blank", cwd=folder)
+    assert "anthropic:main (differs)" in said
+    assert "sk-" not in said
+    show = f'printf "%s|%s" "${A}" "$MISTRAL_API_KEY"'
+    assert user.lkr("exec", "--", "sh", "-c", show, cwd=folder).endswith("sk-imported-'1'-12345678|x-interpolated")
+    assert env.read_text() == (
+        f"# head\nexport {A}=   # the key\n{B}='sk-ant-line1\nline2'\nBASE=x\nMISTRAL_API_KEY= # note\n"
+        "EMPTY_API_KEY=\nPORT=80 # stays\n"
+    )
+    user.lkr("import", ".env", "--yes", "--replace", "--blank", cwd=folder)
+    assert "sk-ant" not in env.read_text()
+    assert user.lkr("exec", "-k", "anthropic:main", "--", "sh", "-c", f'printf %s "${B}"').endswith(
+        "sk-ant-line1\nline2"
+    )
+
+
+def test_import_from_the_environment(user: User) -> None:
+    user.env |= {"TAVILY_API_KEY": "tvly-12345678901234", "PATHLIKE": "/x"}
+    assert "tavily:main (new)" in user.lkr("import", "--environment", "--yes")
+    del user.env["TAVILY_API_KEY"]
+    assert "tvly-12345678901234" in user.lkr("exec", "--", "env")
+
+
+def test_rotate_reaches_live_values_and_can_be_undone(user: User) -> None:
+    folder = user.project("p")
+
+    def value() -> str:
+        return user.lkr("exec", "--", "sh", "-c", f'printf %s "${A}"', cwd=folder).splitlines()[-1]
+
+    user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-rotated-12345678")
+    assert value() == "sk-rotated-12345678"
+    assert "rotated already" in user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-third-12345678", code=1)
+    assert "--old" not in user.lkr("list")
+    user.lkr("rotate", "openai:prod", "--undo")
+    assert value() == VALUE
+    user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-rotated-12345678")
+    user.lkr("rotate", "openai:prod", "--confirm")
+    assert value() == "sk-rotated-12345678"
+    assert "not being rotated" in user.lkr("rotate", "openai:prod", "--undo", code=1)
+    user.lkr("set", "openai:x--old", "--stdin", stdin=b"x", code=64)
+
+
+def test_there_are_many_providers_and_users_add_their_own(user: User) -> None:
+    assert len(providers.known()) >= 30
+    folder = user.home / ".config/lkr"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text('[providers.acme]\nvariable = "ACME_API_KEY"\nprefix = "acme-"\n')
+    assert "begin with acme-" in user.lkr("set", "acme:main", "--stdin", stdin=b"other-12345678")
+    assert "other-12345678" in user.lkr("exec", "-k", "acme:main", "--", "env")
+    (folder / "config.toml").write_text('[providers.acme]\nvariable = "PATH"\n')
+    assert "the provider 'acme' is not right" in user.lkr("exec", "-k", "acme:main", "--", "env", code=1)
+
+
+SCHEMAS: dict[tuple[str, ...], object] = {
+    ("list",): [
+        {"name": str, "kind": str, "variable": (str, None), "created": str, "rotated": (str, None),
+         "last_use": (str, None), "ttl": (int, None)},
+    ],
+    ("get", "openai:prod"): {"name": str, "kind": str, "value": str},
+    ("policy", "openai:prod"): {"name": str, "kind": str, "ttl": (int, None)},
+    ("doctor",): [{"problem": str, "mend": str, "mended": bool}],
+    ("status",): {
+        "manifest": (str, None), "grant": (str, None), "problem": (str, None), "store": str, "locked": bool,
+        "loaded": dict, "profile": (str, None), "direnv": list, "wants": [{"variable": str, "key": str, "scope": str, "stored": bool}],
+    },
+}  # fmt: skip
+
+
+def matches(value: object, schema: object) -> bool:
+    if isinstance(schema, list):
+        return isinstance(value, list) and all(matches(each, schema[0]) for each in value)
+    if isinstance(schema, dict):
+        return (
+            isinstance(value, dict)
+            and set(value) == set(schema)
+            and all(matches(value[key], schema[key]) for key in schema)
+        )
+    allowed = schema if isinstance(schema, tuple) else (schema,)
+    return any(value is None if each is None else type(value) is each for each in allowed)
+
+
+@pytest.mark.parametrize("words", SCHEMAS, ids=" ".join)
+def test_json_has_its_form_and_no_colour(user: User, words: tuple[str, ...]) -> None:
+    folder = user.project("p")
+    out = user.lkr(*words, "--json", cwd=folder)
+    assert matches(json.loads(out), SCHEMAS[words]), out
+    assert "\x1b" not in out
+    assert VALUE not in out
+
+
+def test_no_hash_of_a_value_is_in_any_file(user: User) -> None:
+    user.lkr("exec", "-k", "openai:prod", "--", "true")
+    hashes = [hashlib.new(name, VALUE.encode()).hexdigest().encode() for name in ("sha256", "sha1", "md5", "blake2b")]
+    for path in user.home.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert VALUE.encode() not in data
+            assert not any(each in data for each in hashes)
