@@ -1,6 +1,7 @@
 """The clipboard: a value goes in, and after a while a process of its own takes it out, if it is still there.
 
-The value travels by standard input only. That process gets a salted hash, the same way; it outlives the terminal.
+That process has a session of its own, so that it, and what serves an X11 clipboard, outlive the terminal. The value
+reaches it by standard input; having copied it, it becomes a fresh process that knows a salted hash only.
 """
 
 import base64
@@ -19,23 +20,17 @@ def copy(value: str, seconds: int) -> str:
     Over SSH without a display, the terminal's own clipboard by OSC 52, which nobody can read back to clear.
     LkrError when there is no clipboard.
     """
-    import pyperclip
-
     if os.environ.get("SSH_TTY") and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         return _by_terminal(value)
-    try:
-        pyperclip.copy(value)
-    except (pyperclip.PyperclipException, OSError, subprocess.SubprocessError):
-        hint = "install wl-clipboard, xclip or xsel, or use --show"
-        raise LkrError("there is no clipboard here", hint) from None
-    salt = os.urandom(16)
     child = subprocess.Popen(
-        [sys.executable, "-m", "lkrshell.clipboard"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, start_new_session=True, cwd="/" if os.name == "posix" else None,
+        [sys.executable, "-m", "lkrshell.clipboard", "copy", str(seconds)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    assert child.stdin  # noqa: S101
-    child.stdin.write(f"{seconds} {salt.hex()} {_hash(salt, value)}\n".encode())
+    assert child.stdin and child.stdout  # noqa: S101
+    child.stdin.write(value.encode("utf-8", "surrogateescape"))
     child.stdin.close()
+    if child.stdout.readline() != b"copied\n":
+        raise LkrError("there is no clipboard here", "install wl-clipboard, xclip or xsel, or use --show")
     return f"it is in the clipboard for {seconds} s"
 
 
@@ -56,15 +51,27 @@ def _hash(salt: bytes, value: str) -> str:
     return hashlib.blake2b(value.encode("utf-8", "surrogateescape"), salt=salt).hexdigest()
 
 
-def main() -> None:
-    """The process that clears: reads `SECONDS SALT HASH`, waits, and clears what still has that hash."""
+def main(step: str, seconds: str) -> None:
+    """`copy`: the value from standard input. `wait`: `SALT HASH` from there; clears what still has that hash."""
     import pyperclip
 
-    seconds, salt, expected = sys.stdin.readline().split()
+    if step == "copy":
+        value = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        pyperclip.copy(value)
+        sys.stdout.write("copied\n")
+        sys.stdout.flush()
+        salt = os.urandom(16)
+        reading, writing = os.pipe()
+        os.write(writing, f"{salt.hex()} {_hash(salt, value)}\n".encode())
+        os.close(writing)
+        os.dup2(reading, 0)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.execv(sys.executable, [sys.executable, "-m", "lkrshell.clipboard", "wait", seconds])  # noqa: S606
+    salt_text, expected = sys.stdin.readline().split()
     time.sleep(int(seconds))
-    if _hash(bytes.fromhex(salt), pyperclip.paste()) == expected:
+    if _hash(bytes.fromhex(salt_text), pyperclip.paste()) == expected:
         pyperclip.copy("")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -110,5 +110,5 @@ def holds_a_key(variable: str, value: str) -> bool:
     """True when an environment variable looks like a provider's key, by its name or by how its value begins."""
     if providers_of(variable) or variable.endswith(("_API_KEY", "_API_TOKEN")):
         return True
-    prefixes = tuple(each.prefix for each in known().values() if len(each.prefix) > 3)
+    prefixes = tuple(each.prefix for each in known().values() if len(each.prefix) > 2)
     return len(value) >= 16 and value.startswith(prefixes)

@@ -271,7 +271,8 @@ SCHEMAS: dict[tuple[str, ...], object] = {
     ("doctor",): [{"problem": str, "mend": str, "mended": bool}],
     ("status",): {
         "manifest": (str, None), "grant": (str, None), "problem": (str, None), "store": str, "locked": bool,
-        "loaded": dict, "profile": (str, None), "direnv": list, "wants": [{"variable": str, "key": str, "scope": str, "stored": bool}],
+        "loaded": dict, "profile": (str, None), "direnv": list,
+        "wants": [{"variable": str, "key": str, "scope": str, "stored": bool}],
     },
 }  # fmt: skip
 
