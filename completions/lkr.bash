@@ -34,7 +34,7 @@ __lkr_manifest() {
 __lkr_profile_of() { [[ $1 =~ ^\[profiles\.([A-Za-z0-9_-]+)\.keys\] ]] && __lkr_words "${BASH_REMATCH[1]}"; }
 __lkr_variable_of() { [[ $1 =~ ^([A-Z][A-Z0-9_]*)[[:space:]]*= ]] && __lkr_words "${BASH_REMATCH[1]}"; }
 __lkr_profiles() { __lkr_manifest __lkr_profile_of; }
-__lkr_variables() { __lkr_manifest __lkr_variable_of; }
+__lkr_variables() { __lkr_manifest __lkr_variable_of; __lkr_words AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY; }
 
 _lkr() {
     local line=${COMP_LINE:0:COMP_POINT} current previous='' command='' place=0 word
@@ -95,7 +95,9 @@ _lkr() {
         ((place == 1)) && __lkr_words bash zsh fish direnv
         ;;
     import)
-        [[ $current == -* ]] && __lkr_words --environment --dry-run --yes --replace --blank --help
+        case $previous in --from) __lkr_none; return ;; esac
+        case $previous in --as) __lkr_keys; return ;; esac
+        [[ $current == -* ]] && __lkr_words --environment --from --as --dry-run --yes --replace --blank --help
         ((place == 1)) && __lkr_files
         ;;
     init)

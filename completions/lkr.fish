@@ -34,6 +34,7 @@ end
 
 function __lkr_variables
     __lkr_manifest '^([A-Z][A-Z0-9_]*)\s*=.*'
+    string split ' ' -- 'AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY'
 end
 
 complete -c lkr -n __lkr_no_command -f -a add -d 'Add a key to this project\'s manifest, and allow the result'
@@ -67,6 +68,8 @@ complete -c lkr -n __lkr_no_command -f -a hook -d 'Print the hook for SHELL: bas
 complete -c lkr -n '__lkr_command hook' -f -a 'bash zsh fish direnv'
 complete -c lkr -n __lkr_no_command -f -a import -d 'Store the keys of the env file FILE, and write the manifest that names them'
 complete -c lkr -n '__lkr_command import' -l environment -d 'From the present environment instead of a file'
+complete -c lkr -n '__lkr_command import' -l from -x -a '' -d 'pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE'
+complete -c lkr -n '__lkr_command import' -l as -x -a '(__lkr_keys)' -d 'The key\'s name, for pass and secret-tool'
 complete -c lkr -n '__lkr_command import' -l dry-run -d 'Only show what would be stored'
 complete -c lkr -n '__lkr_command import' -l yes -d 'Do not ask. Keys that are there with another value are kept'
 complete -c lkr -n '__lkr_command import' -l replace -d 'Replace keys that are there with another value'
@@ -140,6 +143,8 @@ complete -c lkrsh -n __lkr_no_command -f -a hook -d 'Print the hook for SHELL: b
 complete -c lkrsh -n '__lkr_command hook' -f -a 'bash zsh fish direnv'
 complete -c lkrsh -n __lkr_no_command -f -a import -d 'Store the keys of the env file FILE, and write the manifest that names them'
 complete -c lkrsh -n '__lkr_command import' -l environment -d 'From the present environment instead of a file'
+complete -c lkrsh -n '__lkr_command import' -l from -x -a '' -d 'pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE'
+complete -c lkrsh -n '__lkr_command import' -l as -x -a '(__lkr_keys)' -d 'The key\'s name, for pass and secret-tool'
 complete -c lkrsh -n '__lkr_command import' -l dry-run -d 'Only show what would be stored'
 complete -c lkrsh -n '__lkr_command import' -l yes -d 'Do not ask. Keys that are there with another value are kept'
 complete -c lkrsh -n '__lkr_command import' -l replace -d 'Replace keys that are there with another value'

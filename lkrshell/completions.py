@@ -6,10 +6,11 @@ the index and the manifest: a Tab starts no Python.
 
 import os
 import sys
+from collections.abc import Callable
 
 import click
 
-from lkrshell import cli
+from lkrshell import cli, providers
 
 _KINDS = {
     "name": "keys", "old": "keys", "keys": "keys", "profile": "profiles", "entry": "variables", "folder": "folders",
@@ -113,7 +114,7 @@ __lkr_manifest() {
 __lkr_profile_of() { [[ $1 =~ ^\[profiles\.([A-Za-z0-9_-]+)\.keys\] ]] && __lkr_words "${BASH_REMATCH[1]}"; }
 __lkr_variable_of() { [[ $1 =~ ^([A-Z][A-Z0-9_]*)[[:space:]]*= ]] && __lkr_words "${BASH_REMATCH[1]}"; }
 __lkr_profiles() { __lkr_manifest __lkr_profile_of; }
-__lkr_variables() { __lkr_manifest __lkr_variable_of; }
+__lkr_variables() { __lkr_manifest __lkr_variable_of; __lkr_words @VARIABLES@; }
 
 _lkr() {
     local line=${COMP_LINE:0:COMP_POINT} current previous='' command='' place=0 word
@@ -204,7 +205,7 @@ _lkr_manifest() {
     compadd -- $found
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)\.keys\]' }
-_lkr_variables() { _lkr_manifest '^([A-Z][A-Z0-9_]*)[[:space:]]*=' }
+_lkr_variables() { _lkr_manifest '^([A-Z][A-Z0-9_]*)[[:space:]]*='; compadd -- @VARIABLES@ }
 
 """
 _ZSH_TAIL = r"""    )
@@ -286,6 +287,7 @@ end
 
 function __lkr_variables
     __lkr_manifest '^([A-Z][A-Z0-9_]*)\s*=.*'
+    string split ' ' -- '@VARIABLES@'
 end
 
 """
@@ -294,11 +296,19 @@ end
 FILES = {"lkr.bash": bash, "_lkr": zsh, "lkr.fish": fish}
 
 
+def text(make: Callable[[], str]) -> str:
+    """One of FILES, with the variables of the providers that come with lkr."""
+    variables = sorted(
+        {variable for each in providers.builtin().values() for variable in (each.variable, *each.aliases)}
+    )
+    return make().replace("@VARIABLES@", " ".join(variables))
+
+
 def main(folder: str) -> None:
     os.makedirs(folder, exist_ok=True)
     for name, make in FILES.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-            file.write(make())
+            file.write(text(make))
 
 
 if __name__ == "__main__":

@@ -23,14 +23,19 @@ class Provider:
     docs: str = ""
 
 
+def builtin() -> dict[str, Provider]:
+    """Those that come with lkr, by name."""
+    found = _table(os.path.join(os.path.dirname(__file__), "providers.toml"))
+    return {name: _provider(name, fields) for name, fields in found.items()}
+
+
 @functools.cache
 def known() -> dict[str, Provider]:
     """By name; the user's own go over ours. LkrError when one of the user's is wrong."""
-    found = _table(os.path.join(os.path.dirname(__file__), "providers.toml"))
     own = _table(paths.config_file()).get("providers", {})
     if not isinstance(own, dict):
         raise _wrong("providers")
-    return {name: _provider(name, fields) for name, fields in (found | own).items()}
+    return builtin() | {name: _provider(name, fields) for name, fields in own.items()}
 
 
 def _table(path: str) -> dict[str, object]:

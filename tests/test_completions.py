@@ -24,7 +24,7 @@ SETUP = {
 
 @pytest.mark.parametrize("name", completions.FILES)
 def test_the_files_are_what_the_command_line_says(name: str) -> None:
-    assert (FOLDER / name).read_text() == completions.FILES[name](), "run make completions"
+    assert (FOLDER / name).read_text() == completions.text(completions.FILES[name]), "run make completions"
 
 
 def tab(user: User, shell: str, line: str, cwd: Path) -> str:
@@ -67,7 +67,8 @@ def place(user: User) -> Iterator[Path]:
         ("lkr use sta", "use staging"),
         ("lkr hook fi", "hook fish"),
         ("lkr set openai:prod --st", "set openai:prod --stdin"),
-        ("lkr add OPEN", "add OPENAI_API_KEY"),
+        ("lkr add OPENAI", "add OPENAI_API_KEY"),
+        ("lkr add TAV", "add TAVILY_API_KEY"),
     ],
 )
 def test_tab_completes(user: User, place: Path, shell: str, line: str, full: str) -> None:

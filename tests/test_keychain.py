@@ -26,6 +26,10 @@ test "$OPENAI_API_KEY" = sk-first-value && echo back-again
 printf '{"kind":"runtime","value":"from-rust"}' |
   secret-tool store --label=x service com.llm-key-ring username openai:rust
 lkr exec -k openai:rust -- sh -c 'echo "read $OPENAI_API_KEY"'
+mkdir "$HOME/q" && cd "$HOME/q"
+printf gsk_stored123456 | secret-tool store --label=x purpose llm
+lkr import --from secret-tool:purpose=llm --as groq:main --yes
+lkr exec -- sh -c 'echo "imported $GROQ_API_KEY"'
 lkr rm --yes openai:prod
 lkr exec -k openai:prod -- true || echo "gone: $?"
 """
@@ -43,5 +47,13 @@ def test_a_key_lives_in_gnome_keyring(user: User) -> None:
     out = done.stdout + done.stderr
     assert done.returncode == 0, out
     assert "stored openai:prod in the keyring" in out
-    for said in ("exec-has-it", "shell-has-it", "locked-away", "back-again", "read from-rust", "gone: 1"):
+    for said in (
+        "exec-has-it",
+        "shell-has-it",
+        "locked-away",
+        "back-again",
+        "read from-rust",
+        "imported gsk_stored123456",
+        "gone: 1",
+    ):
         assert said in out, out

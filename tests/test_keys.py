@@ -307,3 +307,20 @@ def test_no_hash_of_a_value_is_in_any_file(user: User) -> None:
             data = path.read_bytes()
             assert VALUE.encode() not in data
             assert not any(each in data for each in hashes)
+
+
+def test_import_from_pass(user: User, tmp_path: Path) -> None:
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    user.env["GNUPGHOME"] = str(home)
+    folder = user.home / "p"
+    folder.mkdir()
+    run = {"env": user.env, "check": True, "capture_output": True}
+    subprocess.run(["gpg", "--batch", "--passphrase", "", "--quick-gen-key", "me@example.org"], **run)  # type: ignore[call-overload]
+    subprocess.run(["pass", "init", "me@example.org"], **run)  # type: ignore[call-overload]
+    subprocess.run(["pass", "insert", "-m", "llm/groq"], input=b"gsk_frompass12345\nuser: me\n", **run)  # type: ignore[call-overload]
+    assert "groq:main (new)" in user.lkr("import", "--from", "pass:llm/groq", "--as", "groq:main", "--yes", cwd=folder)
+    assert "gsk_frompass12345" in user.lkr("exec", "--", "env", cwd=folder)
+    user.lkr("import", "--from", "pass:llm/none", "--as", "groq:main", "--yes", cwd=folder, code=1)
+    user.lkr("import", "--from", "1password:x", "--as", "groq:main", "--yes", cwd=folder, code=64)
+    subprocess.run(["gpgconf", "--kill", "all"], **run)  # type: ignore[call-overload]

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 
 import click
@@ -19,29 +20,41 @@ from lkrshell.secret import MAX_VALUE, Secret
 @click.command("import")
 @click.argument("file", required=False)
 @click.option("--environment", is_flag=True, help="From the present environment instead of a file.")
+@click.option(
+    "--from", "tool", metavar="TOOL:WHAT", help="pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE."
+)
+@click.option("--as", "name", metavar="NAME", help="The key's name, for pass and secret-tool.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be stored.")
 @click.option("--yes", is_flag=True, help="Do not ask. Keys that are there with another value are kept.")
 @click.option("--replace", is_flag=True, help="Replace keys that are there with another value.")
 @click.option("--blank", is_flag=True, help="Take the stored values out of FILE, comments kept.")
-def command(file: str | None, environment: bool, dry_run: bool, yes: bool, replace: bool, blank: bool) -> None:
+def command(
+    file: str | None,
+    environment: bool,
+    tool: str | None,
+    name: str | None,
+    dry_run: bool,
+    yes: bool,
+    replace: bool,
+    blank: bool,
+) -> None:
     """Store the keys of the env file FILE, and write the manifest that names them."""
-    if bool(file) == environment:
-        raise LkrError("one source is needed", "lkr import .env, or lkr import --environment", USAGE)
+    if bool(file) + environment + bool(tool) != 1:
+        raise LkrError("one source is needed", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
+    values = _file(file) if file else _from_tool(tool, name) if tool else _environment()
     found = {
-        variable: value
-        for variable, value in (_environment() if environment else _file(str(file))).items()
-        if providers.key_for(variable) and _fits(variable, value)
+        variable: value for variable, value in values.items() if providers.key_for(variable) and _fits(variable, value)
     }
     if not found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
     store = common.store()
-    plan = {variable: str(providers.key_for(variable)) for variable in found}
+    plan = {variable: name or str(providers.key_for(variable)) for variable in found}
     present = store.get(list(set(plan.values())))
     state = {}
-    for variable, name in plan.items():
-        there = present.get(name)
+    for variable, key in plan.items():
+        there = present.get(key)
         state[variable] = "new" if there is None else "same" if there.reveal() == found[variable] else "differs"
-        click.echo(f"  {variable} → {name} ({state[variable]})", err=True)
+        click.echo(f"  {variable} → {key} ({state[variable]})", err=True)
     if dry_run:
         return
     if not yes and not common.on_terminal():
@@ -57,12 +70,12 @@ def command(file: str | None, environment: bool, dry_run: bool, yes: bool, repla
         else:
             click.echo(f"lkr: {plan[variable]} differs and is kept; {variable} is left out", err=True)
             del plan[variable]
-    for variable, name in plan.items():
+    for variable, key in plan.items():
         if state[variable] != "same":
-            store.set(name, Secret(found[variable]))
-            old = index.read(store.name, name)
+            store.set(key, Secret(found[variable]))
+            old = index.read(store.name, key)
             created = old.created if old else common.now()
-            index.write(store.name, index.Entry(name, "runtime", created, common.now() if old else ""))
+            index.write(store.name, index.Entry(key, "runtime", created, common.now() if old else ""))
     generation.bump()
     _manifest(plan)
     click.echo(f"lkr: {len(plan)} keys are in the {store.name} and named in .lkr.toml", err=True)
@@ -78,6 +91,34 @@ def _fits(variable: str, value: str | None) -> bool:
 
 def _environment() -> dict[str, str]:
     return {variable: value for variable, value in os.environ.items() if providers.holds_a_key(variable, value)}
+
+
+def _from_tool(source: str, name: str | None) -> dict[str, str]:
+    """What another keeper of secrets gives, by its own program; that may ask for its passphrase itself."""
+    tool, _, what = source.partition(":")
+    if tool == "envchain" and what:
+        if name:
+            raise LkrError("an envchain namespace has names of its own", "leave --as out", USAGE)
+        entries = [entry.partition("=") for entry in _output("envchain", what, "env", "-0").split("\0")]
+        return {variable: value for variable, _, value in entries if os.environ.get(variable) != value}
+    if tool == "pass" and what:
+        value = _output("pass", "show", what).split("\n")[0]
+    elif tool == "secret-tool" and "=" in what:
+        value = _output("secret-tool", "lookup", *what.split("=", 1)).removesuffix("\n")
+    else:
+        raise LkrError("no such source", "pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE", USAGE)
+    variable = providers.variable_of(common.checked_key(name or ""))
+    if not variable:
+        raise LkrError("no known variable for that provider", "lkr set NAME, then lkr add VARIABLE=NAME", USAGE)
+    return {variable: value}
+
+
+def _output(*words: str) -> str:
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, check=True, timeout=120)
+    except (OSError, subprocess.SubprocessError):
+        raise LkrError(f"{words[0]} gave nothing", "is it installed, and is that the right entry?") from None
+    return done.stdout.decode("utf-8", "surrogateescape")
 
 
 def _file(path: str) -> dict[str, str]:
