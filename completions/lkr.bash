@@ -61,6 +61,14 @@ _lkr() {
         [[ $current == -* ]] && __lkr_words --yes --help
         ((place == 1)) && __lkr_folders
         ;;
+    audit)
+        case $previous in --key) __lkr_none; return ;; esac
+        case $previous in --event) __lkr_none; return ;; esac
+        case $previous in --agent) __lkr_none; return ;; esac
+        case $previous in --days) __lkr_none; return ;; esac
+        case $previous in --unused) __lkr_none; return ;; esac
+        [[ $current == -* ]] && __lkr_words --key --event --agent --days --follow --verify --unused --json --help
+        ;;
     deny)
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_folders
@@ -113,8 +121,11 @@ _lkr() {
         [[ $current == -* ]] && __lkr_words --stdin --help
         ;;
     policy)
+        case $previous in --only) __lkr_folders; return ;; esac
+        case $previous in --agents) __lkr_words deny exec allow; return ;; esac
         case $previous in --ttl) __lkr_none; return ;; esac
-        [[ $current == -* ]] && __lkr_words --ttl --json --help
+        case $previous in --kind) __lkr_words runtime admin; return ;; esac
+        [[ $current == -* ]] && __lkr_words --only --anywhere --agents --ttl --kind --json --help
         ((place == 1)) && __lkr_keys
         ;;
     rename)
@@ -152,7 +163,7 @@ _lkr() {
         ((place == 2)) && __lkr_files
         ;;
     '')
-        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add allow deny doctor edit exec export gen get hook import init list lock passwd policy rename rm rotate set status unlock use vault; fi
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add allow audit deny doctor edit exec export gen get hook import init list lock passwd policy rename rm rotate set status unlock use vault; fi
         ;;
     esac
     # readline takes a colon for the end of a word: what stands before it is not ours to give again

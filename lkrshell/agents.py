@@ -1,12 +1,75 @@
-"""Marks that coding agents leave in the environment of what they start. On the path of `lkr export`."""
+"""Coding agents: told by what they put into the environment of what they start, or by an ancestor process.
 
-MARKERS = ("CLAUDECODE", "CURSOR_AGENT", "CODEX_SANDBOX", "GEMINI_CLI", "OPENCODE")
-PREFIXES = ("AIDER_",)
+On the path of `lkr export`. Neither sign is proof: an agent can hide both. See SECURITY.md.
+"""
+
+import os
+
+# name: (marks in the environment, names of its process or of the script that an interpreter runs).
+# Source: each agent's own documentation and what its shells show; a mark that ends in _ is the head of several.
+AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "claude": (("CLAUDECODE",), ("claude",)),
+    "codex": (("CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED"), ("codex",)),
+    "cursor": (("CURSOR_AGENT",), ("cursor-agent",)),
+    "gemini": (("GEMINI_CLI",), ("gemini",)),
+    "qwen": (("QWEN_CODE",), ("qwen",)),
+    "opencode": (("OPENCODE",), ("opencode",)),
+    "aider": (("AIDER_",), ("aider",)),
+    "crush": ((), ("crush",)),
+    "goose": (("GOOSE_TERMINAL",), ()),
+    "copilot": ((), ("copilot",)),
+    "amp": (("AMP_CURRENT_THREAD_ID",), ()),
+}
+_INTERPRETERS = ("node", "bun", "deno", "python", "python3", "MainThread")
+_MOST = 32  # generations; a longer line is no person's
 
 
-def marker(environment: "dict[str, str]") -> str | None:
-    """The variable by which an agent shows itself, None without one."""
-    for name in MARKERS:
-        if environment.get(name):
-            return name
-    return next((name for name in environment if name.startswith(PREFIXES)), None)
+def detect(environment: "dict[str, str]", line: list[str], own: tuple[str, ...] = ()) -> str | None:
+    """The agent behind us: by the environment, else by `line`, the names of our ancestors. `own` are the user's."""
+    for name, (marks, _) in AGENTS.items():
+        for mark in marks:
+            if environment.get(mark) or (mark.endswith("_") and any(key.startswith(mark) for key in environment)):
+                return name
+    for process in line:
+        for name, (_, processes) in AGENTS.items():
+            if process in processes:
+                return name
+        if process in own:
+            return process
+    return None
+
+
+def ancestors() -> list[str]:
+    """The names of the processes above us, nearest first; of an interpreter, the name of what it runs.
+
+    Empty where there is no /proc.
+    """
+    line: list[str] = []
+    pid = os.getppid()
+    while pid > 1 and len(line) < _MOST:
+        try:
+            name, parent = _process(pid)
+        except (OSError, ValueError, IndexError):
+            break
+        line.append(name)
+        pid = parent
+    return line
+
+
+def _process(pid: int) -> tuple[str, int]:
+    head, _, tail = _read(f"/proc/{pid}/stat").rpartition(")")
+    name, parent = head.partition("(")[2], int(tail.split()[1])
+    if name in _INTERPRETERS or name[:6] == "python":
+        words = _read(f"/proc/{pid}/cmdline").split("\0")
+        scripts = [word for word in words[1:4] if word and not word.startswith("-")]
+        if scripts:
+            name = os.path.basename(scripts[0]).removesuffix(".js")
+    return name, parent
+
+
+def _read(path: str) -> str:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, 4096).decode("utf-8", "replace")
+    finally:
+        os.close(fd)

@@ -12,8 +12,8 @@ from lkrshell.errors import USAGE, LkrError
 from lkrshell.files import show
 
 COMMANDS = (
-    "add", "allow", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook", "import", "init", "list", "lock",
-    "passwd", "policy", "rename", "rm", "rotate", "set", "status", "unlock", "use", "vault",
+    "add", "allow", "audit", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook", "import", "init", "list",
+    "lock", "passwd", "policy", "rename", "rm", "rotate", "set", "status", "unlock", "use", "vault",
 )  # fmt: skip
 
 

@@ -10,20 +10,33 @@ from lkrshell import files, paths, records
 from lkrshell.errors import LkrError
 
 BACKENDS = ("auto", "keyring", "vault")
-_TYPES = {"backend": str, "quiet": bool, "lock_after": int, "lock_limit": int, "providers": dict}
+_TYPES = {
+    "backend": str,
+    "quiet": bool,
+    "lock_after": int,
+    "lock_limit": int,
+    "agent_processes": list,
+    "providers": dict,
+}
 _COMPILED = "config"
 
 
 class Config:
     """The settings in force. In seconds: the vault locks `lock_after` its last use, `lock_limit` after unlocking."""
 
-    __slots__ = ("backend", "lock_after", "lock_limit", "quiet")
+    __slots__ = ("agent_processes", "backend", "lock_after", "lock_limit", "quiet")
 
     def __init__(
-        self, backend: str = "auto", quiet: bool = False, lock_after: int = 900, lock_limit: int = 43200
+        self,
+        backend: str = "auto",
+        quiet: bool = False,
+        lock_after: int = 900,
+        lock_limit: int = 43200,
+        agent_processes: "tuple[str, ...] | list[str]" = (),
     ) -> None:
         self.backend, self.quiet = backend, quiet
         self.lock_after, self.lock_limit = lock_after, lock_limit
+        self.agent_processes = tuple(agent_processes)
 
 
 def load() -> Config:
@@ -51,10 +64,10 @@ def _compiled(data: bytes) -> Config | None:
         stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
         if stored is None:
             return None
-        (text, backend, quiet, lock_after, lock_limit), *_ = records.load(stored)
+        (text, backend, quiet, lock_after, lock_limit, agents), *_ = records.load(stored)
         if text.encode("utf-8", "surrogateescape") != data:
             return None
-        return Config(backend, quiet == "1", int(lock_after), int(lock_limit))
+        return Config(backend, quiet == "1", int(lock_after), int(lock_limit), agents.split("\n") if agents else ())
     except ValueError:
         return None
 
@@ -78,6 +91,8 @@ def _parse(path: str, data: bytes) -> Config:
             raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
     table.pop("providers", None)  # see lkrshell.providers
     config = Config(**table)
+    if not all(isinstance(name, str) and name and name.isprintable() for name in config.agent_processes):
+        raise LkrError(f"{where}: agent_processes must be names of processes", 'write agent_processes = ["my-agent"]')
     for name in ("lock_after", "lock_limit"):
         if not 1 <= getattr(config, name) <= 31 * 86400:
             raise LkrError(f"{where}: {name} is in seconds, from 1 to {31 * 86400}")
@@ -89,6 +104,7 @@ def _parse(path: str, data: bytes) -> Config:
         "1" if config.quiet else "0",
         str(config.lock_after),
         str(config.lock_limit),
+        "\n".join(config.agent_processes),
     )
     try:
         files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row]))

@@ -2,21 +2,23 @@
 
 import os
 
-from lkrshell import config, files, project, resolver, session, stores
-from lkrshell.errors import LkrError
+from lkrshell import agents, audit, config, files, policy, project, resolver, session, stores
+from lkrshell.errors import REFUSED, LkrError
+from lkrshell.secret import Secret
 from lkrshell.want import Want
 
 
-def project_wants() -> list[Want]:
-    """What the project here wants for its commands. ManifestError when there is none, or it is not allowed."""
+def project_wants() -> tuple[list[Want], str]:
+    """What the project here wants for its commands, and its real folder. ManifestError when there is none, or it is
+    not allowed."""
     chain = session.chain(project.serving(project.current_folder()), [])
-    return resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec"))
+    return resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec")), chain[0].real
 
 
 def replace(
-    wants: list[Want], words: tuple[str, ...] | list[str], environment: dict[bytes, bytes] | None = None
+    wants: list[Want], folder: str, words: tuple[str, ...] | list[str], environment: dict[bytes, bytes] | None = None
 ) -> None:
-    """Becomes the command, with the values in its environment (default: a copy of ours).
+    """Becomes the command, with the values in its environment (default: a copy of ours). `folder` is for the policy.
 
     Returns never; LkrError 126 or 127 when it cannot.
     """
@@ -24,7 +26,7 @@ def replace(
     if wants and not any(map(os.isatty, range(3))) and os.environ.get("LKR_QUIET", "0") in ("", "0"):
         variables = " ".join(want.variable for want in wants)
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
-    for want, secret, _ in session.fetch(stores.choose(config.load()), wants) if wants else ():
+    for want, secret in _fetch(wants, folder) if wants else ():
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     try:
         os.execvpe(words[0], words, environment)  # noqa: S606
@@ -33,10 +35,25 @@ def replace(
         raise LkrError(f"cannot run {words[0]}: {error.strerror}", code=code) from None
 
 
+def _fetch(wants: list[Want], folder: str) -> list[tuple[Want, Secret]]:
+    settings, line = config.load(), agents.ancestors()
+    agent = agents.detect(dict(os.environ), line, settings.agent_processes)
+    names, variables = [want.key for want in wants], [want.variable for want in wants]
+    try:
+        loaded, _ = session.fetch(stores.choose(settings), wants, policy.Use("exec", folder, agent))
+    except LkrError as error:
+        if error.code == REFUSED:
+            audit.record("refused", names, variables, folder, line, agent)
+        raise
+    if problem := audit.record("exec", names, variables, folder, line, agent):
+        os.write(2, f"lkr: {problem}\n".encode())
+    return [(want, secret) for want, secret, _ in loaded]
+
+
 def main(words: list[str]) -> int:
     """`lkr exec [--] WORDS`, without options; returns the exit code of a failure."""
     try:
-        replace(project_wants(), words)
+        replace(*project_wants(), words)
     except LkrError as error:
         os.write(2, files.show(f"lkr: {error}").encode("utf-8", "backslashreplace") + b"\n")
         return error.code

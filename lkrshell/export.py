@@ -7,7 +7,20 @@ list of modules this may import. stdout is for the shell, stderr for the person;
 
 import os
 
-from lkrshell import __version__, agents, config, files, generation, paths, project, resolver, session, stores
+from lkrshell import (
+    __version__,
+    agents,
+    audit,
+    config,
+    files,
+    generation,
+    paths,
+    policy,
+    project,
+    resolver,
+    session,
+    stores,
+)
 from lkrshell.dialects import Posix, dialect
 from lkrshell.errors import REFUSED, LkrError
 from lkrshell.timelimit import TimeLimit
@@ -29,6 +42,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
     over = dict.fromkeys(os.environ.get("LKR_OVER", "").split())  # their ttl ran out in this shell
     now: dict[str, str] = {}
     until, quiet, seen, code = "", False, "", 0
+    use: policy.Use | None = None
     try:
         seen = generation.read()
         settings = config.load()
@@ -36,13 +50,15 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
         if folder is not None and not _stands_aside(shell, folder, watch):
             chain = session.chain(folder, watch)
             wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell",))
-            if marker := agents.marker(dict(os.environ)):
-                hint = "run what needs them by: lkr exec -- COMMAND"
-                raise LkrError(f"no keys for a coding agent's shell ({marker})", hint, REFUSED)
             if wants:
+                line = agents.ancestors()
+                agent = agents.detect(dict(os.environ), line, settings.agent_processes)
+                use = policy.Use("direnv" if shell == "direnv" else "shell", chain[0].real, agent)
                 with TimeLimit(_TIME_LIMIT):
                     store = stores.choose(settings)
-                    loaded = session.fetch(store, wants)
+                    loaded, left_out = session.fetch(store, wants, use)
+                if left_out:
+                    _say(f"lkr: left out for {agent}: {' '.join(want.variable for want in left_out)}")
                 clock, ends = _clock(), []
                 for want, secret, ttl in loaded:
                     state = want.key
@@ -59,10 +75,15 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
                 if (left := store.left()) is not None:
                     ends.append(clock + left)
                 until = str(min(ends, default=""))
+                keys = [state.partition("=")[0] for state in now.values()]
+                if problem := audit.record(use.event, keys, list(now), use.folder, line, agent):
+                    _say(f"lkr: {problem}")
     except LkrError as error:
         out.clear()
         now.clear()
         code = error.code
+        if code == REFUSED and use:
+            audit.record("refused", [want.key for want in wants], [], use.folder, line, use.agent)
         _say(f"lkr: {error}")
     if not quiet:
         _say_difference(before, now)

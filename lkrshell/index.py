@@ -11,12 +11,17 @@ from lkrshell.errors import LkrError
 
 
 class Entry:
-    """Kind, dates (ISO 8601, UTC) and policy of one key. `ttl` is in seconds, 0 for no end."""
+    """Kind, dates (ISO 8601, UTC) and policy of one key.
 
-    __slots__ = ("created", "kind", "name", "rotated", "ttl")
+    `ttl` is in seconds, 0 for no end; `only` are the real folders that it is for, empty for all; `agents` is one of
+    policy.AGENTS.
+    """
 
-    def __init__(self, name: str, kind: str, created: str, rotated: str = "", ttl: int = 0) -> None:
-        self.name, self.kind, self.created, self.rotated, self.ttl = name, kind, created, rotated, ttl
+    __slots__ = ("agents", "created", "kind", "name", "only", "rotated", "ttl")
+
+    def __init__(self, name: str, kind: str, created: str, rotated: str = "") -> None:
+        self.name, self.kind, self.created, self.rotated = name, kind, created, rotated
+        self.ttl, self.agents, self.only = 0, "exec", tuple[str, ...]()
 
 
 def _path(store: str, name: str) -> str:
@@ -28,8 +33,13 @@ def read(store: str, name: str) -> Entry | None:
     if data is None:
         return None
     try:
-        fields = {field: value for field, value in records.load(data)}  # noqa: C416
-        entry = Entry(name, fields["kind"], fields["created"], fields.get("rotated", ""), int(fields.get("ttl", "0")))
+        rows = [(field, value) for field, value in records.load(data)]
+        fields = dict(rows)
+        entry = Entry(name, fields["kind"], fields["created"], fields["rotated"])
+        entry.ttl, entry.agents = int(fields["ttl"]), fields["agents"]
+        entry.only = tuple(value for field, value in rows if field == "only")
+        if entry.agents not in ("deny", "exec", "allow") or entry.kind not in ("runtime", "admin"):
+            raise ValueError("policy")
     except (ValueError, KeyError):
         raise LkrError(f"the index entry of {name} is damaged", f"set the key again: lkr set {name}") from None
     return entry
@@ -37,7 +47,8 @@ def read(store: str, name: str) -> Entry | None:
 
 def write(store: str, entry: Entry) -> None:
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
-    files.write_private(_path(store, entry.name), records.dump([*rows, ("ttl", str(entry.ttl))]))
+    rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
+    files.write_private(_path(store, entry.name), records.dump(rows))
 
 
 def touch(store: str, name: str) -> None:

@@ -5,8 +5,8 @@ Shared by `export` and `exec`; on the path of `lkr export`.
 
 import os
 
-from lkrshell import grants, index, project, resolver
-from lkrshell.errors import LkrError
+from lkrshell import grants, index, policy, project, resolver
+from lkrshell.errors import REFUSED, LkrError
 from lkrshell.project import Place
 from lkrshell.secret import Secret
 from lkrshell.want import Want
@@ -36,24 +36,38 @@ def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
     return found
 
 
-def fetch(store: "Store", wants: list[Want]) -> list[tuple[Want, Secret, int]]:
-    """The values, each with its key's `ttl` in seconds (0: no end).
+def fetch(store: "Store", wants: list[Want], use: policy.Use) -> tuple[list[tuple[Want, Secret, int]], list[Want]]:
+    """The values, each with its key's `ttl` in seconds (0: no end); and the wants left out since an agent asks.
 
-    LkrError when one that is not optional is missing, or is an admin key.
+    LkrError when a key that is not optional is missing, is an admin key, or is for other folders, and when all
+    that is wanted is left out.
     """
+    entries = {want.key: index.read(store.name, want.key) for want in wants}
+    left_out = [want for want in wants if not policy.for_agent(entries[want.key], use)]
+    if left_out and (use.event == "exec" or len(left_out) == len(wants)):
+        name = left_out[0].key
+        hint = (
+            f"lkr policy {name} --agents allow"
+            if use.event == "exec"
+            else "lkr exec -- COMMAND gives them to a command"
+        )
+        raise LkrError(f"no keys for a coding agent ({use.agent})", hint, REFUSED)
+    wants = [want for want in wants if want not in left_out]
+    for want in wants:
+        if reason := policy.elsewhere(entries[want.key], use.folder):
+            raise LkrError(reason, code=REFUSED)
     loaded, missing = [], []
     secrets = store.get(list(dict.fromkeys(want.key for want in wants)))
     for want in wants:
-        secret = secrets.get(want.key)
+        secret, entry = secrets.get(want.key), entries[want.key]
         if secret is None:
             if not want.optional:
                 missing.append(want.key)
             continue
-        entry = index.read(store.name, want.key)
         if "admin" in (secret.kind, entry.kind if entry else ""):
             raise LkrError(f"{want.key} is an admin key: it never enters an environment", f"drop {want.variable}")
         index.touch(store.name, want.key)
         loaded.append((want, secret, entry.ttl if entry else 0))
     if missing:
         raise LkrError(f"not stored: {', '.join(missing)}", f"lkr set {missing[0]}")
-    return loaded
+    return loaded, left_out

@@ -9,11 +9,12 @@ from conftest import User
 import lkrshell
 
 ALLOWED = {
-    "lkrshell", "lkrshell.agents", "lkrshell.config", "lkrshell.dialects", "lkrshell.errors", "lkrshell.export",
-    "lkrshell.files", "lkrshell.generation", "lkrshell.grants", "lkrshell.index", "lkrshell.kernel", "lkrshell.paths",
-    "lkrshell.project", "lkrshell.records", "lkrshell.resolver", "lkrshell.secret", "lkrshell.session",
-    "lkrshell.stores", "lkrshell.stores.vault", "lkrshell.timelimit", "lkrshell.want",
-    "_blake2", "_ctypes", "_json", "_signal", "pyrage", "time", "errno", "struct",
+    "lkrshell", "lkrshell.agents", "lkrshell.audit", "lkrshell.config", "lkrshell.dialects", "lkrshell.errors",
+    "lkrshell.export", "lkrshell.files", "lkrshell.generation", "lkrshell.grants", "lkrshell.index", "lkrshell.kernel",
+    "lkrshell.paths", "lkrshell.policy", "lkrshell.project", "lkrshell.records", "lkrshell.resolver",
+    "lkrshell.secret", "lkrshell.session", "lkrshell.stores", "lkrshell.stores.vault", "lkrshell.timelimit",
+    "lkrshell.want",
+    "_blake2", "_ctypes", "fcntl", "_json", "_signal", "pyrage", "time", "errno", "struct",
     "os", "stat", "_stat", "posixpath", "genericpath", "os.path", "_collections_abc",
 }  # fmt: skip
 SCRIPT = """

@@ -267,7 +267,7 @@ SCHEMAS: dict[tuple[str, ...], object] = {
          "last_use": (str, None), "ttl": (int, None)},
     ],
     ("get", "openai:prod"): {"name": str, "kind": str, "value": str},
-    ("policy", "openai:prod"): {"name": str, "kind": str, "ttl": (int, None)},
+    ("policy", "openai:prod"): {"name": str, "kind": str, "only": list, "agents": str, "ttl": (int, None)},
     ("doctor",): [{"problem": str, "mend": str, "mended": bool}],
     ("status",): {
         "manifest": (str, None), "grant": (str, None), "problem": (str, None), "store": str, "locked": bool,

@@ -177,7 +177,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 @pytest.mark.parametrize("error", [1, 38], ids=["EPERM", "ENOSYS"])
 def test_a_container_that_forbids_keyctl_is_served_from_memory_files(user: User, tmp_path: Path, error: int) -> None:
     folder = user.project("p")
-    user.env["XDG_RUNTIME_DIR"] = ""
+    user.env |= {"XDG_RUNTIME_DIR": "", "LKR_QUIET": "1"}
     locked = [f"{BIN}/lkr", "lock"]
     unlock = [f"{BIN}/lkr", "unlock", "--stdin"]
     show = [f"{BIN}/lkr", "exec", "--", "sh", "-c", f'printf %s "${A}"']

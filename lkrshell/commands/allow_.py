@@ -2,7 +2,7 @@
 
 import click
 
-from lkrshell import generation, grants, manifest, project
+from lkrshell import generation, grants, index, manifest, policy, project
 from lkrshell.commands import common
 from lkrshell.errors import REFUSED, LkrError, ManifestError
 from lkrshell.files import show
@@ -23,6 +23,9 @@ def command(folder: str | None, yes: bool) -> None:
     click.echo(f"{show(place.real)} would get:", err=True)
     for line in difference(before.wants if before else (), parsed.wants):
         click.echo(line, err=True)
+    for want in parsed.wants:
+        if reason := policy.elsewhere(index.read(common.store().name, want.key), place.real):
+            click.echo(f"! {reason}", err=True)
     if not yes:
         if not common.on_terminal():
             raise LkrError("no terminal to ask on", "say --yes", REFUSED)
@@ -54,6 +57,7 @@ def record(place: project.Place, parsed: manifest.Manifest) -> None:
         grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, common.now())
     )
     generation.bump()
+    common.log("allow", *dict.fromkeys(want.key for want in parsed.wants), project=place.real)
 
 
 def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:

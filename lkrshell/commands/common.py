@@ -1,11 +1,12 @@
 """What several commands share: the terminal, the chosen store, checks of names."""
 
+import os
 import sys
 from datetime import UTC, datetime
 
 import click
 
-from lkrshell import config, names, project, stores
+from lkrshell import agents, audit, config, names, project, stores
 from lkrshell.errors import REFUSED, USAGE, LkrError
 from lkrshell.secret import MAX_VALUE, Secret
 from lkrshell.stores.vault import Vault
@@ -39,6 +40,19 @@ def two_lines() -> tuple[Secret, Secret]:
     return Secret(lines[0]), Secret(lines[1])
 
 
+def agent() -> str | None:
+    """The coding agent that runs us, None without one."""
+    return agents.detect(dict(os.environ), agents.ancestors(), config.load().agent_processes)
+
+
+def log(event: str, *keys: str, project: str = "") -> None:
+    """Adds to the audit log, and says so when that cannot be."""
+    line = agents.ancestors()
+    who = agents.detect(dict(os.environ), line, config.load().agent_processes)
+    if problem := audit.record(event, list(keys), [], project, line, who):
+        click.echo(f"lkr: {problem}", err=True)
+
+
 def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -70,6 +84,4 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
 
 def project_folder(folder: str | None) -> str:
     """The folder with the manifest that serves `folder` (default: here). LkrError when there is none."""
-    import os
-
     return project.serving(os.path.abspath(folder) if folder else project.current_folder())

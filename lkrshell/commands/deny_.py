@@ -14,4 +14,5 @@ def command(folder: str | None) -> None:
     place = project.Place(common.project_folder(folder))
     had = grants.remove(place.real)
     generation.bump()
+    common.log("deny", project=place.real)
     click.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(place.real)}", err=True)

@@ -19,12 +19,16 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, .
     """Run a command with this project's keys, those of scope "exec" too. Admin keys never."""
     if keys and every:
         raise LkrError("-k and --all do not go together", "choose one", USAGE)
-    wants = [_named(key) for key in keys] if keys else _every() if every else execute.project_wants()
+    folder = os.path.realpath(".")
+    if keys or every:
+        wants = [_named(key) for key in keys] if keys else _every()
+    else:
+        wants, folder = execute.project_wants()
     environment = os.environb.copy()
     if clean:
         for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
             del environment[os.fsencode(variable)]
-    execute.replace(wants, words, environment)
+    execute.replace(wants, folder, words, environment)
 
 
 def _every() -> list[Want]:

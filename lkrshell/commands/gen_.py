@@ -6,7 +6,7 @@ import re
 
 import click
 
-from lkrshell import agents, files, git, index, names, providers
+from lkrshell import files, git, index, names, providers
 from lkrshell.commands import common
 from lkrshell.errors import REFUSED, USAGE, LkrError
 from lkrshell.files import show
@@ -22,9 +22,9 @@ _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 @click.option("--force", is_flag=True, help="Without a terminal, over a file that is there, or one that git tracks.")
 def command(template: str, output: str | None, force: bool) -> None:
     """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file."""
-    if marker := agents.marker(dict(os.environ)):
+    if agent := common.agent():
         raise LkrError(
-            f"no values for a coding agent ({marker})", "lkr exec -- COMMAND gives a command its keys", REFUSED
+            f"no values for a coding agent ({agent})", "lkr exec -- COMMAND gives a command its keys", REFUSED
         )
     if not force and not common.on_terminal():
         raise LkrError("no terminal, and this writes keys to a file in clear", "say --force", REFUSED)
@@ -35,6 +35,7 @@ def command(template: str, output: str | None, force: bool) -> None:
     if not force and os.path.lexists(path):
         raise LkrError(f"{show(path)} is there already", "write another file, or say --force", REFUSED)
     filled, used = _fill(text, path)
+    common.log("gen", *dict.fromkeys(name for _, name in used), project=os.path.abspath(path))
     target = os.path.abspath(path)
     try:
         files.replace_file(target, filled.encode("utf-8", "surrogateescape"), 0o600, *os.path.split(target))

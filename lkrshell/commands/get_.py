@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from lkrshell import agents, clipboard
+from lkrshell import clipboard
 from lkrshell.commands import common
 from lkrshell.errors import REFUSED, USAGE, LkrError
 from lkrshell.files import show as printable
@@ -29,6 +29,8 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     secret = store.get([name]).get(name)
     if secret is None:
         raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
+    if not as_json or show:
+        common.log("get", name)
     value = secret.reveal()
     if as_json:
         click.echo(json.dumps({"name": name, "kind": secret.kind, "value": value if show else mask(value)}))
@@ -43,13 +45,11 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
 
 def guard(clear: bool, forced: bool, masked_json: bool) -> None:
     """LkrError (2) where a value must not go: into a pipe unless forced, to a coding agent never."""
-    import os
-
     if masked_json:
         return
-    if marker := agents.marker(dict(os.environ)):
+    if agent := common.agent():
         raise LkrError(
-            f"no values for a coding agent ({marker})", "lkr exec -- COMMAND gives a command its keys", REFUSED
+            f"no values for a coding agent ({agent})", "lkr exec -- COMMAND gives a command its keys", REFUSED
         )
     if forced:
         if not sys.stdout.isatty():

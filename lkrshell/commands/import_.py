@@ -77,6 +77,7 @@ def command(
             created = old.created if old else common.now()
             index.write(store.name, index.Entry(key, "runtime", created, common.now() if old else ""))
     generation.bump()
+    common.log("import", *plan.values())
     _manifest(plan)
     click.echo(f"lkr: {len(plan)} keys are in the {store.name} and named in .lkr.toml", err=True)
     if file and plan and (blank or (not yes and click.confirm(f"Take the values out of {show(file)}?", err=True))):

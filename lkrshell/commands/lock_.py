@@ -11,4 +11,5 @@ def command() -> None:
     """Lock the store; loaded keys leave every shell at its next prompt."""
     common.store().lock()
     generation.bump()
+    common.log("lock")
     click.echo("lkr: locked", err=True)

@@ -16,4 +16,5 @@ def command(from_stdin: bool) -> None:
         old = common.read_secret("Present passphrase", False)
         new = common.read_secret("New passphrase", False, twice=True)
     vault.passwd(old, new)
+    common.log("passwd")
     click.echo("lkr: the passphrase is changed", err=True)

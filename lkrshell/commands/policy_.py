@@ -1,36 +1,80 @@
-"""`lkr policy NAME`: what a key may do."""
+"""`lkr policy NAME`: what a key may do. No manifest can widen it."""
 
 import json
+import os
 import re
 
 import click
 
-from lkrshell import generation, index
+from lkrshell import generation, index, policy
 from lkrshell.commands import common
 from lkrshell.errors import USAGE, LkrError
+from lkrshell.files import show
+from lkrshell.secret import KINDS, Secret
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @click.command("policy")
 @common.KEY
+@click.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use it; may be repeated.")
+@click.option("--anywhere", is_flag=True, help="Every allowed project may use it.")
+@click.option("--agents", type=click.Choice(policy.AGENTS), help="deny: not for coding agents; exec: by lkr exec only.")
 @click.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
+@click.option("--kind", type=click.Choice(KINDS), help="admin: never in an environment.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(name: str, ttl: str | None, as_json: bool) -> None:
+def command(
+    name: str,
+    only: tuple[str, ...],
+    anywhere: bool,
+    agents: str | None,
+    ttl: str | None,
+    kind: str | None,
+    as_json: bool,
+) -> None:
     """Show, or change, what the key NAME may do."""
     common.checked_key(name)
     store = common.store()
     entry = index.read(store.name, name)
     if entry is None:
         raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
-    if ttl is not None:
-        entry.ttl = _seconds(ttl)
+    if only and anywhere:
+        raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
+    if common.agent() and (anywhere or agents or ttl or kind or only):
+        raise LkrError("a coding agent does not change what keys may do", "ask the person", 2)
+    if kind and kind != entry.kind:
+        secret = store.get([name]).get(name)
+        if secret is None:
+            raise LkrError(f"no key {name} in the {store.name}", "see lkr doctor")
+        store.set(name, Secret(secret.reveal(), kind))
+        entry.kind = kind
+    if only or anywhere:
+        entry.only = tuple(_folder(each) for each in only)
+    entry.agents = agents or entry.agents
+    entry.ttl = entry.ttl if ttl is None else _seconds(ttl)
+    if only or anywhere or agents or kind or ttl is not None:
         index.write(store.name, entry)
         generation.bump()
+        common.log("policy", name)
     if as_json:
-        click.echo(json.dumps({"name": name, "kind": entry.kind, "ttl": entry.ttl or None}))
-    else:
-        click.echo(f"{name}: kind {entry.kind}, ttl {f'{entry.ttl} s' if entry.ttl else 'off'}")
+        row = {
+            "name": name,
+            "kind": entry.kind,
+            "only": list(entry.only),
+            "agents": entry.agents,
+            "ttl": entry.ttl or None,
+        }
+        click.echo(json.dumps(row))
+        return
+    folders = " ".join(show(folder) for folder in entry.only) or "anywhere"
+    ttl_text = f"{entry.ttl} s" if entry.ttl else "off"
+    click.echo(f"{name}: kind {entry.kind}; projects {folders}; agents {entry.agents}; ttl {ttl_text}")
+
+
+def _folder(path: str) -> str:
+    if not os.path.isdir(path):
+        raise LkrError(f"{show(path)} is no folder", "nothing was changed", USAGE)
+    return os.path.realpath(path)
 
 
 def _seconds(text: str) -> int:

@@ -21,12 +21,12 @@ def command(old: str, new: str) -> None:
     if secret is None:
         raise LkrError(f"no key {old} in the {store.name}", "see lkr list")
     entry = index.read(store.name, old)
-    created = entry.created if entry else common.now()
+    entry = entry or index.Entry(new, secret.kind, common.now())
+    entry.name = new
+    index.write(store.name, entry)  # its policy is there before it is
     store.set(new, secret)  # a kill from here on leaves both names, never none
-    index.write(
-        store.name, index.Entry(new, secret.kind, created, entry.rotated if entry else "", entry.ttl if entry else 0)
-    )
     store.delete(old)
     index.remove(store.name, old)
     generation.bump()
+    common.log("rename", old, new)
     click.echo(f"lkr: {old} is {new} now", err=True)

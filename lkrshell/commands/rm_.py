@@ -24,4 +24,5 @@ def command(name: str, yes: bool) -> None:
     store.delete(name)
     index.remove(store.name, name)
     generation.bump()
+    common.log("rm", name)
     click.echo(f"lkr: removed {name}", err=True)

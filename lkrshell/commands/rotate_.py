@@ -43,6 +43,7 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
         store.delete(hidden)
         index.remove(store.name, hidden)
     generation.bump()
+    common.log("rotate", name)
     done = "has its old value again" if undo else "keeps its new value" if confirm else "has a new value"
     hint = "" if confirm or undo else f"; then lkr rotate {name} --confirm, or --undo"
     click.echo(f"lkr: {name} {done}{hint}", err=True)

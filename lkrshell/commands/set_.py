@@ -25,6 +25,10 @@ def command(name: str, from_stdin: bool, kind: str | None) -> None:
         click.echo(f"lkr: {warning}; stored all the same", err=True)
     store.set(name, secret)
     created = old.created if old else common.now()
-    index.write(store.name, index.Entry(name, secret.kind, created, common.now() if old else "", old.ttl if old else 0))
+    entry = index.Entry(name, secret.kind, created, common.now() if old else "")
+    if old:
+        entry.ttl, entry.agents, entry.only = old.ttl, old.agents, old.only
+    index.write(store.name, entry)
     generation.bump()
+    common.log("set", name)
     click.echo(f"lkr: stored {name} in the {store.name}", err=True)

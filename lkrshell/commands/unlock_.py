@@ -22,4 +22,5 @@ def command(from_stdin: bool) -> None:
         raise LkrError("the keychain asks for its passphrase itself", "run lkr unlock without --stdin", USAGE)
     store.unlock(passphrase)
     generation.bump()
+    common.log("unlock")
     click.echo("lkr: unlocked", err=True)

@@ -53,6 +53,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
         files.replace_file(path, data, 0o600, *os.path.split(path))
     except OSError as error:
         raise LkrError(f"cannot write {files.show(file)}: {error.strerror}") from None
+    common.log("backup", *keys)
     click.echo(f"lkr: wrote {len(keys)} keys to {files.show(file)}", err=True)
 
 

@@ -1,0 +1,37 @@
+"""What a key may do: where, and with which kind of consumer. Pure; on the path of `lkr export`.
+
+A manifest cannot widen it. An agent's shell gets a key only when its policy says `allow`; `lkr exec` by an agent is
+refused under `deny`.
+"""
+
+from lkrshell.files import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.index import Entry
+
+AGENTS = ("deny", "exec", "allow")
+
+
+class Use:
+    """A use of keys: the event (`shell`, `direnv` or `exec`), the real folder it is for, the agent that asks."""
+
+    __slots__ = ("agent", "event", "folder")
+
+    def __init__(self, event: str, folder: str, agent: str | None) -> None:
+        self.event, self.folder, self.agent = event, folder, agent
+
+
+def for_agent(entry: "Entry | None", use: Use) -> bool:
+    """False when there is an agent and the key is not for it."""
+    policy = entry.agents if entry else "exec"
+    return use.agent is None or policy == "allow" or (policy == "exec" and use.event == "exec")
+
+
+def elsewhere(entry: "Entry | None", folder: str) -> str | None:
+    """Why the key may not be used in `folder`, and the command that changes it; None when it may."""
+    if entry is None or not entry.only:
+        return None
+    if any(folder == each or folder.startswith(each.rstrip("/") + "/") for each in entry.only):
+        return None
+    return f"{entry.name} is for other folders; lkr policy {entry.name} --only {quoted(folder)}"

@@ -1,0 +1,182 @@
+"""The second layer: policy per key, coding agents, and the audit log."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import BIN, OTHER, VALUE, User
+from shells import Shell
+
+A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
+
+
+def export(user: User, folder: Path, code: int = 0) -> str:
+    return user.lkr("export", "bash", cwd=folder, code=code)
+
+
+def as_agent(user: User, name: str, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs the script below a process that is called as the agent is; nothing in the environment tells of it."""
+    program = user.home / "bin" / name
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/bash\n{script}\nexit $?\n")
+    program.chmod(0o755)
+    return subprocess.run([str(program)], env=user.env, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "mark", ["CLAUDECODE", "CURSOR_AGENT", "CODEX_SANDBOX", "GEMINI_CLI", "OPENCODE", "AIDER_MODEL"]
+)
+def test_a_shell_with_an_agents_mark_gets_nothing(user: User, mark: str) -> None:
+    folder = user.project("p")
+    user.env[mark] = "1"
+    out = export(user, folder, code=2)
+    assert VALUE not in out
+    assert "no keys for a coding agent" in out
+    assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "lkr exec is for agents too"
+
+
+def test_an_agent_is_told_by_its_process_without_any_mark(user: User) -> None:
+    folder = user.project("p")
+    done = as_agent(user, "claude", f"{BIN}/lkr export bash", folder)
+    assert done.returncode == 2
+    assert VALUE not in done.stdout
+    assert "(claude)" in done.stderr
+    assert VALUE in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
+    (user.home / ".config/lkr").mkdir(parents=True)
+    (user.home / ".config/lkr/config.toml").write_text('agent_processes = ["friend"]\n')
+    for _ in range(2):  # parsed, then from the compiled copy
+        assert VALUE not in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
+
+
+def test_policy_decides_what_an_agent_gets(user: User) -> None:
+    folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
+    user.lkr("policy", "anthropic:main", "--agents", "allow")
+    done = as_agent(user, "codex", f"{BIN}/lkr export bash", folder)
+    assert (OTHER in done.stdout, VALUE in done.stdout) == (True, False)
+    assert f"left out for codex: {A}" in done.stderr
+    user.lkr("policy", "openai:prod", "--agents", "deny")
+    done = as_agent(user, "codex", f"{BIN}/lkr exec -- env", folder)
+    assert done.returncode == 2
+    assert VALUE not in done.stdout
+    assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "a person still has it"
+    done = as_agent(user, "codex", f"{BIN}/lkr policy openai:prod --agents allow", folder)
+    assert done.returncode == 2
+
+
+def test_a_key_for_one_folder_is_for_no_other(user: User, open_shell: Callable[..., Shell]) -> None:
+    inside, outside = user.project("work/p"), user.project("workshop")
+    (user.home / "link").symlink_to(user.home / "work")
+    user.lkr("policy", "openai:prod", "--only", str(user.home / "link"))
+    assert VALUE in export(user, inside)
+    said = export(user, outside, code=2)
+    assert VALUE not in said
+    assert "lkr policy openai:prod --only" in said
+    assert "! openai:prod is for other folders" in user.lkr("allow", "--yes", str(outside))
+    user.lkr("exec", "--", "true", cwd=outside, code=2)
+    user.lkr("exec", "-k", "openai:prod", "--", "true", cwd=outside, code=2)
+    shell = open_shell(folder=outside)
+    assert shell.value(A) is None
+    user.lkr("policy", "openai:prod", "--anywhere")
+    shell.run(":")
+    assert shell.value(A) == VALUE
+
+
+def test_policy_goes_with_the_key(user: User) -> None:
+    user.lkr("policy", "openai:prod", "--agents", "deny", "--ttl", "1h", "--only", str(user.home))
+    user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-new-value-12345678")
+    user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-newer-value-12345678")
+    user.lkr("rename", "openai:prod", "openai:moved")
+    row = json.loads(user.lkr("policy", "openai:moved", "--json"))
+    assert (row["agents"], row["ttl"], row["only"]) == ("deny", 3600, [str(user.home)])
+    user.lkr("policy", "openai:moved", "--kind", "admin")
+    assert "admin key" in user.lkr("exec", "-k", "openai:moved", "--", "true", code=1)
+
+
+def test_every_use_is_in_the_log_and_no_value(user: User) -> None:
+    folder = user.project("p")
+    export(user, folder)
+    user.lkr("exec", "--", "true", cwd=folder)
+    user.lkr("get", "openai:prod", "--force-plain")
+    as_agent(user, "claude", f"{BIN}/lkr exec -- true", folder)
+    as_agent(user, "claude", f"{BIN}/lkr export bash", folder)
+    rows = [json.loads(line) for line in user.lkr("audit", "--json").splitlines()]
+    uses = [(row["event"], row["agent"]) for row in rows if row["event"] in ("shell", "exec", "get", "refused")]
+    assert uses == [("shell", ""), ("exec", ""), ("get", ""), ("exec", "claude"), ("refused", "claude")]
+    shell = next(row for row in rows if row["event"] == "shell")
+    assert (shell["keys"], shell["variables"], shell["project"]) == ("openai:prod", A, str(folder))
+    assert "pytest" in shell["ancestors"] or "python" in shell["ancestors"]
+    assert user.lkr("audit", "--agent", "claude").count("openai:prod") == 2
+    assert "allow" in user.lkr("audit", "--event", "allow")
+    log = user.home / ".local/state/lkr/audit"
+    assert VALUE not in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_changed_log_is_found_and_the_line_named(user: User) -> None:
+    folder = user.project("p")
+    for _ in range(5):
+        user.lkr("exec", "--", "true", cwd=folder)
+    assert "the chain is whole" in user.lkr("audit", "--verify")
+    log = user.home / ".local/state/lkr/audit"
+    good = log.read_text()
+    lines = good.splitlines(keepends=True)
+    assert "openai:prod" in lines[1]
+    changed = lines[1].replace("openai:prod", "openai:pr0d")
+    for bad, place in (
+        ([lines[0], changed, *lines[2:]], 2),
+        ([*lines[:3], *lines[4:]], 4),
+        ([lines[0], lines[0], *lines[1:]], 2),
+        (lines[1:], 1),
+        ([lines[1], lines[0], *lines[2:]], 1),
+    ):
+        log.write_text("".join(bad))
+        assert f"audit:{place}" in user.lkr("audit", "--verify", code=1)
+    log.write_text(good + "half a li")
+    user.lkr("exec", "--", "true", cwd=folder)
+    assert f"audit:{len(lines) + 1}" in user.lkr("audit", "--verify", code=1), "a line cut short is named"
+
+
+def test_a_long_log_is_put_aside_and_the_chain_goes_on(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lkrshell import audit
+    from lkrshell.commands.audit_ import check
+
+    for name, value in user.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(audit, "MAX_BYTES", 2000)
+    for number in range(400):
+        assert audit.record("exec", [f"k:{number}"], project="/p\t\n x") is None
+    assert len(audit.logs()) == 1 + audit.KEPT
+    assert check() < 400
+    keys = [json.loads(line)["keys"] for line in user.lkr("audit", "--json", "--event", "exec").splitlines()]
+    assert keys == [f"k:{number}" for number in range(400 - len(keys), 400)]
+
+
+def test_a_log_that_cannot_be_written_stops_nothing_and_is_said(user: User) -> None:
+    folder = user.project("p")
+    log = user.home / ".local/state/lkr/audit"
+    log.unlink()
+    log.mkdir()
+    out = export(user, folder)
+    assert VALUE in out
+    assert "the audit log cannot be written" in out
+
+
+def test_many_writers_keep_one_chain(user: User) -> None:
+    folder = user.project("p")
+    before = user.lkr("audit").count("exec")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: user.lkr("exec", "--", "true", cwd=folder), range(64)))
+    assert "the chain is whole" in user.lkr("audit", "--verify")
+    assert user.lkr("audit", "--event", "exec").count("\n") == before + 64
+
+
+def test_unused_keys_are_shown(user: User) -> None:
+    entry = user.home / ".local/share/lkr/index/vault/openai/prod"
+    entry.write_text(entry.read_text().replace("created\t2", "created\t1"))
+    os.utime(entry, (0, 0))
+    assert "openai:prod" in user.lkr("audit", "--unused", "30")
+    assert "anthropic" not in user.lkr("audit", "--unused", "30")
