@@ -57,6 +57,11 @@ _lkr() {
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_variables
         ;;
+    agent-env)
+        case $previous in --agent) __lkr_none; return ;; esac
+        [[ $current == -* ]] && __lkr_words --agent --help
+        __lkr_commands
+        ;;
     allow)
         [[ $current == -* ]] && __lkr_words --yes --help
         ((place == 1)) && __lkr_folders
@@ -163,7 +168,7 @@ _lkr() {
         ((place == 2)) && __lkr_files
         ;;
     '')
-        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add allow audit deny doctor edit exec export gen get hook import init list lock passwd policy rename rm rotate set status unlock use vault; fi
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit deny doctor edit exec export gen get hook import init list lock passwd policy rename rm rotate set status unlock use vault; fi
         ;;
     esac
     # readline takes a colon for the end of a word: what stands before it is not ours to give again

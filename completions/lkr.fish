@@ -39,6 +39,8 @@ end
 
 complete -c lkr -n __lkr_no_command -f -a add -d 'Add a key to this project\'s manifest, and allow the result'
 complete -c lkr -n '__lkr_command add' -f -a '(__lkr_variables)'
+complete -c lkr -n __lkr_no_command -f -a agent-env -d 'Run an agent with the project\'s keys taken out, those of --agents allow'
+complete -c lkr -n '__lkr_command agent-env' -l agent -x -a '' -d 'The agent\'s name for policy and audit; default: the command\'s own'
 complete -c lkr -n __lkr_no_command -f -a allow -d 'Let the project in FOLDER (default: here) have the keys its manifest names'
 complete -c lkr -n '__lkr_command allow' -l yes -d 'Do not ask'
 complete -c lkr -n '__lkr_command allow' -f -a '(__fish_complete_directories)'
@@ -127,6 +129,8 @@ complete -c lkr -n '__lkr_command vault' -l force -d 'Replace keys that are ther
 complete -c lkr -n '__lkr_command vault' -f -a 'export import rekey'
 complete -c lkrsh -n __lkr_no_command -f -a add -d 'Add a key to this project\'s manifest, and allow the result'
 complete -c lkrsh -n '__lkr_command add' -f -a '(__lkr_variables)'
+complete -c lkrsh -n __lkr_no_command -f -a agent-env -d 'Run an agent with the project\'s keys taken out, those of --agents allow'
+complete -c lkrsh -n '__lkr_command agent-env' -l agent -x -a '' -d 'The agent\'s name for policy and audit; default: the command\'s own'
 complete -c lkrsh -n __lkr_no_command -f -a allow -d 'Let the project in FOLDER (default: here) have the keys its manifest names'
 complete -c lkrsh -n '__lkr_command allow' -l yes -d 'Do not ask'
 complete -c lkrsh -n '__lkr_command allow' -f -a '(__fish_complete_directories)'

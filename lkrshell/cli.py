@@ -12,8 +12,8 @@ from lkrshell.errors import USAGE, LkrError
 from lkrshell.files import show
 
 COMMANDS = (
-    "add", "allow", "audit", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook", "import", "init", "list",
-    "lock", "passwd", "policy", "rename", "rm", "rotate", "set", "status", "unlock", "use", "vault",
+    "add", "agent-env", "allow", "audit", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook", "import",
+    "init", "list", "lock", "passwd", "policy", "rename", "rm", "rotate", "set", "status", "unlock", "use", "vault",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"lkrshell.commands.{cmd_name}_").command
+        command: click.Command = importlib.import_module(f"lkrshell.commands.{cmd_name.replace('-', '_')}_").command
         return command
 
 

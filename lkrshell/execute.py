@@ -28,6 +28,11 @@ def replace(
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
     for want, secret in _fetch(wants, folder) if wants else ():
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    become(words, environment)
+
+
+def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) -> None:
+    """The command takes this process's place. LkrError 126 or 127 when it cannot."""
     try:
         os.execvpe(words[0], words, environment)  # noqa: S606
     except OSError as error:

@@ -180,3 +180,22 @@ def test_unused_keys_are_shown(user: User) -> None:
     os.utime(entry, (0, 0))
     assert "openai:prod" in user.lkr("audit", "--unused", "30")
     assert "anthropic" not in user.lkr("audit", "--unused", "30")
+
+
+def test_an_agent_started_by_agent_env_has_only_what_policy_gives_it(
+    user: User, open_shell: Callable[..., Shell]
+) -> None:
+    folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
+    user.lkr("policy", "anthropic:main", "--agents", "allow")
+    shell = open_shell(folder=folder, **{A: "mine"})
+    assert (shell.value(A), shell.value(B)) == (VALUE, OTHER)
+    out = shell.run("lkr agent-env --agent claude -- env")
+    assert f"{A}=mine" in out
+    assert f"{B}={OTHER}" in out
+    assert VALUE not in out
+    assert "LKR_" not in out.replace("LKR_BACKEND", "")
+    user.lkr("policy", "anthropic:main", "--agents", "deny")
+    out = shell.run("lkr agent-env --agent claude -- env")
+    assert OTHER not in out
+    assert "starts with no keys" in out
+    assert '"agent": "claude"' in user.lkr("audit", "--json", "--event", "agent")

@@ -1,0 +1,56 @@
+"""`lkr agent-env -- AGENT`: starts a coding agent without the keys of the shell, except those that policy lets it have.
+
+What an agent starts inherits its environment, so the launch is where it is decided.
+"""
+
+import os
+
+import click
+
+from lkrshell import agents, audit, config, execute, policy, session, stores
+from lkrshell.errors import REFUSED, LkrError
+from lkrshell.secret import Secret
+from lkrshell.want import Want
+
+
+@click.command("agent-env", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: the command's own.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(agent: str | None, words: tuple[str, ...]) -> None:
+    """Run an agent with the project's keys taken out, those of --agents allow excepted."""
+    name = agent or os.path.basename(words[0])
+    environment = stripped(dict(os.environb))
+    try:
+        wants, folder = execute.project_wants()
+        wants = [want for want in wants if want.scope == "shell"]
+    except LkrError:
+        wants, folder = [], os.path.realpath(".")  # outside of a project there is nothing to give
+    loaded: list[tuple[Want, Secret, int]] = []
+    if wants:
+        try:
+            loaded, _ = session.fetch(stores.choose(config.load()), wants, policy.Use("shell", folder, name))
+        except LkrError as error:
+            if error.code != REFUSED:
+                raise
+    for want, secret, _ in loaded:
+        environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    keys, variables = [want.key for want, _, _ in loaded], [want.variable for want, _, _ in loaded]
+    if problem := audit.record("agent", keys, variables, folder, agents.ancestors(), name):
+        click.echo(f"lkr: {problem}", err=True)
+    click.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
+    execute.become(words, environment)
+
+
+def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """The environment as it was before the shell's hook, or direnv by `use lkr`, loaded anything into it."""
+    loaded = [word.partition(b"=")[0] for word in environment.get(b"LKR_STATE", b"").split()]
+    for variable in [*loaded, *environment.get(b"LKR_DIRENV", b"").split()]:
+        old = environment.pop(b"LKR_OLD_" + variable, None)
+        environment.pop(variable, None)
+        if old is not None:
+            environment[variable] = old
+    # direnv keeps the values in DIRENV_DIFF, so all of its own goes too.
+    own = [name for name in environment if name in (b"LKR_STATE", b"LKR_DIR", b"LKR_DIRENV") or name[:7] == b"DIRENV_"]
+    for name in own:
+        del environment[name]
+    return environment
