@@ -16,6 +16,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from lkrshell.errors import StoreLocked
+from lkrshell.secret import Secret
+from lkrshell.stores.vault import Vault
+
 BIN = Path(sys.executable).parent
 
 
@@ -42,9 +46,18 @@ class User:
         return child.wait(), out
 
     def value(self, name: str) -> str | None:
-        code, out = self.run("exec", "-k", f"V={name}", "--", "sh", "-c", 'printf %s "$V"')
-        assert code == 0 or "not stored" in out, (name, code, out)
-        return out if code == 0 else None
+        """What the store gives, read in this process: a start of Python for each look would take hours."""
+        os.environ.update(self.env)
+        secret = Vault(43200, 43200).get([name]).get(name)
+        return secret.reveal() if secret else None
+
+    def opens(self, passphrase: str) -> bool:
+        os.environ.update(self.env)
+        try:
+            Vault(43200, 43200).unlock(Secret(passphrase))
+        except StoreLocked:
+            return False
+        return True
 
 
 def kills(user: User, count: int) -> Counter[str]:
@@ -84,7 +97,7 @@ def kills(user: User, count: int) -> Counter[str]:
         seen[f"{action} {'finished' if child.returncode == 0 else 'killed'}"] += 1
         if action in ("passwd", "rekey"):
             for candidate in (passphrase, new_pass):
-                if user.run("unlock", "--stdin", stdin=candidate.encode())[0] == 0:
+                if user.opens(candidate):
                     passphrase = candidate
                     break
             else:
@@ -96,6 +109,8 @@ def kills(user: User, count: int) -> Counter[str]:
             "rename": [(value, None), (value, value), (None, value)],
         }
         assert (a, b) in cases.get(action, [(value, None)]), (number, action, a, b, value)
+        if number % 100 == 0:
+            print(number, dict(seen), file=sys.stderr, flush=True)
         if number % 20 == 0:
             assert user.value("k:other") == "constant"
         if (a, b) != (value, None) or action == "set":
