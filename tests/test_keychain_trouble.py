@@ -44,6 +44,8 @@ END
 went locked
 printf sk-second-value | timeout 40 lkr set openai:prod --stdin 2>err
 echo "dismissed: code $?, in-time 1, values 0, says: $(cat err)"
+timeout 40 lkr unlock 2>err
+echo "unanswered: code $?, in-time 1, values 0, says: $(cat err)"
 (sleep 0.2; kill -KILL "$DAEMON") &
 kill -STOP "$DAEMON"
 went killed
@@ -63,7 +65,7 @@ def test_a_keychain_in_trouble_costs_a_line_and_no_time(tmp_path: Path, user: Us
     )
     out = done.stdout
     lines = {line.partition(":")[0]: line for line in out.splitlines() if ": code" in line}
-    assert set(lines) == {"well", "hung", "again", "locked", "dismissed", "killed", "absent", "nobus"}, (
+    assert set(lines) == {"well", "hung", "again", "locked", "dismissed", "unanswered", "killed", "absent", "nobus"}, (
         out + done.stderr
     )
     for name, line in lines.items():
@@ -74,6 +76,7 @@ def test_a_keychain_in_trouble_costs_a_line_and_no_time(tmp_path: Path, user: Us
         assert good or "lkr: the " in line, line
     assert "code 77" in lines["locked"]
     assert "code 77" in lines["dismissed"], "nobody is there to answer the keychain's prompt"
+    assert "code 77" in lines["unanswered"]
     assert "code 69" in lines["hung"]
 
 

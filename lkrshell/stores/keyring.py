@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SERVICE = "com.llm-key-ring"
 _KIND, _SECRET_SERVICE = "keychain", b"keyring.backends.SecretService\n"
-_WAIT = 30.0  # seconds until a keychain counts as hung
+_WAIT, _WAIT_FOR_A_PERSON = 30.0, 300.0  # seconds until a keychain counts as hung, and one that asks
 
 
 def works() -> bool:
@@ -82,7 +82,7 @@ class Keyring:
     def _flag(self) -> str:
         return os.path.join(paths.state_dir(), "locked")
 
-    def _call(self, function: "Callable[[], T]") -> "T":
+    def _call(self, function: "Callable[[], T]", wait: float = _WAIT) -> "T":
         import keyring
         import keyring.errors
 
@@ -92,7 +92,7 @@ class Keyring:
             raise StoreUnreachable(f"there is no keychain, only {_name(backend)}, which protects nothing", hint)
         self._remember(type(backend).__module__)
         try:
-            with TimeLimit(_WAIT):
+            with TimeLimit(wait):
                 return function()
         except LkrError:
             raise
@@ -177,8 +177,21 @@ class Keyring:
         files.write_private(self._flag(), b"1\n")
 
     def unlock(self, passphrase: Secret | None) -> None:
-        """Takes our flag away; the keychain's own lock opens by its own prompt, as it is asked."""
+        """Takes our flag away, and has the Secret Service ask for its own passphrase when it is locked."""
         files.remove_private(self._flag())
+        if not self._is_secret_service():
+            return  # it asks by itself, when a key is read
+        import contextlib
+
+        import secretstorage
+
+        def ask() -> bool:
+            with contextlib.closing(secretstorage.dbus_init()) as bus:
+                collection = secretstorage.get_default_collection(bus)
+                return not collection.is_locked() or not collection.unlock()
+
+        if not self._call(ask, _WAIT_FOR_A_PERSON):
+            raise StoreLocked("the keychain stayed locked", "answer its prompt, or unlock it in your desktop")
 
     def left(self) -> int | None:
         return None
