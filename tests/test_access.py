@@ -52,6 +52,13 @@ def test_an_agent_is_told_by_its_process_without_any_mark(user: User) -> None:
         assert VALUE not in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
 
 
+def test_an_agent_allows_no_project(user: User) -> None:
+    folder = user.project("p", allow=False)
+    done = as_agent(user, "codex", f"{BIN}/lkr allow --yes", folder)
+    assert done.returncode == 2
+    assert "not allowed yet" in export(user, folder, code=78)
+
+
 def test_policy_decides_what_an_agent_gets(user: User) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
     user.lkr("policy", "anthropic:main", "--agents", "allow")

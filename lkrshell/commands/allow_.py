@@ -52,7 +52,11 @@ def check_allowed(place: project.Place) -> None:
 
 
 def record(place: project.Place, parsed: manifest.Manifest) -> None:
-    """Writes the grant for exactly the texts in `place`."""
+    """Writes the grant for exactly the texts in `place`. LkrError (2) when a coding agent asks for it."""
+    if agent := common.agent():
+        raise LkrError(
+            f"a coding agent ({agent}) allows no project", f"run it yourself: lkr allow {show(place.real)}", REFUSED
+        )
     grants.write(
         grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, common.now())
     )
