@@ -5,6 +5,10 @@ On the path of `lkr export`. Neither sign is proof: an agent can hide both. See 
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.config import Config
+
 # name: (marks in the environment, names of its process or of the script that an interpreter runs).
 # Source: each agent's own documentation and what its shells show; a mark that ends in _ is the head of several.
 AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -24,13 +28,15 @@ _INTERPRETERS = ("node", "bun", "deno", "python", "python3", "MainThread")
 _MOST = 32  # generations; a longer line is no person's
 
 
-def detect(environment: "dict[str, str]", line: list[str], own: tuple[str, ...] = ()) -> str | None:
-    """The agent behind us: by the environment, else by `line`, the names of our ancestors. `own` are the user's."""
+def detect(environment: "dict[str, str]", line: list[str], settings: "Config | None" = None) -> str | None:
+    """The agent behind us: by the environment, else by `line`, the names of our ancestors, where `settings` (of the
+    user; default: the usual ones) do not forbid that."""
     for name, (marks, _) in AGENTS.items():
         for mark in marks:
             if environment.get(mark) or (mark.endswith("_") and any(key.startswith(mark) for key in environment)):
                 return name
-    for process in line:
+    own = settings.agent_processes if settings else ()
+    for process in line if settings is None or settings.agent_ancestors else ():
         for name, (_, processes) in AGENTS.items():
             if process in processes:
                 return name

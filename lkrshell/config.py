@@ -16,6 +16,7 @@ _TYPES = {
     "lock_after": int,
     "lock_limit": int,
     "agent_processes": list,
+    "agent_ancestors": bool,
     "providers": dict,
 }
 _COMPILED = "config"
@@ -24,7 +25,7 @@ _COMPILED = "config"
 class Config:
     """The settings in force. In seconds: the vault locks `lock_after` its last use, `lock_limit` after unlocking."""
 
-    __slots__ = ("agent_processes", "backend", "lock_after", "lock_limit", "quiet")
+    __slots__ = ("agent_ancestors", "agent_processes", "backend", "lock_after", "lock_limit", "quiet")
 
     def __init__(
         self,
@@ -33,10 +34,11 @@ class Config:
         lock_after: int = 900,
         lock_limit: int = 43200,
         agent_processes: "tuple[str, ...] | list[str]" = (),
+        agent_ancestors: bool = True,
     ) -> None:
         self.backend, self.quiet = backend, quiet
         self.lock_after, self.lock_limit = lock_after, lock_limit
-        self.agent_processes = tuple(agent_processes)
+        self.agent_processes, self.agent_ancestors = tuple(agent_processes), agent_ancestors
 
 
 def load() -> Config:
@@ -64,10 +66,17 @@ def _compiled(data: bytes) -> Config | None:
         stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
         if stored is None:
             return None
-        (text, backend, quiet, lock_after, lock_limit, agents), *_ = records.load(stored)
+        (text, backend, quiet, lock_after, lock_limit, agents, by_process), *_ = records.load(stored)
         if text.encode("utf-8", "surrogateescape") != data:
             return None
-        return Config(backend, quiet == "1", int(lock_after), int(lock_limit), agents.split("\n") if agents else ())
+        return Config(
+            backend,
+            quiet == "1",
+            int(lock_after),
+            int(lock_limit),
+            agents.split("\n") if agents else (),
+            by_process == "1",
+        )
     except ValueError:
         return None
 
@@ -105,6 +114,7 @@ def _parse(path: str, data: bytes) -> Config:
         str(config.lock_after),
         str(config.lock_limit),
         "\n".join(config.agent_processes),
+        "1" if config.agent_ancestors else "0",
     )
     try:
         files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row]))

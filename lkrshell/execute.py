@@ -42,7 +42,7 @@ def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) 
 
 def _fetch(wants: list[Want], folder: str) -> list[tuple[Want, Secret]]:
     settings, line = config.load(), agents.ancestors()
-    agent = agents.detect(dict(os.environ), line, settings.agent_processes)
+    agent = agents.detect(dict(os.environ), line, settings)
     names, variables = [want.key for want in wants], [want.variable for want in wants]
     try:
         loaded, _ = session.fetch(stores.choose(settings), wants, policy.Use("exec", folder, agent))

@@ -52,7 +52,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
             wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell",))
             if wants:
                 line = agents.ancestors()
-                agent = agents.detect(dict(os.environ), line, settings.agent_processes)
+                agent = agents.detect(dict(os.environ), line, settings)
                 use = policy.Use("direnv" if shell == "direnv" else "shell", chain[0].real, agent)
                 with TimeLimit(_TIME_LIMIT):
                     store = stores.choose(settings)

@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 from shells import Shell, environment
 
+from lkrshell import agents
+
 BIN = str(Path(sys.executable).parent)
 VALUE = "sk-test-0123456789-openai"
 OTHER = "sk-ant-0123456789-anthropic"
+
+
+# Who runs the tests may be a coding agent: then the users in them do not look at ancestor processes.
+UNDER_AGENT = agents.detect({}, agents.ancestors()) is not None
 
 
 class User:
@@ -20,6 +26,14 @@ class User:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.env = environment(home, BIN)
+        if UNDER_AGENT and home.exists():
+            self.config("")
+
+    def config(self, text: str) -> None:
+        """Writes config.toml."""
+        folder = self.home / ".config/lkr"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(("agent_ancestors = false\n" if UNDER_AGENT else "") + text)
 
     def lkr(self, *words: str, stdin: bytes = b"", cwd: Path | None = None, code: int = 0) -> str:
         """Runs `lkr`; its whole output. Fails when the exit code is not `code`."""

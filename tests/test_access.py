@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import BIN, OTHER, VALUE, User
+from conftest import BIN, OTHER, UNDER_AGENT, VALUE, User
 from shells import Shell
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
@@ -39,6 +39,7 @@ def test_a_shell_with_an_agents_mark_gets_nothing(user: User, mark: str) -> None
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "lkr exec is for agents too"
 
 
+@pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_an_agent_is_told_by_its_process_without_any_mark(user: User) -> None:
     folder = user.project("p")
     done = as_agent(user, "claude", f"{BIN}/lkr export bash", folder)
@@ -46,12 +47,15 @@ def test_an_agent_is_told_by_its_process_without_any_mark(user: User) -> None:
     assert VALUE not in done.stdout
     assert "(claude)" in done.stderr
     assert VALUE in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
-    (user.home / ".config/lkr").mkdir(parents=True)
-    (user.home / ".config/lkr/config.toml").write_text('agent_processes = ["friend"]\n')
+    user.config('agent_processes = ["friend"]\n')
     for _ in range(2):  # parsed, then from the compiled copy
         assert VALUE not in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
+    user.config("agent_ancestors = false\n")
+    for _ in range(2):
+        assert VALUE in as_agent(user, "claude", f"{BIN}/lkr export bash", folder).stdout
 
 
+@pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_an_agent_allows_no_project(user: User) -> None:
     folder = user.project("p", allow=False)
     done = as_agent(user, "codex", f"{BIN}/lkr allow --yes", folder)
@@ -59,6 +63,7 @@ def test_an_agent_allows_no_project(user: User) -> None:
     assert "not allowed yet" in export(user, folder, code=78)
 
 
+@pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_policy_decides_what_an_agent_gets(user: User) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
     user.lkr("policy", "anthropic:main", "--agents", "allow")
@@ -103,6 +108,7 @@ def test_policy_goes_with_the_key(user: User) -> None:
     assert "admin key" in user.lkr("exec", "-k", "openai:moved", "--", "true", code=1)
 
 
+@pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_every_use_is_in_the_log_and_no_value(user: User) -> None:
     folder = user.project("p")
     export(user, folder)

@@ -252,12 +252,10 @@ def test_rotate_reaches_live_values_and_can_be_undone(user: User) -> None:
 
 def test_there_are_many_providers_and_users_add_their_own(user: User) -> None:
     assert len(providers.known()) >= 30
-    folder = user.home / ".config/lkr"
-    folder.mkdir(parents=True)
-    (folder / "config.toml").write_text('[providers.acme]\nvariable = "ACME_API_KEY"\nprefix = "acme-"\n')
+    user.config('[providers.acme]\nvariable = "ACME_API_KEY"\nprefix = "acme-"\n')
     assert "begin with acme-" in user.lkr("set", "acme:main", "--stdin", stdin=b"other-12345678")
     assert "other-12345678" in user.lkr("exec", "-k", "acme:main", "--", "env")
-    (folder / "config.toml").write_text('[providers.acme]\nvariable = "PATH"\n')
+    user.config('[providers.acme]\nvariable = "PATH"\n')
     assert "the provider 'acme' is not right" in user.lkr("exec", "-k", "acme:main", "--", "env", code=1)
 
 

@@ -438,8 +438,7 @@ def test_quiet_says_nothing(user: User, open_shell: Open) -> None:
     user.project("p")
     loud = open_shell(LKR_QUIET="1")
     assert "lkr:" not in loud.run("cd p") + loud.run("cd ..")
-    (user.home / ".config/lkr").mkdir(parents=True)
-    (user.home / ".config/lkr/config.toml").write_text("quiet = true\n")
+    user.config("quiet = true\n")
     shell = open_shell()
     assert "lkr:" not in shell.run("cd p") + shell.run("cd ..")
     assert "lkr:" not in shell.run("cd p")
@@ -448,8 +447,7 @@ def test_quiet_says_nothing(user: User, open_shell: Open) -> None:
 
 def test_the_vaults_time_out_reaches_an_idle_shell(user: User, open_shell: Open) -> None:
     folder = user.project("p")
-    (user.home / ".config/lkr").mkdir(parents=True)
-    (user.home / ".config/lkr/config.toml").write_text("lock_after = 2\n")
+    user.config("lock_after = 2\n")
     shell = open_shell(folder=folder, **{A: "mine"})
     assert shell.value(A) == VALUE
     time.sleep(3)

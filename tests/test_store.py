@@ -35,12 +35,6 @@ def mine(tmp_path: Path) -> User:
     return own_vault(tmp_path / "mine")
 
 
-def settings(user: User, text: str) -> None:
-    folder = user.home / ".config/lkr"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.toml").write_text(text)
-
-
 def test_lock_takes_the_keys_out_of_every_live_shell_and_unlock_brings_them_back(
     mine: User, open_shell: Callable[..., Shell]
 ) -> None:
@@ -61,7 +55,7 @@ def test_lock_takes_the_keys_out_of_every_live_shell_and_unlock_brings_them_back
 
 def test_the_vault_locks_after_idle_time_and_at_the_hard_limit(mine: User) -> None:
     folder = mine.project("p")
-    settings(mine, "lock_after = 2\nlock_limit = 6\n")
+    mine.config("lock_after = 2\nlock_limit = 6\n")
     mine.lkr("unlock", "--stdin", stdin=PASS)
     start = time.monotonic()
     while time.monotonic() - start < 4.5:  # used all the time, it stays open longer than lock_after

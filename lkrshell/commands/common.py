@@ -42,13 +42,13 @@ def two_lines() -> tuple[Secret, Secret]:
 
 def agent() -> str | None:
     """The coding agent that runs us, None without one."""
-    return agents.detect(dict(os.environ), agents.ancestors(), config.load().agent_processes)
+    return agents.detect(dict(os.environ), agents.ancestors(), config.load())
 
 
 def log(event: str, *keys: str, project: str = "") -> None:
     """Adds to the audit log, and says so when that cannot be."""
     line = agents.ancestors()
-    who = agents.detect(dict(os.environ), line, config.load().agent_processes)
+    who = agents.detect(dict(os.environ), line, config.load())
     if problem := audit.record(event, list(keys), [], project, line, who):
         click.echo(f"lkr: {problem}", err=True)
 
