@@ -29,6 +29,7 @@ _CALLS = {  # add_key, keyctl, prctl
     "s390x": (278, 280, 172),
 }
 _PR_SET_DUMPABLE = 4
+_MOST = 32767  # bytes that a key of the kernel holds
 
 
 def _syscall(*arguments: "int | bytes | object") -> int:
@@ -109,10 +110,10 @@ def get(name: str) -> bytes | None:
 
             class Buffer(_ctypes.Array):  # type: ignore[type-arg]
                 _type_ = Char
-                _length_ = 1024
+                _length_ = _MOST
 
             buffer = Buffer()
-            size = _syscall(calls[1], _READ, key, buffer, 1024)
+            size = _syscall(calls[1], _READ, key, buffer, _MOST)
             return bytes(memoryview(buffer))[:size]
         except OSError:
             pass

@@ -12,6 +12,8 @@ import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell
 
+from lkrshell import kernel
+
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 PASS = b"a passphrase"
 
@@ -259,3 +261,14 @@ def test_a_backend_that_protects_nothing_is_not_taken_by_itself(user: User) -> N
     said = user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-plain-12345678", code=69)
     assert "there is no keychain" in said
     assert not list((user.home / ".local/share").glob("python_keyring/*"))
+
+
+def test_the_kernel_keeps_what_many_interrupted_rekeys_leave() -> None:
+    """Each adds an identity until one goes through; a short buffer would read as locked."""
+    name, data = f"lkr-test:{os.getpid()}", b"AGE-SECRET-KEY-1\n" * 300
+    kernel.put(name, data, 60)
+    try:
+        assert kernel.get(name) == data
+    finally:
+        kernel.forget(name)
+    assert kernel.get(name) is None
