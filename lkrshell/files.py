@@ -123,7 +123,7 @@ def sync_dir(folder: str) -> None:
 
 
 def locked(folder: str) -> "AbstractContextManager[object]":
-    """One writer at a time in `folder`; waits 10 s for the others. Never needed for reading."""
+    """One writer at a time in `folder`; waits a minute for the others. Never needed for reading."""
     import contextlib
 
     import filelock
@@ -132,7 +132,7 @@ def locked(folder: str) -> "AbstractContextManager[object]":
     def hold() -> "Iterator[None]":
         make_private_dir(folder)
         try:
-            lock = filelock.FileLock(os.path.join(folder, ".lock"), timeout=10, mode=0o600)
+            lock = filelock.FileLock(os.path.join(folder, ".lock"), timeout=60, mode=0o600)
             lock.acquire()
         except filelock.Timeout:
             raise LkrError(f"{show(folder)} is being written by another lkr", "try again") from None

@@ -11,7 +11,7 @@ from lkrshell import files, generation, index, names
 from lkrshell.commands import common
 from lkrshell.errors import LkrError
 from lkrshell.secret import KINDS, Secret
-from lkrshell.stores.vault import Vault
+from lkrshell.stores.vault import Vault, open_passphrase_file
 
 _FORM = "lkr-backup-1"
 
@@ -70,7 +70,7 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
         if identity:
             plain = pyrage.decrypt(data, [_identity(identity)])
         else:
-            plain = pyrage.passphrase.decrypt(data, common.read_secret("Passphrase of the file", from_stdin).reveal())
+            plain = open_passphrase_file(data, common.read_secret("Passphrase of the file", from_stdin))
     except OSError as error:
         raise LkrError(f"cannot read {files.show(error.filename or file)}: {error.strerror}") from None
     except (pyrage.DecryptError, pyrage.IdentityError):

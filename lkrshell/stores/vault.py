@@ -186,10 +186,31 @@ class Vault:
         if sealed is None:
             raise StoreUnreachable("the vault's identity.age is missing", "restore it from a backup")
         try:
-            plain: bytes = pyrage.passphrase.decrypt(sealed, passphrase.reveal())
+            plain = open_passphrase_file(sealed, passphrase)
         except pyrage.DecryptError:
             raise StoreLocked("that is not the vault's passphrase, or identity.age is damaged", "try again") from None
         return plain.strip()
+
+
+def open_passphrase_file(data: bytes, passphrase: Secret) -> bytes:
+    """The content of an age passphrase file. Raises pyrage.DecryptError.
+
+    age refuses a work factor that is far over what this machine seems to do in a second; under load it seems slow, so
+    that refusal is asked about again.
+    """
+    import time
+
+    import pyrage
+
+    for _ in range(5):
+        try:
+            plain: bytes = pyrage.passphrase.decrypt(data, passphrase.reveal())
+            return plain
+        except pyrage.DecryptError as error:
+            if "work" not in str(error).lower():
+                raise
+            time.sleep(0.5)
+    raise LkrError("this machine is too busy to open an age passphrase file", "try again")
 
 
 def _identities(text: bytes) -> "list[pyrage.x25519.Identity]":
