@@ -52,9 +52,10 @@ bench: tools $(VENV)/.dev
 torture: $(VENV)/.dev
 	$(BIN)/python bench/torture.py
 
-# The checked-in files under completions/, from the command line's definition.
+# All that is generated and checked in: completions from the command line's definition, schemas from the parser's rules.
 completions: $(VENV)/.dev
 	$(BIN)/python -m lkrshell.completions completions
+	$(BIN)/python -m lkrshell.schema lkrshell
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist .

@@ -145,6 +145,9 @@ _lkr() {
         [[ $current == -* ]] && __lkr_words --stdin --confirm --undo --help
         ((place == 1)) && __lkr_keys
         ;;
+    schema)
+        [[ $current == -* ]] && __lkr_words --local --help
+        ;;
     set)
         case $previous in --kind) __lkr_words runtime admin; return ;; esac
         [[ $current == -* ]] && __lkr_words --stdin --kind --help
@@ -168,7 +171,7 @@ _lkr() {
         ((place == 2)) && __lkr_files
         ;;
     '')
-        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit deny doctor edit exec export gen get hook import init list lock passwd policy rename rm rotate set status unlock use vault; fi
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit deny doctor edit exec export gen get hook import init list lock passwd policy rename rm rotate schema set status unlock use vault; fi
         ;;
     esac
     # readline takes a colon for the end of a word: what stands before it is not ours to give again

@@ -13,7 +13,8 @@ from lkrshell.files import show
 
 COMMANDS = (
     "add", "agent-env", "allow", "audit", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook", "import",
-    "init", "list", "lock", "passwd", "policy", "rename", "rm", "rotate", "set", "status", "unlock", "use", "vault",
+    "init", "list", "lock", "passwd", "policy", "rename", "rm", "rotate", "schema", "set", "status", "unlock", "use",
+    "vault",
 )  # fmt: skip
 
 

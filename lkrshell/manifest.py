@@ -121,7 +121,7 @@ def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tup
         raise file.error("keys must be a table or a list", '[keys] and VARIABLE = "provider:label"', "", "keys")
     wants = {}
     for variable, entry in keys.items():
-        if names.looks_like_a_value(variable):
+        if names.looks_like_a_value(variable) and not names.is_variable(variable):
             raise file.error("a variable's name looks like a real key", "remove it, and revoke that key", table)
         if not names.is_variable(variable):
             raise file.error(f"{names.said(variable)} is no name for a variable", "use A-Z, 0-9 and _", table, variable)

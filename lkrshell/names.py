@@ -10,19 +10,18 @@ PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 MAX_NAME = 100
 
 # Variables that change what programs run, load, trust or where they connect, or that a shell itself owns.
-_PREFIXES = tuple(
-    """LD_ DYLD_ PYTHON GIT_ LKR_ BASH DIRENV_ NPM_CONFIG_ PIP_ UV_ CONDA_ XDG_ SSH_ DBUS_ GCONV_ MALLOC_ GLIBC_
+_PREFIXES = """LD_ DYLD_ PYTHON GIT_ LKR_ BASH DIRENV_ NPM_CONFIG_ PIP_ UV_ CONDA_ XDG_ SSH_ DBUS_ GCONV_ MALLOC_ GLIBC_
     RUBY PERL5 DOTNET_ CORECLR_ CARGO_ RUSTC JAVA_ JDK_ _JAVA LC_ HIST ZSH FISH_ PROMPT RPROMPT LESS TERM EPOCH
     SHELL NODE_ ELECTRON_""".split()
-)
 _SUFFIXES = ("_PROXY", "_OPTIONS", "_CA_BUNDLE", "_CA_CERTS", "_PATH", "PAGER")
-_EXACT = frozenset(
-    """PATH ENV IFS PS0 PS1 PS2 PS3 PS4 HOME USER LOGNAME PWD OLDPWD LANG LANGUAGE TMPDIR TMP TEMP CDPATH FPATH
+_EXACT = """PATH ENV IFS PS0 PS1 PS2 PS3 PS4 HOME USER LOGNAME PWD OLDPWD LANG LANGUAGE TMPDIR TMP TEMP CDPATH FPATH
     ZDOTDIR EDITOR VISUAL BROWSER UID EUID GID EGID PPID RANDOM SECONDS LINENO FUNCNEST OPTIND OPTARG OPTERR
     DISPLAY MAIL MAILPATH MAILCHECK NULLCMD READNULLCMD WORDCHARS TMOUT IGNOREEOF PIPESTATUS COLUMNS LINES TZ
     REPLY ARGV STATUS SHLVL GROUPS DIRSTACK HOST HOSTNAME HOSTTYPE OSTYPE MACHTYPE INPUTRC POSIXLY_CORRECT
     FUNCNAME FIGNORE GLOBIGNORE EXECIGNORE COMPREPLY MAILCAPS KEYTIMEOUT SPROMPT""".split()
-)
+PROGRAMS = re.compile(
+    f"^({'|'.join(_PREFIXES)})|({'|'.join(_SUFFIXES)})$|SSL_CERT|^({'|'.join(_EXACT)})$"
+)  # in the words that JSON Schema has too
 
 # What vendors' keys begin with: enough to see that somebody pasted a value where a name belongs.
 _VALUE = re.compile(
@@ -62,9 +61,7 @@ def is_profile(name: str) -> bool:
 
 def changes_programs(variable: str) -> bool:
     """True for `PATH`, `LD_PRELOAD`, `HTTPS_PROXY` and their like."""
-    return (
-        variable in _EXACT or variable.startswith(_PREFIXES) or variable.endswith(_SUFFIXES) or "SSL_CERT" in variable
-    )
+    return PROGRAMS.search(variable) is not None
 
 
 def looks_like_a_value(text: str) -> bool:
