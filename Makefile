@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# command:Debian package, for what the tests drive
-TOOLS := zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip git:git pass:pass gpg:gnupg \
+# command (or folder):Debian package, for what the tests drive
+TOOLS := zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip git:git pass:pass gpg:gnupg man:man-db mandoc:mandoc /usr/share/powerlevel9k:zsh-theme-powerlevel9k \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 
 .PHONY: try test lint bench torture completions install tools wheel clean
@@ -25,7 +25,7 @@ $(VENV)/.dev: pyproject.toml $(BIN)/lkr
 # Installs the real shells and stores that are missing; as root, or through sudo.
 tools:
 	@missing=; for tool in $(TOOLS); do \
-	  command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool#*:}"; done; \
+	  command -v "$${tool%%:*}" >/dev/null || [ -d "$${tool%%:*}" ] || missing="$$missing $${tool#*:}"; done; \
 	if [ -n "$$missing" ]; then \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  $$sudo apt-get update -qq && \
@@ -52,10 +52,12 @@ bench: tools $(VENV)/.dev
 torture: $(VENV)/.dev
 	$(BIN)/python bench/torture.py
 
-# All that is generated and checked in: completions from the command line's definition, schemas from the parser's rules.
+# All that is generated and checked in: completions from the command line's definition, the man page from the same,
+# schemas from the parser's rules.
 completions: $(VENV)/.dev
 	$(BIN)/python -m lkrshell.completions completions
 	$(BIN)/python -m lkrshell.schema lkrshell
+	$(BIN)/python -m lkrshell.manpage man
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist .

@@ -154,7 +154,7 @@ _lkr() {
         ((place == 1)) && __lkr_keys
         ;;
     status)
-        [[ $current == -* ]] && __lkr_words --json --help
+        [[ $current == -* ]] && __lkr_words --json --short --help
         ;;
     unlock)
         [[ $current == -* ]] && __lkr_words --stdin --help

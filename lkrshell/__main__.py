@@ -1,4 +1,4 @@
-"""The program `lkr`. `export`, `exec` and `hook` take a short way, without the command line library."""
+"""The program `lkr`. `export`, `exec`, `hook`, `status --short` take a short way, without the command line library."""
 
 import sys
 
@@ -18,6 +18,10 @@ def main() -> int:
 
         sys.stdout.write(text(arguments[1]))
         return 0
+    if arguments == ["status", "--short"]:
+        from lkrshell.short import main as short
+
+        return short()
     if arguments[:1] == ["exec"]:
         plain = arguments[1:2] == ["--"]
         words = arguments[2:] if plain else arguments[1:]

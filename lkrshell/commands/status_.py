@@ -5,7 +5,7 @@ import os
 
 import click
 
-from lkrshell import grants, project, resolver, session
+from lkrshell import grants, project, resolver, session, short
 from lkrshell.commands import common
 from lkrshell.errors import LkrError
 from lkrshell.files import show
@@ -13,8 +13,12 @@ from lkrshell.files import show
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(as_json: bool) -> None:
+@click.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
+def command(as_json: bool, as_line: bool) -> None:
     """Show the manifest in force, its grant, the store, and what is loaded."""
+    if as_line:  # with other options beside it; alone it comes by the short way in __main__
+        short.main()
+        return
     folder = project.find(project.current_folder())
     report: dict[str, object] = {"manifest": None, "grant": None, "wants": [], "problem": None}
     try:
