@@ -167,7 +167,7 @@ _lkr() {
         case $previous in --to) __lkr_none; return ;; esac
         case $previous in --identity) __lkr_none; return ;; esac
         [[ $current == -* ]] && __lkr_words --to --stdin --identity --force --help
-        ((place == 1)) && __lkr_words export import rekey
+        ((place == 1)) && __lkr_words export import recipient rekey
         ((place == 2)) && __lkr_files
         ;;
     '')

@@ -66,6 +66,7 @@ def make_private_dir(path: str) -> None:
                 os.mkdir(folder, 0o700)
             except FileExistsError:
                 pass  # another lkr was faster
+            sync_dir(os.path.dirname(folder))
         check_private(path, os.stat(path))
     except OSError as error:
         raise LkrError(f"cannot make {show(path)}: {error.strerror}") from None
@@ -78,7 +79,7 @@ def write_private(path: str, data: bytes) -> None:
     try:
         replace_file(path, data, 0o600, folder, name)
     except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "nothing was changed") from None
+        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "see to the disk, then do it again") from None
 
 
 def replace_file(path: str, data: bytes, mode: int, folder: str, name: str) -> None:
@@ -104,11 +105,12 @@ def remove_private(path: str) -> bool:
     """Removes the file; False when there was none."""
     try:
         os.unlink(path)
+        sync_dir(os.path.dirname(path))
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise LkrError(f"cannot remove {show(path)}: {error.strerror}") from None
-    sync_dir(os.path.dirname(path))
+        hint = "see to the disk, then do it again"
+        raise LkrError(f"cannot remove {show(path)}: {error.strerror}", hint) from None
     return True
 
 

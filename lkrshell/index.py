@@ -9,6 +9,13 @@ import os
 from lkrshell import files, paths, records
 from lkrshell.errors import LkrError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+
+MAX_TTL = 1 << 40  # seconds; more is a mistake
+
 
 class Entry:
     """Kind, dates (ISO 8601, UTC) and policy of one key.
@@ -24,6 +31,11 @@ class Entry:
         self.ttl, self.agents, self.only = 0, "exec", tuple[str, ...]()
 
 
+def changing(store: str) -> "AbstractContextManager[object]":
+    """Held by whoever reads a key or its entry to write it anew: else two of them could lose a value or a policy."""
+    return files.locked(os.path.join(paths.data_dir(), "index", store))
+
+
 def _path(store: str, name: str) -> str:
     return os.path.join(paths.data_dir(), "index", store, *name.split(":"))
 
@@ -37,11 +49,13 @@ def read(store: str, name: str) -> Entry | None:
         fields = dict(rows)
         entry = Entry(name, fields["kind"], fields["created"], fields["rotated"])
         entry.ttl, entry.agents = int(fields["ttl"]), fields["agents"]
+        if not 0 <= entry.ttl < MAX_TTL:
+            raise ValueError("ttl")
         entry.only = tuple(value for field, value in rows if field == "only")
         if entry.agents not in ("deny", "exec", "allow") or entry.kind not in ("runtime", "admin"):
             raise ValueError("policy")
     except (ValueError, KeyError):
-        raise LkrError(f"the index entry of {name} is damaged", f"set the key again: lkr set {name}") from None
+        raise LkrError(f"the index entry of {name} is damaged", "lkr doctor --fix") from None
     return entry
 
 
@@ -73,15 +87,17 @@ def remove(store: str, name: str) -> None:
 
 def names(store: str) -> list[str]:
     """Every key's name, sorted."""
+    from lkrshell.names import is_key
+
     root = os.path.join(paths.data_dir(), "index", store)
     try:
         providers = os.listdir(root)
         return sorted(
-            f"{provider}:{label}"
+            name
             for provider in providers
             if not provider.startswith(".")
             for label in os.listdir(os.path.join(root, provider))
-            if not label.startswith(".")
+            if is_key(name := f"{provider}:{label}")
         )
     except FileNotFoundError:
         return []

@@ -1,29 +1,132 @@
-"""A write survives a power loss: the data reach the disk before the name, and the name before we say so."""
+"""A write survives a power loss and a full disk: data before names, one change after the other."""
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from conftest import BIN, User
+import pytest
+from conftest import BIN, OTHER, VALUE, User
+
+PASS = b"a passphrase"
+NEW = b"sk-new-value-12345678"
+
+# Every command that writes: its words, its standard input, and how many renames, removals and new folders to expect.
+WRITERS: dict[str, tuple[list[str], bytes, int]] = {
+    "set": (["set", "openai:prod", "--stdin"], NEW, 3),
+    "set-new": (["set", "groq:new", "--stdin"], NEW, 5),
+    "rm": (["rm", "--yes", "openai:prod"], b"", 3),
+    "rename": (["rename", "openai:prod", "groq:new"], b"", 7),
+    "rotate": (["rotate", "openai:prod", "--stdin"], NEW, 5),
+    "policy": (["policy", "openai:prod", "--kind", "admin"], b"", 3),
+    "allow": (["allow", "--yes", "p"], b"", 2),
+    "deny": (["deny", "q"], b"", 2),
+    "passwd": (["passwd", "--stdin"], PASS + b"\nnew\n", 1),
+    "rekey": (["vault", "rekey", "--stdin"], PASS, 5),
+    "backup": (["vault", "export", "backup.age", "--stdin"], b"for the file", 1),
+    "import": (["import", ".env", "--yes", "--replace", "--blank"], b"", 6),
+}
 
 
-def test_every_file_is_synced_before_it_gets_its_name_and_the_folder_after(user: User, tmp_path: Path) -> None:
+@pytest.fixture
+def mine(user: User, template: Path) -> Iterator[User]:
+    user.project("p", allow=False)
+    user.project("q")
+    (user.home / ".env").write_text(f"OPENAI_API_KEY={NEW.decode()}\n")
+    yield user
+    User(template).lkr("unlock", "--stdin", stdin=PASS)  # the other tests have copies of that vault
+
+
+def traced(user: User, writer: str, *more: str) -> "subprocess.CompletedProcess[bytes]":
+    words, stdin, _ = WRITERS[writer]
+    command = ["strace", "-f", "-y", *more, f"{BIN}/lkr", *words]
+    return subprocess.run(command, input=stdin, env=user.env, cwd=user.home, capture_output=True)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_every_change_is_on_the_disk_before_the_next_one(mine: User, tmp_path: Path, writer: str) -> None:
+    """So what a power loss leaves is what a kill at some instant leaves."""
+    mine.lkr("unlock", "--stdin", stdin=PASS)
     trace = tmp_path / "trace"
-    subprocess.run(
-        ["strace", "-f", "-y", "-e", "trace=openat,fsync,rename,renameat,renameat2", "-o", str(trace),
-         f"{BIN}/lkr", "set", "openai:prod", "--stdin"],
-        input=b"sk-new-value-12345678", env=user.env, capture_output=True, check=True,
-    )  # fmt: skip
-    lines = trace.read_text().splitlines()
-    renames = 0
-    for number, line in enumerate(lines):
-        found = re.search(r'rename\w*\((?:[^"]*)"([^"]+)",[^"]*"([^"]+)"', line)
-        if not found:
+    calls = "trace=fsync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat"
+    done = traced(mine, writer, "-e", calls, "-o", str(trace))
+    assert done.returncode == 0, done.stderr
+    waiting: str | None = None  # the folder whose change is not on the disk yet
+    synced: set[str] = set()
+    changes = 0
+    for line in trace.read_text().splitlines():
+        if " = 0" not in line:
             continue
-        renames += 1
-        old, new = found.groups()
-        synced = [n for n, each in enumerate(lines) if "fsync(" in each and f"<{old}>" in each]
-        assert synced and synced[-1] < number, f"{new} got its name before its data"
-        folder = [n for n, each in enumerate(lines) if "fsync(" in each and f"<{Path(new).parent}>" in each]
-        assert folder and folder[-1] > number, f"the folder of {new} was not synced"
-    assert renames >= 3, "the key, the index, the generation"
+        if "fsync(" in line:
+            path = re.search(r"<(.*?)>", line)
+            assert path, line
+            synced.add(path[1])
+            if path[1] == waiting:
+                waiting = None
+            continue
+        names = [str(mine.home / name) for name in re.findall(r'"([^"]+)"', line)]
+        if not names or "/__pycache__" in names[-1]:
+            continue
+        assert waiting is None, f"{waiting} was not synced before {line}"
+        if "rename" in line:
+            assert names[0] in synced, f"{names[1]} got its name before its data"
+        waiting = str(Path(names[-1]).parent)
+        changes += 1
+    assert waiting is None, f"{waiting} was not synced at the end"
+    assert changes >= WRITERS[writer][2], changes
+
+
+FULL = [("set", "fsync"), ("set", "write"), *((name, "fsync") for name in ("rm", "rename", "allow", "passwd", "rekey"))]
+
+
+@pytest.mark.parametrize(("writer", "call"), FULL)
+def test_a_disk_that_fills_up_at_any_step_keeps_the_old_value_or_the_new_one(
+    mine: User, writer: str, call: str
+) -> None:
+    """strace answers the Nth call with ENOSPC, for each N (each fourth of the slow rekey) until there is no Nth one."""
+    mine.lkr("unlock", "--stdin", stdin=PASS)
+    for step in range(1, 60, 4 if writer == "rekey" else 1):
+        fault = f"inject={call}:error=ENOSPC:when={step}"
+        log = mine.home.parent / "trace"
+        done = traced(mine, writer, "-e", f"trace={call}", "-e", fault, "-o", str(log))
+        text = done.stderr.decode()
+        assert "Traceback" not in text, text
+        injected = [line for line in log.read_text().splitlines() if "(INJECTED)" in line]
+        to_a_person = call == "write" and all(re.search(r"write\([12]<", line) for line in injected)
+        if done.returncode == 0:
+            if not injected:
+                break
+            assert to_a_person or "audit" in text or "audit" in str(injected) or writer == "backup", (injected, text)
+        else:
+            assert to_a_person or "No space left" in text, (injected, text)
+        stray = list(mine.home.rglob(".tmp-*"))
+        assert not stray, (stray, injected)
+        if writer in ("passwd", "rekey"):
+            for passphrase in [PASS, b"new"]:
+                done = subprocess.run(
+                    [f"{BIN}/lkr", "unlock", "--stdin"], input=passphrase, env=mine.env, capture_output=True
+                )
+                if done.returncode == 0:
+                    break
+            else:
+                pytest.fail(f"no passphrase opens the vault after {injected}")
+            if passphrase != PASS:
+                mine.lkr("passwd", "--stdin", stdin=b"new\n" + PASS + b"\n")
+        values = {
+            name: subprocess.run(
+                [f"{BIN}/lkr", "exec", "-k", f"V={name}", "--", "sh", "-c", 'printf %s "$V"'],
+                env=mine.env, cwd=mine.home, capture_output=True, text=True,
+            ).stdout
+            for name in ("openai:prod", "groq:new")
+        }  # fmt: skip
+        assert values["openai:prod"] in (VALUE, NEW.decode(), ""), values
+        if not values["openai:prod"]:
+            assert writer == "rm" or (writer == "rename" and values["groq:new"] == VALUE), values
+        # back to the beginning
+        for name in ("groq:new", "openai:prod--old"):
+            subprocess.run([f"{BIN}/lkr", "rm", "--yes", name], env=mine.env, capture_output=True)
+        mine.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+        (mine.home / "backup.age").unlink(missing_ok=True)
+    else:
+        pytest.fail("it never went through")
+    assert mine.lkr("exec", "-k", "V=anthropic:main", "--", "sh", "-c", 'printf %s "$V"', cwd=mine.home) == OTHER

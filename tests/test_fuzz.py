@@ -1,16 +1,20 @@
 """Whatever lies in a file of ours or in a manifest: never a traceback, never a value in an error."""
 
+import json
 import os
 import string
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lkrshell import config, export, grants, manifest, names, project, records, secret
+from lkrshell import config, export, grants, index, kernel, manifest, names, project, records, secret
+from lkrshell.commands import vault_
 from lkrshell.errors import LkrError, ManifestError
+from lkrshell.stores.vault import Vault
 from lkrshell.want import Want
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -167,3 +171,129 @@ def test_an_inherited_state_of_any_form_is_read(text: str) -> None:
     state = export._state(text)
     for key in state.values():
         assert export._end(key, key.partition("=")[0]) >= 0
+
+
+@relaxed
+@given(
+    st.dictionaries(
+        st.sampled_from(["LKR_WAS", "LKR_OVER", "LKR_PROFILE", "LKR_DIR", "LKR_STATE", "LKR_HAS_DIRENV", "LKR_QUIET"]),
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40),
+    ),
+    st.sampled_from(["bash", "zsh", "fish", "direnv"]),
+)
+def test_an_export_survives_whatever_it_inherits(own_folders: Path, inherited: dict[str, str], shell: str) -> None:
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "_write", lambda fd, text: said.append(text))
+        patch.setenv("PWD", str(own_folders))
+        patch.chdir(own_folders)
+        for name, value in inherited.items():
+            patch.setenv(name, value)
+        assert export.main([shell]) in (0, 78)
+    assert "unexpected" not in "".join(said)
+
+
+@relaxed
+@given(cut=st.integers(0, 200), junk=st.binary(max_size=12), field=st.sampled_from(["", "ttl\t-1\n", "ttl\t9e9\n"]))
+@example(cut=0, junk=b"", field="ttl\t" + "9" * 5000 + "\n")
+def test_a_damaged_index_entry_is_whole_or_refused(own_folders: Path, cut: int, junk: bytes, field: str) -> None:
+    entry = index.Entry("openai:prod", "runtime", "2026-01-01T00:00:00Z")
+    entry.ttl, entry.agents, entry.only = 60, "deny", ("/a b", "/c\n'd")
+    index.write("vault", entry)
+    back = index.read("vault", "openai:prod")
+    assert back and (back.ttl, back.agents, back.only) == (entry.ttl, entry.agents, entry.only)
+    path = Path(index._path("vault", "openai:prod"))
+    good = path.read_bytes()
+    path.write_bytes(good[:cut] + junk + good[cut + len(junk) :] + field.encode())
+    try:
+        read = index.read("vault", "openai:prod")
+    except LkrError as error:
+        assert "lkr doctor --fix" in str(error)
+    else:
+        assert read and read.kind in secret.KINDS and 0 <= read.ttl < index.MAX_TTL
+
+
+@pytest.fixture
+def open_vault(own_folders: Path) -> Iterator[Vault]:
+    vault = Vault(600, 600)
+    vault.unlock(secret.Secret("a passphrase"))
+    vault.set("openai:prod", secret.Secret(SECRET))
+    yield vault
+    vault.lock()
+
+
+@settings(relaxed, max_examples=150)
+@given(
+    file=st.sampled_from(["keys/openai/prod.age", "recipient", "identity.age"]),
+    cut=st.integers(0, 120), junk=st.binary(max_size=12), all_of_it=st.booleans(),
+)  # fmt: skip
+@example(file="recipient", cut=0, junk=b"../../../x", all_of_it=True)
+@example(file="recipient", cut=3, junk=b"\0", all_of_it=False)
+@example(file="identity.age", cut=0, junk=b"", all_of_it=True)
+def test_a_damaged_vault_is_whole_or_one_clear_error(
+    open_vault: Vault, own_folders: Path, file: str, cut: int, junk: bytes, all_of_it: bool
+) -> None:
+    path = own_folders / "DATA/lkr/vault" / file
+    good = path.read_bytes()
+    path.write_bytes(junk if all_of_it else good[:cut] + junk + good[cut + len(junk) :])
+    try:
+        assert open_vault.get(["openai:prod"])["openai:prod"].reveal() == SECRET
+        assert open_vault.names() == ["openai:prod"]
+        if file == "identity.age" and path.read_bytes() != good:
+            with pytest.raises(LkrError) as raised:
+                open_vault.unlock(secret.Secret("a passphrase"))
+            assert SECRET not in str(raised.value)
+    except LkrError as error:
+        assert str(error).isprintable() and SECRET not in str(error)
+    finally:
+        path.write_bytes(good)
+
+
+def test_files_that_are_not_ours_are_no_keys(open_vault: Vault, own_folders: Path) -> None:
+    for name in ("a:b.age", ".x.age", "UPPER.age", "a b.age", "plain"):
+        (own_folders / "DATA/lkr/vault/keys/openai" / name).write_bytes(b"x")
+    assert open_vault.names() == ["openai:prod"]
+    assert open_vault.rekey(secret.Secret("a passphrase")) == 1
+
+
+ROWS = st.fixed_dictionaries(
+    {"value": st.sampled_from(["YQ==", "", "AA==", "!", "/w==", 1]), "kind": st.sampled_from(["admin", "x", []])},
+    optional={"ttl": st.integers() | TEXT, "agents": TEXT, "only": st.lists(TEXT | st.none()) | TEXT, "created": TEXT},
+)  # fmt: skip
+
+
+ANY_JSON = st.recursive(st.none() | TEXT, lambda each: st.lists(each) | st.dictionaries(TEXT, each))
+
+
+@relaxed
+@given(
+    st.binary(max_size=60)
+    | ANY_JSON.map(lambda value: json.dumps(value).encode())
+    | st.dictionaries(KEYS, ROWS | TEXT).map(lambda keys: json.dumps({"form": "lkr-backup-1", "keys": keys}).encode())
+)  # fmt: skip
+@example(b"[" * 100000)
+@example(
+    b'{"form": "lkr-backup-1", "keys": {"a:b": {"value": "YQ==", "kind": "admin", "ttl": "' + b"9" * 5000 + b'"}}}'
+)
+def test_a_backup_is_read_or_refused(plain: bytes) -> None:
+    try:
+        keys = vault_._parse(plain)
+    except LkrError as error:
+        assert str(error).startswith("that is no backup of lkr's")
+    else:
+        assert all(names.is_key(name) and entry.kind == value.kind for name, (value, entry) in keys.items())
+
+
+@relaxed
+@given(st.binary(max_size=40) | st.binary(max_size=20).map(lambda data: b"9999999999\n" + data))
+def test_what_the_kernel_kept_is_read_or_locked(open_vault: Vault, kept: bytes) -> None:
+    name = open_vault._kernel_name()
+    good = kernel.get(name)
+    assert good
+    kernel.put(name, kept or b"x", 60)
+    try:
+        open_vault.get(["openai:prod"])
+    except LkrError as error:
+        assert str(error).isprintable()
+    finally:
+        kernel.put(name, good, 600)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pexpect
 import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell
@@ -151,6 +152,44 @@ def test_a_backup_to_a_recipient_is_opened_by_its_identity(mine: User, tmp_path:
     mine.lkr("rm", "--yes", "openai:prod")
     mine.lkr("vault", "import", str(backup), "--identity", str(key))
     assert mine.lkr("exec", "-k", "openai:prod", "--", "sh", "-c", f'printf %s "${A}"') == VALUE
+
+
+def test_a_backup_goes_to_another_machines_vault_with_what_each_key_may_do(mine: User, tmp_path: Path) -> None:
+    other = User(tmp_path / "other")
+    other.home.mkdir()
+    other.lkr("unlock", "--stdin", stdin=b"elsewhere")
+    mine.lkr("policy", "openai:prod", "--agents", "deny", "--ttl", "8h", "--only", str(mine.home))
+    backup = tmp_path / "backup.age"
+    mine.lkr("vault", "export", str(backup), "--to", other.lkr("vault", "recipient").strip())
+    mine.lkr("vault", "import", str(backup), code=77)
+    other.lkr("lock")
+    assert "locked" in other.lkr("vault", "import", str(backup), code=77)
+    other.lkr("unlock", "--stdin", stdin=b"elsewhere")
+    assert "stored 2 keys" in other.lkr("vault", "import", str(backup))
+    policy = json.loads(other.lkr("policy", "openai:prod", "--json"))
+    assert (policy["agents"], policy["ttl"], policy["only"]) == ("deny", 8 * 3600, [str(mine.home)])
+    # and on a third machine, by that vault's own identity file
+    third = User(tmp_path / "third")
+    third.home.mkdir()
+    third.lkr("unlock", "--stdin", stdin=b"third")
+    identity = other.home / ".local/share/lkr/vault/identity.age"
+    third.lkr("vault", "import", str(backup), "--identity", str(identity), "--stdin", stdin=b"wrong", code=77)
+    third.lkr("vault", "import", str(backup), "--identity", str(identity), "--stdin", stdin=b"elsewhere")
+    assert third.lkr("exec", "-k", "anthropic:main", "--", "sh", "-c", f'printf %s "${B}"') == OTHER
+
+
+def test_a_rekey_of_more_than_a_second_shows_how_far_it_is_on_a_terminal_only(mine: User) -> None:
+    keys = mine.home / ".local/share/lkr/vault/keys/openai"
+    for number in range(2500):
+        (keys / f"k{number}.age").write_bytes((keys / "prod.age").read_bytes())
+        (keys / f"k{number}.age").chmod(0o600)
+    assert "encrypting" not in mine.lkr("vault", "rekey", "--stdin", stdin=PASS)
+    child = pexpect.spawn(f"{BIN}/lkr", ["vault", "rekey"], env=mine.env, cwd=str(mine.home), encoding="utf-8")
+    child.expect("Passphrase")
+    child.sendline(PASS.decode())
+    child.expect(r"encrypting.*%", timeout=60)
+    child.expect("2502 keys are encrypted", timeout=60)
+    child.close()
 
 
 # A filter that answers add_key and keyctl with an error, as container runtimes do, and then becomes the command.

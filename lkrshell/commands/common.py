@@ -1,17 +1,22 @@
 """What several commands share: the terminal, the chosen store, checks of names."""
 
+import contextlib
 import os
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import click
 
-from lkrshell import agents, audit, config, names, project, stores
+from lkrshell import agents, audit, config, index, names, project, stores
 from lkrshell.errors import REFUSED, USAGE, LkrError
 from lkrshell.secret import MAX_VALUE, Secret
 from lkrshell.stores.vault import Vault
 
 KEY = click.argument("name")
+T = TypeVar("T")
 
 
 def now() -> str:
@@ -30,6 +35,30 @@ def vault() -> Vault:
     if not chosen.made():
         raise LkrError("there is no vault yet", "make one: lkr unlock")
     return chosen
+
+
+def keep(store: "stores.Store", name: str, secret: Secret) -> None:
+    """Stores a value; what the key may do and when it was first stored stay as they are."""
+    with index.changing(store.name):
+        old = index.read(store.name, name)
+        store.set(name, secret)
+        entry = old or index.Entry(name, secret.kind, now())
+        entry.kind, entry.rotated = secret.kind, now() if old else ""
+        index.write(store.name, entry)
+
+
+def progress(items: Sequence[T], label: str) -> Iterator[T]:
+    """The items; once that has taken a second, with a bar on a terminal's stderr."""
+    start = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        bar = None
+        for number, item in enumerate(items):
+            if bar is None and sys.stderr.isatty() and time.monotonic() - start > 1:
+                bar = stack.enter_context(click.progressbar(length=len(items), label=label, file=sys.stderr))
+                bar.update(number)
+            yield item
+            if bar is not None:
+                bar.update(1)
 
 
 def two_lines() -> tuple[Secret, Secret]:

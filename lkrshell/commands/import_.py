@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 import tomlkit
 
-from lkrshell import files, generation, git, index, names, project, providers
+from lkrshell import files, generation, git, names, project, providers
 from lkrshell.commands import allow_, common
 from lkrshell.commands.add_ import write_manifest
 from lkrshell.errors import REFUSED, USAGE, LkrError
@@ -72,10 +72,8 @@ def command(
             del plan[variable]
     for variable, key in plan.items():
         if state[variable] != "same":
-            store.set(key, Secret(found[variable]))
-            old = index.read(store.name, key)
-            created = old.created if old else common.now()
-            index.write(store.name, index.Entry(key, "runtime", created, common.now() if old else ""))
+            there = present.get(key)  # an admin key stays one
+            common.keep(store, key, Secret(found[variable], there.kind if there else "runtime"))
     generation.bump()
     common.log("import", *plan.values())
     _manifest(plan)

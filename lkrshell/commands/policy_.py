@@ -35,27 +35,28 @@ def command(
     """Show, or change, what the key NAME may do."""
     common.checked_key(name)
     store = common.store()
-    entry = index.read(store.name, name)
-    if entry is None:
-        raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
-    if only and anywhere:
-        raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
-    if common.agent() and (anywhere or agents or ttl or kind or only):
-        raise LkrError("a coding agent does not change what keys may do", "ask the person", 2)
-    if kind and kind != entry.kind:
-        secret = store.get([name]).get(name)
-        if secret is None:
-            raise LkrError(f"no key {name} in the {store.name}", "see lkr doctor")
-        store.set(name, Secret(secret.reveal(), kind))
-        entry.kind = kind
-    if only or anywhere:
-        entry.only = tuple(_folder(each) for each in only)
-    entry.agents = agents or entry.agents
-    entry.ttl = entry.ttl if ttl is None else _seconds(ttl)
-    if only or anywhere or agents or kind or ttl is not None:
-        index.write(store.name, entry)
-        generation.bump()
-        common.log("policy", name)
+    with index.changing(store.name):
+        entry = index.read(store.name, name)
+        if entry is None:
+            raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
+        if only and anywhere:
+            raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
+        if common.agent() and (anywhere or agents or ttl or kind or only):
+            raise LkrError("a coding agent does not change what keys may do", "ask the person", 2)
+        if kind and kind != entry.kind:
+            secret = store.get([name]).get(name)
+            if secret is None:
+                raise LkrError(f"no key {name} in the {store.name}", "see lkr doctor")
+            store.set(name, Secret(secret.reveal(), kind))
+            entry.kind = kind
+        if only or anywhere:
+            entry.only = tuple(_folder(each) for each in only)
+        entry.agents = agents or entry.agents
+        entry.ttl = entry.ttl if ttl is None else _seconds(ttl)
+        if only or anywhere or agents or kind or ttl is not None:
+            index.write(store.name, entry)
+            generation.bump()
+            common.log("policy", name)
     if as_json:
         row = {
             "name": name,

@@ -15,18 +15,19 @@ def command(old: str, new: str) -> None:
     common.checked_key(old)
     common.checked_key(new)
     store = common.store()
-    if store.exists(new):
-        raise LkrError(f"there is a key {new} already", f"lkr rm {new} first")
-    secret = store.get([old]).get(old)
-    if secret is None:
-        raise LkrError(f"no key {old} in the {store.name}", "see lkr list")
-    entry = index.read(store.name, old)
-    entry = entry or index.Entry(new, secret.kind, common.now())
-    entry.name = new
-    index.write(store.name, entry)  # its policy is there before it is
-    store.set(new, secret)  # a kill from here on leaves both names, never none
-    store.delete(old)
-    index.remove(store.name, old)
+    with index.changing(store.name):
+        if store.exists(new):
+            raise LkrError(f"there is a key {new} already", f"lkr rm {new} first")
+        secret = store.get([old]).get(old)
+        if secret is None:
+            raise LkrError(f"no key {old} in the {store.name}", "see lkr list")
+        entry = index.read(store.name, old)
+        entry = entry or index.Entry(new, secret.kind, common.now())
+        entry.name = new
+        index.write(store.name, entry)  # its policy is there before it is
+        store.set(new, secret)  # a kill from here on leaves both names, never none
+        store.delete(old)
+        index.remove(store.name, old)
     generation.bump()
     common.log("rename", old, new)
     click.echo(f"lkr: {old} is {new} now", err=True)

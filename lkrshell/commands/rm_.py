@@ -21,8 +21,9 @@ def command(name: str, yes: bool) -> None:
         if not common.on_terminal():
             raise LkrError("no terminal to ask on", "say --yes", REFUSED)
         click.confirm(f"Remove {name} for good?", abort=True, err=True)
-    store.delete(name)
-    index.remove(store.name, name)
+    with index.changing(store.name):
+        store.delete(name)
+        index.remove(store.name, name)
     generation.bump()
     common.log("rm", name)
     click.echo(f"lkr: removed {name}", err=True)

@@ -23,12 +23,7 @@ def command(name: str, from_stdin: bool, kind: str | None) -> None:
     secret = common.read_secret(f"Value of {name}", from_stdin, kind or (old.kind if old else "runtime"))
     if warning := providers.shape_warning(name, secret.reveal()):
         click.echo(f"lkr: {warning}; stored all the same", err=True)
-    store.set(name, secret)
-    created = old.created if old else common.now()
-    entry = index.Entry(name, secret.kind, created, common.now() if old else "")
-    if old:
-        entry.ttl, entry.agents, entry.only = old.ttl, old.agents, old.only
-    index.write(store.name, entry)
+    common.keep(store, name, secret)
     generation.bump()
     common.log("set", name)
     click.echo(f"lkr: stored {name} in the {store.name}", err=True)

@@ -12,6 +12,8 @@ from lkrshell.secret import Secret, parse_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     import pyrage
 
 
@@ -29,14 +31,18 @@ class Vault:
         provider, label = name.split(":")
         return os.path.join(self._root, "keys", provider, label + ".age")
 
-    def _recipient(self) -> str:
+    def recipient(self) -> str:
+        """The public half of the identity, as age writes it."""
         data = files.read_private(os.path.join(self._root, "recipient"))
         if data is None:
             raise StoreLocked("there is no vault yet", "make one: lkr unlock, or lkr unlock --stdin")
-        return data.decode("ascii", "replace").strip()
+        text = data.decode("ascii", "replace").strip()
+        if not text.isalnum():  # it also names the kernel's key and the memory file
+            raise LkrError(f"{files.show(self._root)}/recipient is damaged", "restore it from a backup")
+        return text
 
     def _kernel_name(self) -> str:
-        return f"lkr:{self._recipient()}"
+        return f"lkr:{self.recipient()}"
 
     def made(self) -> bool:
         """True once the vault has its identity."""
@@ -79,7 +85,7 @@ class Vault:
 
         try:
             with files.locked(self._root):  # a rekey at the same time would make this recipient an old one
-                recipient = pyrage.x25519.Recipient.from_str(self._recipient())
+                recipient = pyrage.x25519.Recipient.from_str(self.recipient())
                 files.write_private(self._file(name), pyrage.encrypt(secret.dump(), [recipient]))
         except pyrage.RecipientError:
             raise LkrError(f"{files.show(self._root)}/recipient is damaged", "restore it from a backup") from None
@@ -92,12 +98,14 @@ class Vault:
         return os.path.exists(self._file(name))
 
     def names(self) -> list[str]:
+        from lkrshell.names import is_key
+
         root = os.path.join(self._root, "keys")
         return sorted(
-            f"{provider}:{label[:-4]}"
+            name
             for provider in _listed(root)
             for label in _listed(os.path.join(root, provider))
-            if label.endswith(".age")
+            if label.endswith(".age") and is_key(name := f"{provider}:{label[:-4]}")
         )
 
     def is_locked(self) -> bool:
@@ -120,16 +128,23 @@ class Vault:
     def left(self) -> int | None:
         return self._left
 
+    def open_file(self, data: bytes) -> bytes:
+        """What an age file holds that is encrypted to this vault. Raises StoreLocked, pyrage.DecryptError."""
+        import pyrage
+
+        plain: bytes = pyrage.decrypt(data, _identities(self._unlocked(renew=True)))
+        return plain
+
     def passwd(self, old: Secret, new: Secret) -> None:
         """Another passphrase for the same identity: no key is encrypted anew."""
         with files.locked(self._root):
             self._seal(self._open(old), new)
 
-    def rekey(self, passphrase: Secret) -> int:
+    def rekey(self, passphrase: Secret, each: "Callable[[list[str]], Iterable[str]]" = iter) -> int:
         """Another identity, and every key encrypted to it; returns how many.
 
         Until the last step identity.age holds the old one too: whatever instant it is stopped at, the passphrase
-        opens all, and running it again goes through.
+        opens all, and running it again goes through. `each` goes through the names, and may show how far it is.
         """
         import pyrage
 
@@ -140,9 +155,10 @@ class Vault:
             self._seal(both, passphrase)
             kernel.forget(self._kernel_name())
             self._write_recipient(fresh)
+            self._keep(both)  # who reads in the meantime finds the vault open
             openers = _identities(both)
             names = self.names()
-            for name in names:
+            for name in each(names):
                 sealed = files.read_private(self._file(name))
                 if sealed is not None:
                     plain = pyrage.decrypt(sealed, openers)
