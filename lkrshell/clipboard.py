@@ -13,6 +13,10 @@ import time
 
 from lkrshell.errors import LkrError
 
+_START = (
+    "import sys; sys.path[:] = sys.argv.pop(1).split(chr(10)); from lkrshell.clipboard import main; main(*sys.argv[1:])"
+)
+
 
 def copy(value: str, seconds: int) -> str:
     """Puts `value` there and starts the process that clears it; says in words what will happen.
@@ -23,7 +27,7 @@ def copy(value: str, seconds: int) -> str:
     if os.environ.get("SSH_TTY") and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         return _by_terminal(value)
     child = subprocess.Popen(
-        [sys.executable, "-m", "lkrshell.clipboard", "copy", str(seconds)], stdin=subprocess.PIPE,
+        _again("copy", str(seconds)), stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     assert child.stdin and child.stdout  # noqa: S101
@@ -32,6 +36,11 @@ def copy(value: str, seconds: int) -> str:
     if child.stdout.readline() != b"copied\n":
         raise LkrError("there is no clipboard here", "install wl-clipboard, xclip or xsel, or use --show")
     return f"it is in the clipboard for {seconds} s"
+
+
+def _again(*words: str) -> list[str]:
+    """This module as a program: with the import path that we have, and never the folder we are in (as -m would)."""
+    return [sys.executable, "-I", "-c", _START, "\n".join(sys.path), *words]
 
 
 def _by_terminal(value: str) -> str:
@@ -66,12 +75,8 @@ def main(step: str, seconds: str) -> None:
         os.close(writing)
         os.dup2(reading, 0)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.execv(sys.executable, [sys.executable, "-m", "lkrshell.clipboard", "wait", seconds])  # noqa: S606
+        os.execv(sys.executable, _again("wait", seconds))  # noqa: S606
     salt_text, expected = sys.stdin.readline().split()
     time.sleep(int(seconds))
     if _hash(bytes.fromhex(salt_text), pyperclip.paste()) == expected:
         pyperclip.copy("")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

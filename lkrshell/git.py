@@ -5,11 +5,12 @@ import subprocess
 
 
 def _asks(path: str, *words: str) -> bool:
-    """True when git, run in the path's folder, ends well."""
+    """True when git, run in the path's folder, ends well. The repository's own settings start no program."""
     try:
         done = subprocess.run(
-            ["git", "-C", os.path.dirname(os.path.abspath(path)), *words], capture_output=True, timeout=10, check=False
-        )
+            ["git", "-C", os.path.dirname(os.path.abspath(path)), "-c", "core.fsmonitor=false", *words],
+            capture_output=True, timeout=10, check=False,
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return False
     return done.returncode == 0

@@ -8,10 +8,11 @@ Source of the numbers: keyctl(2), linux/keyctl.h, and each architecture's system
 """
 
 import os
+import stat
 import sys
 
 from lkrshell import files, project
-from lkrshell.errors import StoreUnreachable
+from lkrshell.errors import LkrError, StoreUnreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ def put(name: str, data: bytes, seconds: int) -> str:
     import time
 
     path = _memory_file(name)
+    files.make_private_dir(os.path.dirname(path))
+    if not _ours(path):  # it would lead to where a disk keeps it
+        raise LkrError(f"{files.show(os.path.dirname(path))} is a link", "remove it, or set XDG_RUNTIME_DIR")
     files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + data)
     return path
 
@@ -123,7 +127,7 @@ def get(name: str) -> bytes | None:
         path = _memory_file(name)
     except StoreUnreachable:
         return None
-    stored = files.read_private(path)
+    stored = files.read_private(path) if _ours(path) else None
     if stored is None:
         return None
     expiry, _, data = stored.partition(b"\n")
@@ -144,7 +148,7 @@ def renew(name: str, seconds: int) -> None:
     import time
 
     path = _memory_file(name)
-    if stored := files.read_private(path):
+    if _ours(path) and (stored := files.read_private(path)):
         files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + stored.partition(b"\n")[2])
 
 
@@ -160,9 +164,21 @@ def forget(name: str) -> None:
         except OSError:
             pass
     try:
-        files.remove_private(_memory_file(name))
+        path = _memory_file(name)
+        if _ours(path):
+            files.remove_private(path)
     except StoreUnreachable:
         pass
+
+
+def _ours(path: str) -> bool:
+    """True when the folder of `path` is one that we made. In /dev/shm somebody else may have been there first, with a
+    folder or a link of that name; there is nothing of ours in it then."""
+    try:
+        info = os.lstat(os.path.dirname(path))
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid()
 
 
 def _memory_file(name: str) -> str:

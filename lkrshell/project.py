@@ -1,6 +1,7 @@
 """What lies on the disk around a folder: the manifests in force, as text. On the path of `lkr export`."""
 
 import os
+import stat
 
 from lkrshell.errors import ManifestError
 
@@ -40,6 +41,8 @@ def read_text(path: str) -> str:
     except OSError:
         return UNREADABLE
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return UNREADABLE  # a pipe or a device, which the hooks do not read either
         data = b""
         while chunk := os.read(fd, LIMIT):
             data += chunk

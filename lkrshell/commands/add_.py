@@ -31,9 +31,9 @@ def command(entry: str) -> None:
     if keys.get(variable) == name:
         raise LkrError(f"{variable} is {name} already", "nothing was changed")
     keys[variable] = name
-    write_manifest(os.path.join(folder, project.MANIFEST), tomlkit.dumps(document))
-    place = project.Place(folder)
-    allow_.record(place, allow_.read_manifest(place))
+    text = tomlkit.dumps(document)
+    write_manifest(os.path.join(folder, project.MANIFEST), text)
+    allow_.record_written(place, text)
     click.echo(f"lkr: added {variable} ← {name}, and allowed it", err=True)
 
 

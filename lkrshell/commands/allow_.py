@@ -5,7 +5,7 @@ import click
 from lkrshell import generation, grants, index, manifest, policy, project
 from lkrshell.commands import common
 from lkrshell.errors import REFUSED, LkrError, ManifestError
-from lkrshell.files import show
+from lkrshell.files import quoted, show
 from lkrshell.want import Want
 
 
@@ -49,6 +49,23 @@ def check_allowed(place: project.Place) -> None:
     known = grants.read(place.real)
     if known is None or not known.covers(place):
         raise ManifestError("the manifest as it is now is not allowed", "look at it first: lkr allow")
+
+
+def record_written(place: project.Place, text: str, local: str | None = None) -> manifest.Manifest:
+    """Allows what lkr itself has just written over the files of `place`: `text`, and `local` where it wrote that.
+
+    The files are not read again, so nobody can swap another content in; ManifestError when a `.lkr.local.toml` that
+    nobody allowed lies beside a new manifest.
+    """
+    if place.text == project.ABSENT and place.local != project.ABSENT:
+        hint = f"look at it, then: lkr allow {quoted(place.folder)}"
+        raise ManifestError(f"wrote the manifest, but {project.LOCAL} was there before and is not allowed", hint)
+    place.text = project.TEXT + text
+    if local is not None:
+        place.local = project.TEXT + local
+    parsed = read_manifest(place)
+    record(place, parsed)
+    return parsed
 
 
 def record(place: project.Place, parsed: manifest.Manifest) -> None:

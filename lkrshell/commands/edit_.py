@@ -33,9 +33,7 @@ def command() -> None:
                 raise LkrError("the edit is no valid manifest", "nothing was changed") from None
             text = edited
     write_manifest(path, edited)
-    place = project.Place(folder)
-    parsed = allow_.read_manifest(place)
+    parsed = allow_.record_written(place, edited)
     for line in allow_.difference(before.wants, parsed.wants):
         click.echo(line, err=True)
-    allow_.record(place, parsed)
     click.echo("lkr: changed and allowed", err=True)

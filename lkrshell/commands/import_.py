@@ -156,8 +156,7 @@ def _manifest(plan: dict[str, str]) -> None:
     for variable, name in plan.items():
         keys.setdefault(variable, name)
     write_manifest(path, tomlkit.dumps(document))
-    place = project.Place(folder)
-    allow_.record(place, allow_.read_manifest(place))
+    allow_.record_written(place, tomlkit.dumps(document))
 
 
 def _blank(path: str, variables: set[str]) -> None:

@@ -27,9 +27,9 @@ def command() -> None:
     lines += [f'{variable} = "{key}"' for variable, key in entries.items()]
     if not entries:
         lines.append('# OPENAI_API_KEY = "openai:prod"')
-    write_manifest(path, "\n".join(lines) + "\n")
-    place = project.Place(folder)
-    allow_.record(place, allow_.read_manifest(place))
+    place, text = project.Place(folder), "\n".join(lines) + "\n"
+    write_manifest(path, text)
+    allow_.record_written(place, text)
     click.echo(f"lkr: wrote .lkr.toml with {len(entries)} keys, and allowed it", err=True)
     for key in entries.values():
         if key not in stored:

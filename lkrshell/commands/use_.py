@@ -9,6 +9,7 @@ from lkrshell import project
 from lkrshell.commands import allow_, common
 from lkrshell.commands.add_ import write_manifest
 from lkrshell.errors import LkrError
+from lkrshell.files import show
 
 
 @click.command("use")
@@ -29,6 +30,5 @@ def command(profile: str | None) -> None:
     else:
         document.pop("profile", None)
     write_manifest(path, tomlkit.dumps(document))
-    place = project.Place(folder)
-    allow_.record(place, allow_.read_manifest(place))
-    click.echo(f"lkr: {folder} uses {profile or 'its plain keys'} now", err=True)
+    allow_.record_written(place, place.text[1:], tomlkit.dumps(document))
+    click.echo(f"lkr: {show(folder)} uses {profile or 'its plain keys'} now", err=True)
