@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip git:git pass:pass gpg:gnupg man:man-db mandoc:mandoc /usr/share/powerlevel9k:zsh-theme-powerlevel9k \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 
-.PHONY: try test lint bench torture completions install tools wheel clean
+.PHONY: try test lint bench torture completions pictures install tools wheel clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -36,8 +36,8 @@ test: tools $(VENV)/.dev
 	$(BIN)/pytest
 
 lint: tools $(VENV)/.dev
-	$(BIN)/ruff check lkrshell tests bench
-	$(BIN)/ruff format --check lkrshell tests bench
+	$(BIN)/ruff check lkrshell tests bench docs
+	$(BIN)/ruff format --check lkrshell tests bench docs
 	$(BIN)/mypy
 	shellcheck --external-sources completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try .ci/run
 	zsh -n shell/lkr.zsh
@@ -58,6 +58,10 @@ completions: $(VENV)/.dev
 	$(BIN)/python -m lkrshell.completions completions
 	$(BIN)/python -m lkrshell.schema lkrshell
 	$(BIN)/python -m lkrshell.manpage man
+
+# The pictures in README.md, from real sessions; they differ a little each time, so no test compares them.
+pictures: $(VENV)/.dev
+	$(BIN)/python docs/pictures/make.py
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist .
