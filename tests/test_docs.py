@@ -23,12 +23,14 @@ SHOWS = {
     "onboarding.md": ["not allowed", "lkr: +OPENAI_API_KEY (openai:mine)"],
     "prompt.md": ["\nopenai:prod", "\nOPENAI_API_KEY=openai:prod"],
     "ci.md": [" -- validation done"],
+    "stores.md": ['"value"'],
     "direnv.md": ["direnv holds OPENAI_API_KEY"],
     "agents.md": ["an agent sees no key"],
     "ssh.md": ["the program has 25 characters"],
     "moving.md": ["GROQ_API_KEY → groq:main (new)", "mistral:main (new)", "\nGROQ_API_KEY=\r"],
 }
-ASKS = [r"\[y/N\]: $", r"(?:assphrase|alue|peat)[^\n]*: $"]
+PASSPHRASE = "a passphrase"  # the fixture's
+ASKS = {r"\[y/N\]: $": "y", r"alue[^\n]*: $": VALUE, r"(?:assphrase|peat)[^\n]*: $": PASSPHRASE}
 
 
 def blocks(text: str) -> list[str]:
@@ -70,7 +72,7 @@ class Terminal:
                 assert self.child.after == "<0>> ", (command, out)
                 assert VALUE not in out
                 return out
-            self.child.send(("y" if which == 1 else VALUE) + "\n")
+            self.child.send(list(ASKS.values())[which - 1] + "\n")
 
 
 def nothing(user: User) -> None:
