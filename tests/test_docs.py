@@ -14,6 +14,8 @@ import pexpect
 import pytest
 from conftest import BIN, User
 
+from lkrshell.cli import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 VALUE = "sk-proj-typed-by-hand-0123456789"
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
@@ -183,3 +185,8 @@ def test_no_link_between_the_pages_is_broken(page: str) -> None:
 def test_the_list_of_pages_is_whole() -> None:
     listed = LINKED.findall((ROOT / "docs/README.md").read_text())
     assert sorted({*listed, "README.md"}) == PAGES
+
+
+def test_the_page_of_commands_has_them_all() -> None:
+    text = (ROOT / "docs/commands.md").read_text()
+    assert [command for command in COMMANDS if not re.search(rf"`lkr {command}[` ]", text)] == []
