@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # command (or folder):Debian package, for what the tests drive
 TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip git:git pass:pass gpg:gnupg man:man-db mandoc:mandoc /usr/share/powerlevel9k:zsh-theme-powerlevel9k \
-	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
+	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/share/bash-completion:bash-completion
 
 .PHONY: try test lint bench torture completions pictures install tools wheel clean
 
@@ -39,10 +39,11 @@ lint: tools $(VENV)/.dev
 	$(BIN)/ruff check lkrshell tests bench docs
 	$(BIN)/ruff format --check lkrshell tests bench docs
 	$(BIN)/mypy
-	shellcheck --external-sources completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try .ci/run
+	shellcheck --external-sources lkr.plugin.bash completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try .ci/run
 	zsh -n shell/lkr.zsh
 	zsh -n completions/_lkr
-	fish --no-execute shell/lkr.fish completions/lkr.fish
+	zsh -n lkr.plugin.zsh
+	fish --no-execute shell/lkr.fish completions/lkr.fish conf.d/lkr.fish
 
 # The side-by-side benchmark; some minutes, best on a machine that does nothing else.
 bench: tools $(VENV)/.dev

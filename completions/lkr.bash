@@ -116,6 +116,10 @@ _lkr() {
     init)
         [[ $current == -* ]] && __lkr_words --help
         ;;
+    install)
+        [[ $current == -* ]] && __lkr_words --direnv --completions --yes --help
+        __lkr_words bash zsh fish
+        ;;
     list)
         [[ $current == -* ]] && __lkr_words --all --json --help
         ;;
@@ -156,6 +160,9 @@ _lkr() {
     status)
         [[ $current == -* ]] && __lkr_words --json --short --help
         ;;
+    uninstall)
+        [[ $current == -* ]] && __lkr_words --yes --help
+        ;;
     unlock)
         [[ $current == -* ]] && __lkr_words --stdin --help
         ;;
@@ -171,7 +178,7 @@ _lkr() {
         ((place == 2)) && __lkr_files
         ;;
     '')
-        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit deny doctor edit exec export gen get hook import init list lock passwd policy rename rm rotate schema set status unlock use vault; fi
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit deny doctor edit exec export gen get hook import init install list lock passwd policy rename rm rotate schema set status uninstall unlock use vault; fi
         ;;
     esac
     # readline takes a colon for the end of a word: what stands before it is not ours to give again

@@ -10,14 +10,23 @@ from lkrshell.errors import LkrError
 _PACKAGE = os.path.dirname(os.path.abspath(lkrshell.__file__))
 
 
-def snippet(shell: str) -> str:
-    """The file itself: beside the package in a checkout, inside it when installed."""
-    for folder in (os.path.join(_PACKAGE, "data", "shell"), os.path.join(os.path.dirname(_PACKAGE), "shell")):
-        path = os.path.join(folder, f"lkr.{shell}")
+# Where frameworks look for them in a checkout: at its top, or where fisher copies from.
+_PLUGINS = {
+    "lkr.plugin.bash": "lkr.plugin.bash",
+    "lkr.plugin.zsh": "lkr.plugin.zsh",
+    "lkr.plugin.fish": "conf.d/lkr.fish",
+}
+
+
+def data(folder: str, name: str) -> str:
+    """The text of a file of shell/ or completions/: beside the package in a checkout, inside it when installed."""
+    root = os.path.dirname(_PACKAGE)
+    beside = os.path.join(root, _PLUGINS[name]) if name in _PLUGINS else os.path.join(root, folder, name)
+    for path in (os.path.join(_PACKAGE, "data", folder, name), beside):
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 return file.read()
-    raise LkrError(f"this installation lacks the snippet for {shell}", "install lkrshell again")
+    raise LkrError(f"this installation lacks {folder}/{name}", "install lkrshell again")
 
 
 def preamble(shell: str) -> str:
@@ -39,4 +48,4 @@ def preamble(shell: str) -> str:
 
 def text(shell: str) -> str:
     """The whole hook."""
-    return preamble(shell) + snippet(shell)
+    return preamble(shell) + data("shell", f"lkr.{shell}")

@@ -22,11 +22,13 @@ HOOK = {
 class Shell:
     """One interactive shell. `run` types a line and returns what it printed."""
 
-    def __init__(self, shell: str, env: dict[str, str], folder: Path, hook: bool = True) -> None:
+    def __init__(
+        self, shell: str, env: dict[str, str], folder: Path, hook: bool = True, words: list[str] | None = None
+    ) -> None:
         self.shell = shell
         self.log = ""
         home = {**env, "TERM": "dumb", "PS1": "$ ", "fish_greeting": "", "PWD": str(folder)}
-        command, *arguments = START[shell]
+        command, *arguments = words or START[shell]
         self.child = pexpect.spawn(
             command, arguments, env=home, cwd=str(folder), encoding="utf-8", codec_errors="surrogateescape",
             timeout=20, dimensions=(60, 300), echo=False,

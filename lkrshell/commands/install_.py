@@ -1,0 +1,47 @@
+"""`lkr install`: has the shells load lkr by themselves. Shows what it would change and asks."""
+
+import click
+
+from lkrshell import shellfiles
+from lkrshell.commands import common
+from lkrshell.errors import REFUSED, USAGE, LkrError
+from lkrshell.files import show
+
+
+@click.command("install")
+@click.argument("shells", nargs=-1, metavar="[SHELL]...", type=click.Choice(shellfiles.SHELLS))
+@click.option("--direnv", is_flag=True, help="Also `use lkr` for direnv.")
+@click.option("--completions", is_flag=True, help="Also the completions of the shells.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(shells: tuple[str, ...], direnv: bool, completions: bool, yes: bool) -> None:
+    """Have SHELL load lkr at its start: bash, zsh, fish; without SHELL, the one you are in. Undone by lkr uninstall."""
+    changes, remarks = shellfiles.install(list(dict.fromkeys(shells)) or [_present_shell()], direnv, completions)
+    agree(changes, remarks, yes)
+    for change in changes:
+        shellfiles.apply(change)
+    click.echo("lkr: installed; new shells load it" if changes else "lkr: installed already", err=True)
+
+
+def agree(changes: list[shellfiles.Change], remarks: list[str], yes: bool) -> None:
+    """Shows what would be changed, and asks unless `yes`. LkrError (2) without a terminal to ask on."""
+    for change in changes:
+        for line in shellfiles.difference(change):
+            click.echo(line, err=True)
+    for remark in remarks:
+        click.echo(f"lkr: {remark}", err=True)
+    if changes and not yes:
+        if not common.on_terminal():
+            raise LkrError("no terminal to ask on", "say --yes", REFUSED)
+        click.confirm("Change these files?", abort=True, err=True)
+
+
+def _present_shell() -> str:
+    import shellingham
+
+    try:
+        shell = str(shellingham.detect_shell()[0])
+    except shellingham.ShellDetectionFailure:
+        shell = ""
+    if shell not in shellfiles.SHELLS:
+        raise LkrError(f"cannot install for {show(shell) or 'this shell'}", "name one: lkr install zsh", USAGE)
+    return shell
