@@ -12,6 +12,7 @@ from lkrshell.errors import LkrError
 BACKENDS = ("auto", "keyring", "vault")
 _TYPES = {
     "backend": str,
+    "collection": str,
     "quiet": bool,
     "lock_after": int,
     "lock_limit": int,
@@ -23,9 +24,12 @@ _COMPILED = "config"
 
 
 class Config:
-    """The settings in force. In seconds: the vault locks `lock_after` its last use, `lock_limit` after unlocking."""
+    """The settings in force. In seconds: the vault locks `lock_after` its last use, `lock_limit` after unlocking.
 
-    __slots__ = ("agent_ancestors", "agent_processes", "backend", "lock_after", "lock_limit", "quiet")
+    `collection` is the label of an own collection in the Secret Service, empty for the default one.
+    """
+
+    __slots__ = ("agent_ancestors", "agent_processes", "backend", "collection", "lock_after", "lock_limit", "quiet")
 
     def __init__(
         self,
@@ -35,7 +39,9 @@ class Config:
         lock_limit: int = 43200,
         agent_processes: "tuple[str, ...] | list[str]" = (),
         agent_ancestors: bool = True,
+        collection: str = "",
     ) -> None:
+        self.collection = collection
         self.backend, self.quiet = backend, quiet
         self.lock_after, self.lock_limit = lock_after, lock_limit
         self.agent_processes, self.agent_ancestors = tuple(agent_processes), agent_ancestors
@@ -66,7 +72,7 @@ def _compiled(data: bytes) -> Config | None:
         stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
         if stored is None:
             return None
-        (text, backend, quiet, lock_after, lock_limit, agents, by_process), *_ = records.load(stored)
+        (text, backend, quiet, lock_after, lock_limit, agents, by_process, collection), *_ = records.load(stored)
         if text.encode("utf-8", "surrogateescape") != data:
             return None
         return Config(
@@ -76,6 +82,7 @@ def _compiled(data: bytes) -> Config | None:
             int(lock_limit),
             agents.split("\n") if agents else (),
             by_process == "1",
+            collection,
         )
     except ValueError:
         return None
@@ -102,6 +109,8 @@ def _parse(path: str, data: bytes) -> Config:
     config = Config(**table)
     if not all(isinstance(name, str) and name and name.isprintable() for name in config.agent_processes):
         raise LkrError(f"{where}: agent_processes must be names of processes", 'write agent_processes = ["my-agent"]')
+    if not config.collection.isprintable() or len(config.collection) > 64:
+        raise LkrError(f"{where}: collection must be a short name", 'write collection = "lkr"')
     for name in ("lock_after", "lock_limit"):
         if not 1 <= getattr(config, name) <= 31 * 86400:
             raise LkrError(f"{where}: {name} is in seconds, from 1 to {31 * 86400}")
@@ -115,6 +124,7 @@ def _parse(path: str, data: bytes) -> Config:
         str(config.lock_limit),
         "\n".join(config.agent_processes),
         "1" if config.agent_ancestors else "0",
+        config.collection,
     )
     try:
         files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row]))

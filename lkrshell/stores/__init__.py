@@ -57,7 +57,7 @@ def choose(config: Config) -> "Store":
         if backend not in ("keyring", "vault"):
             from lkrshell.stores.keyring import works
 
-            backend = "keyring" if works() else "vault"
+            backend = "keyring" if works(config.collection) else "vault"
             try:
                 files.write_private(record, backend.encode() + b"\n")
             except LkrError:
@@ -68,4 +68,4 @@ def choose(config: Config) -> "Store":
         return Vault(config.lock_after, config.lock_limit)
     from lkrshell.stores.keyring import Keyring
 
-    return Keyring()
+    return Keyring(config.collection)

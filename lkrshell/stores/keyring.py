@@ -13,7 +13,8 @@ from lkrshell.timelimit import TimeLimit
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from contextlib import AbstractContextManager
+    from typing import Any, TypeVar
 
     from keyring.backend import KeyringBackend
 
@@ -24,8 +25,11 @@ _KIND, _SECRET_SERVICE = "keychain", b"keyring.backends.SecretService\n"
 _WAIT, _WAIT_FOR_A_PERSON = 30.0, 300.0  # seconds until a keychain counts as hung, and one that asks
 
 
-def works() -> bool:
-    """True when python-keyring finds a backend that can keep a secret, and that answers."""
+def works(collection: str = "") -> bool:
+    """True when python-keyring finds a backend that can keep a secret, and that answers.
+
+    With a collection of our own, which may not be made yet, it is enough that the Secret Service is there.
+    """
     if os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
         if not runtime or not os.path.exists(os.path.join(runtime, "bus")):
@@ -35,6 +39,8 @@ def works() -> bool:
     backend = keyring.get_keyring()
     if not protects(_strongest(backend)):
         return False
+    if collection:
+        return type(_strongest(backend)).__module__ + "\n" == _SECRET_SERVICE.decode()
     try:
         backend.get_password(SERVICE, "lkr:probe")
     except LkrError:
@@ -75,24 +81,39 @@ def weak_backend() -> str | None:
 
 
 class Keyring:
-    """Whatever backend python-keyring chooses. `lock` is a flag of ours: it locks nobody else's secrets."""
+    """Whatever backend python-keyring chooses.
+
+    `lock` is a flag of ours, for it must lock nobody else's secrets; with a `collection` of our own in the Secret
+    Service (by its label) it locks that.
+    """
 
     name = "keyring"
+
+    def __init__(self, collection: str = "") -> None:
+        self._collection = collection
 
     def _flag(self) -> str:
         return os.path.join(paths.state_dir(), "locked")
 
-    def _call(self, function: "Callable[[], T]", wait: float = _WAIT) -> "T":
+    def _call(self, function: "Callable[[], T]", wait: float = _WAIT, own: bool | None = None) -> "T":
+        """Calls python-keyring, in our own collection (`own`) when one is configured."""
         import keyring
         import keyring.errors
 
+        own = bool(self._collection) if own is None else own
         backend = _strongest(keyring.get_keyring())
         if not protects(backend) and not _configured():
             hint = "start one, or use the vault: LKR_BACKEND=vault"
             raise StoreUnreachable(f"there is no keychain, only {_name(backend)}, which protects nothing", hint)
-        self._remember(type(backend).__module__)
+        kind = type(backend).__module__
+        if self._collection and f"{kind}\n".encode() != _SECRET_SERVICE:
+            hint = "take collection out of config.toml, or start a Secret Service"
+            raise StoreUnreachable(f"a collection is for the Secret Service, and {_name(backend)} serves here", hint)
+        self._remember(kind)
         try:
             with TimeLimit(wait):
+                if own:
+                    backend.preferred_collection = self._own().collection_path  # type: ignore[attr-defined]
                 return function()
         except LkrError:
             raise
@@ -107,13 +128,14 @@ class Keyring:
             raise StoreUnreachable(f"the keychain did not answer ({type(error).__name__})", hint) from None
 
     def get(self, names: list[str]) -> dict[str, Secret]:
-        if self.is_locked():
+        if not self._collection and self.is_locked():
             raise StoreLocked("lkr is locked", "lkr unlock")
         if self._is_secret_service():
             from lkrshell.stores import secret_service
 
             kernel.harden()
-            found = secret_service.fetch(SERVICE, names)
+            with TimeLimit(_WAIT):
+                found = secret_service.fetch(SERVICE, names, self._collection)
             return {name: parse_secret(data) for name, data in found.items()}
         import keyring
 
@@ -126,6 +148,8 @@ class Keyring:
 
     def _is_secret_service(self) -> bool:
         """True when that is what python-keyring took the last time, and nothing says that it would not now."""
+        if self._collection:
+            return True
         if os.environ.get("PYTHON_KEYRING_BACKEND"):
             return False
         return files.read_private(os.path.join(paths.state_dir(), _KIND)) == _SECRET_SERVICE
@@ -159,39 +183,75 @@ class Keyring:
     def names(self) -> list[str] | None:
         if not self._is_secret_service():
             return None
-        import contextlib
-
-        import secretstorage
 
         def search() -> list[str]:
-            with contextlib.closing(secretstorage.dbus_init()) as bus:
-                items = secretstorage.search_items(bus, {"service": SERVICE})
+            with _bus() as bus:
+                import secretstorage
+
+                query = {"service": SERVICE}
+                items = (
+                    self._own(bus).search_items(query) if self._collection else secretstorage.search_items(bus, query)
+                )
                 return sorted({item.get_attributes().get("username", "") for item in items} - {""})
 
         return self._call(search)
 
+    def _own(self, bus: "Any" = None) -> "Any":
+        """Our own collection. StoreLocked when it is not made yet."""
+        import secretstorage
+
+        bus = bus or secretstorage.dbus_init()
+        for collection in secretstorage.get_all_collections(bus):
+            if collection.get_label() == self._collection:
+                return collection
+        raise StoreLocked("the keychain has no collection of ours yet", "make it: lkr unlock")
+
     def is_locked(self) -> bool:
+        if self._collection:
+            try:
+                return bool(self._call(lambda: self._own().is_locked(), own=False))
+            except StoreLocked:
+                return True
         return os.path.exists(self._flag())
 
     def lock(self) -> None:
-        files.write_private(self._flag(), b"1\n")
+        if self._collection:
+            self._call(lambda: self._own().lock(), own=False)
+        else:
+            files.write_private(self._flag(), b"1\n")
 
     def unlock(self, passphrase: Secret | None) -> None:
-        """Takes our flag away, and has the Secret Service ask for its own passphrase when it is locked."""
+        """Takes our flag away, and has the Secret Service ask for its own passphrase when it is locked.
+
+        A collection of our own is made, with a passphrase that the Secret Service asks for, when there is none.
+        """
         files.remove_private(self._flag())
         if not self._is_secret_service():
             return  # it asks by itself, when a key is read
-        import contextlib
-
-        import secretstorage
 
         def ask() -> bool:
-            with contextlib.closing(secretstorage.dbus_init()) as bus:
-                collection = secretstorage.get_default_collection(bus)
+            import secretstorage
+
+            with _bus() as bus:
+                try:
+                    collection = self._own(bus) if self._collection else secretstorage.get_default_collection(bus)
+                except StoreLocked:
+                    try:
+                        collection = secretstorage.create_collection(bus, self._collection)
+                    except secretstorage.PromptDismissedException:
+                        return False
                 return not collection.is_locked() or not collection.unlock()
 
-        if not self._call(ask, _WAIT_FOR_A_PERSON):
+        if not self._call(ask, _WAIT_FOR_A_PERSON, own=False):
             raise StoreLocked("the keychain stayed locked", "answer its prompt, or unlock it in your desktop")
 
     def left(self) -> int | None:
         return None
+
+
+def _bus() -> "AbstractContextManager[Any]":
+    import contextlib
+
+    import secretstorage
+
+    return contextlib.closing(secretstorage.dbus_init())

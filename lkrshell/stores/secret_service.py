@@ -22,14 +22,16 @@ _MAX_MESSAGE = 1 << 27  # the specification's limit
 _WAIT = 30.0  # seconds; the hook's own limit is shorter
 
 
-def fetch(service: str, names: list[str]) -> dict[str, bytes]:
+def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
     """The secrets of the items with these attributes (`service`, `username`), those that exist.
 
-    An item of the default collection goes before others. StoreLocked when one of them lies in a locked
-    collection, StoreUnreachable when nobody serves.
+    With a label they come from the collection of that label and no other; else an item of the default collection goes
+    before others. StoreLocked when one of them lies in a locked collection, or there is no collection of that label;
+    StoreUnreachable when nobody serves.
     """
     try:
         with _Bus() as bus:
+            own = _unlocked_collection(bus, label) if label else ""
             session = bus.call("OpenSession", "sv", _padded(_text("plain") + b"\1s\0", 4) + _text(""))
             default = bus.call("ReadAlias", "s", _text("default"))
             searches = [bus.call("SearchItems", "a{ss}", _query(service, name)) for name in names]
@@ -39,6 +41,8 @@ def fetch(service: str, names: list[str]) -> dict[str, bytes]:
             paths: dict[str, str] = {}
             for name, search in zip(names, searches, strict=True):
                 unlocked, locked = bus.answer(search)
+                if own:
+                    unlocked, locked = [path for path in unlocked if path.startswith(own)], []
                 found = sorted(unlocked, key=lambda path: not path.startswith(collection))
                 if found:
                     paths[name] = found[0]
@@ -55,6 +59,22 @@ def fetch(service: str, names: list[str]) -> dict[str, bytes]:
         raise StoreUnreachable(f"the keychain is not there ({reason})", _HINT) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise StoreUnreachable("the keychain sent an answer that makes no sense", _HINT) from None
+
+
+def _unlocked_collection(bus: "_Bus", label: str) -> str:
+    """The path of the collection with this label, and a slash."""
+    listed = bus.property(_SECRETS, "Service", "Collections")
+    bus.send()
+    paths = bus.answer(listed)[0]
+    asked = [(bus.property(path, "Collection", "Label"), bus.property(path, "Collection", "Locked")) for path in paths]
+    bus.send()
+    answers = [(bus.answer(name)[0], bus.answer(locked)[0]) for name, locked in asked]
+    for path, (name, locked) in zip(paths, answers, strict=True):
+        if name == label:
+            if locked:
+                raise StoreLocked("the keychain is locked", "lkr unlock")
+            return str(path) + "/"
+    raise StoreLocked("the keychain has no collection of ours yet", "make it: lkr unlock")
 
 
 _HINT = "see lkr status; LKR_BACKEND=vault uses the vault instead"
@@ -126,6 +146,11 @@ class _Bus:
         return self._queue(
             "org.freedesktop.secrets", _SECRETS, "org.freedesktop.Secret.Service", member, signature, body
         )
+
+    def property(self, path: str, interface: str, name: str) -> int:
+        """Gathers a question for a property of the Secret Service's object at `path`."""
+        body = _padded(_text(f"org.freedesktop.Secret.{interface}"), 4) + _text(name)
+        return self._queue("org.freedesktop.secrets", path, "org.freedesktop.DBus.Properties", "Get", "ss", body)
 
     def _queue(self, to: str, path: str, interface: str, member: str, signature: str, body: bytes) -> int:
         self._serial += 1
