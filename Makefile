@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # command (or folder):Debian package, for what the tests drive
 TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip git:git pass:pass gpg:gnupg man:man-db mandoc:mandoc /usr/share/powerlevel9k:zsh-theme-powerlevel9k \
+	xdotool:xdotool /usr/libexec/gcr-prompter:gcr \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/share/bash-completion:bash-completion
 
 .PHONY: try test lint bench torture completions pictures install tools wheel clean

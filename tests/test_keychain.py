@@ -1,5 +1,6 @@
 """The Secret Service, with a real gnome-keyring on a bus of its own."""
 
+import os
 import subprocess
 
 from conftest import BIN, User
@@ -26,6 +27,10 @@ test "$OPENAI_API_KEY" = sk-first-value && echo back-again
 printf '{"kind":"runtime","value":"from-rust"}' |
   secret-tool store --label=x service com.llm-key-ring username openai:rust
 lkr exec -k openai:rust -- sh -c 'echo "read $OPENAI_API_KEY"'
+printf sk-plain-text | secret-tool store --label=x service com.llm-key-ring username openai:plain
+lkr exec -k openai:plain -- sh -c 'echo "read $OPENAI_API_KEY"'
+lkr doctor --fix; lkr list
+secret-tool lookup service com.llm-key-ring username openai:prod; echo
 mkdir "$HOME/q" && cd "$HOME/q"
 printf gsk_stored123456 | secret-tool store --label=x purpose llm
 lkr import --from secret-tool:purpose=llm --as groq:main --yes
@@ -53,7 +58,114 @@ def test_a_key_lives_in_gnome_keyring(user: User) -> None:
         "locked-away",
         "back-again",
         "read from-rust",
+        "read sk-plain-text",
+        "openai:rust is in the keyring and not in the index\n    mended",
+        "openai:plain is in the keyring and not in the index\n    mended",
+        '{"value": "sk-first-value", "kind": "runtime"}',
         "imported gsk_stored123456",
         "gone: 1",
     ):
         assert said in out, out
+
+
+# A person at the keychain's own prompt (gcr-prompter): `answers KEYS...` waits for its window and presses them.
+OWN = r"""
+set -uo pipefail
+printf pass | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+answers() {
+    for _ in $(seq 150); do
+        [ -n "$(xdotool search --onlyvisible --class gcr-prompter 2>/dev/null)" ] && break
+        sleep 0.1
+    done
+    sleep 0.7
+    for key; do
+        case $key in
+            +*) xdotool key "${key#+}" ;;
+            *) xdotool type --delay 20 "$key" ;;
+        esac
+        sleep 0.2
+    done
+}
+said() { echo "$1: code $?"; }
+locked() {
+    python3 -c '
+import secretstorage
+for each in secretstorage.get_all_collections(secretstorage.dbus_init()):
+    print("collection", each.get_label(), "locked" if each.is_locked() else "open")'
+}
+printf sk-no | lkr set openai:prod --stdin; said not-made
+answers +Escape & timeout 60 lkr unlock; said dismissed-at-first
+wait
+answers geheim +Tab geheim +Return & timeout 60 lkr unlock; said made
+wait
+printf sk-first-value | lkr set openai:prod --stdin; said set
+printf sk-of-others | secret-tool store --label=x service com.llm-key-ring username openai:prod
+printf sk-of-others | secret-tool store --label=y service com.llm-key-ring username openai:others
+lkr exec -k openai:prod -- sh -c 'echo "value $OPENAI_API_KEY"'
+lkr exec -k openai:others -- true; said others
+cd "$HOME/p"
+lkr allow --yes
+eval "$(lkr hook bash)"
+__lkr_hook
+echo "shell has ${OPENAI_API_KEY-nothing}"
+lkr lock
+__lkr_hook
+echo "shell has ${OPENAI_API_KEY-none} now"
+locked
+lkr exec -- true; said locked
+answers +Escape & timeout 60 lkr unlock; said dismissed
+wait
+answers geheim +Return & timeout 60 lkr unlock; said unlocked
+wait
+__lkr_hook
+echo "shell has ${OPENAI_API_KEY-nothing} again"
+lkr doctor; said doctor
+lkr rm --yes openai:prod; said rm
+secret-tool lookup service com.llm-key-ring username openai:prod
+"""
+
+
+def test_a_collection_of_our_own_is_locked_for_real_and_nobody_elses(user: User) -> None:
+    home = user.home.parent / "desktop"
+    (home / "p").mkdir(parents=True)
+    (home / "p/.lkr.toml").write_text('version = 1\nkeys = ["openai:prod"]\n')
+    (home / "run").mkdir(mode=0o700)
+    desktop = User(home)
+    desktop.config('backend = "keyring"\ncollection = "lkr"\n')
+    read, write = os.pipe()
+    display = subprocess.Popen(["Xvfb", "-displayfd", str(write)], pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    try:
+        number = os.read(read, 20).decode().strip()
+        env = {**environment(home, BIN), "DISPLAY": f":{number}", "XDG_RUNTIME_DIR": str(home / "run")}
+        env.pop("LKR_BACKEND")
+        env["PATH"] = f"{BIN}:{env['PATH']}"
+        done = subprocess.run(
+            ["dbus-run-session", "--", "bash", "-c", OWN], env=env, capture_output=True, text=True, timeout=110
+        )
+    finally:
+        display.terminate()
+        display.wait()
+        os.close(read)
+    out = done.stdout + done.stderr
+    for line in (
+        "not-made: code 77",
+        "dismissed-at-first: code 77",
+        "made: code 0",
+        "set: code 0",
+        "value sk-first-value",
+        "others: code 1",
+        "shell has sk-first-value",
+        "shell has none now",
+        "collection lkr locked",
+        "collection Login open",
+        "locked: code 77",
+        "dismissed: code 77",
+        "unlocked: code 0",
+        "shell has sk-first-value again",
+        "doctor: code 0",
+        "rm: code 0",
+    ):
+        assert line in done.stdout.splitlines(), (line, out)
+    assert done.stdout.endswith("sk-of-others"), out
+    assert "make it: lkr unlock" in out
