@@ -88,7 +88,10 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
     if not quiet:
         _say_difference(before, now)
     if shell == "direnv":
-        out.extend(f"watch_file {speak.quote(path)}\n" for path, _ in [*watch, (paths.generation_file(), "")])
+        out.extend(
+            f"watch_file {speak.quote(path)}\n"
+            for path, _ in [*watch, (os.path.join(paths.generation_dir(), seen), "")]
+        )
         if now:
             out.append(f"export LKR_DIRENV={speak.quote(' '.join(now))}\n")
     else:

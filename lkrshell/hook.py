@@ -40,7 +40,7 @@ def preamble(shell: str) -> str:
         "__lkr_boot": os.path.join(_PACKAGE, "boot.py"),
         "__lkr_site": site,
         "__lkr_version": lkrshell.__version__,
-        "__lkr_generation": paths.generation_file(),
+        "__lkr_generation": paths.generation_dir(),
     }
     form = "set -g {} {}\n" if shell == "fish" else "{}={}\n"
     return "".join(form.format(name, speak.quote(value)) for name, value in values.items())

@@ -31,7 +31,7 @@ def data_dir() -> str:
 
 
 def state_dir() -> str:
-    """The generation file, the chosen backend, the lock flag."""
+    """The generation, the chosen backend, the lock flag."""
     return _folder("state", "XDG_STATE_HOME", "/.local/state")
 
 
@@ -39,8 +39,8 @@ def config_file() -> str:
     return os.path.join(_folder("config", "XDG_CONFIG_HOME", "/.config"), "config.toml")
 
 
-def generation_file() -> str:
-    return os.path.join(state_dir(), "generation")
+def generation_dir() -> str:
+    return os.path.join(state_dir(), "generations")
 
 
 def grants_dir() -> str:

@@ -60,67 +60,73 @@ __lkr_leave() {
 
 # What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
 # OVER lists variables whose key's own time ran out while this shell was in the folder.
+# A text is =CONTENT, - for no such file, ! for one that cannot be read or has a NUL byte in it.
 __lkr_now() {
     __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4 __lkr_over=$5
     \builtin shift 5
-    __lkr_watch=("$@")
-}
-
-# True when the state is still the right one for $1, the folder of the nearest manifest.
-__lkr_same() {
-    [[ $1 == "$__lkr_at" && ${LKR_PROFILE-} == "$__lkr_profile" ]] || \builtin return 1
-    \builtin local text='' parts i
-    [[ -r $__lkr_generation ]] && \builtin read -r text <"$__lkr_generation"
-    [[ $text == "$__lkr_gen" ]] || \builtin return 1
-    if [[ $__lkr_until ]]; then
-        text=${EPOCHSECONDS-} # bash 5
-        [[ $text ]] || \builtin printf -v text '%(%s)T' -1
-        ((text < __lkr_until)) || \builtin return 1
-    fi
-    # Files are read whole: =CONTENT, - for none, ! for one that cannot be read or has a NUL byte in it.
-    for ((i = 0; i < ${#__lkr_watch[@]}; i += 2)); do
-        if [[ ! -e ${__lkr_watch[i]} ]]; then
-            text=-
-        elif [[ -f ${__lkr_watch[i]} && -r ${__lkr_watch[i]} ]]; then
-            \builtin mapfile -d '' -t parts <"${__lkr_watch[i]}"
-            text="=${parts[0]-}"
-            ((${#parts[@]} < 2)) || text='!'
-        else
-            text='!'
-        fi
-        [[ $text == "${__lkr_watch[i + 1]}" ]] || \builtin return 1
+    __lkr_files=() __lkr_texts=()
+    while (($#)); do
+        __lkr_files+=("$1") __lkr_texts+=("$2")
+        \builtin shift 2
     done
 }
 
+# At every prompt: finds the nearest manifest and, when the state is still the right one for it, is done. All in
+# one function, since this is the path that must cost nothing. Files are compared whole: no edit is missed.
 __lkr_check() {
-    \builtin local folder="$PWD" was
+    \builtin local folder="$PWD" text parts file i=0
     __lkr_aside=
     while [[ ! -e $folder/.lkr.toml ]]; do
         if [[ ! $folder ]]; then
-            if [[ ${LKR_STATE-} ]]; then
-                __lkr_leave
-                if [[ $__lkr_gone && ! $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
-                    \builtin printf 'lkr:%s\n' "$__lkr_gone" >&2
-                fi
-            fi
-            __lkr_at=
+            __lkr_outside
             \builtin return
         fi
         folder=${folder%/*}
     done
     folder=${folder:-/}
+    text=${EPOCHSECONDS-} # bash 5
+    [[ $text || ! $__lkr_until ]] || \builtin printf -v text '%(%s)T' -1
+    if [[ $folder == "$__lkr_at" && ! ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
+        (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $text -lt $__lkr_until) ]]; then
+        for file in "${__lkr_files[@]}"; do
+            if [[ -f $file && -r $file ]]; then
+                \builtin mapfile -d '' -t parts <"$file"
+                text="=${parts[0]-}"
+                ((${#parts[@]} < 2)) || text='!'
+            elif [[ -e $file ]]; then
+                text='!'
+            else
+                text=-
+            fi
+            [[ $text == "${__lkr_texts[i++]}" ]] || i=1000000
+        done
+        ((i < 1000000)) && \builtin return
+    fi
+    __lkr_change "$folder"
+}
+
+# Where no manifest is: takes back what is loaded.
+__lkr_outside() {
+    if [[ ${LKR_STATE-} ]]; then
+        __lkr_leave
+        if [[ $__lkr_gone && ! $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
+            \builtin printf 'lkr:%s\n' "$__lkr_gone" >&2
+        fi
+    fi
+    __lkr_at=
+}
+
+# Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
+__lkr_change() {
+    \builtin local was="${LKR_STATE-}" has_direnv='' statements
+    [[ $was ]] && __lkr_leave
     if [[ ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
-        [[ ${LKR_STATE-} ]] && __lkr_leave
         __lkr_at='' __lkr_aside=1
         \builtin return
     fi
-    __lkr_same "$folder" && \builtin return
-    was=${LKR_STATE-}
-    [[ $was ]] && __lkr_leave
-    [[ $folder == "$__lkr_at" ]] || __lkr_over=
-    __lkr_at=$folder
-    __lkr_now '' '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
-    \builtin local has_direnv='' statements
+    [[ $1 == "$__lkr_at" ]] || __lkr_over=
+    __lkr_at=$1
+    __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     \builtin declare -F _direnv_hook >/dev/null && has_direnv=1
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ $__lkr_lost ]] || \builtin printf 'lkr: the program is gone from %q; run lkr hook again\n' "${__lkr_boot%/*}" >&2
@@ -129,10 +135,10 @@ __lkr_check() {
     fi
     __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
-    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$folder" "$__lkr_version")
+    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$1" "$__lkr_version")
     \builtin eval "$statements"
-    [[ ${LKR_STATE-} ]] && \builtin export LKR_DIR="$folder"
-    __lkr_at=$folder
+    [[ ${LKR_STATE-} ]] && \builtin export LKR_DIR="$1"
+    __lkr_at=$1
 }
 
 __lkr_hook() {
@@ -161,7 +167,7 @@ __lkr_late() {
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
 else
-    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_watch=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
+    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;
         *)

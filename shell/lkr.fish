@@ -97,10 +97,9 @@ end
 # True when the state is still the right one for $argv[1], the folder of the nearest manifest.
 function __lkr_same
     test "$argv[1]" = "$__lkr_at" -a "$LKR_PROFILE" = "$__lkr_profile"; or return 1
-    set -l text ''
-    test -r $__lkr_generation; and read -l text <$__lkr_generation
-    test "$text" = "$__lkr_gen"; or return 1
-    if test -n "$__lkr_until" # the clock, as the age of the generation file: fish has no other without a process
+    set -l text
+    test -z "$__lkr_gen" -o -e $__lkr_generation/$__lkr_gen; or return 1
+    if test -n "$__lkr_until" # the clock, as the age of the generation's folder: fish has no other without a process
         test (math (path mtime -- $__lkr_generation) + (path mtime -R -- $__lkr_generation)) -lt $__lkr_until; or return 1
     end
     set -l texts $__lkr_texts
@@ -148,7 +147,7 @@ function __lkr_check
     test -n "$was"; and __lkr_leave
     test "$folder" = "$__lkr_at"; or set -g __lkr_over
     set -g __lkr_at $folder
-    __lkr_now '' '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
+    __lkr_now - '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
     set -l has_direnv
     functions -q __direnv_export_eval; and set has_direnv 1
     if not test -x $__lkr_python -a -e $__lkr_boot

@@ -59,70 +59,74 @@ __lkr_leave() {
 
 # What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
 # OVER lists variables whose key's own time ran out while this shell was in the folder.
+# A text is =CONTENT, - for no such file, ! for one that cannot be read or has a NUL byte in it.
 __lkr_now() {
     __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4 __lkr_over=$5
     \builtin shift 5
     __lkr_watch=("$@")
 }
 
-# Reads a file whole, without a process: REPLY is =CONTENT, - for none, ! for one that cannot be read.
-__lkr_read() {
-    if [[ ! -e $1 ]]; then
-        REPLY=-
-    elif [[ ! -f $1 || ! -r $1 ]]; then
-        REPLY='!'
-    else
-        \builtin local chunk=
-        \builtin local -i got=65536
-        REPLY='='
-        # A read that comes short was the last one of a file.
-        { while ((got == 65536)) && \builtin sysread -s 65536 -c got chunk; do REPLY+=$chunk; done } <"$1"
-        REPLY=${REPLY%$'\0'} # as in the other shells, which cannot see it at the end
-        [[ $REPLY != *$'\0'* ]] || REPLY='!'
-    fi
-}
-
-# True when the state is still the right one for $1, the folder of the nearest manifest.
-__lkr_same() {
-    [[ $1 == "$__lkr_at" && ${LKR_PROFILE-} == "$__lkr_profile" ]] || \builtin return 1
-    \builtin local REPLY=
-    \builtin local -i i
-    [[ -r $__lkr_generation ]] && IFS= \builtin read -r REPLY <"$__lkr_generation"
-    [[ $REPLY == "$__lkr_gen" ]] || \builtin return 1
-    [[ -z $__lkr_until ]] || ((EPOCHSECONDS < __lkr_until)) || \builtin return 1
-    for ((i = 1; i <= $#__lkr_watch; i += 2)); do
-        __lkr_read "${__lkr_watch[i]}"
-        [[ $REPLY == "${__lkr_watch[i + 1]}" ]] || \builtin return 1
-    done
-}
-
-__lkr_check() {
-    \builtin local folder="$PWD" was has_direnv= statements
+# At every prompt: finds the nearest manifest and, when the state is still the right one for it, is done. All in
+# one function, since this is the path that must cost nothing. Files are compared whole: no edit is missed.
+__lkr_hook() {
+    \builtin emulate -LR zsh
+    \builtin local folder="$PWD" file text chunk part
+    \builtin local -i i=0 got
     while [[ ! -e $folder/.lkr.toml ]]; do
         if [[ -z $folder ]]; then
-            if [[ -n ${LKR_STATE-} ]]; then
-                __lkr_leave
-                if [[ -n $__lkr_gone && -z $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
-                    \builtin print -ru2 -- "lkr:$__lkr_gone"
-                fi
-            fi
-            __lkr_at=
+            __lkr_outside
             \builtin return
         fi
         folder=${folder%/*}
     done
     folder=${folder:-/}
+    if [[ $folder == "$__lkr_at" && -z ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
+        ( -z $__lkr_gen || -e $__lkr_generation/$__lkr_gen ) && ( -z $__lkr_until || $EPOCHSECONDS -lt $__lkr_until ) ]]; then
+        for file text in "${(@)__lkr_watch}"; do
+            if [[ -f $file && -r $file ]]; then
+                got=0
+                \builtin sysread -s 65536 -c got chunk <$file
+                ((got)) || chunk=
+                if ((got == 65536)); then # no allowed text is that long; one that comes short was the last
+                    chunk=
+                    while \builtin sysread -s 65536 part; do chunk+=$part; done <$file
+                fi
+                chunk="=${chunk%$'\0'}" # as in the other shells, which cannot see it at the end
+                [[ $chunk != *$'\0'* ]] || chunk='!'
+            elif [[ -e $file ]]; then
+                chunk='!'
+            else
+                chunk=-
+            fi
+            [[ $chunk == "$text" ]] || i=1
+        done
+        ((i)) || \builtin return 0
+    fi
+    __lkr_change $folder
+}
+
+# Where no manifest is: takes back what is loaded.
+__lkr_outside() {
+    if [[ -n ${LKR_STATE-} ]]; then
+        __lkr_leave
+        if [[ -n $__lkr_gone && -z $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
+            \builtin print -ru2 -- "lkr:$__lkr_gone"
+        fi
+    fi
+    __lkr_at=
+}
+
+# Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
+__lkr_change() {
+    \builtin local was="${LKR_STATE-}" has_direnv= statements
+    [[ -n $was ]] && __lkr_leave
     if [[ -n ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
-        [[ -n ${LKR_STATE-} ]] && __lkr_leave
         __lkr_at=
         \builtin return
     fi
-    __lkr_same "$folder" && \builtin return
-    was=${LKR_STATE-}
-    [[ -n $was ]] && __lkr_leave
-    [[ $folder == "$__lkr_at" ]] || __lkr_over=
-    __lkr_at=$folder
-    __lkr_now '' '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
+    [[ $1 == "$__lkr_at" ]] || __lkr_over=
+    __lkr_at=$1
+    __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     (($+functions[_direnv_hook])) && has_direnv=1
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ -n $__lkr_lost ]] || \builtin print -ru2 -- "lkr: the program is gone from ${(qq)__lkr_boot%/*}; run lkr hook again"
@@ -131,15 +135,10 @@ __lkr_check() {
     fi
     __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
-    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$folder" "$__lkr_version")
+    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$1" "$__lkr_version")
     \builtin eval "$statements"
-    [[ -n ${LKR_STATE-} ]] && \builtin typeset -gx LKR_DIR="$folder"
-    __lkr_at=$folder
-}
-
-__lkr_hook() {
-    \builtin emulate -LR zsh
-    __lkr_check
+    [[ -n ${LKR_STATE-} ]] && \builtin typeset -gx LKR_DIR="$1"
+    __lkr_at=$1
 }
 
 () {

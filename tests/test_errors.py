@@ -63,7 +63,7 @@ def test_damaged_files_of_ours_are_said_and_nothing_loads(user: User) -> None:
         out = user.lkr("exec", "--", "env", cwd=folder, code=code)
         assert "damaged" in out
         path.write_bytes(good)
-    (state / "generation").write_bytes(b"\xff\xfe")
+    (state / "generations" / "not ours").write_bytes(b"\xff\xfe")
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
 
 
