@@ -73,21 +73,20 @@ __lkr_hook() {
     \builtin local folder="$PWD" file text chunk part
     \builtin local -i i=0 got
     while [[ ! -e $folder/.lkr.toml ]]; do
-        if [[ -z $folder ]]; then
+        if [[ $folder == [/.] ]]; then
             __lkr_outside
             \builtin return
         fi
-        folder=${folder%/*}
+        folder=${folder:h}
     done
-    folder=${folder:-/}
     if [[ $folder == "$__lkr_at" && -z ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
         ( -z $__lkr_gen || -e $__lkr_generation/$__lkr_gen ) && ( -z $__lkr_until || $EPOCHSECONDS -lt $__lkr_until ) ]]; then
         for file text in "${(@)__lkr_watch}"; do
             if [[ -f $file && -r $file ]]; then
                 got=0
-                \builtin sysread -s 65536 -c got chunk <$file
+                \builtin sysread -s 4096 -c got chunk <$file
                 ((got)) || chunk=
-                if ((got == 65536)); then # no allowed text is that long; one that comes short was the last
+                if ((got == 4096)); then # one that comes short was the last
                     chunk=
                     while \builtin sysread -s 65536 part; do chunk+=$part; done <$file
                 fi
