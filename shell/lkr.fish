@@ -61,6 +61,11 @@ end
 function __lkr_now
     set -g __lkr_gen $argv[1]
     set -g __lkr_until $argv[2]
+    set -g __lkr_until_up # the same as seconds of uptime, where the system has a file that says so
+    if test -n "$argv[2]" -a -r /proc/uptime
+        read -l up idle </proc/uptime
+        set __lkr_until_up (math $up + $argv[2] - (__lkr_clock))
+    end
     set -g __lkr_quiet $argv[3]
     set -g __lkr_profile $argv[4]
     set -g __lkr_over $argv[5]
@@ -72,6 +77,11 @@ function __lkr_now
         set -a __lkr_texts $argv[2]
         set -e argv[1..2]
     end
+end
+
+# The time in seconds, as the age of the generation's folder: fish has no other clock without a process.
+function __lkr_clock
+    math (path mtime -- $__lkr_generation) + (path mtime -R -- $__lkr_generation)
 end
 
 # The folders from $PWD up, nearest first and '' for the root, in __lkr_above.
@@ -99,8 +109,13 @@ function __lkr_same
     test "$argv[1]" = "$__lkr_at" -a "$LKR_PROFILE" = "$__lkr_profile"; or return 1
     set -l text
     test -z "$__lkr_gen" -o -e $__lkr_generation/$__lkr_gen; or return 1
-    if test -n "$__lkr_until" # the clock, as the age of the generation's folder: fish has no other without a process
-        test (math (path mtime -- $__lkr_generation) + (path mtime -R -- $__lkr_generation)) -lt $__lkr_until; or return 1
+    if test -n "$__lkr_until_up"
+        set -l up
+        set -l idle
+        read up idle </proc/uptime
+        test "$up" -lt $__lkr_until_up; or return 1
+    else if test -n "$__lkr_until"
+        test (__lkr_clock) -lt $__lkr_until; or return 1
     end
     set -l texts $__lkr_texts
     for file in $__lkr_files
