@@ -45,6 +45,13 @@ def detect(environment: "dict[str, str]", line: list[str], settings: "Config | N
     return None
 
 
+def programs() -> list[str]:
+    """The known agents' programs that are on PATH."""
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    names = [name for _, processes in AGENTS.values() for name in processes]
+    return [name for name in names if any(os.access(f"{folder}/{name}", os.X_OK) for folder in folders)]
+
+
 def ancestors() -> list[str]:
     """The names of the processes above us, nearest first; of an interpreter, the name of what it runs.
 

@@ -7,12 +7,22 @@ this package's dependencies is the one that the package itself lies in, unless t
 import _signal
 import sys
 
-_signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us in silence, during the imports too
+if sys.argv[2] not in ("exec", "agent-env") or _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us in silence, during the imports too
 sys.path[:0] = sys.argv.pop(1).split("\n")
 
-from lkrshell.export import main  # noqa: E402
+if sys.argv[1] == "exec":  # a function that the hook made of a command
+    from lkrshell.execute import wrapped
 
-code = main(sys.argv[1:])
+    code = wrapped(sys.argv[2:])
+elif sys.argv[1] == "agent-env":
+    from lkrshell.cli import run
+
+    code = run(["agent-env", "--", *sys.argv[2:]])
+else:
+    from lkrshell.export import main
+
+    code = main(sys.argv[1:])
 
 from os import _exit  # noqa: E402
 

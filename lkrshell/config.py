@@ -18,6 +18,7 @@ _TYPES = {
     "lock_limit": int,
     "agent_processes": list,
     "agent_ancestors": bool,
+    "agent_functions": bool,
     "providers": dict,
 }
 _COMPILED = "config"
@@ -29,7 +30,10 @@ class Config:
     `collection` is the label of an own collection in the Secret Service, empty for the default one.
     """
 
-    __slots__ = ("agent_ancestors", "agent_processes", "backend", "collection", "lock_after", "lock_limit", "quiet")
+    __slots__ = (
+        "agent_ancestors", "agent_functions", "agent_processes", "backend", "collection", "lock_after", "lock_limit",
+        "quiet",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -40,11 +44,13 @@ class Config:
         agent_processes: "tuple[str, ...] | list[str]" = (),
         agent_ancestors: bool = True,
         collection: str = "",
+        agent_functions: bool = True,
     ) -> None:
         self.collection = collection
         self.backend, self.quiet = backend, quiet
         self.lock_after, self.lock_limit = lock_after, lock_limit
         self.agent_processes, self.agent_ancestors = tuple(agent_processes), agent_ancestors
+        self.agent_functions = agent_functions
 
 
 def load() -> Config:
@@ -72,7 +78,9 @@ def _compiled(data: bytes) -> Config | None:
         stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
         if stored is None:
             return None
-        (text, backend, quiet, lock_after, lock_limit, agents, by_process, collection), *_ = records.load(stored)
+        (text, backend, quiet, lock_after, lock_limit, agents, by_process, collection, functions), *_ = records.load(
+            stored
+        )
         if text.encode("utf-8", "surrogateescape") != data:
             return None
         return Config(
@@ -83,6 +91,7 @@ def _compiled(data: bytes) -> Config | None:
             agents.split("\n") if agents else (),
             by_process == "1",
             collection,
+            functions == "1",
         )
     except ValueError:
         return None
@@ -125,6 +134,7 @@ def _parse(path: str, data: bytes) -> Config:
         "\n".join(config.agent_processes),
         "1" if config.agent_ancestors else "0",
         config.collection,
+        "1" if config.agent_functions else "0",
     )
     try:
         files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row]))

@@ -8,11 +8,15 @@ from lkrshell.secret import Secret
 from lkrshell.want import Want
 
 
-def project_wants() -> tuple[list[Want], str]:
-    """What the project here wants for its commands, and its real folder. ManifestError when there is none, or it is
-    not allowed."""
+def project_wants(command: str) -> tuple[list[Want], str]:
+    """What the project here wants for `command` (a name, or a path that ends in it) and its real folder.
+
+    ManifestError when there is none, or it is not allowed.
+    """
     chain = session.chain(project.serving(project.current_folder()), [])
-    return resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec")), chain[0].real
+    wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+    name = os.path.basename(command)
+    return [want for want in wants if not want.commands or name in want.commands], chain[0].real
 
 
 def replace(
@@ -58,8 +62,31 @@ def _fetch(wants: list[Want], folder: str) -> list[tuple[Want, Secret]]:
 def main(words: list[str]) -> int:
     """`lkr exec [--] WORDS`, without options; returns the exit code of a failure."""
     try:
-        replace(*project_wants(), words)
+        replace(*project_wants(words[0]), words)
     except LkrError as error:
-        os.write(2, files.show(f"lkr: {error}").encode("utf-8", "backslashreplace") + b"\n")
-        return error.code
+        return _failed(error)
     return 1
+
+
+def wrapped(words: list[str]) -> int:
+    """Becomes `words`, a command that the hook made a function of, with the keys that are for it alone.
+
+    It only ever adds: where there are no keys to be had, a line says why, and the command runs all the same.
+    """
+    try:
+        if project.find(project.current_folder()) is not None:
+            wants, folder = project_wants(words[0])
+            replace([want for want in wants if want.commands], folder, words)
+    except LkrError as error:
+        if _failed(error) in (126, 127):
+            return error.code
+    try:
+        become(words, os.environb.copy())
+    except LkrError as error:
+        return _failed(error)
+    return 1
+
+
+def _failed(error: LkrError) -> int:
+    os.write(2, files.show(f"lkr: {error}").encode("utf-8", "backslashreplace") + b"\n")
+    return error.code

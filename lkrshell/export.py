@@ -24,6 +24,7 @@ from lkrshell import (
 from lkrshell.dialects import Posix, dialect
 from lkrshell.errors import REFUSED, LkrError
 from lkrshell.timelimit import TimeLimit
+from lkrshell.want import Want
 
 _TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
 
@@ -49,7 +50,10 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
         quiet = settings.quiet
         if folder is not None and not _stands_aside(shell, folder, watch):
             chain = session.chain(folder, watch)
-            wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell",))
+            wanted = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+            wants = [want for want in wanted if want.scope == "shell"]
+            if shell != "direnv" and (functions := _functions(wanted, settings)):
+                out.extend(speak.call("__lkr_wrap", *words) for words in functions)
             if wants:
                 line = agents.ancestors()
                 agent = agents.detect(dict(os.environ), line, settings)
@@ -106,6 +110,14 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
         )
     _write(1, "".join(out))
     return code
+
+
+def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
+    """Which commands the shell is to start through us, for `__lkr_wrap`: agents without the shell's keys, commands
+    with those that are for them alone."""
+    found = agents.programs() if settings.agent_functions and any(want.scope == "shell" for want in wanted) else []
+    own = dict.fromkeys(command for want in wanted for command in want.commands if command not in found)
+    return [words for words in (["agent-env", *found], ["exec", *own]) if len(words) > 1]
 
 
 def _load(speak: Posix, shell: str, variable: str, key: str, exported: str, value: str) -> str:

@@ -156,9 +156,24 @@ def _parse_entry(file: _File, variable: str, entry: object, table: str, profile:
     optional, scope = entry.get("optional", False), entry.get("scope", "shell")
     if not isinstance(optional, bool):
         raise file.error(f"{variable}: optional must be true or false", "write optional = true", table, variable)
-    if scope not in ("shell", "exec"):
+    if isinstance(scope, dict):
+        scope = _parse_commands(file, scope, table, variable)
+    elif scope not in ("shell", "exec"):
         raise file.error(f'{variable}: scope must be "shell" or "exec"', 'write scope = "exec"', table, variable)
     return Want(variable, _key_name(file, entry.get("key"), table, variable), optional, scope, profile)
+
+
+def _parse_commands(file: _File, scope: dict[str, object], table: str, variable: str) -> str:
+    """`{ commands = [...] }` in the form of `Want.scope`."""
+    hint = 'write scope = { commands = ["python"] }'
+    commands = scope.get("commands")
+    if set(scope) != {"commands"} or not isinstance(commands, list) or not commands:
+        raise file.error(f"{variable}: a scope's table holds a list of commands", hint, table, variable)
+    for command in commands:
+        if not isinstance(command, str) or not names.is_command(command):
+            what = names.said(command) if isinstance(command, str) else "that"
+            raise file.error(f"{variable}: {what} is no name of a program", hint, table, variable)
+    return "commands:" + ",".join(dict.fromkeys(commands))
 
 
 def _key_name(file: _File, key: object, table: str, variable: str) -> str:

@@ -7,7 +7,21 @@ from lkrshell.files import show
 KEY = re.compile(r"[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+COMMAND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 MAX_NAME = 100
+
+# Words that a shell takes for itself: a function of that name would change the shell, the hook with it. And lkr.
+SHELL_WORDS = frozenset(
+    """abbr alias and argparse autoload begin bg bind bindkey block break breakpoint builtin bye caller case cd chdir
+    command commandline comparguments compcall compctl compdescribe compfiles compgen compgroups complete compopt
+    compquote comptags comptry compvalues contains continue coproc count declare dirs disable disown do done echo echotc
+    echoti elif else emulate enable end esac eval exec exit export false fc fg fi float for foreach function functions
+    getln getopts hash help history if in integer jobs kill let limit lkr lkrsh local log logout mapfile math nocorrect
+    noglob nohup not or path popd print printf private pushd pushln pwd r random read readarray readonly rehash repeat
+    return sched select set setopt shift shopt source stat status string suspend switch sysopen sysread syswrite test
+    then time times trap true ttyctl type typeset ulimit umask unalias unfunction unhash unlimit unset unsetopt until
+    vared wait whence where which while zcompile zmodload zparseopts zstat zstyle""".split()
+)
 
 # Variables that change what programs run, load, trust or where they connect, or that a shell itself owns.
 _PREFIXES = """LD_ DYLD_ PYTHON GIT_ LKR_ BASH DIRENV_ NPM_CONFIG_ PIP_ UV_ CONDA_ XDG_ SSH_ DBUS_ GCONV_ MALLOC_ GLIBC_
@@ -53,6 +67,11 @@ def is_key(name: str) -> bool:
 
 def is_variable(name: str) -> bool:
     return len(name) <= MAX_NAME and VARIABLE.match(name) is not None
+
+
+def is_command(name: str) -> bool:
+    """True for the name of a program that may become a function of the shell."""
+    return len(name) <= MAX_NAME and COMMAND.match(name) is not None and name not in SHELL_WORDS
 
 
 def is_profile(name: str) -> bool:

@@ -29,7 +29,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
     return grant
 
 
-def resolve(chain: "list[Grant]", profile: str, scopes: tuple[str, ...]) -> list[Want]:
+def resolve(chain: "list[Grant]", profile: str) -> list[Want]:
     """What the project wants: `chain` nearest first, each one's profile over its `[keys]`, nearer over farther.
 
     Without `profile` (LKR_PROFILE), the one that the nearest `.lkr.local.toml` chose serves. One that no manifest
@@ -45,4 +45,4 @@ def resolve(chain: "list[Grant]", profile: str, scopes: tuple[str, ...]) -> list
     for grant in reversed(chain):
         for chosen in ("", profile) if profile else ("",):
             wanted |= {want.variable: want for want in grant.wants if want.profile == chosen}
-    return [want for want in wanted.values() if want.scope in scopes]
+    return list(wanted.values())

@@ -75,7 +75,23 @@ def schema(local: bool = False) -> dict[str, object]:
                 "properties": {
                     "key": {"$ref": "#/definitions/name"},
                     "optional": {"description": "No error when it is not stored.", "type": "boolean"},
-                    "scope": {"description": "exec: for `lkr exec` only.", "enum": ["shell", "exec"]},
+                    "scope": {
+                        "description": "exec: for `lkr exec` only. A table: for these commands only.",
+                        "type": ["string", "object"],
+                        "pattern": "^(shell|exec)$",
+                        "properties": {
+                            "commands": {
+                                "type": "array",
+                                "items": {
+                                    **_name(names.COMMAND, "The name of a program."),
+                                    "not": {"enum": sorted(names.SHELL_WORDS)},
+                                },
+                                "minItems": 1,
+                            }
+                        },
+                        "required": ["commands"],
+                        "additionalProperties": False,
+                    },
                 },
                 "required": ["key"],
                 "additionalProperties": False,

@@ -19,7 +19,8 @@ def line() -> str:
     if held and not by_direnv:
         return " ".join(dict.fromkeys(held))
     try:
-        wants = resolver.resolve(session.chain(folder, []), os.environ.get("LKR_PROFILE", ""), ("shell",))
+        wanted = resolver.resolve(session.chain(folder, []), os.environ.get("LKR_PROFILE", ""))
+        wants = [want for want in wanted if want.scope == "shell"]
         if not wants:
             return ""
         if by_direnv:

@@ -2,7 +2,8 @@
 
 
 class Want:
-    """`variable` is to hold `key`; `scope` is `shell` or `exec`; `profile` is empty for `[keys]`.
+    """`variable` is to hold `key`; `profile` is empty for `[keys]`. `scope` is `shell`, `exec`, or `commands:` and
+    the commands, with commas between, that alone get the key.
 
     Not a dataclass: importing dataclasses costs more than a whole export.
     """
@@ -19,6 +20,10 @@ class Want:
             scope,
             profile,
         )
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        return tuple(self.scope[9:].split(",")) if self.scope.startswith("commands:") else ()
 
     def row(self) -> tuple[str, ...]:
         return ("want", self.profile, self.variable, self.key, "1" if self.optional else "", self.scope)

@@ -27,11 +27,37 @@ __lkr_set() {
     fi
 }
 
+# Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
+__lkr_wrap() {
+    \builtin local mode=$1 name
+    \builtin shift
+    for name; do
+        if \builtin declare -F "$name" >/dev/null; then
+            \builtin printf 'lkr: %s is a function of yours, left alone\n' "$name" >&2
+            \builtin continue
+        fi
+        __lkr_wrapped+=("$name")
+        \builtin eval "function $name { __lkr_run $mode $name \"\$@\"; }"
+    done
+}
+
+__lkr_run() {
+    if [[ -x $__lkr_python && -e $__lkr_boot ]]; then
+        "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" "$@"
+    else
+        \builtin shift
+        \builtin command "$@"
+    fi
+}
+
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
     \builtin local word name old kept='' todo="${LKR_STATE-}"
-    __lkr_gone=''
+    for name in "${__lkr_wrapped[@]}"; do
+        \builtin unset -f "$name"
+    done
+    __lkr_wrapped=() __lkr_gone=''
     while [[ $todo ]]; do
         word=${todo%% *}
         todo=${todo#"$word"} todo=${todo# }
@@ -107,7 +133,7 @@ __lkr_check() {
 
 # Where no manifest is: takes back what is loaded.
 __lkr_outside() {
-    if [[ ${LKR_STATE-} ]]; then
+    if [[ ${LKR_STATE-}${__lkr_wrapped-} ]]; then
         __lkr_leave
         if [[ $__lkr_gone && ! $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
             \builtin printf 'lkr:%s\n' "$__lkr_gone" >&2
@@ -119,7 +145,7 @@ __lkr_outside() {
 # Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
     \builtin local was="${LKR_STATE-}" has_direnv='' statements
-    [[ $was ]] && __lkr_leave
+    [[ $was${__lkr_wrapped-} ]] && __lkr_leave
     if [[ ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
         __lkr_at='' __lkr_aside=1
         \builtin return
@@ -167,6 +193,7 @@ __lkr_late() {
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
 else
+    [[ ${__lkr_wrapped-} ]] || __lkr_wrapped=() # or a second eval of this would take our functions for the user's
     __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;

@@ -22,9 +22,36 @@ function __lkr_set
     set -gx $argv[1] $argv[4]
 end
 
+# Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
+function __lkr_wrap
+    set -l mode $argv[1]
+    for name in $argv[2..]
+        if functions -q $name
+            echo "lkr: $name is a function of yours, left alone" >&2
+            continue
+        end
+        set -ga __lkr_wrapped $name
+        function $name --inherit-variable mode --inherit-variable name
+            __lkr_run $mode $name $argv
+        end
+    end
+end
+
+function __lkr_run
+    if test -x $__lkr_python -a -e $__lkr_boot
+        $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" $argv
+    else
+        command $argv[2..]
+    end
+end
+
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 function __lkr_leave
+    for name in $__lkr_wrapped
+        functions -e $name
+    end
+    set -g __lkr_wrapped
     set -g __lkr_gone
     set -l kept
     set -l todo (string split -n ' ' -- $LKR_STATE)
@@ -138,7 +165,7 @@ end
 function __lkr_check
     test "$PWD" = "$__lkr_pwd"; or __lkr_climb
     if not path filter -q -- $__lkr_above/.lkr.toml
-        if test -n "$LKR_STATE"
+        if test -n "$LKR_STATE$__lkr_wrapped"
             __lkr_leave
             if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and contains -- "$LKR_QUIET" '' 0
                 echo "lkr: $__lkr_gone" >&2
@@ -153,13 +180,13 @@ function __lkr_check
     end
     test -n "$folder"; or set folder /
     if set -q LKR_DIRENV # direnv holds this folder, by `use lkr`
-        test -n "$LKR_STATE"; and __lkr_leave
+        test -n "$LKR_STATE$__lkr_wrapped"; and __lkr_leave
         set -g __lkr_at
         return
     end
     __lkr_same "$folder"; and return
     set -l was $LKR_STATE
-    test -n "$was"; and __lkr_leave
+    test -n "$was$__lkr_wrapped"; and __lkr_leave
     test "$folder" = "$__lkr_at"; or set -g __lkr_over
     set -g __lkr_at $folder
     __lkr_now - '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"

@@ -26,11 +26,37 @@ __lkr_set() {
     \builtin typeset -gx "$name=$4"
 }
 
+# Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
+__lkr_wrap() {
+    \builtin local mode=$1 name
+    \builtin shift
+    for name; do
+        if (($+functions[$name])); then
+            \builtin print -ru2 -- "lkr: $name is a function of yours, left alone"
+            \builtin continue
+        fi
+        __lkr_wrapped+=($name)
+        functions[$name]="__lkr_run $mode $name \"\$@\""
+    done
+}
+
+__lkr_run() {
+    if [[ -x $__lkr_python && -e $__lkr_boot ]]; then
+        "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" "$@"
+    else
+        \builtin shift
+        \command "$@"
+    fi
+}
+
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
     \builtin local word name old kept='' todo="${LKR_STATE-}"
-    __lkr_gone=''
+    for name in $__lkr_wrapped; do
+        \builtin unset -f $name
+    done
+    __lkr_wrapped=() __lkr_gone=''
     while [[ -n $todo ]]; do
         word=${todo%% *}
         todo=${todo#"$word"} todo=${todo# }
@@ -106,7 +132,7 @@ __lkr_hook() {
 
 # Where no manifest is: takes back what is loaded.
 __lkr_outside() {
-    if [[ -n ${LKR_STATE-} ]]; then
+    if [[ -n ${LKR_STATE-}$__lkr_wrapped ]]; then
         __lkr_leave
         if [[ -n $__lkr_gone && -z $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
             \builtin print -ru2 -- "lkr:$__lkr_gone"
@@ -118,7 +144,7 @@ __lkr_outside() {
 # Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
     \builtin local was="${LKR_STATE-}" has_direnv= statements
-    [[ -n $was ]] && __lkr_leave
+    [[ -n $was$__lkr_wrapped ]] && __lkr_leave
     if [[ -n ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
         __lkr_at=
         \builtin return
@@ -149,7 +175,7 @@ __lkr_change() {
     \builtin zmodload zsh/system zsh/parameter
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
     \builtin typeset -g __lkr_at= __lkr_lost= __lkr_over= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=
-    \builtin typeset -ga __lkr_watch
+    \builtin typeset -ga __lkr_watch __lkr_wrapped
     __lkr_watch=()
     \builtin typeset -ga precmd_functions chpwd_functions
     (($precmd_functions[(Ie)__lkr_hook])) || precmd_functions=(__lkr_hook $precmd_functions)

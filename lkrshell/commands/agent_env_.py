@@ -21,8 +21,8 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     name = agent or os.path.basename(words[0])
     environment = stripped(dict(os.environb))
     try:
-        wants, folder = execute.project_wants()
-        wants = [want for want in wants if want.scope == "shell"]
+        wants, folder = execute.project_wants(name)
+        wants = [want for want in wants if want.scope != "exec"]
     except LkrError:
         wants, folder = [], os.path.realpath(".")  # outside of a project there is nothing to give
     loaded: list[tuple[Want, Secret, int]] = []

@@ -90,5 +90,5 @@ def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:
 
 def describe(want: Want) -> str:
     notes = [f"profile {want.profile}"] * bool(want.profile) + ["optional"] * want.optional
-    notes += ["only lkr exec"] * (want.scope == "exec")
+    notes += ["only lkr exec"] * (want.scope == "exec") + [f"only {name}" for name in want.commands]
     return f"{want.variable} ← {want.key}" + (f" ({', '.join(notes)})" if notes else "")

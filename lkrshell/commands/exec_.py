@@ -23,7 +23,7 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, .
     if keys or every:
         wants = [_named(key) for key in keys] if keys else _every()
     else:
-        wants, folder = execute.project_wants()
+        wants, folder = execute.project_wants(words[0])
     environment = os.environb.copy()
     if clean:
         for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:

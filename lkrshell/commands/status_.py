@@ -29,7 +29,7 @@ def command(as_json: bool, as_line: bool) -> None:
             chain = session.chain(folder, [])
             grant = grants.read(os.path.realpath(folder))
             report["grant"] = grant.allowed if grant else None
-            wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""), ("shell", "exec"))
+            wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
             report["wants"] = [
                 {
                     "variable": want.variable,
