@@ -24,6 +24,7 @@ from lkrshell.stores.vault import Vault
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parent.parent
+PYTHON = str(sys._base_executable)  # type: ignore[attr-defined]  # what the hooks start
 SITE = f"{ROOT}\n{sysconfig.get_path('platlib')}"
 COUNTS = (1, 5, 50)
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
@@ -168,12 +169,11 @@ def _quoted(word: str) -> str:
 
 def enter(folder: Path) -> list[str]:
     """What the hook runs on entering `folder`."""
-    python = str(BIN / "python")
-    return [python, "-I", "-S", "-X", "utf8", str(ROOT / "lkrshell/boot.py"), SITE, "bash", str(folder)]
+    return [PYTHON, "-I", "-S", "-X", "utf8", str(ROOT / "lkrshell/boot.py"), SITE, "bash", str(folder)]
 
 
 def floor() -> list[str]:
-    return [str(BIN / "python"), "-I", "-S", "-X", "utf8", "-c", "pass"]
+    return [PYTHON, "-I", "-S", "-X", "utf8", "-c", "pass"]
 
 
 def direnv(folder: Path) -> list[str]:

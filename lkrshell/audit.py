@@ -49,8 +49,6 @@ def record(
 
 
 def _append(line: str) -> None:
-    import fcntl
-
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     for attempt in range(50):
         try:
@@ -60,8 +58,8 @@ def _append(line: str) -> None:
             continue
         try:
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                os.lockf(fd, os.F_TLOCK, 0)  # os has it built in: fcntl would be a module more
+            except (BlockingIOError, PermissionError):
                 import time
 
                 time.sleep(0.002 * min(attempt + 1, 5))

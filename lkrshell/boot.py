@@ -1,29 +1,24 @@
 """What the hooks run, by its path and with `python -I -S -X utf8`: no site, no user paths, no PYTHONPATH.
 
-Small on purpose: a script is compiled anew at each start, the modules it imports are not. The folder of
-this package's dependencies is the one that the package itself lies in, unless the hook names others.
+Small on purpose: a script is compiled anew at each start, the modules it imports are not. Those it takes out of one
+file, see lkrshell.bundle, where `lkr hook` could write that.
 """
 
-import _signal
+import gc
+import marshal
 import sys
 
-if sys.argv[2] not in ("exec", "agent-env") or _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us in silence, during the imports too
-sys.path[:0] = sys.argv.pop(1).split("\n")
+gc.disable()  # gone before there is anything to collect
+sys.path += sys.argv.pop(1).split("\n")
+try:
+    with open(f"{__file__[:-8]}/__pycache__/export.{sys.implementation.cache_tag}.bundle", "rb", 0) as file:
+        codes = marshal.loads(file.read())  # noqa: S302  # as trusted as a .pyc
+    module = type(sys)("lkrshell.bundle")
+    exec(codes[module.__name__][2], module.__dict__)  # noqa: S102
+    module.install(__file__[:-8], codes)
+except Exception:  # noqa: S110  # a module at a time, then
+    pass
 
-if sys.argv[1] == "exec":  # a function that the hook made of a command
-    from lkrshell.execute import wrapped
+from lkrshell.start import main  # noqa: E402
 
-    code = wrapped(sys.argv[2:])
-elif sys.argv[1] == "agent-env":
-    from lkrshell.cli import run
-
-    code = run(["agent-env", "--", *sys.argv[2:]])
-else:
-    from lkrshell.export import main
-
-    code = main(sys.argv[1:])
-
-from os import _exit  # noqa: E402
-
-_exit(code)  # all is written; taking an interpreter down in good order costs a fifth of an entry
+main()

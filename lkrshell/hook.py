@@ -4,7 +4,7 @@ import os
 import sys
 
 import lkrshell
-from lkrshell import dialects, paths
+from lkrshell import bundle, dialects, paths
 from lkrshell.errors import LkrError
 
 _PACKAGE = os.path.dirname(os.path.abspath(lkrshell.__file__))
@@ -36,7 +36,8 @@ def preamble(shell: str) -> str:
 
     site = "\n".join(dict.fromkeys([os.path.dirname(_PACKAGE), os.path.dirname(os.path.dirname(pyrage.__file__))]))
     values = {
-        "__lkr_python": sys.executable,
+        # What a virtual environment is made from: we say ourselves where our modules are, and it starts faster.
+        "__lkr_python": getattr(sys, "_base_executable", None) or sys.executable,
         "__lkr_boot": os.path.join(_PACKAGE, "boot.py"),
         "__lkr_site": site,
         "__lkr_version": lkrshell.__version__,
@@ -48,4 +49,5 @@ def preamble(shell: str) -> str:
 
 def text(shell: str) -> str:
     """The whole hook."""
+    bundle.write(_PACKAGE)
     return preamble(shell) + data("shell", f"lkr.{shell}")

@@ -44,7 +44,7 @@ def read_text(path: str) -> str:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return UNREADABLE  # a pipe or a device, which the hooks do not read either
         data = b""
-        while chunk := os.read(fd, LIMIT):
+        while chunk := os.read(fd, 1 << 16):
             data += chunk
             if len(data) > LIMIT:
                 return UNREADABLE

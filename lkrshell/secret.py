@@ -50,9 +50,12 @@ def parse_secret(data: bytes) -> Secret:
     text = data.decode("utf-8", "surrogateescape")
     if text.startswith(_HEAD):
         try:
-            from _json import scanstring
+            end = text.find('"', len(_HEAD)) + 1
+            value = text[len(_HEAD) : end - 1]
+            if "\\" in value or not value.isprintable():
+                from _json import scanstring
 
-            value, end = scanstring(text, len(_HEAD), True)
+                value, end = scanstring(text, len(_HEAD), True)
             kind = text[end + len(_MIDDLE) : -len(_TAIL)]
             if text[end : end + len(_MIDDLE)] == _MIDDLE and text.endswith(_TAIL) and kind in KINDS:
                 return Secret(value, kind)

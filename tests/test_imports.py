@@ -1,5 +1,6 @@
 """What an export may import: every module costs start-up time at each entering of a project."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from conftest import User
 
 import lkrshell
+from lkrshell import bundle
 
 ALLOWED = {
     "lkrshell", "lkrshell.agents", "lkrshell.audit", "lkrshell.config", "lkrshell.dialects", "lkrshell.errors",
@@ -14,7 +16,7 @@ ALLOWED = {
     "lkrshell.paths", "lkrshell.policy", "lkrshell.project", "lkrshell.records", "lkrshell.resolver",
     "lkrshell.secret", "lkrshell.session", "lkrshell.stores", "lkrshell.stores.vault", "lkrshell.timelimit",
     "lkrshell.want",
-    "_blake2", "_ctypes", "fcntl", "_json", "_signal", "pyrage", "time", "errno", "struct",
+    "_blake2", "_ctypes", "_signal", "pyrage", "time", "errno", "struct",
     "os", "stat", "_stat", "posixpath", "genericpath", "os.path", "_collections_abc",
 }  # fmt: skip
 SCRIPT = """
@@ -42,3 +44,47 @@ def test_an_export_imports_only_what_is_on_the_list(user: User) -> None:
     modules = set(done.stdout.rpartition("MODULES ")[2].split())
     ours = {module for module in modules if not module.startswith("pyrage.")}  # all of one shared library
     assert ours <= ALLOWED, ours - ALLOWED
+
+
+def loaded(root: Path, user: User, folder: Path) -> str:
+    """What boot.py of the package in `root` prints for bash, and after it where the modules came from."""
+    site = [str(root.parent), *(path for path in sys.path if path.endswith("site-packages"))]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "utf8", "-v", str(root / "boot.py"), "\n".join(site), "bash", str(folder)],
+        env={**user.env, "PWD": str(folder)}, cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout + "\n".join(line for line in done.stderr.splitlines() if "lkrshell" in line)
+
+
+def test_the_bundle_has_what_entering_loads_and_serves_only_while_it_is_fresh(user: User, tmp_path: Path) -> None:
+    folder = user.project("p")
+    root = tmp_path / "lkrshell"
+    shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
+    out = loaded(root, user, folder)
+    assert "'openai:prod'" in out and "export.py" in out  # each from its own file
+
+    bundle.write(str(root))
+    out = loaded(root, user, folder)
+    assert "'openai:prod'" in out
+    files = [line for line in out.splitlines() if ".pyc" in line or "code object from" in line]
+    assert not files, files  # none but the bundle was opened
+
+    export = root / "export.py"
+    export.write_text(export.read_text().replace('"lkr: " + " "', '"lkr here: " + " "'))
+    assert "export.py" in loaded(root, user, folder)  # a source changed: not out of the bundle
+    bundle.write(str(root))
+    assert "export.py" not in loaded(root, user, folder)
+
+    for damage in (b"", b"damaged", Path(bundle.name_of(str(root))).read_bytes()[:5000]):
+        Path(bundle.name_of(str(root))).write_bytes(damage)
+        assert "'openai:prod'" in loaded(root, user, folder)
+        bundle.write(str(root))
+        assert "export.py" not in loaded(root, user, folder)
+
+
+def test_a_package_folder_that_cannot_be_written_is_no_obstacle(user: User, tmp_path: Path) -> None:
+    root = tmp_path / "lkrshell"
+    shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "__pycache__").write_text("in the way")
+    bundle.write(str(root))
+    assert "'openai:prod'" in loaded(root, user, user.project("p"))
