@@ -11,7 +11,15 @@ from lkrshell.errors import LkrError
 
 
 def read() -> str:
-    """The present name; a first one is made where there is none. Empty when that cannot be: nothing changes then."""
+    """The present name; a first one is made where there is none. Empty when that cannot be: nothing changes then.
+
+    LkrError when the state folder is not the user's alone.
+    """
+    state = paths.state_dir()
+    try:
+        files.check_private(state, os.stat(state))
+    except OSError:
+        pass  # none yet
     try:
         return (_names() or [bump()])[0]
     except (OSError, LkrError):
@@ -24,6 +32,7 @@ def bump() -> str:
 
     folder = paths.generation_dir()
     new = f"{time.time_ns():x}.{os.getpid():x}"
+    files.make_private_dir(paths.state_dir())
     files.make_private_dir(folder)
     try:
         while True:

@@ -43,7 +43,7 @@ def test_every_value_survives_store_hook_and_shell(user: User, shell: str, value
     user.lkr("set", "any:value", "--stdin", stdin=value + b"\n")
     flags = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["-N"]}[shell]
     hook = user.lkr("hook", shell)
-    script = f'{hook}\n__lkr_check\npython3 -c "{PRINT}"\n'
+    script = f'{hook}\n__lkr_hook\npython3 -c "{PRINT}"\n'
     done = subprocess.run([shell, *flags, "-c", script], cwd=folder, capture_output=True, env=user.env)
     assert done.stdout == value
 
