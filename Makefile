@@ -50,7 +50,7 @@ lint: tools $(VENV)/.dev
 bench: tools $(VENV)/.dev
 	$(BIN)/python bench/bench.py
 
-# 2,000 kills and a minute of 64 processes at once against a vault; see bench/torture.py.
+# 2,000 kills, a minute of 64 processes at once, and 30 losses of power against a vault; see bench/torture.py.
 torture: $(VENV)/.dev
 	$(BIN)/python bench/torture.py
 

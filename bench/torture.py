@@ -1,13 +1,16 @@
 """Kills and crowds: does the vault keep every key at its old or its new value? `make torture` runs it.
 
-Usage: torture.py [KILLS] [SECONDS]. Kills lkr with SIGKILL at random instants of set, rm, rename, passwd, rekey and
-allow, and looks after each; then runs 64 processes at once that set, read and remove for SECONDS.
+Usage: torture.py [KILLS] [SECONDS] [LOSSES]. Kills lkr with SIGKILL at random instants of set, rm, rename, passwd,
+rekey and allow, and looks after each; then runs 64 processes at once that set, read and remove for SECONDS. As root it
+also has an ext4 file system on a loop device drop what was not synced, LOSSES times, and looks after each.
 """
 
+import fcntl
 import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -164,16 +167,87 @@ def crowd(user: User, processes: int, seconds: float) -> Counter[str]:
     return seen
 
 
+_SHUTDOWN, _NO_FLUSH = 0x8004587D, struct.pack("I", 2)  # FS_IOC_SHUTDOWN of linux/fs.h: the journal is not written
+
+
+def power(folder: Path, losses: int) -> Counter[str]:
+    """What was said to be done is there after the loss; what was under way is old or new; nothing is damaged."""
+    seen: Counter[str] = Counter()
+    image, disk = folder / "image", folder / "disk"
+    disk.mkdir()
+    with image.open("wb") as file:
+        file.truncate(48 << 20)
+    subprocess.run(["/sbin/mkfs.ext4", "-q", str(image)], check=True)
+    mount = ["mount", "-o", "loop", str(image), str(disk)]
+    subprocess.run(mount, check=True)
+    user = User(disk / "home")
+    user.home.mkdir()
+    user.run("unlock", "--stdin", stdin=b"x")
+    user.run("set", "k:a", "--stdin", stdin=b"value-0")
+    os.sync()
+    value, name = "value-0", "k:a"
+    typical = 0.3
+    for number in range(1, losses + 1):
+        action = random.choice(["set", "set", "rename", "rekey"])
+        other = "k:b" if name == "k:a" else "k:a"
+        words, stdin = {
+            "set": (["set", name, "--stdin"], f"value-{number}".encode()),
+            "rename": (["rename", name, other], b""),
+            "rekey": (["vault", "rekey", "--stdin"], b"x"),
+        }[action]
+        (disk / "not-synced").write_text(str(number))
+        child = user.start(*words, stdin=stdin)
+        if number % 3:
+            time.sleep((typical if action != "rekey" else 2.5) * random.betavariate(5, 1.5) * 1.1)
+        else:
+            child.wait()
+        root = os.open(disk, os.O_RDONLY)
+        fcntl.ioctl(root, _SHUTDOWN, _NO_FLUSH)
+        os.close(root)
+        child.wait()
+        assert child.stdout
+        said = child.stdout.read().decode()
+        child.stdout.close()
+        done = child.returncode == 0
+        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(mount, check=True)
+        seen[f"{action} {'done' if done else 'lost'}"] += 1
+        seen["a file that nobody synced was lost"] += (
+            not (disk / "not-synced").read_text() if (disk / "not-synced").exists() else 1
+        )
+        assert user.opens("x"), (number, action, said)
+        found = {each: user.value(each) for each in (name, other)}
+        new = {"set": {name: f"value-{number}", other: None}, "rename": {name: None, other: value}}
+        both = {"rename": {name: value, other: value}}
+        old: dict[str, str | None] = {name: value, other: None}
+        wanted = [new.get(action, old)] if done else [old, new.get(action, old), both.get(action, old)]
+        assert found in wanted, (number, action, done, found, value, said)
+        if found[name] and found[other]:
+            user.run("rm", "--yes", other)
+        if not found[name]:
+            name = other
+        value = found[name] or value
+        os.sync()
+    subprocess.run(["umount", str(disk)], check=True)
+    return seen
+
+
 def main() -> None:
-    count, seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 2000, float(sys.argv[2]) if len(sys.argv) > 2 else 60
+    numbers = [int(word) for word in sys.argv[1:]]
+    count, seconds, losses = (*numbers, *(2000, 60, 30)[len(numbers) :])
     random.seed(int(os.environ.get("SEED", "1")))
     with tempfile.TemporaryDirectory(prefix="lkr-torture-") as folder:
-        for name in ("kills", "crowd"):
+        for name in ("kills", "crowd", "power"):
             home = Path(folder) / name
             home.mkdir()
             user = User(home)
             start = time.monotonic()
-            if name == "kills":
+            if name == "power":
+                if os.getuid() != 0 or sys.platform != "linux":
+                    print("power: only root on Linux can mount a disk that loses power")
+                    continue
+                seen = power(home, losses)
+            elif name == "kills":
                 seen = kills(user, count)
             else:
                 user.run("unlock", "--stdin", stdin=b"x")
