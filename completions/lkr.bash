@@ -95,7 +95,7 @@ _lkr() {
         ;;
     gen)
         case $previous in -o | --output) __lkr_files; return ;; esac
-        [[ $current == -* ]] && __lkr_words -o --output --force --help
+        [[ $current == -* ]] && __lkr_words -o --output --force --json --help
         ((place == 1)) && __lkr_files
         ;;
     get)
@@ -110,7 +110,7 @@ _lkr() {
     import)
         case $previous in --from) __lkr_none; return ;; esac
         case $previous in --as) __lkr_keys; return ;; esac
-        [[ $current == -* ]] && __lkr_words --environment --from --as --dry-run --yes --replace --blank --help
+        [[ $current == -* ]] && __lkr_words --environment --from --as --dry-run --yes --replace --blank --json --help
         ((place == 1)) && __lkr_files
         ;;
     init)
@@ -125,6 +125,11 @@ _lkr() {
         ;;
     lock)
         [[ $current == -* ]] && __lkr_words --help
+        ;;
+    migrate)
+        case $previous in -k | --key) __lkr_keys; return ;; esac
+        [[ $current == -* ]] && __lkr_words -k --key --move --replace --dry-run --yes --json --help
+        ((place == 1)) && __lkr_files
         ;;
     passwd)
         [[ $current == -* ]] && __lkr_words --stdin --help
@@ -142,7 +147,7 @@ _lkr() {
         ((place == 1)) && __lkr_keys
         ;;
     rm)
-        [[ $current == -* ]] && __lkr_words --yes --help
+        [[ $current == -* ]] && __lkr_words --yes --force --help
         ((place == 1)) && __lkr_keys
         ;;
     rotate)
@@ -166,6 +171,10 @@ _lkr() {
     unlock)
         [[ $current == -* ]] && __lkr_words --stdin --help
         ;;
+    usage)
+        case $previous in --days) __lkr_none; return ;; esac
+        [[ $current == -* ]] && __lkr_words --days --json --help
+        ;;
     use)
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_profiles
@@ -178,7 +187,7 @@ _lkr() {
         ((place == 2)) && __lkr_files
         ;;
     '')
-        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit deny doctor edit exec export gen get hook import init install list lock passwd policy rename rm rotate schema set status uninstall unlock use vault; fi
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status uninstall unlock usage use vault; fi
         ;;
     esac
     # readline takes a colon for the end of a word: what stands before it is not ours to give again

@@ -13,8 +13,8 @@ from lkrshell.files import show
 
 COMMANDS = (
     "add", "agent-env", "allow", "audit", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook", "import",
-    "init", "install", "list", "lock", "passwd", "policy", "rename", "rm", "rotate", "schema", "set", "status",
-    "uninstall", "unlock", "use", "vault",
+    "init", "install", "list", "lock", "migrate", "passwd", "policy", "rename", "rm", "rotate", "schema", "set",
+    "status", "uninstall", "unlock", "usage", "use", "vault",
 )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ def replace(
     if wants and not any(map(os.isatty, range(3))) and os.environ.get("LKR_QUIET", "0") in ("", "0"):
         variables = " ".join(want.variable for want in wants)
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
+    if not wants:
+        os.write(2, b"lkr: no keys for it; the command runs without\n")
     for want, secret in _fetch(wants, folder) if wants else ():
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     become(words, environment)

@@ -3,15 +3,20 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import pexpect
 import pytest
 from conftest import BIN, OTHER, VALUE, User
+from shells import Shell
 
 from lkrshell import providers
 from lkrshell.commands.get_ import mask
@@ -259,42 +264,53 @@ def test_there_are_many_providers_and_users_add_their_own(user: User) -> None:
     assert "the provider 'acme' is not right" in user.lkr("exec", "-k", "acme:main", "--", "env", code=1)
 
 
-SCHEMAS: dict[tuple[str, ...], object] = {
-    ("list",): [
-        {"name": str, "kind": str, "variable": (str, None), "created": str, "rotated": (str, None),
-         "last_use": (str, None), "ttl": (int, None)},
-    ],
-    ("get", "openai:prod"): {"name": str, "kind": str, "value": str},
-    ("policy", "openai:prod"): {"name": str, "kind": str, "only": list, "agents": str, "ttl": (int, None)},
-    ("doctor",): [{"problem": str, "mend": str, "mended": bool}],
-    ("status",): {
-        "manifest": (str, None), "grant": (str, None), "problem": (str, None), "store": str, "locked": bool,
-        "loaded": dict, "profile": (str, None), "direnv": list,
-        "wants": [{"variable": str, "key": str, "scope": str, "stored": bool}],
-    },
+def rows(**fields: object) -> dict[str, object]:
+    return {"type": "array", "minItems": 1, "items": form(**fields)}
+
+
+def form(**fields: object) -> dict[str, object]:
+    """A JSON Schema: all these fields and no others, each of a type (`a|b` for several) or a schema of its own."""
+    properties = {
+        name.rstrip("_"): {"type": field.split("|")} if isinstance(field, str) else field
+        for name, field in fields.items()
+    }
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+TEXTS = {"type": "array", "items": {"type": "string"}}
+SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
+    ("list",): rows(
+        name="string", kind={"enum": ["runtime", "admin"]}, variable="string|null", created="string",
+        rotated="string|null", last_use="string|null", ttl="integer|null", projects=TEXTS,
+    ),
+    ("get", "openai:prod"): form(name="string", kind="string", value={"pattern": r"^sk-\.\.\.nai$"}),
+    ("policy", "openai:prod"): form(name="string", kind="string", only=TEXTS, agents="string", ttl="integer|null"),
+    ("doctor",): {**rows(problem="string", mend="string", mended="boolean"), "minItems": 0},
+    ("import", ".env", "--dry-run"): rows(
+        variable="string", name="string", state={"enum": ["new", "same", "differs"]}
+    ),
+    ("gen", ".env.example", "--force"): form(
+        file="string", git_sees="boolean", keys=rows(place="string", name="string")
+    ),
+    ("status",): form(
+        manifest="string|null", grant="string|null", problem="string|null", store="string", locked="boolean",
+        loaded="object", profile="string|null", direnv="array",
+        wants=rows(variable="string", key="string", scope={"enum": ["shell", "exec"]}, stored="boolean"),
+    ),
 }  # fmt: skip
-
-
-def matches(value: object, schema: object) -> bool:
-    if isinstance(schema, list):
-        return isinstance(value, list) and all(matches(each, schema[0]) for each in value)
-    if isinstance(schema, dict):
-        return (
-            isinstance(value, dict)
-            and set(value) == set(schema)
-            and all(matches(value[key], schema[key]) for key in schema)
-        )
-    allowed = schema if isinstance(schema, tuple) else (schema,)
-    return any(value is None if each is None else type(value) is each for each in allowed)
 
 
 @pytest.mark.parametrize("words", SCHEMAS, ids=" ".join)
 def test_json_has_its_form_and_no_colour(user: User, words: tuple[str, ...]) -> None:
     folder = user.project("p")
-    out = user.lkr(*words, "--json", cwd=folder)
-    assert matches(json.loads(out), SCHEMAS[words]), out
+    (folder / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\n")
+    (folder / ".env.example").write_text(f"{A}=\n")
+    command = [f"{BIN}/lkr", *words, "--json"]
+    out = subprocess.run(command, env=user.env, cwd=folder, capture_output=True, text=True, check=True).stdout
+    jsonschema.Draft202012Validator(SCHEMAS[words]).validate(json.loads(out))
     assert "\x1b" not in out
     assert VALUE not in out
+    assert "gsk_" not in out
 
 
 def test_no_hash_of_a_value_is_in_any_file(user: User) -> None:
@@ -322,3 +338,129 @@ def test_import_from_pass(user: User, tmp_path: Path) -> None:
     user.lkr("import", "--from", "pass:llm/none", "--as", "groq:main", "--yes", cwd=folder, code=1)
     user.lkr("import", "--from", "1password:x", "--as", "groq:main", "--yes", cwd=folder, code=64)
     subprocess.run(["gpgconf", "--kill", "all"], **run)  # type: ignore[call-overload]
+
+
+def test_list_says_which_projects_have_a_key_and_when_it_was_used(user: User) -> None:
+    for name in ("a", "b", "c"):
+        user.project(name)
+    assert f"{A}  ~/a, ~/b and 1 more" in user.lkr("list")
+    user.lkr("deny", str(user.home / "a"))
+    listed = {row["name"]: row["projects"] for row in json.loads(user.lkr("list", "--json"))}
+    assert listed == {"openai:prod": [str(user.home / "b"), str(user.home / "c")], "anthropic:main": []}
+    assert "never used" in user.lkr("list")
+
+
+def test_colours_are_for_terminals_and_not_with_no_color(user: User) -> None:
+    assert "\x1b[" in terminal(user, "list", TERM="xterm")[1]
+    assert "\x1b[" not in terminal(user, "list", TERM="xterm", NO_COLOR="1")[1]
+    assert "\x1b[" not in user.lkr("list")
+
+
+def test_a_piped_value_needs_no_option(user: User) -> None:
+    user.lkr("set", "groq:piped", stdin=b"gsk_12345678901234\n")
+    assert "GROQ_API_KEY=gsk_12345678901234\n" in user.lkr("exec", "-k", "groq:piped", "--", "env")
+
+
+def test_exec_in_a_bare_environment_as_cron_gives_it(user: User) -> None:
+    folder = user.project("p")
+    bare = {"HOME": str(user.home), "PATH": "/usr/bin:/bin", "LKR_BACKEND": "vault"}
+    run = [f"{BIN}/lkr", "exec", "--", "sh", "-c", f'printf %s "${A}"']
+    done = subprocess.run(run, env=bare, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+    assert done.stdout == VALUE.encode()
+    assert done.stderr == f"lkr: no terminal here; 'sh' gets {A}\n".encode()
+    out = user.lkr("exec", "--all", "--clean", "--", "true")
+    assert "no keys" not in out
+    user.lkr("rm", "openai:prod", "--force")
+    user.lkr("rm", "anthropic:main", "--force")
+    assert "no keys for it" in user.lkr("exec", "--all", "--", "true")
+
+
+def test_a_rotated_key_is_in_live_shells_at_the_next_prompt(user: User, open_shell: Callable[..., Shell]) -> None:
+    shell = open_shell(folder=user.project("p"))
+    assert shell.value(A) == VALUE
+    user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-rotated-12345678")
+    shell.run(":")
+    assert shell.value(A) == "sk-rotated-12345678"
+    user.lkr("rotate", "openai:prod", "--undo")
+    shell.run(":")
+    assert shell.value(A) == VALUE
+
+
+def test_import_asks_about_conflicts_and_keeps_what_was_set_for_the_key(user: User) -> None:
+    folder = user.home / "p"
+    folder.mkdir()
+    user.lkr("policy", "anthropic:main", "--ttl", "8h")
+    (folder / ".env").write_text(f"{B}=sk-ant-second-12345678\nCLAUDE_API_KEY=sk-ant-third-12345678\n")
+    child = pexpect.spawn(
+        f"{BIN}/lkr",
+        ["import", ".env"],
+        env={**user.env, "TERM": "dumb"},
+        cwd=str(folder),
+        encoding="utf-8",
+        timeout=20,
+    )
+    child.expect("CLAUDE_API_KEY → anthropic:claude-api-key")
+    assert not (folder / ".lkr.toml").exists(), "the plan comes first"
+    child.expect("Store these")
+    child.sendline("y")
+    child.expect("Replace it")
+    child.sendline("n")
+    child.expect("Another label")
+    child.sendline("second")
+    child.expect("Take the values out")
+    child.sendline("y")
+    child.expect(pexpect.EOF)
+    assert (folder / ".env").read_text() == f"{B}=\nCLAUDE_API_KEY=\n"
+    out = user.lkr("exec", "--", "env", cwd=folder)
+    assert f"{B}=sk-ant-second-12345678\n" in out
+    assert "CLAUDE_API_KEY=sk-ant-third-12345678\n" in out
+    assert OTHER in user.lkr("exec", "-k", "anthropic:main", "--", "env")
+    (folder / ".env").write_text(f"{B}=sk-ant-fourth-12345678\n")
+    user.lkr("import", ".env", "--yes", "--replace", cwd=folder)
+    assert json.loads(user.lkr("policy", "anthropic:main", "--json"))["ttl"] == 8 * 3600
+    user.env["CLAUDECODE"] = "1"
+    user.lkr("import", ".env", "--yes", cwd=folder, code=2)
+
+
+@pytest.fixture
+def wayland() -> Iterator[dict[str, str]]:
+    """A compositor without a screen, for wl-clipboard. sway refuses to be root."""
+    runtime = tempfile.mkdtemp(prefix="lkr-wayland-")
+    Path(runtime, "config").write_text("xwayland disable\n")
+    other: list[str] = []
+    if os.getuid() == 0:
+        other = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        os.chown(runtime, 65534, 65534)
+    headless = {"WLR_BACKENDS": "headless", "WLR_RENDERER": "pixman", "WLR_LIBINPUT_NO_DEVICES": "1"}
+    server = subprocess.Popen(
+        [*other, "sway", "-c", f"{runtime}/config"],
+        env={"XDG_RUNTIME_DIR": runtime, "PATH": "/usr/bin:/bin", "HOME": runtime, **headless},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        found: list[str] = []
+        for _ in range(100):
+            if found := [name for name in os.listdir(runtime) if re.fullmatch(r"wayland-\d+", name)]:
+                break
+            time.sleep(0.1)
+        yield {"XDG_RUNTIME_DIR": runtime, "WAYLAND_DISPLAY": found[0]}
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(runtime)
+
+
+def test_the_clipboard_under_wayland_is_cleared_only_if_it_is_still_ours(user: User, wayland: dict[str, str]) -> None:
+    def wl_paste() -> str:
+        env = {**os.environ, **wayland}
+        return subprocess.run(["wl-paste", "-n"], env=env, capture_output=True, text=True, timeout=20).stdout
+
+    code, screen = terminal(user, "get", "openai:prod", "--clear-after", "2", **wayland)
+    assert code == 0, screen
+    assert wl_paste() == VALUE
+    time.sleep(4)
+    assert wl_paste() == ""
+    terminal(user, "get", "openai:prod", "--clear-after", "2", **wayland)
+    subprocess.run(["wl-copy"], input=b"mine", env={**os.environ, **wayland}, check=True, timeout=20)
+    time.sleep(4)
+    assert wl_paste() == "mine"

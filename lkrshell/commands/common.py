@@ -2,11 +2,12 @@
 
 import contextlib
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import click
 
@@ -84,6 +85,26 @@ def log(event: str, *keys: str, project: str = "") -> None:
 
 def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def piped() -> bool:
+    """True when something is sent to us by a pipe or from a file: `pbpaste | lkr set NAME` needs no option."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def colours(stream: TextIO) -> bool:
+    """True on a terminal that has them, unless NO_COLOR (no-color.org) is set and not empty."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def refuse_agent(doing: str) -> None:
+    """LkrError (2) when a coding agent runs us. `doing` ends the sentence that it does not."""
+    if who := agent():
+        raise LkrError(f"a coding agent ({who}) does not {doing}", "ask the person", REFUSED)
 
 
 def checked_key(name: str) -> str:

@@ -20,7 +20,8 @@ _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 @click.argument("template")
 @click.option("-o", "--output", help="The file to write; default: TEMPLATE without .example or .template.")
 @click.option("--force", is_flag=True, help="Without a terminal, over a file that is there, or one that git tracks.")
-def command(template: str, output: str | None, force: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON: the file, and which keys went where.")
+def command(template: str, output: str | None, force: bool, as_json: bool) -> None:
     """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file."""
     if agent := common.agent():
         raise LkrError(
@@ -41,7 +42,10 @@ def command(template: str, output: str | None, force: bool) -> None:
         files.replace_file(target, filled.encode("utf-8", "surrogateescape"), 0o600, *os.path.split(target))
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}") from None
-    for variable, name in used:
+    if as_json:
+        keys = [{"place": place, "name": name} for place, name in used]
+        click.echo(json.dumps({"file": target, "keys": keys, "git_sees": git.sees(path)}, indent=2))
+    for variable, name in [] if as_json else used:
         click.echo(f"  {show(variable)} ← {name}", err=True)
     click.echo(f"lkr: wrote {show(path)} with {len(used)} values, for you alone to read", err=True)
     if git.sees(path):

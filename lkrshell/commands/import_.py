@@ -1,6 +1,7 @@
 """`lkr import`: keys from an `.env` file or from the environment into the store, and their names into the manifest."""
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -28,6 +29,7 @@ from lkrshell.secret import MAX_VALUE, Secret
 @click.option("--yes", is_flag=True, help="Do not ask. Keys that are there with another value are kept.")
 @click.option("--replace", is_flag=True, help="Replace keys that are there with another value.")
 @click.option("--blank", is_flag=True, help="Take the stored values out of FILE, comments kept.")
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
 def command(
     file: str | None,
     environment: bool,
@@ -37,10 +39,12 @@ def command(
     yes: bool,
     replace: bool,
     blank: bool,
+    as_json: bool,
 ) -> None:
     """Store the keys of the env file FILE, and write the manifest that names them."""
     if bool(file) + environment + bool(tool) != 1:
         raise LkrError("one source is needed", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
+    common.refuse_agent("import keys")
     values = _file(file) if file else _from_tool(tool, name) if tool else _environment()
     found = {
         variable: value for variable, value in values.items() if providers.key_for(variable) and _fits(variable, value)
@@ -48,13 +52,17 @@ def command(
     if not found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
     store = common.store()
-    plan = {variable: name or str(providers.key_for(variable)) for variable in found}
+    plan = dict.fromkeys(found, name) if name else _propose(found)
     present = store.get(list(set(plan.values())))
     state = {}
     for variable, key in plan.items():
         there = present.get(key)
         state[variable] = "new" if there is None else "same" if there.reveal() == found[variable] else "differs"
-        click.echo(f"  {variable} → {key} ({state[variable]})", err=True)
+        if not as_json:
+            click.echo(f"  {variable} → {key} ({state[variable]})", err=True)
+    if as_json:
+        rows = [{"variable": variable, "name": key, "state": state[variable]} for variable, key in plan.items()]
+        click.echo(json.dumps(rows, indent=2))
     if dry_run:
         return
     if not yes and not common.on_terminal():
@@ -70,16 +78,27 @@ def command(
         else:
             click.echo(f"lkr: {plan[variable]} differs and is kept; {variable} is left out", err=True)
             del plan[variable]
-    for variable, key in plan.items():
-        if state[variable] != "same":
-            there = present.get(key)  # an admin key stays one
-            common.keep(store, key, Secret(found[variable], there.kind if there else "runtime"))
+    fresh = {key: variable for variable, key in plan.items() if state[variable] != "same"}
+    for key in common.progress(list(fresh), "storing"):
+        there = present.get(key)  # an admin key stays one
+        common.keep(store, key, Secret(found[fresh[key]], there.kind if there else "runtime"))
     generation.bump()
     common.log("import", *plan.values())
     _manifest(plan)
     click.echo(f"lkr: {len(plan)} keys are in the {store.name} and named in .lkr.toml", err=True)
     if file and plan and (blank or (not yes and click.confirm(f"Take the values out of {show(file)}?", err=True))):
         _blank(file, set(plan))
+
+
+def _propose(found: dict[str, str]) -> dict[str, str]:
+    """A key's name for each variable. Two with the same value share one; another value gets its variable as label."""
+    plan: dict[str, str] = {}
+    for variable, value in found.items():
+        key = str(providers.key_for(variable))
+        if any(found[other] != value for other, taken in plan.items() if taken == key):
+            key = f"{key.partition(':')[0]}:{variable.lower().replace('_', '-').strip('-')}"
+        plan[variable] = key
+    return plan
 
 
 def _fits(variable: str, value: str | None) -> bool:

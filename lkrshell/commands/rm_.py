@@ -9,7 +9,7 @@ from lkrshell.errors import REFUSED, LkrError
 
 @click.command("rm")
 @common.KEY
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
 def command(name: str, yes: bool) -> None:
     """Remove the key NAME from the store. There is no way back."""
     common.checked_key(name)

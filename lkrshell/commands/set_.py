@@ -10,12 +10,13 @@ from lkrshell.stores.vault import Vault
 
 @click.command("set")
 @common.KEY
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input, as a pipe does too.")
 @click.option("--kind", type=click.Choice(["runtime", "admin"]), help="admin: never in an environment.")
 def command(name: str, from_stdin: bool, kind: str | None) -> None:
     """Store the key NAME (provider:label). Asks for the value; never takes it as an argument."""
     if names.is_hidden(common.checked_key(name)):
         raise LkrError(f"names that end in {names.HIDDEN} are for lkr rotate", "choose another", USAGE)
+    from_stdin = from_stdin or common.piped()
     store = common.store()
     if isinstance(store, Vault) and not store.made() and common.on_terminal():
         store.unlock(common.read_secret("A passphrase for the new vault", False, twice=True))

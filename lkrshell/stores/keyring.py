@@ -89,8 +89,8 @@ class Keyring:
 
     name = "keyring"
 
-    def __init__(self, collection: str = "") -> None:
-        self._collection = collection
+    def __init__(self, collection: str = "", service: str = SERVICE) -> None:
+        self._collection, self._service = collection, service
 
     def _flag(self) -> str:
         return os.path.join(paths.state_dir(), "locked")
@@ -135,11 +135,11 @@ class Keyring:
 
             kernel.harden()
             with TimeLimit(_WAIT):
-                found = secret_service.fetch(SERVICE, names, self._collection)
+                found = secret_service.fetch(self._service, names, self._collection)
             return {name: parse_secret(data) for name, data in found.items()}
         import keyring
 
-        texts = {name: self._call(lambda name=name: keyring.get_password(SERVICE, name)) for name in names}  # type: ignore[misc]
+        texts = {name: self._call(lambda name=name: keyring.get_password(self._service, name)) for name in names}  # type: ignore[misc]
         return {
             name: parse_secret(text.encode("utf-8", "surrogateescape"))
             for name, text in texts.items()
@@ -165,14 +165,14 @@ class Keyring:
     def set(self, name: str, secret: Secret) -> None:
         import keyring
 
-        self._call(lambda: keyring.set_password(SERVICE, name, secret.dump().decode("ascii")))
+        self._call(lambda: keyring.set_password(self._service, name, secret.dump().decode("ascii")))
 
     def delete(self, name: str) -> bool:
         import keyring
         import keyring.errors
 
         try:
-            self._call(lambda: keyring.delete_password(SERVICE, name))
+            self._call(lambda: keyring.delete_password(self._service, name))
         except keyring.errors.PasswordDeleteError:
             return False
         return True
@@ -181,6 +181,7 @@ class Keyring:
         return bool(self.get([name]))
 
     def names(self) -> list[str] | None:
+        self._call(lambda: None, own=False)  # what serves here is known then
         if not self._is_secret_service():
             return None
 
@@ -188,7 +189,7 @@ class Keyring:
             with _bus() as bus:
                 import secretstorage
 
-                query = {"service": SERVICE}
+                query = {"service": self._service}
                 items = (
                     self._own(bus).search_items(query) if self._collection else secretstorage.search_items(bus, query)
                 )
