@@ -106,6 +106,9 @@ def shells(home: Home) -> Iterator[tuple[str, str, str, dict[str, float]]]:
                 if shell == "bash":
                     tab = "COMP_LINE='lkr rm bench:k4' COMP_POINT=15; _lkr"
                     situations["completing one of 50 names"] = (f"source {ROOT}/completions/lkr.bash", tab, 30)
+                if shell == "fish":
+                    tab = "complete -C 'lkr rm bench:k4'"
+                    situations["completing one of 50 names"] = (f"source {ROOT}/completions/lkr.fish", tab, 30)
                 nested = f"{shell} {'--norc' if shell == 'bash' else '-N' if shell == 'fish' else '-f'} -c"
                 situations["nested shell start inside"] = (inside, f"{nested} 'source {saved}; {prompt}'", 5)
             for situation, (first, step, count) in situations.items():

@@ -98,37 +98,47 @@ __lkr_now() {
 }
 
 # At every prompt: finds the nearest manifest and, when the state is still the right one for it, is done. All in
-# one function, since this is the path that must cost nothing. Files are compared whole: no edit is missed.
-__lkr_check() {
-    \builtin local folder="$PWD" text parts file i=0
-    __lkr_aside=
-    while [[ ! -e $folder/.lkr.toml ]]; do
-        if [[ ! $folder ]]; then
+# one function and without locals, since this is the path that must cost nothing. Files are compared whole: no edit
+# is missed.
+__lkr_hook() {
+    __lkr_status=$?
+    case $- in
+        *[eux]*)
+            [[ $- == *e* ]] && __lkr_status=0 # under errexit a failing hook would end the shell
+            \builtin local -
+            \builtin set +eux
+            ;;
+    esac
+    __lkr_aside='' __lkr_folder=$PWD
+    while [[ ! -e $__lkr_folder/.lkr.toml ]]; do
+        if [[ ! $__lkr_folder ]]; then
             __lkr_outside
-            \builtin return
+            \builtin return "$__lkr_status"
         fi
-        folder=${folder%/*}
+        __lkr_folder=${__lkr_folder%/*}
     done
-    folder=${folder:-/}
-    text=${EPOCHSECONDS-} # bash 5
-    [[ $text || ! $__lkr_until ]] || \builtin printf -v text '%(%s)T' -1
-    if [[ $folder == "$__lkr_at" && ! ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
-        (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $text -lt $__lkr_until) ]]; then
-        for file in "${__lkr_files[@]}"; do
-            if [[ -f $file && -r $file ]]; then
-                \builtin mapfile -d '' -t parts <"$file"
-                text="=${parts[0]-}"
-                ((${#parts[@]} < 2)) || text='!'
-            elif [[ -e $file ]]; then
-                text='!'
+    __lkr_folder=${__lkr_folder:-/}
+    __lkr_text=${EPOCHSECONDS-} # bash 5
+    [[ $__lkr_text || ! $__lkr_until ]] || \builtin printf -v __lkr_text '%(%s)T' -1
+    if [[ $__lkr_folder == "$__lkr_at" && ! ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
+        (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $__lkr_text -lt $__lkr_until) ]]; then
+        __lkr_i=0
+        for __lkr_file in "${__lkr_files[@]}"; do
+            if [[ -f $__lkr_file && -r $__lkr_file ]]; then
+                \builtin mapfile -d '' -t __lkr_parts <"$__lkr_file"
+                __lkr_text="=${__lkr_parts[0]-}"
+                [[ ! ${__lkr_parts[1]+x} ]] || __lkr_text='!'
+            elif [[ -e $__lkr_file ]]; then
+                __lkr_text='!'
             else
-                text=-
+                __lkr_text=-
             fi
-            [[ $text == "${__lkr_texts[i++]}" ]] || i=1000000
+            [[ $__lkr_text == "${__lkr_texts[__lkr_i++]}" ]] || __lkr_i=1000000
         done
-        ((i < 1000000)) && \builtin return
+        ((__lkr_i < 1000000)) && \builtin return "$__lkr_status"
     fi
-    __lkr_change "$folder"
+    __lkr_change "$__lkr_folder"
+    \builtin return "$__lkr_status"
 }
 
 # Where no manifest is: takes back what is loaded.
@@ -165,24 +175,6 @@ __lkr_change() {
     \builtin eval "$statements"
     [[ ${LKR_STATE-} ]] && \builtin export LKR_DIR="$1"
     __lkr_at=$1
-}
-
-__lkr_hook() {
-    \builtin local status="$?"
-    case $- in
-        *[eux]*)
-            __lkr_unstrict
-            [[ $- == *e* ]] && status=0 # under errexit a failing hook would end the shell
-            ;;
-        *) __lkr_check ;;
-    esac
-    \builtin return "$status"
-}
-
-__lkr_unstrict() {
-    \builtin local -
-    \builtin set +eux
-    __lkr_check
 }
 
 # After direnv's turn at the same prompt: it may just have let go of the folder that we stood aside for.
