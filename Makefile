@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # command (or folder):Debian package, for what the tests drive
-TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip sway:sway wl-copy:wl-clipboard git:git pass:pass gpg:gnupg man:man-db mandoc:mandoc /usr/share/powerlevel9k:zsh-theme-powerlevel9k \
+TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip sway:sway wl-copy:wl-clipboard git:git pass:pass gpg:gnupg pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc /usr/share/powerlevel9k:zsh-theme-powerlevel9k \
 	xdotool:xdotool /usr/libexec/gcr-prompter:gcr \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/share/bash-completion:bash-completion
 

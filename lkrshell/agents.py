@@ -31,13 +31,16 @@ _MOST = 32  # generations; a longer line is no person's
 def detect(environment: "dict[str, str]", line: list[str], settings: "Config | None" = None) -> str | None:
     """The agent behind us: by the environment, else by `line`, the names of our ancestors, where `settings` (of the
     user; default: the usual ones) do not forbid that."""
-    for name, (marks, _) in AGENTS.items():
+    known = [(name, marks, processes) for name, (marks, processes) in AGENTS.items()]
+    for name, _, own_marks, own_names in settings.agents if settings else ():
+        known.append((name, tuple(own_marks.split()), tuple(own_names.split("\n")) if own_names else ()))
+    for name, marks, _ in known:
         for mark in marks:
             if environment.get(mark) or (mark.endswith("_") and any(key.startswith(mark) for key in environment)):
                 return name
     own = settings.agent_processes if settings else ()
     for process in line if settings is None or settings.agent_ancestors else ():
-        for name, (_, processes) in AGENTS.items():
+        for name, _, processes in known:
             if process in processes:
                 return name
         if process in own:

@@ -20,6 +20,8 @@ _TYPES = {
     "agent_ancestors": bool,
     "agent_functions": bool,
     "providers": dict,
+    "pinentry": str,
+    "agents": dict,
 }
 _COMPILED = "config"
 
@@ -28,11 +30,12 @@ class Config:
     """The settings in force. In seconds: the vault locks `lock_after` its last use, `lock_limit` after unlocking.
 
     `collection` is the label of an own collection in the Secret Service, empty for the default one.
+    `agents` are rows (name, keys, marks, processes) of the user's own, with line breaks in the last three.
     """
 
     __slots__ = (
-        "agent_ancestors", "agent_functions", "agent_processes", "backend", "collection", "lock_after", "lock_limit",
-        "quiet",
+        "agent_ancestors", "agent_functions", "agent_processes", "agents", "backend", "collection", "lock_after",
+        "lock_limit", "pinentry", "quiet",
     )  # fmt: skip
 
     def __init__(
@@ -45,12 +48,19 @@ class Config:
         agent_ancestors: bool = True,
         collection: str = "",
         agent_functions: bool = True,
+        pinentry: str = "",
+        agents: "list[tuple[str, ...]] | tuple[tuple[str, ...], ...]" = (),
     ) -> None:
         self.collection = collection
         self.backend, self.quiet = backend, quiet
         self.lock_after, self.lock_limit = lock_after, lock_limit
         self.agent_processes, self.agent_ancestors = tuple(agent_processes), agent_ancestors
         self.agent_functions = agent_functions
+        self.pinentry, self.agents = pinentry, tuple(agents)
+
+    def keys_of(self, agent: str | None) -> list[str]:
+        """The keys that the user's `[agents]` lets this agent have."""
+        return [key for name, keys, _, _ in self.agents if name == agent for key in keys.split("\n")]
 
 
 def load() -> Config:
@@ -78,9 +88,8 @@ def _compiled(data: bytes) -> Config | None:
         stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
         if stored is None:
             return None
-        (text, backend, quiet, lock_after, lock_limit, agents, by_process, collection, functions), *_ = records.load(
-            stored
-        )
+        row, *agents = records.load(stored)
+        text, backend, quiet, lock_after, lock_limit, processes, by_process, collection, functions, pinentry = row
         if text.encode("utf-8", "surrogateescape") != data:
             return None
         return Config(
@@ -88,10 +97,12 @@ def _compiled(data: bytes) -> Config | None:
             quiet == "1",
             int(lock_after),
             int(lock_limit),
-            agents.split("\n") if agents else (),
+            processes.split("\n") if processes else (),
             by_process == "1",
             collection,
             functions == "1",
+            pinentry,
+            [(name, keys, marks, own) for name, keys, marks, own in agents],
         )
     except ValueError:
         return None
@@ -115,6 +126,7 @@ def _parse(path: str, data: bytes) -> Config:
         if type(value) is not _TYPES[name]:
             raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
     table.pop("providers", None)  # see lkrshell.providers
+    table["agents"] = _agents(where, table.get("agents", {}))
     config = Config(**table)
     if not all(isinstance(name, str) and name and name.isprintable() for name in config.agent_processes):
         raise LkrError(f"{where}: agent_processes must be names of processes", 'write agent_processes = ["my-agent"]')
@@ -135,9 +147,34 @@ def _parse(path: str, data: bytes) -> Config:
         "1" if config.agent_ancestors else "0",
         config.collection,
         "1" if config.agent_functions else "0",
+        config.pinentry,
     )
     try:
-        files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row]))
+        files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row, *config.agents]))
     except LkrError:
         pass  # a read-only home: slower, not wrong
     return config
+
+
+def _agents(where: str, table: "dict[str, object]") -> list[tuple[str, ...]]:
+    """`NAME = ["provider:label"]`, or a table of `keys`, `marks` and `processes`."""
+    import typing
+
+    from lkrshell import names
+
+    rows = []
+    for name, given in table.items():
+        mend = 'write agents.claude = ["anthropic:main"]'
+        if not names.is_profile(name):
+            raise LkrError(f"{where}: {names.said(name)} is no name of an agent", mend)
+        parts: dict[str, typing.Any] = given if isinstance(given, dict) else {"keys": given}
+        if unknown := set(parts) - {"keys", "marks", "processes"}:
+            hint = "known: keys, marks, processes"
+            raise LkrError(f"{where}: agents.{name}: unknown field {names.said(min(unknown))}", hint)
+        for part, words in parts.items():
+            if not isinstance(words, list) or not all(isinstance(word, str) and word.isprintable() for word in words):
+                raise LkrError(f"{where}: agents.{name}: {part} must be a list of texts", mend)
+            if not all(names.is_key(word) if part == "keys" else word for word in words):
+                raise LkrError(f"{where}: agents.{name}: {part} has one that is no name", mend)
+        rows.append((name, *("\n".join(parts.get(part, ())) for part in ("keys", "marks", "processes"))))
+    return rows

@@ -51,7 +51,15 @@ def _fetch(wants: list[Want], folder: str) -> list[tuple[Want, Secret]]:
     agent = agents.detect(dict(os.environ), line, settings)
     names, variables = [want.key for want in wants], [want.variable for want in wants]
     try:
-        loaded, _ = session.fetch(stores.choose(settings), wants, policy.Use("exec", folder, agent))
+        store, use = stores.choose(settings), policy.Use("exec", folder, agent)
+        loaded, _, waiting = session.fetch(store, wants, use)
+        if waiting:
+            from lkrshell import confirm, generation
+
+            confirm.ask(waiting, folder, agent, settings)
+            generation.bump()  # live shells may have them too now
+            audit.record("confirm", [want.key for want in waiting], [], folder, line, agent)
+            loaded, _, waiting = session.fetch(store, wants, use)
     except LkrError as error:
         if error.code == REFUSED:
             audit.record("refused", names, variables, folder, line, agent)

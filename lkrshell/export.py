@@ -57,12 +57,16 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
             if wants:
                 line = agents.ancestors()
                 agent = agents.detect(dict(os.environ), line, settings)
-                use = policy.Use("direnv" if shell == "direnv" else "shell", chain[0].real, agent)
+                use = policy.Use(
+                    "direnv" if shell == "direnv" else "shell", chain[0].real, agent, settings.keys_of(agent)
+                )
                 with TimeLimit(_TIME_LIMIT):
                     store = stores.choose(settings)
-                    loaded, left_out = session.fetch(store, wants, use)
+                    loaded, left_out, waiting = session.fetch(store, wants, use)
                 if left_out:
                     _say(f"lkr: left out for {agent}: {' '.join(want.variable for want in left_out)}")
+                if waiting:
+                    _say(f"lkr: {' '.join(want.variable for want in waiting)} waits for you: lkr confirm")
                 clock, ends = _clock(), []
                 for want, secret, ttl in loaded:
                     state = want.key
@@ -80,7 +84,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
                     ends.append(clock + left)
                 until = str(min(ends, default=""))
                 keys = [state.partition("=")[0] for state in now.values()]
-                if problem := audit.record(use.event, keys, list(now), use.folder, line, agent):
+                if now and (problem := audit.record(use.event, keys, list(now), use.folder, line, agent)):
                     _say(f"lkr: {problem}")
     except LkrError as error:
         out.clear()

@@ -21,14 +21,14 @@ class Entry:
     """Kind, dates (ISO 8601, UTC) and policy of one key.
 
     `ttl` is in seconds, 0 for no end; `only` are the real folders that it is for, empty for all; `agents` is one of
-    policy.AGENTS.
+    policy.AGENTS; with `confirm`, the person is asked before each project's first load of a session.
     """
 
-    __slots__ = ("agents", "created", "kind", "name", "only", "rotated", "ttl")
+    __slots__ = ("agents", "confirm", "created", "kind", "name", "only", "rotated", "ttl")
 
     def __init__(self, name: str, kind: str, created: str, rotated: str = "") -> None:
         self.name, self.kind, self.created, self.rotated = name, kind, created, rotated
-        self.ttl, self.agents, self.only = 0, "exec", tuple[str, ...]()
+        self.ttl, self.agents, self.only, self.confirm = 0, "exec", tuple[str, ...](), False
 
 
 def changing(store: str) -> "AbstractContextManager[object]":
@@ -52,6 +52,7 @@ def read(store: str, name: str) -> Entry | None:
         if not 0 <= entry.ttl < MAX_TTL:
             raise ValueError("ttl")
         entry.only = tuple(value for field, value in rows if field == "only")
+        entry.confirm = {"": False, "1": True}[fields.get("confirm", "")]
         if entry.agents not in ("deny", "exec", "allow") or entry.kind not in ("runtime", "admin"):
             raise ValueError("policy")
     except (ValueError, KeyError):
@@ -62,6 +63,7 @@ def read(store: str, name: str) -> Entry | None:
 def write(store: str, entry: Entry) -> None:
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
+    rows += [("confirm", "1")] * entry.confirm
     files.write_private(_path(store, entry.name), records.dump(rows))
 
 

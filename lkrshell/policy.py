@@ -14,18 +14,20 @@ AGENTS = ("deny", "exec", "allow")
 
 
 class Use:
-    """A use of keys: the event (`shell`, `direnv` or `exec`), the real folder it is for, the agent that asks."""
+    """A use of keys: the event (`shell`, `direnv` or `exec`), the real folder it is for, the agent that asks, and the
+    keys that the user's settings give to that agent."""
 
-    __slots__ = ("agent", "event", "folder")
+    __slots__ = ("agent", "event", "folder", "given")
 
-    def __init__(self, event: str, folder: str, agent: str | None) -> None:
-        self.event, self.folder, self.agent = event, folder, agent
+    def __init__(self, event: str, folder: str, agent: str | None, given: "list[str] | tuple[str, ...]" = ()) -> None:
+        self.event, self.folder, self.agent, self.given = event, folder, agent, given
 
 
 def for_agent(entry: "Entry | None", use: Use) -> bool:
-    """False when there is an agent and the key is not for it."""
+    """False when there is an agent and the key is not for it: `deny` goes over what the settings give."""
     policy = entry.agents if entry else "exec"
-    return use.agent is None or policy == "allow" or (policy == "exec" and use.event == "exec")
+    given = use.event == "exec" or (entry is not None and entry.name in use.given)
+    return use.agent is None or policy == "allow" or (policy == "exec" and given)
 
 
 def elsewhere(entry: "Entry | None", folder: str) -> str | None:

@@ -36,8 +36,26 @@ def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
     return found
 
 
-def fetch(store: "Store", wants: list[Want], use: policy.Use) -> tuple[list[tuple[Want, Secret, int]], list[Want]]:
-    """The values, each with its key's `ttl` in seconds (0: no end); and the wants left out since an agent asks.
+def waiting(
+    store: "Store", wants: list[Want], folder: str, entries: "dict[str, index.Entry | None] | None" = None
+) -> list[Want]:
+    """Those of `wants` whose key asks before a project's first load, and that nobody has confirmed for `folder`."""
+    found = []
+    for want in wants:
+        entry = entries[want.key] if entries else index.read(store.name, want.key)
+        if entry and entry.confirm:
+            from lkrshell import confirm
+
+            if not confirm.is_confirmed(folder, want.key):
+                found.append(want)
+    return found
+
+
+def fetch(
+    store: "Store", wants: list[Want], use: policy.Use
+) -> tuple[list[tuple[Want, Secret, int]], list[Want], list[Want]]:
+    """The values, each with its key's `ttl` in seconds (0: no end); the wants left out since an agent asks; and those
+    that wait to be confirmed. For `exec` nothing is loaded when there is one of the last sort.
 
     LkrError when a key that is not optional is missing, is an admin key, or is for other folders, and when all
     that is wanted is left out.
@@ -56,6 +74,10 @@ def fetch(store: "Store", wants: list[Want], use: policy.Use) -> tuple[list[tupl
     for want in wants:
         if reason := policy.elsewhere(entries[want.key], use.folder):
             raise LkrError(reason, code=REFUSED)
+    wait = waiting(store, wants, use.folder, entries)
+    if wait and use.event == "exec":
+        return [], left_out, wait
+    wants = [want for want in wants if want not in wait]
     loaded, missing = [], []
     secrets = store.get(list(dict.fromkeys(want.key for want in wants)))
     for want in wants:
@@ -70,4 +92,4 @@ def fetch(store: "Store", wants: list[Want], use: policy.Use) -> tuple[list[tupl
         loaded.append((want, secret, entry.ttl if entry else 0))
     if missing:
         raise LkrError(f"not stored: {', '.join(missing)}", f"lkr set {missing[0]}")
-    return loaded, left_out
+    return loaded, left_out, wait

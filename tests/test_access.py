@@ -212,3 +212,53 @@ def test_an_agent_started_by_agent_env_has_only_what_policy_gives_it(
     assert OTHER not in out
     assert "starts with no keys" in out
     assert '"agent": "claude"' in user.lkr("audit", "--json", "--event", "agent")
+
+
+def test_the_users_agents_table_gives_one_agent_its_keys(user: User) -> None:
+    folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
+    user.config('agents.claude = ["anthropic:main"]\n')
+    for mark, has in (("CLAUDECODE", True), ("GEMINI_CLI", False)):
+        user.env[mark] = "1"
+        for _ in range(2):  # parsed, then from the compiled copy
+            out = user.lkr("export", "bash", cwd=folder, code=0 if has else 2)
+            assert (OTHER in out, VALUE in out) == (has, False)
+        del user.env[mark]
+    for agent, has in (("claude", True), ("codex", False)):
+        out = user.lkr("agent-env", "--agent", agent, "--", "env", cwd=folder)
+        assert (OTHER in out, VALUE in out) == (has, False)
+    user.lkr("policy", "anthropic:main", "--agents", "deny")
+    assert OTHER not in user.lkr("agent-env", "--agent", "claude", "--", "env", cwd=folder), "deny goes over it"
+
+
+def test_an_agent_of_ones_own_is_known_by_its_mark(user: User) -> None:
+    folder = user.project("p")
+    user.config('[agents.mine]\nmarks = ["MINE_ON"]\nprocesses = ["mine agent"]\nkeys = []\n')
+    user.env["MINE_ON"] = "1"
+    for _ in range(2):
+        assert "coding agent (mine)" in user.lkr("export", "bash", cwd=folder, code=2)
+    del user.env["MINE_ON"]
+    assert VALUE in user.lkr("export", "bash", cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("agents.claude = 1\n", "must be a list"),
+        ('agents.claude = ["anthropic"]\n', "is no name"),
+        ('agents."a b" = []\n', "no name of an agent"),
+        ("[agents.x]\nkey = []\n", "unknown field 'key'"),
+        ('[agents.x]\nmarks = [""]\n', "is no name"),
+        ('[agents.x]\nmarks = ["A\\nB"]\n', "list of texts"),
+    ],
+)
+def test_a_bad_agents_table_is_said(user: User, text: str, says: str) -> None:
+    user.config(text)
+    assert says in user.lkr("list", code=1)
+
+
+@pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
+def test_an_agent_of_ones_own_is_known_by_its_process(user: User) -> None:
+    folder = user.project("p")
+    user.config('[agents.mine]\nprocesses = ["mine-agent"]\n')
+    done = as_agent(user, "mine-agent", f"{BIN}/lkr export bash", folder)
+    assert "coding agent (mine)" in done.stderr

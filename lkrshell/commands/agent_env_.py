@@ -26,12 +26,17 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     except LkrError:
         wants, folder = [], os.path.realpath(".")  # outside of a project there is nothing to give
     loaded: list[tuple[Want, Secret, int]] = []
+    waiting: list[Want] = []
     if wants:
         try:
-            loaded, _ = session.fetch(stores.choose(config.load()), wants, policy.Use("shell", folder, name))
+            settings = config.load()
+            use = policy.Use("shell", folder, name, settings.keys_of(name))
+            loaded, _, waiting = session.fetch(stores.choose(settings), wants, use)
         except LkrError as error:
             if error.code != REFUSED:
                 raise
+    if waiting:
+        click.echo(f"lkr: {' '.join(want.variable for want in waiting)} waits for you: lkr confirm", err=True)
     for want, secret, _ in loaded:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     keys, variables = [want.key for want, _, _ in loaded], [want.variable for want, _, _ in loaded]

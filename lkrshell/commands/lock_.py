@@ -2,14 +2,17 @@
 
 import click
 
-from lkrshell import generation
+from lkrshell import confirm, generation
 from lkrshell.commands import common
 
 
 @click.command("lock")
 def command() -> None:
     """Lock the store; loaded keys leave every shell at its next prompt."""
-    common.store().lock()
+    try:
+        confirm.forget()
+    finally:
+        common.store().lock()
     generation.bump()
     common.log("lock")
     click.echo("lkr: locked", err=True)

@@ -20,6 +20,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @click.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use it; may be repeated.")
 @click.option("--anywhere", is_flag=True, help="Every allowed project may use it.")
 @click.option("--agents", type=click.Choice(policy.AGENTS), help="deny: not for coding agents; exec: by lkr exec only.")
+@click.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load of a session.")
 @click.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
 @click.option("--kind", type=click.Choice(KINDS), help="admin: never in an environment.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -28,6 +29,7 @@ def command(
     only: tuple[str, ...],
     anywhere: bool,
     agents: str | None,
+    confirm: bool | None,
     ttl: str | None,
     kind: str | None,
     as_json: bool,
@@ -41,7 +43,8 @@ def command(
             raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
         if only and anywhere:
             raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
-        if common.agent() and (anywhere or agents or ttl or kind or only):
+        changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
+        if changes and common.agent():
             raise LkrError("a coding agent does not change what keys may do", "ask the person", 2)
         if kind and kind != entry.kind:
             secret = store.get([name]).get(name)
@@ -53,7 +56,8 @@ def command(
             entry.only = tuple(_folder(each) for each in only)
         entry.agents = agents or entry.agents
         entry.ttl = entry.ttl if ttl is None else _seconds(ttl)
-        if only or anywhere or agents or kind or ttl is not None:
+        entry.confirm = entry.confirm if confirm is None else confirm
+        if changes:
             index.write(store.name, entry)
             generation.bump()
             common.log("policy", name)
@@ -64,12 +68,16 @@ def command(
             "only": list(entry.only),
             "agents": entry.agents,
             "ttl": entry.ttl or None,
+            "confirm": entry.confirm,
         }
         click.echo(json.dumps(row))
         return
     folders = " ".join(show(folder) for folder in entry.only) or "anywhere"
+    confirm_text = "on" if entry.confirm else "off"
     ttl_text = f"{entry.ttl} s" if entry.ttl else "off"
-    click.echo(f"{name}: kind {entry.kind}; projects {folders}; agents {entry.agents}; ttl {ttl_text}")
+    click.echo(
+        f"{name}: kind {entry.kind}; projects {folders}; agents {entry.agents}; ttl {ttl_text}; confirm {confirm_text}"
+    )
 
 
 def _folder(path: str) -> str:

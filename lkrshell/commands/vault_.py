@@ -126,6 +126,7 @@ def _row(secret: Secret, entry: index.Entry | None) -> dict[str, object]:
     }
     if entry:
         row |= {"created": entry.created, "ttl": entry.ttl, "agents": entry.agents, "only": list(entry.only)}
+        row["confirm"] = entry.confirm
     return row
 
 
@@ -156,7 +157,7 @@ def _entry(name: str, row: dict[str, object]) -> index.Entry:
     entry.ttl, entry.agents = int(str(row.get("ttl", 0))), str(row.get("agents", "exec"))
     if not isinstance(only, list) or not 0 <= entry.ttl < index.MAX_TTL or entry.agents not in policy.AGENTS:
         raise ValueError
-    entry.only = tuple(str(folder) for folder in only)
+    entry.only, entry.confirm = tuple(str(folder) for folder in only), row.get("confirm", False) is True
     return entry
 
 

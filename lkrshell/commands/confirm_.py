@@ -1,0 +1,21 @@
+"""`lkr confirm`: lets the project here have the keys that ask first, until `lkr lock` or the hard limit."""
+
+import click
+
+from lkrshell import confirm, execute, generation, session
+from lkrshell.commands import common
+from lkrshell.config import load
+
+
+@click.command("confirm")
+def command() -> None:
+    """Let this project have the keys whose policy is --confirm, in this session."""
+    wants, folder = execute.project_wants()
+    waiting = session.waiting(common.store(), wants, folder)
+    if not waiting:
+        click.echo("lkr: no key of this project waits for you", err=True)
+        return
+    confirm.ask(waiting, folder, common.agent(), load())
+    generation.bump()
+    common.log("confirm", *dict.fromkeys(want.key for want in waiting), project=folder)
+    click.echo(f"lkr: confirmed {' '.join(want.variable for want in waiting)}", err=True)
