@@ -74,6 +74,9 @@ _lkr() {
         case $previous in --unused) __lkr_none; return ;; esac
         [[ $current == -* ]] && __lkr_words --key --event --agent --days --follow --verify --unused --json --help
         ;;
+    confirm)
+        [[ $current == -* ]] && __lkr_words --help
+        ;;
     deny)
         [[ $current == -* ]] && __lkr_words --help
         ((place == 1)) && __lkr_folders
@@ -139,7 +142,7 @@ _lkr() {
         case $previous in --agents) __lkr_words deny exec allow; return ;; esac
         case $previous in --ttl) __lkr_none; return ;; esac
         case $previous in --kind) __lkr_words runtime admin; return ;; esac
-        [[ $current == -* ]] && __lkr_words --only --anywhere --agents --ttl --kind --json --help
+        [[ $current == -* ]] && __lkr_words --only --anywhere --agents --confirm --ttl --kind --json --help
         ((place == 1)) && __lkr_keys
         ;;
     rename)
@@ -187,7 +190,7 @@ _lkr() {
         ((place == 2)) && __lkr_files
         ;;
     '')
-        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status uninstall unlock usage use vault; fi
+        if [[ $current == -* ]]; then __lkr_words --help --version; else __lkr_words add agent-env allow audit confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status uninstall unlock usage use vault; fi
         ;;
     esac
     # readline takes a colon for the end of a word: what stands before it is not ours to give again

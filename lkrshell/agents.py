@@ -25,6 +25,8 @@ AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "amp": (("AMP_CURRENT_THREAD_ID",), ()),
 }
 _INTERPRETERS = ("node", "bun", "deno", "python", "python3", "MainThread")
+# A process of another name makes no function of the shell. (The names above are plain.)
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _MOST = 32  # generations; a longer line is no person's
 
 
@@ -48,10 +50,11 @@ def detect(environment: "dict[str, str]", line: list[str], settings: "Config | N
     return None
 
 
-def programs() -> list[str]:
-    """The known agents' programs that are on PATH."""
+def programs(settings: "Config") -> list[str]:
+    """The programs of known agents, the user's own among them, that are on PATH."""
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     names = [name for _, processes in AGENTS.values() for name in processes]
+    names += [name for *_, own in settings.agents for name in own.split("\n") if _PLAIN.issuperset(name)]
     return [name for name in names if any(os.access(f"{folder}/{name}", os.X_OK) for folder in folders)]
 
 

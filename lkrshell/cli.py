@@ -12,9 +12,9 @@ from lkrshell.errors import USAGE, LkrError
 from lkrshell.files import show
 
 COMMANDS = (
-    "add", "agent-env", "allow", "audit", "confirm", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook", "import",
-    "init", "install", "list", "lock", "migrate", "passwd", "policy", "rename", "rm", "rotate", "schema", "set",
-    "status", "uninstall", "unlock", "usage", "use", "vault",
+    "add", "agent-env", "allow", "audit", "confirm", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook",
+    "import", "init", "install", "list", "lock", "migrate", "passwd", "policy", "rename", "rm", "rotate", "schema",
+    "set", "status", "uninstall", "unlock", "usage", "use", "vault",
 )  # fmt: skip
 
 

@@ -174,7 +174,9 @@ def _agents(where: str, table: "dict[str, object]") -> list[tuple[str, ...]]:
         for part, words in parts.items():
             if not isinstance(words, list) or not all(isinstance(word, str) and word.isprintable() for word in words):
                 raise LkrError(f"{where}: agents.{name}: {part} must be a list of texts", mend)
-            if not all(names.is_key(word) if part == "keys" else word for word in words):
+            if not all(
+                names.is_key(word) if part == "keys" else word not in {"", *names.SHELL_WORDS} for word in words
+            ):
                 raise LkrError(f"{where}: agents.{name}: {part} has one that is no name", mend)
         rows.append((name, *("\n".join(parts.get(part, ())) for part in ("keys", "marks", "processes"))))
     return rows

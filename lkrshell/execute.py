@@ -8,15 +8,17 @@ from lkrshell.secret import Secret
 from lkrshell.want import Want
 
 
-def project_wants(command: str) -> tuple[list[Want], str]:
-    """What the project here wants for `command` (a name, or a path that ends in it) and its real folder.
+def project_wants(command: str | None = None) -> tuple[list[Want], str]:
+    """What the project here wants for `command` (a name, or a path that ends in it; None: for any) and its real folder.
 
     ManifestError when there is none, or it is not allowed.
     """
     chain = session.chain(project.serving(project.current_folder()), [])
     wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
-    name = os.path.basename(command)
-    return [want for want in wants if not want.commands or name in want.commands], chain[0].real
+    if command is not None:
+        name = os.path.basename(command)
+        wants = [want for want in wants if not want.commands or name in want.commands]
+    return wants, chain[0].real
 
 
 def replace(

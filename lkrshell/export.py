@@ -119,7 +119,9 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
 def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
     """Which commands the shell is to start through us, for `__lkr_wrap`: agents without the shell's keys, commands
     with those that are for them alone."""
-    found = agents.programs() if settings.agent_functions and any(want.scope == "shell" for want in wanted) else []
+    found = (
+        agents.programs(settings) if settings.agent_functions and any(want.scope == "shell" for want in wanted) else []
+    )
     own = dict.fromkeys(command for want in wanted for command in want.commands if command not in found)
     return [words for words in (["agent-env", *found], ["exec", *own]) if len(words) > 1]
 

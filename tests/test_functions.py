@@ -162,6 +162,17 @@ def test_an_agent_started_inside_a_project_gets_only_the_keys_that_policy_lets_i
     assert "function" not in shell.run("type claude")
 
 
+def test_a_manifest_can_give_an_agent_its_own_key(user: User, open_shell: Callable[..., Shell]) -> None:
+    program(user, "claude", AGENT)
+    own = 'ANTHROPIC_API_KEY = { key = "anthropic:main", scope = { commands = ["claude"] } }'
+    user.project("p", f'OPENAI_API_KEY = "openai:prod"\n{own}')
+    shell = open_shell()
+    shell.run("cd p")
+    assert f"<none|{OTHER}|>" in shell.run("claude")
+    user.lkr("policy", "anthropic:main", "--agents", "deny")
+    assert "<none|none|>" in shell.run("claude")
+
+
 def test_one_setting_turns_the_agents_functions_off(user: User, open_shell: Callable[..., Shell]) -> None:
     program(user, "claude", AGENT)
     user.config("agent_functions = false\n")

@@ -23,6 +23,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     try:
         wants, folder = execute.project_wants(name)
         wants = [want for want in wants if want.scope != "exec"]
+        own = [want.key for want in wants if want.commands]  # what the manifest has for this agent alone
     except LkrError:
         wants, folder = [], os.path.realpath(".")  # outside of a project there is nothing to give
     loaded: list[tuple[Want, Secret, int]] = []
@@ -30,7 +31,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     if wants:
         try:
             settings = config.load()
-            use = policy.Use("shell", folder, name, settings.keys_of(name))
+            use = policy.Use("shell", folder, name, settings.keys_of(name) + own)
             loaded, _, waiting = session.fetch(stores.choose(settings), wants, use)
         except LkrError as error:
             if error.code != REFUSED:
