@@ -1,7 +1,8 @@
 """The index: what is not secret about a key, one small file a key, `index/STORE/PROVIDER/LABEL`.
 
 So `list` and completion need no unlock, and an export reads only the files of the keys it wants. Losing the
-index loses dates; the stores hold value and kind. On the path of `lkr export`.
+index loses dates: the stores hold value and kind, and an entry with a policy is kept a second time, below `policy`, so
+that a lost index opens no key to more than it was for. On the path of `lkr export`.
 """
 
 import os
@@ -36,14 +37,27 @@ def changing(store: str) -> "AbstractContextManager[object]":
     return files.locked(os.path.join(paths.data_dir(), "index", store))
 
 
-def _path(store: str, name: str) -> str:
-    return os.path.join(paths.data_dir(), "index", store, *name.split(":"))
+def _path(store: str, name: str, folder: str = "index") -> str:
+    return os.path.join(paths.data_dir(), folder, store, *name.split(":"))
 
 
 def read(store: str, name: str) -> Entry | None:
+    """The entry, or its copy where it is lost; None for a key that has none. LkrError when it is damaged."""
     data = files.read_private(_path(store, name))
     if data is None:
-        return None
+        data = files.read_private(_path(store, name, "policy"))
+    return None if data is None else _parse(name, data)
+
+
+def anew(store: str, name: str, kind: str, created: str) -> Entry:
+    """What to write in place of an entry that is lost or damaged: with the policy of its copy."""
+    data = files.read_private(_path(store, name, "policy"))
+    entry = Entry(name, kind, created) if data is None else _parse(name, data)
+    entry.kind = kind
+    return entry
+
+
+def _parse(name: str, data: bytes) -> Entry:
     try:
         rows = [(field, value) for field, value in records.load(data)]
         fields = dict(rows)
@@ -64,7 +78,13 @@ def write(store: str, entry: Entry) -> None:
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
     rows += [("confirm", "1")] * entry.confirm
-    files.write_private(_path(store, entry.name), records.dump(rows))
+    data, copy = records.dump(rows), _path(store, entry.name, "policy")
+    has_policy = entry.ttl or entry.agents != "exec" or entry.only or entry.confirm
+    if has_policy:
+        files.write_private(copy, data)
+    files.write_private(_path(store, entry.name), data)
+    if not has_policy:
+        files.remove_private(copy)
 
 
 def touch(store: str, name: str) -> None:
@@ -85,6 +105,7 @@ def last_use(store: str, entry: Entry) -> str:
 
 def remove(store: str, name: str) -> None:
     files.remove_private(_path(store, name))
+    files.remove_private(_path(store, name, "policy"))
 
 
 def names(store: str) -> list[str]:

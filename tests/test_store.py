@@ -279,6 +279,27 @@ def test_losing_the_index_loses_nothing_but_dates(mine: User) -> None:
     assert {row["name"] for row in json.loads(mine.lkr("list", "--json"))} == {"openai:prod", "anthropic:main"}
 
 
+def test_losing_or_damaging_the_index_opens_no_key_to_more_than_it_was_for(mine: User) -> None:
+    folder = mine.project("p")
+    elsewhere = mine.home / "elsewhere"
+    elsewhere.mkdir()
+    mine.lkr("policy", "openai:prod", "--only", str(elsewhere), "--agents", "deny", "--ttl", "8h")
+    before = json.loads(mine.lkr("policy", "openai:prod", "--json"))
+    index = mine.home / ".local/share/lkr/index"
+    subprocess.run(["rm", "-r", str(index)], check=True)
+    assert "other folders" in mine.lkr("exec", "--", "true", cwd=folder, code=2)
+    mine.lkr("doctor", "--fix")
+    assert json.loads(mine.lkr("policy", "openai:prod", "--json")) == before
+    (index / "vault/openai/prod").write_bytes(b"damaged")
+    mine.lkr("doctor", "--fix")
+    assert json.loads(mine.lkr("policy", "openai:prod", "--json")) == before
+    mine.lkr("policy", "openai:prod", "--anywhere", "--agents", "exec", "--ttl", "off")
+    subprocess.run(["rm", "-r", str(index)], check=True)
+    assert has(mine, folder) == VALUE
+    mine.lkr("rm", "openai:prod", "--yes")
+    assert not list((mine.home / ".local/share/lkr/policy").rglob("prod"))
+
+
 def test_a_backend_that_protects_nothing_is_taken_and_named(user: User) -> None:
     user.env |= {"LKR_BACKEND": "keyring", "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
     user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-plain-12345678")

@@ -69,7 +69,7 @@ def _index(fix: bool) -> Iterator[Finding]:
             index.read(store.name, name)
         except LkrError as error:
             if fix and (secret := store.get([name]).get(name)):
-                index.write(store.name, index.Entry(name, secret.kind, common.now()))
+                index.write(store.name, index.anew(store.name, name, secret.kind, common.now()))
                 generation.bump()
                 yield error.message, error.hint, "written anew"
             else:
@@ -86,7 +86,7 @@ def _index(fix: bool) -> Iterator[Finding]:
     secrets = store.get(missing) if fix and missing else {}
     for name in missing:
         if name in secrets:
-            index.write(store.name, index.Entry(name, secrets[name].kind, common.now()))
+            index.write(store.name, index.anew(store.name, name, secrets[name].kind, common.now()))
         mended = "added" if name in secrets else ""
         yield f"{show(name)} is in the {store.name} and not in the index", "lkr doctor --fix", mended
 

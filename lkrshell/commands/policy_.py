@@ -1,5 +1,6 @@
 """`lkr policy NAME`: what a key may do. No manifest can widen it."""
 
+import contextlib
 import json
 import os
 import re
@@ -37,13 +38,13 @@ def command(
     """Show, or change, what the key NAME may do."""
     common.checked_key(name)
     store = common.store()
-    with index.changing(store.name):
+    changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
+    with index.changing(store.name) if changes else contextlib.nullcontext():
         entry = index.read(store.name, name)
         if entry is None:
             raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
         if only and anywhere:
             raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
-        changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
         if changes and common.agent():
             raise LkrError("a coding agent does not change what keys may do", "ask the person", 2)
         if kind and kind != entry.kind:

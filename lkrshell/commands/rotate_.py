@@ -19,29 +19,30 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
         raise LkrError("--confirm and --undo do not go together", "choose one", USAGE)
     store = common.store()
     hidden = name + names.HIDDEN
-    present = store.get([name, hidden])
-    if name not in present:
-        raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
-    if (confirm or undo) and hidden not in present:
-        raise LkrError(f"{name} is not being rotated", "lkr rotate NAME begins")
-    entry = index.read(store.name, name) or index.Entry(name, present[name].kind, common.now())
-    if not confirm and not undo:
-        if hidden in present:
-            raise LkrError(f"{name} is being rotated already", "say --confirm or --undo first")
-        fresh = common.read_secret(f"New value of {name}", from_stdin, present[name].kind)
-        if warning := providers.shape_warning(name, fresh.reveal()):
-            click.echo(f"lkr: {warning}; stored all the same", err=True)
-        store.set(hidden, present[name])  # the old value is safe before the new one takes its place
-        index.write(store.name, index.Entry(hidden, entry.kind, common.now()))
-    else:
-        fresh = present[hidden] if undo else present[name]
-    if not confirm:
-        store.set(name, fresh)
-        entry.rotated = common.now()
-        index.write(store.name, entry)
-    if confirm or undo:
-        store.delete(hidden)
-        index.remove(store.name, hidden)
+    with index.changing(store.name):
+        present = store.get([name, hidden])
+        if name not in present:
+            raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
+        if (confirm or undo) and hidden not in present:
+            raise LkrError(f"{name} is not being rotated", "lkr rotate NAME begins")
+        entry = index.read(store.name, name) or index.Entry(name, present[name].kind, common.now())
+        if not confirm and not undo:
+            if hidden in present:
+                raise LkrError(f"{name} is being rotated already", "say --confirm or --undo first")
+            fresh = common.read_secret(f"New value of {name}", from_stdin, present[name].kind)
+            if warning := providers.shape_warning(name, fresh.reveal()):
+                click.echo(f"lkr: {warning}; stored all the same", err=True)
+            store.set(hidden, present[name])  # the old value is safe before the new one takes its place
+            index.write(store.name, index.Entry(hidden, entry.kind, common.now()))
+        else:
+            fresh = present[hidden] if undo else present[name]
+        if not confirm:
+            store.set(name, fresh)
+            entry.rotated = common.now()
+            index.write(store.name, entry)
+        if confirm or undo:
+            store.delete(hidden)
+            index.remove(store.name, hidden)
     generation.bump()
     common.log("rotate", name)
     done = "has its old value again" if undo else "keeps its new value" if confirm else "has a new value"

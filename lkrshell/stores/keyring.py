@@ -34,13 +34,11 @@ def works(collection: str = "") -> bool:
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
         if not runtime or not os.path.exists(os.path.join(runtime, "bus")):
             return False
-    import keyring
-
-    backend = keyring.get_keyring()
-    if not protects(_strongest(backend)):
+    backend = _backend()
+    if not protects(backend):
         return False
     if collection:
-        return type(_strongest(backend)).__module__ + "\n" == _SECRET_SERVICE.decode()
+        return type(backend).__module__ + "\n" == _SECRET_SERVICE.decode()
     try:
         backend.get_password(SERVICE, "lkr:probe")
     except LkrError:
@@ -55,8 +53,15 @@ def protects(backend: "KeyringBackend") -> bool:
     return (getattr(type(backend), "priority", 0) or 0) >= 1
 
 
-def _strongest(backend: "KeyringBackend") -> "KeyringBackend":
-    """The first of a chain of backends, for that is where a key is written."""
+def _backend() -> "KeyringBackend":
+    """python-keyring's choice; of a chain the first, for that is where a key is written."""
+    import keyring
+
+    try:
+        backend = keyring.get_keyring()
+    except Exception as error:
+        hint = "see PYTHON_KEYRING_BACKEND and keyring's own configuration, or use the vault: LKR_BACKEND=vault"
+        raise StoreUnreachable(f"the configured keychain cannot be loaded ({type(error).__name__})", hint) from None
     chained = list(getattr(backend, "backends", ()))
     return chained[0] if chained else backend
 
@@ -74,9 +79,7 @@ def _name(backend: "KeyringBackend") -> str:
 
 def weak_backend() -> str | None:
     """The name of a configured backend that protects nothing."""
-    import keyring
-
-    backend = _strongest(keyring.get_keyring())
+    backend = _backend()
     return None if protects(backend) else _name(backend)
 
 
@@ -97,11 +100,10 @@ class Keyring:
 
     def _call(self, function: "Callable[[], T]", wait: float = _WAIT, own: bool | None = None) -> "T":
         """Calls python-keyring, in our own collection (`own`) when one is configured."""
-        import keyring
         import keyring.errors
 
         own = bool(self._collection) if own is None else own
-        backend = _strongest(keyring.get_keyring())
+        backend = _backend()
         if not protects(backend) and not _configured():
             hint = "start one, or use the vault: LKR_BACKEND=vault"
             raise StoreUnreachable(f"there is no keychain, only {_name(backend)}, which protects nothing", hint)
