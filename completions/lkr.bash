@@ -117,7 +117,8 @@ _lkr() {
         ((place == 1)) && __lkr_files
         ;;
     init)
-        [[ $current == -* ]] && __lkr_words --help
+        [[ $current == -* ]] && __lkr_words --yes --import --install --help
+        ((place == 1)) && __lkr_folders
         ;;
     install)
         [[ $current == -* ]] && __lkr_words --direnv --completions --yes --help

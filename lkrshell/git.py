@@ -24,3 +24,16 @@ def tracks(path: str) -> bool:
 def sees(path: str) -> bool:
     """True when `path` lies in a repository and no .gitignore covers it."""
     return _asks(path, "rev-parse") and not _asks(path, "check-ignore", "-q", "--", os.path.basename(path))
+
+
+def files(folder: str) -> list[str] | None:
+    """What git knows below `folder` or would add, by names relative to it; None outside a repository."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", folder, "-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others",
+             "--exclude-standard"],
+            capture_output=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]

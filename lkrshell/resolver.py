@@ -20,7 +20,11 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
     if UNREADABLE in (place.text, place.local):
         raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")
     if grant is None:
-        raise ManifestError(f"{where} is not allowed yet", f"look at it and allow it: lkr allow {quoted(place.folder)}")
+        from lkrshell.wishes import wishes  # costs, and only here
+
+        what, missing = wishes(place)
+        hint = "allow it and store what is missing: lkr init" if missing else "look at it and allow it: lkr allow"
+        raise ManifestError(f"{where} is not allowed yet{what}", f"{hint} {quoted(place.folder)}")
     if not grant.covers(place):
         raise ManifestError(
             f"the manifest in {where} changed since you allowed it",

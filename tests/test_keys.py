@@ -284,7 +284,9 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
         rotated="string|null", last_use="string|null", ttl="integer|null", projects=TEXTS,
     ),
     ("get", "openai:prod"): form(name="string", kind="string", value={"pattern": r"^sk-\.\.\.nai$"}),
-    ("policy", "openai:prod"): form(name="string", kind="string", only=TEXTS, agents="string", ttl="integer|null", confirm="boolean"),
+    ("policy", "openai:prod"): form(
+        name="string", kind="string", only=TEXTS, agents="string", ttl="integer|null", confirm="boolean"
+    ),
     ("doctor",): {**rows(problem="string", mend="string", mended="boolean"), "minItems": 0},
     ("import", ".env", "--dry-run"): rows(
         variable="string", name="string", state={"enum": ["new", "same", "differs"]}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 import tomlkit
 
-from lkrshell import files, generation, git, names, project, providers
+from lkrshell import files, generation, git, grants, names, project, providers
 from lkrshell.commands import allow_, common
 from lkrshell.commands.add_ import write_manifest
 from lkrshell.errors import REFUSED, USAGE, LkrError
@@ -52,7 +52,7 @@ def command(
     if not found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
     store = common.store()
-    plan = dict.fromkeys(found, name) if name else _propose(found)
+    plan = dict.fromkeys(found, name) if name else _propose(found, _named())
     present = store.get(list(set(plan.values())))
     state = {}
     for variable, key in plan.items():
@@ -90,15 +90,25 @@ def command(
         _blank(file, set(plan))
 
 
-def _propose(found: dict[str, str]) -> dict[str, str]:
-    """A key's name for each variable. Two with the same value share one; another value gets its variable as label."""
+def _propose(found: dict[str, str], named: dict[str, str]) -> dict[str, str]:
+    """A key's name for each variable: the one in `named`, else by provider. Two with the same value share one; another
+    value gets its variable as label."""
     plan: dict[str, str] = {}
     for variable, value in found.items():
-        key = str(providers.key_for(variable))
-        if any(found[other] != value for other, taken in plan.items() if taken == key):
+        key = named.get(variable) or str(providers.key_for(variable))
+        if variable not in named and any(found[other] != value for other, taken in plan.items() if taken == key):
             key = f"{key.partition(':')[0]}:{variable.lower().replace('_', '-').strip('-')}"
         plan[variable] = key
     return plan
+
+
+def _named() -> dict[str, str]:
+    """What the manifest here calls the keys, if it is allowed."""
+    place = project.Place(project.current_folder())
+    grant = grants.read(place.real)
+    if grant is None or not grant.covers(place):
+        return {}
+    return {want.variable: want.key for want in grant.wants if not want.profile}
 
 
 def _fits(variable: str, value: str | None) -> bool:

@@ -1,57 +1,73 @@
-"""`lkr init`: writes a manifest, from the keys stored, an `.env` or an `.env.example` it finds."""
+"""`lkr init`: the first run in a project, step by step. Makes the manifest, or takes up the one that came with it."""
 
 import os
-import re
 
 import click
+import tomlkit
 
-from lkrshell import index, names, project, providers
-from lkrshell.commands import allow_, common
+from lkrshell import discover, files, git, index, project, providers, shellfiles
+from lkrshell.commands import allow_, common, import_, install_, set_
 from lkrshell.commands.add_ import write_manifest
-from lkrshell.errors import LkrError
-
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
+from lkrshell.errors import USAGE, LkrError
+from lkrshell.files import show
+from lkrshell.want import Want
 
 
 @click.command("init")
-def command() -> None:
-    """Write a .lkr.toml for this folder: names only, from .env.example, .env, or the keys you stored."""
-    folder = project.current_folder()
-    path = os.path.join(folder, project.MANIFEST)
-    if os.path.lexists(path):
-        raise LkrError("there is a .lkr.toml here already", "add to it: lkr add VARIABLE=provider:label")
+@click.argument("folder", required=False)
+@click.option("--yes", is_flag=True, help="Write and allow the manifest without asking; ask for no value.")
+@click.option("--import", "take", is_flag=True, help="With --yes: also store the values that .env holds.")
+@click.option("--install", is_flag=True, help="With --yes: also lkr install for the shell you are in.")
+def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
+    """Set up the project in FOLDER (default: here): manifest, keys, .gitignore, hook; each step can be declined."""
+    if not yes and not common.on_terminal():
+        raise LkrError("no terminal to ask on", "say --yes, and --import and --install if you want those", USAGE)
+    if folder:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise LkrError(f"cannot enter {show(folder)}: {error.strerror}") from None
+        os.environ["PWD"] = os.path.abspath(folder)
+    here = project.current_folder()
+    there = os.path.lexists(os.path.join(here, project.MANIFEST))
+    allowed = _take_up(here, yes) if there else _make(here, yes)
+    if allowed and os.path.isfile(os.path.join(here, ".env")) and (take if yes else _agreed("Store what .env holds?")):
+        _import(yes)
+    if allowed:
+        _missing(here, yes)
+    _ignore(here, yes)
+    if install or not yes:
+        _install(yes)
+
+
+def _agreed(question: str) -> bool:
+    return click.confirm(question, default=True, err=True)
+
+
+def _make(folder: str, yes: bool) -> bool:
+    """Proposes a manifest and writes it; True when it is allowed."""
     store = common.store()
     stored = index.names(store.name)
-    entries = _from_env(folder, stored) or _from_store(store.name, stored)
-    lines = ["version = 1", "", "[keys]"]
-    lines += [f'{variable} = "{key}"' for variable, key in entries.items()]
+    seen = discover.variables(folder)
+    entries = {}
+    for variable, where in seen.items():
+        key = str(providers.key_for(variable))
+        same = [each for each in stored if each.startswith(key.partition(":")[0] + ":")]
+        entries[variable] = same[0] if len(same) == 1 else key
+        click.echo(f"  {variable} is in {show(where)}", err=True)
+    entries = entries or _from_store(store.name, stored)
+    lines = ["version = 1", "", "[keys]", *(f'{variable} = "{key}"' for variable, key in entries.items())]
     if not entries:
         lines.append('# OPENAI_API_KEY = "openai:prod"')
     place, text = project.Place(folder), "\n".join(lines) + "\n"
-    write_manifest(path, text)
+    if not yes:
+        click.echo("\n" + text, err=True)
+        if not _agreed("Write this .lkr.toml and allow it?"):
+            return False
+    write_manifest(os.path.join(folder, project.MANIFEST), text)
     allow_.record_written(place, text)
     click.echo(f"lkr: wrote .lkr.toml with {len(entries)} keys, and allowed it", err=True)
-    for key in entries.values():
-        if key not in stored:
-            click.echo(f"lkr: {key} is not stored yet: lkr set {key}", err=True)
-
-
-def _from_env(folder: str, stored: list[str]) -> dict[str, str]:
-    """Variables of an env file that look like keys; their values are not read further than the `=`."""
-    for name in (".env.example", ".env.sample", ".env"):
-        text = project.read_text(os.path.join(folder, name))
-        if not text.startswith(project.TEXT):
-            continue
-        found = {}
-        for line in text[1:].splitlines():
-            match = _LINE.match(line)
-            key = providers.key_for(match[1]) if match else None
-            if match and key and names.is_key(key) and not names.changes_programs(match[1]):
-                same = [each for each in stored if each.startswith(key.partition(":")[0] + ":")]
-                found[match[1]] = same[0] if len(same) == 1 else key
-        if found:
-            return found
-    return {}
+    return True
 
 
 def _from_store(store: str, stored: list[str]) -> dict[str, str]:
@@ -61,3 +77,90 @@ def _from_store(store: str, stored: list[str]) -> dict[str, str]:
         if entry and entry.kind == "runtime" and (variable := providers.variable_of(key)):
             entries.setdefault(variable, key)
     return entries
+
+
+def _take_up(folder: str, yes: bool) -> bool:
+    """Shows what the manifest that is there would get; True when it is allowed."""
+    place = project.Place(folder)
+    parsed = allow_.read_manifest(place)
+    click.echo(f"{show(place.real)} would get:", err=True)
+    for line in allow_.difference((), parsed.wants):
+        click.echo(line, err=True)
+    if not yes and not _agreed("Allow?"):
+        return False
+    allow_.record(place, parsed)
+    click.echo(f"lkr: allowed {show(place.real)}", err=True)
+    return True
+
+
+def _import(yes: bool) -> None:
+    words = [".env", "--yes"] if yes else [".env"]
+    import_.command.main(words, "lkr import", standalone_mode=False)
+
+
+def _missing(folder: str, yes: bool) -> None:
+    """Asks for each value that is not stored, and for another label; that goes into `.lkr.local.toml`."""
+    place = project.Place(folder)
+    allow_.check_allowed(place)
+    store = common.store()
+    parsed = allow_.read_manifest(place)
+    labels: dict[str, str] = {}
+    for want in parsed.wants:
+        if want.profile not in ("", parsed.profile) or store.exists(want.key):
+            continue
+        if yes:
+            click.echo(f"lkr: {want.key} is not stored yet: lkr set {want.key}", err=True)
+        elif (key := _ask(want)) and key != want.key:
+            labels[want.variable] = key
+    if labels:
+        document = tomlkit.parse(place.local[1:])
+        keys = document.setdefault("keys", tomlkit.table())
+        if isinstance(keys, list):
+            raise LkrError(f"{project.LOCAL} has the short form of keys", f"write [keys] and {labels}")
+        for variable, key in labels.items():
+            keys[variable] = key
+        text = tomlkit.dumps(document)
+        write_manifest(os.path.join(folder, project.LOCAL), text)
+        allow_.record_written(place, place.text[1:], text)
+        click.echo(f"lkr: wrote your labels into {project.LOCAL}, and allowed it", err=True)
+
+
+def _ask(want: Want) -> str | None:
+    """Stores the key that `want` lacks, under a label of the user's choice; its name, None when declined."""
+    if not _agreed(f"{want.variable} wants {want.key}, which is not stored. Store it?"):
+        return None
+    provider, _, label = want.key.partition(":")
+    key = common.checked_key(f"{provider}:{click.prompt('Label', default=label, err=True)}")
+    if not common.store().exists(key):
+        set_.command.main([key], "lkr set", standalone_mode=False)
+    return key
+
+
+def _ignore(folder: str, yes: bool) -> None:
+    """Adds the personal file to .gitignore where git would see it."""
+    if not git.sees(os.path.join(folder, project.LOCAL)):
+        return
+    if not yes and not _agreed(f"Add {project.LOCAL} to .gitignore?"):
+        return
+    path = os.path.join(folder, ".gitignore")
+    target = os.path.realpath(path)
+    try:
+        old = b""
+        if os.path.exists(target):
+            with open(target, "rb") as file:
+                old = file.read()
+        glue = b"" if not old or old.endswith(b"\n") else b"\n"
+        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
+        files.replace_file(target, old + glue + project.LOCAL.encode() + b"\n", mode, *os.path.split(target))
+    except OSError as error:
+        raise LkrError(f"cannot write {show(path)}: {error.strerror}", f"add {project.LOCAL} to it") from None
+    click.echo(f"lkr: {project.LOCAL} is in .gitignore now", err=True)
+
+
+def _install(yes: bool) -> None:
+    changes, remarks = shellfiles.install([install_.present_shell()], False, False)
+    if changes and (yes or _agreed("Have new shells load lkr? (shows what would change first)")):
+        install_.agree(changes, remarks, yes)
+        for change in changes:
+            shellfiles.apply(change)
+        click.echo("lkr: installed; new shells load it", err=True)

@@ -15,7 +15,7 @@ from lkrshell.files import show
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(shells: tuple[str, ...], direnv: bool, completions: bool, yes: bool) -> None:
     """Have SHELL load lkr at its start: bash, zsh, fish; without SHELL, the one you are in. Undone by lkr uninstall."""
-    changes, remarks = shellfiles.install(list(dict.fromkeys(shells)) or [_present_shell()], direnv, completions)
+    changes, remarks = shellfiles.install(list(dict.fromkeys(shells)) or [present_shell()], direnv, completions)
     agree(changes, remarks, yes)
     for change in changes:
         shellfiles.apply(change)
@@ -35,7 +35,8 @@ def agree(changes: list[shellfiles.Change], remarks: list[str], yes: bool) -> No
         click.confirm("Change these files?", abort=True, err=True)
 
 
-def _present_shell() -> str:
+def present_shell() -> str:
+    """The shell that runs us. LkrError (64) when that cannot be told, or is none of ours."""
     import shellingham
 
     try:

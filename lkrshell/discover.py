@@ -1,0 +1,74 @@
+"""Which keys a project's files speak of: its env files, and code that reads a provider's variable.
+
+Reads names only, and within limits: a repository may be large. Not on the path of `lkr export`.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+
+from lkrshell import git, names, project, providers
+
+ENV_FILES = (".env.example", ".env.sample", ".env")
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
+_CODE = re.compile(
+    rb"(?:environ(?:\.get)?\s*[\[(]|getenv\s*\(|process\.env\s*\.|process\.env\s*\[|import\.meta\.env\.|ENV\s*\[|ENV\.fetch\s*\("
+    rb"|env::var(?:_os)?\s*\(|Deno\.env\.get\s*\(|\$\{?)\s*['\"`]?([A-Z][A-Z0-9_]{2,99})\b"
+)
+_SUFFIXES = tuple(
+    ".py .ipynb .js .mjs .cjs .ts .tsx .jsx .go .rs .rb .java .kt .php .cs .swift .sh .yml .yaml .toml".split()
+)
+_PASSED_OVER = {"node_modules", "venv", "target", "dist", "build", "vendor", "__pycache__", "site-packages"}
+_MOST_FILES, _MOST_BYTES, _MOST_SECONDS = 5000, 1 << 18, 2.0
+
+
+def variables(folder: str) -> dict[str, str]:
+    """Variables that look like keys, and the file that each was seen in first; env files before code."""
+    found: dict[str, str] = {}
+    for name in ENV_FILES:
+        text = project.read_text(os.path.join(folder, name))
+        for line in text[1:].splitlines() if text.startswith(project.TEXT) else ():
+            match = _LINE.match(line)  # no further than the `=`
+            if match and _is_key(match[1]):
+                found.setdefault(match[1], name)
+    end = time.monotonic() + _MOST_SECONDS
+    for number, name in enumerate(_code(folder)):
+        if number >= _MOST_FILES or time.monotonic() > end:
+            break
+        for variable in _read_by(os.path.join(folder, name)):
+            plain = providers.providers_of(variable) or variable.endswith("_API_KEY")
+            if plain and variable not in found and _is_key(variable):
+                found[variable] = name
+    return found
+
+
+def _is_key(variable: str) -> bool:
+    key = providers.key_for(variable)
+    return (
+        key is not None and names.is_key(key) and names.is_variable(variable) and not names.changes_programs(variable)
+    )
+
+
+def _code(folder: str) -> Iterator[str]:
+    listed = git.files(folder)
+    for name in _walk(folder) if listed is None else listed:
+        if name.endswith(_SUFFIXES):
+            yield name
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for parent, folders, entries in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _PASSED_OVER]
+        for entry in entries:
+            yield os.path.relpath(os.path.join(parent, entry), folder)
+
+
+def _read_by(path: str) -> list[str]:
+    try:
+        if os.path.islink(path) or not os.path.isfile(path):
+            return []
+        with open(path, "rb") as file:
+            return [match[1].decode("ascii") for match in _CODE.finditer(file.read(_MOST_BYTES))]
+    except OSError:
+        return []
