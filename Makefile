@@ -7,7 +7,7 @@ TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age s
 	xdotool:xdotool /usr/libexec/gcr-prompter:gcr \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/share/bash-completion:bash-completion
 
-.PHONY: try test lint bench torture completions pictures install tools wheel clean
+.PHONY: try test lint bench torture completions pictures install tools dist-check clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -65,8 +65,13 @@ completions: $(VENV)/.dev
 pictures: $(VENV)/.dev
 	$(BIN)/python docs/pictures/make.py
 
-wheel: $(VENV)/.dev
+# A release: built anew (the wheel from the sdist), checked, and installed as users would.
+dist-check: $(VENV)/.dev
+	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	LKR_DIST=dist $(BIN)/pytest tests/test_package.py
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

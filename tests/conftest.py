@@ -23,9 +23,10 @@ UNDER_AGENT = agents.detect({}, agents.ancestors()) is not None
 class User:
     """A home folder, an environment, and the program."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, bin_folder: str = BIN) -> None:
         self.home = home
-        self.env = environment(home, BIN)
+        self.program = f"{bin_folder}/lkr"
+        self.env = environment(home, bin_folder)
         if UNDER_AGENT and home.exists():
             self.config("")
 
@@ -38,7 +39,7 @@ class User:
     def lkr(self, *words: str, stdin: bytes = b"", cwd: Path | None = None, code: int = 0) -> str:
         """Runs `lkr`; its whole output. Fails when the exit code is not `code`."""
         done = subprocess.run(
-            [f"{BIN}/lkr", *words],
+            [self.program, *words],
             input=stdin,
             env=self.env,
             cwd=cwd or self.home,

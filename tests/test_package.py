@@ -1,31 +1,81 @@
-"""The wheel, installed into an empty environment, does the main job."""
+"""What a release is: an sdist, the wheel made from it, and programs that work where pip, pipx and uv put them."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from conftest import User
+import pytest
+from conftest import BIN, VALUE, User
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_wheel_works_in_an_empty_environment(tmp_path: Path, user: User) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)],
-        check=True,
+def run(*words: str | Path, **more: str) -> None:
+    done = subprocess.run(
+        [str(word) for word in words],
+        env={**os.environ, **more},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
+        text=True,
         timeout=110,
     )
-    (wheel,) = tmp_path.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
-    bin_folder = tmp_path / "env/bin"
-    subprocess.run([str(bin_folder / "pip"), "install", "-q", str(wheel)], check=True, capture_output=True, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def by_pip(wheel: Path, folder: Path) -> Path:
+    run(sys.executable, "-m", "venv", folder / "env")
+    run(folder / "env/bin/pip", "install", "-q", wheel)
+    return folder / "env/bin"
+
+
+def by_pipx(wheel: Path, folder: Path) -> Path:
+    homes = {"PIPX_HOME": "home", "PIPX_BIN_DIR": "bin", "PIPX_MAN_DIR": "man", "PIPX_SHARED_LIBS": "shared"}
+    settings = {name: str(folder / each) for name, each in homes.items()}
+    run(f"{BIN}/pipx", "install", "--python", sys.executable, wheel, **settings)
+    assert (folder / "man/man1/lkr.1").exists()
+    return folder / "bin"
+
+
+def by_uv(wheel: Path, folder: Path) -> Path:
+    homes = {"UV_TOOL_DIR": "tools", "UV_TOOL_BIN_DIR": "bin", "UV_CACHE_DIR": "cache"}
+    settings = {name: str(folder / each) for name, each in homes.items()}
+    run(f"{BIN}/uv", "tool", "install", "--no-config", "--python", sys.executable, wheel, **settings)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of `make dist-check`, or else one made here; by way of an sdist, which so is whole."""
+    folder = Path(os.environ["LKR_DIST"]).absolute() if "LKR_DIST" in os.environ else tmp_path_factory.mktemp("dist")
+    if "LKR_DIST" not in os.environ:
+        run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.mark.parametrize("install", [by_pip, by_pipx, by_uv])
+def test_the_wheel_does_the_main_job_where_an_installer_puts_it(
+    wheel: Path, tmp_path: Path, install: Callable[[Path, Path], Path]
+) -> None:
+    (tmp_path / "away").mkdir()
+    bin_folder = install(wheel, tmp_path / "away")
+    (tmp_path / "home").mkdir()
+    user = User(tmp_path / "home", str(bin_folder))
+    version = wheel.name.split("-")[1]
+    assert version in user.lkr("--version")
+    user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     folder = user.project("p")
-    for program in (["lkr"], ["lkrsh"], ["python", "-m", "lkrshell"]):
+    test = 'test "${#OPENAI_API_KEY}" = ' + str(len(VALUE))
+    user.lkr("exec", "--", "sh", "-c", test, cwd=folder)
+    programs = [["lkr"], ["lkrsh"]] + ([["python", "-m", "lkrshell"]] if (bin_folder / "python").exists() else [])
+    for program in programs:
         command = [str(bin_folder / program[0]), *program[1:]]
         hook = subprocess.run([*command, "hook", "bash"], env=user.env, check=True, capture_output=True, text=True)
-        assert str(tmp_path) in hook.stdout
-        script = f'{hook.stdout}\n__lkr_hook\ntest -n "$OPENAI_API_KEY" && echo loaded'
+        assert str(tmp_path / "away") in hook.stdout
+        script = f"{hook.stdout}\n__lkr_hook\n{test} && echo loaded"
         done = subprocess.run(
             ["bash", "--norc", "-c", script], cwd=folder, env=user.env, capture_output=True, text=True
         )
