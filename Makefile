@@ -7,6 +7,9 @@ TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age s
 	xdotool:xdotool /usr/libexec/gcr-prompter:gcr \
 	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/share/bash-completion:bash-completion
 
+# what Homebrew has of them; not run by us, and the tests of what only Linux has fail there
+BREW_TOOLS := bash fish direnv age tmux shellcheck hyperfine pass gnupg mandoc bash-completion@2
+
 .PHONY: try test lint bench torture completions pictures install tools dist-check clean
 
 $(BIN)/lkr: pyproject.toml
@@ -25,7 +28,8 @@ $(VENV)/.dev: pyproject.toml $(BIN)/lkr
 
 # Installs the real shells and stores that are missing; as root, or through sudo.
 tools:
-	@missing=; for tool in $(TOOLS); do \
+	@if [ "$$(uname)" = Darwin ]; then brew install --quiet $(BREW_TOOLS); exit; fi; \
+	missing=; for tool in $(TOOLS); do \
 	  command -v "$${tool%%:*}" >/dev/null || [ -d "$${tool%%:*}" ] || missing="$$missing $${tool#*:}"; done; \
 	if [ -n "$$missing" ]; then \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
@@ -40,6 +44,8 @@ lint: tools $(VENV)/.dev
 	$(BIN)/ruff check lkrshell tests bench docs
 	$(BIN)/ruff format --check lkrshell tests bench docs
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/ci.yml
 	shellcheck --external-sources lkr.plugin.bash completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try .ci/run
 	zsh -n shell/lkr.zsh
 	zsh -n completions/_lkr
