@@ -53,35 +53,39 @@ __lkr_run() {
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
-    \builtin local word name old kept='' todo="${LKR_STATE-}"
+    [[ ! ${__lkr_wrapped-} ]] || __lkr_unwrap
+    __lkr_gone='' __lkr_kept='' __lkr_todo=${LKR_STATE-}
+    while [[ $__lkr_todo ]]; do
+        __lkr_word=${__lkr_todo%% *}
+        __lkr_todo=${__lkr_todo#"$__lkr_word"} __lkr_todo=${__lkr_todo# }
+        __lkr_name=${__lkr_word%%=*}
+        case $__lkr_name in '' | [0-9]* | *[!A-Z0-9_]*) \builtin continue ;; esac
+        if [[ ${LKR_DIRENV-} && " $LKR_DIRENV " == *" $__lkr_name "* ]]; then
+            __lkr_kept+="${__lkr_kept:+ }$__lkr_word"
+            \builtin continue
+        fi
+        __lkr_old=LKR_OLD_$__lkr_name
+        if [[ ${!__lkr_old+x} ]]; then
+            \builtin export "$__lkr_name=${!__lkr_old}"
+        else
+            \builtin unset -v "$__lkr_name"
+            __lkr_old=__lkr_old_$__lkr_name
+            [[ ! ${!__lkr_old+x} ]] || \builtin printf -v "$__lkr_name" %s "${!__lkr_old}"
+        fi
+        LKR_STATE=$__lkr_kept${__lkr_kept:+${__lkr_todo:+ }}$__lkr_todo
+        \builtin unset -v "$__lkr_old"
+        __lkr_gone+=" -$__lkr_name"
+    done
+    LKR_STATE=$__lkr_kept
+    [[ $__lkr_kept ]] || \builtin unset -v LKR_STATE LKR_DIR
+}
+
+__lkr_unwrap() {
+    \builtin local name
     for name in "${__lkr_wrapped[@]}"; do
         \builtin unset -f "$name"
     done
-    __lkr_wrapped=() __lkr_gone=''
-    while [[ $todo ]]; do
-        word=${todo%% *}
-        todo=${todo#"$word"} todo=${todo# }
-        name=${word%%=*}
-        case $name in '' | [0-9]* | *[!A-Z0-9_]*) \builtin continue ;; esac
-        case " ${LKR_DIRENV-} " in *" $name "*)
-            kept+="${kept:+ }$word"
-            \builtin continue
-            ;;
-        esac
-        old=LKR_OLD_$name
-        if [[ ${!old+x} ]]; then
-            \builtin export "$name=${!old}"
-        else
-            \builtin unset -v "$name"
-            old=__lkr_old_$name
-            [[ ${!old+x} ]] && \builtin printf -v "$name" %s "${!old}"
-        fi
-        LKR_STATE=$kept${kept:+${todo:+ }}$todo
-        \builtin unset -v "$old"
-        __lkr_gone+=" -$name"
-    done
-    LKR_STATE=$kept
-    [[ $kept ]] || \builtin unset -v LKR_STATE LKR_DIR
+    __lkr_wrapped=()
 }
 
 # What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.

@@ -18,7 +18,11 @@ function __lkr_set
             set -gu __lkr_old_$argv[1] $$argv[1]
         end
     end
-    set -gx LKR_STATE (string trim -- "$LKR_STATE $argv[1]=$argv[2]")
+    if test -n "$LKR_STATE"
+        set -gx LKR_STATE "$LKR_STATE $argv[1]=$argv[2]"
+    else
+        set -gx LKR_STATE $argv[1]=$argv[2]
+    end
     set -gx $argv[1] $argv[4]
 end
 
@@ -58,9 +62,9 @@ function __lkr_leave
     while set -q todo[1]
         set -l word $todo[1]
         set -e todo[1]
-        set -l name (string split -m 1 = -- $word)[1]
-        string match -qr '^[A-Z_][A-Z0-9_]*$' -- $name; or continue
-        if contains -- $name (string split -n ' ' -- $LKR_DIRENV)
+        set -l name # no command substitution from here on: each costs as much as all the rest
+        string match -qr '^(?<name>[A-Z_][A-Z0-9_]*)(?:=|$)' -- $word; or continue
+        if test -n "$LKR_DIRENV"; and contains -- $name (string split -n ' ' -- $LKR_DIRENV)
             set -a kept $word
             continue
         end
@@ -72,12 +76,17 @@ function __lkr_leave
             set old __lkr_old_$name
             set -qg $old; and set -gu $name $$old
         end
-        set -gx LKR_STATE (string join ' ' -- $kept $todo)
+        if set -q kept[1]
+            set -gx LKR_STATE "$kept $todo"
+        else
+            set -gx LKR_STATE "$todo"
+        end
         set -e -g $old
         set -a __lkr_gone -$name
     end
-    set -gx LKR_STATE (string join ' ' -- $kept)
-    if not set -q kept[1]
+    if set -q kept[1]
+        set -gx LKR_STATE "$kept"
+    else
         set -e -g LKR_STATE
         set -e -g LKR_DIR
     end

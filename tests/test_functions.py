@@ -180,3 +180,16 @@ def test_one_setting_turns_the_agents_functions_off(user: User, open_shell: Call
     shell = open_shell()
     shell.run("cd p")
     assert f"<{VALUE}|{OTHER}|>" in shell.run("claude")
+
+
+def test_variables_of_mine_with_plain_names_stay_mine(user: User, open_shell: Callable[..., Shell]) -> None:
+    program(user, "tool", SEES)
+    user.project("p", f"{KEYS}\nANTHROPIC_API_KEY = 'anthropic:main'")
+    shell = open_shell()
+    plain = "name old word todo kept i file text folder parts part chunk got was mode up idle texts statements".split()
+    for each in plain:
+        shell.run(f"set -g {each} mine" if shell.shell == "fish" else f"{each}=mine")
+    for line in ("cd p", "tool", ":", "cd ..", ":"):
+        shell.run(line)
+    said = shell.run("echo " + " ".join(f"${each}" for each in plain))
+    assert said.count("mine") == len(plain), said

@@ -315,6 +315,17 @@ def test_json_has_its_form_and_no_colour(user: User, words: tuple[str, ...]) -> 
     assert "gsk_" not in out
 
 
+def test_the_audit_log_as_json_is_a_line_a_use_of_one_form(user: User) -> None:
+    folder = user.project("p")
+    user.lkr("exec", "--", "true", cwd=folder)
+    fields = "time event project keys variables process ancestors terminal agent".split()
+    lines = user.lkr("audit", "--json").splitlines()
+    assert len(lines) > 3
+    for line in lines:
+        jsonschema.Draft202012Validator(form(**dict.fromkeys(fields, "string"))).validate(json.loads(line))
+        assert VALUE not in line
+
+
 def test_no_hash_of_a_value_is_in_any_file(user: User) -> None:
     user.lkr("exec", "-k", "openai:prod", "--", "true")
     hashes = [hashlib.new(name, VALUE.encode()).hexdigest().encode() for name in ("sha256", "sha1", "md5", "blake2b")]
