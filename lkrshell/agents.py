@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from lkrshell.config import Config
 
 # name: (marks in the environment, names of its process or of the script that an interpreter runs).
-# Source: each agent's own documentation and what its shells show; a mark that ends in _ is the head of several.
+# Source: claude, codex, gemini, qwen, amp, copilot and aider were started from their npm or PyPI packages and looked at
+# in /proc, and their marks found in what these ship; the others by their documentation. A mark that ends in _ is the
+# head of several.
 AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "claude": (("CLAUDECODE",), ("claude",)),
-    "codex": (("CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED"), ("codex",)),
+    "codex": (("CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_CI", "CODEX_THREAD_ID"), ("codex",)),
     "cursor": (("CURSOR_AGENT",), ("cursor-agent",)),
     "gemini": (("GEMINI_CLI",), ("gemini",)),
     "qwen": (("QWEN_CODE",), ("qwen",)),
@@ -22,7 +24,7 @@ AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "crush": ((), ("crush",)),
     "goose": (("GOOSE_TERMINAL",), ()),
     "copilot": ((), ("copilot",)),
-    "amp": (("AMP_CURRENT_THREAD_ID",), ()),
+    "amp": (("AMP_CURRENT_THREAD_ID",), ("amp",)),
 }
 _INTERPRETERS = ("node", "bun", "deno", "python", "python3", "MainThread")
 # A process of another name makes no function of the shell. (The names above are plain.)
@@ -80,6 +82,9 @@ def _process(pid: int) -> tuple[str, int]:
     name, parent = head.partition("(")[2], int(tail.split()[1])
     if name in _INTERPRETERS or name[:6] == "python":
         words = _read(f"/proc/{pid}/cmdline").split("\0")
+        called = os.path.basename(words[0])
+        if called and called not in _INTERPRETERS and called[:6] != "python":
+            return called, parent  # an interpreter within one program, as copilot is
         scripts = [word for word in words[1:4] if word and not word.startswith("-")]
         if scripts:
             name = os.path.basename(scripts[0]).removesuffix(".js")

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import BIN, OTHER, UNDER_AGENT, VALUE, User
 from shells import Shell
+
+from lkrshell import agents
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 
@@ -262,3 +265,16 @@ def test_an_agent_of_ones_own_is_known_by_its_process(user: User) -> None:
     user.config('[agents.mine]\nprocesses = ["mine-agent"]\n')
     done = as_agent(user, "mine-agent", f"{BIN}/lkr export bash", folder)
     assert "coding agent (mine)" in done.stderr
+
+
+def test_an_agent_that_has_its_interpreter_within_is_told_by_what_it_is_called(user: User) -> None:
+    """As copilot's own program shows itself: the interpreter's name as its process, its own as what was called."""
+    code = "import json; from lkrshell import agents; print(json.dumps(agents.ancestors()))"
+    outer = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {code!r}])"
+    done = subprocess.run([sys.executable, "-c", outer, "-p", "hi"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)[0] != "copilot"
+    called = ["/opt/copilot/copilot", "-c", outer, "-p", "hi"]
+    done = subprocess.run(called, executable=sys.executable, capture_output=True, text=True, check=True, env=os.environ)
+    line = json.loads(done.stdout)
+    assert line[0] == "copilot"
+    assert agents.detect({}, line) == "copilot"
