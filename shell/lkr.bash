@@ -129,9 +129,16 @@ __lkr_hook() {
         __lkr_i=0
         for __lkr_file in "${__lkr_files[@]}"; do
             if [[ -f $__lkr_file && -r $__lkr_file ]]; then
-                \builtin mapfile -d '' -t __lkr_parts <"$__lkr_file"
-                __lkr_text="=${__lkr_parts[0]-}"
-                [[ ! ${__lkr_parts[1]+x} ]] || __lkr_text='!'
+                # No more than 1 MiB, or somebody's huge file would take this shell's memory. More after that, or
+                # after a NUL, makes the file one that cannot be read.
+                if {
+                    IFS= \builtin read -r -d '' -n 1048577 __lkr_text &&
+                        { IFS= \builtin read -r -d '' -n 1 __lkr_more || [[ $__lkr_more ]]; }
+                } <"$__lkr_file"; then
+                    __lkr_text='!'
+                else
+                    __lkr_text="=$__lkr_text"
+                fi
             elif [[ -e $__lkr_file ]]; then
                 __lkr_text='!'
             else

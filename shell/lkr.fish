@@ -158,10 +158,12 @@ function __lkr_same
         if not test -e $file
             set text -
         else if test -f $file -a -r $file
+            set -l fish_read_limit 1048577 # or somebody's huge file would take this shell's memory
             begin
                 read -z text
+                set -l end $status # 122: longer than that
                 set text "=$text"
-                read -z; and set text '!' # a NUL byte in it
+                test $end = 122; or read -z; and set text '!' # or with a NUL byte in it
             end <$file
         else
             set text '!'

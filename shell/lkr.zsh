@@ -114,7 +114,9 @@ __lkr_hook() {
                 ((got)) || chunk=
                 if ((got == 4096)); then # one that comes short was the last
                     chunk=
-                    while \builtin sysread -s 65536 part; do chunk+=$part; done <$file
+                    # No more than 1 MiB, or somebody's huge file would take this shell's memory.
+                    while (($#chunk <= 1048576)) && \builtin sysread -s 65536 part; do chunk+=$part; done <$file
+                    (($#chunk <= 1048576)) || chunk+=$'\0'x
                 fi
                 chunk="=${chunk%$'\0'}" # as in the other shells, which cannot see it at the end
                 [[ $chunk != *$'\0'* ]] || chunk='!'
@@ -173,6 +175,8 @@ __lkr_change() {
         \builtin return
     fi
     \builtin zmodload zsh/system zsh/parameter
+    # A variable of that name, from the environment, would stand in the clock's way.
+    [[ ${(t)EPOCHSECONDS-} == *special* ]] || \builtin unset EPOCHSECONDS
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
     \builtin typeset -g __lkr_at= __lkr_lost= __lkr_over= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=
     \builtin typeset -ga __lkr_watch __lkr_wrapped

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -224,3 +225,14 @@ def test_a_manifest_of_another_user_in_tmp_waits_to_be_allowed(user: User, tmp_p
     user.lkr("allow", "--yes", cwd=shared / "mine")
     said = user.lkr("export", "bash", cwd=shared / "mine", code=78)
     assert OTHER not in said
+
+
+def test_a_variable_named_as_the_clock_stops_no_time_out(user: User, open_shell: Callable[..., Shell]) -> None:
+    user.project("p")
+    user.lkr("policy", "openai:prod", "--ttl", "2s")
+    shell = open_shell(EPOCHSECONDS="0", EPOCHREALTIME="0")
+    shell.run("cd p")
+    assert shell.value("OPENAI_API_KEY") == VALUE
+    time.sleep(3)
+    shell.run(":")
+    assert shell.value("OPENAI_API_KEY") is None

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -250,6 +252,27 @@ def test_a_manifest_or_envrc_that_is_no_text_blocks_nothing(user: User, kind: st
         user.lkr("export", "bash", cwd=folder)  # it leads nowhere: there is no manifest
     else:
         assert "cannot read the manifest" in nothing_loads(user, folder)
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"x"])
+def test_a_huge_manifest_takes_neither_the_shells_memory_nor_its_time(
+    user: User, open_shell: Callable[..., Shell], byte: bytes
+) -> None:
+    folder = user.project("p", allow=False)
+    with (folder / ".lkr.toml").open("wb") as file:
+        if byte == b"\0":
+            file.truncate(1 << 34)
+        else:
+            file.write(byte * (1 << 26))
+    shell = open_shell()
+    assert "cannot read the manifest" in shell.run("cd p")
+    start = time.monotonic()
+    said = "".join(shell.run(":") for _ in range(5))
+    assert time.monotonic() - start < 10  # a tenth of a second each, on a busy machine
+    assert "cannot read" not in said
+    status = Path(f"/proc/{shell.child.pid}/status").read_text()
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert peak and int(peak[1]) < 200_000, status
 
 
 def test_an_unpacked_archive_brings_no_grant(user: User, tmp_path: Path) -> None:
