@@ -326,6 +326,19 @@ def test_the_audit_log_as_json_is_a_line_a_use_of_one_form(user: User) -> None:
         assert VALUE not in line
 
 
+def test_nobody_waits_while_rotate_asks_for_the_new_value(user: User) -> None:
+    child = pexpect.spawn(f"{BIN}/lkr", ["rotate", "openai:prod"], env=user.env, cwd=str(user.home), timeout=20)
+    child.expect("New value of openai:prod")
+    child.expect(":")
+    done = subprocess.run(
+        [f"{BIN}/lkr", "set", "groq:other", "--stdin"], input=b"gsk_12345678901234", env=user.env, timeout=30
+    )
+    assert done.returncode == 0
+    child.sendline("sk-rotated-12345678")
+    child.expect("has a new value")
+    child.close()
+
+
 def test_no_hash_of_a_value_is_in_any_file(user: User) -> None:
     user.lkr("exec", "-k", "openai:prod", "--", "true")
     hashes = [hashlib.new(name, VALUE.encode()).hexdigest().encode() for name in ("sha256", "sha1", "md5", "blake2b")]

@@ -2,9 +2,10 @@
 
 import click
 
-from lkrshell import generation, index, names, providers
+from lkrshell import generation, index, names, providers, stores
 from lkrshell.commands import common
 from lkrshell.errors import USAGE, LkrError
+from lkrshell.secret import Secret
 
 
 @click.command("rotate")
@@ -19,25 +20,20 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
         raise LkrError("--confirm and --undo do not go together", "choose one", USAGE)
     store = common.store()
     hidden = name + names.HIDDEN
+    present = _present(store, name, confirm or undo)
+    fresh = None
+    if not confirm and not undo:  # asked before the lock: a person takes longer than other writers wait
+        fresh = common.read_secret(f"New value of {name}", from_stdin, present[name].kind)
+        if warning := providers.shape_warning(name, fresh.reveal()):
+            click.echo(f"lkr: {warning}; stored all the same", err=True)
     with index.changing(store.name):
-        present = store.get([name, hidden])
-        if name not in present:
-            raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
-        if (confirm or undo) and hidden not in present:
-            raise LkrError(f"{name} is not being rotated", "lkr rotate NAME begins")
+        present = _present(store, name, confirm or undo)
         entry = index.read(store.name, name) or index.Entry(name, present[name].kind, common.now())
-        if not confirm and not undo:
-            if hidden in present:
-                raise LkrError(f"{name} is being rotated already", "say --confirm or --undo first")
-            fresh = common.read_secret(f"New value of {name}", from_stdin, present[name].kind)
-            if warning := providers.shape_warning(name, fresh.reveal()):
-                click.echo(f"lkr: {warning}; stored all the same", err=True)
+        if fresh:
             store.set(hidden, present[name])  # the old value is safe before the new one takes its place
             index.write(store.name, index.Entry(hidden, entry.kind, common.now()))
-        else:
-            fresh = present[hidden] if undo else present[name]
         if not confirm:
-            store.set(name, fresh)
+            store.set(name, fresh or present[hidden])
             entry.rotated = common.now()
             index.write(store.name, entry)
         if confirm or undo:
@@ -48,3 +44,17 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
     done = "has its old value again" if undo else "keeps its new value" if confirm else "has a new value"
     hint = "" if confirm or undo else f"; then lkr rotate {name} --confirm, or --undo"
     click.echo(f"lkr: {name} {done}{hint}", err=True)
+
+
+def _present(store: "stores.Store", name: str, rotating: bool) -> dict[str, Secret]:
+    """The key's value, and its old one while it is being rotated. LkrError when it is there and must not be, or the
+    other way round."""
+    hidden = name + names.HIDDEN
+    present = store.get([name, hidden])
+    if name not in present:
+        raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
+    if rotating and hidden not in present:
+        raise LkrError(f"{name} is not being rotated", "lkr rotate NAME begins")
+    if not rotating and hidden in present:
+        raise LkrError(f"{name} is being rotated already", "say --confirm or --undo first")
+    return present
