@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# tests at once: most of their time is waiting for a shell
+JOBS := $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 # command (or folder):Debian package, for what the tests drive
 TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip sway:sway wl-copy:wl-clipboard git:git pass:pass gpg:gnupg pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc /usr/share/powerlevel9k:zsh-theme-powerlevel9k \
 	xdotool:xdotool /usr/libexec/gcr-prompter:gcr \
@@ -38,7 +40,7 @@ tools:
 	fi
 
 test: tools $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
 
 lint: tools $(VENV)/.dev
 	$(BIN)/ruff check lkrshell tests bench docs
