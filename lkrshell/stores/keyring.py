@@ -40,9 +40,11 @@ def works(collection: str = "") -> bool:
     if collection:
         return type(backend).__module__ + "\n" == _SECRET_SERVICE.decode()
     try:
-        backend.get_password(SERVICE, "lkr:probe")
-    except LkrError:
-        raise  # the hook's time limit: says nothing about the keychain, so nothing is to be remembered
+        with TimeLimit(_WAIT):
+            backend.get_password(SERVICE, "lkr:probe")
+    except LkrError:  # too slow: that says nothing about the keychain, so nothing is to be remembered
+        hint = "answer it where it asks you something, and try again; LKR_BACKEND=vault uses the vault instead"
+        raise StoreUnreachable("the keychain does not answer", hint) from None
     except Exception:
         return False
     return True
