@@ -29,10 +29,11 @@ def replace(
     Returns never; LkrError 126 or 127 when it cannot.
     """
     environment = os.environb.copy() if environment is None else environment
-    if wants and not any(map(os.isatty, range(3))) and os.environ.get("LKR_QUIET", "0") in ("", "0"):
+    quiet = os.environ.get("LKR_QUIET", "0") not in ("", "0")
+    if wants and not quiet and not any(map(os.isatty, range(3))):
         variables = " ".join(want.variable for want in wants)
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
-    if not wants:
+    if not wants and not quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
     for want, secret in _fetch(wants, folder) if wants else ():
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")

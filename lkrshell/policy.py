@@ -36,4 +36,5 @@ def elsewhere(entry: "Entry | None", folder: str) -> str | None:
         return None
     if any(folder == each or folder.startswith(each.rstrip("/") + "/") for each in entry.only):
         return None
-    return f"{entry.name} is for other folders; lkr policy {entry.name} --only {quoted(folder)}"
+    folders = " ".join(f"--only {quoted(each)}" for each in (*entry.only, folder))  # those it has stay
+    return f"{entry.name} is for other folders; lkr policy {entry.name} {folders}"

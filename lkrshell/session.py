@@ -65,9 +65,7 @@ def fetch(
     if left_out and (use.event == "exec" or len(left_out) == len(wants)):
         name = left_out[0].key
         hint = (
-            f"lkr policy {name} --agents allow"
-            if use.event == "exec"
-            else "lkr exec -- COMMAND gives them to a command"
+            f"lkr policy {name} --agents exec" if use.event == "exec" else "lkr exec -- COMMAND gives them to a command"
         )
         raise LkrError(f"no keys for a coding agent ({use.agent})", hint, REFUSED)
     wants = [want for want in wants if want not in left_out]

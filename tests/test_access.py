@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,6 +78,7 @@ def test_policy_decides_what_an_agent_gets(user: User) -> None:
     done = as_agent(user, "codex", f"{BIN}/lkr exec -- env", folder)
     assert done.returncode == 2
     assert VALUE not in done.stdout
+    assert "lkr policy openai:prod --agents exec" in done.stderr, "no more than it needs"
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "a person still has it"
     done = as_agent(user, "codex", f"{BIN}/lkr policy openai:prod --agents allow", folder)
     assert done.returncode == 2
@@ -94,6 +96,13 @@ def test_a_key_for_one_folder_is_for_no_other(user: User, open_shell: Callable[.
     user.lkr("exec", "--", "true", cwd=outside, code=2)
     user.lkr("exec", "-k", "openai:prod", "--", "true", cwd=outside, code=2)
     shell = open_shell(folder=outside)
+    assert shell.value(A) is None
+    user.lkr(*shlex.split(said[said.index("lkr policy") :])[1:])
+    shell.run(":")
+    assert shell.value(A) == VALUE, "the command that was named lets it in"
+    assert VALUE in export(user, inside), "and takes nothing from the others"
+    user.lkr("policy", "openai:prod", "--only", str(user.home / "link"))
+    shell.run(":")
     assert shell.value(A) is None
     user.lkr("policy", "openai:prod", "--anywhere")
     shell.run(":")
