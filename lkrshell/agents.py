@@ -5,59 +5,55 @@ On the path of `lkr export`. Neither sign is proof: an agent can hide both. See 
 
 import os
 
+from lkrshell.known_agents import AGENTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.config import Config
 
-# name: (marks in the environment, names of its process or of the script that an interpreter runs).
-# Source: claude, codex, gemini, qwen, amp, copilot and aider were started from their npm or PyPI packages and looked at
-# in /proc, and their marks found in what these ship; the others by their documentation. A mark that ends in _ is the
-# head of several.
-AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "claude": (("CLAUDECODE",), ("claude",)),
-    "codex": (("CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_CI", "CODEX_THREAD_ID"), ("codex",)),
-    "cursor": (("CURSOR_AGENT",), ("cursor-agent",)),
-    "gemini": (("GEMINI_CLI",), ("gemini",)),
-    "qwen": (("QWEN_CODE",), ("qwen",)),
-    "opencode": (("OPENCODE",), ("opencode",)),
-    "aider": (("AIDER_",), ("aider",)),
-    "crush": ((), ("crush",)),
-    "goose": (("GOOSE_TERMINAL",), ()),
-    "copilot": ((), ("copilot",)),
-    "amp": (("AMP_CURRENT_THREAD_ID",), ("amp",)),
-}
 _INTERPRETERS = ("node", "bun", "deno", "python", "python3", "MainThread")
 # A process of another name makes no function of the shell. (The names above are plain.)
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_NO_AGENTS = ("/bin", "/sbin", "/usr/sbin", "/usr/local/sbin")  # nobody installs one there, and each look costs
 _MOST = 32  # generations; a longer line is no person's
 
 
 def detect(environment: "dict[str, str]", line: list[str], settings: "Config | None" = None) -> str | None:
     """The agent behind us: by the environment, else by `line`, the names of our ancestors, where `settings` (of the
-    user; default: the usual ones) do not forbid that."""
-    known = [(name, marks, processes) for name, (marks, processes) in AGENTS.items()]
-    for name, _, own_marks, own_names in settings.agents if settings else ():
-        known.append((name, tuple(own_marks.split()), tuple(own_names.split("\n")) if own_names else ()))
+    user; default: the usual ones) do not forbid that. The user's own agents go over the known ones."""
+    known = _known(settings)
     for name, marks, _ in known:
-        for mark in marks:
-            if environment.get(mark) or (mark.endswith("_") and any(key.startswith(mark) for key in environment)):
-                return name
+        if any(map(environment.get, marks)):
+            return name
     own = settings.agent_processes if settings else ()
     for process in line if settings is None or settings.agent_ancestors else ():
-        for name, _, processes in known:
-            if process in processes:
+        for name, _, names in known:
+            if process in names:
                 return name
         if process in own:
             return process
     return None
 
 
+def named(program: str, settings: "Config") -> str:
+    """The agent whose program is called so; the program's own name when it is no known one's."""
+    return next((name for name, _, names in _known(settings) if program in names), program)
+
+
+def _known(settings: "Config | None") -> "list[tuple[str, tuple[str, ...], tuple[str, ...]]]":
+    own = settings.agents if settings else ()
+    rows = [(name, tuple(marks.split()), tuple(names.split("\n"))) for name, _, marks, names in own]
+    return rows + [(name, *row) for name, row in AGENTS.items()]
+
+
 def programs(settings: "Config") -> list[str]:
     """The programs of known agents, the user's own among them, that are on PATH."""
-    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder and folder not in _NO_AGENTS]
     names = [name for _, processes in AGENTS.values() for name in processes]
     names += [name for *_, own in settings.agents for name in own.split("\n") if _PLAIN.issuperset(name)]
-    return [name for name in names if any(os.access(f"{folder}/{name}", os.X_OK) for folder in folders)]
+    access = os.access
+    found = {name for folder in folders for name in names if access(f"{folder}/{name}", 1)}  # 1: X_OK
+    return [name for name in names if name in found]
 
 
 def ancestors() -> list[str]:
@@ -67,7 +63,7 @@ def ancestors() -> list[str]:
     """
     line: list[str] = []
     pid = os.getppid()
-    while pid > 1 and len(line) < _MOST:
+    while pid > 0 and len(line) < _MOST:
         try:
             name, parent = _process(pid)
         except (OSError, ValueError, IndexError):

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 MODULES = (
     "lkrshell", "lkrshell.agents", "lkrshell.audit", "lkrshell.bundle", "lkrshell.config", "lkrshell.dialects",
     "lkrshell.errors", "lkrshell.export", "lkrshell.files", "lkrshell.generation", "lkrshell.grants",
-    "lkrshell.index", "lkrshell.kernel", "lkrshell.paths", "lkrshell.policy", "lkrshell.project", "lkrshell.records",
-    "lkrshell.resolver", "lkrshell.secret", "lkrshell.session", "lkrshell.start", "lkrshell.stores",
-    "lkrshell.stores.vault", "lkrshell.timelimit", "lkrshell.want",
+    "lkrshell.index", "lkrshell.kernel", "lkrshell.known_agents", "lkrshell.paths", "lkrshell.policy",
+    "lkrshell.project", "lkrshell.records", "lkrshell.resolver", "lkrshell.secret", "lkrshell.session",
+    "lkrshell.start", "lkrshell.stores", "lkrshell.stores.vault", "lkrshell.timelimit", "lkrshell.want",
 )  # fmt: skip
 PACKAGES = ("lkrshell", "lkrshell.dialects", "lkrshell.stores")
 

@@ -14,6 +14,7 @@ from conftest import BIN, OTHER, UNDER_AGENT, VALUE, User
 from shells import Shell
 
 from lkrshell import agents
+from lkrshell.known_agents import AGENTS
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 
@@ -31,9 +32,7 @@ def as_agent(user: User, name: str, script: str, folder: Path) -> subprocess.Com
     return subprocess.run([str(program)], env=user.env, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize(
-    "mark", ["CLAUDECODE", "CURSOR_AGENT", "CODEX_SANDBOX", "GEMINI_CLI", "OPENCODE", "AIDER_MODEL"]
-)
+@pytest.mark.parametrize("mark", [mark for marks, _ in AGENTS.values() for mark in marks])
 def test_a_shell_with_an_agents_mark_gets_nothing(user: User, mark: str) -> None:
     folder = user.project("p")
     user.env[mark] = "1"
@@ -41,6 +40,31 @@ def test_a_shell_with_an_agents_mark_gets_nothing(user: User, mark: str) -> None
     assert VALUE not in out
     assert "no keys for a coding agent" in out
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "lkr exec is for agents too"
+
+
+def test_a_person_s_settings_of_an_agent_make_no_agent_of_the_person(user: User) -> None:
+    folder = user.project("p")
+    user.env |= {"AIDER_MODEL": "x", "COPILOT_MODEL": "x", "CLAUDE_CONFIG_DIR": "/x", "CODEX_HOME": "/x", "AGENT": ""}
+    assert VALUE in export(user, folder)
+
+
+# What the shell tools of real agents showed, see docs/agents.md: one mark beside those of others, and ancestors.
+@pytest.mark.parametrize(
+    ("marks", "line", "agent"),
+    [
+        (["AI_AGENT", "CLAUDECODE"], ["bash", "claude", "bash"], "claude"),
+        (["CODEX_CI", "CODEX_THREAD_ID"], [], "codex"),  # in its sandbox nothing is above
+        (["AGENT", "OPENCODE", "KILO", "KILO_PID"], ["kilo"], "kilo"),
+        (["AGENT", "OPENCODE", "OPENCODE_PID"], ["opencode"], "opencode"),
+        ([], ["sh", "aider", "bash"], "aider"),
+        ([], ["cn", "bash"], "continue"),
+        (["MSWEA_CONFIGURED"], ["sh", "mini", "bash"], "mini"),
+        (["AI_AGENT"], ["bash"], "agent"),
+        (["AGENT"], ["bash"], None),
+    ],
+)
+def test_agents_are_told_apart(marks: list[str], line: list[str], agent: str | None) -> None:
+    assert agents.detect(dict.fromkeys(marks, "1"), line) == agent
 
 
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
@@ -245,10 +269,10 @@ def test_the_users_agents_table_gives_one_agent_its_keys(user: User) -> None:
 def test_an_agent_of_ones_own_is_known_by_its_mark(user: User) -> None:
     folder = user.project("p")
     user.config('[agents.mine]\nmarks = ["MINE_ON"]\nprocesses = ["mine agent"]\nkeys = []\n')
-    user.env["MINE_ON"] = "1"
+    user.env |= {"MINE_ON": "1", "AI_AGENT": "mine_1.0"}
     for _ in range(2):
         assert "coding agent (mine)" in user.lkr("export", "bash", cwd=folder, code=2)
-    del user.env["MINE_ON"]
+    del user.env["MINE_ON"], user.env["AI_AGENT"]
     assert VALUE in user.lkr("export", "bash", cwd=folder)
 
 

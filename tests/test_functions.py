@@ -162,6 +162,20 @@ def test_an_agent_started_inside_a_project_gets_only_the_keys_that_policy_lets_i
     assert "function" not in shell.run("type claude")
 
 
+def test_an_agent_whose_command_has_another_name_gets_what_is_its_own(
+    user: User, open_shell: Callable[..., Shell]
+) -> None:
+    program(user, "cursor-agent", AGENT)
+    user.config('agents.cursor = ["anthropic:main"]\n')
+    user.project("p", BOTH)
+    shell = open_shell()
+    shell.run("cd p")
+    out = shell.run("cursor-agent chat")
+    assert f"<none|{OTHER}|chat>" in out
+    assert "lkr: cursor starts with ANTHROPIC_API_KEY" in out
+    assert '"agent": "cursor"' in user.lkr("audit", "--json", "--event", "agent")
+
+
 def test_a_manifest_can_give_an_agent_its_own_key(user: User, open_shell: Callable[..., Shell]) -> None:
     program(user, "claude", AGENT)
     own = 'ANTHROPIC_API_KEY = { key = "anthropic:main", scope = { commands = ["claude"] } }'

@@ -12,10 +12,10 @@ from lkrshell import bundle
 
 ALLOWED = {
     "lkrshell", "lkrshell.agents", "lkrshell.audit", "lkrshell.config", "lkrshell.dialects", "lkrshell.errors",
-    "lkrshell.export", "lkrshell.files", "lkrshell.generation", "lkrshell.grants", "lkrshell.index", "lkrshell.kernel",
-    "lkrshell.paths", "lkrshell.policy", "lkrshell.project", "lkrshell.records", "lkrshell.resolver",
-    "lkrshell.secret", "lkrshell.session", "lkrshell.stores", "lkrshell.stores.vault", "lkrshell.timelimit",
-    "lkrshell.want",
+    "lkrshell.export", "lkrshell.files", "lkrshell.generation", "lkrshell.grants", "lkrshell.index",
+    "lkrshell.kernel", "lkrshell.known_agents", "lkrshell.paths", "lkrshell.policy", "lkrshell.project",
+    "lkrshell.records", "lkrshell.resolver", "lkrshell.secret", "lkrshell.session", "lkrshell.stores",
+    "lkrshell.stores.vault", "lkrshell.timelimit", "lkrshell.want",
     "_blake2", "_ctypes", "_signal", "pyrage", "time", "errno", "struct",
     "os", "stat", "_stat", "posixpath", "genericpath", "os.path", "_collections_abc",
 }  # fmt: skip

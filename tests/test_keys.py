@@ -278,6 +278,8 @@ def form(**fields: object) -> dict[str, object]:
 
 
 TEXTS = {"type": "array", "items": {"type": "string"}}
+# as in the manifest
+SCOPE = {"oneOf": [{"enum": ["shell", "exec"]}, form(commands={"type": "array", "items": {"type": "string"}})]}
 SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
     ("list",): rows(
         name="string", kind={"enum": ["runtime", "admin"]}, variable="string|null", created="string",
@@ -297,14 +299,15 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
     ("status",): form(
         manifest="string|null", grant="string|null", problem="string|null", store="string", locked="boolean",
         loaded="object", profile="string|null", direnv="array",
-        wants=rows(variable="string", key="string", scope={"enum": ["shell", "exec"]}, stored="boolean"),
+        wants=rows(variable="string", key="string", scope=SCOPE, stored="boolean"),
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("words", SCHEMAS, ids=" ".join)
 def test_json_has_its_form_and_no_colour(user: User, words: tuple[str, ...]) -> None:
-    folder = user.project("p")
+    own = '{ key = "anthropic:main", scope = { commands = ["python", "claude"] } }'
+    folder = user.project("p", f'{A} = "openai:prod"\nANTHROPIC_API_KEY = {own}')
     (folder / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\n")
     (folder / ".env.example").write_text(f"{A}=\n")
     command = [f"{BIN}/lkr", *words, "--json"]
@@ -313,6 +316,14 @@ def test_json_has_its_form_and_no_colour(user: User, words: tuple[str, ...]) -> 
     assert "\x1b" not in out
     assert VALUE not in out
     assert "gsk_" not in out
+
+
+def test_status_says_a_scope_as_the_manifest_does(user: User) -> None:
+    own = '{ key = "openai:prod", scope = { commands = ["python", "claude"] } }'
+    folder = user.project("p", f"{A} = {own}")
+    (want,) = json.loads(user.lkr("status", "--json", cwd=folder))["wants"]
+    assert want["scope"] == {"commands": ["python", "claude"]}
+    assert "scope=python,claude" in user.lkr("status", cwd=folder)
 
 
 def test_the_audit_log_as_json_is_a_line_a_use_of_one_form(user: User) -> None:

@@ -14,14 +14,16 @@ from lkrshell.want import Want
 
 
 @click.command("agent-env", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: the command's own.")
+@click.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: by its command.")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(agent: str | None, words: tuple[str, ...]) -> None:
     """Run an agent with the project's keys taken out, those of --agents allow excepted."""
-    name = agent or os.path.basename(words[0])
+    settings = config.load()
+    program = os.path.basename(words[0])
+    name = agent or agents.named(program, settings)
     environment = stripped(dict(os.environb))
     try:
-        wants, folder = execute.project_wants(name)
+        wants, folder = execute.project_wants(agent or program)
         wants = [want for want in wants if want.scope != "exec"]
         own = [want.key for want in wants if want.commands]  # what the manifest has for this agent alone
     except LkrError:
@@ -30,7 +32,6 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     waiting: list[Want] = []
     if wants:
         try:
-            settings = config.load()
             use = policy.Use("shell", folder, name, settings.keys_of(name) + own)
             loaded, _, waiting = session.fetch(stores.choose(settings), wants, use)
         except LkrError as error:

@@ -34,7 +34,7 @@ def command(as_json: bool, as_line: bool) -> None:
                 {
                     "variable": want.variable,
                     "key": want.key,
-                    "scope": want.scope,
+                    "scope": {"commands": list(want.commands)} if want.commands else want.scope,
                     "stored": store.exists(want.key),
                 }
                 for want in wants
@@ -51,7 +51,12 @@ def command(as_json: bool, as_line: bool) -> None:
         if isinstance(value, list):
             click.echo(f"{name + ':':<10}{'' if value else '-'}")
             for item in value:
-                click.echo("  " + (" ".join(f"{k}={v}" for k, v in item.items()) if isinstance(item, dict) else item))
+                click.echo("  " + (_line(item) if isinstance(item, dict) else item))
         else:
             shown = " ".join(f"{name} ({key})" for name, key in value.items()) if isinstance(value, dict) else value
             click.echo(f"{name + ':':<10}{'-' if shown in (None, '') else show(str(shown))}")
+
+
+def _line(item: dict[str, object]) -> str:
+    shown = {k: ",".join(v["commands"]) if isinstance(v, dict) else v for k, v in item.items()}
+    return " ".join(f"{k}={v}" for k, v in shown.items())

@@ -1,0 +1,41 @@
+"""The coding agents that lkr knows: data alone. On the path of `lkr export`, where a file of another form would have to
+be parsed at every entry; here it comes compiled. A user's own are added by `[agents]` in config.toml.
+
+NAME: (marks in the environment, names of its process or of the script that an interpreter runs). The first row that
+fits counts, so an agent made from another stands before that one. No mark is one that people set for themselves, as
+AIDER_MODEL is: it would take the keys from the person.
+
+Seen: started from its package, with a model of ours behind it, and its shell tool's environment and ancestors looked at
+(docs/agents.md has the versions). The others are from what the makers, or other programs that look for them, write.
+"""
+
+AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # seen
+    "claude": (("CLAUDECODE",), ("claude",)),
+    "codex": (("CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_CI", "CODEX_THREAD_ID"), ("codex",)),
+    "gemini": (("GEMINI_CLI",), ("gemini",)),
+    "qwen": (("QWEN_CODE",), ("qwen",)),
+    "kilo": (("KILO", "KILO_RUN_ID"), ("kilo", "kilocode")),
+    "opencode": (("OPENCODE",), ("opencode",)),
+    "copilot": (("COPILOT_CLI", "COPILOT_AGENT", "COPILOT_AGENT_SESSION_ID"), ("copilot",)),
+    "pi": (("PI_CODING_AGENT",), ("pi",)),
+    "cline": (("CLINE_ACTIVE", "CLINE_CONNECTOR_CLI_LAUNCH"), ("cline",)),
+    "aider": ((), ("aider",)),
+    "continue": ((), ("cn",)),
+    "gptme": ((), ("gptme",)),
+    "mini": ((), ("mini", "mini-swe-agent")),
+    # from documentation
+    "amp": (("AMP_CURRENT_THREAD_ID",), ("amp",)),
+    "antigravity": (("ANTIGRAVITY_AGENT",), ()),
+    "augment": (("AUGMENT_AGENT",), ("auggie",)),
+    "crush": (("CRUSH",), ("crush",)),
+    "cursor": (("CURSOR_AGENT",), ("cursor-agent",)),
+    "droid": ((), ("droid",)),
+    "goose": (("GOOSE_TERMINAL",), ()),  # its name is also a database tool's
+    "kimi": ((), ("kimi",)),
+    "openhands": ((), ("openhands",)),
+    "trae": (("TRAE_AI_SHELL_ID",), ()),
+    "vibe": ((), ("vibe",)),
+    "vscode": (("VSCODE_AGENT",), ()),
+    "agent": (("AI_AGENT",), ()),  # what several set, beside marks of their own
+}
