@@ -1,277 +1,251 @@
 # Completion of lkr for fish. Made from the command line's definition by `make completions`; do not edit.
 
-function __lkr_no_command
-    not string match -qv -- '-*' (commandline -opc)[2..-1]
+# Where the cursor is: the command in __lkr_command, which of its arguments in __lkr_place; __lkr_end when no option can
+# follow; for a command that runs another, the number of that word in __lkr_offset.
+function __lkr_look
+    set -l now "$(commandline -cp)"
+    test "$now" = "$__lkr_seen"; and return
+    set -g __lkr_seen $now
+    set -g __lkr_command ''
+    set -g __lkr_place 1
+    set -g __lkr_end
+    set -g __lkr_offset
+    set -l option
+    set -l number 0
+    for word in (commandline -opc)
+        set number (math $number + 1)
+        if test $number = 1
+            continue
+        else if set -q option[1]
+            set option
+        else if test -z "$__lkr_end" -a "$word" = --
+            set __lkr_end 1
+        else if test -z "$__lkr_end"; and string match -q -- '-*' $word
+            contains -- $word --agent --agents --as --clear-after --days --event --from --identity --key --kind --only --output --to --ttl --unused -k -o; and set option $word
+        else if contains -- "$__lkr_command" '' vault
+            set __lkr_command (string trim -- "$__lkr_command $word")
+        else
+            set __lkr_place (math $__lkr_place + 1)
+            if contains -- $__lkr_command exec agent-env
+                set __lkr_end 1
+                set -q __lkr_offset[1]; or set __lkr_offset $number
+            end
+        end
+    end
 end
 
-function __lkr_command
-    set -l words (string match -v -- '-*' (commandline -opc)[2..-1])
-    test "$words[1]" = $argv[1]
+# True at the command $argv[1], at its argument number $argv[2].
+function __lkr_at
+    __lkr_look
+    test "$__lkr_command" = $argv[1]; or return 1
+    not set -q argv[2]; or test $__lkr_place = $argv[2]
 end
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL.
+function __lkr_options
+    __lkr_look
+    test "$__lkr_command" = $argv[1] -a -z "$__lkr_end"
+end
+
+# The names in the index: INDEX/STORE/PROVIDER/LABEL. Of very many, first the providers.
 function __lkr_keys
     set -l root $HOME/.local/share
     set -q XDG_DATA_HOME[1]; and set root $XDG_DATA_HOME
     test -d "$HOME/Library/Application Support/lkr"; and set root "$HOME/Library/Application Support"
-    for path in $root/lkr/index/*/*/*
-        string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $path
+    set -l name (commandline -ct | string replace -r '^(.*=)?["\']?' '' | string split -m 1 :)
+    set -l paths
+    if set -q name[2]
+        set paths $root/lkr/index/*/$name[1]/$name[2]*
+    else
+        for folder in $root/lkr/index/*/*
+            set -a paths $folder/*
+            if set -q paths[1000]
+                string replace -r '.*/([^/]+)$' '$1:' -- $root/lkr/index/*/*
+                return
+            end
+        end
+    end
+    string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $paths | string match -v '*--old'
+end
+
+# A key's name, or VARIABLE=NAME.
+function __lkr_pairs
+    set -l head (commandline -ct | string replace -r '^--[a-z]+=' '' | string match -r '^.*=')
+    if set -q head[1]
+        string join \n -- $head(__lkr_keys)
+    else
+        __lkr_variables
+        __lkr_keys
     end
 end
 
-# Words of the nearest manifest that the pattern finds.
+# The name of a key that need not be there yet.
+function __lkr_fresh
+    __lkr_keys
+    string split ' ' -- 'ai21: anthropic: anyscale: assemblyai: azure-openai: baseten: cerebras: cohere: dashscope: databricks: deepgram: deepinfra: deepseek: elevenlabs: exa: fal: fireworks: gemini: google: groq: huggingface: jina: langsmith: litellm: mistral: moonshot: nebius: novita: nvidia: openai: openrouter: perplexity: portkey: replicate: sambanova: scaleway: siliconflow: stability: tavily: together: upstage: voyage: watsonx: xai: zhipu:'
+end
+
+# What the pattern finds in the lines of the nearest manifest.
 function __lkr_manifest
     set -l folder $PWD
     while test -n "$folder" -a ! -f "$folder/.lkr.toml"
         set folder (string replace -r '/[^/]*$' '' -- $folder)
     end
-    test -f "$folder/.lkr.toml"; and string replace -rf $argv[1] '$1' <$folder/.lkr.toml
+    for file in $folder/.lkr.toml $folder/.lkr.local.toml
+        test -f $file -a -r $file; and string replace -rf $argv[1] '$1' <$file
+    end
 end
 
 function __lkr_profiles
-    __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)\.keys\].*'
+    __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].].*'
 end
 
 function __lkr_variables
-    __lkr_manifest '^([A-Z][A-Z0-9_]*)\s*=.*'
+    __lkr_manifest '^\s*([A-Z][A-Z0-9_]*)\s*=.*'
     string split ' ' -- 'AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY'
 end
 
-complete -c lkr -n __lkr_no_command -f -a add -d 'Add a key to this project\'s manifest, and allow the result'
-complete -c lkr -n '__lkr_command add' -f -a '(__lkr_variables)'
-complete -c lkr -n __lkr_no_command -f -a agent-env -d 'Run an agent with the project\'s keys taken out, those of --agents allow'
-complete -c lkr -n '__lkr_command agent-env' -l agent -x -a '' -d 'The agent\'s name for policy and audit; default: by its command'
-complete -c lkr -n __lkr_no_command -f -a allow -d 'Let the project in FOLDER (default: here) have the keys its manifest names'
-complete -c lkr -n '__lkr_command allow' -l yes -d 'Do not ask'
-complete -c lkr -n '__lkr_command allow' -f -a '(__fish_complete_directories)'
-complete -c lkr -n __lkr_no_command -f -a audit -d 'Show the audit log, newest last'
-complete -c lkr -n '__lkr_command audit' -l key -x -a '' -d 'Uses of this key'
-complete -c lkr -n '__lkr_command audit' -l event -x -a '' -d 'This event: shell, exec, direnv, refused, get, gen, set, rm, allow, lock, '
-complete -c lkr -n '__lkr_command audit' -l agent -x -a '' -d 'Uses by this agent; any: by whichever'
-complete -c lkr -n '__lkr_command audit' -l days -x -a '' -d 'The last so many days'
-complete -c lkr -n '__lkr_command audit' -l follow -d 'Go on with what comes'
-complete -c lkr -n '__lkr_command audit' -l verify -d 'Check the chain; name the first line that is broken'
-complete -c lkr -n '__lkr_command audit' -l unused -x -a '' -d 'Keys that were not used for so many days'
-complete -c lkr -n '__lkr_command audit' -l json -d 'As JSON, a line each'
-complete -c lkr -n __lkr_no_command -f -a confirm -d 'Let this project have the keys whose policy is --confirm, in this session'
-complete -c lkr -n __lkr_no_command -f -a deny -d 'Take the grant of the project in FOLDER (default: here) back'
-complete -c lkr -n '__lkr_command deny' -f -a '(__fish_complete_directories)'
-complete -c lkr -n __lkr_no_command -f -a doctor -d 'Look for what is wrong'
-complete -c lkr -n '__lkr_command doctor' -l fix -d 'Mend the index, stale grants and leftovers of killed writers'
-complete -c lkr -n '__lkr_command doctor' -l json -d 'As JSON'
-complete -c lkr -n __lkr_no_command -f -a edit -d 'Edit this project\'s manifest in $VISUAL or $EDITOR, and allow the result'
-complete -c lkr -n __lkr_no_command -f -a exec -d 'Run a command with this project\'s keys, those of scope "exec" too'
-complete -c lkr -n '__lkr_command exec' -s k -l key -x -a '(__lkr_keys)' -d 'This key, not the project\'s'
-complete -c lkr -n '__lkr_command exec' -l all -d 'Every runtime key that is stored, in its provider\'s variable'
-complete -c lkr -n '__lkr_command exec' -l clean -d 'Take other variables that look like providers\' keys out'
-complete -c lkr -n __lkr_no_command -f -a export -d 'Print the statements that give SHELL what this folder should have'
-complete -c lkr -n '__lkr_command export' -f -a 'bash zsh fish direnv'
-complete -c lkr -n __lkr_no_command -f -a gen -d 'Write TEMPLATE with the keys\' values in it'
-complete -c lkr -n '__lkr_command gen' -s o -l output -x -a '(__fish_complete_path)' -d 'The file to write; default: TEMPLATE without .example or .template'
-complete -c lkr -n '__lkr_command gen' -l force -d 'Without a terminal, over a file that is there, or one that git tracks'
-complete -c lkr -n '__lkr_command gen' -l json -d 'As JSON: the file, and which keys went where'
-complete -c lkr -n __lkr_no_command -f -a get -d 'Copy the key NAME to the clipboard for 30 seconds, and show its mask'
-complete -c lkr -n '__lkr_command get' -l show -d 'Print the value, to a terminal only'
-complete -c lkr -n '__lkr_command get' -l plain -d 'Print the value and nothing else, to a terminal only'
-complete -c lkr -n '__lkr_command get' -l force-plain -d 'Print the value even into a pipe. Whoever reads it has the key'
-complete -c lkr -n '__lkr_command get' -l json -d 'As JSON, masked unless --show'
-complete -c lkr -n '__lkr_command get' -l clear-after -x -a '' -d 'Seconds'
-complete -c lkr -n '__lkr_command get' -f -a '(__lkr_keys)'
-complete -c lkr -n __lkr_no_command -f -a hook -d 'Print the hook for SHELL: bash, zsh, fish or direnv'
-complete -c lkr -n '__lkr_command hook' -f -a 'bash zsh fish direnv'
-complete -c lkr -n __lkr_no_command -f -a import -d 'Store the keys of the env file FILE, and write the manifest that names them'
-complete -c lkr -n '__lkr_command import' -l environment -d 'From the present environment instead of a file'
-complete -c lkr -n '__lkr_command import' -l from -x -a '' -d 'pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE'
-complete -c lkr -n '__lkr_command import' -l as -x -a '(__lkr_keys)' -d 'The key\'s name, for pass and secret-tool'
-complete -c lkr -n '__lkr_command import' -l dry-run -d 'Only show what would be stored'
-complete -c lkr -n '__lkr_command import' -l yes -d 'Do not ask. Keys that are there with another value are kept'
-complete -c lkr -n '__lkr_command import' -l replace -d 'Replace keys that are there with another value'
-complete -c lkr -n '__lkr_command import' -l blank -d 'Take the stored values out of FILE, comments kept'
-complete -c lkr -n '__lkr_command import' -l json -d 'The plan as JSON'
-complete -c lkr -n __lkr_no_command -f -a init -d 'Set up the project in FOLDER (default: here): manifest, keys, .gitignore,'
-complete -c lkr -n '__lkr_command init' -l yes -d 'Write and allow the manifest without asking; ask for no value'
-complete -c lkr -n '__lkr_command init' -l import -d 'With --yes: also store the values that .env holds'
-complete -c lkr -n '__lkr_command init' -l install -d 'With --yes: also lkr install for the shell you are in'
-complete -c lkr -n '__lkr_command init' -f -a '(__fish_complete_directories)'
-complete -c lkr -n __lkr_no_command -f -a install -d 'Have SHELL load lkr at its start: bash, zsh, fish; without SHELL, the one you'
-complete -c lkr -n '__lkr_command install' -l direnv -d 'Also `use lkr` for direnv'
-complete -c lkr -n '__lkr_command install' -l completions -d 'Also the completions of the shells'
-complete -c lkr -n '__lkr_command install' -l yes -d 'Do not ask'
-complete -c lkr -n '__lkr_command install' -f -a 'bash zsh fish'
-complete -c lkr -n __lkr_no_command -f -a list -d 'List the stored keys: name, kind, date, last use, variable, projects'
-complete -c lkr -n '__lkr_command list' -l all -d 'Admin keys too, and old values of a rotation'
-complete -c lkr -n '__lkr_command list' -l json -d 'As JSON'
-complete -c lkr -n __lkr_no_command -f -a lock -d 'Lock the store; loaded keys leave every shell at its next prompt'
-complete -c lkr -n __lkr_no_command -f -a migrate -d 'Bring keys of SOURCE into the store in force (see lkr status), kinds and'
-complete -c lkr -n '__lkr_command migrate' -s k -l key -x -a '(__lkr_keys)' -d 'Only this one; may be repeated'
-complete -c lkr -n '__lkr_command migrate' -l move -d 'Remove from the source what has arrived'
-complete -c lkr -n '__lkr_command migrate' -l replace -d 'Replace keys that are here with another value'
-complete -c lkr -n '__lkr_command migrate' -l dry-run -d 'Only show what would be done'
-complete -c lkr -n '__lkr_command migrate' -l yes -d 'Do not ask'
-complete -c lkr -n '__lkr_command migrate' -l json -d 'The plan as JSON'
-complete -c lkr -n __lkr_no_command -f -a passwd -d 'Change the vault\'s passphrase'
-complete -c lkr -n '__lkr_command passwd' -l stdin -d 'Read both from standard input, a line each: old, new'
-complete -c lkr -n __lkr_no_command -f -a policy -d 'Show, or change, what the key NAME may do'
-complete -c lkr -n '__lkr_command policy' -l only -x -a '(__fish_complete_directories)' -d 'Only projects in DIR may use it; may be repeated'
-complete -c lkr -n '__lkr_command policy' -l anywhere -d 'Every allowed project may use it'
-complete -c lkr -n '__lkr_command policy' -l agents -x -a 'deny exec allow' -d 'deny: not for coding agents; exec: by lkr exec only'
-complete -c lkr -n '__lkr_command policy' -l confirm -d 'Ask before each project\'s first load of a session'
-complete -c lkr -n '__lkr_command policy' -l ttl -x -a '' -d 'How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off'
-complete -c lkr -n '__lkr_command policy' -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
-complete -c lkr -n '__lkr_command policy' -l json -d 'As JSON'
-complete -c lkr -n '__lkr_command policy' -f -a '(__lkr_keys)'
-complete -c lkr -n __lkr_no_command -f -a rename -d 'Rename the key OLD to NEW'
-complete -c lkr -n '__lkr_command rename' -f -a '(__lkr_keys)'
-complete -c lkr -n '__lkr_command rename' -f -a ''
-complete -c lkr -n __lkr_no_command -f -a rm -d 'Remove the key NAME from the store'
-complete -c lkr -n '__lkr_command rm' -l yes -l force -d 'Do not ask'
-complete -c lkr -n '__lkr_command rm' -f -a '(__lkr_keys)'
-complete -c lkr -n __lkr_no_command -f -a rotate -d 'Give the key NAME a new value'
-complete -c lkr -n '__lkr_command rotate' -l stdin -d 'Read the new value from standard input'
-complete -c lkr -n '__lkr_command rotate' -l confirm -d 'The new value works: forget the old one'
-complete -c lkr -n '__lkr_command rotate' -l undo -d 'It does not: the old value comes back'
-complete -c lkr -n '__lkr_command rotate' -f -a '(__lkr_keys)'
-complete -c lkr -n __lkr_no_command -f -a schema -d 'Print the JSON Schema of .lkr.toml, for editors'
-complete -c lkr -n '__lkr_command schema' -l local -d 'The schema of .lkr.local.toml'
-complete -c lkr -n __lkr_no_command -f -a set -d 'Store the key NAME (provider:label)'
-complete -c lkr -n '__lkr_command set' -l stdin -d 'Read the value from standard input, as a pipe does too'
-complete -c lkr -n '__lkr_command set' -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
-complete -c lkr -n '__lkr_command set' -f -a '(__lkr_keys)'
-complete -c lkr -n __lkr_no_command -f -a status -d 'Show the manifest in force, its grant, the store, and what is loaded'
-complete -c lkr -n '__lkr_command status' -l json -d 'As JSON'
-complete -c lkr -n '__lkr_command status' -l short -d 'One line for a prompt; nothing outside a project'
-complete -c lkr -n __lkr_no_command -f -a uninstall -d 'Take lkr out of the shells\' files again'
-complete -c lkr -n '__lkr_command uninstall' -l yes -d 'Do not ask'
-complete -c lkr -n __lkr_no_command -f -a unlock -d 'Unlock the store (and make the vault, when there is none)'
-complete -c lkr -n '__lkr_command unlock' -l stdin -d 'Read the passphrase from standard input'
-complete -c lkr -n __lkr_no_command -f -a usage -d 'Show what a vendor charged your organization, by its admin key (openai:admin,'
-complete -c lkr -n '__lkr_command usage' -l days -x -a '' -d 'The last DAYS days; default: this month'
-complete -c lkr -n '__lkr_command usage' -l json -d 'As JSON'
-complete -c lkr -n '__lkr_command usage' -f -a ''
-complete -c lkr -n __lkr_no_command -f -a use -d 'Use PROFILE in this project from now on; without PROFILE, its plain [keys]'
-complete -c lkr -n '__lkr_command use' -f -a '(__lkr_profiles)'
-complete -c lkr -n __lkr_no_command -f -a vault -d 'Back the keys up to one age file, read such a file, or give the vault a new'
-complete -c lkr -n '__lkr_command vault' -l to -x -a '' -d 'An age or SSH public key; may be repeated'
-complete -c lkr -n '__lkr_command vault' -l stdin -d 'Read the passphrase from standard input'
-complete -c lkr -n '__lkr_command vault' -l identity -x -a '' -d 'The age or SSH private key that opens the file'
-complete -c lkr -n '__lkr_command vault' -l force -d 'Replace keys that are there with another value'
-complete -c lkr -n '__lkr_command vault' -f -a 'export import recipient rekey'
-complete -c lkrsh -n __lkr_no_command -f -a add -d 'Add a key to this project\'s manifest, and allow the result'
-complete -c lkrsh -n '__lkr_command add' -f -a '(__lkr_variables)'
-complete -c lkrsh -n __lkr_no_command -f -a agent-env -d 'Run an agent with the project\'s keys taken out, those of --agents allow'
-complete -c lkrsh -n '__lkr_command agent-env' -l agent -x -a '' -d 'The agent\'s name for policy and audit; default: by its command'
-complete -c lkrsh -n __lkr_no_command -f -a allow -d 'Let the project in FOLDER (default: here) have the keys its manifest names'
-complete -c lkrsh -n '__lkr_command allow' -l yes -d 'Do not ask'
-complete -c lkrsh -n '__lkr_command allow' -f -a '(__fish_complete_directories)'
-complete -c lkrsh -n __lkr_no_command -f -a audit -d 'Show the audit log, newest last'
-complete -c lkrsh -n '__lkr_command audit' -l key -x -a '' -d 'Uses of this key'
-complete -c lkrsh -n '__lkr_command audit' -l event -x -a '' -d 'This event: shell, exec, direnv, refused, get, gen, set, rm, allow, lock, '
-complete -c lkrsh -n '__lkr_command audit' -l agent -x -a '' -d 'Uses by this agent; any: by whichever'
-complete -c lkrsh -n '__lkr_command audit' -l days -x -a '' -d 'The last so many days'
-complete -c lkrsh -n '__lkr_command audit' -l follow -d 'Go on with what comes'
-complete -c lkrsh -n '__lkr_command audit' -l verify -d 'Check the chain; name the first line that is broken'
-complete -c lkrsh -n '__lkr_command audit' -l unused -x -a '' -d 'Keys that were not used for so many days'
-complete -c lkrsh -n '__lkr_command audit' -l json -d 'As JSON, a line each'
-complete -c lkrsh -n __lkr_no_command -f -a confirm -d 'Let this project have the keys whose policy is --confirm, in this session'
-complete -c lkrsh -n __lkr_no_command -f -a deny -d 'Take the grant of the project in FOLDER (default: here) back'
-complete -c lkrsh -n '__lkr_command deny' -f -a '(__fish_complete_directories)'
-complete -c lkrsh -n __lkr_no_command -f -a doctor -d 'Look for what is wrong'
-complete -c lkrsh -n '__lkr_command doctor' -l fix -d 'Mend the index, stale grants and leftovers of killed writers'
-complete -c lkrsh -n '__lkr_command doctor' -l json -d 'As JSON'
-complete -c lkrsh -n __lkr_no_command -f -a edit -d 'Edit this project\'s manifest in $VISUAL or $EDITOR, and allow the result'
-complete -c lkrsh -n __lkr_no_command -f -a exec -d 'Run a command with this project\'s keys, those of scope "exec" too'
-complete -c lkrsh -n '__lkr_command exec' -s k -l key -x -a '(__lkr_keys)' -d 'This key, not the project\'s'
-complete -c lkrsh -n '__lkr_command exec' -l all -d 'Every runtime key that is stored, in its provider\'s variable'
-complete -c lkrsh -n '__lkr_command exec' -l clean -d 'Take other variables that look like providers\' keys out'
-complete -c lkrsh -n __lkr_no_command -f -a export -d 'Print the statements that give SHELL what this folder should have'
-complete -c lkrsh -n '__lkr_command export' -f -a 'bash zsh fish direnv'
-complete -c lkrsh -n __lkr_no_command -f -a gen -d 'Write TEMPLATE with the keys\' values in it'
-complete -c lkrsh -n '__lkr_command gen' -s o -l output -x -a '(__fish_complete_path)' -d 'The file to write; default: TEMPLATE without .example or .template'
-complete -c lkrsh -n '__lkr_command gen' -l force -d 'Without a terminal, over a file that is there, or one that git tracks'
-complete -c lkrsh -n '__lkr_command gen' -l json -d 'As JSON: the file, and which keys went where'
-complete -c lkrsh -n __lkr_no_command -f -a get -d 'Copy the key NAME to the clipboard for 30 seconds, and show its mask'
-complete -c lkrsh -n '__lkr_command get' -l show -d 'Print the value, to a terminal only'
-complete -c lkrsh -n '__lkr_command get' -l plain -d 'Print the value and nothing else, to a terminal only'
-complete -c lkrsh -n '__lkr_command get' -l force-plain -d 'Print the value even into a pipe. Whoever reads it has the key'
-complete -c lkrsh -n '__lkr_command get' -l json -d 'As JSON, masked unless --show'
-complete -c lkrsh -n '__lkr_command get' -l clear-after -x -a '' -d 'Seconds'
-complete -c lkrsh -n '__lkr_command get' -f -a '(__lkr_keys)'
-complete -c lkrsh -n __lkr_no_command -f -a hook -d 'Print the hook for SHELL: bash, zsh, fish or direnv'
-complete -c lkrsh -n '__lkr_command hook' -f -a 'bash zsh fish direnv'
-complete -c lkrsh -n __lkr_no_command -f -a import -d 'Store the keys of the env file FILE, and write the manifest that names them'
-complete -c lkrsh -n '__lkr_command import' -l environment -d 'From the present environment instead of a file'
-complete -c lkrsh -n '__lkr_command import' -l from -x -a '' -d 'pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE'
-complete -c lkrsh -n '__lkr_command import' -l as -x -a '(__lkr_keys)' -d 'The key\'s name, for pass and secret-tool'
-complete -c lkrsh -n '__lkr_command import' -l dry-run -d 'Only show what would be stored'
-complete -c lkrsh -n '__lkr_command import' -l yes -d 'Do not ask. Keys that are there with another value are kept'
-complete -c lkrsh -n '__lkr_command import' -l replace -d 'Replace keys that are there with another value'
-complete -c lkrsh -n '__lkr_command import' -l blank -d 'Take the stored values out of FILE, comments kept'
-complete -c lkrsh -n '__lkr_command import' -l json -d 'The plan as JSON'
-complete -c lkrsh -n __lkr_no_command -f -a init -d 'Set up the project in FOLDER (default: here): manifest, keys, .gitignore,'
-complete -c lkrsh -n '__lkr_command init' -l yes -d 'Write and allow the manifest without asking; ask for no value'
-complete -c lkrsh -n '__lkr_command init' -l import -d 'With --yes: also store the values that .env holds'
-complete -c lkrsh -n '__lkr_command init' -l install -d 'With --yes: also lkr install for the shell you are in'
-complete -c lkrsh -n '__lkr_command init' -f -a '(__fish_complete_directories)'
-complete -c lkrsh -n __lkr_no_command -f -a install -d 'Have SHELL load lkr at its start: bash, zsh, fish; without SHELL, the one you'
-complete -c lkrsh -n '__lkr_command install' -l direnv -d 'Also `use lkr` for direnv'
-complete -c lkrsh -n '__lkr_command install' -l completions -d 'Also the completions of the shells'
-complete -c lkrsh -n '__lkr_command install' -l yes -d 'Do not ask'
-complete -c lkrsh -n '__lkr_command install' -f -a 'bash zsh fish'
-complete -c lkrsh -n __lkr_no_command -f -a list -d 'List the stored keys: name, kind, date, last use, variable, projects'
-complete -c lkrsh -n '__lkr_command list' -l all -d 'Admin keys too, and old values of a rotation'
-complete -c lkrsh -n '__lkr_command list' -l json -d 'As JSON'
-complete -c lkrsh -n __lkr_no_command -f -a lock -d 'Lock the store; loaded keys leave every shell at its next prompt'
-complete -c lkrsh -n __lkr_no_command -f -a migrate -d 'Bring keys of SOURCE into the store in force (see lkr status), kinds and'
-complete -c lkrsh -n '__lkr_command migrate' -s k -l key -x -a '(__lkr_keys)' -d 'Only this one; may be repeated'
-complete -c lkrsh -n '__lkr_command migrate' -l move -d 'Remove from the source what has arrived'
-complete -c lkrsh -n '__lkr_command migrate' -l replace -d 'Replace keys that are here with another value'
-complete -c lkrsh -n '__lkr_command migrate' -l dry-run -d 'Only show what would be done'
-complete -c lkrsh -n '__lkr_command migrate' -l yes -d 'Do not ask'
-complete -c lkrsh -n '__lkr_command migrate' -l json -d 'The plan as JSON'
-complete -c lkrsh -n __lkr_no_command -f -a passwd -d 'Change the vault\'s passphrase'
-complete -c lkrsh -n '__lkr_command passwd' -l stdin -d 'Read both from standard input, a line each: old, new'
-complete -c lkrsh -n __lkr_no_command -f -a policy -d 'Show, or change, what the key NAME may do'
-complete -c lkrsh -n '__lkr_command policy' -l only -x -a '(__fish_complete_directories)' -d 'Only projects in DIR may use it; may be repeated'
-complete -c lkrsh -n '__lkr_command policy' -l anywhere -d 'Every allowed project may use it'
-complete -c lkrsh -n '__lkr_command policy' -l agents -x -a 'deny exec allow' -d 'deny: not for coding agents; exec: by lkr exec only'
-complete -c lkrsh -n '__lkr_command policy' -l confirm -d 'Ask before each project\'s first load of a session'
-complete -c lkrsh -n '__lkr_command policy' -l ttl -x -a '' -d 'How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off'
-complete -c lkrsh -n '__lkr_command policy' -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
-complete -c lkrsh -n '__lkr_command policy' -l json -d 'As JSON'
-complete -c lkrsh -n '__lkr_command policy' -f -a '(__lkr_keys)'
-complete -c lkrsh -n __lkr_no_command -f -a rename -d 'Rename the key OLD to NEW'
-complete -c lkrsh -n '__lkr_command rename' -f -a '(__lkr_keys)'
-complete -c lkrsh -n '__lkr_command rename' -f -a ''
-complete -c lkrsh -n __lkr_no_command -f -a rm -d 'Remove the key NAME from the store'
-complete -c lkrsh -n '__lkr_command rm' -l yes -l force -d 'Do not ask'
-complete -c lkrsh -n '__lkr_command rm' -f -a '(__lkr_keys)'
-complete -c lkrsh -n __lkr_no_command -f -a rotate -d 'Give the key NAME a new value'
-complete -c lkrsh -n '__lkr_command rotate' -l stdin -d 'Read the new value from standard input'
-complete -c lkrsh -n '__lkr_command rotate' -l confirm -d 'The new value works: forget the old one'
-complete -c lkrsh -n '__lkr_command rotate' -l undo -d 'It does not: the old value comes back'
-complete -c lkrsh -n '__lkr_command rotate' -f -a '(__lkr_keys)'
-complete -c lkrsh -n __lkr_no_command -f -a schema -d 'Print the JSON Schema of .lkr.toml, for editors'
-complete -c lkrsh -n '__lkr_command schema' -l local -d 'The schema of .lkr.local.toml'
-complete -c lkrsh -n __lkr_no_command -f -a set -d 'Store the key NAME (provider:label)'
-complete -c lkrsh -n '__lkr_command set' -l stdin -d 'Read the value from standard input, as a pipe does too'
-complete -c lkrsh -n '__lkr_command set' -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
-complete -c lkrsh -n '__lkr_command set' -f -a '(__lkr_keys)'
-complete -c lkrsh -n __lkr_no_command -f -a status -d 'Show the manifest in force, its grant, the store, and what is loaded'
-complete -c lkrsh -n '__lkr_command status' -l json -d 'As JSON'
-complete -c lkrsh -n '__lkr_command status' -l short -d 'One line for a prompt; nothing outside a project'
-complete -c lkrsh -n __lkr_no_command -f -a uninstall -d 'Take lkr out of the shells\' files again'
-complete -c lkrsh -n '__lkr_command uninstall' -l yes -d 'Do not ask'
-complete -c lkrsh -n __lkr_no_command -f -a unlock -d 'Unlock the store (and make the vault, when there is none)'
-complete -c lkrsh -n '__lkr_command unlock' -l stdin -d 'Read the passphrase from standard input'
-complete -c lkrsh -n __lkr_no_command -f -a usage -d 'Show what a vendor charged your organization, by its admin key (openai:admin,'
-complete -c lkrsh -n '__lkr_command usage' -l days -x -a '' -d 'The last DAYS days; default: this month'
-complete -c lkrsh -n '__lkr_command usage' -l json -d 'As JSON'
-complete -c lkrsh -n '__lkr_command usage' -f -a ''
-complete -c lkrsh -n __lkr_no_command -f -a use -d 'Use PROFILE in this project from now on; without PROFILE, its plain [keys]'
-complete -c lkrsh -n '__lkr_command use' -f -a '(__lkr_profiles)'
-complete -c lkrsh -n __lkr_no_command -f -a vault -d 'Back the keys up to one age file, read such a file, or give the vault a new'
-complete -c lkrsh -n '__lkr_command vault' -l to -x -a '' -d 'An age or SSH public key; may be repeated'
-complete -c lkrsh -n '__lkr_command vault' -l stdin -d 'Read the passphrase from standard input'
-complete -c lkrsh -n '__lkr_command vault' -l identity -x -a '' -d 'The age or SSH private key that opens the file'
-complete -c lkrsh -n '__lkr_command vault' -l force -d 'Replace keys that are there with another value'
-complete -c lkrsh -n '__lkr_command vault' -f -a 'export import recipient rekey'
+# A command of the system, then what that command completes by itself.
+function __lkr_commands
+    __lkr_look
+    set -l words
+    if set -q __lkr_offset[1]
+        set words (commandline -opc)
+        set words (string escape -- $words[$__lkr_offset..])
+    end
+    complete --do-complete="$(string join ' ' -- $words (commandline -ct))"
+end
+
+complete -c lkr -f
+complete -c lkr -n "__lkr_at ''" -l version -d 'Show the version'
+complete -c lkr -n '__lkr_look; test -z "$__lkr_end"' -s h -l help -d 'Show the help'
+complete -c lkr -n "__lkr_at ''" -a add -d 'Add a key to this project\'s manifest, and allow the result'
+complete -c lkr -n "__lkr_at 'add' 1" -a '(__lkr_pairs)'
+complete -c lkr -n "__lkr_at ''" -a agent-env -d 'Run an agent with the project\'s keys taken out, those of --agents allow excepted'
+complete -c lkr -n "__lkr_options 'agent-env'" -l agent -x -a 'claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'The agent\'s name for policy and audit; default: by its command'
+complete -c lkr -n "__lkr_at 'agent-env'" -a '(__lkr_commands)'
+complete -c lkr -n "__lkr_at ''" -a allow -d 'Let the project in FOLDER (default: here) have the keys its manifest names'
+complete -c lkr -n "__lkr_options 'allow'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_at 'allow' 1" -a '(__fish_complete_directories (commandline -ct))'
+complete -c lkr -n "__lkr_at ''" -a audit -d 'Show the audit log, newest last'
+complete -c lkr -n "__lkr_options 'audit'" -l key -x -a '(__lkr_keys)' -d 'Uses of this key'
+complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell unlock usage' -d 'This event: shell, exec, direnv, refused, get, gen, set, rm, allow, lock, ...'
+complete -c lkr -n "__lkr_options 'audit'" -l agent -x -a 'any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'Uses by this agent; any: by whichever'
+complete -c lkr -n "__lkr_options 'audit'" -l days -x -d 'The last so many days'
+complete -c lkr -n "__lkr_options 'audit'" -l follow -d 'Go on with what comes'
+complete -c lkr -n "__lkr_options 'audit'" -l verify -d 'Check the chain; name the first line that is broken'
+complete -c lkr -n "__lkr_options 'audit'" -l unused -x -d 'Keys that were not used for so many days'
+complete -c lkr -n "__lkr_options 'audit'" -l json -d 'As JSON, a line each'
+complete -c lkr -n "__lkr_at ''" -a confirm -d 'Let this project have the keys whose policy is --confirm, in this session'
+complete -c lkr -n "__lkr_at ''" -a deny -d 'Take the grant of the project in FOLDER (default: here) back'
+complete -c lkr -n "__lkr_at 'deny' 1" -a '(__fish_complete_directories (commandline -ct))'
+complete -c lkr -n "__lkr_at ''" -a doctor -d 'Look for what is wrong'
+complete -c lkr -n "__lkr_options 'doctor'" -l fix -d 'Mend the index, stale grants and leftovers of killed writers'
+complete -c lkr -n "__lkr_options 'doctor'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_at ''" -a edit -d 'Edit this project\'s manifest in $VISUAL or $EDITOR, and allow the result'
+complete -c lkr -n "__lkr_at ''" -a exec -d 'Run a command with this project\'s keys, those of scope "exec" too'
+complete -c lkr -n "__lkr_options 'exec'" -s k -l key -x -a '(__lkr_pairs)' -d 'This key, not the project\'s'
+complete -c lkr -n "__lkr_options 'exec'" -l all -d 'Every runtime key that is stored, in its provider\'s variable'
+complete -c lkr -n "__lkr_options 'exec'" -l clean -d 'Take other variables that look like providers\' keys out'
+complete -c lkr -n "__lkr_at 'exec'" -a '(__lkr_commands)'
+complete -c lkr -n "__lkr_at ''" -a export -d 'Print the statements that give SHELL what this folder should have'
+complete -c lkr -n "__lkr_at 'export' 1" -a 'bash zsh fish direnv'
+complete -c lkr -n "__lkr_at ''" -a gen -d 'Write TEMPLATE with the keys\' values in it'
+complete -c lkr -n "__lkr_options 'gen'" -s o -l output -r -F -d 'The file to write; default: TEMPLATE without .example or .template'
+complete -c lkr -n "__lkr_options 'gen'" -l force -d 'Without a terminal, over a file that is there, or one that git tracks'
+complete -c lkr -n "__lkr_options 'gen'" -l json -d 'As JSON: the file, and which keys went where'
+complete -c lkr -n "__lkr_at 'gen' 1" -r -F
+complete -c lkr -n "__lkr_at ''" -a get -d 'Copy the key NAME to the clipboard for 30 seconds, and show its mask'
+complete -c lkr -n "__lkr_options 'get'" -l show -d 'Print the value, to a terminal only'
+complete -c lkr -n "__lkr_options 'get'" -l plain -d 'Print the value and nothing else, to a terminal only'
+complete -c lkr -n "__lkr_options 'get'" -l force-plain -d 'Print the value even into a pipe. Whoever reads it has the key'
+complete -c lkr -n "__lkr_options 'get'" -l json -d 'As JSON, masked unless --show'
+complete -c lkr -n "__lkr_options 'get'" -l clear-after -x -d 'Seconds'
+complete -c lkr -n "__lkr_at 'get' 1" -a '(__lkr_keys)'
+complete -c lkr -n "__lkr_at ''" -a hook -d 'Print the hook for SHELL: bash, zsh, fish or direnv'
+complete -c lkr -n "__lkr_at 'hook' 1" -a 'bash zsh fish direnv'
+complete -c lkr -n "__lkr_at ''" -a import -d 'Store the keys of the env file FILE, and write the manifest that names them'
+complete -c lkr -n "__lkr_options 'import'" -l environment -d 'From the present environment instead of a file'
+complete -c lkr -n "__lkr_options 'import'" -l from -x -a 'pass: secret-tool: envchain:' -d 'pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE'
+complete -c lkr -n "__lkr_options 'import'" -l as -x -a '(__lkr_fresh)' -d 'The key\'s name, for pass and secret-tool'
+complete -c lkr -n "__lkr_options 'import'" -l dry-run -d 'Only show what would be stored'
+complete -c lkr -n "__lkr_options 'import'" -l yes -d 'Do not ask. Keys that are there with another value are kept'
+complete -c lkr -n "__lkr_options 'import'" -l replace -d 'Replace keys that are there with another value'
+complete -c lkr -n "__lkr_options 'import'" -l blank -d 'Take the stored values out of FILE, comments kept'
+complete -c lkr -n "__lkr_options 'import'" -l json -d 'The plan as JSON'
+complete -c lkr -n "__lkr_at 'import' 1" -r -F
+complete -c lkr -n "__lkr_at ''" -a init -d 'Set up the project in FOLDER (default: here): manifest, keys, .gitignore, hook; each step can be...'
+complete -c lkr -n "__lkr_options 'init'" -l yes -d 'Write and allow the manifest without asking; ask for no value'
+complete -c lkr -n "__lkr_options 'init'" -l import -d 'With --yes: also store the values that .env holds'
+complete -c lkr -n "__lkr_options 'init'" -l install -d 'With --yes: also lkr install for the shell you are in'
+complete -c lkr -n "__lkr_at 'init' 1" -a '(__fish_complete_directories (commandline -ct))'
+complete -c lkr -n "__lkr_at ''" -a install -d 'Have SHELL load lkr at its start: bash, zsh, fish; without SHELL, the one you are in'
+complete -c lkr -n "__lkr_options 'install'" -l direnv -d 'Also `use lkr` for direnv'
+complete -c lkr -n "__lkr_options 'install'" -l completions -d 'Also the completions of the shells'
+complete -c lkr -n "__lkr_options 'install'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_at 'install'" -a 'bash zsh fish'
+complete -c lkr -n "__lkr_at ''" -a list -d 'List the stored keys: name, kind, date, last use, variable, projects'
+complete -c lkr -n "__lkr_options 'list'" -l all -d 'Admin keys too, and old values of a rotation'
+complete -c lkr -n "__lkr_options 'list'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_at ''" -a lock -d 'Lock the store; loaded keys leave every shell at its next prompt'
+complete -c lkr -n "__lkr_at ''" -a migrate -d 'Bring keys of SOURCE into the store in force (see lkr status), kinds and policies too'
+complete -c lkr -n "__lkr_options 'migrate'" -s k -l key -x -a '(__lkr_pairs)' -d 'Only this one; may be repeated'
+complete -c lkr -n "__lkr_options 'migrate'" -l move -d 'Remove from the source what has arrived'
+complete -c lkr -n "__lkr_options 'migrate'" -l replace -d 'Replace keys that are here with another value'
+complete -c lkr -n "__lkr_options 'migrate'" -l dry-run -d 'Only show what would be done'
+complete -c lkr -n "__lkr_options 'migrate'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_options 'migrate'" -l json -d 'The plan as JSON'
+complete -c lkr -n "__lkr_at 'migrate' 1" -a 'vault keyring'
+complete -c lkr -n "__lkr_at ''" -a passwd -d 'Change the vault\'s passphrase'
+complete -c lkr -n "__lkr_options 'passwd'" -l stdin -d 'Read both from standard input, a line each: old, new'
+complete -c lkr -n "__lkr_at ''" -a policy -d 'Show, or change, what the key NAME may do'
+complete -c lkr -n "__lkr_options 'policy'" -l only -x -a '(__fish_complete_directories (commandline -ct))' -d 'Only projects in DIR may use it; may be repeated'
+complete -c lkr -n "__lkr_options 'policy'" -l anywhere -d 'Every allowed project may use it'
+complete -c lkr -n "__lkr_options 'policy'" -l agents -x -a 'deny exec allow' -d 'deny: not for coding agents; exec: by lkr exec only'
+complete -c lkr -n "__lkr_options 'policy'" -l confirm -l no-confirm -d 'Ask before each project\'s first load of a session'
+complete -c lkr -n "__lkr_options 'policy'" -l ttl -x -a 'off 30m 8h 2d' -d 'How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off'
+complete -c lkr -n "__lkr_options 'policy'" -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
+complete -c lkr -n "__lkr_options 'policy'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_at 'policy' 1" -a '(__lkr_keys)'
+complete -c lkr -n "__lkr_at ''" -a rename -d 'Rename the key OLD to NEW'
+complete -c lkr -n "__lkr_at 'rename' 1" -a '(__lkr_keys)'
+complete -c lkr -n "__lkr_at 'rename' 2" -a '(__lkr_fresh)'
+complete -c lkr -n "__lkr_at ''" -a rm -d 'Remove the key NAME from the store'
+complete -c lkr -n "__lkr_options 'rm'" -l yes -l force -d 'Do not ask'
+complete -c lkr -n "__lkr_at 'rm' 1" -a '(__lkr_keys)'
+complete -c lkr -n "__lkr_at ''" -a rotate -d 'Give the key NAME a new value'
+complete -c lkr -n "__lkr_options 'rotate'" -l stdin -d 'Read the new value from standard input'
+complete -c lkr -n "__lkr_options 'rotate'" -l confirm -d 'The new value works: forget the old one'
+complete -c lkr -n "__lkr_options 'rotate'" -l undo -d 'It does not: the old value comes back'
+complete -c lkr -n "__lkr_at 'rotate' 1" -a '(__lkr_keys)'
+complete -c lkr -n "__lkr_at ''" -a schema -d 'Print the JSON Schema of .lkr.toml, for editors'
+complete -c lkr -n "__lkr_options 'schema'" -l local -d 'The schema of .lkr.local.toml'
+complete -c lkr -n "__lkr_at ''" -a set -d 'Store the key NAME (provider:label)'
+complete -c lkr -n "__lkr_options 'set'" -l stdin -d 'Read the value from standard input, as a pipe does too'
+complete -c lkr -n "__lkr_options 'set'" -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
+complete -c lkr -n "__lkr_at 'set' 1" -a '(__lkr_fresh)'
+complete -c lkr -n "__lkr_at ''" -a status -d 'Show the manifest in force, its grant, the store, and what is loaded'
+complete -c lkr -n "__lkr_options 'status'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_options 'status'" -l short -d 'One line for a prompt; nothing outside a project'
+complete -c lkr -n "__lkr_at ''" -a uninstall -d 'Take lkr out of the shells\' files again'
+complete -c lkr -n "__lkr_options 'uninstall'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_at ''" -a unlock -d 'Unlock the store (and make the vault, when there is none)'
+complete -c lkr -n "__lkr_options 'unlock'" -l stdin -d 'Read the passphrase from standard input'
+complete -c lkr -n "__lkr_at ''" -a usage -d 'Show what a vendor charged your organization, by its admin key (openai:admin, anthropic:admin)'
+complete -c lkr -n "__lkr_options 'usage'" -l days -x -d 'The last DAYS days; default: this month'
+complete -c lkr -n "__lkr_options 'usage'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_at 'usage' 1" -a 'openai anthropic'
+complete -c lkr -n "__lkr_at ''" -a use -d 'Use PROFILE in this project from now on; without PROFILE, its plain [keys]'
+complete -c lkr -n "__lkr_at 'use' 1" -a '(__lkr_profiles)'
+complete -c lkr -n "__lkr_at ''" -a vault -d 'Back the keys up to one age file, read such a file, or give the vault a new identity'
+complete -c lkr -n "__lkr_at 'vault'" -a export -d 'Write every key, admin ones too, to the age file FILE: under a passphrase of its own, or to...'
+complete -c lkr -n "__lkr_options 'vault export'" -l to -x -d 'An age or SSH public key; may be repeated'
+complete -c lkr -n "__lkr_options 'vault export'" -l stdin -d 'Read the file\'s passphrase from standard input'
+complete -c lkr -n "__lkr_at 'vault export' 1" -r -F
+complete -c lkr -n "__lkr_at 'vault'" -a import -d 'Store the keys of FILE, as `lkr vault export` wrote it'
+complete -c lkr -n "__lkr_options 'vault import'" -l identity -r -F -d 'The age or SSH private key that opens the file'
+complete -c lkr -n "__lkr_options 'vault import'" -l stdin -d 'Read the passphrase from standard input'
+complete -c lkr -n "__lkr_options 'vault import'" -l force -d 'Replace keys that are there with another value'
+complete -c lkr -n "__lkr_at 'vault import' 1" -r -F
+complete -c lkr -n "__lkr_at 'vault'" -a recipient -d 'Print this vault\'s public key: another machine\'s `lkr vault export --to` takes it'
+complete -c lkr -n "__lkr_at 'vault'" -a rekey -d 'Give the vault a new identity and encrypt every key to it'
+complete -c lkr -n "__lkr_options 'vault rekey'" -l stdin -d 'Read the passphrase from standard input'

@@ -66,7 +66,7 @@ def install(shells: list[str], direnv: bool, completions: bool) -> tuple[list[Ch
             if rest:
                 changes.append(Change(path, before, _put(path, before or b"", _source(loader)), whole=False))
         if completions:
-            changes.append(_whole(completion_path(shell), hook.data("completions", _COMPLETIONS[shell])))
+            changes += [_whole(path, hook.data("completions", name)) for path, name in completion_files(shell)]
     if direnv:
         changes.append(_whole(_config("direnv/lib/lkr.sh"), hook.text("direnv")))
     return [change for change in dict.fromkeys(changes) if change.before != change.after], remarks
@@ -151,7 +151,7 @@ def loader_text(shell: str, completions: bool = False) -> str:
     if shell == "bash":
         head = "# shellcheck shell=bash\n" + head
     if completions and shell == "zsh":
-        folder = speak.quote(os.path.dirname(completion_path("zsh")))
+        folder = speak.quote(os.path.dirname(completion_files("zsh")[0][0]))
         head += f"fpath+=({folder})\nif (($+functions[compdef])); then\n"
         head += "    autoload -Uz _lkr\n    compdef _lkr lkr lkrsh\nfi\n"
     head += f"set -l program {path}\n" if shell == "fish" else f"__lkr_program={path}\n"
@@ -161,18 +161,16 @@ def loader_text(shell: str, completions: bool = False) -> str:
     return head + rest
 
 
-_COMPLETIONS = {"bash": "lkr.bash", "zsh": "_lkr", "fish": "lkr.fish"}
-
-
-def completion_path(shell: str) -> str:
-    """Where bash-completion, zsh (by our loader) and fish look for it."""
+def completion_files(shell: str) -> list[tuple[str, str]]:
+    """Where bash-completion and fish (by the command's name) and zsh (by our loader) look, and what is to be there."""
     if shell == "fish":
-        return fish_folder("completions/lkr.fish")
+        return [(fish_folder(f"completions/{name}"), name) for name in ("lkr.fish", "lkrsh.fish")]
     data = _xdg("XDG_DATA_HOME", ".local/share")
     if shell == "zsh":
-        return os.path.join(data, "zsh/site-functions/_lkr")
+        return [(os.path.join(data, "zsh/site-functions/_lkr"), "_lkr")]
     own = os.environ.get("BASH_COMPLETION_USER_DIR", "").partition(":")[0]
-    return os.path.join(own or os.path.join(data, "bash-completion"), "completions/lkr")
+    folder = os.path.join(own or os.path.join(data, "bash-completion"), "completions")
+    return [(os.path.join(folder, name), "lkr.bash") for name in ("lkr", "lkrsh")]
 
 
 def home() -> str:

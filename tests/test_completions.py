@@ -1,5 +1,7 @@
-"""Tab, in the real shells: commands, options, names of keys, profiles; and the files are those of the program."""
+"""Tab, in the real shells: commands, options and their values, names of keys and profiles, files. It is quick, and no
+process starts. And the files are those of the program."""
 
+import itertools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -9,16 +11,59 @@ import pexpect
 import pytest
 from conftest import User
 
-from lkrshell import completions
+from lkrshell import completions, providers
 
-FOLDER = Path(__file__).parent.parent / "completions"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "completions"
 SETUP = {
-    "bash": (
-        ["bash", "--norc", "--noprofile", "-i"],
-        f"bind 'set enable-bracketed-paste off'; source {FOLDER}/lkr.bash",
-    ),
-    "zsh": (["zsh", "-f", "-i"], f"fpath=({FOLDER} $fpath); autoload -U compinit; compinit -u -D; setopt no_beep"),
-    "fish": (["fish", "-N", "-i"], f"source {FOLDER}/lkr.fish"),
+    "bash": f"bind 'set enable-bracketed-paste off'; source {FOLDER}/lkr.bash",
+    "zsh": f"fpath=({FOLDER} $fpath); autoload -U compinit; compinit -u -D; setopt no_beep",
+    "fish": f"set -g fish_complete_path {FOLDER} $fish_complete_path",
+}
+START = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"], "fish": ["-i"]}
+QUICK = 30  # milliseconds
+# What is typed before Tab, and the words that the program gets. The words of `place` and `user` below are there.
+TYPED = {
+    "rm openai:p": "rm openai:prod",
+    "rm anth": "rm anthropic:main",
+    'rm "openai:p': "rm openai:prod",
+    "exec -k anth": "exec -k anthropic:main",
+    "exec -k MY_VARIABLE=anth": "exec -k MY_VARIABLE=anthropic:main",
+    "exec --key=anth": "exec --key=anthropic:main",
+    "exec -k openai:prod -k anth": "exec -k openai:prod -k anthropic:main",
+    "policy --agents=de": "policy --agents=deny",
+    "policy --agents deny anth": "policy --agents deny anthropic:main",
+    "policy openai:prod --only sub": "policy openai:prod --only subfolder/",
+    "set openai:prod --st": "set openai:prod --stdin",
+    "set --kind admin mist": "set --kind admin mistral:",  # a vendor's name, for a key to come
+    "rename openai:prod mist": "rename openai:prod mistral:",
+    "audit --key anth": "audit --key anthropic:main",
+    "use sta": "use staging",
+    "use loc": "use local-one",
+    "add TAV": "add TAVILY_API_KEY",  # a vendor's
+    "add MINE": "add MINE_ALONE_KEY",  # the manifest's
+    "add MINE_ALONE_KEY=anth": "add MINE_ALONE_KEY=anthropic:main",
+    "add anth": "add anthropic:main",
+    "install zsh fi": "install zsh fish",
+    "allow sub": "allow subfolder/",
+    "allow my": "allow my folder/",
+    "import sett": "import settings.env",
+    "import two\\ w": "import two words.env",
+    "gen -o sett": "gen -o settings.env",
+    "vault export sett": "vault export settings.env",
+    "vault import --identity sett": "vault import --identity settings.env",
+    "exec -- whoam": "exec -- whoami",
+    "exec whoam": "exec whoami",
+    "exec -- head sett": "exec -- head settings.env",
+    "exec ./ru": "exec ./run-it",
+    "agent-env -- whoam": "agent-env -- whoami",
+}
+# By what a command completes for itself; in bash that takes bash-completion.
+INNER = {
+    "exec -- git cherry-p": "exec -- git cherry-pick",
+    "exec git cherry-p": "exec git cherry-pick",
+    "exec -k openai:prod -- git cherry-p": "exec -k openai:prod -- git cherry-pick",
+    "agent-env --agent claude git cherry-p": "agent-env --agent claude git cherry-pick",
 }
 
 
@@ -27,56 +72,110 @@ def test_the_files_are_what_the_command_line_says(name: str) -> None:
     assert (FOLDER / name).read_text() == completions.text(completions.FILES[name]), "run make completions"
 
 
-def tab(user: User, shell: str, line: str, cwd: Path) -> str:
-    """What stands on the line after Tab, as the shell would run it: the program is a function that prints its words."""
-    command, setup = SETUP[shell]
-    env = {**user.env, "TERM": "dumb" if shell != "fish" else "xterm", "PS1": "> ", "PROMPT": "> "}
-    child = pexpect.spawn(
-        command[0], command[1:], env=env, cwd=str(cwd), encoding="utf-8", timeout=20, dimensions=(40, 200)
-    )
-    try:
-        child.sendline(setup)
-        show = 'function lkr; echo "got<$argv>"; end' if shell == "fish" else 'lkr() { echo "got<$*>"; }'
-        child.sendline(show)
-        child.sendline("echo rea''dy")
-        child.expect("ready")
-        child.send(line + "\t")
-        child.expect_exact(line.split(" ")[-1])
-        child.expect(pexpect.TIMEOUT, timeout=1.5)
-        child.sendline("")
-        child.expect(r"got<([^<>]*)>")
-        assert child.match is not None
-        return str(child.match.group(1)).strip()
-    finally:
-        child.close(force=True)
+def test_every_event_of_the_log_is_offered() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "lkrshell").rglob("*.py"))
+    logged = set(re.findall(r"\b(?:common\.log|audit\.record|Use)\(\s*\"(\w+)\"", source))
+    assert {"set", "exec", "rotate", "shell"} <= logged
+    assert logged <= set(completions.EVENTS)
+
+
+class Shell:
+    """An interactive shell in which lkr prints its words, as many as it got."""
+
+    def __init__(self, user: User, shell: str, cwd: Path, setup: str = "") -> None:
+        self.fish = shell == "fish"
+        env = {**user.env, "TERM": "xterm" if self.fish else "dumb", "PS1": "> ", "PROMPT": "> "}
+        self.child = pexpect.spawn(
+            shell, START[shell], env=env, cwd=str(cwd), encoding="utf-8", timeout=20, dimensions=(40, 300)
+        )
+        self.child.delaybeforesend = None
+        self.child.sendline(f"{setup}; {SETUP[shell]}" if setup else SETUP[shell])
+        for name in ("lkr", "lkrsh"):
+            show = f"function {name}; echo g'ot<'(string join '|' -- $argv)'>'; end"
+            self.child.sendline(show if self.fish else f"{name}() {{ local IFS='|'; echo g'ot<'\"$*>\"; }}")
+        self.child.sendline("echo rea''dy")
+        self.child.expect("ready\r")
+
+    def tab(self, line: str) -> str:
+        """The program's words after Tab and Return; the shell takes up both in their turn."""
+        self.child.send(line + "\t\r")
+        self.child.expect(r"got<([^<>]*)>")
+        assert self.child.match is not None
+        return str(self.child.match[1]).replace("|", " ").strip()
 
 
 @pytest.fixture
 def place(user: User) -> Iterator[Path]:
-    yield user.project("p", 'OPENAI_API_KEY = "openai:prod"\n[profiles.staging.keys]\nOPENAI_API_KEY = "openai:stg"')
+    keys = 'OPENAI_API_KEY = "openai:prod"\nMINE_ALONE_KEY="anthropic:main"\n'
+    folder = user.project("p", keys + '[profiles.staging.keys]\nOPENAI_API_KEY = "openai:stg"')
+    (folder / ".lkr.local.toml").write_text('[profiles.local-one.keys]\nOPENAI_API_KEY = "openai:prod"\n')
+    for name in ("settings.env", "two words.env"):
+        (folder / name).write_text("")
+    (folder / "run-it").touch(0o755)
+    for name in ("subfolder", "my folder"):
+        (folder / name).mkdir()
+    (user.home / ".local/share/lkr/index/vault/openai/prod--old").touch()  # what rotate keeps is no name to type
+    yield folder
 
 
 @pytest.mark.parametrize("shell", SETUP)
-@pytest.mark.parametrize(
-    ("line", "full"),
-    [
-        ("lkr ren", "rename"),
-        ("lkr rm openai:p", "rm openai:prod"),
-        ("lkr rm anth", "rm anthropic:main"),
-        ("lkr exec -k ope", "exec -k openai:prod"),
-        ("lkr use sta", "use staging"),
-        ("lkr hook fi", "hook fish"),
-        ("lkr set openai:prod --st", "set openai:prod --stdin"),
-        ("lkr add OPENAI", "add OPENAI_API_KEY"),
-        ("lkr add TAV", "add TAVILY_API_KEY"),
-    ],
-)
-def test_tab_completes(user: User, place: Path, shell: str, line: str, full: str) -> None:
-    assert tab(user, shell, line, place) == full
+def test_tab_completes_what_stands_where_it_stands(user: User, place: Path, shell: str) -> None:
+    typist = Shell(user, shell, place)
+    found = {line: typist.tab(f"lkr {line}") for line in TYPED}
+    assert found == {line: full.removesuffix("/") if shell == "zsh" else full for line, full in TYPED.items()}
+    assert typist.tab("lkrsh ren") == "rename"
+    typist.child.close(force=True)
+    loaded = ". /usr/share/bash-completion/bash_completion" if shell == "bash" else ""
+    typist = Shell(user, shell, place, loaded)
+    assert {line: typist.tab(f"lkr {line}") for line in INNER} == INNER
+    typist.child.close(force=True)
+
+
+def cut(words: list[str]) -> dict[str, str]:
+    """Each word by its beginning, as short as it takes to be told from the others, but never whole."""
+    found = {}
+    for word in words:
+        for end in range(len(word) - 1, 0, -1):
+            if [each for each in words if each.startswith(word[:end])] == [word]:
+                found[word[:end]] = word
+                break
+    return found
+
+
+def everything() -> dict[str, str]:
+    """Beginnings of all commands, options and fixed values, and what they become."""
+    commands = list(completions._commands())
+    lines: dict[str, str] = {}
+    for above, group in itertools.groupby(sorted(commands, key=lambda each: each.name.rpartition(" ")[0]),
+                                          key=lambda each: each.name.rpartition(" ")[0]):  # fmt: skip
+        head = f"{above} " if above else ""
+        lines |= {head + short: head + full for short, full in cut([each.name.split()[-1] for each in group]).items()}
+    for command in commands:
+        words = [word for option in command.options for word in option.words if word.startswith("--")] + ["--help"]
+        lines |= {f"{command.name} {short}": f"{command.name} {full}" for short, full in cut(words).items()}
+        for option in command.options:
+            for word in option.words:
+                head = f"{command.name} {word} "
+                lines |= {head + short: head + full for short, full in cut(option.choices).items()}
+        for argument in command.arguments[:1]:
+            head = f"{command.name} "
+            lines |= {head + short: head + full for short, full in cut(argument.choices).items()}
+    return lines
+
+
+@pytest.mark.parametrize("shell", SETUP)
+def test_tab_knows_every_command_option_and_fixed_value(user: User, shell: str) -> None:
+    lines = everything()
+    assert len(lines) > 150
+    assert {lines["polic"], lines["policy --agents den"], lines["vault export --t"]} > {"policy"}
+    typist = Shell(user, shell, user.home)
+    assert {line: typist.tab(f"lkr {line}") for line in lines} == lines
+    typist.child.close(force=True)
 
 
 def test_completing_a_name_starts_no_process(user: User, place: Path) -> None:
-    script = f"source {FOLDER}/lkr.bash; COMP_LINE='lkr rm op' COMP_POINT=9; _lkr; echo ${{COMPREPLY[*]}}"
+    typed = "COMP_LINE='lkr rm op' COMP_POINT=9 COMP_CWORD=2 COMP_WORDS=(lkr rm op)"
+    script = f"source {FOLDER}/lkr.bash; {typed}; _lkr lkr op rm; echo ${{COMPREPLY[*]}}"
     done = subprocess.run(
         ["strace", "-f", "-e", "trace=process", "bash", "--norc", "-c", script],
         env=user.env, cwd=place, capture_output=True, text=True, check=True,
@@ -84,3 +183,90 @@ def test_completing_a_name_starts_no_process(user: User, place: Path) -> None:
     assert done.stdout.strip() == "openai:prod"
     assert "execve(" in done.stderr, "strace sees what there is"
     assert not re.search(r"\b(v?fork|clone3?)\(", done.stderr)
+
+
+@pytest.mark.parametrize("options", ["set -euf; IFS=/", "shopt -s failglob dotglob", "shopt -s nullglob nocaseglob"])
+def test_options_of_my_bash_change_nothing(user: User, place: Path, options: str) -> None:
+    typist = Shell(user, "bash", place)
+    assert typist.tab("lkr rm openai:p") == "rm openai:prod"
+    typist.child.sendline(f"{options.replace('e', '', 1) if 'set' in options else options}")
+    assert typist.tab("lkr rm anth") == "rm anthropic:main"
+    assert typist.tab("lkr rm nosuch:x") == "rm nosuch:x"
+    assert "no match" not in typist.child.before
+    typist.child.close(force=True)
+
+
+# How long one Tab takes, in microseconds: the best of some, since this machine may do other things.
+BASH_CLOCK = """
+compopt() { :; }
+for line in "${lines[@]}"; do
+    read -ra COMP_WORDS <<<"$line"
+    [[ $line == *" " ]] && COMP_WORDS+=("")
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$line COMP_POINT=${#line} best=1000000
+    for round in {1..8}; do
+        start=${EPOCHREALTIME/./}
+        _lkr lkr "${COMP_WORDS[-1]##*:}" ''
+        took=$((${EPOCHREALTIME/./} - start))
+        ((took < best)) && best=$took
+    done
+    echo "took<$best>"
+done
+"""
+ZSH_CLOCK = """
+zmodload zsh/datetime
+clocked() {
+    local start=$EPOCHREALTIME
+    zle complete-word
+    start=$(( (EPOCHREALTIME - start) * 1000000 ))
+    BUFFER=
+    print -r -- "took<${start%.*}>"
+}
+zle -N clocked
+bindkey '^T' clocked
+LISTMAX=10000
+"""
+CLOCKED = ["lkr ", "lkr ren", "lkr rm ", "lkr rm op", "lkr rm openai:", "lkr set ", "lkr add ", "lkr add X=",
+           "lkr use ", "lkr policy --", "lkr policy --agents ", "lkr exec -k "]  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", SETUP)
+@pytest.mark.parametrize("count", [3, 10_000])
+def test_tab_is_quick(user: User, place: Path, shell: str, count: int) -> None:
+    root = user.home / ".local/share/lkr/index/vault"
+    vendors = list(providers.builtin())
+    for number in range(count):
+        entry = root / vendors[number % len(vendors)] / f"k{number}"
+        entry.parent.mkdir(exist_ok=True)
+        entry.touch()
+    typist = Shell(user, shell, place)
+    child = typist.child
+    assert typist.tab("lkr ren") == "rename"
+    took: dict[str, float] = {}
+    if shell == "fish":
+        for line in CLOCKED:
+            rounds = []
+            for _ in range(8):
+                child.sendline(f"time complete -C '{line}' >/dev/null")
+                child.expect(r"Executed in\s+([\d.]+) (secs|millis|micros)")
+                assert child.match is not None
+                rounds.append(float(child.match[1]) * {"secs": 1000, "millis": 1, "micros": 0.001}[child.match[2]])
+            took[line] = min(rounds)
+    else:
+        words = " ".join(f"'{line}'" for line in CLOCKED)
+        script = user.home / "clock"
+        script.write_text(f"lines=({words})\n" + (BASH_CLOCK if shell == "bash" else ZSH_CLOCK))
+        child.sendline(f"source {script}; echo do''ne")
+        if shell == "zsh":
+            child.expect("done\r")
+        for line in CLOCKED:
+            rounds = []
+            for _ in range(6 if shell == "zsh" else 1):
+                if shell == "zsh":
+                    child.send(line + "\x14")
+                child.expect(r"took<(\d+)>")
+                assert child.match is not None
+                rounds.append(int(child.match[1]) / 1000)
+            took[line] = min(rounds)
+    child.close(force=True)
+    print(shell, count, {line: round(each, 1) for line, each in took.items()})
+    assert max(took.values()) < QUICK, took

@@ -297,6 +297,10 @@ def test_installed_completions_complete(user: User, start: str) -> None:
     child.expect(pexpect.TIMEOUT, timeout=2)
     child.sendline("--help")
     child.expect_exact("Usage: lkr rename")
+    child.send("lkrsh renam\t")  # its other name
+    child.expect(pexpect.TIMEOUT, timeout=2)
+    child.sendline("--help")
+    child.expect_exact("Usage: lkr rename")
     child.close(force=True)
     user.lkr("uninstall", "--yes")
     after = files(user.home)

@@ -1,0 +1,2 @@
+# Made from the command line's definition by `make completions`; do not edit.
+complete -c lkrsh -w lkr
