@@ -116,10 +116,12 @@ _lkr_one() {
                 --key) _lkr_keys; return ;;
                 --event) _lkr_words agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell unlock usage; return ;;
                 --agent) _lkr_words any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent; return ;;
+                --project) _lkr_folders; return ;;
                 --days) _lkr_nothing; return ;;
                 --unused) _lkr_nothing; return ;;
+                --older) _lkr_nothing; return ;;
             esac
-            _lkr_options --key --event --agent --days --follow --verify --unused --json -h --help
+            _lkr_options --key --event --agent --project --days --follow --verify --unused --older --gone --json -h --help
             ;;
         'confirm')
             _lkr_options -h --help
@@ -298,7 +300,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --clear-after --days --event --from --identity --key --kind --only --output --to --ttl --unused -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || $command == vault ]]; then
             command+=${command:+ }$word
         else

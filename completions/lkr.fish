@@ -21,7 +21,7 @@ function __lkr_look
         else if test -z "$__lkr_end" -a "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --clear-after --days --event --from --identity --key --kind --only --output --to --ttl --unused -k -o; and set option $word
+            contains -- $word --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused -k -o; and set option $word
         else if contains -- "$__lkr_command" '' vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
@@ -126,14 +126,17 @@ complete -c lkr -n "__lkr_at 'agent-env'" -a '(__lkr_commands)'
 complete -c lkr -n "__lkr_at ''" -a allow -d 'Let the project in FOLDER (default: here) have the keys its manifest names'
 complete -c lkr -n "__lkr_options 'allow'" -l yes -d 'Do not ask'
 complete -c lkr -n "__lkr_at 'allow' 1" -a '(__fish_complete_directories (commandline -ct))'
-complete -c lkr -n "__lkr_at ''" -a audit -d 'Show the audit log, newest last'
-complete -c lkr -n "__lkr_options 'audit'" -l key -x -a '(__lkr_keys)' -d 'Uses of this key'
-complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell unlock usage' -d 'This event: shell, exec, direnv, refused, get, gen, set, rm, allow, lock, ...'
-complete -c lkr -n "__lkr_options 'audit'" -l agent -x -a 'any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'Uses by this agent; any: by whichever'
+complete -c lkr -n "__lkr_at ''" -a audit -d 'Show the audit log, newest last; or what it tells of keys and projects'
+complete -c lkr -n "__lkr_options 'audit'" -l key -x -a '(__lkr_keys)' -d 'Only this key'
+complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell unlock usage' -d 'Only this event: exec, shell, refused, get, ...'
+complete -c lkr -n "__lkr_options 'audit'" -l agent -x -a 'any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'Only uses by this agent; any: by whichever'
+complete -c lkr -n "__lkr_options 'audit'" -l project -x -a '(__fish_complete_directories (commandline -ct))' -d 'Only uses in this folder and below'
 complete -c lkr -n "__lkr_options 'audit'" -l days -x -d 'The last so many days'
 complete -c lkr -n "__lkr_options 'audit'" -l follow -d 'Go on with what comes'
 complete -c lkr -n "__lkr_options 'audit'" -l verify -d 'Check the chain; name the first line that is broken'
-complete -c lkr -n "__lkr_options 'audit'" -l unused -x -d 'Keys that were not used for so many days'
+complete -c lkr -n "__lkr_options 'audit'" -l unused -x -d 'Keys not used for so many days'
+complete -c lkr -n "__lkr_options 'audit'" -l older -x -d 'Keys whose value is older'
+complete -c lkr -n "__lkr_options 'audit'" -l gone -d 'Projects, of the log and of grants, that are there no more'
 complete -c lkr -n "__lkr_options 'audit'" -l json -d 'As JSON, a line each'
 complete -c lkr -n "__lkr_at ''" -a confirm -d 'Let this project have the keys whose policy is --confirm, in this session'
 complete -c lkr -n "__lkr_at ''" -a deny -d 'Take the grant of the project in FOLDER (default: here) back'

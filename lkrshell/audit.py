@@ -6,12 +6,15 @@ the chain; who may write the file can make a new one, so it is evidence against 
 """
 
 import os
+import stat
 
 from lkrshell import files, paths, records
 
 MAX_BYTES = 1 << 20  # then the log is put aside
 KEPT = 9  # logs put aside
 FIELDS = ("time", "event", "project", "keys", "variables", "process", "ancestors", "terminal", "agent")
+CUT = "cut"  # stands for the hash of a line that was not written to its end
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def path() -> str:
@@ -25,63 +28,113 @@ def record(
     project: str = "",
     line: list[str] | None = None,
     agent: str | None = None,
+    program: str = "lkr",
+    patience: float = 2.0,
 ) -> str | None:
     """Adds a line; returns what went wrong, in words, when it could not.
 
-    Never raises: no use of a key waits for its log.
+    `line` are the names of our ancestors, `program` is what we are or become. Never raises, and waits no longer than
+    `patience` seconds for another writer.
     """
     import time
 
-    try:
-        terminal = os.ttyname(2)
-    except OSError:
-        terminal = ""
+    # A name may have spaces in it, and then would be taken for two.
+    above = "\0".join(line or ()).replace(" ", "_").replace("\0", " ")
     row = (
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), event, project, " ".join(keys), " ".join(variables or ()),
-        str(os.getpid()), " ".join(line or ()), terminal, agent or "",
+        f"{os.getpid()} {program}".rstrip(), above, _terminal(), agent or "",
     )  # fmt: skip
+    log = ""
     try:
-        _append("\t".join(map(records.escape, row)))
+        log = path()
+        _append(log, "\t".join(map(records.escape, row)), patience)
     except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = f"{files.show(log)}: {error.strerror}" if isinstance(error, OSError) else str(error)
         return f"the audit log cannot be written: {reason}"
     return None
 
 
-def _append(line: str) -> None:
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    for attempt in range(50):
+def _terminal() -> str:
+    for fd in (2, 0, 1):
         try:
-            fd = os.open(path(), flags, 0o600)
-        except FileNotFoundError:
-            files.make_private_dir(paths.state_dir())
-            continue
-        try:
-            try:
-                os.lockf(fd, os.F_TLOCK, 0)  # os has it built in: fcntl would be a module more
-            except (BlockingIOError, PermissionError):
-                import time
+            return os.ttyname(fd)
+        except OSError:
+            pass
+    return ""
 
-                time.sleep(0.002 * min(attempt + 1, 5))
+
+def _append(log: str, line: str, patience: float) -> None:
+    """Waits at most `patience` seconds for other writers. OSError, LkrError when the log cannot be written."""
+    end = 0.0
+    while True:
+        try:
+            fd = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600)
+        except FileNotFoundError:
+            files.make_private_dir(os.path.dirname(log))
+            fd = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600)
+        try:
+            if _is_ours(fd, log):
+                info = os.fstat(fd)
+                files.check_private(log, info)
+                if not stat.S_ISREG(info.st_mode):
+                    raise OSError(22, "it is no file")
+                if info.st_size <= MAX_BYTES:
+                    _write(fd, log, line, info.st_size)
+                    return
+                _put_aside(log)
                 continue
-            info = os.fstat(fd)
-            files.check_private(path(), info)
-            if not info.st_nlink:
-                continue  # put aside while we waited
-            size = info.st_size
-            tail = os.pread(fd, 8192, max(0, size - 8192)) if size else b""
-            before = tail.rstrip(b"\n").rpartition(b"\t")[2].decode("ascii", "replace")
-            if size and not tail.endswith(b"\n"):
-                line, before = "\n" + line, "cut"  # a writer was killed; verify names the place
-            if size > MAX_BYTES:
-                _put_aside()
-                os.close(fd)
-                fd = os.open(path(), flags | os.O_EXCL, 0o600)
-            os.write(fd, f"{line}\t{link(before, line.lstrip(chr(10)))}\n".encode("utf-8", "surrogateescape"))
-            return
         finally:
-            os.close(fd)
-    raise OSError(11, "it is being written by others")
+            os.close(fd)  # and the lock is gone
+        import time
+
+        now = time.monotonic()
+        end = end or now + patience
+        if now >= end:
+            raise OSError(11, "another process holds it")
+        time.sleep(0.002)
+
+
+def _is_ours(fd: int, log: str) -> bool:
+    """True when we have the lock, and `fd` is the log still: it may have been put aside while we waited."""
+    try:
+        os.lockf(fd, os.F_TLOCK, 0)  # os has it built in: fcntl would be a module more
+        return os.path.samestat(os.fstat(fd), os.lstat(log))
+    except (BlockingIOError, PermissionError, FileNotFoundError):
+        return False
+
+
+def _write(fd: int, log: str, line: str, size: int) -> None:
+    end = _end(fd, size) if size else _end_of(f"{log}.1")
+    data = f"{line}\t{link(end, line)}\n".encode("utf-8", "surrogateescape")
+    if size and end == CUT:
+        data = b"\n" + data  # a writer was killed; verify names the place
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    except OSError:
+        os.ftruncate(fd, size)  # half a line, when the disk is full
+        raise
+
+
+def _end(fd: int, size: int) -> str:
+    """The hash that ends the last line, CUT when the line has no end."""
+    tail = os.pread(fd, 512, max(0, size - 512))
+    if not tail.endswith(b"\n"):
+        return CUT
+    return tail[:-1].rpartition(b"\n")[2].rpartition(b"\t")[2].decode("utf-8", "surrogateescape")
+
+
+def _end_of(log: str) -> str:
+    """The same of a log put aside, empty without one: a new log goes on from there."""
+    try:
+        fd = os.open(log, os.O_RDONLY | _FLAGS)
+    except FileNotFoundError:
+        return ""
+    try:
+        size = os.fstat(fd).st_size
+        return _end(fd, size) if size else ""
+    finally:
+        os.close(fd)
 
 
 def link(before: str, line: str) -> str:
@@ -94,15 +147,14 @@ def link(before: str, line: str) -> str:
     return blake2b(f"{before}\t{line}".encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
-def _put_aside() -> None:
-    """audit becomes audit.1, that audit.2, and so on; the new log goes on from the old one's last hash."""
-    for number in range(KEPT, 0, -1):
-        older = path() if number == 1 else f"{path()}.{number - 1}"
-        if os.path.exists(older):
-            os.replace(older, f"{path()}.{number}")
+def _put_aside(log: str) -> None:
+    """audit becomes audit.1, that audit.2, and so on. A kill leaves a gap in the numbers, which the next one fills."""
+    free = next((number for number in range(1, KEPT) if not os.path.lexists(f"{log}.{number}")), KEPT)
+    for number in range(free, 1, -1):
+        os.replace(f"{log}.{number - 1}", f"{log}.{number}")
+    os.replace(log, f"{log}.1")
 
 
 def logs() -> list[str]:
-    """The paths of the logs there are, oldest first."""
-    candidates = [*(f"{path()}.{number}" for number in range(KEPT, 0, -1)), path()]
-    return [each for each in candidates if os.path.exists(each)]
+    """The paths that a log may have, newest first."""
+    return [path(), *(f"{path()}.{number}" for number in range(1, KEPT + 1))]

@@ -35,7 +35,7 @@ def replace(
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
     if not wants and not quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
-    for want, secret in _fetch(wants, folder) if wants else ():
+    for want, secret in _fetch(wants, folder, program_name(words[0])) if wants else ():
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     become(words, environment)
 
@@ -49,10 +49,21 @@ def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) 
         raise LkrError(f"cannot run {words[0]}: {error.strerror}", code=code) from None
 
 
-def _fetch(wants: list[Want], folder: str) -> list[tuple[Want, Secret]]:
+def program_name(word: str) -> str:
+    """The command's name for the log, empty when there is no such program: it may be a value that went astray."""
+    folders = [""] if "/" in word else os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.path.basename(word) if any(os.access(os.path.join(each, word), os.X_OK) for each in folders) else ""
+
+
+def _fetch(wants: list[Want], folder: str, program: str) -> list[tuple[Want, Secret]]:
     settings, line = config.load(), agents.ancestors()
     agent = agents.detect(dict(os.environ), line, settings)
-    names, variables = [want.key for want in wants], [want.variable for want in wants]
+
+    def record(event: str, used: list[Want]) -> None:
+        names, variables = [want.key for want in used], [want.variable for want in used]
+        if problem := audit.record(event, names, variables, folder, line, agent, program):
+            os.write(2, f"lkr: {problem}\n".encode("utf-8", "backslashreplace"))
+
     try:
         store, use = stores.choose(settings), policy.Use("exec", folder, agent)
         loaded, _, waiting = session.fetch(store, wants, use)
@@ -61,14 +72,14 @@ def _fetch(wants: list[Want], folder: str) -> list[tuple[Want, Secret]]:
 
             confirm.ask(waiting, folder, agent, settings)
             generation.bump()  # live shells may have them too now
-            audit.record("confirm", [want.key for want in waiting], [], folder, line, agent)
+            record("confirm", waiting)
             loaded, _, waiting = session.fetch(store, wants, use)
     except LkrError as error:
         if error.code == REFUSED:
-            audit.record("refused", names, variables, folder, line, agent)
+            record("refused", wants)
         raise
-    if problem := audit.record("exec", names, variables, folder, line, agent):
-        os.write(2, f"lkr: {problem}\n".encode())
+    if loaded:
+        record("exec", [want for want, _, _ in loaded])
     return [(want, secret) for want, secret, _ in loaded]
 
 

@@ -27,6 +27,7 @@ from lkrshell.timelimit import TimeLimit
 from lkrshell.want import Want
 
 _TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
+_LOG_TIME_LIMIT = 0.2  # seconds for other writers of the audit log
 
 
 def export(shell: str, folder: str | None, version: str = __version__) -> int:
@@ -84,15 +85,15 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
                     ends.append(clock + left)
                 until = str(min(ends, default=""))
                 keys = [state.partition("=")[0] for state in now.values()]
-                if now and (problem := audit.record(use.event, keys, list(now), use.folder, line, agent)):
-                    _say(f"lkr: {problem}")
+                if now:
+                    _record(use.event, keys, list(now), use, line)
     except LkrError as error:
         out.clear()
         now.clear()
         code = error.code
-        if code == REFUSED and use:
-            audit.record("refused", [want.key for want in wants], [], use.folder, line, use.agent)
         _say(f"lkr: {error}")
+        if code == REFUSED and use:
+            _record("refused", [want.key for want in wants], [want.variable for want in wants], use, line)
     if not quiet:
         _say_difference(before, now)
     if shell == "direnv":
@@ -124,6 +125,11 @@ def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
     )
     own = dict.fromkeys(command for want in wanted for command in want.commands if command not in found)
     return [words for words in (["agent-env", *found], ["exec", *own]) if len(words) > 1]
+
+
+def _record(event: str, keys: list[str], variables: list[str], use: policy.Use, line: list[str]) -> None:
+    if problem := audit.record(event, keys, variables, use.folder, line, use.agent, patience=_LOG_TIME_LIMIT):
+        _say(f"lkr: {problem}")
 
 
 def _load(speak: Posix, shell: str, variable: str, key: str, exported: str, value: str) -> str:

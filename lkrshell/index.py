@@ -74,7 +74,8 @@ def _parse(name: str, data: bytes) -> Entry:
     return entry
 
 
-def write(store: str, entry: Entry) -> None:
+def write(store: str, entry: Entry, was: str = "") -> None:
+    """Writes the entry anew; `was` is the name that it had before, if another. It is no use of the key."""
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
     rows += [("confirm", "1")] * entry.confirm
@@ -82,9 +83,30 @@ def write(store: str, entry: Entry) -> None:
     has_policy = entry.ttl or entry.agents != "exec" or entry.only or entry.confirm
     if has_policy:
         files.write_private(copy, data)
-    files.write_private(_path(store, entry.name), data)
+    path = _path(store, entry.name)
+    used = _used(_path(store, was or entry.name), entry)
+    files.write_private(path, data)
+    try:
+        os.utime(path, (used, used))
+    except OSError:
+        pass
     if not has_policy:
         files.remove_private(copy)
+
+
+def _used(path: str, entry: Entry) -> float:
+    """The date of the entry at `path`, which is that of the key's last use; of a new one that of the key itself."""
+    import calendar
+    import time
+
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        pass
+    try:
+        return calendar.timegm(time.strptime(entry.rotated or entry.created, "%Y-%m-%dT%H:%M:%SZ"))
+    except ValueError:
+        return time.time()
 
 
 def touch(store: str, name: str) -> None:
@@ -99,8 +121,8 @@ def last_use(store: str, entry: Entry) -> str:
     """Date of the last use since the key was stored, empty when there was none."""
     import time
 
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(_path(store, entry.name)).st_mtime + 1))
-    return stamp if stamp[:16] > (entry.rotated or entry.created)[:16] else ""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(_path(store, entry.name)).st_mtime))
+    return stamp if stamp > (entry.rotated or entry.created) else ""
 
 
 def remove(store: str, name: str) -> None:

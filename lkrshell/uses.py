@@ -1,14 +1,14 @@
-"""Which projects may use a key, from the grants. One pass over all of them; not on the path of `lkr export`."""
+"""Which projects may use which keys, from the grants. One pass over all of them; not on the path of `lkr export`."""
 
 import os
 
 from lkrshell import files, paths, records
 
 
-def by_key() -> dict[str, list[str]]:
-    """The real folders of the projects that were allowed each key, sorted. A damaged grant is passed over: `lkr
+def by_project() -> dict[str, list[str]]:
+    """The keys that each project, by its real folder, was allowed, sorted. A damaged grant is passed over: `lkr
     doctor` names it."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, list[str]] = {}
     root = paths.grants_dir()
     try:
         names = os.listdir(root)
@@ -21,9 +21,16 @@ def by_key() -> dict[str, list[str]]:
         lines = data.decode("utf-8", "surrogateescape").split("\n")
         try:  # the texts of the manifests are not needed, so not unescaped
             _, folder = map(records.unescape, lines[1].split("\t"))
-            wanted = [line.split("\t")[3] for line in lines if line.startswith("want\t")]
+            found[folder] = sorted({line.split("\t")[3] for line in lines if line.startswith("want\t")})
         except (ValueError, IndexError):
             continue
-        for key in wanted:
-            found.setdefault(key, set()).add(folder)
-    return {key: sorted(folders) for key, folders in found.items()}
+    return found
+
+
+def by_key() -> dict[str, list[str]]:
+    """The real folders of the projects that were allowed each key, sorted."""
+    found: dict[str, list[str]] = {}
+    for folder, keys in sorted(by_project().items()):
+        for key in keys:
+            found.setdefault(key, []).append(folder)
+    return found

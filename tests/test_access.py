@@ -1,4 +1,4 @@
-"""The second layer: policy per key, coding agents, and the audit log."""
+"""The second layer: policy per key, and coding agents."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -142,93 +141,6 @@ def test_policy_goes_with_the_key(user: User) -> None:
     assert (row["agents"], row["ttl"], row["only"]) == ("deny", 3600, [str(user.home)])
     user.lkr("policy", "openai:moved", "--kind", "admin")
     assert "admin key" in user.lkr("exec", "-k", "openai:moved", "--", "true", code=1)
-
-
-@pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
-def test_every_use_is_in_the_log_and_no_value(user: User) -> None:
-    folder = user.project("p")
-    export(user, folder)
-    user.lkr("exec", "--", "true", cwd=folder)
-    user.lkr("get", "openai:prod", "--force-plain")
-    as_agent(user, "claude", f"{BIN}/lkr exec -- true", folder)
-    as_agent(user, "claude", f"{BIN}/lkr export bash", folder)
-    rows = [json.loads(line) for line in user.lkr("audit", "--json").splitlines()]
-    uses = [(row["event"], row["agent"]) for row in rows if row["event"] in ("shell", "exec", "get", "refused")]
-    assert uses == [("shell", ""), ("exec", ""), ("get", ""), ("exec", "claude"), ("refused", "claude")]
-    shell = next(row for row in rows if row["event"] == "shell")
-    assert (shell["keys"], shell["variables"], shell["project"]) == ("openai:prod", A, str(folder))
-    assert "pytest" in shell["ancestors"] or "python" in shell["ancestors"]
-    assert user.lkr("audit", "--agent", "claude").count("openai:prod") == 2
-    assert "allow" in user.lkr("audit", "--event", "allow")
-    log = user.home / ".local/state/lkr/audit"
-    assert VALUE not in log.read_text()
-    assert log.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_changed_log_is_found_and_the_line_named(user: User) -> None:
-    folder = user.project("p")
-    for _ in range(5):
-        user.lkr("exec", "--", "true", cwd=folder)
-    assert "the chain is whole" in user.lkr("audit", "--verify")
-    log = user.home / ".local/state/lkr/audit"
-    good = log.read_text()
-    lines = good.splitlines(keepends=True)
-    assert "openai:prod" in lines[1]
-    changed = lines[1].replace("openai:prod", "openai:pr0d")
-    for bad, place in (
-        ([lines[0], changed, *lines[2:]], 2),
-        ([*lines[:3], *lines[4:]], 4),
-        ([lines[0], lines[0], *lines[1:]], 2),
-        (lines[1:], 1),
-        ([lines[1], lines[0], *lines[2:]], 1),
-    ):
-        log.write_text("".join(bad))
-        assert f"audit:{place}" in user.lkr("audit", "--verify", code=1)
-    log.write_text(good + "half a li")
-    user.lkr("exec", "--", "true", cwd=folder)
-    assert f"audit:{len(lines) + 1}" in user.lkr("audit", "--verify", code=1), "a line cut short is named"
-
-
-def test_a_long_log_is_put_aside_and_the_chain_goes_on(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lkrshell import audit
-    from lkrshell.commands.audit_ import check
-
-    for name, value in user.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(audit, "MAX_BYTES", 2000)
-    for number in range(400):
-        assert audit.record("exec", [f"k:{number}"], project="/p\t\n x") is None
-    assert len(audit.logs()) == 1 + audit.KEPT
-    assert check() < 400
-    keys = [json.loads(line)["keys"] for line in user.lkr("audit", "--json", "--event", "exec").splitlines()]
-    assert keys == [f"k:{number}" for number in range(400 - len(keys), 400)]
-
-
-def test_a_log_that_cannot_be_written_stops_nothing_and_is_said(user: User) -> None:
-    folder = user.project("p")
-    log = user.home / ".local/state/lkr/audit"
-    log.unlink()
-    log.mkdir()
-    out = export(user, folder)
-    assert VALUE in out
-    assert "the audit log cannot be written" in out
-
-
-def test_many_writers_keep_one_chain(user: User) -> None:
-    folder = user.project("p")
-    before = user.lkr("audit").count("exec")
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: user.lkr("exec", "--", "true", cwd=folder), range(64)))
-    assert "the chain is whole" in user.lkr("audit", "--verify")
-    assert user.lkr("audit", "--event", "exec").count("\n") == before + 64
-
-
-def test_unused_keys_are_shown(user: User) -> None:
-    entry = user.home / ".local/share/lkr/index/vault/openai/prod"
-    entry.write_text(entry.read_text().replace("created\t2", "created\t1"))
-    os.utime(entry, (0, 0))
-    assert "openai:prod" in user.lkr("audit", "--unused", "30")
-    assert "anthropic" not in user.lkr("audit", "--unused", "30")
 
 
 def test_an_agent_started_by_agent_env_has_only_what_policy_gives_it(

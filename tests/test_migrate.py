@@ -47,6 +47,7 @@ printf sk-other-12345678 | lkr set openai:prod --stdin
 lkr migrate vault --yes --move
 LKR_BACKEND=vault lkr list --json >left
 LKR_BACKEND=vault lkr migrate keyring --yes --replace --move
+lkr audit --json --event migrate >log
 LKR_BACKEND=vault lkr exec --all -- sh -c 'echo "back:$OPENAI_API_KEY:$ANTHROPIC_API_KEY"'
 lkr list --all
 """,
@@ -56,6 +57,7 @@ lkr list --all
         "openai:prod", "anthropic:main", "groq:admin"
     }  # fmt: skip
     assert '"ttl": 28800' in out
+    assert (desktop.home / "log").read_text().count("openai:prod") == 2, "once there, once back; kept ones are no use"
     assert f"read:{VALUE}" in out
     assert "admin stays admin: 1" in out
     assert "openai:prod differs and is kept" in out

@@ -96,6 +96,8 @@ def test_costs_of_all_pages_are_summed_and_each_vendor_gets_its_own_key(
     assert "sk-" not in out + err
     assert cli.run(["usage", "openai"]) == 0
     assert re.search(r"total, USD +3\.56\n", capfd.readouterr().out)
+    assert cli.run(["audit", "--event", "usage", "--key", "openai:admin"]) == 0
+    assert capfd.readouterr().out.count("\n") == 2
 
 
 @pytest.mark.parametrize(

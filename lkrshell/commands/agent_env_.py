@@ -42,7 +42,9 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     for want, secret, _ in loaded:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     keys, variables = [want.key for want, _, _ in loaded], [want.variable for want, _, _ in loaded]
-    if problem := audit.record("agent", keys, variables, folder, agents.ancestors(), name):
+    program = execute.program_name(words[0])
+    who = name if agent or program else ""  # a value that went astray is no name
+    if problem := audit.record("agent", keys, variables, folder, agents.ancestors(), who, program):
         click.echo(f"lkr: {problem}", err=True)
     click.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
     execute.become(words, environment)

@@ -70,15 +70,14 @@ def record_written(place: project.Place, text: str, local: str | None = None) ->
 
 def record(place: project.Place, parsed: manifest.Manifest) -> None:
     """Writes the grant for exactly the texts in `place`. LkrError (2) when a coding agent asks for it."""
-    if agent := common.agent():
-        raise LkrError(
-            f"a coding agent ({agent}) allows no project", f"run it yourself: lkr allow {show(place.real)}", REFUSED
-        )
+    keys = list(dict.fromkeys(want.key for want in parsed.wants))
+    hint = f"run it yourself: lkr allow {show(place.real)}"
+    common.refuse_agent("a coding agent ({}) allows no project", hint, *keys, project=place.real)
     grants.write(
         grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, common.now())
     )
     generation.bump()
-    common.log("allow", *dict.fromkeys(want.key for want in parsed.wants), project=place.real)
+    common.log("allow", *keys, project=place.real)
 
 
 def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:

@@ -83,6 +83,17 @@ def log(event: str, *keys: str, project: str = "") -> None:
         click.echo(f"lkr: {problem}", err=True)
 
 
+@contextlib.contextmanager
+def logged(event: str) -> Iterator[list[str]]:
+    """Collects the names of keys that are changed, and records them, also when an error ends it half-way."""
+    done: list[str] = []
+    try:
+        yield done
+    finally:
+        if done:
+            log(event, *done)
+
+
 def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -101,10 +112,16 @@ def colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def refuse_agent(doing: str) -> None:
-    """LkrError (2) when a coding agent runs us. `doing` ends the sentence that it does not."""
+def refuse_agent(message: str, hint: str = "ask the person", *keys: str, project: str = "") -> None:
+    """LkrError (2), recorded, when a coding agent runs us. `message` has {} for its name."""
     if who := agent():
-        raise LkrError(f"a coding agent ({who}) does not {doing}", "ask the person", REFUSED)
+        raise refused(message.format(who), hint, *keys, project=project)
+
+
+def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
+    """An error (2) to raise, after it was recorded which keys were not given, or not changed."""
+    log("refused", *keys, project=project)
+    return LkrError(message, hint, REFUSED)
 
 
 def checked_key(name: str) -> str:

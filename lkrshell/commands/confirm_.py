@@ -5,6 +5,7 @@ import click
 from lkrshell import confirm, execute, generation, session
 from lkrshell.commands import common
 from lkrshell.config import load
+from lkrshell.errors import LkrError
 
 
 @click.command("confirm")
@@ -15,7 +16,12 @@ def command() -> None:
     if not waiting:
         click.echo("lkr: no key of this project waits for you", err=True)
         return
-    confirm.ask(waiting, folder, common.agent(), load())
+    keys = list(dict.fromkeys(want.key for want in waiting))
+    try:
+        confirm.ask(waiting, folder, common.agent(), load())
+    except LkrError:
+        common.log("refused", *keys, project=folder)
+        raise
     generation.bump()
-    common.log("confirm", *dict.fromkeys(want.key for want in waiting), project=folder)
+    common.log("confirm", *keys, project=folder)
     click.echo(f"lkr: confirmed {' '.join(want.variable for want in waiting)}", err=True)

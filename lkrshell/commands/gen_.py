@@ -23,28 +23,26 @@ _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 @click.option("--json", "as_json", is_flag=True, help="As JSON: the file, and which keys went where.")
 def command(template: str, output: str | None, force: bool, as_json: bool) -> None:
     """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file."""
-    if agent := common.agent():
-        raise LkrError(
-            f"no values for a coding agent ({agent})", "lkr exec -- COMMAND gives a command its keys", REFUSED
-        )
-    if not force and not common.on_terminal():
-        raise LkrError("no terminal, and this writes keys to a file in clear", "say --force", REFUSED)
     path = output or _default(template)
+    there = os.path.abspath(path)
+    hint = "lkr exec -- COMMAND gives a command its keys"
+    common.refuse_agent("no values for a coding agent ({})", hint, project=there)
+    if not force and not common.on_terminal():
+        raise common.refused("no terminal, and this writes keys to a file in clear", "say --force", project=there)
     text = _read(template)
     if not force and git.tracks(path):
         raise LkrError(f"git tracks {show(path)}", "write another file, or say --force", REFUSED)
     if not force and os.path.lexists(path):
         raise LkrError(f"{show(path)} is there already", "write another file, or say --force", REFUSED)
     filled, used = _fill(text, path)
-    common.log("gen", *dict.fromkeys(name for _, name in used), project=os.path.abspath(path))
-    target = os.path.abspath(path)
+    common.log("gen", *dict.fromkeys(name for _, name in used), project=there)
     try:
-        files.replace_file(target, filled.encode("utf-8", "surrogateescape"), 0o600, *os.path.split(target))
+        files.replace_file(there, filled.encode("utf-8", "surrogateescape"), 0o600, *os.path.split(there))
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}") from None
     if as_json:
         keys = [{"place": place, "name": name} for place, name in used]
-        click.echo(json.dumps({"file": target, "keys": keys, "git_sees": git.sees(path)}, indent=2))
+        click.echo(json.dumps({"file": there, "keys": keys, "git_sees": git.sees(path)}, indent=2))
     for variable, name in [] if as_json else used:
         click.echo(f"  {show(variable)} ← {name}", err=True)
     click.echo(f"lkr: wrote {show(path)} with {len(used)} values, for you alone to read", err=True)
@@ -107,7 +105,7 @@ def _values(wanted: list[str]) -> dict[str, str]:
         if name not in secrets:
             raise LkrError(f"not stored: {name}", f"lkr set {name}; nothing was written")
         if secrets[name].kind == "admin":
-            raise LkrError(f"{name} is an admin key: it never goes into a template", "nothing was written", REFUSED)
+            raise common.refused(f"{name} is an admin key: it never goes into a template", "nothing was written", name)
     return {name: secret.reveal() for name, secret in secrets.items()}
 
 

@@ -7,7 +7,7 @@ import click
 
 from lkrshell import clipboard
 from lkrshell.commands import common
-from lkrshell.errors import REFUSED, USAGE, LkrError
+from lkrshell.errors import USAGE, LkrError
 from lkrshell.files import show as printable
 
 
@@ -24,13 +24,12 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     if show + plain + force_plain > 1 or (as_json and (plain or force_plain)):
         raise LkrError("these options do not go together", "use one of --show, --plain, --force-plain", USAGE)
     clear = show or plain or force_plain
-    guard(clear=clear, forced=force_plain, masked_json=as_json and not show)
+    guard(name, clear=clear, forced=force_plain, masked_json=as_json and not show)
     store = common.store()
     secret = store.get([name]).get(name)
     if secret is None:
         raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
-    if not as_json or show:
-        common.log("get", name)
+    common.log("get", name)
     value = secret.reveal()
     if as_json:
         click.echo(json.dumps({"name": name, "kind": secret.kind, "value": value if show else mask(value)}))
@@ -43,21 +42,19 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
         click.echo(f"lkr: {clipboard.copy(value, clear_after)}", err=True)
 
 
-def guard(clear: bool, forced: bool, masked_json: bool) -> None:
+def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
     """LkrError (2) where a value must not go: into a pipe unless forced, to a coding agent never."""
     if masked_json:
         return
-    if agent := common.agent():
-        raise LkrError(
-            f"no values for a coding agent ({agent})", "lkr exec -- COMMAND gives a command its keys", REFUSED
-        )
+    hint = "lkr exec -- COMMAND gives a command its keys"
+    common.refuse_agent("no values for a coding agent ({})", hint, name)
     if forced:
         if not sys.stdout.isatty():
             click.echo("lkr: the value goes into a pipe or file, in clear", err=True)
         return
     if not sys.stdout.isatty():
         what = "a value in clear goes to a terminal only" if clear else "no terminal: nothing is copied"
-        raise LkrError(what, "lkr exec -- COMMAND is safer; --force-plain prints it all the same", REFUSED)
+        raise common.refused(what, "lkr exec -- COMMAND is safer; --force-plain prints it all the same", name)
 
 
 def mask(value: str) -> str:

@@ -44,7 +44,7 @@ def command(
     """Store the keys of the env file FILE, and write the manifest that names them."""
     if bool(file) + environment + bool(tool) != 1:
         raise LkrError("one source is needed", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
-    common.refuse_agent("import keys")
+    common.refuse_agent("a coding agent ({}) does not import keys")
     values = _file(file) if file else _from_tool(tool, name) if tool else _environment()
     found = {
         variable: value for variable, value in values.items() if providers.key_for(variable) and _fits(variable, value)
@@ -79,11 +79,12 @@ def command(
             click.echo(f"lkr: {plan[variable]} differs and is kept; {variable} is left out", err=True)
             del plan[variable]
     fresh = {key: variable for variable, key in plan.items() if state[variable] != "same"}
-    for key in common.progress(list(fresh), "storing"):
-        there = present.get(key)  # an admin key stays one
-        common.keep(store, key, Secret(found[fresh[key]], there.kind if there else "runtime"))
+    with common.logged("import") as done:
+        for key in common.progress(list(fresh), "storing"):
+            there = present.get(key)  # an admin key stays one
+            done.append(key)
+            common.keep(store, key, Secret(found[fresh[key]], there.kind if there else "runtime"))
     generation.bump()
-    common.log("import", *plan.values())
     _manifest(plan)
     click.echo(f"lkr: {len(plan)} keys are in the {store.name} and named in .lkr.toml", err=True)
     if file and plan and (blank or (not yes and click.confirm(f"Take the values out of {show(file)}?", err=True))):

@@ -28,7 +28,7 @@ def command(
     source: str, keys: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """Bring keys of SOURCE into the store in force (see lkr status), kinds and policies too."""
-    common.refuse_agent("move keys between stores")
+    common.refuse_agent("a coding agent ({}) does not move keys between stores")
     target = common.store()
     origin, ours = _source(source, target)
     accounts = _accounts(origin, ours, keys)
@@ -58,21 +58,24 @@ def command(
     if not yes:
         click.confirm(f"{'Move' if move else 'Copy'} these into the {target.name}?", abort=True, err=True)
     kept = [name for account, name in plan.items() if state[account] == "differs" and not replace]
-    for account in common.progress([account for account in plan if plan[account] not in kept], "migrating"):
-        name, secret = plan[account], there[account]
-        if state[account] != "same":
-            with index.changing(target.name):
-                index.write(target.name, _entry(origin, ours, account, name, secret.kind))  # its policy is there first
-                target.set(name, secret)
-            back = target.get([name]).get(name)
-            if back is None or (back.reveal(), back.kind) != (secret.reveal(), secret.kind):
-                raise LkrError(f"{name} did not arrive whole in the {target.name}", "nothing was removed")
-        if move:
-            origin.delete(account)
-            if ours:
-                index.remove(origin.name, account)
+    with common.logged("migrate") as changed:
+        for account in common.progress([account for account in plan if plan[account] not in kept], "migrating"):
+            name, secret = plan[account], there[account]
+            if state[account] != "same" or move:
+                changed.append(name)
+            if state[account] != "same":
+                with index.changing(target.name):
+                    entry = _entry(origin, ours, account, name, secret.kind)
+                    index.write(target.name, entry)  # its policy is there first
+                    target.set(name, secret)
+                back = target.get([name]).get(name)
+                if back is None or (back.reveal(), back.kind) != (secret.reveal(), secret.kind):
+                    raise LkrError(f"{name} did not arrive whole in the {target.name}", "nothing was removed")
+            if move:
+                origin.delete(account)
+                if ours:
+                    index.remove(origin.name, account)
     generation.bump()
-    common.log("migrate", *plan.values())
     for name in kept:
         click.echo(f"lkr: {name} differs and is kept; --replace takes the source's", err=True)
     done = len(plan) - len(kept)

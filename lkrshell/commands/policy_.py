@@ -45,8 +45,8 @@ def command(
             raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
         if only and anywhere:
             raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
-        if changes and common.agent():
-            raise LkrError("a coding agent does not change what keys may do", "ask the person", 2)
+        if changes:
+            common.refuse_agent("a coding agent ({}) does not change what keys may do", "ask the person", name)
         if kind and kind != entry.kind:
             secret = store.get([name]).get(name)
             if secret is None:

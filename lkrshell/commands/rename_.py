@@ -24,7 +24,7 @@ def command(old: str, new: str) -> None:
         entry = index.read(store.name, old)
         entry = entry or index.Entry(new, secret.kind, common.now())
         entry.name = new
-        index.write(store.name, entry)  # its policy is there before it is
+        index.write(store.name, entry, was=old)  # its policy is there before it is
         store.set(new, secret)  # a kill from here on leaves both names, never none
         store.delete(old)
         index.remove(store.name, old)

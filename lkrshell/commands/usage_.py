@@ -7,7 +7,7 @@ import click
 
 from lkrshell import index, policy, usage
 from lkrshell.commands import common
-from lkrshell.errors import REFUSED, USAGE, LkrError
+from lkrshell.errors import USAGE, LkrError
 from lkrshell.files import show
 
 
@@ -27,7 +27,7 @@ def command(provider: str | None, days: int | None, as_json: bool) -> None:
     who = common.agent()
     for name in keys:
         if not policy.for_agent(index.read(store.name, name), policy.Use("exec", "", who)):
-            raise LkrError(f"{name} is not for a coding agent ({who})", "ask the person", REFUSED)
+            raise common.refused(f"{name} is not for a coding agent ({who})", "ask the person", name)
     end = datetime.now(UTC).date() + timedelta(days=1)
     start = end - timedelta(days=days) if days else (end - timedelta(days=1)).replace(day=1)
     reports: list[dict[str, object]] = []

@@ -55,11 +55,11 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
         passphrase = common.read_secret("A passphrase for this file", from_stdin, twice=True)
         data = pyrage.passphrase.encrypt(plain, passphrase.reveal())
     path = os.path.abspath(file)
+    common.log("backup", *keys, project=path)
     try:
         files.replace_file(path, data, 0o600, *os.path.split(path))
     except OSError as error:
         raise LkrError(f"cannot write {files.show(file)}: {error.strerror}") from None
-    common.log("backup", *keys)
     click.echo(f"lkr: wrote {len(keys)} keys to {files.show(file)}", err=True)
 
 
@@ -81,23 +81,24 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
     store = common.store()
     present = store.get(list(keys))
     stored = kept = 0
-    for name in common.progress(list(keys), "storing"):
-        secret, entry = keys[name]
-        there = present.get(name)
-        if there and (there.reveal(), there.kind) == (secret.reveal(), secret.kind):
+    with common.logged("restore") as changed:
+        for name in common.progress(list(keys), "storing"):
+            secret, entry = keys[name]
+            there = present.get(name)
+            if there and (there.reveal(), there.kind) == (secret.reveal(), secret.kind):
+                stored += 1
+                continue
+            if there and not force:
+                click.echo(f"lkr: {name} differs here, kept; --force replaces it", err=True)
+                kept += 1
+                continue
+            with index.changing(store.name):
+                if index.read(store.name, name) is None:
+                    index.write(store.name, entry)  # what it may do is there before it is
+            changed.append(name)
+            common.keep(store, name, secret)
             stored += 1
-            continue
-        if there and not force:
-            click.echo(f"lkr: {name} differs here, kept; --force replaces it", err=True)
-            kept += 1
-            continue
-        with index.changing(store.name):
-            if index.read(store.name, name) is None:
-                index.write(store.name, entry)  # what it may do is there before it is
-        common.keep(store, name, secret)
-        stored += 1
     generation.bump()
-    common.log("restore", *keys)
     click.echo(f"lkr: stored {stored} keys, kept {kept}", err=True)
 
 
