@@ -24,7 +24,7 @@ def copy(value: str, seconds: int) -> str:
     Over SSH without a display, the terminal's own clipboard by OSC 52, which nobody can read back to clear.
     LkrError when there is no clipboard.
     """
-    if os.environ.get("SSH_TTY") and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+    if _far():
         return _by_terminal(value)
     child = subprocess.Popen(
         _again("copy", str(seconds)), stdin=subprocess.PIPE,
@@ -36,6 +36,23 @@ def copy(value: str, seconds: int) -> str:
     if child.stdout.readline() != b"copied\n":
         raise LkrError("there is no clipboard here", "install wl-clipboard, xclip or xsel, or use --show")
     return f"it is in the clipboard for {seconds} s"
+
+
+def tool() -> str:
+    """What `copy` would use, in words; empty for nothing. `DISPLAY` may still lead to no screen."""
+    import pyperclip
+
+    if _far():
+        return "the terminal's own, by OSC 52"
+    function = pyperclip.determine_clipboard()[0]
+    name: str = getattr(function, "__name__", "")  # what stands for no clipboard has none
+    return name.removeprefix("copy_").replace("wl", "wl-copy")
+
+
+def _far() -> bool:
+    """True over SSH without a display."""
+    here = os.environ
+    return bool(here.get("SSH_TTY")) and not here.get("DISPLAY") and not here.get("WAYLAND_DISPLAY")
 
 
 def _again(*words: str) -> list[str]:

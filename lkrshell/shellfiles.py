@@ -19,10 +19,23 @@ from lkrshell.errors import LkrError
 SHELLS = ("bash", "zsh", "fish")
 _BEGIN, _END = b"# >>> lkr >>>", b"# <<< lkr <<<"
 _GLUED = b" (with a line break before it)"  # the file did not end in one
-_BLOCK = re.compile(
+BLOCK = re.compile(
     rb"^%s(?P<glued>%s)?\r?\n(?:(?!%s).*\n)*?%s[ \t\r]*(?:\n|\Z)" % (_BEGIN, re.escape(_GLUED), _BEGIN, _END), re.M
 )
-_OWN_LINE = re.compile(rb"^[^#\n]*\blkr(?:sh)?['\"]?[ \t]+hook\b", re.M)
+OWN_LINE = re.compile(rb"^[^#\n]*\blkr(?:sh)?['\"]?[ \t]+hook\b", re.M)
+# Lines that set the prompt's hooks anew and leave out what was there, ours with it. In fish there are none such.
+UNDOING = {
+    "bash": re.compile(
+        rb"^[ \t]*(?:(?:export|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?PROMPT_COMMAND="
+        rb"(?!.*(?:PROMPT_COMMAND|__lkr_hook))|^[ \t]*unset[ \t].*\bPROMPT_COMMAND\b",
+        re.M,
+    ),
+    "zsh": re.compile(
+        rb"^[ \t]*(?:typeset[ \t]+(?:-\w+[ \t]+)*)?precmd_functions=\((?![^)]*(?:precmd_functions|__lkr_hook))"
+        rb"|^[ \t]*unset[ \t].*\bprecmd_functions\b",
+        re.M,
+    ),
+}
 _REST = "# What follows is also what `lkr install` writes.\n"
 
 
@@ -55,20 +68,20 @@ def install(shells: list[str], direnv: bool, completions: bool) -> tuple[list[Ch
     """What is to be changed, and remarks for the user. LkrError when a file cannot be read or its block is damaged."""
     changes, remarks = [], []
     for shell in shells:
-        rest = _rc_files(shell)
-        loader = fish_folder("conf.d/lkr.fish") if shell == "fish" else _loader_path(shell)
+        rest = rc_files(shell)
+        loader = fish_folder("conf.d/lkr.fish") if shell == "fish" else loader_path(shell)
         for path in rest or [fish_folder("config.fish")]:
             before = read(path)
-            if _OWN_LINE.search(_cut(path, before or b"")):
+            if OWN_LINE.search(_cut(path, before or b"")):
                 remarks.append(f"{files.show(path)} has a line of yours that loads lkr: left as it is")
                 continue
             changes.append(_whole(loader, loader_text(shell, completions)))
             if rest:
-                changes.append(Change(path, before, _put(path, before or b"", _source(loader)), whole=False))
+                changes.append(Change(path, before, _put(shell, path, before or b"", _source(loader)), whole=False))
         if completions:
             changes += [_whole(path, hook.data("completions", name)) for path, name in completion_files(shell)]
     if direnv:
-        changes.append(_whole(_config("direnv/lib/lkr.sh"), hook.text("direnv")))
+        changes.append(_whole(direnv_library(), hook.text("direnv")))
     return [change for change in dict.fromkeys(changes) if change.before != change.after], remarks
 
 
@@ -76,7 +89,7 @@ def uninstall() -> tuple[list[Change], list[str]]:
     """What takes everything back that an `install` wrote, here or with other folders set, and remarks."""
     changes, remarks = [], []
     written = _written()
-    for path in dict.fromkeys([*written, *(path for shell in SHELLS for path in _rc_files(shell, every=True))]):
+    for path in dict.fromkeys([*written, *(path for shell in SHELLS for path in rc_files(shell, every=True))]):
         now = read(path)
         digest = written.get(path, "")
         if now is None:
@@ -99,7 +112,7 @@ def apply(change: Change) -> None:
     ours = change.before is not None and written.get(change.path) == _digest(change.before)
     if change.before is None:
         files.remove_private(_keeping_place(change.path))
-    elif not ours and (change.whole or not _BLOCK.search(change.before)):
+    elif not ours and (change.whole or not BLOCK.search(change.before)):
         files.write_private(_keeping_place(change.path), change.before)
     written[change.path] = _digest(change.after or b"") if change.whole else ""
     _save(written)  # before the file itself: what is not there does no harm to uninstall
@@ -121,7 +134,12 @@ def revert(change: Change) -> bool:
 def forget() -> None:
     """Removes the hooks that the loaders keep in the cache folder."""
     for shell in SHELLS:
-        files.remove_private(os.path.join(_xdg("XDG_CACHE_HOME", ".cache"), "lkr", f"hook.{shell}"))
+        files.remove_private(kept_hook(shell))
+
+
+def kept_hook(shell: str) -> str:
+    """The hook that the loader keeps, with the date of the program that wrote it."""
+    return os.path.join(_xdg("XDG_CACHE_HOME", ".cache"), "lkr", f"hook.{shell}")
 
 
 def keeping_place() -> str:
@@ -146,7 +164,6 @@ def loader_text(shell: str, completions: bool = False) -> str:
     where, speak = program(), dialects.dialect(shell)
     under = os.path.relpath(where, home())
     path = speak.quote(where) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
-    rest = hook.data("shell", f"lkr.plugin.{shell}").partition(_REST)[2]
     head = "# Written by lkr install; lkr uninstall takes it out.\n"
     if shell == "bash":
         head = "# shellcheck shell=bash\n" + head
@@ -158,7 +175,24 @@ def loader_text(shell: str, completions: bool = False) -> str:
     if shutil.which("lkr") is None:
         test = f"test -x {path}; and" if shell == "fish" else f"[[ -x {path} ]] &&"
         head += f"{test} alias lkr={speak.quote(speak.quote(where))} # it is not on PATH\n"
-    return head + rest
+    return head + loader_rest(shell)
+
+
+def loader_rest(shell: str) -> str:
+    """What follows the program's path in the loader."""
+    return hook.data("shell", f"lkr.plugin.{shell}").partition(_REST)[2]
+
+
+def loader_program(text: str) -> str:
+    """The program's path in a loader's text; empty when none is there."""
+    import shlex
+
+    named = re.search(r"^(?:__lkr_program=|set -l program )(.+)$", text, re.M)
+    try:
+        words = shlex.split(named[1]) if named else []
+    except ValueError:
+        words = []
+    return words[0].replace("$HOME", home(), 1) if words else ""
 
 
 def completion_files(shell: str) -> list[tuple[str, str]]:
@@ -193,16 +227,20 @@ def _config(name: str) -> str:
     return os.path.join(_xdg("XDG_CONFIG_HOME", ".config"), name)
 
 
-def _loader_path(shell: str) -> str:
+def direnv_library() -> str:
+    return _config("direnv/lib/lkr.sh")
+
+
+def loader_path(shell: str) -> str:
     return os.path.join(os.path.dirname(paths.config_file()), f"load.{shell}")
 
 
-def _rc_files(shell: str, every: bool = False) -> list[str]:
+def rc_files(shell: str, every: bool = False) -> list[str]:
     """The rc files that need a block: all interactive shells read one of them. `every`: those that may hold one."""
     if shell == "fish":
         return []  # conf.d does
     if shell == "zsh":
-        return [os.path.join(_zdotdir(), ".zshrc")]
+        return [os.path.join(zdotdir(), ".zshrc")]
     login = [os.path.join(home(), name) for name in (".bash_profile", ".bash_login", ".profile")]
     rc = os.path.join(home(), ".bashrc")
     if every:
@@ -222,7 +260,7 @@ def _reads_bashrc(path: str, login: list[str]) -> bool:
     return any(_reads_bashrc(other, login) for other in named)
 
 
-def _zdotdir() -> str:
+def zdotdir() -> str:
     """$ZDOTDIR, also where ~/.zshenv sets it without exporting it: zsh itself is asked."""
     if os.environ.get("ZDOTDIR"):
         return os.path.abspath(os.environ["ZDOTDIR"])
@@ -246,9 +284,14 @@ def _source(loader: str) -> bytes:
     return os.fsencode(f'if [ -n "${{{own}-}}" ] && [ -r {path} ]; then . {path}; fi\n')
 
 
-def _put(path: str, before: bytes, line: bytes) -> bytes:
-    """`before` with the block in it: where it was, else at the end. A shell needs our line breaks plain, so no CRLF."""
+def _put(shell: str, path: str, before: bytes, line: bytes) -> bytes:
+    """`before` with the block in it: where it was, else at the end, where no line after it takes our hook away.
+
+    A shell needs our line breaks plain, so no CRLF.
+    """
     found = _only(path, before)
+    if found and UNDOING[shell].search(before, found.end()):
+        return _put(shell, path, _cut(path, before), line)
     glued = found["glued"] if found else (_GLUED if before and not before.endswith(b"\n") else None)
     block = _BEGIN + (glued or b"") + b"\n" + line + _END + b"\n"
     if found:
@@ -268,7 +311,7 @@ def _cut(path: str, now: bytes) -> bytes:
 
 
 def _only(path: str, text: bytes) -> "re.Match[bytes] | None":
-    matches = list(_BLOCK.finditer(text))
+    matches = list(BLOCK.finditer(text))
     if text.count(_BEGIN) != len(matches) or text.count(_END) != len(matches) or len(matches) > 1:
         where = files.show(path)
         raise LkrError(f"{where}: the marks around lkr's block are damaged", "take the block out by hand")

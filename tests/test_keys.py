@@ -289,7 +289,9 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
     ("policy", "openai:prod"): form(
         name="string", kind="string", only=TEXTS, agents="string", ttl="integer|null", confirm="boolean"
     ),
-    ("doctor",): {**rows(problem="string", mend="string", mended="boolean"), "minItems": 0},
+    ("doctor",): rows(
+        check="string", level={"enum": ["fact", "warning", "wrong"]}, text="string", mend="string", mended="boolean"
+    ),
     ("import", ".env", "--dry-run"): rows(
         variable="string", name="string", state={"enum": ["new", "same", "differs"]}
     ),
@@ -310,6 +312,7 @@ def test_json_has_its_form_and_no_colour(user: User, words: tuple[str, ...]) -> 
     folder = user.project("p", f'{A} = "openai:prod"\nANTHROPIC_API_KEY = {own}')
     (folder / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\n")
     (folder / ".env.example").write_text(f"{A}=\n")
+    user.lkr("install", "bash", "zsh", "fish", "--yes")  # or something is wrong, for doctor
     command = [f"{BIN}/lkr", *words, "--json"]
     out = subprocess.run(command, env=user.env, cwd=folder, capture_output=True, text=True, check=True).stdout
     jsonschema.Draft202012Validator(SCHEMAS[words]).validate(json.loads(out))

@@ -79,6 +79,11 @@ def _name(backend: "KeyringBackend") -> str:
     return f"{type(backend).__module__}.{type(backend).__name__}"
 
 
+def backend_name() -> str:
+    """The name of the backend that serves."""
+    return _name(_backend())
+
+
 def weak_backend() -> str | None:
     """The name of a configured backend that protects nothing."""
     backend = _backend()

@@ -209,6 +209,7 @@ def test_no_python_file_of_a_project_runs_when_lkr_runs_in_it(user: User) -> Non
     clipboard = [f"{BIN}/python", "-I", "-c", "from lkrshell import clipboard; clipboard.copy('v', 1)"]
     done = subprocess.run(clipboard, env=user.env, cwd=folder, capture_output=True, text=True)
     assert "there is no clipboard here" in done.stderr
+    user.lkr("install", "bash", "zsh", "fish", "--yes", cwd=folder)
     for words in (["allow", "--yes"], ["status"], ["list"], ["doctor"], ["exec", "--", "true"]):
         user.lkr(*words, cwd=folder, code=0)
     assert not (user.home / "pwned").exists()

@@ -1,0 +1,219 @@
+"""Keys that lie open beside lkr: in the files that shells read at their start, and in the present environment.
+
+Values are looked at, to tell text from a command and to tell what the store has; none leaves this module.
+"""
+
+import base64
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lkrshell import config, index, names, paths, project, providers, records, resolver, session, shellfiles
+from lkrshell.checks import Finding, editor, sed, short, store, warning, wrong
+from lkrshell.checks.shells import present, startup, text_of
+from lkrshell.errors import LkrError
+from lkrshell.files import quoted, read_private
+from lkrshell.secret import Secret
+from lkrshell.stores.vault import Vault
+from lkrshell.timelimit import TimeLimit
+from lkrshell.want import Want
+
+_SHORTEST = 8  # characters; less is a placeholder
+# One word with nothing in it for the shell to work out, alone on its line.
+_WORD = re.compile(r"""('[^']*'|"[^"\\$`]*"|[^\s;&|<>()'"`$\\#]+)[ \t]*(?:[ \t]#.*)?$""")
+_COMMAND = re.compile(r"""^["']?(?:\$\(|`|\()""")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A line that gives a variable a value. `alone`: it does nothing else, so it can be taken out by a command.
+    `command`: the value comes from a program, so no key lies there; `value` is None then, and where it is no word."""
+
+    path: str
+    line: int
+    variable: str
+    syntax: str  # posix, fish, universal, plain, pam
+    value: Secret | None = None
+    alone: bool = False
+    command: bool = False
+
+
+def variables(fix: bool) -> Iterator[Finding]:
+    """Variables of keys that a file gives every shell, or that something gave this one."""
+    known = {variable for each in providers.known().values() for variable in (each.variable, *each.aliases)}
+    known |= _granted()
+    found = [each for path in _files() for each in assignments(path, known)]
+    for each in found:
+        where = f"{short(each.path)}, line {each.line}"
+        if each.command:
+            yield warning(f"{where}, gives {each.variable} to every shell, by a command", _without(each))
+        else:
+            yield wrong(f"{where}, holds the value of {each.variable} in plain text", mend(each))
+    yield from _set_here({each.variable for each in found})
+
+
+def wants_here() -> list[Want]:
+    """What the project we are in would get; empty without one, or when it is not allowed."""
+    folder = project.find(project.current_folder())
+    try:
+        chain = session.chain(folder, []) if folder else []
+        return list(resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))) if chain else []
+    except LkrError:
+        return []  # `lkr status` says why
+
+
+def held_by_direnv() -> set[str]:
+    """The variables that direnv has set in this shell, by its own record of them."""
+    try:
+        data = zlib.decompress(base64.urlsafe_b64decode(os.environ.get("DIRENV_DIFF", "")))
+        return set(json.loads(data)["n"])
+    except (ValueError, KeyError, TypeError, zlib.error):
+        return set()
+
+
+def assignments(path: str, wanted: Iterable[str]) -> Iterator[Assignment]:
+    """The lines of a file that give one of the variables a value; comments and references to others left out."""
+    text = os.fsdecode(text_of(path))
+    alternatives = "|".join(sorted(wanted))
+    if not text or not alternatives:
+        return
+    syntax = _syntax(path)
+    if syntax == "universal":
+        for each in re.finditer(rf"^SETUVAR (?:--\w+ )*({alternatives}):(.*)$", text, re.M):
+            value = re.sub(r"\\x([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), each[2])
+            if len(value) >= _SHORTEST:
+                yield Assignment(
+                    path, text.count("\n", 0, each.start()) + 1, each[1], syntax, Secret(value), alone=True
+                )
+        return
+    if syntax == "fish":
+        alone = re.compile(rf"[ \t]*set(?:[ \t]+-[-\w]+)*[ \t]+({alternatives})[ \t]+(.*)")
+    elif syntax == "pam":
+        alone = re.compile(rf"[ \t]*({alternatives})[ \t]+(?:DEFAULT|OVERRIDE)=(.*)")
+    else:
+        alone = re.compile(rf"[ \t]*(?:(?:export|declare|typeset|readonly)[ \t]+(?:-\w+[ \t]+)*)?({alternatives})=(.*)")
+    within = re.compile(rf"(?<![\w$#?&{{])({alternatives})=(\S.*)")
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if line.lstrip().startswith("#"):
+            continue
+        match = alone.match(line) or within.search(line)
+        if not match:
+            continue
+        word = _WORD.fullmatch(match[2])
+        value = word[1].strip("'\"") if word else ""
+        # PAM's syntax is one of its own; and a line that goes on, or on which another does, is a person's to edit.
+        whole = (
+            match.re is alone and syntax != "pam" and not line.endswith("\\") and not lines[number - 2].endswith("\\")
+        )
+        if _COMMAND.match(match[2]):
+            ends = re.fullmatch(r"""(?:"?\$\([^()]*\)"?|`[^`]*`|\([^()]*\))[ \t]*""", match[2])
+            yield Assignment(path, number, match[1], syntax, alone=whole and bool(ends), command=True)
+        elif word and len(value) >= _SHORTEST:
+            yield Assignment(path, number, match[1], syntax, Secret(value), alone=whole)
+        elif not word and re.match(r"""\$?['"]?[^\s'"$`();]{8}""", match[2]):
+            yield Assignment(path, number, match[1], syntax)
+
+
+def mend(each: Assignment) -> str:
+    """The command that stores the value, unless the store has it, and only then takes the line out."""
+    out = _without(each)
+    if each.command:
+        return out
+    kept, name, made = _place(each)
+    if kept:
+        return out
+    if not each.alone:
+        return f"lkr set {name} && {out}"
+    file, variable = quoted(each.path), each.variable
+    if each.syntax == "universal":
+        reading = f"env -u {variable} fish -c 'printf %s ${variable}'"
+    elif each.syntax == "fish":
+        reading = f"fish -N -c 'eval (sed -n {each.line}p $argv[1]); printf %s ${variable}' {file}"
+    else:
+        reading = f'bash -c \'eval "$(sed -n {each.line}p "$1")"; printf %s "${variable}"\' - {file}'
+    return f"{'' if made else 'lkr unlock && '}{reading} | lkr set {name} && {out}"
+
+
+def _without(each: Assignment) -> str:
+    """The command that takes the line out. In a shell's file a `:` is left: it may be all that an `if` holds."""
+    if not each.alone:
+        return editor(each.path, each.line)
+    if each.syntax == "universal":
+        return f"fish -c 'set -eU {each.variable}'"
+    return sed(f"{each.line}d" if each.syntax == "plain" else f"{each.line}s/.*/:/", each.path)
+
+
+def _syntax(path: str) -> str:
+    base = os.path.basename(path)
+    if base == "fish_variables":
+        return "universal"
+    if base == ".pam_environment":
+        return "pam"
+    if path.endswith(".fish"):
+        return "fish"
+    return "plain" if base.endswith(".conf") or re.match(r"\.env(\.|$)", base) else "posix"
+
+
+def _files() -> list[str]:
+    """What the shells, PAM and systemd read for this user."""
+    found = [path for shell in shellfiles.SHELLS for path in startup(shell)]
+    home, units = shellfiles.home(), os.path.join(shellfiles.home(), ".config/environment.d")
+    found += [shellfiles.fish_folder("fish_variables"), os.path.join(home, ".pam_environment")]
+    found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
+    return list(dict.fromkeys(found))
+
+
+def _granted() -> set[str]:
+    """The variables of every project that was allowed; damaged grants are named elsewhere."""
+    folder, found = paths.grants_dir(), set()
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        try:
+            rows = records.load(read_private(os.path.join(folder, name)) or b"") if not name.startswith(".") else []
+        except (ValueError, LkrError):
+            continue
+        found |= {row[2] for row in rows if row[0] == "want" and len(row) > 2 and names.is_variable(row[2])}
+    return found
+
+
+def _place(each: Assignment) -> tuple[str, str, bool]:
+    """The key that has this very value (empty for none), else a free name for it, and whether the store is made."""
+    name = next((want.key for want in wants_here() if want.variable == each.variable), "")
+    name = name or providers.key_for(each.variable) or f"{each.variable.lower().replace('_', '-')}:main"
+    with TimeLimit(store.WAIT):
+        chosen, _ = store.in_force(config.load())
+        if chosen is None:
+            return "", name, True
+        if isinstance(chosen, Vault) and not chosen.made():
+            return "", name, False
+        taken = set(index.names(chosen.name))
+        provider = name.partition(":")[0]
+        try:
+            stored = chosen.get([key for key in taken if key.startswith(f"{provider}:")]) if each.value else {}
+        except LkrError:
+            stored = {}  # locked: then it may be stored a second time, which loses nothing
+    for key, secret in stored.items():
+        if each.value and secret.reveal() == each.value.reveal():
+            return key, name, True
+    base = re.sub(r"[^a-z0-9]+", "-", os.path.basename(each.path).lower()).strip("-") or "file"
+    free = [name, f"{provider}:{base}", *(f"{provider}:{base}-{number}" for number in range(2, len(taken) + 3))]
+    return "", next(each for each in free if each not in taken), True
+
+
+def _set_here(named: set[str]) -> Iterator[Finding]:
+    """Variables of this project that something other than lkr and direnv has set in this shell."""
+    loaded = {word.partition("=")[0] for word in os.environ.get("LKR_STATE", "").split()}
+    ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | held_by_direnv() | named
+    unset = "set -e" if present() == "fish" else "unset"
+    for want in wants_here():
+        before = f"LKR_OLD_{want.variable}"
+        if os.environ.get(before) and want.variable not in named:
+            text = f"{want.variable} had a value in this shell before lkr loaded it, which comes back on leaving"
+            yield warning(text, f"{unset} {before}")
+        elif os.environ.get(want.variable) and want.variable not in ours:
+            yield warning(
+                f"{want.variable} has a value in this shell that lkr did not load", f"{unset} {want.variable}"
+            )

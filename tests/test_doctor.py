@@ -1,0 +1,522 @@
+"""`lkr doctor`: each fault is made for real, found, mended by the very command that doctor names, and gone then."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+from conftest import BIN, OTHER, VALUE, User
+from shells import HOOK, Shell
+
+from lkrshell.checks import machine
+
+A = "OPENAI_API_KEY"
+PLAIN = "sk-plain-0123456789-in-a-file"
+RC = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
+Row = dict[str, object]
+
+
+def look(user: User, cwd: Path | None = None, shell: str = "bash", code: int | None = None) -> list[Row]:
+    """What doctor finds, run in a shell of that kind; never with a value in it."""
+    done = subprocess.run(
+        [shell, *(["-f"] if shell == "zsh" else []), "-c", "lkr doctor --json; exit $status"]
+        if shell == "fish"
+        else [shell, *(["-f"] if shell == "zsh" else []), "-c", "lkr doctor --json; exit $?"],
+        env=user.env, cwd=cwd or user.home, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    rows: list[Row] = json.loads(done.stdout)
+    assert done.returncode == (1 if any(row["level"] == "wrong" and not row["mended"] for row in rows) else 0)
+    assert done.returncode == code or code is None, rows
+    assert not any(value in done.stdout + done.stderr for value in (VALUE, OTHER, PLAIN))
+    return rows
+
+
+def within(shell: Shell) -> list[Row]:
+    """What doctor finds in a shell that is open."""
+    out = shell.run("lkr doctor --json 2>/dev/null")
+    rows: list[Row] = json.loads(out[out.index("[") : out.rindex("]") + 1])
+    return rows
+
+
+def only(rows: list[Row], level: str = "wrong") -> Row:
+    """The one finding of that level."""
+    found = [row for row in rows if row["level"] == level]
+    assert len(found) == 1, rows
+    return found[0]
+
+
+def mend(user: User, row: Row, cwd: Path | None = None, more: dict[str, str] | None = None) -> None:
+    """Runs the command that a finding names, on a terminal, as a person does who agrees."""
+    child = pexpect.spawn(
+        "bash",
+        ["-c", str(row["mend"])],
+        env={**user.env, **(more or {})},
+        cwd=str(cwd or user.home),
+        encoding="utf-8",
+        timeout=20,
+    )
+    said = ""
+    while child.expect([r"\[y/N\]: ", pexpect.EOF]) == 0:
+        said += str(child.before)
+        child.sendline("y")
+    said += str(child.before)
+    child.wait()
+    assert child.exitstatus == 0, (row["mend"], said)
+
+
+@pytest.fixture
+def well(user: User) -> User:
+    """A user for whom nothing is wrong: every shell loads lkr, and programs leave no core files."""
+    user.lkr("install", "bash", "zsh", "fish", "--yes")
+    user.env["SHELL"] = "/bin/bash"
+    return user
+
+
+@pytest.fixture
+def locking(well: User) -> Iterator[User]:
+    """The same, for tests that lock the vault: it is one and the same in the kernel for all tests."""
+    yield well
+    well.env["LKR_BACKEND"] = "vault"
+    well.config("")
+    well.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+
+
+def test_a_good_set_up_is_said_in_a_few_lines_and_ends_well(well: User) -> None:
+    well.project("p")
+    out = well.lkr("doctor", cwd=well.home / "p")
+    facts = [line for line in out.splitlines() if not line.startswith(("warning", "    mend it"))]
+    assert facts[-1] == "lkr: nothing is wrong"
+    assert len(facts) < 15
+    for said in ("lkr 0.", "vault (by LKR_BACKEND), unlocked", "bash 5", "loads lkr by ~/.bashrc", "on PATH:"):
+        assert said in out
+
+
+def test_a_new_user_is_told_what_to_do_first_and_nothing_is_made(tmp_path: Path) -> None:
+    fresh = User(tmp_path / "fresh")
+    fresh.home.mkdir()
+    fresh.env["SHELL"] = "/bin/bash"
+    del fresh.env["LKR_BACKEND"]
+    rows = look(fresh, code=1)
+    assert not list(fresh.home.rglob("*"))
+    assert "first key would go to the vault" in str(rows)
+    row = only(rows)
+    assert (row["check"], row["mend"]) == ("shells", "lkr install bash")
+    mend(fresh, row)
+    rows = look(fresh, code=0)
+    assert "bash" in str([row["text"] for row in rows if "loads lkr" in str(row["text"])])
+
+
+@pytest.mark.parametrize("shell", RC)
+def test_a_shell_that_does_not_load_lkr_is_named(user: User, shell: str) -> None:
+    user.env["SHELL"] = f"/usr/bin/{shell}"
+    row = only(look(user, shell=shell, code=1))
+    assert row["mend"] == f"lkr install {shell}"
+    mend(user, row)
+    look(user, shell=shell, code=0)
+
+
+@pytest.mark.parametrize("shell", RC)
+@pytest.mark.parametrize("first", ["by hand", "installed"])
+def test_a_shell_that_loads_lkr_twice_is_told_which_line_goes(user: User, shell: str, first: str) -> None:
+    user.env["SHELL"] = f"/usr/bin/{shell}"
+    rc = user.home / RC[shell]
+    rc.parent.mkdir(parents=True, exist_ok=True)
+    if first == "installed":
+        user.lkr("install", shell, "--yes")
+    else:
+        rc.write_text(f"# mine\n{HOOK[shell]}\n")
+    old = rc.read_text() if rc.exists() else ""
+    end = "end" if shell == "fish" else "fi"
+    head = "if true" if shell == "fish" else "if true; then"
+    rc.write_text(f"{old}{head}\n    {HOOK[shell]}\n{end}\n")
+    rc.rename(rc.with_name("dotfile"))
+    rc.symlink_to(rc.with_name("dotfile"))
+    row = only(look(user, shell=shell, code=1))
+    assert "twice" in str(row["text"])
+    mend(user, row)
+    look(user, shell=shell, code=0)
+    assert rc.is_symlink()
+    words = [shell, "-i", "-c", "functions -q __lkr_hook" if shell == "fish" else "typeset -f __lkr_hook >/dev/null"]
+    done = subprocess.run(words, env=user.env, cwd=user.home, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert "syntax" not in done.stderr
+
+
+@pytest.mark.parametrize("start", ["installed", "by hand"])
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("bash", "PROMPT_COMMAND='history -a'"),
+        ("bash", "unset PROMPT_COMMAND"),
+        ("zsh", "precmd_functions=(vcs_info)"),
+    ],
+)
+def test_a_line_that_takes_the_hook_away_is_found(user: User, start: str, shell: str, line: str) -> None:
+    user.env["SHELL"] = f"/usr/bin/{shell}"
+    folder = user.project("p")
+    rc = user.home / RC[shell]
+    if start == "installed":
+        user.lkr("install", shell, "--yes")
+    else:
+        rc.write_text(HOOK[shell] + "\n")
+    keeps = 'PROMPT_COMMAND="$PROMPT_COMMAND"' if shell == "bash" else "precmd_functions=($precmd_functions)"
+    rc.write_text(rc.read_text() + f"{keeps}\n")
+    look(user, shell=shell, code=0)
+    rc.write_text(rc.read_text() + f"{line}\n")
+
+    def value() -> str | None:
+        opened = Shell(shell, user.env, folder, hook=False, words=[shell, "-i"])
+        try:
+            return opened.value(A)
+        finally:
+            opened.close()
+
+    assert value() is None
+    row = only(look(user, shell=shell, code=1))
+    assert "anew" in str(row["text"])
+    mend(user, row)
+    look(user, shell=shell, code=0)
+    assert value() == VALUE
+
+
+def test_a_plugin_counts_as_loading(user: User) -> None:
+    user.env["SHELL"] = "/usr/bin/zsh"
+    (user.home / ".zshrc").write_text("plugins=(\n    git\n    lkr\n)\nsource $ZSH/oh-my-zsh.sh\n")
+    look(user, shell="zsh", code=0)
+    (user.home / ".zshrc").write_text("source ~/.zsh/more.zsh\n")
+    look(user, shell="zsh", code=1)
+    (user.home / ".zsh").mkdir()
+    (user.home / ".zsh/more.zsh").write_text(HOOK["zsh"])
+    look(user, shell="zsh", code=0)
+
+
+def test_a_program_that_moved_and_a_hook_of_another_version_are_found(well: User) -> None:
+    loader = well.home / ".config/lkr/load.bash"
+    good = loader.read_text()
+    loader.write_text(good.replace(f"{BIN}/lkr", "/gone/lkr"))
+    row = only(look(well, code=1))
+    assert "/gone/lkr, which is gone" in str(row["text"])
+    mend(well, row)
+    assert loader.read_text() == good
+
+    loader.write_text(good.replace("umask 077", "umask 022"))
+    mend(well, only(look(well, code=1)))
+    assert loader.read_text() == good
+
+    kept = well.home / ".cache/lkr/hook.bash"
+    Shell("bash", well.env, well.home, hook=False, words=["bash", "-i"]).close()
+    look(well, code=0)
+    info = os.stat(kept)
+    kept.write_text(kept.read_text().replace("__lkr_version=", "__lkr_version=x"))
+    look(well, code=0)  # its date is not the program's: the next shell renews it
+    os.utime(kept, ns=(info.st_atime_ns, info.st_mtime_ns))
+    row = only(look(well, code=1))
+    mend(well, row)
+    look(well, code=0)
+    loader.unlink()
+    mend(well, only(look(well, code=1)))
+    look(well, code=0)
+
+
+def test_a_shell_too_old_for_the_hook_is_named(well: User, tmp_path: Path) -> None:
+    old = tmp_path / "bash"
+    old.write_text("#!/bin/sh\necho 'GNU bash, version 3.2.57(1)-release (arm64-apple-darwin24)'\n")
+    old.chmod(0o755)
+    well.env["SHELL"] = str(old)
+    row = only(look(well, code=1))
+    assert "bash 3.2 is too old" in str(row["text"])
+    assert str(row["mend"]).endswith("install bash")
+    well.env["SHELL"] = "/bin/bash"
+    look(well, code=0)
+
+
+def test_a_login_file_that_does_not_load_lkr_is_warned_of(well: User) -> None:
+    (well.home / ".bash_profile").write_text("export MINE=1\n")
+    row = only([row for row in look(well, code=0) if row["check"] == "shells"], "warning")
+    assert "~/.bash_profile" in str(row["text"])
+    mend(well, row)
+    assert not [row for row in look(well) if row["check"] == "shells" and row["level"] == "warning"]
+
+
+ALONE = {
+    "bash": (".bashrc", f"export {A}='{PLAIN}' # work"),
+    "login": (".profile", f'export {A}="{PLAIN}"'),
+    "zsh": (".zshenv", f"typeset -gx {A}={PLAIN}"),
+    "fish": (".config/fish/conf.d/keys.fish", f'set -gx {A} "{PLAIN}"'),
+    "environment.d": (".config/environment.d/10-keys.conf", f"{A}={PLAIN}"),
+}
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_a_key_in_plain_text_is_stored_before_its_line_goes(locking: User, kind: str) -> None:
+    name, line = ALONE[kind]
+    path = locking.home / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.read_text() if path.exists() else ""
+    path.write_text(f"# {A}=\n{line}\n{before}")
+    row = only(look(locking, code=1))
+    assert f"~/{name}, line 2, holds the value of {A}" in str(row["text"])
+
+    locking.lkr("lock")
+    locking.config('backend = "nonsense"\n')  # a store that takes nothing
+    with pytest.raises(AssertionError):
+        mend(locking, row)
+    assert PLAIN in path.read_text()
+    locking.config("")
+    mend(locking, row)
+    assert PLAIN not in path.read_text()
+    assert path.read_text().endswith(before)
+    look(locking, code=0)
+    locking.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    added = {key["name"] for key in json.loads(locking.lkr("list", "--json"))} - {"openai:prod", "anthropic:main"}
+    assert locking.lkr("exec", "-k", added.pop(), "--", "sh", "-c", f'printf %s "${A}"') == PLAIN
+    if kind != "environment.d":
+        shell = "fish" if kind == "fish" else "zsh" if kind == "zsh" else "bash"
+        assert not subprocess.run([shell, "-c", f". {path}"], env=locking.env, capture_output=True).stderr
+
+
+def test_a_key_that_the_store_has_only_loses_its_line(well: User) -> None:
+    (well.home / ".bash_login").write_text(f". ~/.bashrc\nexport {A}={VALUE}\n")
+    row = only(look(well, code=1))
+    assert "lkr set" not in str(row["mend"])
+    mend(well, row)
+    look(well, code=0)
+    assert len(json.loads(well.lkr("list", "--json"))) == 2
+
+
+def test_a_universal_variable_of_fish_is_stored_and_goes(well: User) -> None:
+    subprocess.run(["fish", "-c", f"set -Ux {A} '{PLAIN}'"], env=well.env, check=True)
+    row = only(look(well, code=1))
+    assert "fish_variables" in str(row["text"])
+    mend(well, row, more={A: "another value, of the environment"})
+    look(well, code=0)
+    assert PLAIN not in (well.home / ".config/fish/fish_variables").read_text()
+    assert well.lkr("exec", "-k", "openai:main", "--", "sh", "-c", f'printf %s "${A}"') == PLAIN
+
+
+def test_a_line_that_does_more_is_for_a_person_to_edit(well: User, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nsed -i "${1#+}d" "$2"\n')
+    editor.chmod(0o755)
+    path = well.home / ".bash_aliases"
+    rc = well.home / ".bashrc"
+    rc.write_text(rc.read_text() + "[ -f ~/.bash_aliases ] && . ~/.bash_aliases\n")
+    for line in (f"alias ask='{A}={PLAIN} ask'", f"export MORE=1 {A}={PLAIN}", f"{A}={PLAIN}; export {A}"):
+        path.write_text(f"{line}\n")
+        row = only(look(well, code=1))
+        assert "${EDITOR:-vi} +1 " in str(row["mend"])
+        subprocess.run(["bash", "-c", str(row["mend"]).rpartition("&& ")[2]], env={**well.env, "EDITOR": str(editor)})
+        look(well, code=0)
+
+
+def test_what_only_speaks_of_a_variable_is_no_finding(well: User) -> None:
+    rc = well.home / ".bashrc"
+    rc.write_text(
+        rc.read_text()
+        + f'# export {A}={PLAIN}\nexport {A}="${{{A}:-}}"\nexport {A}=\nexport {A}=xxx\n[ "${A}" = "" ] && echo {A}\n'
+        + f"unset {A}\nexport MY_{A}=1234567890\n"
+    )
+    assert not [row for row in look(well, code=0) if row["check"] == "variables"]
+
+
+def test_a_key_that_a_command_gives_every_shell_is_a_warning(well: User) -> None:
+    rc = well.home / ".bashrc"
+    rc.write_text(rc.read_text() + f"export {A}=$(pass show openai)\n")
+    row = only([row for row in look(well, code=0) if row["check"] == "variables"], "warning")
+    mend(well, row)
+    assert not [row for row in look(well, code=0) if row["check"] == "variables"]
+
+
+def test_a_variable_of_ones_own_project_is_looked_for_too(well: User) -> None:
+    well.project("p", 'OUR_OWN_THING = "openai:prod"')
+    (well.home / ".zshenv").write_text(f"export OUR_OWN_THING={PLAIN}\n")
+    mend(well, only(look(well, code=1)))
+    look(well, code=0)
+
+
+def test_a_variable_that_this_shell_has_from_elsewhere_is_a_warning(locking: User) -> None:
+    folder = locking.project("p")
+    shell = Shell("bash", {**locking.env, A: "from-elsewhere"}, folder)
+    try:
+        assert shell.value(A) == VALUE
+        rows = within(shell)
+        row = only([row for row in rows if row["check"] == "variables"], "warning")
+        shell.run(str(row["mend"]))
+        rows = within(shell)
+        assert not [row for row in rows if row["check"] == "variables"]
+        for line in ("cd /", "lkr lock", f"export {A}=from-elsewhere", "cd -"):
+            shell.run(line)
+        assert f"has a value in this shell that lkr did not load\n    mend it: unset {A}" in shell.run("lkr doctor")
+        shell.run(f"unset {A}")
+        assert "did not load" not in shell.run("lkr doctor")
+    finally:
+        shell.close()
+
+
+def test_use_lkr_that_direnv_does_not_know_is_found(well: User) -> None:
+    folder = well.project("p")
+    (folder / ".envrc").write_text("use lkr\n")
+    row = only(look(well, folder, code=1))
+    assert row["mend"] == "lkr install --direnv"
+    mend(well, row)
+    look(well, folder, code=0)
+    library = well.home / ".config/direnv/lib/lkr.sh"
+    library.write_text(library.read_text().replace("boot.py", "gone.py"))
+    mend(well, only(look(well, code=1)))
+    look(well, folder, code=0)
+
+
+@pytest.mark.parametrize("source", [".envrc", ".env", "elsewhere"])
+def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(well: User, source: str, tmp_path: Path) -> None:
+    """On leaving, the plain value or, worse, ours stayed in the shell: in both orders of the hooks."""
+    folder = well.project("p")
+    (folder / ".envrc").write_text("dotenv\n" if source == ".env" else "# mine\n")
+    if source == "elsewhere":
+        (folder / "more").write_text(f"export {A}={PLAIN}\n")
+        (folder / ".envrc").write_text("source_env more\n")
+    else:
+        with (folder / source).open("a") as file:
+            file.write(f"{'' if source == '.env' else 'export '}{A}={PLAIN}\n")
+    allow = ["direnv", "allow", str(folder)]
+    subprocess.run(allow, env=well.env, check=True)
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\n: > "$2"\n')
+    editor.chmod(0o755)
+
+    def leaves() -> tuple[str | None, list[Row]]:
+        shell = Shell("bash", well.env, well.home)
+        try:
+            shell.run('eval "$(direnv hook bash)"')
+            shell.run("cd p")
+            rows = within(shell)
+            shell.run("cd ..")
+            return shell.value(A), rows
+        finally:
+            shell.close()
+
+    left, rows = leaves()
+    assert left == PLAIN
+    row = only(rows)
+    assert "one of the two values stays" in str(row["text"])
+    mend(well, row, folder, {"EDITOR": str(editor)})
+    subprocess.run(allow, env=well.env, check=True)
+    left, rows = leaves()
+    assert left is None
+    assert not [row for row in rows if row["level"] == "wrong"]
+
+
+def test_a_store_that_does_not_answer_is_wrong_and_a_locked_one_is_a_fact(locking: User) -> None:
+    locking.lkr("lock")
+    assert "vault (by LKR_BACKEND), locked" in str(look(locking, code=0))
+    locking.env["LKR_BACKEND"] = "keyring"
+    row = only(look(locking, code=1))
+    assert row["check"] == "store"
+    done = subprocess.run(["bash", "-c", f"{row['mend']}; lkr doctor"], env=locking.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_permissions_and_their_mend(well: User) -> None:
+    data = well.home / ".local/share/lkr"
+    (data / "vault/keys").chmod(0o755)
+    (data / "index/vault/openai").chmod(0o770)
+    (well.home / ".config/lkr/load.bash").chmod(0o666)
+    rows = [row for row in look(well, code=1) if row["level"] == "wrong"]
+    assert len(rows) == 3
+    for row in rows:
+        mend(well, row)
+    look(well, code=0)
+
+
+def test_a_grant_without_its_manifest_is_a_warning_and_fix_revokes_it(well: User) -> None:
+    (well.project("p") / ".lkr.toml").unlink()
+    row = only([row for row in look(well, code=0) if row["check"] == "grants"], "warning")
+    mend(well, row)
+    assert not [row for row in look(well) if row["check"] == "grants"]
+    assert not any(name for name in os.listdir(well.home / ".local/share/lkr/grants") if not name.startswith("."))
+
+
+def test_core_dumps_are_warned_of_and_the_mend_stops_them(well: User) -> None:
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    script = "ulimit -S -c {}; lkr doctor"
+    loud = subprocess.run(["bash", "-c", script.format("unlimited")], env=well.env, capture_output=True, text=True)
+    assert loud.returncode == 0
+    if not pattern:
+        pytest.fail("this machine has core dumps off for good: run the tests elsewhere")
+    assert "a program that crashes leaves its memory" in loud.stdout
+    mend(well, {"mend": loud.stdout.partition("mend it: ")[2].splitlines()[0]})
+    assert (well.home / ".bashrc").read_text().endswith("ulimit -c 0\n")
+    quiet = subprocess.run(["bash", "-ic", "lkr doctor"], env=well.env, capture_output=True, text=True)
+    assert "no core dumps" in quiet.stdout
+
+
+def test_swap_is_open_unless_it_is_memory_or_lies_on_an_encrypted_disk(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    lines = ["/dev/zram0", "/dev/dm-0", "/dev/dm-1", "/dev/dm-2", "/dev/sda2", "/swap\\040file"]
+    (tmp_path / "proc/swaps").write_text(
+        "Filename\tType\tSize\tUsed\tPriority\n" + "".join(f"{name}\tpartition\t1\t0\t-2\n" for name in lines)
+    )
+    block = tmp_path / "sys/class/block"
+    for name, uuid, below in (("dm-0", "CRYPT-LUKS2-1", []), ("dm-1", "LVM-1", ["dm-0"]), ("dm-2", "LVM-2", ["sda3"])):
+        (block / name / "dm").mkdir(parents=True)
+        (block / name / "dm/uuid").write_text(uuid)
+        for each in below:
+            (block / name / "slaves" / each).mkdir(parents=True)
+    assert machine.open_swaps(str(tmp_path)) == ["/dev/dm-2", "/dev/sda2", "/swap file"]
+
+
+def test_an_agent_around_us_and_those_on_path_are_said(well: User, tmp_path: Path) -> None:
+    (tmp_path / "aider").write_text("#!/bin/sh\n")
+    (tmp_path / "aider").chmod(0o755)
+    well.env |= {"CLAUDECODE": "1", "PATH": f"{tmp_path}:{well.env['PATH']}"}
+    out = well.lkr("doctor")
+    assert "aider" in out
+    assert "claude started this shell" in out
+    well.config("agent_functions = false\n")
+    assert "off by agent_functions" in well.lkr("doctor")
+
+
+def test_another_program_of_our_name_that_comes_first_is_a_warning(well: User, tmp_path: Path) -> None:
+    (tmp_path / "lkr").write_text("#!/bin/sh\necho another\n")
+    (tmp_path / "lkr").chmod(0o755)
+    path = f"{tmp_path}:{well.env['PATH']}"
+    done = subprocess.run([well.program, "doctor"], env={**well.env, "PATH": path}, capture_output=True, text=True)
+    assert done.returncode == 0
+    command = done.stdout.partition("mend it: ")[2].splitlines()[0]
+    script = f"shopt -s expand_aliases\n{command}\nlkr --version"
+    done = subprocess.run(["bash", "-c", script], env={**well.env, "PATH": path}, capture_output=True, text=True)
+    assert "lkr, version" in done.stdout
+
+
+def test_the_clipboards_tool_is_named_or_the_package_to_install(well: User) -> None:
+    assert "without a display" in well.lkr("doctor")
+    well.env["DISPLAY"] = ":7"
+    assert "clipboard  xclip" in well.lkr("doctor")
+    folder = well.home / "bin"
+    folder.mkdir()
+    for program in ("bash", "zsh", "apt-get"):
+        (folder / program).symlink_to(str(shutil.which(program)))
+    well.env["PATH"] = str(folder)
+    assert "none, for lkr get (sudo apt-get install xclip)" in well.lkr("doctor")
+    well.env |= {"DISPLAY": "", "SSH_TTY": "/dev/pts/1"}
+    assert "OSC 52" in well.lkr("doctor")
+
+
+def test_a_broken_setting_is_said_once(well: User) -> None:
+    well.config("nonsense = 1\n")
+    row = only(look(well, code=1))
+    assert "nonsense" in str(row["text"])
+
+
+def test_it_takes_less_than_a_second(well: User) -> None:
+    well.project("p")
+    best = 10.0
+    for _ in range(5):
+        start = time.monotonic()
+        well.lkr("doctor", cwd=well.home / "p")
+        best = min(best, time.monotonic() - start)
+    assert best < 1
