@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lkrshell.config import Config
 
 _INTERPRETERS = ("node", "bun", "deno", "python", "python3", "MainThread")
-# A process of another name makes no function of the shell. (The names above are plain.)
+# A process of another name makes no function of the shell.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _NO_AGENTS = ("/bin", "/sbin", "/usr/sbin", "/usr/local/sbin")  # nobody installs one there, and each look costs
 _MOST = 32  # generations; a longer line is no person's
@@ -42,15 +42,14 @@ def named(program: str, settings: "Config") -> str:
 
 def _known(settings: "Config | None") -> "list[tuple[str, tuple[str, ...], tuple[str, ...]]]":
     own = settings.agents if settings else ()
-    rows = [(name, tuple(marks.split()), tuple(names.split("\n"))) for name, _, marks, names in own]
+    rows = [(name, tuple(marks.split()), tuple(names.split("\n") if names else ())) for name, _, marks, names in own]
     return rows + [(name, *row) for name, row in AGENTS.items()]
 
 
 def programs(settings: "Config") -> list[str]:
     """The programs of known agents, the user's own among them, that are on PATH."""
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder and folder not in _NO_AGENTS]
-    names = [name for _, processes in AGENTS.values() for name in processes]
-    names += [name for *_, own in settings.agents for name in own.split("\n") if _PLAIN.issuperset(name)]
+    names = [name for _, _, processes in _known(settings) for name in processes if _PLAIN.issuperset(name)]
     access = os.access
     found = {name for folder in folders for name in names if access(f"{folder}/{name}", 1)}  # 1: X_OK
     return [name for name in names if name in found]

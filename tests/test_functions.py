@@ -169,7 +169,9 @@ def test_an_agent_whose_command_has_another_name_gets_what_is_its_own(
     user.config('agents.cursor = ["anthropic:main"]\n')
     user.project("p", BOTH)
     shell = open_shell()
-    shell.run("cd p")
+    entered = shell.run("cd p")
+    assert "error" not in entered
+    assert "lkr: +OPENAI_API_KEY" in entered
     out = shell.run("cursor-agent chat")
     assert f"<none|{OTHER}|chat>" in out
     assert "lkr: cursor starts with ANTHROPIC_API_KEY" in out
