@@ -30,13 +30,14 @@ def replace(
     """
     environment = os.environb.copy() if environment is None else environment
     quiet = os.environ.get("LKR_QUIET", "0") not in ("", "0")
-    if wants and not quiet and not any(map(os.isatty, range(3))):
-        variables = " ".join(want.variable for want in wants)
-        os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
-    if not wants and not quiet:
-        os.write(2, b"lkr: no keys for it; the command runs without\n")
-    for want, secret in _fetch(wants, folder, program_name(words[0])) if wants else ():
+    fetched = _fetch(wants, folder, program_name(words[0])) if wants else []
+    for want, secret in fetched:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    if not fetched and not quiet:
+        os.write(2, b"lkr: no keys for it; the command runs without\n")
+    elif not quiet and not any(map(os.isatty, range(3))):
+        variables = " ".join(want.variable for want, _ in fetched)
+        os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
     become(words, environment)
 
 

@@ -63,10 +63,8 @@ def fetch(
     entries = {want.key: index.read(store.name, want.key) for want in wants}
     left_out = [want for want in wants if not policy.for_agent(entries[want.key], use)]
     if left_out and (use.event == "exec" or len(left_out) == len(wants)):
-        name = left_out[0].key
-        hint = (
-            f"lkr policy {name} --agents exec" if use.event == "exec" else "lkr exec -- COMMAND gives them to a command"
-        )
+        denied = next((each.name for each in entries.values() if each and each.agents == "deny"), None)
+        hint = f"lkr policy {denied} --agents exec" if denied else "lkr exec -- COMMAND gives them to a command"
         raise LkrError(f"no keys for a coding agent ({use.agent})", hint, REFUSED)
     wants = [want for want in wants if want not in left_out]
     for want in wants:
