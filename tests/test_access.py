@@ -102,7 +102,11 @@ def test_policy_decides_what_an_agent_gets(user: User) -> None:
     assert done.returncode == 2
     assert VALUE not in done.stdout
     assert "lkr policy openai:prod --agents exec" in done.stderr, "no more than it needs"
+    assert "gets" not in done.stderr
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "a person still has it"
+    user.lkr("policy", "anthropic:main", "--agents", "exec")
+    done = as_agent(user, "codex", f"{BIN}/lkr export bash", folder)
+    assert "lkr policy openai:prod --agents exec" in done.stderr, "lkr exec would be refused too"
     done = as_agent(user, "codex", f"{BIN}/lkr policy openai:prod --agents allow", folder)
     assert done.returncode == 2
 
