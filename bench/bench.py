@@ -1,4 +1,5 @@
-"""The side-by-side benchmark: lkr beside direnv, in one run on one machine. `make bench` installs and runs it.
+"""The side-by-side benchmark: lkr beside direnv, in one run on one machine. `make bench` installs and runs it;
+`bench.py --audit-log` only times the log's part of entering.
 
 Compares medians of the same thing done by each, and counts processes with strace. Everything happens in a
 temporary HOME with throw-away keys. The table goes to stdout, the figures to bench/results.json.
@@ -14,7 +15,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -183,6 +184,53 @@ def direnv(folder: Path) -> list[str]:
     return ["env", "-C", str(folder), "direnv", "export", "bash"]
 
 
+# boot.py as it is, but for its last line: what the audit log does in it is timed by the process itself.
+TIMED = """
+import os, sys, time
+text = open(sys.argv[1]).read()
+assert text.endswith("\\nmain()\\n")
+sys.argv[0] = __file__ = sys.argv.pop(1)
+exec(text.removesuffix("main()\\n"))
+from lkrshell import agents, audit
+def timed(module, name):
+    function = getattr(module, name)
+    def run(*words, **more):
+        start = time.perf_counter()
+        done = function(*words, **more)
+        os.write(2, f"TOOK {name} {time.perf_counter() - start}\\n".encode())
+        return done
+    setattr(module, name, run)
+timed(agents, "ancestors")
+timed(audit, "record")
+main()
+"""
+
+
+def audit_log(home: Home, folder: Path) -> dict[str, float]:
+    """Median seconds of an entry for the names of its ancestors (which tell agents too) and for the log's line."""
+    python, *flags, boot, site, shell, where = enter(folder)
+    took: dict[str, list[float]] = {}
+    for _ in range(ROUNDS * 10):
+        done = subprocess.run(
+            [python, *flags, "-c", TIMED, boot, site, shell, where],
+            env=home.env,
+            text=True,
+            capture_output=True,
+            check=True,
+        )
+        for name, seconds in re.findall(r"^TOOK (\w+) (\S+)$", done.stderr, re.M):
+            took.setdefault(name, []).append(float(seconds))
+    return {name: statistics.median(samples) for name, samples in took.items()}
+
+
+def say_audit_log(figures: dict[str, float]) -> None:
+    both = sum(figures.values())
+    parts = ", ".join(f"{name} {seconds * 1e3:.3f}" for name, seconds in figures.items())
+    print(
+        f"| the audit log's part of entering, of 0.3 ms ({parts}) | {both * 1e3:.3f} | 0.3 | {both * 1e3 / 0.3:.2f} |"
+    )
+
+
 def grow(home: Home, keys: int, projects: int) -> None:
     """10,000 keys and 2,000 grants beside the others, through the library: one process instead of 12,000."""
     os.environ.update(home.env)
@@ -250,10 +298,17 @@ def keychain(folder: Path) -> dict[str, float]:
     return figures
 
 
-def main() -> None:
+def only_audit_log(root: Path) -> None:
+    home = vault_home(root / "vault", 1)
+    home.project("p1", names(1))
+    home.run("lkr", "hook", "bash")
+    say_audit_log(audit_log(home, home.folder / "p1"))
+
+
+def main(what: Callable[[Path], None]) -> None:
     root = Path(tempfile.mkdtemp(prefix="lkr-bench-"))
     try:
-        report(root)
+        what(root)
     finally:
         shutil.rmtree(root)
 
@@ -311,6 +366,9 @@ def report(root: Path) -> None:
     row("lkr exec, Secret Service, beside sh with secret-tool", service["exec"], service["shell with secret-tool"])
     row("lkr list, 50 keys, beside a bare interpreter", vault["list"], vault["floor"])
 
+    results["audit log"] = figures = audit_log(home, home.folder / "p1")
+    say_audit_log(figures)
+
     small = vault_home(root / "small", 1)
     deep = "/".join(["d"] * 60)
     many = names(1) * 256
@@ -338,4 +396,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--inside-the-bus"]:
         inside_the_bus(sys.argv[2])
     else:
-        main()
+        main(only_audit_log if sys.argv[1:] == ["--audit-log"] else report)
