@@ -531,6 +531,12 @@ def test_following_shows_what_comes_and_ends_quietly(
     user.lkr("policy", "openai:prod", "--ttl", "8h")
     use(user, folder, 2)
     assert [row["event"] for row in take(child, 2)] == ["exec", "exec"]
+    log_of(user).write_bytes(b"")
+    time.sleep(0.6)
+    use(user, folder)
+    log_of(user).unlink()
+    use(user, folder)
+    assert [row["event"] for row in take(child, 2)] == ["exec", "exec"], "emptied, removed"
     child.send_signal(signal.SIGINT)
     assert child.communicate(timeout=10) == ("", "")
     assert child.returncode == -signal.SIGINT

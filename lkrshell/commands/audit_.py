@@ -136,6 +136,8 @@ class _Log:
 
     def lines(self) -> list[str]:
         """The whole lines that came since the last call; `rest` is what has no end yet."""
+        if os.fstat(self.stream.fileno()).st_size < self.stream.tell():  # emptied
+            self.stream.seek(0)
         *whole, self.rest = (self.rest + self.stream.read()).split(b"\n")
         return [line.decode("utf-8", "surrogateescape") for line in whole]
 
@@ -160,7 +162,9 @@ def _open(until: tuple[int, int] | None = None) -> list[_Log]:
         log = _Log(path, fd)
         if log.identity == until:
             break
-        if log.identity not in [each.identity for each in found]:
+        if found and log.identity == found[-1].identity:
+            found[-1].path = path
+        else:
             found.append(log)
     return found[::-1]
 
@@ -168,7 +172,10 @@ def _open(until: tuple[int, int] | None = None) -> list[_Log]:
 def _lines(follow: bool) -> Iterator[str]:
     last: _Log | None = None
     while True:
-        for log in _open(last.identity if last else None):
+        logs = _open(last.identity if last else None)
+        if last and not os.fstat(last.stream.fileno()).st_nlink:  # somebody removed it; older ones were shown
+            logs = logs[-1:]
+        for log in logs:
             last = log
             yield from log.lines()
         while follow:
