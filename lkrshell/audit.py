@@ -38,14 +38,14 @@ def record(
     """
     import time
 
-    # A name may have spaces in it, and then would be taken for two.
-    above = "\0".join(line or ()).replace(" ", "_").replace("\0", " ")
-    row = (
-        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), event, project, " ".join(keys), " ".join(variables or ()),
-        f"{os.getpid()} {program}".rstrip(), above, _terminal(), agent or "",
-    )  # fmt: skip
     log = ""
     try:
+        # A name may have spaces in it, and then would be taken for two.
+        above = "\0".join(line or ()).replace(" ", "_").replace("\0", " ")
+        row = (
+            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), event, project, " ".join(keys),
+            " ".join(variables or ()), f"{os.getpid()} {program}".rstrip(), above, _terminal(), agent or "",
+        )  # fmt: skip
         log = path()
         _append(log, "\t".join(map(records.escape, row)), patience)
     except Exception as error:
