@@ -12,13 +12,23 @@ from lkrshell import git, names, project, providers
 
 ENV_FILES = (".env.example", ".env.sample", ".env")
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
+_NAME = rb"([A-Z][A-Z0-9_]{2,99})\b"
+_PLAIN = re.compile(rb"\b" + _NAME)
 _CODE = re.compile(
-    rb"(?:environ(?:\.get)?\s*[\[(]|getenv\s*\(|process\.env\s*\.|process\.env\s*\[|import\.meta\.env\.|ENV\s*\[|ENV\.fetch\s*\("
-    rb"|env::var(?:_os)?\s*\(|Deno\.env\.get\s*\(|\$\{?)\s*['\"`]?([A-Z][A-Z0-9_]{2,99})\b"
-)
+    rb"(?:environ(?:\.get)?\s*[\[(]|getenv\s*\(|Getenv\s*\(|LookupEnv\s*\(|GetEnvironmentVariable\s*\(|process\.env\s*\??\."
+    rb"|process\.env\s*\[|import\.meta\.env\.|ENV\s*\[|ENV\.fetch\s*\(|env::var(?:_os)?\s*\(|env!\s*\(|Deno\.env\.get\s*\("
+    rb"|\$\{?|^[ \t]*(?:ENV|ARG)[ \t]+)\s*['\"`]?" + _NAME,
+    re.M,
+)  # the last is a Dockerfile's
+_UNPACKED = re.compile(rb"\{([^{}]{1,1000})\}\s*=\s*(?:process|import\.meta)\.env\b")  # const { NAME } = process.env
+_COMPOSE = re.compile(
+    rb"^[ \t]*(?:-[ \t]*)?['\"]?" + _NAME + rb"['\"]?[ \t]*(?:[=:]|\r?$)", re.M
+)  # environment: - NAME
 _SUFFIXES = tuple(
-    ".py .ipynb .js .mjs .cjs .ts .tsx .jsx .go .rs .rb .java .kt .php .cs .swift .sh .yml .yaml .toml".split()
+    """.py .ipynb .js .mjs .cjs .ts .mts .tsx .jsx .vue .svelte .go .rs .rb .java .kt .php .cs .swift .sh .bash .zsh
+    .yml .yaml .toml""".split()
 )
+_NAMES = ("Dockerfile", "Makefile", "Procfile", "justfile", ".envrc")
 _PASSED_OVER = {"node_modules", "venv", "target", "dist", "build", "vendor", "__pycache__", "site-packages"}
 _MOST_FILES, _MOST_BYTES, _MOST_SECONDS = 5000, 1 << 18, 2.0
 
@@ -53,7 +63,7 @@ def _is_key(variable: str) -> bool:
 def _code(folder: str) -> Iterator[str]:
     listed = git.files(folder)
     for name in _walk(folder) if listed is None else listed:
-        if name.endswith(_SUFFIXES):
+        if name.endswith(_SUFFIXES) or os.path.basename(name) in _NAMES or "." not in os.path.basename(name):
             yield name
 
 
@@ -69,6 +79,15 @@ def _read_by(path: str) -> list[str]:
         if os.path.islink(path) or not os.path.isfile(path):
             return []
         with open(path, "rb") as file:
-            return [match[1].decode("ascii") for match in _CODE.finditer(file.read(_MOST_BYTES))]
+            text = file.read(2)
+            if "." not in os.path.basename(path) and os.path.basename(path) not in _NAMES and text != b"#!":
+                return []
+            text += file.read(_MOST_BYTES)
     except OSError:
         return []
+    matches = list(_CODE.finditer(text))
+    for unpacked in _UNPACKED.finditer(text):
+        matches += _PLAIN.finditer(text, *unpacked.span(1))
+    if path.endswith((".yml", ".yaml")):
+        matches += _COMPOSE.finditer(text)
+    return [match[1].decode("ascii") for match in sorted(matches, key=re.Match.start)]

@@ -1,51 +1,224 @@
 """`lkr init`: a first run in a project, and a new team member's."""
 
+import re
 import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pexpect
+import pytest
 from conftest import BIN, User
+from shells import Shell
+
+TYPED = "gsk_" + "x" * 20
+IN_ENV = "abcdefghijklmnop"
+# All that init may ask in the project of `first_run`, in order, and an answer that goes on.
+QUESTIONS = {
+    "Write this .lkr.toml and allow it?": "y",
+    "Store these keys, which are in .env?": "y",
+    "Take the values out of .env?": "y",
+    "Store it?": "y",
+    "Label": "mine",
+    "Value of groq:mine": TYPED,
+    "Add .lkr.local.toml to .gitignore?": "y",
+    "Have new shells load lkr": "y",
+}
+# What a file of each kind says to read a key, and a name that is in it.
+READS = {
+    "a.py": "os.environ['{}']", "b.py": "os.getenv(\"{}\")", "c.py": "os.environ.get('{}', '')",
+    "a.js": "process.env.{}", "b.js": "process.env['{}']", "c.ts": "const {{ PORT, {} }} = process.env",
+    "d.ts": "import.meta.env.{}", "e.ts": "Deno.env.get('{}')",
+    "a.go": 'os.Getenv("{}")', "b.go": 'os.LookupEnv("{}")',
+    "a.rs": 'env::var("{}")', "b.rs": 'option_env!("{}")',
+    "a.rb": "ENV['{}']", "b.rb": 'ENV.fetch("{}")', "a.java": 'System.getenv("{}")', "a.php": "getenv('{}')",
+    "a.cs": 'Environment.GetEnvironmentVariable("{}")',
+    "a.sh": "curl $" "{}", "b.sh": ": ${{{}?is needed}}", "c.sh": '"${{{}:-none}}"', "script": "#!/bin/sh\necho ${}",
+    "compose.yml": "services:\n  app:\n    environment:\n      - {}\n",
+    "docker-compose.yaml": "services:\n  app:\n    environment:\n      {}:\n", "Dockerfile": "FROM x\nARG {}\n",
+    ".envrc": "export {}=$(x)\n: ${}\n", "Makefile": "run:\n\tapp ${{{}}}\n",
+}  # fmt: skip
 
 
-def test_a_first_run_finds_the_keys_that_files_and_code_speak_of(user: User) -> None:
+@pytest.fixture
+def first_run(user: User) -> Path:
     folder = user.home / "new"
     folder.mkdir()
-    (folder / ".env").write_text("MISTRAL_API_KEY=abcdefghijklmnop\nPORT=80\n")
+    (folder / ".env").write_text(f"MISTRAL_API_KEY={IN_ENV}\nPORT=80\n")
     (folder / "app.py").write_text("import os\nos.environ['GROQ_API_KEY']\nos.environ['PYTHONPATH_API_KEY']\n")
     subprocess.run(["git", "init", "-q"], cwd=folder, env=user.env, check=True)
-    said = user.lkr("init", cwd=folder, code=64)
+    return folder
+
+
+def begin(user: User, folder: Path, *words: str) -> "pexpect.spawn[str]":
+    """`lkr init` below a bash, as a person starts it, so that it knows the shell; no key may be on the screen."""
+    command = f"cd {folder} && {BIN}/lkr init {' '.join(words)}; echo code $?"
+    return pexpect.spawn(
+        "bash", ["-c", command], env={**user.env, "TERM": "dumb"}, encoding="utf-8", timeout=20, dimensions=(60, 200)
+    )
+
+
+def test_a_first_run_finds_the_keys_that_files_and_code_speak_of(user: User, first_run: Path) -> None:
+    said = user.lkr("init", cwd=first_run, code=64)
     assert "--yes" in said
     assert "--import" in said
-    assert not (folder / ".lkr.toml").exists()
-    said = user.lkr("init", "--yes", "--import", cwd=folder)
+    assert not (first_run / ".lkr.toml").exists()
+    said = user.lkr("init", "--yes", "--import", cwd=first_run)
     assert "GROQ_API_KEY is in app.py" in said
     assert "lkr set groq:main" in said
-    assert "abcdef" not in said
-    assert (folder / ".lkr.toml").read_text() == (
+    assert IN_ENV not in said
+    assert (first_run / ".lkr.toml").read_text() == (
         'version = 1\n\n[keys]\nMISTRAL_API_KEY = "mistral:main"\nGROQ_API_KEY = "groq:main"\n'
     )
-    assert (folder / ".gitignore").read_text() == ".lkr.local.toml\n"
+    assert (first_run / ".gitignore").read_text() == ".lkr.local.toml\n"
     assert "mistral:main" in user.lkr("list")
 
 
-def test_a_new_member_reads_one_line_and_runs_one_command(user: User) -> None:
-    keys = 'OPENAI_API_KEY = "openai:prod"\nGROQ_API_KEY = "groq:team"'
-    folder = user.project("team", keys, allow=False)
-    (line,) = [each for each in user.lkr("export", "bash", cwd=folder, code=78).splitlines() if each.startswith("lkr:")]
-    assert "OPENAI_API_KEY (openai:prod), GROQ_API_KEY (groq:team, not stored)" in line
-    assert f"lkr init {folder}" in line
-    child = pexpect.spawn(
-        f"{BIN}/lkr", ["init", str(folder)], env={**user.env, "TERM": "dumb"}, cwd=str(user.home), encoding="utf-8"
-    )
-    answers = {"Allow": "", "Store it": "", "Label": "mine", "Value of groq:mine": "gsk_" + "x" * 20}
-    for question, answer in answers.items():
+def test_it_knows_how_each_language_reads_a_variable(user: User) -> None:
+    folder = user.home / "many"
+    folder.mkdir()
+    (folder / "notes").write_text("no script: $NOTES_API_KEY")
+    (folder / "data.txt").write_text("os.environ['TEXT_API_KEY']")
+    names = {}
+    for number, (file, text) in enumerate(READS.items()):
+        names[f"N{number}_API_KEY"] = file
+        (folder / file).write_text(text.replace("{}", "@").format().replace("@", f"N{number}_API_KEY"))
+    said = user.lkr("init", "--yes", cwd=folder)
+    assert dict(re.findall(r"^  (\w+) is in (\S+)$", said, re.M)) == names
+
+
+def test_a_first_run_that_agrees_to_all(user: User, first_run: Path) -> None:
+    child = begin(user, first_run)
+    for question, answer in QUESTIONS.items():
         child.expect_exact(question)
         child.sendline(answer)
-    if child.expect(["new shells load", "cannot install"]) == 0:
-        child.sendline("n")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert (folder / ".lkr.local.toml").read_text() == '[keys]\nGROQ_API_KEY = "groq:mine"\n'
-    assert user.lkr("exec", "--", "sh", "-c", "echo ${#GROQ_API_KEY}", cwd=folder) == "24\n"
+    child.expect_exact("code 0")
+    assert (first_run / ".lkr.local.toml").read_text() == '[keys]\nGROQ_API_KEY = "groq:mine"\n'
+    assert (first_run / ".env").read_text() == "MISTRAL_API_KEY=\nPORT=80\n"
+    assert (first_run / ".gitignore").read_text() == ".lkr.local.toml\n"
+    assert "lkr" in (user.home / ".bashrc").read_text()
+    lengths = user.lkr("exec", "--", "sh", "-c", "echo ${#GROQ_API_KEY} ${#MISTRAL_API_KEY}", cwd=first_run)
+    assert lengths == f"{len(TYPED)} {len(IN_ENV)}\n"
+    child = begin(user, first_run)  # and again: nothing is left to ask
+    child.expect_exact("is allowed")
+    child.expect_exact("code 0")
+    assert "?" not in child.before
+
+
+def test_each_step_can_be_declined(user: User, first_run: Path) -> None:
+    before = sorted(path for path in user.home.rglob("*") if ".local/state/lkr" not in str(path))
+    child = begin(user, first_run)
+    child.expect_exact("Write this .lkr.toml and allow it?")
+    child.sendline("n")
+    child.expect_exact("Have new shells load lkr")
+    child.sendline("n")
+    child.expect_exact("code 0")
+    assert sorted(path for path in user.home.rglob("*") if ".local/state/lkr" not in str(path)) == before
+    child = begin(user, first_run)
+    for question in QUESTIONS:
+        if question in ("Take the values out of .env?", "Label", "Value of groq:mine"):
+            continue
+        child.expect_exact(question)
+        child.sendline("y" if question.startswith("Write") else "n")
+        if question.startswith("Store it"):
+            child.expect_exact(question)  # of Mistral's key and Groq's
+            child.sendline("n")
+    child.expect_exact("code 0")
+    assert not (first_run / ".gitignore").exists()
+    assert not (user.home / ".bashrc").exists()
+    assert IN_ENV in (first_run / ".env").read_text()
+    assert "mistral" not in user.lkr("list")
+
+
+@pytest.mark.parametrize("end", ["c", "d"])
+@pytest.mark.parametrize("last", QUESTIONS)
+def test_stopped_at_any_question_it_tells_the_truth_and_goes_on_later(
+    user: User, first_run: Path, last: str, end: str
+) -> None:
+    child = begin(user, first_run)
+    child.logfile_read = log = (user.home / "log").open("w")
+    for question, answer in QUESTIONS.items():
+        child.expect_exact(question)
+        if question == last:
+            break
+        child.sendline(answer)
+    child.expect(": $")
+    time.sleep(0.3)  # until it really waits: a Ctrl-C in the instant before that would wait for the next key
+    child.sendcontrol(end)
+    if last == "Take the values out of .env?":  # that is a no: what is stored is stored
+        child.expect_exact("Store it?")
+        time.sleep(0.3)
+        child.sendcontrol(end)
+    child.expect(r"lkr: stopped([^\n]*)\r\n(?:.*\r\n)?code 130")
+    assert child.match is not None
+    assert ("nothing was changed" in child.match[1]) == (not (first_run / ".lkr.toml").exists())
+    log.close()
+    said = (user.home / "log").read_text()
+    assert TYPED not in said
+    assert IN_ENV not in said
+    if last == "Add .lkr.local.toml to .gitignore?":
+        assert "groq:mine" in (first_run / ".lkr.local.toml").read_text(), "a key that was stored is named"
+    user.lkr("init", "--yes", "--import", cwd=first_run)
+    assert "mistral:main" in user.lkr("list")
+
+
+def test_an_env_file_without_keys_or_a_locked_vault_do_not_end_it(user: User, first_run: Path) -> None:
+    (first_run / ".env").write_text("PORT=80\n")
+    assert "Traceback" not in user.lkr("init", "--yes", "--import", cwd=first_run)
+    (first_run / ".env").write_text(f"MISTRAL_API_KEY={IN_ENV}\n")
+    user.lkr("lock")
+    child = begin(user, first_run)
+    child.expect_exact("Passphrase of the vault")
+    child.sendline("a passphrase")
+    child.expect_exact("mistral:main (new)")
+    child.sendcontrol("c")
+    child.expect_exact("code 130")
+
+
+def test_a_home_without_a_vault_gets_one(tmp_path: Path) -> None:
+    (tmp_path / "fresh/new").mkdir(parents=True)
+    user = User(tmp_path / "fresh")
+    (user.home / "new/.env").write_text(f"MISTRAL_API_KEY={IN_ENV}\n")
+    child = begin(user, user.home / "new")
+    for question in ("Write this", "A passphrase for the new vault", "Repeat", "Store these keys"):
+        child.expect_exact(question)
+        child.sendline("a passphrase" if question[0] in "AR" else "y")
+    child.expect_exact("1 key is in the vault")
+    child.close(force=True)
+
+
+@pytest.mark.parametrize("label", ["team", "mine"])
+def test_a_new_member_clones_goes_in_and_runs_one_command(
+    user: User, open_shell: Callable[..., Shell], label: str
+) -> None:
+    """In an interactive shell of each kind: one line says all; at the prompt after it the keys are there."""
+    origin = user.home / "origin"
+    origin.mkdir()
+    keys = 'OPENAI_API_KEY = "openai:prod"\nGROQ_API_KEY = "groq:team"\n'
+    keys += 'HF_TOKEN = { key = "huggingface:x", optional = true }'
+    (origin / ".lkr.toml").write_text(f"version = 1\n[keys]\n{keys}\n")
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-C", str(origin)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], env=user.env, check=True)
+    shell = open_shell()
+    shell.run("git clone -q origin team")
+    said = shell.run("cd team")
+    (line,) = [each for each in said.splitlines() if "lkr:" in each]
+    assert "OPENAI_API_KEY (openai:prod), GROQ_API_KEY (groq:team, not stored), HF_TOKEN (huggingface:x)" in line
+    assert f"lkr init {user.home}/team" in line
+    shell.child.sendline("lkr init")
+    answers = {"Allow?": "", "GROQ_API_KEY wants groq:team": "", "Label [team]": label, f"Value of groq:{label}": TYPED,
+               "HF_TOKEN could use": "", "to .gitignore?": "", "Have new shells load lkr": "n"}  # fmt: skip
+    for question, answer in answers.items():
+        shell.child.expect_exact(question)
+        shell.child.sendline(answer)
+    said = shell.run(":")
+    assert "+OPENAI_API_KEY (openai:prod)" in said
+    assert f"+GROQ_API_KEY (groq:{label})" in said
+    assert shell.value("GROQ_API_KEY") == TYPED
+    local = user.home / "team/.lkr.local.toml"
+    assert local.exists() == (label == "mine")
+    assert TYPED not in shell.log.replace(f"'{TYPED}'", ""), "but for the line by which the test asks"
 
 
 def test_the_line_of_a_broken_manifest_is_the_plain_one(user: User) -> None:

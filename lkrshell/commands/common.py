@@ -38,6 +38,12 @@ def vault() -> Vault:
     return chosen
 
 
+def make_vault(store: "stores.Store") -> None:
+    """Makes the vault when there is none, asking for its passphrase; `lkr unlock` does that without a terminal."""
+    if isinstance(store, Vault) and not store.made() and on_terminal():
+        store.unlock(read_secret("A passphrase for the new vault", False, twice=True))
+
+
 def keep(store: "stores.Store", name: str, secret: Secret) -> None:
     """Stores a value; what the key may do and when it was first stored stay as they are."""
     with index.changing(store.name):
@@ -60,6 +66,10 @@ def progress(items: Sequence[T], label: str) -> Iterator[T]:
             yield item
             if bar is not None:
                 bar.update(1)
+
+
+def count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def two_lines() -> tuple[Secret, Secret]:

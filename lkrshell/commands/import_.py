@@ -16,6 +16,10 @@ from lkrshell.commands.add_ import write_manifest
 from lkrshell.errors import REFUSED, USAGE, LkrError
 from lkrshell.files import show
 from lkrshell.secret import MAX_VALUE, Secret
+from lkrshell.stores.vault import Vault
+
+
+_REFUSAL = "a coding agent ({}) does not import keys"
 
 
 @click.command("import")
@@ -44,51 +48,106 @@ def command(
     """Store the keys of the env file FILE, and write the manifest that names them."""
     if bool(file) + environment + bool(tool) != 1:
         raise LkrError("one source is needed", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
-    common.refuse_agent("a coding agent ({}) does not import keys")
-    values = _file(file) if file else _from_tool(tool, name) if tool else _environment()
-    found = {
-        variable: value for variable, value in values.items() if providers.key_for(variable) and _fits(variable, value)
-    }
+    common.refuse_agent(_REFUSAL)
+    found = keys(_file(file) if file else _from_tool(tool, name) if tool else _environment())
     if not found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
-    store = common.store()
-    plan = dict.fromkeys(found, name) if name else _propose(found, _named())
-    present = store.get(list(set(plan.values())))
-    state = {}
-    for variable, key in plan.items():
-        there = present.get(key)
-        state[variable] = "new" if there is None else "same" if there.reveal() == found[variable] else "differs"
-        if not as_json:
-            click.echo(f"  {variable} → {key} ({state[variable]})", err=True)
+    plan = _Plan(found, name)
     if as_json:
-        rows = [{"variable": variable, "name": key, "state": state[variable]} for variable, key in plan.items()]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps(plan.rows(), indent=2))
+    else:
+        plan.tell()
     if dry_run:
         return
     if not yes and not common.on_terminal():
         raise LkrError("no terminal to ask on", "say --yes, or --dry-run", REFUSED)
     if not yes:
         click.confirm("Store these?", abort=True, err=True)
-    for variable in [variable for variable, each in state.items() if each == "differs" and not replace]:
-        if not yes and click.confirm(f"{plan[variable]} has another value. Replace it?", err=True):
-            continue
+    plan.carry_out(file, yes, replace, blank)
+
+
+def offer(file: str, yes: bool) -> None:
+    """For `lkr init`: shows which keys of the env file would be stored, and stores them unless the person says no."""
+    if found := keys(_file(file)):
+        common.refuse_agent(_REFUSAL)
+        store = common.store()
+        common.make_vault(store)
+        if store.is_locked() and not yes:
+            vault = isinstance(store, Vault)
+            store.unlock(common.read_secret("Passphrase of the vault", False) if vault else None)
+        plan = _Plan(found)
+        plan.tell()
+        if yes or click.confirm(f"Store these keys, which are in {show(file)}?", default=True, err=True):
+            plan.carry_out(file, yes, replace=False, blank=False)
+
+
+def keys(values: dict[str, str]) -> dict[str, str]:
+    """Those of the variables that hold keys, by their names."""
+    return {
+        variable: value for variable, value in values.items() if providers.key_for(variable) and _fits(variable, value)
+    }
+
+
+class _Plan:
+    """Which key each variable found becomes, and whether the store has that key: `new`, `same` or `differs`."""
+
+    def __init__(self, found: dict[str, str], name: str | None = None) -> None:
+        self.found = found
+        self.names = dict.fromkeys(found, name) if name else _propose(found, _named())
+        self.store = common.store()
+        common.make_vault(self.store)
+        self.present = self.store.get(list(set(self.names.values())))
+        self.state = {}
+        for variable, key in self.names.items():
+            there = self.present.get(key)
+            same = there is not None and there.reveal() == found[variable]
+            self.state[variable] = "new" if there is None else "same" if same else "differs"
+
+    def rows(self) -> list[dict[str, str]]:
+        return [
+            {"variable": variable, "name": key, "state": self.state[variable]} for variable, key in self.names.items()
+        ]
+
+    def tell(self) -> None:
+        for variable, key in self.names.items():
+            click.echo(f"  {variable} → {key} ({self.state[variable]})", err=True)
+
+    def carry_out(self, file: str | None, yes: bool, replace: bool, blank: bool) -> None:
+        """Stores the keys, asking about those that differ, and names them in the manifest here."""
+        for variable in [variable for variable, each in self.state.items() if each == "differs" and not replace]:
+            self._settle(variable, yes)
+        fresh = {key: variable for variable, key in self.names.items() if self.state[variable] != "same"}
+        with common.logged("import") as done:
+            for key in common.progress(list(fresh), "storing"):
+                there = self.present.get(key)  # an admin key stays one
+                done.append(key)
+                common.keep(self.store, key, Secret(self.found[fresh[key]], there.kind if there else "runtime"))
+        generation.bump()
+        _manifest(self.names)
+        stored = common.count(len(self.names), "key is", "keys are")
+        click.echo(f"lkr: {stored} in the {self.store.name} and named in .lkr.toml", err=True)
+        if file and self.names and (blank or (not yes and _may_blank(file))):
+            _blank(file, set(self.names))
+
+    def _settle(self, variable: str, yes: bool) -> None:
+        """A key that is there with another value: replaced, stored under another label, or left out."""
+        key = self.names[variable]
+        if not yes and click.confirm(f"{key} has another value. Replace it?", err=True):
+            return
         label = None if yes else click.prompt("Another label for this one (empty: leave it out)", default="", err=True)
         if label:
-            plan[variable] = common.checked_key(f"{plan[variable].partition(':')[0]}:{label}")
+            self.names[variable] = common.checked_key(f"{key.partition(':')[0]}:{label}")
         else:
-            click.echo(f"lkr: {plan[variable]} differs and is kept; {variable} is left out", err=True)
-            del plan[variable]
-    fresh = {key: variable for variable, key in plan.items() if state[variable] != "same"}
-    with common.logged("import") as done:
-        for key in common.progress(list(fresh), "storing"):
-            there = present.get(key)  # an admin key stays one
-            done.append(key)
-            common.keep(store, key, Secret(found[fresh[key]], there.kind if there else "runtime"))
-    generation.bump()
-    _manifest(plan)
-    click.echo(f"lkr: {len(plan)} keys are in the {store.name} and named in .lkr.toml", err=True)
-    if file and plan and (blank or (not yes and click.confirm(f"Take the values out of {show(file)}?", err=True))):
-        _blank(file, set(plan))
+            click.echo(f"lkr: {key} differs and is kept; {variable} is left out", err=True)
+            del self.names[variable]
+
+
+def _may_blank(file: str) -> bool:
+    try:
+        return click.confirm(f"Take the values out of {show(file)}?", err=True)
+    except click.Abort:  # what was stored stays, so it must not end in "nothing was changed"
+        click.echo(err=True)
+        return False
 
 
 def _propose(found: dict[str, str], named: dict[str, str]) -> dict[str, str]:
@@ -197,7 +256,7 @@ def _blank(path: str, variables: set[str]) -> None:
         files.replace_file(target, text.encode(), os.stat(target).st_mode & 0o777, *os.path.split(target))
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", "the keys are stored") from None
-    click.echo(f"lkr: took {len(variables)} values out of {show(path)}", err=True)
+    click.echo(f"lkr: took {common.count(len(variables), 'value', 'values')} out of {show(path)}", err=True)
     if git.tracks(path):
         click.echo("lkr: git has had this file: its history holds the values, so revoke those keys", err=True)
 

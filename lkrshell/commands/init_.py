@@ -5,7 +5,7 @@ import os
 import click
 import tomlkit
 
-from lkrshell import discover, files, git, index, project, providers, shellfiles
+from lkrshell import discover, files, git, grants, index, names, project, providers, shellfiles
 from lkrshell.commands import allow_, common, import_, install_, set_
 from lkrshell.commands.add_ import write_manifest
 from lkrshell.errors import USAGE, LkrError
@@ -29,15 +29,23 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
             raise LkrError(f"cannot enter {show(folder)}: {error.strerror}") from None
         os.environ["PWD"] = os.path.abspath(folder)
     here = project.current_folder()
-    there = os.path.lexists(os.path.join(here, project.MANIFEST))
-    allowed = _take_up(here, yes) if there else _make(here, yes)
-    if allowed and os.path.isfile(os.path.join(here, ".env")) and (take if yes else _agreed("Store what .env holds?")):
-        _import(yes)
-    if allowed:
-        _missing(here, yes)
-    _ignore(here, yes)
-    if install or not yes:
-        _install(yes)
+    manifest = os.path.join(here, project.MANIFEST)
+    begun = False
+    try:
+        allowed = _take_up(here, yes) if os.path.lexists(manifest) else _make(here, yes)
+        begun = True
+        if allowed and os.path.isfile(os.path.join(here, ".env")) and (take or not yes):
+            import_.offer(".env", yes)
+        if allowed:
+            _missing(here, yes)
+        if os.path.lexists(manifest):
+            _ignore(here, yes)
+        if install or not yes:
+            _install(yes)
+    except click.Abort:
+        if not begun:
+            raise
+        raise LkrError("stopped", "what you agreed to before is done; lkr init goes on from there", 130) from None
 
 
 def _agreed(question: str) -> bool:
@@ -66,7 +74,7 @@ def _make(folder: str, yes: bool) -> bool:
             return False
     write_manifest(os.path.join(folder, project.MANIFEST), text)
     allow_.record_written(place, text)
-    click.echo(f"lkr: wrote .lkr.toml with {len(entries)} keys, and allowed it", err=True)
+    click.echo(f"lkr: wrote .lkr.toml with {common.count(len(entries), 'key', 'keys')}, and allowed it", err=True)
     return True
 
 
@@ -83,6 +91,10 @@ def _take_up(folder: str, yes: bool) -> bool:
     """Shows what the manifest that is there would get; True when it is allowed."""
     place = project.Place(folder)
     parsed = allow_.read_manifest(place)
+    known = grants.read(place.real)
+    if known and known.covers(place):
+        click.echo(f"lkr: {show(place.real)} is allowed", err=True)
+        return True
     click.echo(f"{show(place.real)} would get:", err=True)
     for line in allow_.difference((), parsed.wants):
         click.echo(line, err=True)
@@ -93,11 +105,6 @@ def _take_up(folder: str, yes: bool) -> bool:
     return True
 
 
-def _import(yes: bool) -> None:
-    words = [".env", "--yes"] if yes else [".env"]
-    import_.command.main(words, "lkr import", standalone_mode=False)
-
-
 def _missing(folder: str, yes: bool) -> None:
     """Asks for each value that is not stored, and for another label; that goes into `.lkr.local.toml`."""
     place = project.Place(folder)
@@ -105,32 +112,41 @@ def _missing(folder: str, yes: bool) -> None:
     store = common.store()
     parsed = allow_.read_manifest(place)
     labels: dict[str, str] = {}
-    for want in parsed.wants:
-        if want.profile not in ("", parsed.profile) or store.exists(want.key):
-            continue
-        if yes:
-            click.echo(f"lkr: {want.key} is not stored yet: lkr set {want.key}", err=True)
-        elif (key := _ask(want)) and key != want.key:
-            labels[want.variable] = key
-    if labels:
-        document = tomlkit.parse(place.local[1:])
-        keys = document.setdefault("keys", tomlkit.table())
-        if isinstance(keys, list):
-            raise LkrError(f"{project.LOCAL} has the short form of keys", f"write [keys] and {labels}")
-        for variable, key in labels.items():
-            keys[variable] = key
-        text = tomlkit.dumps(document)
-        write_manifest(os.path.join(folder, project.LOCAL), text)
-        allow_.record_written(place, place.text[1:], text)
-        click.echo(f"lkr: wrote your labels into {project.LOCAL}, and allowed it", err=True)
+    try:
+        for want in parsed.wants:
+            if want.profile not in ("", parsed.profile) or store.exists(want.key):
+                continue
+            if yes:
+                click.echo(f"lkr: {want.key} is not stored yet: lkr set {want.key}", err=True)
+            elif (key := _ask(want)) and key != want.key:
+                labels[want.variable] = key
+    finally:  # a key that is stored is not to be forgotten because a later question was not answered
+        if labels:
+            _write_labels(folder, place, labels)
+
+
+def _write_labels(folder: str, place: project.Place, labels: dict[str, str]) -> None:
+    document = tomlkit.parse(place.local[1:])
+    keys = document.setdefault("keys", tomlkit.table())
+    if isinstance(keys, list):
+        raise LkrError(f"{project.LOCAL} has the short form of keys", f"write [keys] and {labels}")
+    for variable, key in labels.items():
+        keys[variable] = key
+    text = tomlkit.dumps(document)
+    write_manifest(os.path.join(folder, project.LOCAL), text)
+    allow_.record_written(place, place.text[1:], text)
+    click.echo(f"lkr: wrote your labels into {project.LOCAL}, and allowed it", err=True)
 
 
 def _ask(want: Want) -> str | None:
     """Stores the key that `want` lacks, under a label of the user's choice; its name, None when declined."""
-    if not _agreed(f"{want.variable} wants {want.key}, which is not stored. Store it?"):
+    kind = "could use" if want.optional else "wants"
+    question = f"{want.variable} {kind} {want.key}, which is not stored. Store it?"
+    if not click.confirm(question, default=not want.optional, err=True):
         return None
     provider, _, label = want.key.partition(":")
-    key = common.checked_key(f"{provider}:{click.prompt('Label', default=label, err=True)}")
+    while not names.is_key(key := f"{provider}:{click.prompt('Label', default=label, err=True)}"):
+        click.echo("a label is of a-z, 0-9 and -", err=True)
     if not common.store().exists(key):
         set_.command.main([key], "lkr set", standalone_mode=False)
     return key
@@ -149,18 +165,26 @@ def _ignore(folder: str, yes: bool) -> None:
         if os.path.exists(target):
             with open(target, "rb") as file:
                 old = file.read()
-        glue = b"" if not old or old.endswith(b"\n") else b"\n"
+        end = b"\r\n" if b"\r\n" in old else b"\n"
+        glue = b"" if not old or old.endswith(b"\n") else end
         mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
-        files.replace_file(target, old + glue + project.LOCAL.encode() + b"\n", mode, *os.path.split(target))
+        files.replace_file(target, old + glue + project.LOCAL.encode() + end, mode, *os.path.split(target))
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", f"add {project.LOCAL} to it") from None
     click.echo(f"lkr: {project.LOCAL} is in .gitignore now", err=True)
 
 
 def _install(yes: bool) -> None:
-    changes, remarks = shellfiles.install([install_.present_shell()], False, False)
-    if changes and (yes or _agreed("Have new shells load lkr? (shows what would change first)")):
-        install_.agree(changes, remarks, yes)
+    try:
+        shell = install_.present_shell()
+    except LkrError:
+        if yes:
+            raise
+        click.echo("lkr: to have new shells load lkr: lkr install SHELL", err=True)
+        return
+    changes, remarks = shellfiles.install([shell], False, False)
+    install_.tell(changes, remarks)
+    if changes and (yes or _agreed("Have new shells load lkr, by these changes?")):
         for change in changes:
             shellfiles.apply(change)
         click.echo("lkr: installed; new shells load it", err=True)

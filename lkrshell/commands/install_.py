@@ -24,15 +24,19 @@ def command(shells: tuple[str, ...], direnv: bool, completions: bool, yes: bool)
 
 def agree(changes: list[shellfiles.Change], remarks: list[str], yes: bool) -> None:
     """Shows what would be changed, and asks unless `yes`. LkrError (2) without a terminal to ask on."""
+    tell(changes, remarks)
+    if changes and not yes:
+        if not common.on_terminal():
+            raise LkrError("no terminal to ask on", "say --yes", REFUSED)
+        click.confirm("Change these files?", abort=True, err=True)
+
+
+def tell(changes: list[shellfiles.Change], remarks: list[str]) -> None:
     for change in changes:
         for line in shellfiles.difference(change):
             click.echo(line, err=True)
     for remark in remarks:
         click.echo(f"lkr: {remark}", err=True)
-    if changes and not yes:
-        if not common.on_terminal():
-            raise LkrError("no terminal to ask on", "say --yes", REFUSED)
-        click.confirm("Change these files?", abort=True, err=True)
 
 
 def present_shell() -> str:

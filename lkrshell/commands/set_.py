@@ -5,7 +5,6 @@ import click
 from lkrshell import generation, index, names, providers
 from lkrshell.commands import common
 from lkrshell.errors import USAGE, LkrError
-from lkrshell.stores.vault import Vault
 
 
 @click.command("set")
@@ -18,8 +17,7 @@ def command(name: str, from_stdin: bool, kind: str | None) -> None:
         raise LkrError(f"names that end in {names.HIDDEN} are for lkr rotate", "choose another", USAGE)
     from_stdin = from_stdin or common.piped()
     store = common.store()
-    if isinstance(store, Vault) and not store.made() and common.on_terminal():
-        store.unlock(common.read_secret("A passphrase for the new vault", False, twice=True))
+    common.make_vault(store)
     old = index.read(store.name, name)
     secret = common.read_secret(f"Value of {name}", from_stdin, kind or (old.kind if old else "runtime"))
     if warning := providers.shape_warning(name, secret.reveal()):
