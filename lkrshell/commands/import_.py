@@ -18,7 +18,6 @@ from lkrshell.files import show
 from lkrshell.secret import MAX_VALUE, Secret
 from lkrshell.stores.vault import Vault
 
-
 _REFUSAL = "a coding agent ({}) does not import keys"
 
 
