@@ -29,11 +29,12 @@ __lkr_set() {
 
 # Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
 __lkr_wrap() {
-    \builtin local mode=$1 name
+    \builtin local mode=$1 name but=
     \builtin shift
     for name; do
         if \builtin declare -F "$name" >/dev/null; then
-            \builtin printf 'lkr: %s is a function of yours, left alone\n' "$name" >&2
+            [[ $mode == exec ]] || but=": it starts with this shell's keys"
+            \builtin printf 'lkr: %s is a function of yours, left alone%s\n' "$name" "$but" >&2
             \builtin continue
         fi
         __lkr_wrapped+=("$name")

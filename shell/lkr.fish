@@ -31,7 +31,9 @@ function __lkr_wrap
     set -l mode $argv[1]
     for name in $argv[2..]
         if functions -q $name
-            echo "lkr: $name is a function of yours, left alone" >&2
+            set -l but
+            test $mode = exec; or set but ': it starts with this shell\'s keys'
+            echo "lkr: $name is a function of yours, left alone$but" >&2
             continue
         end
         set -ga __lkr_wrapped $name
@@ -52,8 +54,8 @@ end
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 function __lkr_leave
-    for name in $__lkr_wrapped
-        functions -e $name
+    for name in $__lkr_wrapped # one that the user defined since is theirs
+        functions $name | string match -q '*__lkr_run*'; and functions -e $name
     end
     set -g __lkr_wrapped
     set -g __lkr_gone

@@ -32,7 +32,7 @@ __lkr_wrap() {
     \builtin shift
     for name; do
         if (($+functions[$name])); then
-            \builtin print -ru2 -- "lkr: $name is a function of yours, left alone"
+            \builtin print -ru2 -- "lkr: $name is a function of yours, left alone${${mode:#exec}:+: it starts with this shell's keys}"
             \builtin continue
         fi
         __lkr_wrapped+=($name)
@@ -53,8 +53,8 @@ __lkr_run() {
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
     \builtin local word name old kept='' todo="${LKR_STATE-}"
-    for name in $__lkr_wrapped; do
-        \builtin unset -f $name
+    for name in $__lkr_wrapped; do # one that the user defined since is theirs
+        [[ ${functions[$name]-} != *__lkr_run* ]] || \builtin unset -f $name
     done
     __lkr_wrapped=() __lkr_gone=''
     while [[ -n $todo ]]; do

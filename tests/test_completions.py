@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import User
+from conftest import OTHER, VALUE, User
+from shells import HOOK
 
 from lkrshell import completions, providers
 
@@ -129,6 +130,28 @@ def test_tab_completes_what_stands_where_it_stands(user: User, place: Path, shel
     typist = Shell(user, shell, place, loaded)
     assert {line: typist.tab(f"lkr {line}") for line in INNER} == INNER
     typist.child.close(force=True)
+
+
+COMPLETER = {
+    "bash": "_its() { COMPREPLY=(alpha-$1-$COMP_CWORD); }; complete -F _its claude tool",
+    "zsh": "_its() { compadd alpha-$words[1]-$((CURRENT - 1)) }; compdef _its claude tool",
+    "fish": "for each in claude tool; complete -c $each -f -a alpha-$each-1; end",
+}
+
+
+@pytest.mark.parametrize("shell", SETUP)
+def test_tab_completes_the_words_of_a_command_that_is_a_function_in_a_project(user: User, shell: str) -> None:
+    (user.home / "b").mkdir()
+    user.env["PATH"] = f"{user.home}/b:{user.env['PATH']}"
+    for name in ("claude", "tool"):
+        (user.home / "b" / name).write_text('#!/bin/sh\necho "got<${OPENAI_API_KEY-none}${MY_KEY-none} $*>"\n')
+        (user.home / "b" / name).chmod(0o755)
+    keys = 'OPENAI_API_KEY = "openai:prod"\nMY_KEY = { key = "anthropic:main", scope = { commands = ["tool"] } }'
+    folder = user.project("p", keys)
+    typist = Shell(user, shell, folder, HOOK[shell])
+    typist.child.sendline(COMPLETER[shell])
+    assert typist.tab("claude al") == "nonenone alpha-claude-1"
+    assert typist.tab("tool al") == f"{VALUE}{OTHER} alpha-tool-1"
 
 
 def cut(words: list[str]) -> dict[str, str]:

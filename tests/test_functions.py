@@ -87,6 +87,29 @@ def test_a_function_of_mine_is_left_alone(user: User, open_shell: Callable[..., 
     assert "mine" in shell.run("tool")
 
 
+def test_a_function_that_i_define_inside_is_mine_when_i_leave(user: User, open_shell: Callable[..., Shell]) -> None:
+    program(user, "tool", SEES)
+    user.project("p", KEYS)
+    shell = open_shell()
+    shell.run("cd p")
+    shell.run("function tool; echo mine; end" if shell.shell == "fish" else "tool() { echo mine; }")
+    assert "mine" in shell.run("tool")
+    shell.run("cd ..")
+    # bash tells what a function does to another process alone, and leaving starts none
+    assert ("mine" if shell.shell != "bash" else "<none|0|>") in shell.run("tool")
+
+
+def test_an_agent_that_is_a_function_of_mine_is_said_to_get_the_keys(
+    user: User, open_shell: Callable[..., Shell]
+) -> None:
+    program(user, "claude", AGENT)
+    user.project("p", BOTH)
+    shell = open_shell()
+    shell.run("alias claude='claude'" if shell.shell == "fish" else 'claude() { command claude "$@"; }')
+    assert "claude is a function of yours, left alone: it starts with this shell's keys" in shell.run("cd p")
+    assert f"<{VALUE}|{OTHER}|>" in shell.run("claude")
+
+
 def test_an_alias_of_the_same_name_still_works(user: User, open_shell: Callable[..., Shell]) -> None:
     program(user, "tool", SEES)
     user.project("p", KEYS)
