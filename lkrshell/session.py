@@ -83,7 +83,8 @@ def fetch(
                 missing.append(want.key)
             continue
         if "admin" in (secret.kind, entry.kind if entry else ""):
-            raise LkrError(f"{want.key} is an admin key: it never enters an environment", f"drop {want.variable}")
+            message = f"{want.key} is an admin key: it never enters an environment"
+            raise LkrError(message, f"drop {want.variable}", REFUSED)
         index.touch(store.name, want.key)
         loaded.append((want, secret, entry.ttl if entry else 0))
     if missing:

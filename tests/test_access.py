@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -82,6 +83,19 @@ def test_an_agent_is_told_by_its_process_without_any_mark(user: User) -> None:
         assert VALUE in as_agent(user, "claude", f"{BIN}/lkr export bash", folder).stdout
 
 
+def test_a_grant_is_taken_back_when_its_folder_or_manifest_is_gone(user: User) -> None:
+    gone, emptied = user.project("gone"), user.project("p/emptied")
+    user.project("p")
+    shutil.rmtree(gone)
+    text = (emptied / ".lkr.toml").read_text()
+    (emptied / ".lkr.toml").unlink()
+    assert f"denied {gone}" in user.lkr("deny", str(gone))
+    assert f"denied {emptied}" in user.lkr("deny", str(emptied))
+    (emptied / ".lkr.toml").write_text(text)
+    assert "not allowed yet" in export(user, emptied, code=78)
+    assert f"denied {user.home / 'p'}" in user.lkr("deny", cwd=user.home / "p"), "that of the folder above was kept"
+
+
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_an_agent_allows_no_project(user: User) -> None:
     folder = user.project("p", allow=False)
@@ -144,7 +158,7 @@ def test_policy_goes_with_the_key(user: User) -> None:
     row = json.loads(user.lkr("policy", "openai:moved", "--json"))
     assert (row["agents"], row["ttl"], row["only"]) == ("deny", 3600, [str(user.home)])
     user.lkr("policy", "openai:moved", "--kind", "admin")
-    assert "admin key" in user.lkr("exec", "-k", "openai:moved", "--", "true", code=1)
+    assert "admin key" in user.lkr("exec", "-k", "openai:moved", "--", "true", code=2)
 
 
 def test_an_agent_started_by_agent_env_has_only_what_policy_gives_it(

@@ -1,5 +1,7 @@
 """`lkr deny`: takes a grant back."""
 
+import os
+
 import click
 
 from lkrshell import generation, grants, project
@@ -11,8 +13,10 @@ from lkrshell.files import show
 @click.argument("folder", required=False)
 def command(folder: str | None) -> None:
     """Take the grant of the project in FOLDER (default: here) back."""
-    place = project.Place(common.project_folder(folder))
-    had = grants.remove(place.real)
+    real = os.path.realpath(folder or project.current_folder())
+    if not os.path.exists(grants.path_of(real)):  # the folder itself, or its manifest, may be gone
+        real = os.path.realpath(common.project_folder(folder))
+    had = grants.remove(real)
     generation.bump()
-    common.log("deny", project=place.real)
-    click.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(place.real)}", err=True)
+    common.log("deny", project=real)
+    click.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(real)}", err=True)
