@@ -31,9 +31,16 @@ went() {
     quick=$(((${EPOCHREALTIME/./} - start) < 1500000))
     echo "$1: code $code, in-time $quick, values $(grep -c sk-first out), says: $(cat err)"
 }
+doctor() {
+    local start=${EPOCHREALTIME/./} quick
+    lkr doctor >out 2>&1
+    quick=$(((${EPOCHREALTIME/./} - start) < 8000000))
+    echo "$1: in-time $quick, values $(grep -c sk- out), says: $(grep -E '^(store|wrong: the)' out)"
+}
 went well
 kill -STOP "$DAEMON"
 went hung
+doctor doctor-hung
 start=${EPOCHREALTIME/./}
 LKR_BACKEND=auto python -c '
 import sys
@@ -51,6 +58,7 @@ bus = secretstorage.dbus_init()
 secretstorage.get_default_collection(bus).lock()
 END
 went locked
+doctor doctor-locked
 printf sk-second-value | timeout 40 lkr set openai:prod --stdin 2>err
 echo "dismissed: code $?, in-time 1, values 0, says: $(cat err)"
 timeout 40 lkr unlock 2>err
@@ -59,6 +67,7 @@ echo "unanswered: code $?, in-time 1, values 0, says: $(cat err)"
 kill -STOP "$DAEMON"
 went killed
 went absent
+DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent doctor doctor-nobus
 DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent went nobus
 """
 
@@ -82,6 +91,12 @@ def test_a_keychain_in_trouble_costs_a_line_and_no_time(tmp_path: Path, user: Us
         assert f"values {int(good)}" in line, line
         assert ("code 0" in line) == good, line
         assert good or "lkr: the " in line, line
+    said = [line for line in out.splitlines() if line.startswith("doctor-")]
+    assert len(said) == 3
+    assert all("in-time 1, values 0" in line for line in said), said
+    assert "wrong: the store does not answer" in said[0]
+    assert said[1].endswith(", locked") and "SecretService" in said[1]
+    assert "wrong: the keychain" in said[2]
     assert "code 77" in lines["locked"]
     assert "code 77" in lines["dismissed"], "nobody is there to answer the keychain's prompt"
     assert "code 77" in lines["unanswered"]

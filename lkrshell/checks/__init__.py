@@ -81,6 +81,14 @@ def sed(script: str, path: str) -> str:
     return f"{in_place} {shlex.quote(script)} {quoted(os.path.realpath(path))}"
 
 
+def blank(path: str, line: int, word: str, rest: str = ":") -> str:
+    """The command that leaves `rest` of a line. Where `word` is not in it the file has changed, and it does nothing.
+
+    The other lines keep their numbers, and `:` does nothing, in case an `if` holds nothing else.
+    """
+    return sed(f"{line}{{/{word}/s/.*/{rest}/;}}", path)
+
+
 def editor(path: str, line: int) -> str:
     """The command for what only a person can take out."""
     return f"${{EDITOR:-vi}} +{line} {quoted(os.path.realpath(path))}"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lkrshell import config, index, names, paths, project, providers, records, resolver, session, shellfiles
-from lkrshell.checks import Finding, editor, sed, short, store, warning, wrong
+from lkrshell.checks import Finding, blank, editor, short, store, warning, wrong
 from lkrshell.checks.shells import present, startup, text_of
 from lkrshell.errors import LkrError
 from lkrshell.files import quoted, read_private
@@ -129,12 +129,13 @@ def mend(each: Assignment) -> str:
     if not each.alone:
         return f"lkr set {name} && {out}"
     file, variable = quoted(each.path), each.variable
+    line = f"{each.line}{{/{variable}/p;}}"
     if each.syntax == "universal":
         reading = f"env -u {variable} fish -c 'printf %s ${variable}'"
     elif each.syntax == "fish":
-        reading = f"fish -N -c 'eval (sed -n {each.line}p $argv[1]); printf %s ${variable}' {file}"
+        reading = f"fish -N -c 'eval (sed -n \"{line}\" $argv[1]); printf %s ${variable}' {file}"
     else:
-        reading = f'bash -c \'eval "$(sed -n {each.line}p "$1")"; printf %s "${variable}"\' - {file}'
+        reading = f'bash -c \'eval "$(sed -n "{line}" "$1")"; printf %s "${variable}"\' - {file}'
     return f"{'' if made else 'lkr unlock && '}{reading} | lkr set {name} && {out}"
 
 
@@ -144,7 +145,7 @@ def _without(each: Assignment) -> str:
         return editor(each.path, each.line)
     if each.syntax == "universal":
         return f"fish -c 'set -eU {each.variable}'"
-    return sed(f"{each.line}d" if each.syntax == "plain" else f"{each.line}s/.*/:/", each.path)
+    return blank(each.path, each.line, each.variable, "" if each.syntax == "plain" else ":")
 
 
 def _syntax(path: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lkrshell import hook, project, shellfiles
-from lkrshell.checks import Finding, fact, package, sed, short, warning, wrong
+from lkrshell.checks import Finding, blank, fact, package, sed, short, warning, wrong
 from lkrshell.files import quoted
 
 _OLDEST = {"bash": (4, 4), "zsh": (5, 3), "fish": (3, 6)}
@@ -155,7 +155,7 @@ def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
         rc = os.path.join(shellfiles.home(), ".bashrc")
         found = [load for load in found if _in(rc, [load])]
     for load in [load for load in found if not load.installed][0 if any(e.installed for e in found) else 1 :]:
-        mend = sed(f"{load.line}s/.*/:/", load.path) if load.own else "lkr uninstall"
+        mend = blank(load.path, load.line, "lkr") if load.own else "lkr uninstall"
         yield wrong(f"{shell} loads lkr twice, again by {short(load.path)}, line {load.line}", mend)
 
 
@@ -166,7 +166,7 @@ def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
         if over := shellfiles.UNDOING[shell].search(text, load.end):
             variable = "PROMPT_COMMAND" if shell == "bash" else "precmd_functions"
             where = f"{short(load.path)}, line {_number(text, over.end())}"
-            mend = f"lkr install {shell}" if load.installed else sed(f"{load.line}{{h;d;}};$G", load.path)
+            mend = f"lkr install {shell}" if load.installed else sed(f"{load.line}{{h;s/.*/:/;}};$G", load.path)
             yield wrong(f"{where}, sets {variable} anew, after lkr was loaded: its hook is gone then", mend)
 
 

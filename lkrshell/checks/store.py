@@ -54,7 +54,8 @@ def _state(chosen: "stores.Store") -> str:
     try:
         if chosen.is_locked():
             return "locked"
-        chosen.get(["lkr:probe"])
+        # A keychain gives no answer to a name it does not have, locked or not. The vault counts a read as a use.
+        chosen.get([] if isinstance(chosen, Vault) else index.names(chosen.name)[:1] or ["lkr:probe"])
     except StoreLocked:
         return "locked"
     left = chosen.left()
