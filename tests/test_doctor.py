@@ -15,6 +15,7 @@ from shells import HOOK, Shell
 
 from lkrshell.checks import machine
 
+ROOT = Path(__file__).parent.parent
 A = "OPENAI_API_KEY"
 PLAIN = "sk-plain-0123456789-in-a-file"
 RC = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
@@ -192,6 +193,28 @@ def test_a_plugin_counts_as_loading(user: User) -> None:
     look(user, shell="zsh", code=1)
     (user.home / ".zsh").mkdir()
     (user.home / ".zsh/more.zsh").write_text(HOOK["zsh"])
+    look(user, shell="zsh", code=0)
+
+
+def test_a_plugin_is_one_load_however_it_is_written(user: User) -> None:
+    user.env["SHELL"] = "/usr/bin/fish"
+    folder = user.home / ".config/fish/conf.d"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "conf.d/lkr.fish", folder)  # as fisher does
+    look(user, shell="fish", code=0)
+    user.env["SHELL"] = "/bin/bash"
+    plugin = ROOT / "lkr.plugin.bash"
+    (user.home / ".bashrc").write_text(f"if [ -r {plugin.with_name('lkr.bash')} ]; then\n    . {plugin}\nfi\n")
+    look(user, code=0)
+    (user.home / ".zsh_plugins.txt").write_text("# not user/lkr\nzsh-users/zsh-completions\nuser/lkrshell\n")
+    (user.home / ".zsh_plugins.zsh").write_text(f"source {ROOT}/lkr.plugin.zsh\n")
+    (user.home / ".zshrc").write_text("source ~/.zsh_plugins.zsh\n")
+    user.env["SHELL"] = "/usr/bin/zsh"
+    look(user, shell="zsh", code=0)
+    user.lkr("install", "zsh", "--yes")
+    row = only(look(user, shell="zsh", code=1))
+    assert "as a plugin" in str(row["text"])
+    mend(user, row)
     look(user, shell="zsh", code=0)
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from lkrshell import config, index, names, paths, project, providers, records, resolver, session, shellfiles
@@ -24,6 +24,14 @@ from lkrshell.want import Want
 _SHORTEST = 8  # characters; less is a placeholder
 # One word with nothing in it for the shell to work out, alone on its line.
 _WORD = re.compile(r"""('[^']*'|"[^"\\$`]*"|[^\s;&|<>()'"`$\\#]+)[ \t]*(?:[ \t]#.*)?$""")
+_WITHIN = re.compile(r"(?<![\w$#?&{])([A-Z][A-Z0-9_]*)=(?=(\S.*))")
+# A line that does nothing but give a variable a value, by the file's syntax.
+_ALONE = {
+    "posix": re.compile(r"[ \t]*(?:(?:export|declare|typeset|readonly)[ \t]+(?:-\w+[ \t]+)*)?([A-Z][A-Z0-9_]*)=(.*)"),
+    "fish": re.compile(r"[ \t]*set(?:[ \t]+-[-\w]+)*[ \t]+([A-Z][A-Z0-9_]*)[ \t]+(.*)"),
+    "universal": re.compile(r"SETUVAR (?:--\w+ )*([A-Z][A-Z0-9_]*):(.*)"),
+    "pam": re.compile(r"[ \t]*([A-Z][A-Z0-9_]*)[ \t]+(?:DEFAULT|OVERRIDE)=(.*)"),
+}
 _COMMAND = re.compile(r"""^["']?(?:\$\(|`|\()""")
 
 
@@ -74,48 +82,40 @@ def held_by_direnv() -> set[str]:
         return set()
 
 
-def assignments(path: str, wanted: Iterable[str]) -> Iterator[Assignment]:
+def assignments(path: str, wanted: Container[str]) -> Iterator[Assignment]:
     """The lines of a file that give one of the variables a value; comments and references to others left out."""
-    text = os.fsdecode(text_of(path))
-    alternatives = "|".join(sorted(wanted))
-    if not text or not alternatives:
-        return
     syntax = _syntax(path)
-    if syntax == "universal":
-        for each in re.finditer(rf"^SETUVAR (?:--\w+ )*({alternatives}):(.*)$", text, re.M):
-            value = re.sub(r"\\x([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), each[2])
-            if len(value) >= _SHORTEST:
-                yield Assignment(
-                    path, text.count("\n", 0, each.start()) + 1, each[1], syntax, Secret(value), alone=True
-                )
-        return
-    if syntax == "fish":
-        alone = re.compile(rf"[ \t]*set(?:[ \t]+-[-\w]+)*[ \t]+({alternatives})[ \t]+(.*)")
-    elif syntax == "pam":
-        alone = re.compile(rf"[ \t]*({alternatives})[ \t]+(?:DEFAULT|OVERRIDE)=(.*)")
-    else:
-        alone = re.compile(rf"[ \t]*(?:(?:export|declare|typeset|readonly)[ \t]+(?:-\w+[ \t]+)*)?({alternatives})=(.*)")
-    within = re.compile(rf"(?<![\w$#?&{{])({alternatives})=(\S.*)")
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
+    alone, before = _ALONE.get(syntax, _ALONE["posix"]), ""
+    for number, line in enumerate(os.fsdecode(text_of(path)).split("\n"), 1):
+        joined, before = before.endswith("\\") or line.endswith("\\"), line
         if line.lstrip().startswith("#"):
             continue
-        match = alone.match(line) or within.search(line)
-        if not match:
-            continue
-        word = _WORD.fullmatch(match[2])
-        value = word[1].strip("'\"") if word else ""
-        # PAM's syntax is one of its own; and a line that goes on, or on which another does, is a person's to edit.
-        whole = (
-            match.re is alone and syntax != "pam" and not line.endswith("\\") and not lines[number - 2].endswith("\\")
-        )
-        if _COMMAND.match(match[2]):
-            ends = re.fullmatch(r"""(?:"?\$\([^()]*\)"?|`[^`]*`|\([^()]*\))[ \t]*""", match[2])
-            yield Assignment(path, number, match[1], syntax, alone=whole and bool(ends), command=True)
-        elif word and len(value) >= _SHORTEST:
-            yield Assignment(path, number, match[1], syntax, Secret(value), alone=whole)
-        elif not word and re.match(r"""\$?['"]?[^\s'"$`();]{8}""", match[2]):
-            yield Assignment(path, number, match[1], syntax)
+        match = alone.match(line)
+        if match and match[1] in wanted:
+            # PAM's syntax is one of its own; and a line that goes on is a person's to edit, as one that does more.
+            whole = not joined and syntax != "pam"
+        else:
+            match = next((each for each in _WITHIN.finditer(line) if each[1] in wanted), None)
+            whole = False
+        if match:
+            yield from _assignment(path, number, match[1], match[2], syntax, whole)
+
+
+def _assignment(path: str, number: int, variable: str, rest: str, syntax: str, whole: bool) -> Iterator[Assignment]:
+    """What `rest`, the line from the value on, gives the variable, if that may be a key."""
+    if syntax == "universal":
+        value = re.sub(r"\\x([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), rest)
+        word = bool(value)
+    else:
+        found = _WORD.fullmatch(rest)
+        word, value = bool(found), found[1].strip("'\"") if found else ""
+    if _COMMAND.match(rest):
+        ends = re.fullmatch(r"""(?:"?\$\([^()]*\)"?|`[^`]*`|\([^()]*\))[ \t]*""", rest)
+        yield Assignment(path, number, variable, syntax, alone=whole and bool(ends), command=True)
+    elif word and len(value) >= _SHORTEST:
+        yield Assignment(path, number, variable, syntax, Secret(value), alone=whole)
+    elif not word and re.match(r"""\$?['"]?[^\s'"$`();]{8}""", rest):
+        yield Assignment(path, number, variable, syntax)
 
 
 def mend(each: Assignment) -> str:
@@ -160,12 +160,12 @@ def _syntax(path: str) -> str:
 
 
 def _files() -> list[str]:
-    """What the shells, PAM and systemd read for this user."""
+    """What the shells, PAM and systemd read for this user, as far as it is the user's to change."""
     found = [path for shell in shellfiles.SHELLS for path in startup(shell)]
     home, units = shellfiles.home(), os.path.join(shellfiles.home(), ".config/environment.d")
     found += [shellfiles.fish_folder("fish_variables"), os.path.join(home, ".pam_environment")]
     found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
-    return list(dict.fromkeys(found))
+    return [path for path in dict.fromkeys(found) if os.access(path, os.W_OK)]
 
 
 def _granted() -> set[str]:

@@ -11,14 +11,16 @@ from lkrshell import hook, project, shellfiles
 from lkrshell.checks import Finding, blank, fact, package, sed, short, warning, wrong
 from lkrshell.files import quoted
 
+_WRITTEN = b"# Written by lkr install"
 _OLDEST = {"bash": (4, 4), "zsh": (5, 3), "fish": (3, 6)}
-# Frameworks take a plugin by its name: oh-my-zsh's list, and lines of zinit, antidote and others.
+# Frameworks take a plugin by its name: oh-my-zsh's list, antidote's file of them, and lines of zinit and others.
 _PLUGIN = re.compile(
-    rb"^(?!\s*#)(?:[^#\n]*(?<!completions)/lkr(?:/load)?(?:\.plugin)?\.(?:bash|zsh|fish)\b"
-    rb"|[^#\n]*\b(?:zinit|zplug|zgenom|antigen|antidote|sheldon|fisher)\b[^#\n]*\blkr(?:shell)?\b"
+    rb"^(?!\s*#)(?:(?:[^#\n]*\W)?(?:source|\.)[ \t][^#\n]*(?<!completions)/lkr(?:/load)?(?:\.plugin)?\.(?:ba|z|fi)sh\b"
+    rb"|[^#\n]*\b(?:zinit|zplug|zgenom|antigen|antidote|sheldon)\b[^#\n]*\blkr(?:shell)?\b"
     rb"|\s*plugins\+?=\([^)]*\blkr(?:shell)?\b)",
     re.M,
 )
+_LISTED = re.compile(rb"^[^#\n]*\blkr(?:shell)?\b", re.M)
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,12 @@ def loads(shell: str) -> list[Load]:
     for path in startup(shell):
         text = text_of(path)
         blocks = list(shellfiles.BLOCK.finditer(text))
-        if os.path.basename(path) == "lkr.fish" and b"__lkr" in text:  # in conf.d, all of it ours
-            found.append(Load(path, 1, len(text), installed=True))
+        if os.path.basename(path) == "lkr.fish" and b"__lkr" in text:  # in conf.d: ours, or as fisher copies it
+            found.append(Load(path, 1, len(text), text.startswith(_WRITTEN)))
             continue
         found += [Load(path, _number(text, each.start()), each.end(), installed=True) for each in blocks]
-        for pattern, own in ((shellfiles.OWN_LINE, True), (_PLUGIN, False)):
+        plugin = _LISTED if path.endswith(".zsh_plugins.txt") else _PLUGIN
+        for pattern, own in ((shellfiles.OWN_LINE, True), (plugin, False)):
             for each in pattern.finditer(text):
                 if not any(block.start() <= each.start() < block.end() for block in blocks):
                     found.append(Load(path, _number(text, each.end()), each.end(), own=own))
@@ -109,16 +112,17 @@ def loads(shell: str) -> list[Load]:
 def startup(shell: str) -> list[str]:
     """The files that interactive shells of this kind read, in their order, and what these source by name."""
     if shell == "fish":
-        folder = shellfiles.fish_folder("conf.d")
-        parts = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        first = [os.path.join(folder, part) for part in parts if part.endswith(".fish")]
-        first += [shellfiles.fish_folder("config.fish"), shellfiles.fish_folder("fish_plugins")]
+        first = []
+        for folder in (shellfiles.fish_folder("conf.d"), "/etc/fish/conf.d", "/usr/share/fish/vendor_conf.d"):
+            parts = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+            first += [os.path.join(folder, part) for part in parts if part.endswith(".fish")]
+        first += ["/etc/fish/config.fish", shellfiles.fish_folder("config.fish")]
     elif shell == "zsh":
         folder = shellfiles.zdotdir()
-        first = [os.path.join(shellfiles.home(), ".zshenv")]
+        first = ["/etc/zshrc", "/etc/zsh/zshrc", os.path.join(shellfiles.home(), ".zshenv")]
         first += [os.path.join(folder, name) for name in (".zprofile", ".zshrc", ".zlogin", ".zsh_plugins.txt")]
     else:
-        first = shellfiles.rc_files("bash", every=True)
+        first = ["/etc/bashrc", "/etc/bash.bashrc", *shellfiles.rc_files("bash", every=True)]
     found: dict[str, None] = {}
     for path in first:
         for each in (path, *_sourced(text_of(path))):
@@ -150,13 +154,19 @@ def _in(path: str, found: list[Load]) -> bool:
 
 
 def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
-    """A second place in what one and the same shell reads."""
+    """A second place in what one and the same shell reads. A plugin's may be its name and what that led to."""
     if shell == "bash":  # a login shell reads others; which of them also read ~/.bashrc, `install` minds
         rc = os.path.join(shellfiles.home(), ".bashrc")
         found = [load for load in found if _in(rc, [load])]
-    for load in [load for load in found if not load.installed][0 if any(e.installed for e in found) else 1 :]:
-        mend = blank(load.path, load.line, "lkr") if load.own else "lkr uninstall"
-        yield wrong(f"{shell} loads lkr twice, again by {short(load.path)}, line {load.line}", mend)
+    plugins = [load for load in found if not load.own and not load.installed][:1]
+    own = [load for load in found if load.own]
+    installed = [load for load in found if load.installed]
+    for load in [*installed, *plugins, *own][1:]:
+        if load.own:
+            mend = blank(load.path, load.line, "lkr")
+            yield wrong(f"{shell} loads lkr twice, again by {short(load.path)}, line {load.line}", mend)
+        elif not load.installed:
+            yield wrong(f"{shell} loads lkr twice, as a plugin and by what lkr install wrote", "lkr uninstall")
 
 
 def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
