@@ -150,6 +150,37 @@ def test_a_key_for_one_folder_is_for_no_other(user: User, open_shell: Callable[.
     assert shell.value(A) == VALUE
 
 
+def test_allow_names_each_refusal_and_the_command_that_changes_it(user: User) -> None:
+    user.lkr("set", "mistral:adm", "--kind", "admin", "--stdin", stdin=b"01234567890123456789012345678901")
+    (user.home / "other").mkdir()
+    user.lkr(
+        "policy", "openai:prod", "--only", str(user.home / "other"), "--agents", "deny", "--ttl", "2m", "--confirm"
+    )
+    keys = f'{A} = "openai:prod"\nX_KEY = "openai:prod"\n{B} = "anthropic:main"\nMISTRAL_API_KEY = "mistral:adm"\n'
+    keys += 'XAI_API_KEY = "xai:none"\nHF_TOKEN = { key = "huggingface:none", optional = true }\n'
+    keys += 'GROQ_API_KEY = { key = "anthropic:main", scope = { commands = ["python", "claude"] } }\n'
+    folder = user.project("p", keys, allow=False)
+    out = user.lkr("allow", "--yes", str(folder))
+    assert "GROQ_API_KEY ← anthropic:main (only for python and claude)" in out
+    said = [line for line in out.splitlines() if line.startswith("!")]
+    assert "! openai:prod leaves a shell 2m after loading; lkr policy openai:prod --ttl off" in said
+    assert "ttl 2m" in user.lkr("policy", "openai:prod")
+    commands = [line.rpartition("; ")[2] for line in said]
+    assert commands == [
+        f"lkr policy openai:prod --only {user.home}/other --only {folder}",
+        "lkr policy openai:prod --agents exec",
+        "lkr policy openai:prod --no-confirm",
+        "lkr policy openai:prod --ttl off",
+        "lkr policy mistral:adm --kind runtime",
+        "lkr set xai:none",
+    ]
+    for command in commands[:-1]:
+        user.lkr(*command.split()[1:])
+    user.lkr("set", "xai:none", "--stdin", stdin=b"xai-0123456789012345678901")
+    assert "!" not in user.lkr("allow", "--yes", str(folder))
+    assert VALUE in export(user, folder)
+
+
 def test_policy_goes_with_the_key(user: User) -> None:
     user.lkr("policy", "openai:prod", "--agents", "deny", "--ttl", "1h", "--only", str(user.home))
     user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-new-value-12345678")

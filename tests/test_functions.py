@@ -185,6 +185,16 @@ def test_an_agent_started_inside_a_project_gets_only_the_keys_that_policy_lets_i
     assert "function" not in shell.run("type claude")
 
 
+def test_quiet_is_kept_when_an_agent_starts(user: User, open_shell: Callable[..., Shell]) -> None:
+    program(user, "claude", AGENT)
+    user.project("p", BOTH)
+    shell = open_shell(LKR_QUIET="1")
+    shell.run("cd p")
+    out = shell.run("claude")
+    assert "<none|none|>" in out
+    assert "lkr:" not in out
+
+
 def test_an_agent_whose_command_has_another_name_gets_what_is_its_own(
     user: User, open_shell: Callable[..., Shell]
 ) -> None:

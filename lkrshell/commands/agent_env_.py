@@ -46,7 +46,8 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     who = name if agent or program else ""  # a value that went astray is no name
     if problem := audit.record("agent", keys, variables, folder, agents.ancestors(), who, program):
         click.echo(f"lkr: {problem}", err=True)
-    click.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
+    if not settings.quiet:
+        click.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
     execute.become(words, environment)
 
 

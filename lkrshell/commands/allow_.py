@@ -4,9 +4,14 @@ import click
 
 from lkrshell import generation, grants, index, manifest, policy, project
 from lkrshell.commands import common
+from lkrshell.commands.policy_ import span
 from lkrshell.errors import REFUSED, LkrError, ManifestError
 from lkrshell.files import quoted, show
 from lkrshell.want import Want
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores import Store
 
 
 @click.command("allow")
@@ -23,9 +28,12 @@ def command(folder: str | None, yes: bool) -> None:
     click.echo(f"{show(place.real)} would get:", err=True)
     for line in difference(before.wants if before else (), parsed.wants):
         click.echo(line, err=True)
-    for want in parsed.wants:
-        if reason := policy.elsewhere(index.read(common.store().name, want.key), place.real):
-            click.echo(f"! {reason}", err=True)
+    store = common.store()
+    entries = {want.key: index.read(store.name, want.key) for want in parsed.wants}
+    needed = {want.key for want in parsed.wants if not want.optional}
+    for key, entry in entries.items():
+        for line in limits(entry, place.real) if entry else missing(store, key) if key in needed else ():
+            click.echo(f"! {line}", err=True)
     if not yes:
         if not common.on_terminal():
             raise LkrError("no terminal to ask on", "say --yes", REFUSED)
@@ -87,7 +95,35 @@ def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:
     return lines or ["  (nothing)"]
 
 
+def limits(entry: index.Entry, folder: str) -> list[str]:
+    """What the key's own policy refuses in `folder`, however the manifest is, each with the command that changes it."""
+    name, policy_of = entry.name, f"lkr policy {entry.name}"
+    lines = []
+    if entry.kind == "admin":
+        lines.append(f"{name} is an admin key: it never enters an environment; {policy_of} --kind runtime")
+    if reason := policy.elsewhere(entry, folder):
+        lines.append(reason)
+    if entry.agents == "deny":
+        lines.append(f"{name} is for no coding agent, not even by lkr exec; {policy_of} --agents exec")
+    if entry.agents == "allow":
+        lines.append(f"{name} is loaded for coding agents too; {policy_of} --agents exec")
+    if entry.confirm:
+        lines.append(f"{name} waits for lkr confirm before the first load of a session; {policy_of} --no-confirm")
+    if entry.ttl:
+        lines.append(f"{name} leaves a shell {span(entry.ttl)} after loading; {policy_of} --ttl off")
+    return lines
+
+
+def missing(store: "Store", key: str) -> list[str]:
+    """A line where the store says that it has no such key."""
+    try:
+        return [] if store.exists(key) else [f"{key} is not stored; lkr set {key}"]
+    except LkrError as error:
+        return [str(error)]
+
+
 def describe(want: Want) -> str:
     notes = [f"profile {want.profile}"] * bool(want.profile) + ["optional"] * want.optional
-    notes += ["only lkr exec"] * (want.scope == "exec") + [f"only {name}" for name in want.commands]
+    notes += ["only by lkr exec"] * (want.scope == "exec")
+    notes += [f"only for {' and '.join(want.commands)}"] * bool(want.commands)
     return f"{want.variable} ← {want.key}" + (f" ({', '.join(notes)})" if notes else "")

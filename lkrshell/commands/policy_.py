@@ -75,10 +75,15 @@ def command(
         return
     folders = " ".join(show(folder) for folder in entry.only) or "anywhere"
     confirm_text = "on" if entry.confirm else "off"
-    ttl_text = f"{entry.ttl} s" if entry.ttl else "off"
+    ttl_text = span(entry.ttl) if entry.ttl else "off"
     click.echo(
         f"{name}: kind {entry.kind}; projects {folders}; agents {entry.agents}; ttl {ttl_text}; confirm {confirm_text}"
     )
+
+
+def span(seconds: int) -> str:
+    """As `--ttl` takes it: 8h, 90s."""
+    return next(f"{seconds // size}{unit}" for unit, size in reversed(_UNITS.items()) if seconds % size == 0)
 
 
 def _folder(path: str) -> str:
