@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import shlex
 import shutil
 import subprocess
 import time
@@ -303,6 +305,21 @@ def test_a_key_in_plain_text_is_stored_before_its_line_goes(locking: User, kind:
         assert not subprocess.run([shell, "-c", f". {path}"], env=locking.env, capture_output=True).stderr
 
 
+def test_a_home_of_any_name_is_only_a_name_in_the_commands(user: User) -> None:
+    home = user.home.parent / "it's $(touch pwned)\"`touch pwned`"
+    shutil.copytree(user.home, home)
+    here = User(home)
+    here.env["SHELL"] = "/bin/bash"
+    (home / ".zshenv").write_text(f"export {A}={PLAIN}\n")
+    (home / ".bashrc").write_text(f"{HOOK['bash']}\n{HOOK['bash']}\nunset PROMPT_COMMAND\n")
+    for row in look(here, code=1):
+        if row["level"] == "wrong":
+            mend(here, row)
+            look(here)
+    assert "lkr set" not in str(look(here))
+    assert not list(user.home.parent.rglob("pwned"))
+
+
 def test_a_key_that_the_store_has_only_loses_its_line(well: User) -> None:
     (well.home / ".bash_login").write_text(f". ~/.bashrc\nexport {A}={VALUE}\n")
     row = only(look(well, code=1))
@@ -335,6 +352,24 @@ def test_a_line_that_does_more_is_for_a_person_to_edit(well: User, tmp_path: Pat
         assert "${EDITOR:-vi} +1 " in str(row["mend"])
         subprocess.run(["bash", "-c", str(row["mend"]).rpartition("&& ")[2]], env={**well.env, "EDITOR": str(editor)})
         look(well, code=0)
+
+
+def test_pams_own_syntax_is_for_a_person_too(well: User) -> None:
+    (well.home / ".pam_environment").write_text(f"{A} DEFAULT={PLAIN}\n")
+    assert "${EDITOR:-vi} +1 " in str(only(look(well, code=1))["mend"])
+
+
+def test_two_keys_for_one_variable_are_both_kept(well: User) -> None:
+    other = PLAIN + "-2"
+    (well.home / ".zshenv").write_text(f"export {A}={PLAIN}\nexport OPENAI_KEY={other}\n")
+    (well.home / ".profile").write_text(f". ~/.bashrc\nexport {A}={other}\n")
+    rows = [row for row in look(well, code=1) if row["level"] == "wrong"]
+    for row in rows:
+        mend(well, row)
+    look(well, code=0)
+    names = {row["name"] for row in json.loads(well.lkr("list", "--json"))} - {"openai:prod", "anthropic:main"}
+    values = [well.lkr("exec", "-k", name, "--", "sh", "-c", f'printf %s "${A}"') for name in names]
+    assert sorted(values) == [PLAIN, other]
 
 
 def test_what_only_speaks_of_a_variable_is_no_finding(well: User) -> None:
@@ -377,6 +412,8 @@ def test_a_variable_that_this_shell_has_from_elsewhere_is_a_warning(locking: Use
         assert f"has a value in this shell that lkr did not load\n    mend it: unset {A}" in shell.run("lkr doctor")
         shell.run(f"unset {A}")
         assert "did not load" not in shell.run("lkr doctor")
+        locking.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+        assert "did not load" not in shell.run("cd /; lkr exec -k openai:prod -- sh -c 'cd; cd p; lkr doctor'")
     finally:
         shell.close()
 
@@ -394,10 +431,12 @@ def test_use_lkr_that_direnv_does_not_know_is_found(well: User) -> None:
     look(well, folder, code=0)
 
 
-@pytest.mark.parametrize("source", [".envrc", ".env", "elsewhere"])
-def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(well: User, source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("source", "name"), [(".envrc", "p"), (".env", "it's p"), ("elsewhere", "p")])
+def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(
+    well: User, source: str, name: str, tmp_path: Path
+) -> None:
     """On leaving, the plain value or, worse, ours stayed in the shell: in both orders of the hooks."""
-    folder = well.project("p")
+    folder = well.project(name)
     (folder / ".envrc").write_text("dotenv\n" if source == ".env" else "# mine\n")
     if source == "elsewhere":
         (folder / "more").write_text(f"export {A}={PLAIN}\n")
@@ -415,7 +454,7 @@ def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(well: User, so
         shell = Shell("bash", well.env, well.home)
         try:
             shell.run('eval "$(direnv hook bash)"')
-            shell.run("cd p")
+            shell.run(f"cd {shlex.quote(name)}")
             rows = within(shell)
             shell.run("cd ..")
             return shell.value(A), rows
@@ -464,17 +503,33 @@ def test_a_grant_without_its_manifest_is_a_warning_and_fix_revokes_it(well: User
 
 
 def test_core_dumps_are_warned_of_and_the_mend_stops_them(well: User) -> None:
-    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
-    script = "ulimit -S -c {}; lkr doctor"
-    loud = subprocess.run(["bash", "-c", script.format("unlimited")], env=well.env, capture_output=True, text=True)
+    script = "ulimit -S -c unlimited; lkr doctor"
+    loud = subprocess.run(["bash", "-c", script], env=well.env, capture_output=True, text=True)
     assert loud.returncode == 0
-    if not pattern:
-        pytest.fail("this machine has core dumps off for good: run the tests elsewhere")
     assert "a program that crashes leaves its memory" in loud.stdout
     mend(well, {"mend": loud.stdout.partition("mend it: ")[2].splitlines()[0]})
     assert (well.home / ".bashrc").read_text().endswith("ulimit -c 0\n")
     quiet = subprocess.run(["bash", "-ic", "lkr doctor"], env=well.env, capture_output=True, text=True)
     assert "no core dumps" in quiet.stdout
+
+
+@pytest.mark.parametrize(
+    ("pattern", "where"),
+    [
+        ("core.%p\n", "in a file (core.%p)"),
+        ("|/usr/lib/dumper %P %u\n", "to /usr/lib/dumper"),
+        ("|/bin/false\n", ""),
+        ("", ""),
+    ],
+)
+def test_where_core_dumps_go_is_said(tmp_path: Path, pattern: str, where: str) -> None:
+    (tmp_path / "core_pattern").write_text(pattern)
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        assert machine.core_dumps(str(tmp_path / "core_pattern")) == where
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 def test_swap_is_open_unless_it_is_memory_or_lies_on_an_encrypted_disk(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Values are looked at, to tell text from a command and to tell what the store has
 """
 
 import base64
+import functools
 import json
 import os
 import re
@@ -180,28 +181,39 @@ def _granted() -> set[str]:
     return found
 
 
+_given: dict[str, Secret | None] = {}  # names that this run's commands would take, two of which must not be one
+
+
 def _place(each: Assignment) -> tuple[str, str, bool]:
     """The key that has this very value (empty for none), else a free name for it, and whether the store is made."""
     name = next((want.key for want in wants_here() if want.variable == each.variable), "")
     name = name or providers.key_for(each.variable) or f"{each.variable.lower().replace('_', '-')}:main"
+    provider = name.partition(":")[0]
+    if each.value:
+        for key, secret in {**_stored(provider), **_given}.items():
+            if secret and secret.reveal() == each.value.reveal():
+                return "" if key in _given else key, key, True
     with TimeLimit(store.WAIT):
         chosen, _ = store.in_force(config.load())
-        if chosen is None:
-            return "", name, True
-        if isinstance(chosen, Vault) and not chosen.made():
-            return "", name, False
-        taken = set(index.names(chosen.name))
-        provider = name.partition(":")[0]
-        try:
-            stored = chosen.get([key for key in taken if key.startswith(f"{provider}:")]) if each.value else {}
-        except LkrError:
-            stored = {}  # locked: then it may be stored a second time, which loses nothing
-    for key, secret in stored.items():
-        if each.value and secret.reveal() == each.value.reveal():
-            return key, name, True
+    made = not isinstance(chosen, Vault) or chosen.made()
+    taken = {*(index.names(chosen.name) if chosen else ()), *_given}
     base = re.sub(r"[^a-z0-9]+", "-", os.path.basename(each.path).lower()).strip("-") or "file"
     free = [name, f"{provider}:{base}", *(f"{provider}:{base}-{number}" for number in range(2, len(taken) + 3))]
-    return "", next(each for each in free if each not in taken), True
+    name = next(each for each in free if each not in taken)
+    _given[name] = each.value
+    return "", name, made
+
+
+@functools.cache
+def _stored(provider: str) -> dict[str, Secret]:
+    """What the store has of a provider; nothing while it is locked: a key stored a second time is not lost."""
+    try:
+        with TimeLimit(store.WAIT):
+            chosen, _ = store.in_force(config.load())
+            there = index.names(chosen.name) if chosen else []
+            return chosen.get([name for name in there if name.startswith(f"{provider}:")]) if chosen else {}
+    except LkrError:
+        return {}
 
 
 def _set_here(named: set[str]) -> Iterator[Finding]:
@@ -214,7 +226,10 @@ def _set_here(named: set[str]) -> Iterator[Finding]:
         if os.environ.get(before) and want.variable not in named:
             text = f"{want.variable} had a value in this shell before lkr loaded it, which comes back on leaving"
             yield warning(text, f"{unset} {before}")
-        elif os.environ.get(want.variable) and want.variable not in ours:
+        elif (value := os.environ.get(want.variable)) and want.variable not in ours:
+            secret = _stored(want.key.partition(":")[0]).get(want.key)
+            if secret and secret.reveal() == value:
+                continue  # by `lkr exec`
             yield warning(
                 f"{want.variable} has a value in this shell that lkr did not load", f"{unset} {want.variable}"
             )
