@@ -105,9 +105,12 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
             out.append(f"export LKR_DIRENV={speak.quote(' '.join(now))}\n")
     else:
         if version != __version__:
-            _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; run lkr hook again")
+            _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; open a new shell")
             form = "set -g __lkr_version {}\n" if shell == "fish" else "__lkr_version={}\n"
             out.append(form.format(speak.quote(__version__)))
+        if now:  # for prompts
+            names = speak.quote(" ".join(dict.fromkeys(state.partition("=")[0] for state in now.values())))
+            out.append(f"set -gx LKR_KEYS {names}\n" if shell == "fish" else f"\\builtin export LKR_KEYS={names}\n")
         flat = [word.replace("\0", "") for pair in watch for word in pair]
         quiet_flag = "1" if quiet else ""
         out.append(

@@ -25,7 +25,8 @@ _VARIABLES = {
     "LKR_BACKEND": "The store: auto, keyring or vault; over config.toml.",
     "LKR_QUIET": "1: no line on loading and leaving.",
     "LKR_DEBUG": "1: a traceback with an unexpected error.",
-    "LKR_STATE, LKR_DIR": "Set by the hook inside a project, for prompts: VARIABLE=NAME words; the folder.",
+    "LKR_KEYS, LKR_STATE, LKR_DIR": "Set by the hook inside a project, for prompts: the names of the keys, "
+    "VARIABLE=NAME words, and the folder.",
 }
 _FILES = {
     ".lkr.toml": "The manifest of a project: variables and the names of their keys.",

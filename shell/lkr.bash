@@ -78,7 +78,7 @@ __lkr_leave() {
         __lkr_gone+=" -$__lkr_name"
     done
     LKR_STATE=$__lkr_kept
-    [[ $__lkr_kept ]] || \builtin unset -v LKR_STATE LKR_DIR
+    [[ $__lkr_kept ]] || \builtin unset -v LKR_STATE LKR_DIR LKR_KEYS
 }
 
 __lkr_unwrap() {

@@ -91,6 +91,7 @@ function __lkr_leave
     else
         set -e -g LKR_STATE
         set -e -g LKR_DIR
+        set -e -g LKR_KEYS
     end
 end
 

@@ -80,7 +80,7 @@ __lkr_leave() {
         __lkr_gone+=" -$name"
     done
     LKR_STATE=$kept
-    [[ -n $kept ]] || \builtin unset LKR_STATE LKR_DIR
+    [[ -n $kept ]] || \builtin unset LKR_STATE LKR_DIR LKR_KEYS
 }
 
 # What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.

@@ -23,7 +23,7 @@ LINKED = re.compile(r"\]\(([\w./-]+)\)")
 # What a page must have shown, beyond every command's success.
 SHOWS = {
     "onboarding.md": ["not allowed", "lkr: +OPENAI_API_KEY (openai:mine)"],
-    "prompt.md": ["\nopenai:prod", "\nOPENAI_API_KEY=openai:prod"],
+    "prompt.md": ["\nopenai:prod\r\n"],
     "ci.md": [" -- validation done"],
     "stores.md": ['"value"'],
     "direnv.md": ["direnv holds OPENAI_API_KEY"],

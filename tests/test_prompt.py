@@ -41,9 +41,10 @@ def test_the_line_names_the_keys_that_the_shell_holds(user: User, open_shell: Ca
         'echo "<"(lkr status --short)">"' if shell.shell == "fish" else 'echo "<$(lkr status --short)>"'
     )
     assert shell.value("LKR_STATE") == "OPENAI_API_KEY=openai:prod OPENAI_KEY=openai:prod A_KEY=anthropic:main"
+    assert shell.value("LKR_KEYS") == "openai:prod anthropic:main"
     assert shell.value("LKR_DIR") == str(user.home / "p")
     shell.run("cd ..")
-    assert (shell.value("LKR_STATE"), shell.value("LKR_DIR")) == (None, None)
+    assert [shell.value(name) for name in ("LKR_STATE", "LKR_KEYS", "LKR_DIR")] == [None] * 3
 
 
 def test_the_line_names_what_direnv_holds(user: User) -> None:
@@ -93,3 +94,27 @@ def test_a_zsh_theme_shows_the_segment_of_the_docs(user: User) -> None:
         assert VALUE not in child.before
     finally:
         child.close(force=True)
+
+
+def test_an_item_of_tide_shows_the_keys(user: User) -> None:
+    """tide calls the item in a fish of its own, below the shell, and the item calls `_tide_print_item`."""
+    text = (Path(__file__).parent.parent / "docs/prompt.md").read_text()
+    snippet = text.partition("```fish\n")[2].partition("tide reload")[0]
+    assert "_tide_item_lkr" in snippet
+    shell = Shell("fish", user.env, user.home, words=["fish", "-i"])  # with universal variables
+    try:
+        shell.run("set -U tide_right_prompt_items time")
+        for line in snippet.replace("\n    ", "; ").replace("\nend", "; end").splitlines():
+            shell.run(line)
+        user.project("p")
+        script = user.home / "tide.fish"
+        script.write_text(
+            'function _tide_print_item; echo "item:$argv"; end\necho has $tide_right_prompt_items\n_tide_item_lkr\n'
+        )
+        said = shell.run(f"fish {script}")
+        assert "has lkr time" in said
+        assert "item:" not in said
+        shell.run("cd p")
+        assert "item:lkr 🔑  openai:prod" in shell.run(f"fish {script}")
+    finally:
+        shell.close()

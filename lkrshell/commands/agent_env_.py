@@ -60,7 +60,11 @@ def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
         if old is not None:
             environment[variable] = old
     # direnv keeps the values in DIRENV_DIFF, so all of its own goes too.
-    own = [name for name in environment if name in (b"LKR_STATE", b"LKR_DIR", b"LKR_DIRENV") or name[:7] == b"DIRENV_"]
+    own = [
+        name
+        for name in environment
+        if name in (b"LKR_STATE", b"LKR_DIR", b"LKR_KEYS", b"LKR_DIRENV") or name[:7] == b"DIRENV_"
+    ]
     for name in own:
         del environment[name]
     return environment
