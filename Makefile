@@ -47,6 +47,7 @@ lint: tools $(VENV)/.dev
 	$(BIN)/ruff format --check lkrshell tests bench docs
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/zizmor --quiet --offline .github
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/ci.yml
 	shellcheck --external-sources lkr.plugin.bash completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try .ci/run
 	zsh -n shell/lkr.zsh
@@ -69,7 +70,7 @@ completions: $(VENV)/.dev
 	$(BIN)/python -m lkrshell.schema lkrshell
 	$(BIN)/python -m lkrshell.manpage man
 
-# The pictures in README.md, from real sessions; they differ a little each time, so no test compares them.
+# The pictures in README.md, from real sessions; a test compares what they say with what is said today.
 pictures: $(VENV)/.dev
 	$(BIN)/python docs/pictures/make.py
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import uuid
 from pathlib import Path
 
@@ -17,6 +18,9 @@ HOOK = {
     "zsh": 'eval "$(lkr hook zsh)"',
     "fish": "lkr hook fish | source",
 }
+
+
+_BREW = ["/opt/homebrew/bin"] if sys.platform == "darwin" else []
 
 
 class Shell:
@@ -69,7 +73,8 @@ def environment(home: Path, bin_folder: str) -> dict[str, str]:
     """A user's environment with nothing of ours but the program on PATH."""
     return {
         "HOME": str(home),
-        "PATH": os.pathsep.join([bin_folder, "/usr/local/bin", "/usr/bin", "/bin"]),
+        # on macOS the first two are Homebrew's; its own bash is 3.2
+        "PATH": os.pathsep.join([bin_folder, *_BREW, "/usr/local/bin", "/usr/bin", "/bin"]),
         "LANG": "C.UTF-8",
         "LKR_BACKEND": "vault",
     }

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,6 +174,15 @@ def test_the_commands_of_the_readme_s_first_screen_run(user: User, tmp_path: Pat
     assert "lkr: +OPENAI_API_KEY (openai:prod)" in out
     assert "lkr: -OPENAI_API_KEY" in out
     terminal.child.close(force=True)
+
+
+def test_the_pictures_show_what_is_said_today(tmp_path: Path) -> None:
+    sys.path.insert(0, str(ROOT / "docs/pictures"))
+    import make
+
+    make.main(tmp_path)
+    for picture in (ROOT / "docs/pictures").glob("*.svg"):
+        assert make.shown((tmp_path / picture.name).read_text()) == make.shown(picture.read_text()), "run make pictures"
 
 
 @pytest.mark.parametrize("page", ["README.md", "SECURITY.md", *(f"docs/{name}" for name in PAGES)])

@@ -3,6 +3,7 @@
 Only the home's path is changed afterwards, into /home/me. The keys are random.
 """
 
+import html
 import io
 import os
 import re
@@ -76,7 +77,12 @@ def draw(name: str, text: str, home: Path) -> str:
     return console.export_svg(title="bash", code_format=form, unique_id=f"lkr-{name}") + "\n"
 
 
-def main() -> None:
+def shown(svg: str) -> str:
+    """The words of a picture."""
+    return html.unescape(" ".join(re.findall(r"<text[^>]*>(.*?)</text>", svg, re.S))).replace("\xa0", " ")
+
+
+def main(target: Path = HERE) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(os.path.realpath(folder))
         (home / "shop").mkdir()
@@ -92,7 +98,7 @@ def main() -> None:
             session.child.close(force=True)
             if session.value in session.text or session.passphrase in session.text:
                 raise SystemExit("a value came onto the screen")
-            (HERE / f"{name}.svg").write_text(draw(name, session.text, home), encoding="utf-8")
+            (target / f"{name}.svg").write_text(draw(name, session.text, home), encoding="utf-8")
 
 
 if __name__ == "__main__":
