@@ -38,17 +38,15 @@ __lkr_wrap() {
             \builtin continue
         fi
         __lkr_wrapped+=("$name")
-        \builtin eval "function $name { __lkr_run $mode $name \"\$@\"; }"
+        # The names stand in it as words, so that `jobs` tells the one from the other and `fg %?claude` finds it.
+        \builtin eval "function $name {
+            if [[ -x \$__lkr_python && -e \$__lkr_boot ]]; then
+                \"\$__lkr_python\" -I -S -X utf8 \"\$__lkr_boot\" \"\$__lkr_site\" $mode $name \"\$@\"
+            else
+                \\builtin command $name \"\$@\"
+            fi
+        }"
     done
-}
-
-__lkr_run() {
-    if [[ -x $__lkr_python && -e $__lkr_boot ]]; then
-        "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" "$@"
-    else
-        \builtin shift
-        \builtin command "$@"
-    fi
 }
 
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.

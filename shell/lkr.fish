@@ -37,17 +37,14 @@ function __lkr_wrap
             continue
         end
         set -ga __lkr_wrapped $name
-        function $name --inherit-variable mode --inherit-variable name
-            __lkr_run $mode $name $argv
-        end
-    end
-end
-
-function __lkr_run
-    if test -x $__lkr_python -a -e $__lkr_boot
-        $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" $argv
-    else
-        command $argv[2..]
+        # The names stand in it as words, so that `jobs` tells the one from the other.
+        eval "function $name
+            if test -x \$__lkr_python -a -e \$__lkr_boot
+                \$__lkr_python -I -S -X utf8 \$__lkr_boot \"\$__lkr_site\" $mode $name \$argv
+            else
+                command $name \$argv
+            end
+        end"
     end
 end
 
@@ -55,7 +52,7 @@ end
 # The names of what went are in __lkr_gone.
 function __lkr_leave
     for name in $__lkr_wrapped # one that the user defined since is theirs
-        functions $name | string match -q '*__lkr_run*'; and functions -e $name
+        functions $name | string match -q '*__lkr_boot*'; and functions -e $name
     end
     set -g __lkr_wrapped
     set -g __lkr_gone
