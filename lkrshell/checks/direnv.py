@@ -51,7 +51,7 @@ def _nearest() -> str | None:
 def _both(envrc: str) -> Iterator[Finding]:
     """Variables that the .envrc, or an env file it loads, sets beside the manifest in force."""
     wanted = {want.variable for want in plaintext.wants_here() if want.scope == "shell"}
-    if not wanted or os.path.dirname(envrc) not in project.above(project.current_folder()):
+    if not wanted:
         return
     folder = os.path.dirname(envrc)
     sources = [envrc]
