@@ -132,7 +132,16 @@ def revert(change: Change) -> bool:
 
 
 def forget() -> None:
-    """Removes the hooks that the loaders keep in the cache folder."""
+    """Removes the hooks that the loaders keep in the cache folder, and what was noted of files without a block of ours
+    (any more, or since they could not be written)."""
+    written = _written()
+    for path in [path for path, digest in written.items() if not digest]:
+        now = read(path)
+        if now is None or _cut(path, now) == now:
+            del written[path]
+            if _kept(path) == now:
+                files.remove_private(_keeping_place(path))
+    _save(written)
     for shell in SHELLS:
         files.remove_private(kept_hook(shell))
 

@@ -109,6 +109,27 @@ def test_what_i_wrote_since_the_install_stays(user: User, text: bytes) -> None:
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_block_that_i_took_out_myself_leaves_nothing_behind(user: User) -> None:
+    rc = user.home / ".zshrc"
+    rc.write_text("mine\n")
+    user.lkr("install", "zsh", "--yes")
+    rc.write_text("mine\n")
+    user.lkr("uninstall", "--yes")
+    assert rc.read_text() == "mine\n"
+    assert not (user.home / ".config/lkr/load.zsh").exists()
+    assert not list((user.home / ".local/state/lkr/before-install").iterdir())
+
+
+def test_a_file_that_may_not_be_written_keeps_its_mode(user: User) -> None:
+    rc = user.home / ".zshrc"
+    rc.write_text("mine\n")
+    rc.chmod(0o444)
+    user.lkr("install", "zsh", "--yes")
+    assert rc.stat().st_mode & 0o777 == 0o444
+    user.lkr("uninstall", "--yes")
+    assert (rc.read_text(), rc.stat().st_mode & 0o777) == ("mine\n", 0o444)
+
+
 def test_a_file_of_the_dotfiles_repository_is_written_through_its_link(user: User) -> None:
     (user.home / "dotfiles").mkdir()
     real = user.home / "dotfiles/zshrc"
