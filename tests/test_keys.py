@@ -126,7 +126,7 @@ def test_exec_gives_what_is_asked_and_never_an_admin_key(user: User) -> None:
     env = json.loads(user.lkr("exec", "--all", "--", "python3", "-c", show))
     assert (env[A], env[B]) == (VALUE, OTHER)
     assert "GROQ_API_KEY" not in env
-    user.lkr("exec", "-k", "groq:admin", "--", "true", code=1)
+    user.lkr("exec", "-k", "groq:admin", "--", "true", code=2)
     user.env |= {"MISTRAL_API_KEY": "left", "SOMETHING": "hf_abcdefghijklmnop", "PLAIN": "stays"}
     out = user.lkr("exec", "-k", "openai:prod", "--clean", "--", "env")
     assert f"{A}={VALUE}" in out
