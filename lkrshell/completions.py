@@ -450,7 +450,7 @@ function __lkr_look
             continue
         else if set -q option[1]
             set option
-        else if test -z "$__lkr_end" -a "$word" = --
+        else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
             contains -- $word @VALUED@; and set option $word
