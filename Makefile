@@ -55,9 +55,10 @@ lint: tools $(VENV)/.dev
 	zsh -n lkr.plugin.zsh
 	fish --no-execute shell/lkr.fish completions/lkr.fish conf.d/lkr.fish
 
-# The side-by-side benchmark; some minutes, best on a machine that does nothing else.
+# The side-by-side benchmark, and what a Tab takes; some minutes, best on a machine that does nothing else.
 bench: tools $(VENV)/.dev
 	$(BIN)/python bench/bench.py
+	$(BIN)/python bench/tab.py
 
 # 2,000 kills, a minute of 64 processes at once, and 30 losses of power against a vault; see bench/torture.py.
 torture: $(VENV)/.dev
