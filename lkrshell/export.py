@@ -52,7 +52,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
         if folder is not None and not _stands_aside(shell, folder, watch):
             chain = session.chain(folder, watch)
             wanted = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
-            wants = [want for want in wanted if want.scope == "shell"]
+            wants = _not_direnvs(shell, [want for want in wanted if want.scope == "shell"])
             if shell != "direnv" and (functions := _functions(wanted, settings)):
                 out.extend(speak.call("__lkr_wrap", *words) for words in functions)
             if wants:
@@ -164,8 +164,25 @@ def _stands_aside(shell: str, folder: str, watch: list[tuple[str, str]]) -> bool
         text = project.read_text(path)
         watch.append((path, text))
         if text != project.ABSENT:
+            from lkrshell import beside
+
+            watch.append(beside.permission(path, text))
             return any(line.split("#")[0].split() == ["use", "lkr"] for line in text[1:].splitlines())
     return False
+
+
+def _not_direnvs(shell: str, wants: list[Want]) -> list[Want]:
+    """Those of `wants` that direnv has not set by an .envrc of its own: of one variable, one of us can keep the old
+    value."""
+    if shell == "direnv" or not os.environ.get("DIRENV_DIFF"):
+        return wants
+    from lkrshell import beside
+
+    held = beside.held()
+    both = [want.variable for want in wants if want.variable in held]
+    if both:
+        _say(f"lkr: {' '.join(both)} is set by direnv here, left alone; take it out of .envrc: lkr doctor")
+    return [want for want in wants if want.variable not in held]
 
 
 def _say_difference(before: dict[str, str], now: dict[str, str]) -> None:

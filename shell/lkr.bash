@@ -151,10 +151,33 @@ __lkr_hook() {
     \builtin return "$__lkr_status"
 }
 
+# Gives direnv, where it is hooked, its turn now: after what was ours has gone and before anything of ours comes, so
+# that it never takes a key for what the shell had before. If it did, and puts that back now, it goes once more.
+__lkr_direnv() {
+    \builtin local todo=$__lkr_gone name i names olds
+    names=() olds=()
+    while [[ $todo ]]; do
+        todo=${todo# -} name=${todo%% *}
+        todo=${todo#"$name"}
+        names+=("$name") olds+=("${!name+=}${!name-}")
+    done
+    _direnv_hook
+    [[ ! ${DIRENV_DIFF-} ]] || \builtin return 0
+    for i in "${!names[@]}"; do
+        name=${names[i]}
+        if [[ ! ${olds[i]} ]]; then
+            \builtin unset -v "$name"
+        elif [[ ${!name-} != "${olds[i]#=}" ]]; then
+            \builtin printf -v "$name" %s "${olds[i]#=}"
+        fi
+    done
+}
+
 # Where no manifest is: takes back what is loaded.
 __lkr_outside() {
     if [[ ${LKR_STATE-}${__lkr_wrapped-} ]]; then
         __lkr_leave
+        [[ ! ${DIRENV_DIFF-} ]] || ! \builtin declare -F _direnv_hook >/dev/null || __lkr_direnv
         if [[ $__lkr_gone && ! $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
             \builtin printf 'lkr:%s\n' "$__lkr_gone" >&2
         fi
@@ -165,7 +188,20 @@ __lkr_outside() {
 # Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
     \builtin local was="${LKR_STATE-}" has_direnv='' statements
+    __lkr_gone=
     [[ $was${__lkr_wrapped-} ]] && __lkr_leave
+    if [[ ! ${LKR_DIRENV+x} ]] && \builtin declare -F _direnv_hook >/dev/null; then
+        has_direnv=1
+        case ${PROMPT_COMMAND[*]} in *_direnv_hook*__lkr_hook*) # ours is to come first, or direnv would see our keys
+            for __lkr_i in "${!PROMPT_COMMAND[@]}"; do
+                PROMPT_COMMAND[__lkr_i]=${PROMPT_COMMAND[__lkr_i]/__lkr_hook/:}
+            done
+            # shellcheck disable=SC2178,SC2128  # of an array that is the first one
+            PROMPT_COMMAND="__lkr_hook;$PROMPT_COMMAND"
+            ;;
+        esac
+        __lkr_direnv
+    fi
     if [[ ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
         __lkr_at='' __lkr_aside=1
         \builtin return
@@ -173,7 +209,6 @@ __lkr_change() {
     [[ $1 == "$__lkr_at" ]] || __lkr_over=
     __lkr_at=$1
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
-    \builtin declare -F _direnv_hook >/dev/null && has_direnv=1
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ $__lkr_lost ]] || \builtin printf 'lkr: the program is gone from %q; run lkr hook again\n' "${__lkr_boot%/*}" >&2
         __lkr_lost=1
@@ -200,6 +235,7 @@ else
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;
         *)
+            # shellcheck disable=SC2178,SC2128
             PROMPT_COMMAND="__lkr_hook${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
             if [[ ${PROMPT_COMMAND@a} == *a* ]]; then
                 PROMPT_COMMAND+=(__lkr_late)

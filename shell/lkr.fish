@@ -173,11 +173,34 @@ function __lkr_same
     end
 end
 
+# Gives direnv, where it is hooked, its turn now: after what was ours has gone and before anything of ours comes, so
+# that it never takes a key for what the shell had before. If it did, and puts that back now, it goes once more.
+function __lkr_direnv
+    set -l names (string replace -- - '' $__lkr_gone)
+    set -l olds
+    for name in $names
+        set -l old -
+        set -qg $name; and set old =$$name
+        set -a olds $old
+    end
+    __direnv_export_eval
+    test -z "$DIRENV_DIFF"; or return 0
+    for name in $names
+        if test $olds[1] = -
+            set -e -g $name
+        else if test "=$$name" != "$olds[1]"
+            set -g $name (string sub -s 2 -- $olds[1])
+        end
+        set -e olds[1]
+    end
+end
+
 function __lkr_check
     test "$PWD" = "$__lkr_pwd"; or __lkr_climb
     if not path filter -q -- $__lkr_above/.lkr.toml
         if test -n "$LKR_STATE$__lkr_wrapped"
             __lkr_leave
+            test -n "$DIRENV_DIFF"; and functions -q __direnv_export_eval; and __lkr_direnv
             if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and contains -- "$LKR_QUIET" '' 0
                 echo "lkr: $__lkr_gone" >&2
             end
@@ -197,12 +220,24 @@ function __lkr_check
     end
     __lkr_same "$folder"; and return
     set -l was $LKR_STATE
+    set -g __lkr_gone
     test -n "$was$__lkr_wrapped"; and __lkr_leave
+    set -l has_direnv
+    if functions -q __direnv_export_eval
+        set has_direnv 1
+        if not set -q __lkr_first # defined anew, its turn at a prompt comes after ours; or it would see our keys
+            set -g __lkr_first 1
+            functions __direnv_export_eval | source
+        end
+        __lkr_direnv
+        if set -q LKR_DIRENV # direnv holds this folder from now on
+            set -g __lkr_at
+            return
+        end
+    end
     test "$folder" = "$__lkr_at"; or set -g __lkr_over
     set -g __lkr_at $folder
     __lkr_now - '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
-    set -l has_direnv
-    functions -q __direnv_export_eval; and set has_direnv 1
     if not test -x $__lkr_python -a -e $__lkr_boot
         set -q __lkr_lost; or echo "lkr: the program is gone from $(string escape -- $__lkr_boot); run lkr hook again" >&2
         set -g __lkr_lost 1
@@ -228,6 +263,7 @@ if not string match -qr '^(3\.([6-9]|\d\d)|[4-9]\.|\d\d)' -- $version
     echo "lkr: fish $version is too old, 3.6 or later is needed" >&2
 end
 set -e __lkr_lost
+set -e __lkr_first
 set -g __lkr_at
 set -g __lkr_gone
 set -g __lkr_pwd

@@ -132,10 +132,28 @@ __lkr_hook() {
     __lkr_change $folder
 }
 
+# Gives direnv, where it is hooked, its turn now: after what was ours has gone and before anything of ours comes, so
+# that it never takes a key for what the shell had before. If it did, and puts that back now, it goes once more.
+__lkr_direnv() {
+    \builtin local name
+    \builtin local -A olds
+    for name in ${${=__lkr_gone}#-}; do olds[$name]=${(P)name+=}${(P)name-}; done
+    _direnv_hook
+    [[ -z ${DIRENV_DIFF-} ]] || \builtin return 0
+    for name in ${(k)olds}; do
+        if [[ -z $olds[$name] ]]; then
+            \builtin unset "$name"
+        elif [[ ${(P)name-} != "${olds[$name]#=}" ]]; then
+            \builtin typeset -g "$name=${olds[$name]#=}"
+        fi
+    done
+}
+
 # Where no manifest is: takes back what is loaded.
 __lkr_outside() {
     if [[ -n ${LKR_STATE-}$__lkr_wrapped ]]; then
         __lkr_leave
+        [[ -z ${DIRENV_DIFF-} ]] || ((!$+functions[_direnv_hook])) || __lkr_direnv
         if [[ -n $__lkr_gone && -z $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
             \builtin print -ru2 -- "lkr:$__lkr_gone"
         fi
@@ -146,7 +164,15 @@ __lkr_outside() {
 # Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
     \builtin local was="${LKR_STATE-}" has_direnv= statements
+    __lkr_gone=
     [[ -n $was$__lkr_wrapped ]] && __lkr_leave
+    if [[ -z ${LKR_DIRENV+x} ]] && (($+functions[_direnv_hook])); then
+        has_direnv=1
+        # Ours is to come first, or direnv would see our keys.
+        precmd_functions=(__lkr_hook ${precmd_functions:#__lkr_hook})
+        chpwd_functions=(__lkr_hook ${chpwd_functions:#__lkr_hook})
+        __lkr_direnv
+    fi
     if [[ -n ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
         __lkr_at=
         \builtin return
@@ -154,7 +180,6 @@ __lkr_change() {
     [[ $1 == "$__lkr_at" ]] || __lkr_over=
     __lkr_at=$1
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
-    (($+functions[_direnv_hook])) && has_direnv=1
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ -n $__lkr_lost ]] || \builtin print -ru2 -- "lkr: the program is gone from ${(qq)__lkr_boot%/*}; run lkr hook again"
         __lkr_lost=1

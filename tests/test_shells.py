@@ -1,9 +1,12 @@
 """The main job in real shells: entering loads, leaving restores, and nothing else changes."""
 
+import base64
+import json
 import re
 import shutil
 import subprocess
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -366,6 +369,54 @@ def test_direnv_hands_over_at_once(user: User, open_shell: Open) -> None:
             assert (shell.value(A), shell.value(B)) == ("mine", OTHER)
         shell.run("cd ~")
         assert (shell.value(A), shell.value(B)) == ("mine", None)
+        shell.close()
+
+
+def originals(shell: Shell) -> str:
+    """What direnv takes for the environment before it, from its own record."""
+    text = shell.value("DIRENV_DIFF") or ""
+    return str(json.loads(zlib.decompress(base64.urlsafe_b64decode(text)))["p"]) if text else ""
+
+
+@pytest.mark.parametrize("mine", [None, "mine"])
+def test_direnv_setting_one_of_our_variables_keeps_no_key_in_the_shell(
+    user: User, open_shell: Open, mine: str | None
+) -> None:
+    """By its own .envrc, allowed before we come or while we are there, in our folder or in the next one."""
+    both, later, theirs = user.project("both"), user.project("later"), user.home / "theirs"
+    theirs.mkdir()
+    for lkr_first in (False, True):
+        for folder in (both, later, theirs):
+            (folder / ".envrc").write_text(f"export {A}=theirs MORE=1 # {lkr_first}\n")
+        for folder in (both, theirs):
+            subprocess.run(["direnv", "allow", str(folder)], env=user.env, check=True)
+        shell = open_shell(hook=False, **({A: mine} if mine else {}))
+        direnv = word(shell, f'eval "$(direnv hook {shell.shell})"', "direnv hook fish | source")
+        for line in (HOOK[shell.shell], direnv) if lkr_first else (direnv, HOOK[shell.shell]):
+            shell.run(line)
+        for _ in range(2):
+            said = shell.run("cd ~/both")
+            assert f"lkr: {A} is set by direnv here, left alone" in said
+            assert (shell.value(A), shell.value("MORE")) == ("theirs", "1")
+            shell.run("cd ~")
+            assert (shell.value(A), shell.value("MORE")) == (mine, None)
+        shell.run("cd ~/later")
+        assert (shell.value(A), shell.value("MORE")) == (VALUE, None)
+        shell.run("direnv allow")
+        shell.run(":")
+        assert (shell.value(A), shell.value("MORE")) == ("theirs", "1")
+        assert VALUE not in originals(shell)
+        shell.run("cd ~")
+        assert (shell.value(A), shell.value("MORE")) == (mine, None)
+        user.lkr("allow", "--yes", str(later))
+        (later / ".envrc").unlink()
+        shell.run("cd ~/later")
+        assert shell.value(A) == VALUE
+        shell.run("cd ~/theirs")
+        assert (shell.value(A), shell.value("MORE")) == ("theirs", "1")
+        assert VALUE not in originals(shell)
+        shell.run("cd ~")
+        assert (shell.value(A), shell.value("MORE")) == (mine, None)
         shell.close()
 
 

@@ -1,7 +1,7 @@
 """direnv beside us: whether `use lkr` is there when a project says it, and whether both set one variable.
 
-The order of the two hooks does not matter for `use lkr`. A variable that a folder's .envrc and its manifest both set
-is a fault in either order: each takes the other's value for the one from before, and on leaving one of them stays.
+The order of the two hooks does not matter. A variable that a folder's .envrc and its manifest both set has direnv's
+value: the hook leaves it alone, and the key does not come.
 """
 
 import os
@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 
-from lkrshell import files, hook, project, shellfiles
+from lkrshell import beside, files, hook, project, shellfiles
 from lkrshell.checks import Finding, editor, fact, plaintext, short, wrong
 from lkrshell.checks.shells import output, text_of
 
@@ -61,8 +61,8 @@ def _both(envrc: str) -> Iterator[Finding]:
     for each in found:
         text = f"{short(each.path)}, line {each.line}, sets {each.variable}, and so does the manifest"
         mend = f"{plaintext.mend(each)} && direnv allow {files.quoted(folder)}"
-        yield wrong(f"{text}: on leaving, one of the two values stays in the shell", mend)
-    loaded = plaintext.held_by_direnv() - set(os.environ.get("LKR_DIRENV", "").split())
+        yield wrong(f"{text}: direnv's value is in force", mend)
+    loaded = beside.held() - set(os.environ.get("LKR_DIRENV", "").split())
     for variable in sorted(loaded & wanted - {each.variable for each in found}):
         text = f"{short(envrc)} sets {variable} in some way, and so does the manifest"
-        yield wrong(f"{text}: on leaving, one of the two values stays in the shell", editor(envrc, 1))
+        yield wrong(f"{text}: direnv's value is in force", editor(envrc, 1))

@@ -3,16 +3,13 @@
 Values are looked at, to tell text from a command and to tell what the store has; none leaves this module.
 """
 
-import base64
 import functools
-import json
 import os
 import re
-import zlib
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from lkrshell import config, index, names, paths, project, providers, records, resolver, session, shellfiles
+from lkrshell import beside, config, index, names, paths, project, providers, records, resolver, session, shellfiles
 from lkrshell.checks import Finding, blank, editor, short, store, warning, wrong
 from lkrshell.checks.shells import present, startup, text_of
 from lkrshell.errors import LkrError
@@ -72,15 +69,6 @@ def wants_here() -> list[Want]:
         return list(resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))) if chain else []
     except LkrError:
         return []  # `lkr status` says why
-
-
-def held_by_direnv() -> set[str]:
-    """The variables that direnv has set in this shell, by its own record of them."""
-    try:
-        data = zlib.decompress(base64.urlsafe_b64decode(os.environ.get("DIRENV_DIFF", "")))
-        return set(json.loads(data)["n"])
-    except (ValueError, KeyError, TypeError, zlib.error):
-        return set()
 
 
 def assignments(path: str, wanted: Container[str]) -> Iterator[Assignment]:
@@ -219,7 +207,7 @@ def _stored(provider: str) -> dict[str, Secret]:
 def _set_here(named: set[str]) -> Iterator[Finding]:
     """Variables of this project that something other than lkr and direnv has set in this shell."""
     loaded = {word.partition("=")[0] for word in os.environ.get("LKR_STATE", "").split()}
-    ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | held_by_direnv() | named
+    ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | beside.held() | named
     unset = "set -e" if present() == "fish" else "unset"
     for want in wants_here():
         before = f"LKR_OLD_{want.variable}"
