@@ -326,7 +326,14 @@ def test_status_says_a_scope_as_the_manifest_does(user: User) -> None:
     folder = user.project("p", f"{A} = {own}")
     (want,) = json.loads(user.lkr("status", "--json", cwd=folder))["wants"]
     assert want["scope"] == {"commands": ["python", "claude"]}
-    assert "scope=python,claude" in user.lkr("status", cwd=folder)
+    said = user.lkr("status", cwd=folder)
+    assert f"manifest  {folder}/.lkr.toml, allowed 20" in said
+    assert "OPENAI_API_KEY ← openai:prod, for python claude alone\n" in said
+    assert "store     vault, unlocked\n" in said
+    assert "problem" not in said
+    (folder / ".lkr.toml").write_text("version = 1\nkeys = 3\n")
+    assert "problem   " in user.lkr("status", cwd=folder)
+    assert "manifest  none here or above\n" in user.lkr("status", cwd=user.home)
 
 
 def test_the_audit_log_as_json_is_a_line_a_use_of_one_form(user: User) -> None:

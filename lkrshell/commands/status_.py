@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import click
 
@@ -20,7 +21,7 @@ def command(as_json: bool, as_line: bool) -> None:
         short.main()
         return
     folder = project.find(project.current_folder())
-    report: dict[str, object] = {"manifest": None, "grant": None, "wants": [], "problem": None}
+    report: dict[str, Any] = {"manifest": None, "grant": None, "wants": [], "problem": None}
     try:
         store = common.store()
         report |= {"store": store.name, "locked": store.is_locked()}
@@ -47,16 +48,25 @@ def command(as_json: bool, as_line: bool) -> None:
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return
-    for name, value in report.items():
-        if isinstance(value, list):
-            click.echo(f"{name + ':':<10}{'' if value else '-'}")
-            for item in value:
-                click.echo("  " + (_line(item) if isinstance(item, dict) else item))
-        else:
-            shown = " ".join(f"{name} ({key})" for name, key in value.items()) if isinstance(value, dict) else value
-            click.echo(f"{name + ':':<10}{'-' if shown in (None, '') else show(str(shown))}")
+    allowed = f", allowed {report['grant']}" if report["grant"] else ""
+    rows = [("manifest", f"{report['manifest']}{allowed}" if report["manifest"] else "none here or above")]
+    rows += [("wants", _line(want)) for want in report["wants"]]
+    if "store" in report:
+        rows.append(("store", f"{report['store']}, {'locked' if report['locked'] else 'unlocked'}"))
+    rows.append(("loaded", " ".join(f"{variable} ({key})" for variable, key in loaded.items()) or "nothing"))
+    rows += [("profile", report["profile"])] if report["profile"] else []
+    rows += [("direnv", "holds " + " ".join(report["direnv"]))] if report["direnv"] else []
+    rows += [("problem", report["problem"])] if report["problem"] else []
+    before = ""
+    for name, text in rows:
+        click.echo(f"{'' if name == before else name:<10}{show(text)}")
+        before = name
 
 
-def _line(item: dict[str, object]) -> str:
-    shown = {k: ",".join(v["commands"]) if isinstance(v, dict) else v for k, v in item.items()}
-    return " ".join(f"{k}={v}" for k, v in shown.items())
+def _line(want: dict[str, Any]) -> str:
+    scope, note = want["scope"], ""
+    if isinstance(scope, dict):
+        note = f", for {' '.join(scope['commands'])} alone"
+    elif scope == "exec":
+        note = ", by lkr exec alone"
+    return f"{want['variable']} ← {want['key']}{note}{'' if want['stored'] else ', not stored'}"
