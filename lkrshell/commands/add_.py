@@ -14,7 +14,7 @@ from lkrshell.errors import USAGE, LkrError
 @click.command("add")
 @click.argument("entry", metavar="VARIABLE[=NAME] | NAME")
 def command(entry: str) -> None:
-    """Add a key to this project's manifest, and allow the result."""
+    """Add a key to this project's manifest. The result is allowed."""
     variable, name = _parts(entry)
     folder = common.project_folder(None)
     place = project.Place(folder)

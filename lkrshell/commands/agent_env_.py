@@ -17,7 +17,7 @@ from lkrshell.want import Want
 @click.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: by its command.")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(agent: str | None, words: tuple[str, ...]) -> None:
-    """Run an agent with the project's keys taken out, those of --agents allow excepted."""
+    """Start an agent without the project's keys. Those that policy lets it have stay."""
     settings = config.load()
     program = os.path.basename(words[0])
     name = agent or agents.named(program, settings)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("folder", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(folder: str | None, yes: bool) -> None:
-    """Let the project in FOLDER (default: here) have the keys its manifest names."""
+    """Let a project have the keys its manifest names. FOLDER: here, by default."""
     place = project.Place(common.project_folder(folder))
     parsed = read_manifest(place)
     try:

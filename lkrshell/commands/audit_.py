@@ -54,7 +54,7 @@ def command(
     gone: bool,
     as_json: bool,
 ) -> None:
-    """Show the audit log, newest last; or what it tells of keys and projects. Times are UTC."""
+    """Show who used which key when. Newest last; times are UTC."""
     given = {name for name, value in click.get_current_context().params.items() if value} - {"as_json"}
     for name in [name for name in _ALONE if name in given]:
         fits = {"unused": {"key"}, "older": {"key"}, "gone": {"folder"}, "follow": given - set(_ALONE)}.get(name, set())

@@ -10,7 +10,7 @@ from lkrshell.errors import LkrError
 
 @click.command("confirm")
 def command() -> None:
-    """Let this project have the keys whose policy is --confirm, in this session."""
+    """Let this project have the keys that wait for you. Their policy is --confirm; it holds for this session."""
     wants, folder = execute.project_wants()
     waiting = session.waiting(common.store(), wants, folder)
     if not waiting:

@@ -12,7 +12,7 @@ from lkrshell.files import show
 @click.command("deny")
 @click.argument("folder", required=False)
 def command(folder: str | None) -> None:
-    """Take the grant of the project in FOLDER (default: here) back."""
+    """Take a project's grant back. FOLDER: here, by default."""
     real = os.path.realpath(folder or project.current_folder())
     if not os.path.exists(grants.path_of(real)):  # the folder itself, or its manifest, may be gone
         real = os.path.realpath(common.project_folder(folder))

@@ -16,7 +16,7 @@ _COLOURS = {"wrong": "red", "warning": "yellow"}
 @click.option("--fix", is_flag=True, help="Mend the index, stale grants and leftovers of killed writers.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(fix: bool, as_json: bool) -> int:
-    """Look for what is wrong, and say how to mend it. Exit code 1 when something is; a warning is not."""
+    """Say what is wrong and the command that mends it. Exit code 1 when something is; a warning is not."""
     found = list(checks.run(fix))
     count = sum(each.level == "wrong" and not each.mended for _, each in found)
     if as_json:

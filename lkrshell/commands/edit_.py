@@ -12,7 +12,7 @@ from lkrshell.errors import LkrError, ManifestError
 
 @click.command("edit")
 def command() -> None:
-    """Edit this project's manifest in $VISUAL or $EDITOR, and allow the result."""
+    """Edit this project's manifest in your editor. That is $VISUAL or $EDITOR; the result is allowed."""
     folder = common.project_folder(None)
     path = os.path.join(folder, project.MANIFEST)
     place = project.Place(folder)

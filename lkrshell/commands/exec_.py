@@ -16,7 +16,7 @@ from lkrshell.want import Want
 @click.option("--clean", is_flag=True, help="Take other variables that look like providers' keys out.")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, ...]) -> None:
-    """Run a command with this project's keys, those of scope "exec" too. Admin keys never."""
+    """Run a command with this project's keys. Those of scope "exec" too; admin keys never."""
     if keys and every:
         raise LkrError("-k and --all do not go together", "choose one", USAGE)
     folder = os.path.realpath(".")

@@ -8,5 +8,5 @@ from lkrshell import dialects, export
 @click.command("export")
 @click.argument("shell", type=click.Choice(dialects.SHELLS))
 def command(shell: str) -> int:
-    """Print the statements that give SHELL what this folder should have. The hook runs this for you."""
+    """Print what SHELL is to evaluate here. The hook runs this for you."""
     return export.main([shell])

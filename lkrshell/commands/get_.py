@@ -19,7 +19,7 @@ from lkrshell.files import show as printable
 @click.option("--json", "as_json", is_flag=True, help="As JSON, masked unless --show.")
 @click.option("--clear-after", default=30, show_default=True, type=click.IntRange(1, 3600), help="Seconds.")
 def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool, clear_after: int) -> None:
-    """Copy the key NAME to the clipboard for 30 seconds, and show its mask."""
+    """Copy the key NAME to the clipboard, and show its mask. It is cleared after 30 seconds."""
     common.checked_key(name)
     if show + plain + force_plain > 1 or (as_json and (plain or force_plain)):
         raise LkrError("these options do not go together", "use one of --show, --plain, --force-plain", USAGE)

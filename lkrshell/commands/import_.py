@@ -44,7 +44,7 @@ def command(
     blank: bool,
     as_json: bool,
 ) -> None:
-    """Store the keys of the env file FILE, and write the manifest that names them."""
+    """Store the keys of an env file. Writes the manifest that names them."""
     if bool(file) + environment + bool(tool) != 1:
         raise LkrError("one source is needed", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
     common.refuse_agent(_REFUSAL)

@@ -19,7 +19,7 @@ from lkrshell.want import Want
 @click.option("--import", "take", is_flag=True, help="With --yes: also store the values that .env holds.")
 @click.option("--install", is_flag=True, help="With --yes: also lkr install for the shell you are in.")
 def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
-    """Set up the project in FOLDER (default: here): manifest, keys, .gitignore, hook; each step can be declined."""
+    """Guide through a project's set-up. Manifest, keys, .gitignore, hook; each step can be declined."""
     if not yes and not common.on_terminal():
         raise LkrError("no terminal to ask on", "say --yes, and --import and --install if you want those", USAGE)
     if folder:

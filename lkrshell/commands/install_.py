@@ -14,7 +14,7 @@ from lkrshell.files import show
 @click.option("--completions", is_flag=True, help="Also the completions of the shells.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(shells: tuple[str, ...], direnv: bool, completions: bool, yes: bool) -> None:
-    """Have SHELL load lkr at its start: bash, zsh, fish; without SHELL, the one you are in. Undone by lkr uninstall."""
+    """Have SHELL (bash, zsh, fish) load lkr at its start. Without SHELL, the one you are in. See lkr uninstall."""
     changes, remarks = shellfiles.install(list(dict.fromkeys(shells)) or [present_shell()], direnv, completions)
     agree(changes, remarks, yes)
     for change in changes:

@@ -16,7 +16,7 @@ from lkrshell.names import is_hidden
 @click.option("--all", "show_all", is_flag=True, help="Admin keys too, and old values of a rotation.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(show_all: bool, as_json: bool) -> None:
-    """List the stored keys: name, kind, date, last use, variable, projects."""
+    """List the stored keys. Name, kind, date, last use, variable, projects; never a value."""
     store = common.store().name
     names = [name for name in index.names(store) if show_all or not is_hidden(name)]
     width = max(map(len, names), default=0)

@@ -8,7 +8,7 @@ from lkrshell.commands import common
 
 @click.command("lock")
 def command() -> None:
-    """Lock the store; loaded keys leave every shell at its next prompt."""
+    """Lock the store. Loaded keys leave every shell at its next prompt."""
     try:
         confirm.forget()
     finally:

@@ -27,7 +27,7 @@ from lkrshell.stores.vault import Vault
 def command(
     source: str, keys: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Bring keys of SOURCE into the store in force (see lkr status), kinds and policies too."""
+    """Bring keys from another store. From SOURCE into the one in force (see lkr status), kinds and policies too."""
     common.refuse_agent("a coding agent ({}) does not move keys between stores")
     target = common.store()
     origin, ours = _source(source, target)

@@ -16,7 +16,7 @@ from lkrshell.files import show
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
 def command(as_json: bool, as_line: bool) -> None:
-    """Show the manifest in force, its grant, the store, and what is loaded."""
+    """Show what is loaded here, and why. The manifest in force, its grant, the store."""
     if as_line:  # with other options beside it; alone it comes by the short way in __main__
         short.main()
         return

@@ -11,7 +11,7 @@ from lkrshell.stores.vault import Vault
 @click.command("unlock")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def command(from_stdin: bool) -> None:
-    """Unlock the store (and make the vault, when there is none)."""
+    """Unlock the store. Makes the vault, when there is none."""
     store = common.store()
     passphrase = None
     if isinstance(store, Vault):

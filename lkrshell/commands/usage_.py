@@ -16,7 +16,7 @@ from lkrshell.files import show
 @click.option("--days", type=click.IntRange(1, 366), help="The last DAYS days; default: this month.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(provider: str | None, days: int | None, as_json: bool) -> None:
-    """Show what a vendor charged your organization, by its admin key (openai:admin, anthropic:admin)."""
+    """Show what a vendor charged your organization. By its admin key (openai:admin, anthropic:admin)."""
     if provider and provider not in usage.BASES:
         raise LkrError("only OpenAI and Anthropic say what they charge", f"use {' or '.join(usage.BASES)}", USAGE)
     store = common.store()

@@ -15,7 +15,7 @@ from lkrshell.files import show
 @click.command("use")
 @click.argument("profile", required=False)
 def command(profile: str | None) -> None:
-    """Use PROFILE in this project from now on; without PROFILE, its plain [keys]. LKR_PROFILE goes over it."""
+    """Use PROFILE in this project from now on. Without PROFILE, its plain [keys]; LKR_PROFILE goes over it."""
     folder = common.project_folder(None)
     place = project.Place(folder)
     allow_.check_allowed(place)

@@ -20,7 +20,7 @@ _AT_ONCE = 200  # keys that are read in one turn of the store
 
 @click.group("vault")
 def command() -> None:
-    """Back the keys up to one age file, read such a file, or give the vault a new identity."""
+    """Back up keys, and renew the vault's identity. All keys go to one age file, and come from such a file."""
 
 
 @command.command("export")
