@@ -95,9 +95,3 @@ def test_a_locked_store_gives_nothing_until_it_is_unlocked(store: "stores.Store"
         store.get([NAME])
     store.unlock(Secret("a passphrase"))
     assert store.get([NAME])[NAME].reveal() == "value"
-
-
-def test_every_command_is_one_whole_sentence_in_the_help(user: User) -> None:
-    listed = user.lkr("--help").partition("Commands:\n")[2].splitlines()
-    assert len(listed) > 20
-    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []

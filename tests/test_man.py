@@ -1,7 +1,9 @@
-"""The manual page: what the command line says, and clean in the eyes of both readers of manual pages."""
+"""The manual page and the help: what the command line says, and clean in the eyes of both readers of manual pages."""
 
 import subprocess
 from pathlib import Path
+
+from conftest import User
 
 from lkrshell import cli, manpage
 
@@ -32,3 +34,9 @@ def test_a_reader_finds_every_command_with_its_options() -> None:
     assert "--confirm" in shown
     assert "lkr vault export [OPTIONS] FILE" in shown
     assert "\\" not in shown
+
+
+def test_every_command_is_one_whole_sentence_in_the_help(user: User) -> None:
+    listed = user.lkr("--help").partition("Commands:\n")[2].splitlines()
+    assert len(listed) > 20
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
