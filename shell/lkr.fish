@@ -189,7 +189,7 @@ function __lkr_direnv
         if test $olds[1] = -
             set -e -g $name
         else if test "=$$name" != "$olds[1]"
-            set -g $name (string sub -s 2 -- $olds[1])
+            set -g $name (string sub -s 2 -- $olds[1] | string collect)
         end
         set -e olds[1]
     end
