@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from shells import Shell, environment
 
-from lkrshell import agents
+from lkrshell import agents, kernel
 
 BIN = str(Path(sys.executable).parent)
 VALUE = "sk-test-0123456789-openai"
@@ -75,11 +75,29 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return user.home
 
 
+@pytest.fixture(scope="session")
+def opened(template: Path) -> Callable[[], None]:
+    """Opens the template's vault anew. Its copies have its identity, so one test could lock the next one out."""
+    name = "lkr:" + (template / ".local/share/lkr/vault/recipient").read_text().strip()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("XDG_RUNTIME_DIR", raising=False)  # as for the users, where the kernel keeps nothing
+        identity = kernel.get(name)
+    assert identity, "unlock kept it"
+
+    def put() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("XDG_RUNTIME_DIR", raising=False)
+            kernel.put(name, identity, 12 * 60 * 60)
+
+    return put
+
+
 @pytest.fixture
-def user(template: Path, tmp_path: Path) -> User:
+def user(template: Path, opened: Callable[[], None], tmp_path: Path) -> User:
     """A user with openai:prod and anthropic:main in an unlocked vault."""
     home = tmp_path / "home"
     shutil.copytree(template, home)
+    opened()
     return User(home)
 
 

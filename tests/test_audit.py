@@ -94,15 +94,8 @@ def test_every_use_is_in_the_log(user: User) -> None:
     assert log_of(user).stat().st_mode & 0o777 == 0o600
 
 
-@pytest.fixture
-def mine(user: User, template: Path) -> Iterator[User]:
-    """A user who changes the passphrase; the other tests have copies of that vault, so it is unlocked again."""
-    yield user
-    User(template).lkr("unlock", "--stdin", stdin=PASS)
-
-
-def test_each_event_is_a_line_and_none_holds_a_value_or_a_hash_of_one(mine: User) -> None:
-    user, fresh = mine, "sk-fresh-0123456789-openai"
+def test_each_event_is_a_line_and_none_holds_a_value_or_a_hash_of_one(user: User) -> None:
+    fresh = "sk-fresh-0123456789-openai"
     folder = user.project("p")
     user.lkr("unlock", "--stdin", stdin=PASS)
     user.lkr("set", "groq:new", "--stdin", stdin=fresh.encode())

@@ -121,8 +121,6 @@ def test_a_confirmation_ends_with_the_hard_limit(user: User) -> None:
     assert VALUE in user.lkr("export", "bash", cwd=folder)
     time.sleep(4)
     assert "waits for you" in user.lkr("export", "bash", cwd=folder)
-    user.config("")
-    user.lkr("unlock", "--stdin", stdin=b"a passphrase")  # the vaults of all tests have one identity
 
 
 @pytest.mark.parametrize(("program", "question", "yes", "no"), [

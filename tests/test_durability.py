@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,12 +28,11 @@ WRITERS: dict[str, tuple[list[str], bytes, int]] = {
 
 
 @pytest.fixture
-def mine(user: User, template: Path) -> Iterator[User]:
+def mine(user: User) -> User:
     user.project("p", allow=False)
     user.project("q")
     (user.home / ".env").write_text(f"OPENAI_API_KEY={NEW.decode()}\n")
-    yield user
-    User(template).lkr("unlock", "--stdin", stdin=PASS)  # the other tests have copies of that vault
+    return user
 
 
 def traced(user: User, writer: str, *more: str) -> "subprocess.CompletedProcess[bytes]":

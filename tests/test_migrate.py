@@ -59,7 +59,7 @@ lkr list --all
     assert '"ttl": 28800' in out
     assert (desktop.home / "log").read_text().count("openai:prod") == 2, "once there, once back; kept ones are no use"
     assert f"read:{VALUE}" in out
-    assert "admin stays admin: 1" in out
+    assert "admin stays admin: 2" in out
     assert "openai:prod differs and is kept" in out
     assert [row["name"] for row in json.loads((desktop.home / "left").read_text())] == ["openai:prod"]
     assert f"back:sk-other-12345678:{OTHER}" in out
