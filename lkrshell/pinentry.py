@@ -22,7 +22,10 @@ def graphical() -> str | None:
 def confirm(program: str, question: str) -> bool:
     """True when the person pressed the button for yes. LkrError (2) when the program cannot ask."""
     try:
-        child = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # No buffer: of what an ended one did not take, Python 3.13 would complain when it drops the buffer.
+        child = subprocess.Popen(
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+        )
     except OSError as error:
         raise LkrError(f"cannot run {program}: {error.strerror}", "see pinentry in config.toml", REFUSED) from None
     assert child.stdin and child.stdout  # noqa: S101
@@ -35,7 +38,6 @@ def confirm(program: str, question: str) -> bool:
         child.stdout.readline()  # its greeting
         for line in lines:
             child.stdin.write(line.encode("utf-8", "surrogateescape") + b"\n")
-            child.stdin.flush()
             while (answer := child.stdout.readline()) and not answer.startswith((b"OK", b"ERR ")):
                 pass
         child.stdin.close()
