@@ -49,10 +49,19 @@ __lkr_wrap() {
     done
 }
 
+# Has direnv put back what it found, where it has loaded anything while our keys were there: one may be among that, and
+# is to be there only as long as LKR_STATE lists it.
+__lkr_let_go() {
+    [[ ${LKR_STATE-} && ${DIRENV_DIFF-} && ! ${LKR_DIRENV+x} && $DIRENV_DIFF != "$__lkr_diff" ]] || \builtin return 0
+    \builtin declare -F _direnv_hook >/dev/null || \builtin return 0
+    \builtin eval "$(\builtin trap '' INT && \builtin cd / && \builtin command direnv export bash 2>/dev/null)"
+}
+
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
     [[ ! ${__lkr_wrapped-} ]] || __lkr_unwrap
+    __lkr_let_go
     __lkr_gone='' __lkr_kept='' __lkr_todo=${LKR_STATE-}
     while [[ $__lkr_todo ]]; do
         __lkr_word=${__lkr_todo%% *}
@@ -151,47 +160,28 @@ __lkr_hook() {
     \builtin return "$__lkr_status"
 }
 
-# Gives direnv, where it is hooked, its turn now: after what was ours has gone and before anything of ours comes, so
-# that it never takes a key for what the shell had before. If it did, and puts that back now, it goes once more.
-__lkr_direnv() {
-    \builtin local todo=$__lkr_gone name i names olds
-    names=() olds=()
-    while [[ $todo ]]; do
-        todo=${todo# -} name=${todo%% *}
-        todo=${todo#"$name"}
-        names+=("$name") olds+=("${!name+=}${!name-}")
-    done
-    _direnv_hook
-    [[ ! ${DIRENV_DIFF-} ]] || \builtin return 0
-    for i in "${!names[@]}"; do
-        name=${names[i]}
-        if [[ ! ${olds[i]} ]]; then
-            \builtin unset -v "$name"
-        elif [[ ${!name-} != "${olds[i]#=}" ]]; then
-            \builtin printf -v "$name" %s "${olds[i]#=}"
-        fi
-    done
-}
-
-# Where no manifest is: takes back what is loaded.
+# Where no manifest is: takes back what is loaded. The locals from here on have our prefix: direnv has its turn in here,
+# and its variables may be called anything.
 __lkr_outside() {
+    __lkr_at=
     if [[ ${LKR_STATE-}${__lkr_wrapped-} ]]; then
+        \builtin local __lkr_before=${DIRENV_DIFF-}
         __lkr_leave
-        [[ ! ${DIRENV_DIFF-} ]] || ! \builtin declare -F _direnv_hook >/dev/null || __lkr_direnv
+        [[ $__lkr_before == "${DIRENV_DIFF-}" ]] || _direnv_hook
         if [[ $__lkr_gone && ! $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
             \builtin printf 'lkr:%s\n' "$__lkr_gone" >&2
         fi
     fi
-    __lkr_at=
 }
 
 # Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
-    \builtin local was="${LKR_STATE-}" has_direnv='' statements
-    __lkr_gone=
-    [[ $was${__lkr_wrapped-} ]] && __lkr_leave
+    \builtin local __lkr_was="${LKR_STATE-}" __lkr_has_direnv='' __lkr_statements
+    [[ $1 == "$__lkr_at" ]] || __lkr_over=
+    __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
+    [[ $__lkr_was${__lkr_wrapped-} ]] && __lkr_leave
     if [[ ! ${LKR_DIRENV+x} ]] && \builtin declare -F _direnv_hook >/dev/null; then
-        has_direnv=1
+        __lkr_has_direnv=1
         case ${PROMPT_COMMAND[*]} in *_direnv_hook*__lkr_hook*) # ours is to come first, or direnv would see our keys
             for __lkr_i in "${!PROMPT_COMMAND[@]}"; do
                 PROMPT_COMMAND[__lkr_i]=${PROMPT_COMMAND[__lkr_i]/__lkr_hook/:}
@@ -200,24 +190,24 @@ __lkr_change() {
             PROMPT_COMMAND="__lkr_hook;$PROMPT_COMMAND"
             ;;
         esac
-        __lkr_direnv
+        # Its turn is now: after what was ours has gone and before anything of ours comes, so that it never takes a key
+        # for what the shell had before.
+        _direnv_hook
+        __lkr_diff=${DIRENV_DIFF-}
     fi
     if [[ ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
-        __lkr_at='' __lkr_aside=1
+        __lkr_aside=1
         \builtin return
     fi
-    [[ $1 == "$__lkr_at" ]] || __lkr_over=
-    __lkr_at=$1
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ $__lkr_lost ]] || \builtin printf 'lkr: the program is gone from %q; run lkr hook again\n' "${__lkr_boot%/*}" >&2
-        __lkr_lost=1
+        __lkr_lost=1 __lkr_at=$1
         \builtin return
     fi
-    __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
-    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$1" "$__lkr_version")
-    \builtin eval "$statements"
+    __lkr_statements=$(\builtin trap '' INT && LKR_WAS=$__lkr_was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$__lkr_has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$1" "$__lkr_version")
+    \builtin eval "$__lkr_statements"
     [[ ${LKR_STATE-} ]] && \builtin export LKR_DIR="$1"
     __lkr_at=$1
 }
@@ -231,7 +221,7 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
 else
     [[ ${__lkr_wrapped-} ]] || __lkr_wrapped=() # or a second eval of this would take our functions for the user's
-    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile=''
+    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile='' __lkr_diff=${DIRENV_DIFF-}
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;
         *)

@@ -48,6 +48,14 @@ function __lkr_wrap
     end
 end
 
+# Has direnv put back what it found, where it has loaded anything while our keys were there: one may be among that, and
+# is to be there only as long as LKR_STATE lists it.
+function __lkr_let_go
+    test -n "$LKR_STATE" -a -n "$DIRENV_DIFF"; and not set -q LKR_DIRENV; and test "$DIRENV_DIFF" != "$__lkr_diff"; or return 0
+    functions -q __direnv_export_eval; or return 0
+    /bin/sh -c 'trap "" INT; cd / && exec direnv export fish 2>/dev/null' | source
+end
+
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 function __lkr_leave
@@ -55,6 +63,7 @@ function __lkr_leave
         functions $name | string match -q '*__lkr_boot*'; and functions -e $name
     end
     set -g __lkr_wrapped
+    __lkr_let_go
     set -g __lkr_gone
     set -l kept
     set -l todo (string split -n ' ' -- $LKR_STATE)
@@ -173,39 +182,18 @@ function __lkr_same
     end
 end
 
-# Gives direnv, where it is hooked, its turn now: after what was ours has gone and before anything of ours comes, so
-# that it never takes a key for what the shell had before. If it did, and puts that back now, it goes once more.
-function __lkr_direnv
-    set -l names (string replace -- - '' $__lkr_gone)
-    set -l olds
-    for name in $names
-        set -l old -
-        set -qg $name; and set old =$$name
-        set -a olds $old
-    end
-    __direnv_export_eval
-    test -z "$DIRENV_DIFF"; or return 0
-    for name in $names
-        if test $olds[1] = -
-            set -e -g $name
-        else if test "=$$name" != "$olds[1]"
-            set -g $name (string sub -s 2 -- $olds[1] | string collect)
-        end
-        set -e olds[1]
-    end
-end
-
 function __lkr_check
     test "$PWD" = "$__lkr_pwd"; or __lkr_climb
     if not path filter -q -- $__lkr_above/.lkr.toml
+        set -g __lkr_at
         if test -n "$LKR_STATE$__lkr_wrapped"
+            set -l diff "$DIRENV_DIFF"
             __lkr_leave
-            test -n "$DIRENV_DIFF"; and functions -q __direnv_export_eval; and __lkr_direnv
+            test "$diff" = "$DIRENV_DIFF"; or __direnv_export_eval
             if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and contains -- "$LKR_QUIET" '' 0
                 echo "lkr: $__lkr_gone" >&2
             end
         end
-        set -g __lkr_at
         return
     end
     set -l folder
@@ -220,7 +208,8 @@ function __lkr_check
     end
     __lkr_same "$folder"; and return
     set -l was $LKR_STATE
-    set -g __lkr_gone
+    test "$folder" = "$__lkr_at"; or set -g __lkr_over
+    set -g __lkr_at # until it is done: Ctrl-C here means that the next prompt tries again
     test -n "$was$__lkr_wrapped"; and __lkr_leave
     set -l has_direnv
     if functions -q __direnv_export_eval
@@ -229,21 +218,19 @@ function __lkr_check
             set -g __lkr_first 1
             functions __direnv_export_eval | source
         end
-        __lkr_direnv
-        if set -q LKR_DIRENV # direnv holds this folder from now on
-            set -g __lkr_at
-            return
-        end
+        # Its turn is now: after what was ours has gone and before anything of ours comes, so that it never takes a key
+        # for what the shell had before.
+        __direnv_export_eval
+        set -g __lkr_diff "$DIRENV_DIFF"
+        set -q LKR_DIRENV; and return # direnv holds this folder from now on
     end
-    test "$folder" = "$__lkr_at"; or set -g __lkr_over
-    set -g __lkr_at $folder
     __lkr_now - '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
     if not test -x $__lkr_python -a -e $__lkr_boot
         set -q __lkr_lost; or echo "lkr: the program is gone from $(string escape -- $__lkr_boot); run lkr hook again" >&2
         set -g __lkr_lost 1
+        set -g __lkr_at $folder
         return
     end
-    set -g __lkr_at # until it is done: Ctrl-C here means that the next prompt tries again
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
     set -l quiet_start /bin/sh -c 'trap "" INT; exec "$@"' sh
     LKR_WAS="$was" LKR_OVER="$__lkr_over" LKR_HAS_DIRENV="$has_direnv" $quiet_start $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish "$folder" "$__lkr_version" | read -lz statements
@@ -267,4 +254,5 @@ set -e __lkr_first
 set -g __lkr_at
 set -g __lkr_gone
 set -g __lkr_pwd
+set -g __lkr_diff "$DIRENV_DIFF"
 __lkr_now '' '' '' '' ''

@@ -49,9 +49,18 @@ __lkr_run() {
     fi
 }
 
+# Has direnv put back what it found, where it has loaded anything while our keys were there: one may be among that, and
+# is to be there only as long as LKR_STATE lists it.
+__lkr_let_go() {
+    [[ -n ${LKR_STATE-} && -n ${DIRENV_DIFF-} && -z ${LKR_DIRENV+x} && $DIRENV_DIFF != "$__lkr_diff" ]] || \builtin return 0
+    (($+functions[_direnv_hook])) || \builtin return 0
+    \builtin eval "$(\builtin trap '' INT && \builtin cd -q / && \command direnv export zsh 2>/dev/null)"
+}
+
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
+    __lkr_let_go
     \builtin local word name old kept='' todo="${LKR_STATE-}"
     for name in $__lkr_wrapped; do # one that the user defined since is theirs
         [[ ${functions[$name]-} != *__lkr_run* ]] || \builtin unset -f $name
@@ -94,101 +103,86 @@ __lkr_now() {
 
 # At every prompt: finds the nearest manifest and, when the state is still the right one for it, is done. All in
 # one function, since this is the path that must cost nothing. Files are compared whole: no edit is missed.
+# The locals from here on have our prefix: direnv has its turn in here, and its variables may be called anything.
 __lkr_hook() {
     \builtin emulate -LR zsh
-    \builtin local folder="$PWD" file text chunk part
-    \builtin local -i i=0 got
-    while [[ ! -e $folder/.lkr.toml ]]; do
-        if [[ $folder == [/.] ]]; then
+    \builtin local __lkr_folder="$PWD" __lkr_file __lkr_text __lkr_chunk __lkr_part
+    \builtin local -i __lkr_i=0 __lkr_got
+    while [[ ! -e $__lkr_folder/.lkr.toml ]]; do
+        if [[ $__lkr_folder == [/.] ]]; then
             __lkr_outside
             \builtin return
         fi
-        folder=${folder:h}
+        __lkr_folder=${__lkr_folder:h}
     done
-    if [[ $folder == "$__lkr_at" && -z ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
+    if [[ $__lkr_folder == "$__lkr_at" && -z ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
         ( -z $__lkr_gen || -e $__lkr_generation/$__lkr_gen ) && ( -z $__lkr_until || $EPOCHSECONDS -lt $__lkr_until ) ]]; then
-        for file text in "${(@)__lkr_watch}"; do
-            if [[ -f $file && -r $file ]]; then
-                got=0
-                \builtin sysread -s 4096 -c got chunk <$file
-                ((got)) || chunk=
-                if ((got == 4096)); then # one that comes short was the last
-                    chunk=
+        for __lkr_file __lkr_text in "${(@)__lkr_watch}"; do
+            if [[ -f $__lkr_file && -r $__lkr_file ]]; then
+                __lkr_got=0
+                \builtin sysread -s 4096 -c __lkr_got __lkr_chunk <$__lkr_file
+                ((__lkr_got)) || __lkr_chunk=
+                if ((__lkr_got == 4096)); then # one that comes short was the last
+                    __lkr_chunk=
                     # No more than 1 MiB, or somebody's huge file would take this shell's memory.
-                    while (($#chunk <= 1048576)) && \builtin sysread -s 65536 part; do chunk+=$part; done <$file
-                    (($#chunk <= 1048576)) || chunk+=$'\0'x
+                    while (($#__lkr_chunk <= 1048576)) && \builtin sysread -s 65536 __lkr_part; do __lkr_chunk+=$__lkr_part; done <$__lkr_file
+                    (($#__lkr_chunk <= 1048576)) || __lkr_chunk+=$'\0'x
                 fi
-                chunk="=${chunk%$'\0'}" # as in the other shells, which cannot see it at the end
-                [[ $chunk != *$'\0'* ]] || chunk='!'
-            elif [[ -e $file ]]; then
-                chunk='!'
+                __lkr_chunk="=${__lkr_chunk%$'\0'}" # as in the other shells, which cannot see it at the end
+                [[ $__lkr_chunk != *$'\0'* ]] || __lkr_chunk='!'
+            elif [[ -e $__lkr_file ]]; then
+                __lkr_chunk='!'
             else
-                chunk=-
+                __lkr_chunk=-
             fi
-            [[ $chunk == "$text" ]] || i=1
+            [[ $__lkr_chunk == "$__lkr_text" ]] || __lkr_i=1
         done
-        ((i)) || \builtin return 0
+        ((__lkr_i)) || \builtin return 0
     fi
-    __lkr_change $folder
-}
-
-# Gives direnv, where it is hooked, its turn now: after what was ours has gone and before anything of ours comes, so
-# that it never takes a key for what the shell had before. If it did, and puts that back now, it goes once more.
-__lkr_direnv() {
-    \builtin local name
-    \builtin local -A olds
-    for name in ${${=__lkr_gone}#-}; do olds[$name]=${(P)name+=}${(P)name-}; done
-    _direnv_hook
-    [[ -z ${DIRENV_DIFF-} ]] || \builtin return 0
-    for name in ${(k)olds}; do
-        if [[ -z $olds[$name] ]]; then
-            \builtin unset "$name"
-        elif [[ ${(P)name-} != "${olds[$name]#=}" ]]; then
-            \builtin typeset -g "$name=${olds[$name]#=}"
-        fi
-    done
+    __lkr_change $__lkr_folder
 }
 
 # Where no manifest is: takes back what is loaded.
 __lkr_outside() {
+    __lkr_at=
     if [[ -n ${LKR_STATE-}$__lkr_wrapped ]]; then
+        \builtin local __lkr_before=${DIRENV_DIFF-}
         __lkr_leave
-        [[ -z ${DIRENV_DIFF-} ]] || ((!$+functions[_direnv_hook])) || __lkr_direnv
+        [[ $__lkr_before == "${DIRENV_DIFF-}" ]] || _direnv_hook
         if [[ -n $__lkr_gone && -z $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
             \builtin print -ru2 -- "lkr:$__lkr_gone"
         fi
     fi
-    __lkr_at=
 }
 
 # Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
-    \builtin local was="${LKR_STATE-}" has_direnv= statements
-    __lkr_gone=
-    [[ -n $was$__lkr_wrapped ]] && __lkr_leave
+    \builtin local __lkr_was="${LKR_STATE-}" __lkr_has_direnv= __lkr_statements
+    [[ $1 == "$__lkr_at" ]] || __lkr_over=
+    __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
+    [[ -n $__lkr_was$__lkr_wrapped ]] && __lkr_leave
     if [[ -z ${LKR_DIRENV+x} ]] && (($+functions[_direnv_hook])); then
-        has_direnv=1
+        __lkr_has_direnv=1
         # Ours is to come first, or direnv would see our keys.
         precmd_functions=(__lkr_hook ${precmd_functions:#__lkr_hook})
         chpwd_functions=(__lkr_hook ${chpwd_functions:#__lkr_hook})
-        __lkr_direnv
+        # Its turn is now: after what was ours has gone and before anything of ours comes, so that it never takes a key
+        # for what the shell had before.
+        _direnv_hook
+        __lkr_diff=${DIRENV_DIFF-}
     fi
     if [[ -n ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
-        __lkr_at=
         \builtin return
     fi
-    [[ $1 == "$__lkr_at" ]] || __lkr_over=
-    __lkr_at=$1
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ -n $__lkr_lost ]] || \builtin print -ru2 -- "lkr: the program is gone from ${(qq)__lkr_boot%/*}; run lkr hook again"
-        __lkr_lost=1
+        __lkr_lost=1 __lkr_at=$1
         \builtin return
     fi
-    __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
-    statements=$(\builtin trap '' INT && LKR_WAS=$was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$1" "$__lkr_version")
-    \builtin eval "$statements"
+    __lkr_statements=$(\builtin trap '' INT && LKR_WAS=$__lkr_was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$__lkr_has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$1" "$__lkr_version")
+    \builtin eval "$__lkr_statements"
     [[ -n ${LKR_STATE-} ]] && \builtin typeset -gx LKR_DIR="$1"
     __lkr_at=$1
 }
@@ -203,7 +197,7 @@ __lkr_change() {
     # A variable of that name, from the environment, would stand in the clock's way.
     [[ ${(t)EPOCHSECONDS-} == *special* ]] || \builtin unset EPOCHSECONDS
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
-    \builtin typeset -g __lkr_at= __lkr_lost= __lkr_over= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone=
+    \builtin typeset -g __lkr_at= __lkr_lost= __lkr_over= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone= __lkr_diff=${DIRENV_DIFF-}
     \builtin typeset -ga __lkr_watch __lkr_wrapped
     __lkr_watch=()
     \builtin typeset -ga precmd_functions chpwd_functions

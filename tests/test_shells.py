@@ -420,6 +420,52 @@ def test_direnv_setting_one_of_our_variables_keeps_no_key_in_the_shell(
         shell.close()
 
 
+@pytest.mark.parametrize("mine", [None, "mine"])
+def test_direnv_setting_one_of_our_variables_later_brings_no_key_to_the_next_folder(
+    user: User, open_shell: Open, mine: str | None
+) -> None:
+    """By a file that .envrc watches, while our key is loaded; and by its hook, typed while our key is loaded."""
+    both, theirs = user.project("both"), user.home / "theirs"
+    theirs.mkdir()
+    (both / ".envrc").write_text("dotenv_if_exists .env.local\nexport MORE=1\n")
+    (theirs / ".envrc").write_text("export OTHERS=1\n")
+    for folder in (both, theirs):
+        subprocess.run(["direnv", "allow", str(folder)], env=user.env, check=True)
+    for hooked_later in (False, True):
+        (both / ".env.local").unlink(missing_ok=True)
+        shell = open_shell(hook=False, **({A: mine} if mine else {}))
+        direnv = word(shell, f'eval "$(direnv hook {shell.shell})"', "direnv hook fish | source")
+        for line in (HOOK[shell.shell], "cd ~/both") if hooked_later else (HOOK[shell.shell], direnv, "cd ~/both"):
+            shell.run(line)
+        assert shell.value(A) == VALUE
+        (both / ".env.local").write_text(f"{A}=theirs\n")
+        shell.run(direnv if hooked_later else ":")
+        shell.run(":")
+        assert shell.value(A) == "theirs"
+        shell.run("cd ~/theirs")
+        assert (shell.value(A), shell.value("MORE"), shell.value("OTHERS")) == (mine, None, "1")
+        assert VALUE not in originals(shell)
+        shell.run("cd ~")
+        assert (shell.value(A), shell.value("OTHERS")) == (mine, None)
+        shell.close()
+
+
+def test_direnvs_variables_may_have_any_name(user: User, open_shell: Open) -> None:
+    """It has its turn inside our functions, whose locals would take them."""
+    folder = user.project("p")
+    variables = "before chunk diff file folder got i name old part statements text todo was word".split()
+    (folder / ".envrc").write_text("".join(f"export {each}=1\n" for each in variables))
+    subprocess.run(["direnv", "allow", str(folder)], env=user.env, check=True)
+    shell = open_shell()
+    shell.run(word(shell, f'eval "$(direnv hook {shell.shell})"', "direnv hook fish | source"))
+    for _ in range(2):  # from the first time on, our turn is before direnv's own
+        shell.run("cd ~/p")
+        exported = shell.run("env").splitlines()
+        assert [each for each in variables if f"{each}=1" not in exported] == []
+        assert shell.value(A) == VALUE
+        shell.run("cd ~")
+
+
 def test_hooks_of_a_framework_run_beside_ours(user: User) -> None:
     """As oh-my-zsh does it: functions in precmd_functions and chpwd_functions, some with options of their own."""
     user.project("p")
