@@ -331,6 +331,8 @@ def test_a_key_that_the_store_has_only_loses_its_line(well: User) -> None:
 
 def test_a_universal_variable_of_fish_is_stored_and_goes(well: User) -> None:
     subprocess.run(["fish", "-c", f"set -Ux {A} '{PLAIN}'"], env=well.env, check=True)
+    config = well.home / ".config/fish/config.fish"
+    config.write_text(f"{config.read_text() if config.exists() else ''}echo hello\nset -gx {A} (echo other)\n")
     row = only(look(well, code=1))
     assert "fish_variables" in str(row["text"])
     mend(well, row, more={A: "another value, of the environment"})

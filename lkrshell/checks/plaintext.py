@@ -120,7 +120,8 @@ def mend(each: Assignment) -> str:
     file, variable = quoted(each.path), each.variable
     line = f"{each.line}{{/{variable}/p;}}"
     if each.syntax == "universal":
-        reading = f"env -u {variable} fish -c 'printf %s ${variable}'"
+        # What config.fish prints, or a global of that name, is not the value; and -N would know no universal ones.
+        reading = f"fish -c 'set -eg {variable}; printf %s ${variable} >&3' 3>&1 >/dev/null"
     elif each.syntax == "fish":
         reading = f"fish -N -c 'eval (sed -n \"{line}\" $argv[1]); printf %s ${variable}' {file}"
     else:
