@@ -38,7 +38,9 @@ class Shell:
             timeout=20, dimensions=(60, 300), echo=False,
         )  # fmt: skip
         if shell == "zsh":
-            self.child.sendline("unsetopt zle prompt_sp prompt_cr; PS1='$ '")
+            self.child.sendline("unsetopt zle prompt_sp prompt_cr; PS1='$ '; echo zle''off")
+            self.child.expect("zleoff\r?\n")  # before that zsh's line editor would take up what we type, its way
+            self.log += str(self.child.before)
         if shell == "fish":
             self.child.sendline("function fish_prompt; echo '$ '; end")
         self.run(":")
