@@ -30,11 +30,16 @@ def for_agent(entry: "Entry | None", use: Use) -> bool:
     return use.agent is None or policy == "allow" or (policy == "exec" and given)
 
 
+def within(folder: str, top: str) -> bool:
+    """True when `folder` is `top` or below it; both are real paths."""
+    return folder == top or folder.startswith(top.rstrip("/") + "/")
+
+
 def elsewhere(entry: "Entry | None", folder: str) -> str | None:
     """Why the key may not be used in `folder`, and the command that changes it; None when it may."""
     if entry is None or not entry.only:
         return None
-    if any(folder == each or folder.startswith(each.rstrip("/") + "/") for each in entry.only):
+    if any(within(folder, each) for each in entry.only):
         return None
     folders = " ".join(f"--only {quoted(each)}" for each in (*entry.only, folder))  # those it has stay
     return f"{entry.name} is for other folders; lkr policy {entry.name} {folders}"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lkrshell.commands import common
 from lkrshell.errors import LkrError
 from lkrshell.files import quoted, show
 
@@ -71,8 +72,7 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
 
 def short(path: str) -> str:
     """`path` for a sentence: `~` for home, nothing in it that acts on a terminal."""
-    home = os.path.expanduser("~")
-    return show("~" + path.removeprefix(home) if path.startswith(f"{home}/") else path)
+    return show(common.tilde(path, os.path.expanduser("~")))
 
 
 def sed(script: str, path: str) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from lkrshell import audit, files, index, project, records, uses
+from lkrshell import audit, files, index, policy, project, records, uses
 from lkrshell.commands import common
 from lkrshell.errors import USAGE, LkrError
 from lkrshell.files import show
@@ -89,7 +89,7 @@ def _show(
             continue
         if agent and row["agent"] != agent and not (agent == "any" and row["agent"]):
             continue
-        if below and not _is_in(row["project"], below):
+        if below and not policy.within(row["project"], below):
             continue
         sys.stdout.write((json.dumps(row) if as_json else _line(row, home, coloured)) + "\n")
         shown = True
@@ -100,18 +100,13 @@ def _show(
         click.echo("lkr: the audit log has no such line", err=True)
 
 
-def _is_in(folder: str, below: str) -> bool:
-    return folder == below or folder.startswith(below.rstrip("/") + "/")
-
-
 def _line(row: Row, home: str, coloured: bool) -> str:
     keys, folder = row["keys"].split(), row["project"]
     names = " ".join(keys[:_MOST]) + (f" and {len(keys) - _MOST} more" if len(keys) > _MOST else "")
     when, event = show(row["time"]), show(f"{row['event']:<7}")
     program = row["process"].partition(" ")[2]
     by = " ".join([program] * (program not in ("", "lkr")) + [f"by {row['agent']}"] * bool(row["agent"]))
-    short = "~" + folder.removeprefix(home) if folder.startswith(home + "/") else folder
-    rest = show("  ".join(filter(None, (names or "-", short, by))))
+    rest = show("  ".join(filter(None, (names or "-", common.tilde(folder, home), by))))
     if coloured:
         when = click.style(when, dim=True)
         event = click.style(event, fg="red") if row["event"] == "refused" else click.style(event, bold=True)
@@ -264,7 +259,7 @@ def _gone(below: str, as_json: bool) -> None:
         missing = "folder" if _is_gone(folder) else "manifest"
         if missing == "manifest" and not (folder in had_manifest and _is_gone(os.path.join(folder, project.MANIFEST))):
             continue
-        if below and not _is_in(folder, below):
+        if below and not policy.within(folder, below):
             continue
         found, keys, seen = True, allowed.get(folder, []), last.get(folder)
         if as_json:

@@ -104,6 +104,11 @@ def logged(event: str) -> Iterator[list[str]]:
             log(event, *done)
 
 
+def tilde(path: str, home: str) -> str:
+    """`path` with `~` for the home folder in front."""
+    return "~" + path.removeprefix(home) if path.startswith(f"{home}/") else path
+
+
 def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 

@@ -48,7 +48,7 @@ def _projects(folders: object, home: str) -> str:
     """The first two, and how many more."""
     if not isinstance(folders, list) or not folders:
         return ""
-    short = ["~" + each.removeprefix(home) if each.startswith(home + "/") else each for each in folders[:2]]
+    short = [common.tilde(each, home) for each in folders[:2]]
     more = f" and {len(folders) - 2} more" if len(folders) > 2 else ""
     return "  " + show(", ".join(short)) + more
 
