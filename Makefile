@@ -43,8 +43,8 @@ test: tools $(VENV)/.dev
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
 
 lint: tools $(VENV)/.dev
-	$(BIN)/ruff check lkrshell tests bench docs
-	$(BIN)/ruff format --check lkrshell tests bench docs
+	$(BIN)/ruff check lkrshell tests bench docs tools
+	$(BIN)/ruff format --check lkrshell tests bench docs tools tools
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	$(BIN)/zizmor --quiet --offline .github
@@ -67,9 +67,9 @@ torture: $(VENV)/.dev
 # All that is generated and checked in: completions from the command line's definition, the man page from the same,
 # schemas from the parser's rules.
 completions: $(VENV)/.dev
-	$(BIN)/python -m lkrshell.completions completions
-	$(BIN)/python -m lkrshell.schema lkrshell
-	$(BIN)/python -m lkrshell.manpage man
+	$(BIN)/python -m tools.completions completions
+	$(BIN)/python -m lkrshell.project.schema lkrshell/project
+	$(BIN)/python -m tools.manpage man
 
 # The pictures in README.md, from real sessions; a test compares what they say with what is said today.
 pictures: $(VENV)/.dev

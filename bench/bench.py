@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lkrshell import grants, index, manifest, project
-from lkrshell.secret import Secret
+from lkrshell.core.entry import Entry
+from lkrshell.core.secret import Secret
+from lkrshell.project import grants, lookup, manifest
+from lkrshell.state import index
 from lkrshell.stores.vault import Vault
 
 BIN = Path(sys.executable).parent
@@ -237,11 +239,11 @@ def grow(home: Home, keys: int, projects: int) -> None:
     vault = Vault(900, 900)
     for number in range(keys):
         vault.set(f"scale:k{number}", Secret(f"sk-{number}"))
-        index.write("vault", index.Entry(f"scale:k{number}", "runtime", "2026-01-01T00:00:00Z"))
+        index.write("vault", Entry(f"scale:k{number}", "runtime", "2026-01-01T00:00:00Z"))
     parsed = manifest.parse("x", 'version = 1\n[keys]\nA_KEY = "scale:k1"\n')
     for number in range(projects):
         real = f"/nowhere/{number}"
-        grants.write(grants.Grant(real, "=x", project.ABSENT, False, "", parsed.wants, "2026-01-01T00:00:00Z"))
+        grants.write(grants.Grant(real, "=x", lookup.ABSENT, False, "", parsed.wants, "2026-01-01T00:00:00Z"))
 
 
 def at_once(command: list[str], home: Home, count: int) -> float:

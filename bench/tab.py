@@ -14,7 +14,7 @@ from pathlib import Path
 import pexpect
 
 from bench import ROOT, ROUNDS, Home, main
-from lkrshell import providers
+from lkrshell.vendors import providers
 
 LINES = ["lkr ", "lkr ren", "lkr rm ", "lkr rm op", "lkr rm openai:", "lkr set ", "lkr add ", "lkr add X=",
          "lkr use ", "lkr policy --", "lkr policy --agents ", "lkr exec -k "]  # fmt: skip

@@ -19,8 +19,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from lkrshell.errors import StoreLocked
-from lkrshell.secret import Secret
+from lkrshell.core.errors import StoreLocked
+from lkrshell.core.secret import Secret
 from lkrshell.stores.vault import Vault
 
 BIN = Path(sys.executable).parent

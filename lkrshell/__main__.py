@@ -10,26 +10,26 @@ def main() -> int:
         import _signal
 
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-        from lkrshell.export import main as export
+        from lkrshell.runtime.export import main as export
 
         return export(arguments[1:])
     if arguments[:1] == ["hook"] and arguments[1:] in (["bash"], ["zsh"], ["fish"]):
-        from lkrshell.hook import text
+        from lkrshell.shells.hook import text
 
         sys.stdout.write(text(arguments[1]))
         return 0
     if arguments == ["status", "--short"]:
-        from lkrshell.short import main as short
+        from lkrshell.runtime.status_line import main as short
 
         return short()
     if arguments[:1] == ["exec"]:
         plain = arguments[1:2] == ["--"]
         words = arguments[2:] if plain else arguments[1:]
         if words and (plain or not words[0].startswith("-")):
-            from lkrshell.execute import main as execute
+            from lkrshell.runtime.execute import main as execute
 
             return execute(words)
-    from lkrshell.cli import run
+    from lkrshell.cli.main import run
 
     return run(arguments)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from shells import Shell, environment
 
-from lkrshell import agents, kernel
+from lkrshell.runtime import agents
+from lkrshell.state import memory
 
 BIN = str(Path(sys.executable).parent)
 VALUE = "sk-test-0123456789-openai"
@@ -81,13 +82,13 @@ def opened(template: Path) -> Callable[[], None]:
     name = "lkr:" + (template / ".local/share/lkr/vault/recipient").read_text().strip()
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("XDG_RUNTIME_DIR", raising=False)  # as for the users, where the kernel keeps nothing
-        identity = kernel.get(name)
+        identity = memory.get(name)
     assert identity, "unlock kept it"
 
     def put() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("XDG_RUNTIME_DIR", raising=False)
-            kernel.put(name, identity, 12 * 60 * 60)
+            memory.put(name, identity, 12 * 60 * 60)
 
     return put
 

@@ -13,8 +13,8 @@ import pytest
 from conftest import BIN, OTHER, UNDER_AGENT, VALUE, User
 from shells import Shell
 
-from lkrshell import agents
-from lkrshell.known_agents import AGENTS
+from lkrshell.runtime import agents
+from lkrshell.runtime.known_agents import AGENTS
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 
@@ -263,7 +263,7 @@ def test_an_agent_of_ones_own_is_known_by_its_process(user: User) -> None:
 
 def test_an_agent_that_has_its_interpreter_within_is_told_by_what_it_is_called(user: User) -> None:
     """As copilot's own program shows itself: the interpreter's name as its process, its own as what was called."""
-    code = "import json; from lkrshell import agents; print(json.dumps(agents.ancestors()))"
+    code = "import json; from lkrshell.runtime import agents; print(json.dumps(agents.ancestors()))"
     outer = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {code!r}])"
     done = subprocess.run([sys.executable, "-c", outer, "-p", "hi"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)[0] != "copilot"

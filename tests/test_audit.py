@@ -21,8 +21,8 @@ from conftest import BIN, UNDER_AGENT, VALUE, User
 from shells import Shell
 from test_access import as_agent
 
-from lkrshell import audit
-from lkrshell.commands.audit_ import EVENTS
+from lkrshell.cli.cmd_audit import EVENTS
+from lkrshell.state import audit
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 PASS = b"a passphrase"
@@ -229,7 +229,7 @@ def test_a_line_fits_a_terminal_and_says_who(user: User) -> None:
     assert max(map(len, lines)) < 80
     names = [f"k:{number}" for number in range(300)]
     env = {**os.environ, **user.env}
-    code = f"from lkrshell import audit; print(audit.record('backup', {names!r}))"
+    code = f"from lkrshell.state import audit; print(audit.record('backup', {names!r}))"
     subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
     assert user.lkr("audit").splitlines()[-1].endswith("backup   k:0 k:1 k:2 and 297 more")
     assert len(rows(user)[-1]["keys"].split()) == 300

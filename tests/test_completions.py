@@ -12,7 +12,7 @@ import pytest
 from conftest import OTHER, VALUE, User
 from shells import HOOK
 
-from lkrshell import completions
+from tools import completions
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "completions"

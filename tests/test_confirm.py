@@ -10,7 +10,7 @@ import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell
 
-from lkrshell import confirm
+from lkrshell.runtime import confirm
 
 Open = Callable[..., Shell]
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from lkrshell import config, stores
-from lkrshell.secret import Secret
+from lkrshell.core.secret import Secret
+from lkrshell.state import config
+from lkrshell.stores import registry
+from lkrshell.stores.base import Store
 
 NAME, OTHER = "lkr-contract-test:one", "lkr-contract-test:two"
 VALUES = ["plain", "ü 日本 \U0001f511", 'quote " back \\ line\nbreak', "x" * 65536, "\udcff\udc80 not UTF-8"]
@@ -46,13 +48,13 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(params=["vault", "keyring"])
-def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["stores.Store"]:
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Store"]:
     for name in ("DATA", "STATE", "CONFIG"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
     monkeypatch.setenv("HOME", str(tmp_path))
     if request.param == "keyring" and sys.platform == "linux":
         request.getfixturevalue("bus")
-    chosen = stores.choose(config.Config(backend=str(request.param)))
+    chosen = registry.choose(config.Config(backend=str(request.param)))
     if request.param == "vault":
         chosen.unlock(Secret("a passphrase"))
     yield chosen
@@ -62,7 +64,7 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
     chosen.lock()
 
 
-def test_what_went_in_comes_out(store: "stores.Store") -> None:
+def test_what_went_in_comes_out(store: "Store") -> None:
     assert store.get([NAME, OTHER]) == {}
     for number, value in enumerate(VALUES):
         kind = ("runtime", "admin")[number % 2]
@@ -84,8 +86,8 @@ def test_what_went_in_comes_out(store: "stores.Store") -> None:
     assert set(store.get([NAME, OTHER])) == {OTHER}
 
 
-def test_a_locked_store_gives_nothing_until_it_is_unlocked(store: "stores.Store") -> None:
-    from lkrshell.errors import StoreLocked
+def test_a_locked_store_gives_nothing_until_it_is_unlocked(store: "Store") -> None:
+    from lkrshell.core.errors import StoreLocked
 
     store.set(NAME, Secret("value"))
     assert not store.is_locked()

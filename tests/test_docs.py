@@ -15,7 +15,7 @@ import pexpect
 import pytest
 from conftest import BIN, User
 
-from lkrshell.cli import COMMANDS
+from lkrshell.cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 VALUE = "sk-proj-typed-by-hand-0123456789"

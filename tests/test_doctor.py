@@ -15,7 +15,7 @@ import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import HOOK, Shell
 
-from lkrshell.checks import machine
+from lkrshell.doctor import machine
 
 ROOT = Path(__file__).parent.parent
 A = "OPENAI_API_KEY"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import VALUE, User
 
-from lkrshell import manifest
-from lkrshell.errors import ManifestError
+from lkrshell.core.errors import ManifestError
+from lkrshell.project import manifest
 
 SECRET = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz"
 HEAD = "version = 1\n[keys]\n"

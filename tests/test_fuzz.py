@@ -11,11 +11,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lkrshell import config, export, grants, index, kernel, manifest, names, project, records, secret
-from lkrshell.commands import vault_
-from lkrshell.errors import LkrError, ManifestError
+from lkrshell.cli import cmd_vault
+from lkrshell.core import names, records, secret
+from lkrshell.core.entry import MAX_TTL, Entry
+from lkrshell.core.errors import LkrError, ManifestError
+from lkrshell.core.want import Want
+from lkrshell.project import grants, lookup, manifest
+from lkrshell.runtime import export
+from lkrshell.state import config, index, memory
 from lkrshell.stores.vault import Vault
-from lkrshell.want import Want
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 SECRET = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789"
@@ -149,11 +153,11 @@ def test_names_are_told_from_values(text: str) -> None:
 def test_texts_of_files_have_the_form_that_the_hooks_compare() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "f")
-        assert project.read_text(path) == "-"
+        assert lookup.read_text(path) == "-"
         for data, text in ((b"", "="), (b"a\n", "=a\n"), (b"\xff", "=\udcff"), (b"a\0b", "!")):
             Path(path).write_bytes(data)
-            assert project.read_text(path) == text
-        assert project.read_text(folder) == "!"
+            assert lookup.read_text(path) == text
+        assert lookup.read_text(folder) == "!"
 
 
 @relaxed
@@ -197,7 +201,7 @@ def test_an_export_survives_whatever_it_inherits(own_folders: Path, inherited: d
 @given(cut=st.integers(0, 200), junk=st.binary(max_size=12), field=st.sampled_from(["", "ttl\t-1\n", "ttl\t9e9\n"]))
 @example(cut=0, junk=b"", field="ttl\t" + "9" * 5000 + "\n")
 def test_a_damaged_index_entry_is_whole_or_refused(own_folders: Path, cut: int, junk: bytes, field: str) -> None:
-    entry = index.Entry("openai:prod", "runtime", "2026-01-01T00:00:00Z")
+    entry = Entry("openai:prod", "runtime", "2026-01-01T00:00:00Z")
     entry.ttl, entry.agents, entry.only = 60, "deny", ("/a b", "/c\n'd")
     index.write("vault", entry)
     back = index.read("vault", "openai:prod")
@@ -210,7 +214,7 @@ def test_a_damaged_index_entry_is_whole_or_refused(own_folders: Path, cut: int, 
     except LkrError as error:
         assert "lkr doctor --fix" in str(error)
     else:
-        assert read and read.kind in secret.KINDS and 0 <= read.ttl < index.MAX_TTL
+        assert read and read.kind in secret.KINDS and 0 <= read.ttl < MAX_TTL
 
 
 @pytest.fixture
@@ -277,7 +281,7 @@ ANY_JSON = st.recursive(st.none() | TEXT, lambda each: st.lists(each) | st.dicti
 )
 def test_a_backup_is_read_or_refused(plain: bytes) -> None:
     try:
-        keys = vault_._parse(plain)
+        keys = cmd_vault._parse(plain)
     except LkrError as error:
         assert str(error).startswith("that is no backup of lkr's")
     else:
@@ -288,12 +292,12 @@ def test_a_backup_is_read_or_refused(plain: bytes) -> None:
 @given(st.binary(max_size=40) | st.binary(max_size=20).map(lambda data: b"9999999999\n" + data))
 def test_what_the_kernel_kept_is_read_or_locked(open_vault: Vault, kept: bytes) -> None:
     name = open_vault._kernel_name()
-    good = kernel.get(name)
+    good = memory.get(name)
     assert good
-    kernel.put(name, kept or b"x", 60)
+    memory.put(name, kept or b"x", 60)
     try:
         open_vault.get(["openai:prod"])
     except LkrError as error:
         assert str(error).isprintable()
     finally:
-        kernel.put(name, good, 600)
+        memory.put(name, good, 600)

@@ -8,14 +8,18 @@ from pathlib import Path
 from conftest import User
 
 import lkrshell
-from lkrshell import bundle
+from lkrshell.shells import bundle
 
 ALLOWED = {
-    "lkrshell", "lkrshell.agents", "lkrshell.audit", "lkrshell.config", "lkrshell.dialects", "lkrshell.errors",
-    "lkrshell.export", "lkrshell.files", "lkrshell.generation", "lkrshell.grants", "lkrshell.index",
-    "lkrshell.kernel", "lkrshell.known_agents", "lkrshell.paths", "lkrshell.policy", "lkrshell.project",
-    "lkrshell.records", "lkrshell.resolver", "lkrshell.secret", "lkrshell.session", "lkrshell.stores",
-    "lkrshell.stores.vault", "lkrshell.timelimit", "lkrshell.want",
+    "lkrshell", "lkrshell.core", "lkrshell.core.entry", "lkrshell.core.errors", "lkrshell.core.folders",
+    "lkrshell.core.policy",
+    "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
+    "lkrshell.core.want", "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup",
+    "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export",
+    "lkrshell.runtime.known_agents", "lkrshell.runtime.session", "lkrshell.shells", "lkrshell.shells.dialects",
+    "lkrshell.state", "lkrshell.state.audit", "lkrshell.state.config", "lkrshell.state.files",
+    "lkrshell.state.generation", "lkrshell.state.index", "lkrshell.state.memory", "lkrshell.state.paths",
+    "lkrshell.stores", "lkrshell.stores.registry", "lkrshell.stores.vault",
     "_blake2", "_ctypes", "_signal", "pyrage", "time", "errno", "struct",
     "os", "stat", "_stat", "posixpath", "genericpath", "os.path", "_collections_abc",
 }  # fmt: skip
@@ -23,7 +27,7 @@ SCRIPT = """
 import sys
 before = set(sys.modules)
 sys.path[:0] = sys.argv[1].split(':')
-from lkrshell.export import main
+from lkrshell.runtime.export import main
 main(['bash'])
 print('\\nMODULES', *sorted(set(sys.modules) - before))
 """
@@ -69,7 +73,7 @@ def test_the_bundle_has_what_entering_loads_and_serves_only_while_it_is_fresh(us
     files = [line for line in out.splitlines() if ".pyc" in line or "code object from" in line]
     assert not files, files  # none but the bundle was opened
 
-    export = root / "export.py"
+    export = root / "runtime/export.py"
     export.write_text(export.read_text().replace('"lkr: " + " "', '"lkr here: " + " "'))
     assert "export.py" in loaded(root, user, folder)  # a source changed: not out of the bundle
     bundle.write(str(root))

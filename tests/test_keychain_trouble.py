@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from shells import environment
 
-from lkrshell.errors import LkrError
+from lkrshell.core.errors import LkrError
 from lkrshell.stores import secret_service
 
 # $DAEMON is the process that serves; `went` prints the milliseconds and the exit code of a hook's export.

@@ -18,8 +18,8 @@ import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell
 
-from lkrshell import providers
-from lkrshell.commands.get_ import mask
+from lkrshell.cli.cmd_get import mask
+from lkrshell.vendors import providers
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 

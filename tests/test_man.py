@@ -5,7 +5,8 @@ from pathlib import Path
 
 from conftest import User
 
-from lkrshell import cli, manpage
+from lkrshell.cli import main as cli
+from tools import manpage
 
 PAGE = Path(__file__).parent.parent / "man" / manpage.FILES[0]
 

@@ -3,7 +3,7 @@
 import platformdirs
 import pytest
 
-from lkrshell import paths
+from lkrshell.state import paths
 
 
 @pytest.mark.parametrize("value", [None, "", "/somewhere/else", "relative", "  /spaced  "])

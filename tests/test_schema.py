@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lkrshell
-from lkrshell import manifest, names, schema
-from lkrshell.errors import ManifestError
+from lkrshell.core import names
+from lkrshell.core.errors import ManifestError
+from lkrshell.project import manifest, schema
 
 BIN = Path(sys.executable).parent
-PACKAGE = Path(lkrshell.__file__).parent
+PACKAGE = Path(lkrshell.__file__).parent / "project"
 HEAD = "version = 1\n[keys]\n"
 CHECK = {local: jsonschema.Draft7Validator(schema.schema(local)) for local in (False, True)}
 LONG = "x" * names.MAX_NAME

@@ -13,7 +13,7 @@ import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell
 
-from lkrshell import kernel
+from lkrshell.state import memory
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 PASS = b"a passphrase"
@@ -242,7 +242,7 @@ def test_a_container_that_forbids_keyctl_is_served_from_memory_files(user: User,
 def test_a_process_that_holds_a_key_is_not_dumpable(user: User) -> None:
     folder = user.project("p")
     code = (
-        "from lkrshell import config, stores\n"
+        "from lkrshell.state import config\nfrom lkrshell.stores import registry as stores\n"
         "stores.choose(config.load()).get(['openai:prod'])\n"
         "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
     )
@@ -329,9 +329,9 @@ def test_a_backend_that_protects_nothing_is_not_taken_by_itself(user: User) -> N
 def test_the_kernel_keeps_what_many_interrupted_rekeys_leave() -> None:
     """Each adds an identity until one goes through; a short buffer would read as locked."""
     name, data = f"lkr-test:{os.getpid()}", b"AGE-SECRET-KEY-1\n" * 300
-    kernel.put(name, data, 60)
+    memory.put(name, data, 60)
     try:
-        assert kernel.get(name) == data
+        assert memory.get(name) == data
     finally:
-        kernel.forget(name)
-    assert kernel.get(name) is None
+        memory.forget(name)
+    assert memory.get(name) is None

@@ -12,7 +12,8 @@ import pytest
 from conftest import User
 from test_keys import form, rows
 
-from lkrshell import cli, usage
+from lkrshell.cli import main as cli
+from lkrshell.vendors import costs
 
 ADMIN, ADMIN_A = "sk-admin-0123456789", "sk-ant-admin-0123456789"
 OPENAI_PAGES = {
@@ -60,8 +61,8 @@ class Answers(BaseHTTPRequestHandler):
 def vendor(user: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
     server = Vendor()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    for name in list(usage.BASES):
-        monkeypatch.setitem(usage.BASES, name, f"http://127.0.0.1:{server.server_port}")
+    for name in list(costs.BASES):
+        monkeypatch.setitem(costs.BASES, name, f"http://127.0.0.1:{server.server_port}")
     user.lkr("set", "openai:admin", "--kind", "admin", "--stdin", stdin=ADMIN.encode())
     user.lkr("set", "anthropic:admin", "--kind", "admin", "--stdin", stdin=ADMIN_A.encode())
     for name in ("CLAUDECODE", "NO_COLOR"):

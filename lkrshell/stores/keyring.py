@@ -5,10 +5,10 @@ Service `com.llm-key-ring`, account `provider:label`: what the Rust `lkr` writes
 
 import os
 
-from lkrshell import files, kernel, paths
-from lkrshell.errors import LkrError, StoreLocked, StoreUnreachable
-from lkrshell.secret import Secret, parse_secret
-from lkrshell.timelimit import TimeLimit
+from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.secret import Secret, parse_secret
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.state import files, memory, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Keyring:
         if self._is_secret_service():
             from lkrshell.stores import secret_service
 
-            kernel.harden()
+            memory.harden()
             with TimeLimit(_WAIT):
                 found = secret_service.fetch(self._service, names, self._collection)
             return {name: parse_secret(data) for name, data in found.items()}

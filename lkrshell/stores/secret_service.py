@@ -9,7 +9,7 @@ is of the kind "plain": the values cross a socket that belongs to this user alon
 
 import os
 
-from lkrshell.errors import StoreLocked, StoreUnreachable
+from lkrshell.core.errors import StoreLocked, StoreUnreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

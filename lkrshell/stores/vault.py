@@ -6,9 +6,10 @@
 
 import os
 
-from lkrshell import files, kernel, paths
-from lkrshell.errors import LkrError, StoreLocked, StoreUnreachable
-from lkrshell.secret import Secret, parse_secret
+from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.secret import Secret, parse_secret
+from lkrshell.core.text import show
+from lkrshell.state import files, memory, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Vault:
             raise StoreLocked("there is no vault yet", "make one: lkr unlock, or lkr unlock --stdin")
         text = data.decode("ascii", "replace").strip()
         if not text.isalnum():  # it also names the kernel's key and the memory file
-            raise LkrError(f"{files.show(self._root)}/recipient is damaged", "restore it from a backup")
+            raise LkrError(f"{show(self._root)}/recipient is damaged", "restore it from a backup")
         return text
 
     def _kernel_name(self) -> str:
@@ -68,16 +69,16 @@ class Vault:
         """The identities while the vault is unlocked. Raises StoreLocked."""
         import time
 
-        kernel.harden()
-        deadline, _, identities = (kernel.get(self._kernel_name()) or b"").partition(b"\n")
+        memory.harden()
+        deadline, _, identities = (memory.get(self._kernel_name()) or b"").partition(b"\n")
         left = int(deadline) - int(time.time()) if deadline.isdigit() else 0
         if left <= 0:
             if deadline:
-                kernel.forget(self._kernel_name())
+                memory.forget(self._kernel_name())
             raise StoreLocked("the vault is locked", "lkr unlock")
         self._left = min(self._lock_after, left)
         if renew:
-            kernel.renew(self._kernel_name(), self._left)
+            memory.renew(self._kernel_name(), self._left)
         return identities
 
     def set(self, name: str, secret: Secret) -> None:
@@ -88,7 +89,7 @@ class Vault:
                 recipient = pyrage.x25519.Recipient.from_str(self.recipient())
                 files.write_private(self._file(name), pyrage.encrypt(secret.dump(), [recipient]))
         except pyrage.RecipientError:
-            raise LkrError(f"{files.show(self._root)}/recipient is damaged", "restore it from a backup") from None
+            raise LkrError(f"{show(self._root)}/recipient is damaged", "restore it from a backup") from None
 
     def delete(self, name: str) -> bool:
         with files.locked(self._root):
@@ -98,7 +99,7 @@ class Vault:
         return os.path.exists(self._file(name))
 
     def names(self) -> list[str]:
-        from lkrshell.names import is_key
+        from lkrshell.core.names import is_key
 
         root = os.path.join(self._root, "keys")
         return sorted(
@@ -117,7 +118,7 @@ class Vault:
 
     def lock(self) -> None:
         if self.made():
-            kernel.forget(self._kernel_name())
+            memory.forget(self._kernel_name())
 
     def unlock(self, passphrase: Secret | None) -> None:
         """Opens the identity, or makes the vault with this passphrase when there is none."""
@@ -153,7 +154,7 @@ class Vault:
             fresh = pyrage.x25519.Identity.generate()
             both = old + f"\n{fresh}".encode()
             self._seal(both, passphrase)
-            kernel.forget(self._kernel_name())
+            memory.forget(self._kernel_name())
             self._write_recipient(fresh)
             self._keep(both)  # who reads in the meantime finds the vault open
             openers = _identities(both)
@@ -171,7 +172,7 @@ class Vault:
         import time
 
         deadline = f"{int(time.time()) + self._lock_limit}\n".encode()
-        kernel.put(self._kernel_name(), deadline + identities, min(self._lock_after, self._lock_limit))
+        memory.put(self._kernel_name(), deadline + identities, min(self._lock_after, self._lock_limit))
 
     def _seal(self, identities: bytes, passphrase: Secret) -> None:
         import pyrage
@@ -197,7 +198,7 @@ class Vault:
         """The identities in identity.age, one a line."""
         import pyrage
 
-        kernel.harden()
+        memory.harden()
         sealed = files.read_private(os.path.join(self._root, "identity.age"))
         if sealed is None:
             raise StoreUnreachable("the vault's identity.age is missing", "restore it from a backup")
@@ -244,4 +245,4 @@ def _listed(folder: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise LkrError(f"cannot read {files.show(folder)}: {error.strerror}") from None
+        raise LkrError(f"cannot read {show(folder)}: {error.strerror}") from None

@@ -12,8 +12,8 @@ import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell
 
-from lkrshell import kernel
-from lkrshell.errors import LkrError
+from lkrshell.core.errors import LkrError
+from lkrshell.state import memory
 
 Open = Callable[..., Shell]
 A = "OPENAI_API_KEY"
@@ -145,7 +145,7 @@ def test_no_escape_code_reaches_the_terminal_from_names_messages_or_the_log(user
 @pytest.fixture
 def no_kernel_keyring(monkeypatch: pytest.MonkeyPatch, user: User) -> Iterator[Path]:
     """As on a machine whose kernel keeps no keys: the folder on a memory file system that lkr would use."""
-    monkeypatch.setattr(kernel, "_calls", lambda: None)
+    monkeypatch.setattr(memory, "_calls", lambda: None)
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     folder = Path(f"/dev/shm/lkr-{os.getuid()}")
     aside = folder.with_name(f"{folder.name}.aside-{os.getpid()}")
@@ -167,12 +167,12 @@ def test_a_link_in_the_memory_file_systems_folder_leads_no_identity_to_a_disk(
     disk.mkdir(mode=0o700)
     no_kernel_keyring.symlink_to(disk)
     with pytest.raises(LkrError, match="is a link"):
-        kernel.put("attack", b"identity", 60)
+        memory.put("attack", b"identity", 60)
     assert not list(disk.iterdir())
     (disk / "attack").write_bytes(b"9999999999\nforged")
     (disk / "attack").chmod(0o600)
-    assert kernel.get("attack") is None
-    kernel.forget("attack")
+    assert memory.get("attack") is None
+    memory.forget("attack")
     assert (disk / "attack").exists(), "lock removes nothing elsewhere"
 
 
@@ -183,11 +183,11 @@ def test_a_folder_that_another_user_squats_keeps_nobody_from_locking(no_kernel_k
     subprocess.run([*as_other, "mkdir", "-m", "777", str(no_kernel_keyring)], check=True)
     (no_kernel_keyring / "attack").write_bytes(b"9999999999\nforged")
     (no_kernel_keyring / "attack").chmod(0o600)
-    assert kernel.get("attack") is None, "not even a file of ours in it"
+    assert memory.get("attack") is None, "not even a file of ours in it"
     with pytest.raises(LkrError, match="belongs to another user"):
-        kernel.put("attack", b"identity", 60)
-    kernel.renew("attack", 60)
-    kernel.forget("attack")
+        memory.put("attack", b"identity", 60)
+    memory.renew("attack", 60)
+    memory.forget("attack")
 
 
 @pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_STATE_HOME"])

@@ -63,29 +63,30 @@ def test_a_manifest_swapped_while_i_am_asked_is_not_what_i_allowed(user: User, o
 
 
 def test_a_manifest_swapped_in_after_our_own_write_is_not_allowed(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lkrshell import errors, grants, project
-    from lkrshell.commands import add_
+    from lkrshell.cli import cmd_add
+    from lkrshell.core import errors
+    from lkrshell.project import grants, lookup
 
     for name, value in user.env.items():
         monkeypatch.setenv(name, value)
     folder = user.project("p")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PWD", str(folder))
-    write = add_.write_manifest
+    write = cmd_add.write_manifest
 
     def then_swap(path: str, text: str) -> None:
         write(path, text)
         (folder / ".lkr.toml").write_text(f'version = 1\n[keys]\nSTOLEN_API_KEY = "openai:prod"\n# {len(text)}')
 
-    monkeypatch.setattr(add_, "write_manifest", then_swap)
-    assert add_.command.callback is not None
-    add_.command.callback("ANTHROPIC_API_KEY=anthropic:main")
+    monkeypatch.setattr(cmd_add, "write_manifest", then_swap)
+    assert cmd_add.command.callback is not None
+    cmd_add.command.callback("ANTHROPIC_API_KEY=anthropic:main")
     grant = grants.read(str(folder))
     assert grant is not None
     assert [want.variable for want in grant.wants] == [A, B]
-    assert not grant.covers(project.Place(str(folder)))
+    assert not grant.covers(lookup.Place(str(folder)))
     with pytest.raises(errors.ManifestError):
-        add_.command.callback("GROQ_API_KEY=groq:ci")
+        cmd_add.command.callback("GROQ_API_KEY=groq:ci")
 
 
 def test_init_allows_no_local_manifest_that_came_with_the_project(user: User) -> None:
@@ -112,23 +113,23 @@ def test_a_folder_swapped_for_a_link_between_check_and_use_gives_nothing_new(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The swap happens at the worst instant: after the real path was taken, before the manifest is read."""
-    from lkrshell import grants, project, resolver
-    from lkrshell.errors import ManifestError
+    from lkrshell.core.errors import ManifestError
+    from lkrshell.project import grants, lookup, resolver
 
     for name, value in user.env.items():
         monkeypatch.setenv(name, value)
     good, bad = user.project("good"), user.project("bad", f'STOLEN_API_KEY = "anthropic:main"\n{A} = "openai:prod"')
     (user.home / "link").symlink_to(good)
-    read = project.read_text
+    read = lookup.read_text
 
     def swap_first(path: str) -> str:
         (user.home / "link").unlink()
         (user.home / "link").symlink_to(bad)
-        monkeypatch.setattr(project, "read_text", read)
+        monkeypatch.setattr(lookup, "read_text", read)
         return read(path)
 
-    monkeypatch.setattr(project, "read_text", swap_first)
-    place = project.Place(str(user.home / "link"))
+    monkeypatch.setattr(lookup, "read_text", swap_first)
+    place = lookup.Place(str(user.home / "link"))
     assert place.real == str(good)
     with pytest.raises(ManifestError, match="changed since"):
         resolver.check(place, grants.read(place.real))
@@ -206,7 +207,7 @@ def test_no_python_file_of_a_project_runs_when_lkr_runs_in_it(user: User) -> Non
     (folder / "lkrshell/__init__.py").write_text(f"open({str(user.home / 'pwned')!r}, 'w')\n")
     user.env["DISPLAY"] = ""
     user.lkr("get", "openai:prod", cwd=folder, code=2)
-    clipboard = [f"{BIN}/python", "-I", "-c", "from lkrshell import clipboard; clipboard.copy('v', 1)"]
+    clipboard = [f"{BIN}/python", "-I", "-c", "from lkrshell.system import clipboard; clipboard.copy('v', 1)"]
     done = subprocess.run(clipboard, env=user.env, cwd=folder, capture_output=True, text=True)
     assert "there is no clipboard here" in done.stderr
     user.lkr("install", "bash", "zsh", "fish", "--yes", cwd=folder)

@@ -1,0 +1,65 @@
+"""`lkr add VARIABLE[=NAME]`: one more key in the manifest, comments kept; then allows it."""
+
+import os
+
+import click
+import tomlkit
+import tomlkit.exceptions
+
+from lkrshell.cli import cmd_allow, common
+from lkrshell.core import names
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.text import show
+from lkrshell.project import lookup
+from lkrshell.state import files
+from lkrshell.vendors import providers
+
+
+@click.command("add")
+@click.argument("entry", metavar="VARIABLE[=NAME] | NAME")
+def command(entry: str) -> None:
+    """Add a key to this project's manifest. The result is allowed."""
+    variable, name = _parts(entry)
+    folder = common.project_folder(None)
+    place = lookup.Place(folder)
+    cmd_allow.check_allowed(place)
+    document = tomlkit.parse(place.text[1:])
+    keys = document.setdefault("keys", tomlkit.table())
+    if isinstance(keys, list):
+        listed = [str(key) for key in keys]
+        table = tomlkit.table()
+        for key in listed:
+            table[providers.variable_of(key) or ""] = key
+        document["keys"] = table
+        keys = table
+    if keys.get(variable) == name:
+        raise LkrError(f"{variable} is {name} already", "nothing was changed")
+    keys[variable] = name
+    text = tomlkit.dumps(document)
+    write_manifest(os.path.join(folder, lookup.MANIFEST), text)
+    cmd_allow.record_written(place, text)
+    click.echo(f"lkr: added {variable} ← {name}, and allowed it", err=True)
+
+
+def write_manifest(path: str, text: str) -> None:
+    """Replaces the manifest atomically, its mode kept. LkrError when the disk says no."""
+    target = os.path.realpath(path)
+    try:
+        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
+        folder, name = os.path.split(target)
+        files.replace_file(target, text.encode(), mode, folder, name)
+    except OSError as error:
+        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "nothing was changed") from None
+
+
+def _parts(entry: str) -> tuple[str, str]:
+    variable, equals, name = entry.partition("=")
+    if not equals and names.is_key(entry):
+        variable, name = providers.variable_of(entry) or "", entry
+        if not variable:
+            raise LkrError(f"no known variable for {entry}", f"write VARIABLE={entry}", USAGE)
+    elif not equals:
+        name = providers.key_for(variable) or ""
+    if not names.is_variable(variable) or names.changes_programs(variable):
+        raise LkrError("that is no variable for a key", "write VARIABLE=provider:label", USAGE)
+    return variable, common.checked_key(name)

@@ -1,0 +1,73 @@
+"""`lkr agent-env -- AGENT`: starts a coding agent without the keys of the shell, except those that policy lets it have.
+
+What an agent starts inherits its environment, so the launch is where it is decided.
+"""
+
+import os
+
+import click
+
+from lkrshell.core import policy
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.core.want import Want
+from lkrshell.runtime import agents, execute, session
+from lkrshell.state import audit, config
+from lkrshell.stores import registry
+
+
+@click.command("agent-env", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: by its command.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(agent: str | None, words: tuple[str, ...]) -> None:
+    """Start an agent without the project's keys. Those that policy lets it have stay."""
+    settings = config.load()
+    program = os.path.basename(words[0])
+    name = agent or agents.named(program, settings)
+    environment = stripped(dict(os.environb))
+    try:
+        wants, folder = execute.project_wants(agent or program)
+        wants = [want for want in wants if want.scope != "exec"]
+        own = [want.key for want in wants if want.commands]  # what the manifest has for this agent alone
+    except LkrError:
+        wants, folder = [], os.path.realpath(".")  # outside of a project there is nothing to give
+    loaded: list[tuple[Want, Secret, int]] = []
+    waiting: list[Want] = []
+    if wants:
+        try:
+            use = policy.Use("shell", folder, name, settings.keys_of(name) + own)
+            loaded, _, waiting = session.fetch(registry.choose(settings), wants, use)
+        except LkrError as error:
+            if error.code != REFUSED:
+                raise
+    if waiting:
+        click.echo(f"lkr: {' '.join(want.variable for want in waiting)} waits for you: lkr confirm", err=True)
+    for want, secret, _ in loaded:
+        environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    keys, variables = [want.key for want, _, _ in loaded], [want.variable for want, _, _ in loaded]
+    program = execute.program_name(words[0])
+    who = name if agent or program else ""  # a value that went astray is no name
+    if problem := audit.record("agent", keys, variables, folder, agents.ancestors(), who, program):
+        click.echo(f"lkr: {problem}", err=True)
+    if not settings.quiet:
+        click.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
+    execute.become(words, environment)
+
+
+def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """The environment as it was before the shell's hook, or direnv by `use lkr`, loaded anything into it."""
+    loaded = [word.partition(b"=")[0] for word in environment.get(b"LKR_STATE", b"").split()]
+    for variable in [*loaded, *environment.get(b"LKR_DIRENV", b"").split()]:
+        old = environment.pop(b"LKR_OLD_" + variable, None)
+        environment.pop(variable, None)
+        if old is not None:
+            environment[variable] = old
+    # direnv keeps the values in DIRENV_DIFF, so all of its own goes too.
+    own = [
+        name
+        for name in environment
+        if name in (b"LKR_STATE", b"LKR_DIR", b"LKR_KEYS", b"LKR_DIRENV") or name[:7] == b"DIRENV_"
+    ]
+    for name in own:
+        del environment[name]
+    return environment

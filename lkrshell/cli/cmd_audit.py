@@ -1,0 +1,284 @@
+"""`lkr audit`: who used which key when; verifies its chain; keys and projects that nobody needs any more."""
+
+import json
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from lkrshell.cli import common
+from lkrshell.core import folders, records
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.text import show, tilde
+from lkrshell.project import lookup, references
+from lkrshell.state import audit, files, index
+
+Row = dict[str, str]
+EVENTS = (
+    "agent", "allow", "backup", "confirm", "deny", "direnv", "exec", "gen", "get", "import", "lock", "migrate",
+    "passwd", "policy", "refused", "rekey", "rename", "restore", "rm", "rotate", "set", "shell", "unlock", "usage",
+)  # fmt: skip
+_OF_PROJECTS = ("agent", "allow", "confirm", "deny", "direnv", "exec", "shell")  # of others it can be a file
+_ALONE = ("verify", "unused", "older", "gone", "follow")  # options of which there can be one
+_POLL = 0.25  # seconds between two looks for what comes
+_MOST = 3  # keys in a line for people
+
+
+@click.command("audit")
+@click.option("--key", "key", metavar="NAME", help="Only this key.")
+@click.option(
+    "--event", type=click.Choice(EVENTS), metavar="EVENT", help="Only this event: exec, shell, refused, get, ..."
+)
+@click.option("--agent", metavar="AGENT", help="Only uses by this agent; any: by whichever.")
+@click.option("--project", "folder", metavar="DIR", help="Only uses in this folder and below.")
+@click.option("--days", type=click.IntRange(1, 36500), metavar="DAYS", help="The last so many days.")
+@click.option("--follow", is_flag=True, help="Go on with what comes.")
+@click.option("--verify", is_flag=True, help="Check the chain; name the first line that is broken.")
+@click.option("--unused", type=click.IntRange(1, 36500), metavar="DAYS", help="Keys not used for so many days.")
+@click.option("--older", type=click.IntRange(1, 36500), metavar="DAYS", help="Keys whose value is older.")
+@click.option("--gone", is_flag=True, help="Projects, of the log and of grants, that are there no more.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, a line each.")
+def command(
+    key: str | None,
+    event: str | None,
+    agent: str | None,
+    folder: str | None,
+    days: int | None,
+    follow: bool,
+    verify: bool,
+    unused: int | None,
+    older: int | None,
+    gone: bool,
+    as_json: bool,
+) -> None:
+    """Show who used which key when. Newest last; times are UTC."""
+    given = {name for name, value in click.get_current_context().params.items() if value} - {"as_json"}
+    for name in [name for name in _ALONE if name in given]:
+        fits = {"unused": {"key"}, "older": {"key"}, "gone": {"folder"}, "follow": given - set(_ALONE)}.get(name, set())
+        if other := sorted(given - fits - {name}):
+            option = "project" if other[0] == "folder" else other[0]
+            raise LkrError(f"--{name} and --{option} do not go together", "choose one", USAGE)
+    if key:
+        common.checked_key(key)
+    below = os.path.realpath(folder) if folder else ""
+    if verify:
+        _verify(as_json)
+    elif unused or older:
+        _keys(key, unused, older, as_json)
+    elif gone:
+        _gone(below, as_json)
+    else:
+        _show(key, event, agent, below, _limit(days) if days else "", follow, as_json)
+
+
+def _limit(days: int) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _show(
+    key: str | None, event: str | None, agent: str | None, below: str, since: str, follow: bool, as_json: bool
+) -> None:
+    if follow:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is how it ends: nothing is to be said
+    home, coloured, shown = os.path.expanduser("~"), common.colours(sys.stdout), False
+    for row in map(_row, _lines(follow)):
+        if row["time"] < since or (key and key not in row["keys"].split()) or (event and row["event"] != event):
+            continue
+        if agent and row["agent"] != agent and not (agent == "any" and row["agent"]):
+            continue
+        if below and not folders.within(row["project"], below):
+            continue
+        sys.stdout.write((json.dumps(row) if as_json else _line(row, home, coloured)) + "\n")
+        shown = True
+        if follow:
+            sys.stdout.flush()
+    sys.stdout.flush()
+    if not shown and not as_json:
+        click.echo("lkr: the audit log has no such line", err=True)
+
+
+def _line(row: Row, home: str, coloured: bool) -> str:
+    keys, folder = row["keys"].split(), row["project"]
+    names = " ".join(keys[:_MOST]) + (f" and {len(keys) - _MOST} more" if len(keys) > _MOST else "")
+    when, event = show(row["time"]), show(f"{row['event']:<7}")
+    program = row["process"].partition(" ")[2]
+    by = " ".join([program] * (program not in ("", "lkr")) + [f"by {row['agent']}"] * bool(row["agent"]))
+    rest = show("  ".join(filter(None, (names or "-", tilde(folder, home), by))))
+    if coloured:
+        when = click.style(when, dim=True)
+        event = click.style(event, fg="red") if row["event"] == "refused" else click.style(event, bold=True)
+    return f"{when}  {event}  {rest}"
+
+
+def _row(line: str) -> Row:
+    try:
+        values = [records.unescape(field) for field in line.split("\t")[:-1]]
+    except ValueError:
+        values = []
+    return dict(zip(audit.FIELDS, values + [""] * len(audit.FIELDS), strict=False))
+
+
+class _Log:
+    """An open log: it stays the same when it is put aside."""
+
+    def __init__(self, path: str, fd: int) -> None:
+        self.path, self.stream, self.rest = path, os.fdopen(fd, "rb"), b""
+        info = os.fstat(fd)
+        self.identity = (info.st_dev, info.st_ino)
+
+    def lines(self) -> list[str]:
+        """The whole lines that came since the last call; `rest` is what has no end yet."""
+        if os.fstat(self.stream.fileno()).st_size < self.stream.tell():  # emptied
+            self.stream.seek(0)
+        *whole, self.rest = (self.rest + self.stream.read()).split(b"\n")
+        return [line.decode("utf-8", "surrogateescape") for line in whole]
+
+
+def _open(until: tuple[int, int] | None = None) -> list[_Log]:
+    """The logs, oldest first, from the one after `until` on. LkrError when one is not private.
+
+    Opened newest first: a log that is put aside meanwhile is met twice, and none is missed.
+    """
+    found: list[_Log] = []
+    for path in audit.logs():
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
+        info = os.fstat(fd)
+        files.check_private(path, info)
+        if not stat.S_ISREG(info.st_mode):
+            raise LkrError(f"{show(path)} is not a file of ours", "remove it")
+        log = _Log(path, fd)
+        if log.identity == until:
+            break
+        if found and log.identity == found[-1].identity:
+            found[-1].path = path
+        else:
+            found.append(log)
+    return found[::-1]
+
+
+def _lines(follow: bool) -> Iterator[str]:
+    last: _Log | None = None
+    while True:
+        logs = _open(last.identity if last else None)
+        if last and not os.fstat(last.stream.fileno()).st_nlink:  # somebody removed it; older ones were shown
+            logs = logs[-1:]
+        for log in logs:
+            last = log
+            yield from log.lines()
+        while follow:
+            time.sleep(_POLL)
+            try:
+                now = os.lstat(audit.path())
+            except FileNotFoundError:
+                continue
+            if last:
+                yield from last.lines()  # after the look: a log put aside is written no more
+            if not last or (now.st_dev, now.st_ino) != last.identity:
+                break
+        if not follow:
+            return
+
+
+def _verify(as_json: bool) -> None:
+    count, broken = check()
+    if as_json:
+        click.echo(json.dumps({"lines": count, "broken": broken}))
+    if broken:
+        more = f", and {len(broken) - 1} more after it" if len(broken) > 1 else ""
+        raise LkrError(f"the audit log is broken at {show(broken[0])}{more}", "what is before it is whole")
+    if not as_json:
+        click.echo(f"lkr: {count} lines, the chain is whole", err=True)
+
+
+def check() -> tuple[int, list[str]]:
+    """The number of lines, and the places (file:line) that are changed or do not follow from the line before."""
+    end, count = "", 0
+    broken: list[str] = []
+    logs = _open()
+    for log in logs:
+        lines = log.lines()
+        if log.rest and log is logs[-1]:
+            time.sleep(0.1)  # it may be being written
+            lines += log.lines()
+        for number, line in enumerate(lines + [log.rest.decode("utf-8", "surrogateescape")] * bool(log.rest), 1):
+            content, _, claimed = line.rpartition("\t")
+            # The oldest log may follow one that is gone, so its first line is taken as it is.
+            is_whole = (not count and log.path.endswith(f".{audit.KEPT}")) or claimed == audit.link(end, content)
+            # After half a line, which a killed writer left, the next writer began anew.
+            after_cut = bool(broken) and claimed == audit.link(audit.CUT, content)
+            if not (is_whole or after_cut) or (number > len(lines)):
+                broken.append(f"{log.path}:{number}")
+            end, count = claimed, count + 1
+    return count, broken
+
+
+def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool) -> None:
+    """Keys not used for `unused` days, or whose value is older than `older` days; first the one that is longest so."""
+    store = common.store().name
+    if key and not index.read(store, key):
+        raise LkrError(f"no key {key} in the index", "see lkr list")
+    found = []
+    for name in [key] if key else index.names(store):
+        entry = index.read(store, name)
+        if entry is None:
+            continue
+        stored, last = entry.rotated or entry.created, index.last_use(store, entry)
+        since = max(last, stored) if unused else stored
+        if since < _limit(unused or older or 0):
+            found.append((since, name, stored, last, entry))
+    found.sort(key=lambda each: each[:2])
+    width = max((len(name) for _, name, *_ in found), default=0)
+    for _, name, stored, last, entry in found:
+        row = {"name": name, "created": entry.created, "rotated": entry.rotated or None, "last_use": last or None}
+        text = f"{name:<{width}}  stored {stored[:10]}  {'used ' + last[:10] if last else 'never used'}"
+        click.echo(json.dumps(row) if as_json else text)
+    if not found and not as_json:
+        click.echo("lkr: no such keys", err=True)
+
+
+def _gone(below: str, as_json: bool) -> None:
+    """Projects whose folder or manifest is there no more."""
+    last: dict[str, str] = {}
+    allowed = references.by_project()
+    had_manifest = set(allowed)
+    for row in map(_row, _lines(False)):
+        if row["event"] in _OF_PROJECTS and row["project"]:
+            last[row["project"]] = row["time"]
+            if row["event"] not in ("exec", "agent"):  # these can do without one
+                had_manifest.add(row["project"])
+    found = False
+    for folder in sorted({*last, *allowed}):
+        missing = "folder" if _is_gone(folder) else "manifest"
+        if missing == "manifest" and not (folder in had_manifest and _is_gone(os.path.join(folder, lookup.MANIFEST))):
+            continue
+        if below and not folders.within(folder, below):
+            continue
+        found, keys, seen = True, allowed.get(folder, []), last.get(folder)
+        if as_json:
+            click.echo(json.dumps({"project": folder, "missing": missing, "last_use": seen, "allowed": keys}))
+            continue
+        text = f"{folder}  no {missing}  {'used ' + seen[:10] if seen else 'not in the log'}"
+        click.echo(show(text + (f"  still allowed {' '.join(keys)}" if keys else "")))
+    if not found and not as_json:
+        click.echo("lkr: every project is where it was", err=True)
+
+
+def _is_gone(path: str) -> bool:
+    """False where that cannot be known, as below a folder that may not be read."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

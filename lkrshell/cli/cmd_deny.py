@@ -1,0 +1,23 @@
+"""`lkr deny`: takes a grant back."""
+
+import os
+
+import click
+
+from lkrshell.cli import common
+from lkrshell.core.text import show
+from lkrshell.project import grants, lookup
+from lkrshell.state import generation
+
+
+@click.command("deny")
+@click.argument("folder", required=False)
+def command(folder: str | None) -> None:
+    """Take a project's grant back. FOLDER: here, by default."""
+    real = os.path.realpath(folder or lookup.current_folder())
+    if not os.path.exists(grants.path_of(real)):  # the folder itself, or its manifest, may be gone
+        real = os.path.realpath(common.project_folder(folder))
+    had = grants.remove(real)
+    generation.bump()
+    common.log("deny", project=real)
+    click.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(real)}", err=True)

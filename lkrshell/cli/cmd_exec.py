@@ -1,0 +1,58 @@
+"""`lkr exec -- COMMAND`: runs one command with the project's keys, in this process's place."""
+
+import os
+
+import click
+
+from lkrshell.cli import common
+from lkrshell.core import names
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.want import Want
+from lkrshell.runtime import execute
+from lkrshell.state import index
+from lkrshell.vendors import providers
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("-k", "--key", "keys", multiple=True, metavar="[VARIABLE=]NAME", help="This key, not the project's.")
+@click.option("--all", "every", is_flag=True, help="Every runtime key that is stored, in its provider's variable.")
+@click.option("--clean", is_flag=True, help="Take other variables that look like providers' keys out.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, ...]) -> None:
+    """Run a command with this project's keys. Those of scope "exec" too; admin keys never."""
+    if keys and every:
+        raise LkrError("-k and --all do not go together", "choose one", USAGE)
+    folder = os.path.realpath(".")
+    if keys or every:
+        wants = [_named(key) for key in keys] if keys else _every()
+    else:
+        wants, folder = execute.project_wants(words[0])
+    environment = os.environb.copy()
+    if clean:
+        for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
+            del environment[os.fsencode(variable)]
+    execute.replace(wants, folder, words, environment)
+
+
+def _every() -> list[Want]:
+    store = common.store()
+    wants: dict[str, Want] = {}
+    for name in index.names(store.name):
+        entry, variable = index.read(store.name, name), providers.variable_of(name)
+        if entry is None or entry.kind == "admin" or variable is None or names.is_hidden(name):
+            continue
+        if variable in wants:
+            raise LkrError(f"{variable} could be {wants[variable].key} or {name}", "name them: -k NAME", USAGE)
+        wants[variable] = Want(variable, name)
+    return list(wants.values())
+
+
+def _named(text: str) -> Want:
+    variable, equals, name = text.rpartition("=")
+    common.checked_key(name)
+    found = variable if equals else providers.variable_of(name)
+    if not found:
+        raise LkrError(f"no known variable for {name}", f"write -k VARIABLE={name}", USAGE)
+    if not names.is_variable(found) or names.changes_programs(found):
+        raise LkrError(f"{found} is no variable for a key", "use another", USAGE)
+    return Want(found, name)

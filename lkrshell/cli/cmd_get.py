@@ -1,0 +1,66 @@
+"""`lkr get NAME`: the value, masked, and into the clipboard; in clear only to a terminal, or by --force-plain."""
+
+import json
+import sys
+
+import click
+
+from lkrshell.cli import common
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.text import show as printable
+from lkrshell.system import clipboard
+
+
+@click.command("get")
+@common.KEY
+@click.option("--show", is_flag=True, help="Print the value, to a terminal only.")
+@click.option("--plain", is_flag=True, help="Print the value and nothing else, to a terminal only.")
+@click.option("--force-plain", is_flag=True, help="Print the value even into a pipe. Whoever reads it has the key.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, masked unless --show.")
+@click.option("--clear-after", default=30, show_default=True, type=click.IntRange(1, 3600), help="Seconds.")
+def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool, clear_after: int) -> None:
+    """Copy the key NAME to the clipboard, and show its mask. It is cleared after 30 seconds."""
+    common.checked_key(name)
+    if show + plain + force_plain > 1 or (as_json and (plain or force_plain)):
+        raise LkrError("these options do not go together", "use one of --show, --plain, --force-plain", USAGE)
+    clear = show or plain or force_plain
+    guard(name, clear=clear, forced=force_plain, masked_json=as_json and not show)
+    store = common.store()
+    secret = store.get([name]).get(name)
+    if secret is None:
+        raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
+    common.log("get", name)
+    value = secret.reveal()
+    if as_json:
+        click.echo(json.dumps({"name": name, "kind": secret.kind, "value": value if show else mask(value)}))
+    elif plain or force_plain:
+        sys.stdout.buffer.write(value.encode("utf-8", "surrogateescape") + b"\n")
+    elif show:
+        click.echo(f"{printable(value)}  ({secret.kind})")
+    else:
+        click.echo(f"{mask(value)}  ({secret.kind})")
+        click.echo(f"lkr: {clipboard.copy(value, clear_after)}", err=True)
+
+
+def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
+    """LkrError (2) where a value must not go: into a pipe unless forced, to a coding agent never."""
+    if masked_json:
+        return
+    hint = "lkr exec -- COMMAND gives a command its keys"
+    common.refuse_agent("no values for a coding agent ({})", hint, name)
+    if forced:
+        if not sys.stdout.isatty():
+            click.echo("lkr: the value goes into a pipe or file, in clear", err=True)
+        return
+    if not sys.stdout.isatty():
+        what = "a value in clear goes to a terminal only" if clear else "no terminal: nothing is copied"
+        raise common.refused(what, "lkr exec -- COMMAND is safer; --force-plain prints it all the same", name)
+
+
+def mask(value: str) -> str:
+    """`sk-p...3xYz`; of a short value never more than a quarter, and of a very short one nothing."""
+    shown = min(8, len(value) // 4)
+    head, tail = shown - shown // 2, shown // 2
+    if shown < 2:
+        return "..."
+    return printable(f"{value[:head]}...{value[-tail:]}")

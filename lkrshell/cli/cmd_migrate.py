@@ -1,0 +1,133 @@
+"""`lkr migrate SOURCE`: keys from the other store, or from another keyring service, into the store in force.
+
+Each key is written, read back and compared before it counts as there; only then, and only with --move, does it leave
+the source. A kill at any instant leaves it in one of the two, or in both; running it again goes on.
+"""
+
+import json
+
+import click
+
+from lkrshell.cli import common
+from lkrshell.core import names
+from lkrshell.core.clock import now
+from lkrshell.core.entry import Entry
+from lkrshell.core.errors import REFUSED, USAGE, LkrError
+from lkrshell.core.text import show
+from lkrshell.state import config, generation, index
+from lkrshell.stores.base import Store
+from lkrshell.stores.keyring import SERVICE, Keyring
+from lkrshell.stores.vault import Vault
+from lkrshell.vendors import providers
+
+
+@click.command("migrate")
+@click.argument("source", metavar="vault | keyring | keyring:SERVICE")
+@click.option("-k", "--key", "keys", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this one; may be repeated.")
+@click.option("--move", is_flag=True, help="Remove from the source what has arrived.")
+@click.option("--replace", is_flag=True, help="Replace keys that are here with another value.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+def command(
+    source: str, keys: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Bring keys from another store. From SOURCE into the one in force (see lkr status), kinds and policies too."""
+    common.refuse_agent("a coding agent ({}) does not move keys between stores")
+    target = common.store()
+    origin, ours = _source(source, target)
+    accounts = _accounts(origin, ours, keys)
+    there = origin.get(list(accounts))
+    here = target.get(list(accounts.values()))
+    plan = {account: name for account, name in accounts.items() if account in there}
+    if missing := [account for account in accounts if account not in there and keys]:
+        raise LkrError(f"not in the source: {', '.join(map(names.said, missing))}", "nothing was changed")
+    state = {}
+    for account, name in plan.items():
+        present, wanted = here.get(name), there[account]
+        same = present and (present.reveal(), present.kind) == (wanted.reveal(), wanted.kind)
+        state[account] = "new" if present is None else "same" if same else "differs"
+    rows = [{"account": account, "name": name, "state": state[account]} for account, name in plan.items()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        for row in rows:
+            before = "" if row["account"] == row["name"] else f"{show(row['account'])} → "
+            click.echo(f"  {before}{row['name']} ({row['state']})", err=True)
+    if not plan:
+        raise LkrError("no keys found there", "a keychain that cannot list wants -k NAME=ACCOUNT")
+    if dry_run:
+        return
+    if not yes and not common.on_terminal():
+        raise LkrError("no terminal to ask on", "say --yes, or --dry-run", REFUSED)
+    if not yes:
+        click.confirm(f"{'Move' if move else 'Copy'} these into the {target.name}?", abort=True, err=True)
+    kept = [name for account, name in plan.items() if state[account] == "differs" and not replace]
+    with common.logged("migrate") as changed:
+        for account in common.progress([account for account in plan if plan[account] not in kept], "migrating"):
+            name, secret = plan[account], there[account]
+            if state[account] != "same" or move:
+                changed.append(name)
+            if state[account] != "same":
+                with index.changing(target.name):
+                    entry = _entry(origin, ours, account, name, secret.kind)
+                    index.write(target.name, entry)  # its policy is there first
+                    target.set(name, secret)
+                back = target.get([name]).get(name)
+                if back is None or (back.reveal(), back.kind) != (secret.reveal(), secret.kind):
+                    raise LkrError(f"{name} did not arrive whole in the {target.name}", "nothing was removed")
+            if move:
+                origin.delete(account)
+                if ours:
+                    index.remove(origin.name, account)
+    generation.bump()
+    for name in kept:
+        click.echo(f"lkr: {name} differs and is kept; --replace takes the source's", err=True)
+    done = len(plan) - len(kept)
+    click.echo(f"lkr: {done} keys are in the {target.name}{' and gone from the source' if move else ''}", err=True)
+
+
+def _source(text: str, target: "Store") -> "tuple[Store, bool]":
+    """The store that SOURCE names, and whether its index is ours."""
+    kind, colon, service = text.partition(":")
+    settings = config.load()
+    if text == "vault":
+        origin: Store = Vault(settings.lock_after, settings.lock_limit)
+    elif kind == "keyring" and bool(colon) == bool(service):
+        origin = Keyring(service=service) if service else Keyring(settings.collection)
+    else:
+        raise LkrError("no such source", "vault, keyring, or keyring:SERVICE", USAGE)
+    ours = not service or service == SERVICE
+    if ours and origin.name == target.name:
+        hint = 'the store in force is the target: choose it by backend = "..." in config.toml, or LKR_BACKEND'
+        raise LkrError(f"the keys are in the {target.name} already", hint, USAGE)
+    return origin, ours
+
+
+def _accounts(origin: "Store", ours: bool, keys: tuple[str, ...]) -> dict[str, str]:
+    """The names that the source has for its keys, each with ours."""
+    if keys:
+        pairs = [key.rpartition("=") for key in keys]
+        return {account: common.checked_key(name or account) for name, _, account in pairs}
+    listed = sorted({*(origin.names() or ()), *(index.names(origin.name) if ours else ())})
+    found = {account: name for account in listed if (name := _name(account))}
+    for account in listed:
+        if account not in found:
+            click.echo(f"lkr: {names.said(account)} is no name of ours; say -k NAME=ACCOUNT", err=True)
+    if len(set(found.values())) < len(found):
+        raise LkrError("two of them would have the same name here", "choose: -k NAME=ACCOUNT", USAGE)
+    return found
+
+
+def _name(account: str) -> str | None:
+    """Our name for an account of another program: itself, or what its variable or vendor proposes."""
+    if names.is_key(account):
+        return account
+    proposed = providers.key_for(account) or (f"{account}:main" if account in providers.known() else "")
+    return proposed if names.is_key(proposed) else None
+
+
+def _entry(origin: "Store", ours: bool, account: str, name: str, kind: str) -> Entry:
+    entry = (index.read(origin.name, account) if ours else None) or Entry(name, kind, now())
+    entry.name, entry.kind = name, kind
+    return entry

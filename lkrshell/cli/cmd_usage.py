@@ -1,0 +1,60 @@
+"""`lkr usage [PROVIDER]`: what the vendors charged, asked with the admin keys. The one use of an admin key."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from lkrshell.cli import common
+from lkrshell.core import policy
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.text import show
+from lkrshell.state import index
+from lkrshell.vendors import costs
+
+
+@click.command("usage")
+@click.argument("provider", required=False, metavar="[openai | anthropic]")
+@click.option("--days", type=click.IntRange(1, 366), help="The last DAYS days; default: this month.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(provider: str | None, days: int | None, as_json: bool) -> None:
+    """Show what a vendor charged your organization. By its admin key (openai:admin, anthropic:admin)."""
+    if provider and provider not in costs.BASES:
+        raise LkrError("only OpenAI and Anthropic say what they charge", f"use {' or '.join(costs.BASES)}", USAGE)
+    store = common.store()
+    asked = [f"{each}:admin" for each in ([provider] if provider else costs.BASES)]
+    keys = {name: secret for name, secret in store.get(asked).items() if secret.kind == "admin"}
+    if not keys:
+        raise LkrError("no admin key is stored", f"lkr set {asked[0]} --kind admin")
+    who = common.agent()
+    for name in keys:
+        if not policy.for_agent(index.read(store.name, name), policy.Use("exec", "", who)):
+            raise common.refused(f"{name} is not for a coding agent ({who})", "ask the person", name)
+    end = datetime.now(UTC).date() + timedelta(days=1)
+    start = end - timedelta(days=days) if days else (end - timedelta(days=1)).replace(day=1)
+    reports: list[dict[str, object]] = []
+    problems: list[LkrError] = []
+    for name, secret in keys.items():
+        vendor = name.partition(":")[0]
+        common.log("usage", name)
+        try:
+            items = costs.costs(vendor, secret, start, end)
+        except LkrError as problem:
+            problems.append(problem)
+            continue
+        index.touch(store.name, name)
+        last, total = str(end - timedelta(days=1)), round(float(sum(items.values())), 4)
+        ordered = [(item, round(float(items[item]), 4)) for item in sorted(items, key=items.__getitem__, reverse=True)]
+        rows = [{"item": item, "amount": amount} for item, amount in ordered]
+        report = {"provider": vendor, "key": name, "from": str(start), "to": last, "currency": "USD"}
+        reports.append({**report, "total": total, "items": rows})
+        if not as_json:
+            click.echo(f"{vendor}, {start} to {last}")
+            for item, amount in [*ordered, ("total, USD", total)]:
+                click.echo(f"  {show(item):<40} {amount:>12.2f}")
+    if as_json:
+        click.echo(json.dumps(reports, indent=2))
+    if problems and not reports:
+        raise problems[0]
+    for each in problems:
+        click.echo(f"lkr: {show(str(each))}", err=True)

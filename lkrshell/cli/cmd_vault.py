@@ -1,0 +1,209 @@
+"""`lkr vault`: backup of all keys to one age file, its public key, and a new identity."""
+
+import base64
+import json
+import os
+import time
+
+import click
+import pyrage
+
+from lkrshell.cli import common
+from lkrshell.core import names, policy
+from lkrshell.core.clock import now
+from lkrshell.core.entry import MAX_TTL, Entry
+from lkrshell.core.errors import LOCKED, LkrError
+from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
+from lkrshell.core.text import show
+from lkrshell.state import files, generation, index
+from lkrshell.stores.vault import Vault, open_passphrase_file
+
+_FORM = "lkr-backup-1"
+_AT_ONCE = 200  # keys that are read in one turn of the store
+
+
+@click.group("vault")
+def command() -> None:
+    """Back up keys, and renew the vault's identity. All keys go to one age file, and come from such a file."""
+
+
+@command.command("export")
+@click.argument("file")
+@click.option(
+    "--to", "recipients", multiple=True, metavar="RECIPIENT", help="An age or SSH public key; may be repeated."
+)
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the file's passphrase from standard input.")
+def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
+    """Write every key, admin ones too, to the age file FILE: under a passphrase of its own, or to RECIPIENTs.
+
+    A RECIPIENT is what `lkr vault recipient` prints on another machine, what age-keygen -y prints, or the line of a
+    file id_ed25519.pub.
+    """
+    if os.path.lexists(file):
+        raise LkrError(f"{show(file)} is there already", "choose another name; nothing was written")
+    to = [_recipient(text) for text in recipients]
+    store = common.store()
+    indexed = index.names(store.name)
+    wanted = sorted({*indexed, *(store.names() or ())})
+    keys = {}
+    parts = [wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE)]
+    for part in common.progress(parts, "reading"):
+        for name, secret in store.get(part).items():
+            keys[name] = _row(secret, index.read(store.name, name))
+    for name in sorted(set(wanted) - set(keys)):
+        click.echo(f"lkr: {name} is in the index and not in the {store.name}, so not in the file", err=True)
+    plain = json.dumps({"form": _FORM, "keys": keys}).encode()
+    if to:
+        data = pyrage.encrypt(plain, to)
+    else:
+        passphrase = common.read_secret("A passphrase for this file", from_stdin, twice=True)
+        data = pyrage.passphrase.encrypt(plain, passphrase.reveal())
+    path = os.path.abspath(file)
+    common.log("backup", *keys, project=path)
+    try:
+        files.replace_file(path, data, 0o600, *os.path.split(path))
+    except OSError as error:
+        raise LkrError(f"cannot write {show(file)}: {error.strerror}") from None
+    click.echo(f"lkr: wrote {len(keys)} keys to {show(file)}", err=True)
+
+
+@command.command("import")
+@click.argument("file")
+@click.option("--identity", metavar="PATH", help="The age or SSH private key that opens the file.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
+@click.option("--force", is_flag=True, help="Replace keys that are there with another value.")
+def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> None:
+    """Store the keys of FILE, as `lkr vault export` wrote it. Keys that differ here are kept, unless --force.
+
+    A file made for this machine's vault needs no --identity.
+    """
+    try:
+        plain = _open(_content(file), identity, from_stdin)
+    except (pyrage.DecryptError, pyrage.IdentityError):
+        raise LkrError("that does not open the file, or it is damaged", "nothing was changed", LOCKED) from None
+    keys = _parse(plain)
+    store = common.store()
+    present = store.get(list(keys))
+    stored = kept = 0
+    with common.logged("restore") as changed:
+        for name in common.progress(list(keys), "storing"):
+            secret, entry = keys[name]
+            there = present.get(name)
+            if there and (there.reveal(), there.kind) == (secret.reveal(), secret.kind):
+                stored += 1
+                continue
+            if there and not force:
+                click.echo(f"lkr: {name} differs here, kept; --force replaces it", err=True)
+                kept += 1
+                continue
+            with index.changing(store.name):
+                if index.read(store.name, name) is None:
+                    index.write(store.name, entry)  # what it may do is there before it is
+            changed.append(name)
+            common.keep(store, name, secret)
+            stored += 1
+    generation.bump()
+    click.echo(f"lkr: stored {stored} keys, kept {kept}", err=True)
+
+
+@command.command("recipient")
+def recipient() -> None:
+    """Print this vault's public key: another machine's `lkr vault export --to` takes it. It is no secret."""
+    click.echo(common.vault().recipient())
+
+
+@command.command("rekey")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
+def rekey(from_stdin: bool) -> None:
+    """Give the vault a new identity and encrypt every key to it. Stopped in the middle, run it again."""
+    vault: Vault = common.vault()
+    passphrase = common.read_secret("Passphrase of the vault", from_stdin)
+    count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))
+    generation.bump()
+    common.log("rekey")
+    click.echo(f"lkr: {count} keys are encrypted to a new identity", err=True)
+
+
+def _row(secret: Secret, entry: Entry | None) -> dict[str, object]:
+    row: dict[str, object] = {
+        "value": base64.b64encode(secret.reveal().encode("utf-8", "surrogateescape")).decode(),
+        "kind": secret.kind,
+    }
+    if entry:
+        row |= {"created": entry.created, "ttl": entry.ttl, "agents": entry.agents, "only": list(entry.only)}
+        row["confirm"] = entry.confirm
+    return row
+
+
+def _parse(plain: bytes) -> dict[str, tuple[Secret, Entry]]:
+    try:
+        content = json.loads(plain)
+        if content["form"] != _FORM:
+            raise ValueError
+        return {name: (_secret(row), _entry(name, row)) for name, row in content["keys"].items() if names.is_key(name)}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise LkrError("that is no backup of lkr's", "nothing was changed") from None
+
+
+def _secret(row: dict[str, str]) -> Secret:
+    value = base64.b64decode(row["value"])
+    if row["kind"] not in KINDS or not value or b"\0" in value or len(value) > MAX_VALUE:
+        raise ValueError
+    return Secret(value.decode("utf-8", "surrogateescape"), row["kind"])
+
+
+def _entry(name: str, row: dict[str, object]) -> Entry:
+    created, only = str(row.get("created", "")), row.get("only", [])
+    try:
+        time.strptime(created, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        created = now()
+    entry = Entry(name, str(row["kind"]), created)
+    entry.ttl, entry.agents = int(str(row.get("ttl", 0))), str(row.get("agents", "exec"))
+    if not isinstance(only, list) or not 0 <= entry.ttl < MAX_TTL or entry.agents not in policy.AGENTS:
+        raise ValueError
+    entry.only, entry.confirm = tuple(str(folder) for folder in only), row.get("confirm", False) is True
+    return entry
+
+
+def _recipient(text: str) -> "pyrage.x25519.Recipient | pyrage.ssh.Recipient":
+    try:
+        return (
+            pyrage.ssh.Recipient.from_str(text) if text.startswith("ssh-") else pyrage.x25519.Recipient.from_str(text)
+        )
+    except pyrage.RecipientError:
+        raise LkrError("that is no age recipient and no SSH public key", "nothing was written") from None
+
+
+def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
+    """Decrypts with an identity file, else by passphrase or by this machine's vault, as the file's header asks for."""
+    if identity:
+        plain: bytes = pyrage.decrypt(data, [_identity(identity, from_stdin)])
+        return plain
+    if b"\n-> scrypt " in data[:256]:
+        return open_passphrase_file(data, common.read_secret("Passphrase of the file", from_stdin))
+    store = common.store()
+    if isinstance(store, Vault) and store.made():
+        return store.open_file(data)
+    raise LkrError("that file was made for a private key", "name it: --identity PATH")
+
+
+def _identity(path: str, from_stdin: bool) -> "pyrage.x25519.Identity | pyrage.ssh.Identity":
+    """An SSH private key, an age identity file, or one of those behind a passphrase, such as a vault's identity.age."""
+    data = _content(path)
+    if data.startswith(b"age-encryption.org/"):
+        data = open_passphrase_file(data, common.read_secret("Passphrase of the identity", from_stdin))
+    if b"PRIVATE KEY" in data:
+        return pyrage.ssh.Identity.from_buffer(data)
+    lines = [line for line in data.decode("ascii", "replace").splitlines() if line.startswith("AGE-SECRET-KEY-")]
+    if not lines:
+        raise LkrError(f"{show(path)} holds no age or SSH identity", "nothing was changed")
+    return pyrage.x25519.Identity.from_str(lines[0])
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None

@@ -1,0 +1,166 @@
+"""What several commands share: the terminal, the chosen store, checks of names."""
+
+import contextlib
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TextIO, TypeVar
+
+import click
+
+from lkrshell.core import names
+from lkrshell.core.clock import now
+from lkrshell.core.entry import Entry
+from lkrshell.core.errors import REFUSED, USAGE, LkrError
+from lkrshell.core.secret import MAX_VALUE, Secret
+from lkrshell.project import lookup
+from lkrshell.runtime import agents
+from lkrshell.state import audit, config, index
+from lkrshell.stores import registry
+from lkrshell.stores.base import Store
+from lkrshell.stores.vault import Vault
+
+KEY = click.argument("name")
+T = TypeVar("T")
+
+
+def store() -> "Store":
+    return registry.choose(config.load())
+
+
+def vault() -> Vault:
+    """The vault, for what only a vault can do. LkrError when it is not the store in force, or not made yet."""
+    chosen = store()
+    if not isinstance(chosen, Vault):
+        raise LkrError("that is for the vault, and the keychain serves here", "use your desktop's own means", USAGE)
+    if not chosen.made():
+        raise LkrError("there is no vault yet", "make one: lkr unlock")
+    return chosen
+
+
+def make_vault(store: "Store") -> None:
+    """Makes the vault when there is none, asking for its passphrase; `lkr unlock` does that without a terminal."""
+    if isinstance(store, Vault) and not store.made() and on_terminal():
+        store.unlock(read_secret("A passphrase for the new vault", False, twice=True))
+
+
+def keep(store: "Store", name: str, secret: Secret) -> None:
+    """Stores a value; what the key may do and when it was first stored stay as they are."""
+    with index.changing(store.name):
+        old = index.read(store.name, name)
+        store.set(name, secret)
+        entry = old or Entry(name, secret.kind, now())
+        entry.kind, entry.rotated = secret.kind, now() if old else ""
+        index.write(store.name, entry)
+
+
+def progress(items: Sequence[T], label: str) -> Iterator[T]:
+    """The items; once that has taken a second, with a bar on a terminal's stderr."""
+    start = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        bar = None
+        for number, item in enumerate(items):
+            if bar is None and sys.stderr.isatty() and time.monotonic() - start > 1:
+                bar = stack.enter_context(click.progressbar(length=len(items), label=label, file=sys.stderr))
+                bar.update(number)
+            yield item
+            if bar is not None:
+                bar.update(1)
+
+
+def count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def two_lines() -> tuple[Secret, Secret]:
+    """Two values from standard input, a line each."""
+    lines = sys.stdin.buffer.read(2 * MAX_VALUE).decode("utf-8", "surrogateescape").splitlines()
+    if len(lines) != 2 or not all(lines):
+        raise LkrError("two lines are needed, none empty", "nothing was changed", USAGE)
+    return Secret(lines[0]), Secret(lines[1])
+
+
+def agent() -> str | None:
+    """The coding agent that runs us, None without one."""
+    return agents.detect(dict(os.environ), agents.ancestors(), config.load())
+
+
+def log(event: str, *keys: str, project: str = "") -> None:
+    """Adds to the audit log, and says so when that cannot be."""
+    line = agents.ancestors()
+    who = agents.detect(dict(os.environ), line, config.load())
+    if problem := audit.record(event, list(keys), [], project, line, who):
+        click.echo(f"lkr: {problem}", err=True)
+
+
+@contextlib.contextmanager
+def logged(event: str) -> Iterator[list[str]]:
+    """Collects the names of keys that are changed, and records them, also when an error ends it half-way."""
+    done: list[str] = []
+    try:
+        yield done
+    finally:
+        if done:
+            log(event, *done)
+
+
+def on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def piped() -> bool:
+    """True when something is sent to us by a pipe or from a file: `pbpaste | lkr set NAME` needs no option."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def colours(stream: TextIO) -> bool:
+    """True on a terminal that has them, unless NO_COLOR (no-color.org) is set and not empty."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def refuse_agent(message: str, hint: str = "ask the person", *keys: str, project: str = "") -> None:
+    """LkrError (2), recorded, when a coding agent runs us. `message` has {} for its name."""
+    if who := agent():
+        raise refused(message.format(who), hint, *keys, project=project)
+
+
+def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
+    """An error (2) to raise, after it was recorded which keys were not given, or not changed."""
+    log("refused", *keys, project=project)
+    return LkrError(message, hint, REFUSED)
+
+
+def checked_key(name: str) -> str:
+    """`name` when it names a key. The error never repeats it when it could be a value."""
+    if names.is_key(name):
+        return name
+    if names.looks_like_a_value(name):
+        raise LkrError("that looks like a key's value; arguments are seen by others", "lkr set provider:label", USAGE)
+    raise LkrError(f"{names.said(name)} is no key name", "write provider:label, as openai:prod", USAGE)
+
+
+def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
+    """One value from a hidden prompt, or all of standard input less one line break at its end."""
+    if from_stdin:
+        data = sys.stdin.buffer.read(MAX_VALUE + 2)
+        text = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
+    elif not on_terminal():
+        raise LkrError(f"no terminal to ask for the {prompt.lower()}", "give it by --stdin", REFUSED)
+    else:
+        text = click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
+    if not text:
+        raise LkrError("the value is empty", "nothing was changed")
+    if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > MAX_VALUE:
+        raise LkrError("a value has no NUL byte and at most 64 KiB", "nothing was changed")
+    return Secret(text, kind)
+
+
+def project_folder(folder: str | None) -> str:
+    """The folder with the manifest that serves `folder` (default: here). LkrError when there is none."""
+    return lookup.serving(os.path.abspath(folder) if folder else lookup.current_folder())

@@ -1,0 +1,88 @@
+"""What may name a key, a variable, a profile; and which variables no manifest may set."""
+
+import re
+
+from lkrshell.core.text import show
+
+KEY = re.compile(r"[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
+PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+COMMAND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
+MAX_NAME = 100
+
+# Words that a shell takes for itself: a function of that name would change the shell, the hook with it. And lkr.
+SHELL_WORDS = frozenset(
+    """abbr alias and argparse autoload begin bg bind bindkey block break breakpoint builtin bye caller case cd chdir
+    command commandline comparguments compcall compctl compdescribe compfiles compgen compgroups complete compopt
+    compquote comptags comptry compvalues contains continue coproc count declare dirs disable disown do done echo echotc
+    echoti elif else emulate enable end esac eval exec exit export false fc fg fi float for foreach function functions
+    getln getopts hash help history if in integer jobs kill let limit lkr lkrsh local log logout mapfile math nocorrect
+    noglob nohup not or path popd print printf private pushd pushln pwd r random read readarray readonly rehash repeat
+    return sched select set setopt shift shopt source stat status string suspend switch sysopen sysread syswrite test
+    then time times trap true ttyctl type typeset ulimit umask unalias unfunction unhash unlimit unset unsetopt until
+    vared wait whence where which while zcompile zmodload zparseopts zstat zstyle""".split()
+)
+
+# Variables that change what programs run, load, trust or where they connect, or that a shell itself owns.
+_PREFIXES = """LD_ DYLD_ PYTHON GIT_ LKR_ BASH DIRENV_ NPM_CONFIG_ PIP_ UV_ CONDA_ XDG_ SSH_ DBUS_ GCONV_ MALLOC_ GLIBC_
+    RUBY PERL5 DOTNET_ CORECLR_ CARGO_ RUSTC JAVA_ JDK_ _JAVA LC_ HIST ZSH FISH_ PROMPT RPROMPT LESS TERM EPOCH
+    SHELL NODE_ ELECTRON_""".split()
+_SUFFIXES = ("_PROXY", "_OPTIONS", "_CA_BUNDLE", "_CA_CERTS", "_PATH", "PAGER")
+_EXACT = """PATH ENV IFS PS0 PS1 PS2 PS3 PS4 HOME USER LOGNAME PWD OLDPWD LANG LANGUAGE TMPDIR TMP TEMP CDPATH FPATH
+    ZDOTDIR EDITOR VISUAL BROWSER UID EUID GID EGID PPID RANDOM SECONDS LINENO FUNCNEST OPTIND OPTARG OPTERR
+    DISPLAY MAIL MAILPATH MAILCHECK NULLCMD READNULLCMD WORDCHARS TMOUT IGNOREEOF PIPESTATUS COLUMNS LINES TZ
+    REPLY ARGV STATUS SHLVL GROUPS DIRSTACK HOST HOSTNAME HOSTTYPE OSTYPE MACHTYPE INPUTRC POSIXLY_CORRECT
+    FUNCNAME FIGNORE GLOBIGNORE EXECIGNORE COMPREPLY MAILCAPS KEYTIMEOUT SPROMPT""".split()
+PROGRAMS = re.compile(
+    f"^({'|'.join(_PREFIXES)})|({'|'.join(_SUFFIXES)})$|SSL_CERT|^({'|'.join(_EXACT)})$"
+)  # in the words that JSON Schema has too
+
+# What vendors' keys begin with: enough to see that somebody pasted a value where a name belongs.
+_VALUE = re.compile(
+    r"(sk-|sk_|gsk_|hf_|xai-|pplx-|r8_|AIza|ghp_|github_pat_|glpat-|fw_|tgp_|nvapi-|key-|Bearer )"
+    r"|[A-Za-z0-9+/_=.-]{24,}\Z"
+)
+
+
+_HIDDEN = re.compile(
+    r"(sk-|sk_|gsk_|hf_|xai-|pplx-|r8_|AIza|gh[pousr]_|github_pat_|glpat-|nvapi-|Bearer )|[A-Za-z0-9+/_=-]{20,}"
+)
+
+
+def said(text: str) -> str:
+    """`text`, quoted for a message: safe on a terminal, and not there at all when a key's value may be in it."""
+    return "that" if _HIDDEN.search(text) else repr(show(text))
+
+
+HIDDEN = "--old"  # what `lkr rotate` puts behind a name, for the value that it replaced
+
+
+def is_hidden(name: str) -> bool:
+    return name.endswith(HIDDEN)
+
+
+def is_key(name: str) -> bool:
+    return len(name) <= MAX_NAME and KEY.match(name) is not None
+
+
+def is_variable(name: str) -> bool:
+    return len(name) <= MAX_NAME and VARIABLE.match(name) is not None
+
+
+def is_command(name: str) -> bool:
+    """True for the name of a program that may become a function of the shell."""
+    return len(name) <= MAX_NAME and COMMAND.match(name) is not None and name not in SHELL_WORDS
+
+
+def is_profile(name: str) -> bool:
+    return len(name) <= MAX_NAME and PROFILE.match(name) is not None
+
+
+def changes_programs(variable: str) -> bool:
+    """True for `PATH`, `LD_PRELOAD`, `HTTPS_PROXY` and their like."""
+    return PROGRAMS.search(variable) is not None
+
+
+def looks_like_a_value(text: str) -> bool:
+    """True when `text` is rather a key's value than its name."""
+    return _VALUE.match(text) is not None and not is_key(text)

@@ -1,0 +1,27 @@
+"""What boot.py does once it can import: the mode that the hook names, and the process's end. On the path of
+`lkr export`."""
+
+import _signal
+import os
+import sys
+
+
+def main() -> None:
+    """`SHELL [FOLDER [VERSION]]`, or `exec` or `agent-env` and a command. Never returns."""
+    mode, *words = sys.argv[1:]
+    # Ctrl-C ends us in silence; a command in the background has it ignored, and is to find it so.
+    if mode not in ("exec", "agent-env") or _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    if mode == "exec":  # a function that the hook made of a command
+        from lkrshell.runtime.execute import wrapped
+
+        code = wrapped(words)
+    elif mode == "agent-env":
+        from lkrshell.cli.main import run
+
+        code = run(["agent-env", "--", *words])
+    else:
+        from lkrshell.runtime.export import main as export
+
+        code = export([mode, *words])
+    os._exit(code)  # all is written; taking an interpreter down in good order costs a fifth of an entry

@@ -1,0 +1,105 @@
+"""What `lkr doctor` looks at. A check is a generator of findings; none prints, makes a file or tells a key's value.
+
+With `fix` a check mends what is lkr's own: index, grants, leftovers. Nothing else is ever changed.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lkrshell.core.errors import LkrError
+from lkrshell.core.text import quoted, show, tilde
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was seen, and the command that mends it, for a POSIX shell. `mended`: what --fix did, empty for nothing.
+
+    `level` is "wrong" (lkr does not work as it should, or a key lies open), "warning" (a risk of the machine, or what
+    may be meant so), or "fact".
+    """
+
+    text: str
+    level: str = "fact"
+    mend: str = ""
+    mended: str = ""
+
+
+def fact(text: str, mend: str = "") -> Finding:
+    return Finding(text, "fact", mend)
+
+
+def warning(text: str, mend: str, mended: str = "") -> Finding:
+    return Finding(text, "warning", mend, mended)
+
+
+def wrong(text: str, mend: str, mended: str = "") -> Finding:
+    return Finding(text, "wrong", mend, mended)
+
+
+def run(fix: bool) -> Iterator[tuple[str, Finding]]:
+    """Every check's findings, each behind its check's name. A check that fails is a finding too."""
+    from lkrshell.doctor import direnv, machine, plaintext, shells, store
+
+    every: dict[str, Callable[[bool], Iterator[Finding]]] = {
+        "versions": machine.versions,
+        "store": store.store,
+        "folders": store.folders,
+        "grants": store.grants,
+        "shells": shells.shells,
+        "direnv": direnv.direnv,
+        "variables": plaintext.variables,
+        "agents": machine.agents,
+        "memory": machine.memory,
+        "clipboard": machine.clipboard,
+    }
+    seen = set()
+    for name, check in every.items():
+        try:
+            for finding in check(fix):
+                yield name, finding
+        except LkrError as error:  # a bad config.toml stops several checks, and is said once
+            finding = wrong(error.message, error.hint)
+            if finding not in seen:
+                seen.add(finding)
+                yield name, finding
+        except OSError as error:
+            yield name, wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "see to the disk")
+
+
+def short(path: str) -> str:
+    """`path` for a sentence: `~` for home, nothing in it that acts on a terminal."""
+    return show(tilde(path, os.path.expanduser("~")))
+
+
+def sed(script: str, path: str) -> str:
+    """The command that edits a file in place: the file itself, where `path` is a link to it."""
+    in_place = "sed -i ''" if sys.platform == "darwin" else "sed -i"
+    return f"{in_place} {shlex.quote(script)} {quoted(os.path.realpath(path))}"
+
+
+def blank(path: str, line: int, word: str, rest: str = ":") -> str:
+    """The command that leaves `rest` of a line. Where `word` is not in it the file has changed, and it does nothing.
+
+    The other lines keep their numbers, and `:` does nothing, in case an `if` holds nothing else.
+    """
+    return sed(f"{line}{{/{word}/s/.*/{rest}/;}}", path)
+
+
+def editor(path: str, line: int) -> str:
+    """The command for what only a person can take out."""
+    return f"${{EDITOR:-vi}} +{line} {quoted(os.path.realpath(path))}"
+
+
+def package(name: str) -> str:
+    """The command that installs or renews a system package here."""
+    import shutil
+
+    managers = {
+        "brew": "brew install", "apt-get": "sudo apt-get install", "dnf": "sudo dnf install",
+        "pacman": "sudo pacman -S", "zypper": "sudo zypper install", "apk": "sudo apk add",
+    }  # fmt: skip
+    found = next((words for manager, words in managers.items() if shutil.which(manager)), "install")
+    return f"{found} {name}"

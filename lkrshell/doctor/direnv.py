@@ -1,0 +1,71 @@
+"""direnv beside us: whether `use lkr` is there when a project says it, and whether both set one variable.
+
+The order of the two hooks does not matter. A variable that a folder's .envrc and its manifest both set has direnv's
+value: the hook leaves it alone, and the key does not come.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+from lkrshell.core import folders
+from lkrshell.core.text import quoted
+from lkrshell.doctor import Finding, editor, fact, plaintext, short, wrong
+from lkrshell.doctor.shells import output, text_of
+from lkrshell.project import lookup
+from lkrshell.shells import direnv_state, hook, rcfiles
+
+_MEND = "lkr install --direnv"
+
+
+def direnv(fix: bool) -> Iterator[Finding]:
+    """Nothing where there is no direnv."""
+    if not shutil.which("direnv"):
+        return
+    library = rcfiles.direnv_library()
+    text = text_of(library)
+    has = b"use_lkr" in text
+    where = f"`use lkr` by {short(library)}" if has else "no `use lkr`"
+    yield fact(f"{output('direnv', 'version') or 'of an unknown version'}, {where}")
+    envrc = _nearest()
+    wanted = envrc and re.search(rb"^[ \t]*use[ \t]+lkr\b", text_of(envrc), re.M)
+    if wanted and not has:
+        yield wrong(f"{short(str(envrc))} says `use lkr`, which {short(library)} does not have", _MEND)
+    elif (
+        has
+        and text.startswith(b"__lkr_python=")
+        and os.fsdecode(text) != hook.preamble("direnv") + hook.data("shell", "lkr.direnv")
+    ):
+        yield wrong(f"{short(library)} is of another version of lkr, or of a program that has moved", _MEND)
+    if envrc:
+        yield from _both(envrc)
+
+
+def _nearest() -> str | None:
+    """The .envrc that direnv would take here."""
+    for folder in folders.above(lookup.current_folder()):
+        path = os.path.join(folder, ".envrc")
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def _both(envrc: str) -> Iterator[Finding]:
+    """Variables that the .envrc, or an env file it loads, sets beside the manifest in force."""
+    wanted = {want.variable for want in plaintext.wants_here() if want.scope == "shell"}
+    if not wanted:
+        return
+    folder = os.path.dirname(envrc)
+    sources = [envrc]
+    for match in re.finditer(rb"^[ \t]*dotenv(?:_if_exists)?(?:[ \t]+([^\s#;]+))?", text_of(envrc), re.M):
+        sources.append(os.path.join(folder, os.fsdecode(match[1] or b".env")))
+    found = [each for source in sources for each in plaintext.assignments(source, wanted)]
+    for each in found:
+        text = f"{short(each.path)}, line {each.line}, sets {each.variable}, and so does the manifest"
+        mend = f"{plaintext.mend(each)} && direnv allow {quoted(folder)}"
+        yield wrong(f"{text}: direnv's value is in force", mend)
+    loaded = direnv_state.held() - set(os.environ.get("LKR_DIRENV", "").split())
+    for variable in sorted(loaded & wanted - {each.variable for each in found}):
+        text = f"{short(envrc)} sets {variable} in some way, and so does the manifest"
+        yield wrong(f"{text}: direnv's value is in force", editor(envrc, 1))

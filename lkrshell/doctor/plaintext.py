@@ -1,0 +1,230 @@
+"""Keys that lie open beside lkr: in the files that shells read at their start, and in the present environment.
+
+Values are looked at, to tell text from a command and to tell what the store has; none leaves this module.
+"""
+
+import functools
+import os
+import re
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+
+from lkrshell.core import names, records
+from lkrshell.core.errors import LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.core.text import quoted
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.core.want import Want
+from lkrshell.doctor import Finding, blank, editor, short, store, warning, wrong
+from lkrshell.doctor.shells import present, startup, text_of
+from lkrshell.project import lookup, resolver
+from lkrshell.runtime import session
+from lkrshell.shells import direnv_state, rcfiles
+from lkrshell.state import config, index, paths
+from lkrshell.state.files import read_private
+from lkrshell.stores.vault import Vault
+from lkrshell.vendors import providers
+
+_SHORTEST = 8  # characters; less is a placeholder
+# One word with nothing in it for the shell to work out, alone on its line.
+_WORD = re.compile(r"""('[^']*'|"[^"\\$`]*"|[^\s;&|<>()'"`$\\#]+)[ \t]*(?:[ \t]#.*)?$""")
+_WITHIN = re.compile(r"(?<![\w$#?&{])([A-Z][A-Z0-9_]*)=(?=(\S.*))")
+# A line that does nothing but give a variable a value, by the file's syntax.
+_ALONE = {
+    "posix": re.compile(r"[ \t]*(?:(?:export|declare|typeset|readonly)[ \t]+(?:-\w+[ \t]+)*)?([A-Z][A-Z0-9_]*)=(.*)"),
+    "fish": re.compile(r"[ \t]*set(?:[ \t]+-[-\w]+)*[ \t]+([A-Z][A-Z0-9_]*)[ \t]+(.*)"),
+    "universal": re.compile(r"SETUVAR (?:--\w+ )*([A-Z][A-Z0-9_]*):(.*)"),
+    "pam": re.compile(r"[ \t]*([A-Z][A-Z0-9_]*)[ \t]+(?:DEFAULT|OVERRIDE)=(.*)"),
+}
+_COMMAND = re.compile(r"""^["']?(?:\$\(|`|\()""")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A line that gives a variable a value. `alone`: it does nothing else, so it can be taken out by a command.
+    `command`: the value comes from a program, so no key lies there; `value` is None then, and where it is no word."""
+
+    path: str
+    line: int
+    variable: str
+    syntax: str  # posix, fish, universal, plain, pam
+    value: Secret | None = None
+    alone: bool = False
+    command: bool = False
+
+
+def variables(fix: bool) -> Iterator[Finding]:
+    """Variables of keys that a file gives every shell, or that something gave this one."""
+    known = {variable for each in providers.known().values() for variable in (each.variable, *each.aliases)}
+    known |= _granted()
+    found = [each for path in _files() for each in assignments(path, known)]
+    for each in found:
+        where = f"{short(each.path)}, line {each.line}"
+        if each.command:
+            yield warning(f"{where}, gives {each.variable} to every shell, by a command", _without(each))
+        else:
+            yield wrong(f"{where}, holds the value of {each.variable} in plain text", mend(each))
+    yield from _set_here({each.variable for each in found})
+
+
+def wants_here() -> list[Want]:
+    """What the project we are in would get; empty without one, or when it is not allowed."""
+    folder = lookup.find(lookup.current_folder())
+    try:
+        chain = session.chain(folder, []) if folder else []
+        return list(resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))) if chain else []
+    except LkrError:
+        return []  # `lkr status` says why
+
+
+def assignments(path: str, wanted: Container[str]) -> Iterator[Assignment]:
+    """The lines of a file that give one of the variables a value; comments and references to others left out."""
+    syntax = _syntax(path)
+    alone, before = _ALONE.get(syntax, _ALONE["posix"]), ""
+    for number, line in enumerate(os.fsdecode(text_of(path)).split("\n"), 1):
+        joined, before = before.endswith("\\") or line.endswith("\\"), line
+        if line.lstrip().startswith("#"):
+            continue
+        match = alone.match(line)
+        if match and match[1] in wanted:
+            # PAM's syntax is one of its own; and a line that goes on is a person's to edit, as one that does more.
+            whole = not joined and syntax != "pam"
+        else:
+            match = next((each for each in _WITHIN.finditer(line) if each[1] in wanted), None)
+            whole = False
+        if match:
+            yield from _assignment(path, number, match[1], match[2], syntax, whole)
+
+
+def _assignment(path: str, number: int, variable: str, rest: str, syntax: str, whole: bool) -> Iterator[Assignment]:
+    """What `rest`, the line from the value on, gives the variable, if that may be a key."""
+    if syntax == "universal":
+        value = re.sub(r"\\x([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), rest)
+        word = bool(value)
+    else:
+        found = _WORD.fullmatch(rest)
+        word, value = bool(found), found[1].strip("'\"") if found else ""
+    if _COMMAND.match(rest):
+        ends = re.fullmatch(r"""(?:"?\$\([^()]*\)"?|`[^`]*`|\([^()]*\))[ \t]*""", rest)
+        yield Assignment(path, number, variable, syntax, alone=whole and bool(ends), command=True)
+    elif word and len(value) >= _SHORTEST:
+        yield Assignment(path, number, variable, syntax, Secret(value), alone=whole)
+    elif not word and re.match(r"""\$?['"]?[^\s'"$`();]{8}""", rest):
+        yield Assignment(path, number, variable, syntax)
+
+
+def mend(each: Assignment) -> str:
+    """The command that stores the value, unless the store has it, and only then takes the line out."""
+    out = _without(each)
+    if each.command:
+        return out
+    kept, name, made = _place(each)
+    if kept:
+        return out
+    if not each.alone:
+        return f"lkr set {name} && {out}"
+    file, variable = quoted(each.path), each.variable
+    line = f"{each.line}{{/{variable}/p;}}"
+    if each.syntax == "universal":
+        # What config.fish prints, or a global of that name, is not the value; and -N would know no universal ones.
+        reading = f"fish -c 'set -eg {variable}; printf %s ${variable} >&3' 3>&1 >/dev/null"
+    elif each.syntax == "fish":
+        reading = f"fish -N -c 'eval (sed -n \"{line}\" $argv[1]); printf %s ${variable}' {file}"
+    else:
+        reading = f'bash -c \'eval "$(sed -n "{line}" "$1")"; printf %s "${variable}"\' - {file}'
+    return f"{'' if made else 'lkr unlock && '}{reading} | lkr set {name} && {out}"
+
+
+def _without(each: Assignment) -> str:
+    """The command that takes the line out. In a shell's file a `:` is left: it may be all that an `if` holds."""
+    if not each.alone:
+        return editor(each.path, each.line)
+    if each.syntax == "universal":
+        return f"fish -c 'set -eU {each.variable}'"
+    return blank(each.path, each.line, each.variable, "" if each.syntax == "plain" else ":")
+
+
+def _syntax(path: str) -> str:
+    base = os.path.basename(path)
+    if base == "fish_variables":
+        return "universal"
+    if base == ".pam_environment":
+        return "pam"
+    if path.endswith(".fish"):
+        return "fish"
+    return "plain" if base.endswith(".conf") or re.match(r"\.env(\.|$)", base) else "posix"
+
+
+def _files() -> list[str]:
+    """What the shells, PAM and systemd read for this user, as far as it is the user's to change."""
+    found = [path for shell in rcfiles.SHELLS for path in startup(shell)]
+    home, units = rcfiles.home(), os.path.join(rcfiles.home(), ".config/environment.d")
+    found += [rcfiles.fish_folder("fish_variables"), os.path.join(home, ".pam_environment")]
+    found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
+    return [path for path in dict.fromkeys(found) if os.access(path, os.W_OK)]
+
+
+def _granted() -> set[str]:
+    """The variables of every project that was allowed; damaged grants are named elsewhere."""
+    folder, found = paths.grants_dir(), set()
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        try:
+            rows = records.load(read_private(os.path.join(folder, name)) or b"") if not name.startswith(".") else []
+        except (ValueError, LkrError):
+            continue
+        found |= {row[2] for row in rows if row[0] == "want" and len(row) > 2 and names.is_variable(row[2])}
+    return found
+
+
+_given: dict[str, Secret | None] = {}  # names that this run's commands would take, two of which must not be one
+
+
+def _place(each: Assignment) -> tuple[str, str, bool]:
+    """The key that has this very value (empty for none), else a free name for it, and whether the store is made."""
+    name = next((want.key for want in wants_here() if want.variable == each.variable), "")
+    name = name or providers.key_for(each.variable) or f"{each.variable.lower().replace('_', '-')}:main"
+    provider = name.partition(":")[0]
+    if each.value:
+        for key, secret in {**_stored(provider), **_given}.items():
+            if secret and secret.reveal() == each.value.reveal():
+                return "" if key in _given else key, key, True
+    with TimeLimit(store.WAIT):
+        chosen, _ = store.in_force(config.load())
+    made = not isinstance(chosen, Vault) or chosen.made()
+    taken = {*(index.names(chosen.name) if chosen else ()), *_given}
+    base = re.sub(r"[^a-z0-9]+", "-", os.path.basename(each.path).lower()).strip("-") or "file"
+    free = [name, f"{provider}:{base}", *(f"{provider}:{base}-{number}" for number in range(2, len(taken) + 3))]
+    name = next(each for each in free if each not in taken)
+    _given[name] = each.value
+    return "", name, made
+
+
+@functools.cache
+def _stored(provider: str) -> dict[str, Secret]:
+    """What the store has of a provider; nothing while it is locked: a key stored a second time is not lost."""
+    try:
+        with TimeLimit(store.WAIT):
+            chosen, _ = store.in_force(config.load())
+            there = index.names(chosen.name) if chosen else []
+            return chosen.get([name for name in there if name.startswith(f"{provider}:")]) if chosen else {}
+    except LkrError:
+        return {}
+
+
+def _set_here(named: set[str]) -> Iterator[Finding]:
+    """Variables of this project that something other than lkr and direnv has set in this shell."""
+    loaded = {word.partition("=")[0] for word in os.environ.get("LKR_STATE", "").split()}
+    ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | direnv_state.held() | named
+    unset = "set -e" if present() == "fish" else "unset"
+    for want in wants_here():
+        before = f"LKR_OLD_{want.variable}"
+        if os.environ.get(before) and want.variable not in named:
+            text = f"{want.variable} had a value in this shell before lkr loaded it, which comes back on leaving"
+            yield warning(text, f"{unset} {before}")
+        elif (value := os.environ.get(want.variable)) and want.variable not in ours:
+            secret = _stored(want.key.partition(":")[0]).get(want.key)
+            if secret and secret.reveal() == value:
+                continue  # by `lkr exec`
+            yield warning(
+                f"{want.variable} has a value in this shell that lkr did not load", f"{unset} {want.variable}"
+            )

@@ -1,0 +1,219 @@
+"""Which shells load lkr at their start, by their files alone: none is started, for that runs what users have there."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lkrshell.core.text import quoted
+from lkrshell.doctor import Finding, blank, fact, package, sed, short, warning, wrong
+from lkrshell.project import lookup
+from lkrshell.shells import hook, rcfiles
+
+_WRITTEN = b"# Written by lkr install"
+_OLDEST = {"bash": (4, 4), "zsh": (5, 3), "fish": (3, 6)}
+# Frameworks take a plugin by its name: oh-my-zsh's list, antidote's file of them, and lines of zinit and others.
+_PLUGIN = re.compile(
+    rb"^(?!\s*#)(?:(?:[^#\n]*\W)?(?:source|\.)[ \t][^#\n]*(?<!completions)/lkr(?:/load)?(?:\.plugin)?\.(?:ba|z|fi)sh\b"
+    rb"|[^#\n]*\b(?:zinit|zplug|zgenom|antigen|antidote|sheldon)\b[^#\n]*\blkr(?:shell)?\b"
+    rb"|\s*plugins\+?=\([^)]*\blkr(?:shell)?\b)",
+    re.M,
+)
+_LISTED = re.compile(rb"^[^#\n]*\blkr(?:shell)?\b", re.M)
+
+
+@dataclass(frozen=True)
+class Load:
+    """A place that loads lkr: `installed` where lkr install wrote it, `own` a line with `lkr hook`, else a plugin."""
+
+    path: str
+    line: int
+    end: int  # bytes
+    installed: bool = False
+    own: bool = False
+
+
+def shells(fix: bool) -> Iterator[Finding]:
+    """The shells of this machine, and whether yours load lkr, once, with nothing undoing it, and the right one."""
+    there = [shell for shell in rcfiles.SHELLS if shutil.which(shell)]
+    yours = [shell for shell in dict.fromkeys((present(), login())) if shell in there]
+    found = {shell: loads(shell) for shell in there}
+    by_direnv = shutil.which("direnv") and os.path.exists(rcfiles.direnv_library())
+    for shell in there:
+        version = _version(shell)
+        name = f"{shell} {'.'.join(map(str, version))}"
+        where = " and ".join(dict.fromkeys(short(load.path) for load in found[shell]))
+        if found[shell]:
+            yield fact(f"{name} loads lkr by {where}")
+            if version < _OLDEST[shell]:
+                least = ".".join(map(str, _OLDEST[shell]))
+                yield wrong(f"{name} is too old for lkr's hook, which wants {least}", package(shell))
+            yield from _twice(shell, found[shell])
+            yield from _undone(shell, found[shell])
+            yield from _loader(shell, found[shell])
+        else:
+            yield fact(f"{name} does not load lkr", f"lkr install {shell}" if shell in yours else "")
+    if "LKR_STATE" in os.environ:
+        yield fact("this shell has loaded lkr")
+    elif yours and not any(found[shell] for shell in yours) and not by_direnv:
+        text, mend = f"{yours[0]} does not load lkr, so no key comes on entering a project", f"lkr install {yours[0]}"
+        if os.path.exists(rcfiles.kept_hook(yours[0])):  # something has loaded it
+            yield warning(f"no file that lkr knows of has {yours[0]} load it, though it once did", mend)
+        else:
+            yield wrong(text, mend)
+    if found.get("bash") and (lacking := [path for path in rcfiles.rc_files("bash") if not _in(path, found["bash"])]):
+        yield warning(f"login shells read {short(lacking[0])}, which does not load lkr", "lkr install bash")
+
+
+def present() -> str:
+    """The shell that we run in, empty when that cannot be told."""
+    import shellingham
+
+    try:
+        return str(shellingham.detect_shell()[0])
+    except shellingham.ShellDetectionFailure:
+        return ""
+
+
+def login() -> str:
+    """The name of the user's login shell."""
+    path = os.environ.get("SHELL", "")
+    if not path:
+        import pwd
+
+        try:
+            path = pwd.getpwuid(os.getuid()).pw_shell
+        except KeyError:
+            pass
+    return os.path.basename(path)
+
+
+def loads(shell: str) -> list[Load]:
+    """The places in this shell's files, and in those that they source by name, that load lkr."""
+    found = []
+    for path in startup(shell):
+        text = text_of(path)
+        blocks = list(rcfiles.BLOCK.finditer(text))
+        if os.path.basename(path) == "lkr.fish" and b"__lkr" in text:  # in conf.d: ours, or as fisher copies it
+            found.append(Load(path, 1, len(text), text.startswith(_WRITTEN)))
+            continue
+        found += [Load(path, _number(text, each.start()), each.end(), installed=True) for each in blocks]
+        plugin = _LISTED if path.endswith(".zsh_plugins.txt") else _PLUGIN
+        for pattern, own in ((rcfiles.OWN_LINE, True), (plugin, False)):
+            for each in pattern.finditer(text):
+                if not any(block.start() <= each.start() < block.end() for block in blocks):
+                    found.append(Load(path, _number(text, each.end()), each.end(), own=own))
+    return found
+
+
+def startup(shell: str) -> list[str]:
+    """The files that interactive shells of this kind read, in their order, and what these source by name."""
+    if shell == "fish":
+        first = []
+        for folder in (rcfiles.fish_folder("conf.d"), "/etc/fish/conf.d", "/usr/share/fish/vendor_conf.d"):
+            parts = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+            first += [os.path.join(folder, part) for part in parts if part.endswith(".fish")]
+        first += ["/etc/fish/config.fish", rcfiles.fish_folder("config.fish")]
+    elif shell == "zsh":
+        folder = rcfiles.zdotdir()
+        first = ["/etc/zshrc", "/etc/zsh/zshrc", os.path.join(rcfiles.home(), ".zshenv")]
+        first += [os.path.join(folder, name) for name in (".zprofile", ".zshrc", ".zlogin", ".zsh_plugins.txt")]
+    else:
+        first = ["/etc/bashrc", "/etc/bash.bashrc", *rcfiles.rc_files("bash", every=True)]
+    found: dict[str, None] = {}
+    for path in first:
+        for each in (path, *_sourced(text_of(path))):
+            if os.path.isfile(each):
+                found.setdefault(each)
+    return list(found)
+
+
+def text_of(path: str) -> bytes:
+    """A file's content, empty when there is none or it is no plain file of at most 1 MiB."""
+    text = lookup.read_text(path)
+    return text[1:].encode("utf-8", "surrogateescape") if text.startswith(lookup.TEXT) else b""
+
+
+def _sourced(text: bytes) -> Iterator[str]:
+    for each in re.finditer(rb"^(?!\s*#)(?:.*?[\s;&])??(?:source|\.)[ \t]+([\"']?)([~$/][^\s\"';&|]*)\1", text, re.M):
+        path = os.path.expandvars(os.path.expanduser(os.fsdecode(each[2])))
+        if path.startswith("/") and not path.startswith(os.path.dirname(rcfiles.loader_path("bash")) + "/load."):
+            yield path
+
+
+def _number(text: bytes, at: int) -> int:
+    return text.count(b"\n", 0, at) + 1
+
+
+def _in(path: str, found: list[Load]) -> bool:
+    """True when `path`, or what it sources, loads lkr."""
+    return any(load.path in (path, *_sourced(text_of(path))) for load in found)
+
+
+def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
+    """A second place in what one and the same shell reads. A plugin's may be its name and what that led to."""
+    if shell == "bash":  # a login shell reads others; which of them also read ~/.bashrc, `install` minds
+        rc = os.path.join(rcfiles.home(), ".bashrc")
+        found = [load for load in found if _in(rc, [load])]
+    plugins = [load for load in found if not load.own and not load.installed][:1]
+    own = [load for load in found if load.own]
+    installed = [load for load in found if load.installed]
+    for load in [*installed, *plugins, *own][1:]:
+        if load.own:
+            mend = blank(load.path, load.line, "lkr")
+            yield wrong(f"{shell} loads lkr twice, again by {short(load.path)}, line {load.line}", mend)
+        elif not load.installed:
+            yield wrong(f"{shell} loads lkr twice, as a plugin and by what lkr install wrote", "lkr uninstall")
+
+
+def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
+    """A line after ours in the same file that sets the prompt's hooks anew."""
+    for load in found if shell in rcfiles.UNDOING else ():
+        text = text_of(load.path)
+        if over := rcfiles.UNDOING[shell].search(text, load.end):
+            variable = "PROMPT_COMMAND" if shell == "bash" else "precmd_functions"
+            where = f"{short(load.path)}, line {_number(text, over.end())}"
+            mend = f"lkr install {shell}" if load.installed else sed(f"{load.line}{{h;s/.*/:/;}};$G", load.path)
+            yield wrong(f"{where}, sets {variable} anew, after lkr was loaded: its hook is gone then", mend)
+
+
+def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
+    """What `lkr install` wrote, and the hook that is kept: of a program that is there, and of the same version."""
+    if not any(load.installed for load in found):
+        return
+    path = rcfiles.fish_folder("conf.d/lkr.fish") if shell == "fish" else rcfiles.loader_path(shell)
+    text = os.fsdecode(text_of(path))
+    mend = f"lkr install {shell}"
+    if not text:
+        yield wrong(f"{short(path)} is gone, so {shell} loads nothing", mend)
+        return
+    program = rcfiles.loader_program(text)
+    if program and not os.access(program, os.X_OK):
+        yield wrong(f"{shell} loads lkr from {short(program)}, which is gone", mend)
+    elif not text.endswith(rcfiles.loader_rest(shell)):
+        yield wrong(f"{short(path)} is of another version of lkr", mend)
+    elif os.path.exists(program) and os.path.samefile(program, rcfiles.program()):
+        kept = rcfiles.kept_hook(shell)
+        if not os.path.exists(kept) or os.stat(kept).st_mtime != os.stat(program).st_mtime:
+            return  # the next shell makes it anew
+        if os.fsdecode(text_of(kept)) != hook.preamble(shell) + hook.data("shell", f"lkr.{shell}"):
+            yield wrong(f"{short(kept)} is of another version of lkr", f"rm {quoted(kept)}")
+
+
+def _version(shell: str) -> tuple[int, int]:
+    login_shell = os.environ.get("SHELL", "")
+    path = login_shell if os.path.basename(login_shell) == shell and os.access(login_shell, os.X_OK) else shell
+    said = output(path, "--version")
+    numbers = re.search(r"(\d+)\.(\d+)", said)
+    return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+
+
+def output(*words: str) -> str:
+    """What a program prints; empty when it cannot be run, fails, or takes longer than two seconds."""
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=2, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip()

@@ -1,0 +1,155 @@
+"""The store in force, the index beside it, the grants, and who may read them."""
+
+import os
+import stat
+from collections.abc import Iterator
+
+from lkrshell.core import records
+from lkrshell.core.clock import now
+from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.text import quoted, show
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.doctor import Finding, fact, warning, wrong
+from lkrshell.project import lookup
+from lkrshell.state import config, files, generation, index, paths
+from lkrshell.stores import keyring, registry
+from lkrshell.stores.base import Store
+from lkrshell.stores.vault import Vault
+
+WAIT = 5.0  # seconds for the whole store: a person waits, and a hung keychain is what they want to be told
+
+
+def in_force(settings: config.Config) -> tuple["Store | None", str]:
+    """The store, and why that one. None where that is open until the first key: to ask must not decide it."""
+    if settings.backend != "auto":
+        why = "LKR_BACKEND" if os.environ.get("LKR_BACKEND") else "config.toml"
+        return registry.choose(settings), f"by {why}"
+    if files.read_private(os.path.join(paths.state_dir(), "backend")) is None:
+        return None, ""
+    return registry.choose(settings), "as found at the first use"
+
+
+def store(fix: bool) -> Iterator[Finding]:
+    """Which one serves, whether it answers, and whether the index tells the same as it."""
+    settings = config.load()
+    try:
+        with TimeLimit(WAIT):
+            chosen, why = in_force(settings)
+            if chosen is None:
+                found = "keychain" if keyring.works(settings.collection) else "vault"
+            elif not (unmade := isinstance(chosen, Vault) and not chosen.made()):
+                state, weak = _state(chosen), keyring.weak_backend() if chosen.name == "keyring" else None
+    except StoreUnreachable as error:
+        yield wrong(f"{error.message}; until it does, the vault can serve", "export LKR_BACKEND=vault")
+        return
+    if chosen is None:
+        yield fact(f"none yet; the first key would go to the {found}", "lkr set NAME")
+    elif unmade:
+        yield fact(f"vault ({why}), not made yet", "lkr unlock")
+    else:
+        yield fact(f"{chosen.name}{_kind(chosen)} ({why}), {state}")
+        if weak:
+            yield wrong(f"python-keyring's backend {weak} does not protect what it keeps", "export LKR_BACKEND=vault")
+        yield from _index(chosen, fix)
+
+
+def _state(chosen: "Store") -> str:
+    try:
+        if chosen.is_locked():
+            return "locked"
+        # A keychain gives no answer to a name it does not have, locked or not. The vault counts a read as a use.
+        chosen.get([] if isinstance(chosen, Vault) else index.names(chosen.name)[:1] or ["lkr:probe"])
+    except StoreLocked:
+        return "locked"
+    left = chosen.left()
+    return "unlocked" if left is None else f"unlocked for {max(1, round(left / 60))} min"
+
+
+def _kind(chosen: "Store") -> str:
+    return "" if isinstance(chosen, Vault) else f" {keyring.backend_name()}"
+
+
+def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
+    indexed = index.names(chosen.name)
+    for name in indexed:
+        try:
+            index.read(chosen.name, name)
+        except LkrError as error:
+            mended = ""
+            if fix and (secret := chosen.get([name]).get(name)):
+                index.write(chosen.name, index.anew(chosen.name, name, secret.kind, now()))
+                generation.bump()
+                mended = "written anew"
+            yield wrong(error.message, "lkr doctor --fix", mended)
+    listed = chosen.names()
+    if listed is None:
+        yield fact("this keychain cannot list its keys, so the index cannot be compared with it")
+        return
+    for name in sorted(set(indexed) - set(listed)):
+        if fix:
+            index.remove(chosen.name, name)
+        yield wrong(
+            f"{name} is in the index and not in the {chosen.name}", "lkr doctor --fix", "removed" if fix else ""
+        )
+    missing = sorted(set(listed) - set(indexed))
+    secrets = chosen.get(missing) if fix and missing else {}
+    for name in missing:
+        if name in secrets:
+            index.write(chosen.name, index.anew(chosen.name, name, secrets[name].kind, now()))
+        mended = "added" if name in secrets else ""
+        yield wrong(f"{show(name)} is in the {chosen.name} and not in the index", "lkr doctor --fix", mended)
+
+
+def folders(fix: bool) -> Iterator[Finding]:
+    """Who may read and write what is lkr's, and what killed writers left there."""
+    for folder in (paths.data_dir(), paths.state_dir()):
+        for path in _below(folder):
+            try:
+                files.check_private(path, os.lstat(path))
+            except LkrError as error:
+                yield wrong(error.message, error.hint)
+            except FileNotFoundError:
+                continue
+        for path in files.leftovers(folder):
+            if fix:
+                os.unlink(path)
+            yield wrong(
+                f"{show(path)} was left by a writer that was killed", "lkr doctor --fix", "removed" if fix else ""
+            )
+    for path in _below(os.path.dirname(paths.config_file())):  # may be read by others: nothing in it is secret
+        info = os.lstat(path)
+        if info.st_mode & 0o022 and not stat.S_ISLNK(info.st_mode):
+            yield wrong(f"{show(path)} can be changed by other users", f"chmod go-w {quoted(path)}")
+
+
+def _below(folder: str) -> Iterator[str]:
+    if os.path.isdir(folder):
+        yield folder
+    for parent, names, entries in os.walk(folder):
+        for name in (*names, *entries):
+            yield os.path.join(parent, name)
+
+
+def grants(fix: bool) -> Iterator[Finding]:
+    """Grants of projects that are no more."""
+    folder = paths.grants_dir()
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        path = os.path.join(folder, name)
+        if name.startswith("."):
+            continue
+        try:
+            real = records.load(files.read_private(path) or b"")[1][1]
+        except (ValueError, IndexError):
+            yield wrong(f"the grant {show(name)} is damaged", f"rm {quoted(path)}")
+            continue
+        except LkrError:
+            continue  # not private: `folders` has named it
+        if os.path.exists(os.path.join(real, lookup.MANIFEST)):
+            continue
+        if fix:
+            files.remove_private(path)
+        mended = "revoked" if fix else ""
+        if os.path.isdir(real):  # on another branch, maybe
+            yield warning(f"{show(real)} is allowed and has no manifest any more", "lkr doctor --fix", mended)
+        else:
+            yield wrong(f"{show(real)} is allowed and not there any more", "lkr doctor --fix", mended)

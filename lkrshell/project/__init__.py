@@ -1,0 +1,1 @@
+"""A project's manifests: finding, parsing, allowing and resolving them."""

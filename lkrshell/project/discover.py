@@ -1,0 +1,96 @@
+"""Which keys a project's files speak of: its env files, and code that reads a provider's variable.
+
+Reads names only, and within limits: a repository may be large. Not on the path of `lkr export`.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+
+from lkrshell.core import names
+from lkrshell.project import lookup
+from lkrshell.system import git
+from lkrshell.vendors import providers
+
+ENV_FILES = (".env.example", ".env.sample", ".env")
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
+_NAME = rb"([A-Z][A-Z0-9_]{2,99})\b"
+_PLAIN = re.compile(rb"\b" + _NAME)
+_CODE = re.compile(
+    rb"(?:environ(?:\.get)?\s*[\[(]|getenv\s*\(|Getenv\s*\(|LookupEnv\s*\(|GetEnvironmentVariable\s*\(|process\.env\s*\??\."
+    rb"|process\.env\s*\[|import\.meta\.env\.|ENV\s*\[|ENV\.fetch\s*\(|env::var(?:_os)?\s*\(|env!\s*\(|Deno\.env\.get\s*\("
+    rb"|\$\{?|^[ \t]*(?:ENV|ARG)[ \t]+)\s*['\"`]?" + _NAME,
+    re.M,
+)  # the last is a Dockerfile's
+_UNPACKED = re.compile(rb"\{([^{}]{1,1000})\}\s*=\s*(?:process|import\.meta)\.env\b")  # const { NAME } = process.env
+_COMPOSE = re.compile(
+    rb"^[ \t]*(?:-[ \t]*)?['\"]?" + _NAME + rb"['\"]?[ \t]*(?:[=:]|\r?$)", re.M
+)  # environment: - NAME
+_SUFFIXES = tuple(
+    """.py .ipynb .js .mjs .cjs .ts .mts .tsx .jsx .vue .svelte .go .rs .rb .java .kt .php .cs .swift .sh .bash .zsh
+    .yml .yaml .toml""".split()
+)
+_NAMES = ("Dockerfile", "Makefile", "Procfile", "justfile", ".envrc")
+_PASSED_OVER = {"node_modules", "venv", "target", "dist", "build", "vendor", "__pycache__", "site-packages"}
+_MOST_FILES, _MOST_BYTES, _MOST_SECONDS = 5000, 1 << 18, 2.0
+
+
+def variables(folder: str) -> dict[str, str]:
+    """Variables that look like keys, and the file that each was seen in first; env files before code."""
+    found: dict[str, str] = {}
+    for name in ENV_FILES:
+        text = lookup.read_text(os.path.join(folder, name))
+        for line in text[1:].splitlines() if text.startswith(lookup.TEXT) else ():
+            match = _LINE.match(line)  # no further than the `=`
+            if match and _is_key(match[1]):
+                found.setdefault(match[1], name)
+    end = time.monotonic() + _MOST_SECONDS
+    for number, name in enumerate(_code(folder)):
+        if number >= _MOST_FILES or time.monotonic() > end:
+            break
+        for variable in _read_by(os.path.join(folder, name)):
+            plain = providers.providers_of(variable) or variable.endswith("_API_KEY")
+            if plain and variable not in found and _is_key(variable):
+                found[variable] = name
+    return found
+
+
+def _is_key(variable: str) -> bool:
+    key = providers.key_for(variable)
+    return (
+        key is not None and names.is_key(key) and names.is_variable(variable) and not names.changes_programs(variable)
+    )
+
+
+def _code(folder: str) -> Iterator[str]:
+    listed = git.files(folder)
+    for name in _walk(folder) if listed is None else listed:
+        if name.endswith(_SUFFIXES) or os.path.basename(name) in _NAMES or "." not in os.path.basename(name):
+            yield name
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for parent, folders, entries in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _PASSED_OVER]
+        for entry in entries:
+            yield os.path.relpath(os.path.join(parent, entry), folder)
+
+
+def _read_by(path: str) -> list[str]:
+    try:
+        if os.path.islink(path) or not os.path.isfile(path):
+            return []
+        with open(path, "rb") as file:
+            text = file.read(2)
+            if "." not in os.path.basename(path) and os.path.basename(path) not in _NAMES and text != b"#!":
+                return []
+            text += file.read(_MOST_BYTES)
+    except OSError:
+        return []
+    matches = list(_CODE.finditer(text))
+    for unpacked in _UNPACKED.finditer(text):
+        matches += _PLAIN.finditer(text, *unpacked.span(1))
+    if path.endswith((".yml", ".yaml")):
+        matches += _COMPOSE.finditer(text)
+    return [match[1].decode("ascii") for match in sorted(matches, key=re.Match.start)]

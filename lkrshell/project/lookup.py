@@ -1,0 +1,84 @@
+"""What lies on the disk around a folder: the manifests in force, as text. On the path of `lkr export`."""
+
+import os
+import stat
+
+from lkrshell.core import folders
+from lkrshell.core.errors import ManifestError
+
+MANIFEST, LOCAL = ".lkr.toml", ".lkr.local.toml"
+LIMIT = 1 << 20  # bytes; far over what a manifest may have
+ABSENT, UNREADABLE, TEXT = "-", "!", "="
+
+
+class Place:
+    """A folder with a manifest: its path as the shell names it, its real path, and both texts.
+
+    A text is `=` and the content, `-` for no such file, `!` for one that cannot be read: the form in which
+    the hooks compare them.
+    """
+
+    __slots__ = ("folder", "local", "real", "text")
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.real = os.path.realpath(folder)
+        self.text = read_text(os.path.join(folder, MANIFEST))
+        self.local = read_text(os.path.join(folder, LOCAL))
+
+    def files(self) -> list[tuple[str, str]]:
+        """Both files with their texts, for the hook to watch."""
+        return [
+            (os.path.join(self.folder, MANIFEST), self.text),
+            (os.path.join(self.folder, LOCAL), self.local),
+        ]
+
+
+def read_text(path: str) -> str:
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
+    except OSError:
+        return UNREADABLE
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return UNREADABLE  # a pipe or a device, which the hooks do not read either
+        data = b""
+        while chunk := os.read(fd, 1 << 16):
+            data += chunk
+            if len(data) > LIMIT:
+                return UNREADABLE
+    except OSError:
+        return UNREADABLE
+    finally:
+        os.close(fd)
+    # A NUL at the very end is one that the shells cannot see: such a text equals no allowed one.
+    return UNREADABLE if b"\0" in data[:-1] else TEXT + data.decode("utf-8", "surrogateescape")
+
+
+def current_folder() -> str:
+    """`$PWD` when it is where we are (it keeps the symlinks the user came by), else the real folder."""
+    logical = os.environ.get("PWD", "")
+    try:
+        if logical.startswith("/") and os.path.samefile(logical, "."):
+            return os.path.normpath(logical)
+        return os.getcwd()
+    except OSError:
+        return logical if logical.startswith("/") else "/"
+
+
+def serving(start: str) -> str:
+    """The folder with the manifest that serves `start`. ManifestError when there is none."""
+    found = find(start)
+    if found is None:
+        raise ManifestError("no .lkr.toml here or above", "make one: lkr init")
+    return found
+
+
+def find(folder: str) -> str | None:
+    """The nearest folder, from `folder` up, that holds a manifest."""
+    for candidate in folders.above(folder):
+        if os.path.exists(os.path.join(candidate, MANIFEST)):
+            return candidate
+    return None

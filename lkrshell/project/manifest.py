@@ -1,0 +1,189 @@
+"""The manifest: `.lkr.toml` and `.lkr.local.toml` parsed and checked. Runs no code, reads no value.
+
+Not on the path of `lkr export`: a grant keeps the parsed form (see grants).
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+
+from lkrshell.core import names
+from lkrshell.core.errors import ManifestError
+from lkrshell.core.text import show
+from lkrshell.core.want import Want
+from lkrshell.vendors.providers import variable_of
+
+MAX_BYTES, MAX_KEYS = 65536, 256
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One manifest, its local file laid over it."""
+
+    inherit: bool
+    wants: tuple[Want, ...]
+    profile: str = ""
+
+
+class _File:
+    """One file being checked: knows how to name a place in it."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path, self.text = path, text
+
+    def error(self, message: str, hint: str, table: str = "", name: str = "") -> ManifestError:
+        """`path:line:column: message; hint`, the place of `name` in `[table]` found by looking for it."""
+        place = show(self.path)
+        current = ""
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+                current = header[1].replace('"', "")
+                if not name and current == table:
+                    place += f":{number}:1"
+                    break
+            found = re.search(rf"(?<![\w-])[\"']?{re.escape(name)}[\"']?(?![\w-])", line) if name else None
+            if found and (current == table or not current):
+                place += f":{number}:{found.start() + 1}"
+                break
+        return ManifestError(f"{place}: {message}", hint)
+
+
+def parse(path: str, text: str, local_path: str = "", local_text: str | None = None) -> Manifest:
+    """The manifest of `text`, with the local file's entries over it.
+
+    Raises ManifestError with file, line, column where known, and what to write instead; no message quotes a
+    string that could be a key's value.
+    """
+    inherit, _, wants = _parse_file(_File(path, text))
+    profile = ""
+    if local_text is not None:
+        local_inherit, profile, local_wants = _parse_file(_File(local_path, local_text), local=True)
+        inherit = inherit if local_inherit is None else local_inherit
+        wants |= local_wants
+    if len(wants) > MAX_KEYS:
+        raise ManifestError(f"{show(path)}: more than {MAX_KEYS} keys", "split the project")
+    return Manifest(bool(inherit), tuple(wants.values()), profile)
+
+
+def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, str, dict[tuple[str, str], Want]]:
+    """`inherit`, the chosen `profile` (of a local file only), and the wants by profile and variable."""
+    where = show(file.path)
+    if len(file.text.encode("utf-8", "surrogateescape")) > MAX_BYTES:
+        raise ManifestError(f"{where}: larger than {MAX_BYTES // 1024} KiB", "a manifest only names keys")
+    try:
+        file.text.encode("utf-8")
+        table = tomllib.loads(file.text)
+    except UnicodeEncodeError:
+        raise ManifestError(f"{where}: not UTF-8", "save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ManifestError(f"{where}: not TOML: {_toml_message(file.text, error)}", "mend the line") from None
+    known = ("version", "inherit", "keys", "profiles") + ("profile",) * local
+    for field in table:
+        if field not in known:
+            raise file.error(f"unknown field {names.said(field)}", f"known: {', '.join(known)}", "", field)
+    if not local or "version" in table:
+        if "version" not in table:
+            raise ManifestError(f"{where}:1:1: no version", "write version = 1 in the first line")
+        if table["version"] != 1 or type(table["version"]) is not int:
+            raise file.error("this lkr reads version 1 only", "write version = 1", "", "version")
+    inherit = table.get("inherit")
+    if inherit is not None and not isinstance(inherit, bool):
+        raise file.error("inherit must be true or false", "write inherit = true", "", "inherit")
+    chosen = table.get("profile", "")
+    if chosen != "" and not (isinstance(chosen, str) and names.is_profile(chosen)):
+        raise file.error("profile must be the name of one", 'write profile = "staging"', "", "profile")
+    wants = _parse_keys(file, table.get("keys", {}), "keys", "")
+    profiles = table.get("profiles", {})
+    if not isinstance(profiles, dict):
+        raise file.error("profiles must be tables", "write [profiles.NAME.keys]", "", "profiles")
+    for profile, content in profiles.items():
+        section = f"profiles.{profile}"
+        if not names.is_profile(profile):
+            raise file.error("a profile's name has letters, digits, - and _ only", "rename it", section)
+        if not isinstance(content, dict) or set(content) - {"keys"}:
+            raise file.error(f"profile {names.said(profile)} may hold keys only", "write [profiles.NAME.keys]", section)
+        wants |= _parse_keys(file, content.get("keys", {}), f"{section}.keys", profile)
+    return inherit, chosen, wants
+
+
+def _toml_message(text: str, error: Exception) -> str:
+    """tomllib's message without what it quotes of the text, and with the column."""
+    message = str(error)
+    place = re.search(r"\(at line (\d+), column (\d+)\)", message)
+    what = re.sub(r"'[^']*'|\"[^\"]*\"", "…", message.partition(" (at ")[0])
+    return f"line {place[1]}, column {place[2]}: {what}" if place else what
+
+
+def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tuple[str, str], Want]:
+    if isinstance(keys, list):
+        return _parse_short(file, keys, table, profile)
+    if not isinstance(keys, dict):
+        raise file.error("keys must be a table or a list", '[keys] and VARIABLE = "provider:label"', "", "keys")
+    wants = {}
+    for variable, entry in keys.items():
+        if names.looks_like_a_value(variable) and not names.is_variable(variable):
+            raise file.error("a variable's name looks like a real key", "remove it, and revoke that key", table)
+        if not names.is_variable(variable):
+            raise file.error(f"{names.said(variable)} is no name for a variable", "use A-Z, 0-9 and _", table, variable)
+        if names.changes_programs(variable):
+            hint = "a manifest sets keys only; choose another variable"
+            raise file.error(f"{variable} changes how programs run", hint, table, variable)
+        wants[profile, variable] = _parse_entry(file, variable, entry, table, profile)
+    return wants
+
+
+def _parse_short(file: _File, keys: list[object], table: str, profile: str) -> dict[tuple[str, str], Want]:
+    wants: dict[tuple[str, str], Want] = {}
+    parent, _, last = table.rpartition(".")
+    for key in keys:
+        name = _key_name(file, key, parent, last)
+        variable = variable_of(name)
+        if variable is None:
+            hint = f'write [{table}] and VARIABLE = "{name}"'
+            raise file.error(f"no known variable for {name}", hint, parent, last)
+        if (profile, variable) in wants:
+            raise file.error(f"{variable} would be set twice", f"write [{table}] with two variables", parent, last)
+        wants[profile, variable] = Want(variable, name, profile=profile)
+    return wants
+
+
+def _parse_entry(file: _File, variable: str, entry: object, table: str, profile: str) -> Want:
+    if not isinstance(entry, dict):
+        return Want(variable, _key_name(file, entry, table, variable), profile=profile)
+    if unknown := set(entry) - {"key", "optional", "scope"}:
+        field = names.said(sorted(unknown)[0])
+        raise file.error(f"{variable}: unknown field {field}", "known: key, optional, scope", table, variable)
+    optional, scope = entry.get("optional", False), entry.get("scope", "shell")
+    if not isinstance(optional, bool):
+        raise file.error(f"{variable}: optional must be true or false", "write optional = true", table, variable)
+    if isinstance(scope, dict):
+        scope = _parse_commands(file, scope, table, variable)
+    elif scope not in ("shell", "exec"):
+        raise file.error(f'{variable}: scope must be "shell" or "exec"', 'write scope = "exec"', table, variable)
+    return Want(variable, _key_name(file, entry.get("key"), table, variable), optional, scope, profile)
+
+
+def _parse_commands(file: _File, scope: dict[str, object], table: str, variable: str) -> str:
+    """`{ commands = [...] }` in the form of `Want.scope`."""
+    hint = 'write scope = { commands = ["python"] }'
+    commands = scope.get("commands")
+    if set(scope) != {"commands"} or not isinstance(commands, list) or not commands:
+        raise file.error(f"{variable}: a scope's table holds a list of commands", hint, table, variable)
+    for command in commands:
+        if not isinstance(command, str) or not names.is_command(command):
+            what = names.said(command) if isinstance(command, str) else "that"
+            raise file.error(f"{variable}: {what} is no name of a program", hint, table, variable)
+    return "commands:" + ",".join(dict.fromkeys(commands))
+
+
+def _key_name(file: _File, key: object, table: str, variable: str) -> str:
+    if isinstance(key, str) and names.is_key(key):
+        return key
+    if isinstance(key, str) and names.looks_like_a_value(key):
+        raise file.error(
+            f"{variable} holds what looks like a real key, not the name of one",
+            "revoke that key, store the new one with `lkr set provider:label`, and write the name here",
+            table,
+            variable,
+        )
+    raise file.error(f"{variable} needs the name of a key", 'write "provider:label", as "openai:prod"', table, variable)

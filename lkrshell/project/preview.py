@@ -1,0 +1,35 @@
+"""What a project that is not allowed yet would like, in words for one line: loaded only when the hook refuses one.
+
+The manifest is anybody's: it is parsed within limits, and only names that the parser passed are repeated.
+"""
+
+import os
+
+from lkrshell.core.errors import LkrError
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.project import lookup, manifest
+from lkrshell.state import paths
+
+_TIME_LIMIT = 0.9  # seconds; the prompt waits for us
+_MOST = 8  # keys named in the line
+
+
+def wishes(place: lookup.Place) -> tuple[str, bool]:
+    """` and wants VARIABLE (key), ...`, and whether a key is not stored. Empty when the manifest cannot be read."""
+    path, local = (os.path.join(place.folder, name) for name in (lookup.MANIFEST, lookup.LOCAL))
+    try:
+        with TimeLimit(_TIME_LIMIT):
+            parsed = manifest.parse(path, place.text[1:], local, place.local[1:] if place.local[0] == "=" else None)
+            wants = [want for want in parsed.wants if want.profile in ("", parsed.profile)]
+            missing = [want for want in wants if not want.optional and not _stored(want.key)]
+    except LkrError:
+        return "", False
+    words = [f"{want.variable} ({want.key}{', not stored' if want in missing else ''})" for want in wants[:_MOST]]
+    words += [f"{len(wants) - _MOST} more"] * (len(wants) > _MOST)
+    return (f" and wants {', '.join(words)}" if words else ""), bool(missing)
+
+
+def _stored(key: str) -> bool:
+    """By the index: the store itself may be locked."""
+    root = os.path.join(paths.data_dir(), "index")
+    return any(os.path.exists(os.path.join(root, store, *key.split(":"))) for store in ("vault", "keyring"))

@@ -1,0 +1,52 @@
+"""From manifests and grants to what a folder should have. Pure: reads nothing, prints nothing.
+
+On the path of `lkr export`.
+"""
+
+from lkrshell.core.errors import ManifestError
+from lkrshell.core.text import quoted, show
+from lkrshell.core.want import Want
+from lkrshell.project.lookup import UNREADABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.project.grants import Grant
+    from lkrshell.project.lookup import Place
+
+
+def check(place: "Place", grant: "Grant | None") -> "Grant":
+    """The grant, when it covers what lies there. ManifestError says why not, and what to do."""
+    where = show(place.folder)
+    if UNREADABLE in (place.text, place.local):
+        raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")
+    if grant is None:
+        from lkrshell.project.preview import wishes  # costs, and only here
+
+        what, missing = wishes(place)
+        hint = "allow it and store what is missing: lkr init" if missing else "look at it and allow it: lkr allow"
+        raise ManifestError(f"{where} is not allowed yet{what}", f"{hint} {quoted(place.folder)}")
+    if not grant.covers(place):
+        raise ManifestError(
+            f"the manifest in {where} changed since you allowed it",
+            f"see how: lkr allow {quoted(place.folder)}",
+        )
+    return grant
+
+
+def resolve(chain: "list[Grant]", profile: str) -> list[Want]:
+    """What the project wants: `chain` nearest first, each one's profile over its `[keys]`, nearer over farther.
+
+    Without `profile` (LKR_PROFILE), the one that the nearest `.lkr.local.toml` chose serves. One that no manifest
+    has is an error: a typing slip must not give production keys.
+    """
+    if not profile and chain:
+        profile = chain[0].profile
+    if profile and not any(want.profile == profile for grant in chain for want in grant.wants):
+        raise ManifestError(
+            f"no profile {show(profile)!r} here", "unset LKR_PROFILE or say lkr use, or add the profile"
+        )
+    wanted: dict[str, Want] = {}
+    for grant in reversed(chain):
+        for chosen in ("", profile) if profile else ("",):
+            wanted |= {want.variable: want for want in grant.wants if want.profile == chosen}
+    return list(wanted.values())

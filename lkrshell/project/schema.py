@@ -1,0 +1,116 @@
+"""JSON Schemas of the manifest and of the local file beside it, for editors:
+`python -m lkrshell.project.schema FOLDER`.
+
+Draft-07, which the TOML editors read. They say all that a schema can; manifest.py has the last word: on the
+64 KiB, on 256 keys in all profiles together, on a variable that two keys of a short list would set, and on `1.0`.
+"""
+
+import json
+import os
+import re
+import sys
+
+from lkrshell.core import names
+from lkrshell.project.manifest import MAX_KEYS
+
+FILES = ("manifest.schema.json", "manifest.local.schema.json")
+
+
+def _name(pattern: re.Pattern[str], description: str, empty: bool = False) -> dict[str, object]:
+    """A string that `pattern` matches whole; or nothing at all, when `empty`."""
+    words = pattern.pattern.removesuffix(r"\Z")
+    return {
+        "description": description,
+        "type": "string",
+        "pattern": f"^({words})?$" if empty else f"^{words}$",
+        "maxLength": names.MAX_NAME,
+    }
+
+
+def schema(local: bool = False) -> dict[str, object]:
+    """The schema of `.lkr.toml`, or of `.lkr.local.toml`."""
+    fields: dict[str, object] = {
+        "version": {"description": "The manifest's version: 1.", "const": 1},
+        "inherit": {"description": "Add the nearest manifest above, which must be allowed too.", "type": "boolean"},
+        "keys": {"$ref": "#/definitions/keys"},
+        "profiles": {
+            "description": "Laid over keys when LKR_PROFILE or `lkr use` names one.",
+            "type": "object",
+            "propertyNames": _name(names.PROFILE, "A profile's name."),
+            "additionalProperties": {
+                "type": "object",
+                "properties": {"keys": {"$ref": "#/definitions/keys"}},
+                "additionalProperties": False,
+            },
+        },
+    }
+    if local:
+        fields["profile"] = _name(names.PROFILE, "The profile that `lkr use` chose.", empty=True)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": ".lkr.local.toml" if local else ".lkr.toml",
+        "description": "Which variables a project wants, and the names of their keys. Never a value.",
+        "type": "object",
+        "properties": fields,
+        "additionalProperties": False,
+        **({} if local else {"required": ["version"]}),
+        "definitions": {
+            "name": _name(names.KEY, "The name of a key: provider:label, as openai:prod."),
+            # Two types in one, without anyOf: so an editor's message points at the very word that is wrong.
+            "keys": {
+                "description": "Variables and the names of their keys, or a list of names.",
+                "type": ["object", "array"],
+                "propertyNames": _name(names.VARIABLE, "A variable: A-Z, 0-9 and _."),
+                "patternProperties": {
+                    names.PROGRAMS.pattern: {"description": "This changes how programs run.", "not": {}},
+                },
+                "additionalProperties": {"$ref": "#/definitions/entry"},
+                "maxProperties": MAX_KEYS,
+                "items": {"$ref": "#/definitions/name"},
+                "uniqueItems": True,
+                "maxItems": MAX_KEYS,
+            },
+            "entry": {
+                **_name(names.KEY, "The name of a key, or a table with it."),
+                "type": ["string", "object"],
+                "properties": {
+                    "key": {"$ref": "#/definitions/name"},
+                    "optional": {"description": "No error when it is not stored.", "type": "boolean"},
+                    "scope": {
+                        "description": "exec: for `lkr exec` only. A table: for these commands only.",
+                        "type": ["string", "object"],
+                        "pattern": "^(shell|exec)$",
+                        "properties": {
+                            "commands": {
+                                "type": "array",
+                                "items": {
+                                    **_name(names.COMMAND, "The name of a program."),
+                                    "not": {"enum": sorted(names.SHELL_WORDS)},
+                                },
+                                "minItems": 1,
+                            }
+                        },
+                        "required": ["commands"],
+                        "additionalProperties": False,
+                    },
+                },
+                "required": ["key"],
+                "additionalProperties": False,
+            },
+        },
+    }
+
+
+def text(name: str) -> str:
+    """One of FILES."""
+    return json.dumps(schema(local="local" in name), indent=1) + "\n"
+
+
+def main(folder: str) -> None:
+    for name in FILES:
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text(name))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""What happens when a shell or a command asks for keys."""

@@ -1,0 +1,90 @@
+"""Keys that ask before each project's first load of a session: who said yes to what, and asking.
+
+What was confirmed is one record, in the kernel's keyring or on a memory file system: lines DEADLINE, folder, key,
+gone with `lkr lock`, with a restart, and each line `lock_limit` seconds after it was written. `is_confirmed` is on the
+path of `lkr export`, for such keys only; it never asks.
+"""
+
+import os
+
+from lkrshell.core import records
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.text import show
+from lkrshell.state import memory, paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.core.want import Want
+    from lkrshell.state.config import Config
+
+_KEPT = 100  # confirmations; more do not fit a key of the kernel with long paths
+
+
+def _name() -> str:
+    try:
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+
+    return "lkr-confirm:" + blake2b(os.fsencode(os.path.realpath(paths.data_dir())), digest_size=16).hexdigest()
+
+
+def _rows() -> list[list[str]]:
+    """What is confirmed and not over yet."""
+    import time
+
+    try:
+        rows = records.load(memory.get(_name()) or b"\n")
+    except ValueError:
+        return []
+    return [row for row in rows if len(row) == 3 and row[0].isdecimal() and time.time() < int(row[0])]
+
+
+def is_confirmed(folder: str, key: str) -> bool:
+    """True when the person has let the project at the real path `folder` have `key` in this session."""
+    return any((folder, key) == (row[1], row[2]) for row in _rows())
+
+
+def forget() -> None:
+    """Everything has to be confirmed anew."""
+    memory.forget(_name())
+
+
+def ask(wants: "list[Want]", folder: str, agent: str | None, settings: "Config") -> None:
+    """Asks the person whether the project at `folder` may have these; returns when they said yes, and keeps that.
+
+    LkrError (2) for a no, for a coding agent, and where there is nobody to ask.
+    """
+    import time
+
+    what = " ".join(f"{want.variable} ({want.key})" for want in wants)
+    if agent:
+        hint = "run it yourself: lkr confirm"
+        raise LkrError(f"a coding agent ({agent}) does not confirm {what}", hint, REFUSED)
+    if not _says_yes(f"Let {show(folder)} have {what}?", settings):
+        raise LkrError(f"{what} was not confirmed", "nothing was loaded", REFUSED)
+    end = str(int(time.time()) + settings.lock_limit)
+    rows = [tuple(row) for row in _rows()] + [(end, folder, want.key) for want in wants]
+    memory.put(_name(), records.dump(rows[-_KEPT:]), settings.lock_limit)
+
+
+def _says_yes(question: str, settings: "Config") -> bool:
+    from lkrshell.system import pinentry
+
+    if settings.pinentry:
+        return pinentry.confirm(settings.pinentry, question)
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        if program := pinentry.graphical():
+            return pinentry.confirm(program, question)
+        hint = "run lkr confirm on a terminal"
+        raise LkrError("there is no terminal to ask on, and no graphical pinentry", hint, REFUSED) from None
+    try:
+        import termios
+
+        termios.tcflush(terminal, termios.TCIFLUSH)  # what was typed before the question is no answer to it
+        os.write(terminal, f"lkr: {question} [y/N] ".encode("utf-8", "surrogateescape"))
+        return os.read(terminal, 100).strip().lower() in (b"y", b"yes")
+    finally:
+        os.close(terminal)

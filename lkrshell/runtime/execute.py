@@ -1,0 +1,123 @@
+"""What `lkr exec` does, without the command line library: `lkr exec -- COMMAND` is on a person's path all day."""
+
+import os
+
+from lkrshell.core import policy
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.core.text import show
+from lkrshell.core.want import Want
+from lkrshell.project import lookup, resolver
+from lkrshell.runtime import agents, session
+from lkrshell.state import audit, config
+from lkrshell.stores import registry
+
+
+def project_wants(command: str | None = None) -> tuple[list[Want], str]:
+    """What the project here wants for `command` (a name, or a path that ends in it; None: for any) and its real folder.
+
+    ManifestError when there is none, or it is not allowed.
+    """
+    chain = session.chain(lookup.serving(lookup.current_folder()), [])
+    wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+    if command is not None:
+        name = os.path.basename(command)
+        wants = [want for want in wants if not want.commands or name in want.commands]
+    return wants, chain[0].real
+
+
+def replace(
+    wants: list[Want], folder: str, words: tuple[str, ...] | list[str], environment: dict[bytes, bytes] | None = None
+) -> None:
+    """Becomes the command, with the values in its environment (default: a copy of ours). `folder` is for the policy.
+
+    Returns never; LkrError 126 or 127 when it cannot.
+    """
+    environment = os.environb.copy() if environment is None else environment
+    quiet = os.environ.get("LKR_QUIET", "0") not in ("", "0")
+    fetched = _fetch(wants, folder, program_name(words[0])) if wants else []
+    for want, secret in fetched:
+        environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    if not fetched and not quiet:
+        os.write(2, b"lkr: no keys for it; the command runs without\n")
+    elif not quiet and not any(map(os.isatty, range(3))):
+        variables = " ".join(want.variable for want, _ in fetched)
+        os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
+    become(words, environment)
+
+
+def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) -> None:
+    """The command takes this process's place. LkrError 126 or 127 when it cannot."""
+    try:
+        os.execvpe(words[0], words, environment)  # noqa: S606
+    except OSError as error:
+        code = 127 if isinstance(error, FileNotFoundError) else 126
+        raise LkrError(f"cannot run {words[0]}: {error.strerror}", code=code) from None
+
+
+def program_name(word: str) -> str:
+    """The command's name for the log, empty when there is no such program: it may be a value that went astray."""
+    folders = [""] if "/" in word else os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.path.basename(word) if any(os.access(os.path.join(each, word), os.X_OK) for each in folders) else ""
+
+
+def _fetch(wants: list[Want], folder: str, program: str) -> list[tuple[Want, Secret]]:
+    settings, line = config.load(), agents.ancestors()
+    agent = agents.detect(dict(os.environ), line, settings)
+
+    def record(event: str, used: list[Want]) -> None:
+        names, variables = [want.key for want in used], [want.variable for want in used]
+        if problem := audit.record(event, names, variables, folder, line, agent, program):
+            os.write(2, f"lkr: {problem}\n".encode("utf-8", "backslashreplace"))
+
+    try:
+        store, use = registry.choose(settings), policy.Use("exec", folder, agent)
+        loaded, _, waiting = session.fetch(store, wants, use)
+        if waiting:
+            from lkrshell.runtime import confirm
+            from lkrshell.state import generation
+
+            confirm.ask(waiting, folder, agent, settings)
+            generation.bump()  # live shells may have them too now
+            record("confirm", waiting)
+            loaded, _, waiting = session.fetch(store, wants, use)
+    except LkrError as error:
+        if error.code == REFUSED:
+            record("refused", wants)
+        raise
+    if loaded:
+        record("exec", [want for want, _, _ in loaded])
+    return [(want, secret) for want, secret, _ in loaded]
+
+
+def main(words: list[str]) -> int:
+    """`lkr exec [--] WORDS`, without options; returns the exit code of a failure."""
+    try:
+        replace(*project_wants(words[0]), words)
+    except LkrError as error:
+        return _failed(error)
+    return 1
+
+
+def wrapped(words: list[str]) -> int:
+    """Becomes `words`, a command that the hook made a function of, with the keys that are for it alone.
+
+    It only ever adds: where there are no keys to be had, a line says why, and the command runs all the same.
+    """
+    try:
+        if lookup.find(lookup.current_folder()) is not None:
+            wants, folder = project_wants(words[0])
+            replace([want for want in wants if want.commands], folder, words)
+    except LkrError as error:
+        if _failed(error) in (126, 127):
+            return error.code
+    try:
+        become(words, os.environb.copy())
+    except LkrError as error:
+        return _failed(error)
+    return 1
+
+
+def _failed(error: LkrError) -> int:
+    os.write(2, show(f"lkr: {error}").encode("utf-8", "backslashreplace") + b"\n")
+    return error.code

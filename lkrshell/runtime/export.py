@@ -1,0 +1,222 @@
+"""`lkr export SHELL`: the statements that give a shell what its folder should have.
+
+The hook has already taken back what was loaded, so this starts from the user's own environment: find the
+manifest, check its grant, resolve, fetch, print. Start-up time rules here: tests/test_imports.py holds the
+list of modules this may import. stdout is for the shell, stderr for the person; a value goes to stdout only.
+"""
+
+import os
+
+from lkrshell import __version__
+from lkrshell.core import folders, policy
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.text import show
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.core.want import Want
+from lkrshell.project import lookup, resolver
+from lkrshell.runtime import agents, session
+from lkrshell.shells.dialects import Posix, dialect
+from lkrshell.state import audit, config, generation, paths
+from lkrshell.stores import registry
+
+_TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
+_LOG_TIME_LIMIT = 0.2  # seconds for other writers of the audit log
+
+
+def export(shell: str, folder: str | None, version: str = __version__) -> int:
+    """Prints the statements for `shell`; `folder` is where its hook found the nearest manifest, `version` the hook's.
+
+    Returns the exit code. A refusal is a line on stderr and statements that load nothing, and remember it.
+    """
+    speak = dialect(shell)
+    if folder is None:
+        folder = lookup.find(lookup.current_folder())
+    out: list[str] = []
+    watch: list[tuple[str, str]] = []
+    before = _state(os.environ.get("LKR_WAS", ""))
+    over = dict.fromkeys(os.environ.get("LKR_OVER", "").split())  # their ttl ran out in this shell
+    now: dict[str, str] = {}
+    until, quiet, seen, code = "", False, "", 0
+    use: policy.Use | None = None
+    try:
+        seen = generation.read()
+        settings = config.load()
+        quiet = settings.quiet
+        if folder is not None and not _stands_aside(shell, folder, watch):
+            chain = session.chain(folder, watch)
+            wanted = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+            wants = _not_direnvs(shell, [want for want in wanted if want.scope == "shell"])
+            if shell != "direnv" and (functions := _functions(wanted, settings)):
+                out.extend(speak.call("__lkr_wrap", *words) for words in functions)
+            if wants:
+                line = agents.ancestors()
+                agent = agents.detect(dict(os.environ), line, settings)
+                use = policy.Use(
+                    "direnv" if shell == "direnv" else "shell", chain[0].real, agent, settings.keys_of(agent)
+                )
+                with TimeLimit(_TIME_LIMIT):
+                    store = registry.choose(settings)
+                    loaded, left_out, waiting = session.fetch(store, wants, use)
+                if left_out:
+                    _say(f"lkr: left out for {agent}: {' '.join(want.variable for want in left_out)}")
+                if waiting:
+                    _say(f"lkr: {' '.join(want.variable for want in waiting)} waits for you: lkr confirm")
+                clock, ends = _clock(), []
+                for want, secret, ttl in loaded:
+                    state = want.key
+                    if ttl:
+                        end = _end(before.get(want.variable, ""), want.key) or clock + ttl
+                        if want.variable in over or end <= clock:
+                            over[want.variable] = ""
+                            continue
+                        ends.append(end)
+                        state += f"={end}"
+                    exported = "x" if want.variable in os.environ else "-"
+                    out.append(_load(speak, shell, want.variable, state, exported, secret.reveal()))
+                    now[want.variable] = state
+                if (left := store.left()) is not None:
+                    ends.append(clock + left)
+                until = str(min(ends, default=""))
+                keys = [state.partition("=")[0] for state in now.values()]
+                if now:
+                    _record(use.event, keys, list(now), use, line)
+    except LkrError as error:
+        out.clear()
+        now.clear()
+        code = error.code
+        _say(f"lkr: {error}")
+        if code == REFUSED and use:
+            _record("refused", [want.key for want in wants], [want.variable for want in wants], use, line)
+    if not quiet:
+        _say_difference(before, now)
+    if shell == "direnv":
+        out.extend(
+            f"watch_file {speak.quote(path)}\n"
+            for path, _ in [*watch, (os.path.join(paths.generation_dir(), seen), "")]
+        )
+        if now:
+            out.append(f"export LKR_DIRENV={speak.quote(' '.join(now))}\n")
+    else:
+        if version != __version__:
+            _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; open a new shell")
+            form = "set -g __lkr_version {}\n" if shell == "fish" else "__lkr_version={}\n"
+            out.append(form.format(speak.quote(__version__)))
+        if now:  # for prompts
+            names = speak.quote(" ".join(dict.fromkeys(state.partition("=")[0] for state in now.values())))
+            out.append(f"set -gx LKR_KEYS {names}\n" if shell == "fish" else f"\\builtin export LKR_KEYS={names}\n")
+        flat = [word.replace("\0", "") for pair in watch for word in pair]
+        quiet_flag = "1" if quiet else ""
+        out.append(
+            speak.call("__lkr_now", seen, until, quiet_flag, os.environ.get("LKR_PROFILE", ""), " ".join(over), *flat)
+        )
+    _write(1, "".join(out))
+    return code
+
+
+def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
+    """Which commands the shell is to start through us, for `__lkr_wrap`: agents without the shell's keys, commands
+    with those that are for them alone."""
+    found = (
+        agents.programs(settings) if settings.agent_functions and any(want.scope == "shell" for want in wanted) else []
+    )
+    own = dict.fromkeys(command for want in wanted for command in want.commands if command not in found)
+    return [words for words in (["agent-env", *found], ["exec", *own]) if len(words) > 1]
+
+
+def _record(event: str, keys: list[str], variables: list[str], use: policy.Use, line: list[str]) -> None:
+    if problem := audit.record(event, keys, variables, use.folder, line, use.agent, patience=_LOG_TIME_LIMIT):
+        _say(f"lkr: {problem}")
+
+
+def _load(speak: Posix, shell: str, variable: str, key: str, exported: str, value: str) -> str:
+    if shell == "direnv":
+        return f"export {variable}={speak.quote(value)}\n"
+    return speak.call("__lkr_set", variable, key, exported, value)
+
+
+def _end(state: str, key: str) -> int:
+    """When the time of `key` ends that is loaded already, 0 when it is not or has no end."""
+    loaded, _, end = state.partition("=")
+    return int(end) if loaded == key and end.isdecimal() and len(end) < 16 else 0
+
+
+def _state(text: str) -> dict[str, str]:
+    """`LKR_STATE`: words `VARIABLE=key`, or `VARIABLE=key=END` for a key with a ttl; others are passed over."""
+    pairs = (word.partition("=") for word in text.split(" "))
+    return {variable: key for variable, equals, key in pairs if equals}
+
+
+def _stands_aside(shell: str, folder: str, watch: list[tuple[str, str]]) -> bool:
+    """True when another of our two ways in holds this folder: direnv by `use lkr`, or the native hook."""
+    if shell == "direnv":
+        return os.environ.get("LKR_DIR") == folder and bool(os.environ.get("LKR_STATE"))
+    if not os.environ.get("LKR_HAS_DIRENV"):
+        return False
+    for candidate in folders.above(lookup.current_folder()):
+        path = os.path.join(candidate, ".envrc")
+        text = lookup.read_text(path)
+        watch.append((path, text))
+        if text != lookup.ABSENT:
+            from lkrshell.shells import direnv_state
+
+            watch.append(direnv_state.permission(path, text))
+            return any(line.split("#")[0].split() == ["use", "lkr"] for line in text[1:].splitlines())
+    return False
+
+
+def _not_direnvs(shell: str, wants: list[Want]) -> list[Want]:
+    """Those of `wants` that direnv has not set by an .envrc of its own: of one variable, one of us can keep the old
+    value."""
+    if shell == "direnv" or not os.environ.get("DIRENV_DIFF"):
+        return wants
+    from lkrshell.shells import direnv_state
+
+    held = direnv_state.held()
+    both = [want.variable for want in wants if want.variable in held]
+    if both:
+        _say(f"lkr: {' '.join(both)} is set by direnv here, left alone; take it out of .envrc: lkr doctor")
+    return [want for want in wants if want.variable not in held]
+
+
+def _say_difference(before: dict[str, str], now: dict[str, str]) -> None:
+    gone = [f"-{variable}" for variable in before if variable not in now]
+    come = [f"+{variable} ({key.partition('=')[0]})" for variable, key in now.items() if before.get(variable) != key]
+    if gone or come:
+        _say("lkr: " + " ".join(gone + come))
+
+
+def _say(line: str) -> None:
+    _write(2, show(line) + "\n")
+
+
+def _write(fd: int, text: str) -> None:
+    data = memoryview(text.encode("utf-8", "surrogateescape"))
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _clock() -> int:
+    import time
+
+    return int(time.time())
+
+
+def main(arguments: list[str]) -> int:
+    """`SHELL [FOLDER [VERSION]]`, as the hooks call it; never a traceback."""
+    try:
+        return export(*arguments) if len(arguments) > 1 else export(arguments[0], None)
+    except LkrError as error:
+        _say(f"lkr: {error}")
+        return error.code
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if os.environ.get("LKR_DEBUG") == "1":
+            where = error.__traceback__
+            while where and where.tb_next:
+                where = where.tb_next
+            place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else ""
+            _say(f"lkr: {type(error).__name__}{place}")
+        else:
+            _say(f"lkr: unexpected {type(error).__name__}; LKR_DEBUG=1 says where")
+        return 1

@@ -1,0 +1,95 @@
+"""What a project gets, from the disk: chain of manifests, their grants, the wants, the values.
+
+Shared by `export` and `exec`; on the path of `lkr export`.
+"""
+
+import os
+
+from lkrshell.core import folders, policy
+from lkrshell.core.entry import Entry
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.core.want import Want
+from lkrshell.project import grants, lookup, resolver
+from lkrshell.project.lookup import Place
+from lkrshell.state import index
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
+
+
+def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
+    """The grants in force at `folder` (which holds a manifest), nearest first.
+
+    Adds to `watch` every file that decides this, with its text, before anything can fail: so a refusal too is
+    looked at again when, and only when, one of them changes.
+    """
+    found: list[grants.Grant] = []
+    for candidate in folders.above(folder):
+        place = Place(candidate)
+        if place.text == lookup.ABSENT:
+            watch.append((os.path.join(candidate, lookup.MANIFEST), lookup.ABSENT))
+            continue
+        watch.extend(place.files())
+        grant = resolver.check(place, grants.read(place.real))
+        found.append(grant)
+        if not grant.inherit:
+            break
+    return found
+
+
+def waiting(
+    store: "Store", wants: list[Want], folder: str, entries: "dict[str, Entry | None] | None" = None
+) -> list[Want]:
+    """Those of `wants` whose key asks before a project's first load, and that nobody has confirmed for `folder`."""
+    found = []
+    for want in wants:
+        entry = entries[want.key] if entries else index.read(store.name, want.key)
+        if entry and entry.confirm:
+            from lkrshell.runtime import confirm
+
+            if not confirm.is_confirmed(folder, want.key):
+                found.append(want)
+    return found
+
+
+def fetch(
+    store: "Store", wants: list[Want], use: policy.Use
+) -> tuple[list[tuple[Want, Secret, int]], list[Want], list[Want]]:
+    """The values, each with its key's `ttl` in seconds (0: no end); the wants left out since an agent asks; and those
+    that wait to be confirmed. For `exec` nothing is loaded when there is one of the last sort.
+
+    LkrError when a key that is not optional is missing, is an admin key, or is for other folders, and when all
+    that is wanted is left out.
+    """
+    entries = {want.key: index.read(store.name, want.key) for want in wants}
+    left_out = [want for want in wants if not policy.for_agent(entries[want.key], use)]
+    if left_out and (use.event == "exec" or len(left_out) == len(wants)):
+        denied = next((each.name for each in entries.values() if each and each.agents == "deny"), None)
+        hint = f"lkr policy {denied} --agents exec" if denied else "lkr exec -- COMMAND gives them to a command"
+        raise LkrError(f"no keys for a coding agent ({use.agent})", hint, REFUSED)
+    wants = [want for want in wants if want not in left_out]
+    for want in wants:
+        if reason := policy.elsewhere(entries[want.key], use.folder):
+            raise LkrError(reason, code=REFUSED)
+    wait = waiting(store, wants, use.folder, entries)
+    if wait and use.event == "exec":
+        return [], left_out, wait
+    wants = [want for want in wants if want not in wait]
+    loaded, missing = [], []
+    secrets = store.get(list(dict.fromkeys(want.key for want in wants)))
+    for want in wants:
+        secret, entry = secrets.get(want.key), entries[want.key]
+        if secret is None:
+            if not want.optional:
+                missing.append(want.key)
+            continue
+        if "admin" in (secret.kind, entry.kind if entry else ""):
+            message = f"{want.key} is an admin key: it never enters an environment"
+            raise LkrError(message, f"drop {want.variable}", REFUSED)
+        index.touch(store.name, want.key)
+        loaded.append((want, secret, entry.ttl if entry else 0))
+    if missing:
+        raise LkrError(f"not stored: {', '.join(missing)}", f"lkr set {missing[0]}")
+    return loaded, left_out, wait

@@ -1,0 +1,49 @@
+"""`lkr status --short`: one line for a prompt, from names only. Starts without the command line library."""
+
+import os
+
+from lkrshell.core.errors import LkrError, ManifestError, StoreLocked
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.project import lookup, resolver
+from lkrshell.runtime import agents, session
+from lkrshell.state import config
+from lkrshell.stores import registry
+
+_TIME_LIMIT = 0.5  # seconds for the store; a prompt waits for us
+
+
+def line() -> str:
+    """Names of the keys that this shell holds; inside a project without them the reason; empty outside."""
+    folder = lookup.find(lookup.current_folder())
+    if folder is None:
+        return ""
+    held = [word.split("=")[1] for word in os.environ.get("LKR_STATE", "").split() if "=" in word]
+    by_direnv = os.environ.get("LKR_DIRENV", "").split()
+    if held and not by_direnv:
+        return " ".join(dict.fromkeys(held))
+    try:
+        wanted = resolver.resolve(session.chain(folder, []), os.environ.get("LKR_PROFILE", ""))
+        wants = [want for want in wanted if want.scope == "shell"]
+        if not wants:
+            return ""
+        if by_direnv:
+            return " ".join(dict.fromkeys(want.key for want in wants if want.variable in by_direnv))
+        settings = config.load()
+        with TimeLimit(_TIME_LIMIT):
+            if registry.choose(settings).is_locked():
+                return "locked"
+        agent = agents.detect(dict(os.environ), agents.ancestors(), settings)
+        return f"not loaded for {agent}" if agent else "not loaded"
+    except ManifestError:
+        return "not allowed"
+    except StoreLocked:
+        return "locked"
+    except LkrError:
+        return "unreachable"
+
+
+def main() -> int:
+    """Prints the line, or nothing; always 0, as prompts like it."""
+    if text := line():
+        print(text)  # noqa: T201
+    return 0

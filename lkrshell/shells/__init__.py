@@ -1,0 +1,1 @@
+"""What is particular to a shell: quoting, hooks, rc files."""

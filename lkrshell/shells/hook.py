@@ -1,0 +1,54 @@
+"""What `lkr hook SHELL` prints: where the program is, and then shell/lkr.SHELL verbatim."""
+
+import os
+import sys
+
+import lkrshell
+from lkrshell.core.errors import LkrError
+from lkrshell.shells import bundle, dialects
+from lkrshell.state import paths
+
+_PACKAGE = os.path.dirname(os.path.abspath(lkrshell.__file__))
+
+
+# Where frameworks look for them in a checkout: at its top, or where fisher copies from.
+_PLUGINS = {
+    "lkr.plugin.bash": "lkr.plugin.bash",
+    "lkr.plugin.zsh": "lkr.plugin.zsh",
+    "lkr.plugin.fish": "conf.d/lkr.fish",
+}
+
+
+def data(folder: str, name: str) -> str:
+    """The text of a file of shell/ or completions/: beside the package in a checkout, inside it when installed."""
+    root = os.path.dirname(_PACKAGE)
+    beside = os.path.join(root, _PLUGINS[name]) if name in _PLUGINS else os.path.join(root, folder, name)
+    for path in (os.path.join(_PACKAGE, "data", folder, name), beside):
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                return file.read()
+    raise LkrError(f"this installation lacks {folder}/{name}", "install lkrshell again")
+
+
+def preamble(shell: str) -> str:
+    """Where the program is, in the shell's own words."""
+    speak = dialects.dialect(shell)
+    import pyrage  # lies where our dependencies lie; sysconfig would cost more to ask
+
+    site = "\n".join(dict.fromkeys([os.path.dirname(_PACKAGE), os.path.dirname(os.path.dirname(pyrage.__file__))]))
+    values = {
+        # What a virtual environment is made from: we say ourselves where our modules are, and it starts faster.
+        "__lkr_python": getattr(sys, "_base_executable", None) or sys.executable,
+        "__lkr_boot": os.path.join(_PACKAGE, "boot.py"),
+        "__lkr_site": site,
+        "__lkr_version": lkrshell.__version__,
+        "__lkr_generation": paths.generation_dir(),
+    }
+    form = "set -g {} {}\n" if shell == "fish" else "{}={}\n"
+    return "".join(form.format(name, speak.quote(value)) for name, value in values.items())
+
+
+def text(shell: str) -> str:
+    """The whole hook."""
+    bundle.write(_PACKAGE)
+    return preamble(shell) + data("shell", f"lkr.{shell}")

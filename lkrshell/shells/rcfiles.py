@@ -1,0 +1,398 @@
+"""Which of the user's files load lkr, what `lkr install` makes of them, and how `lkr uninstall` takes that back.
+
+An rc file gets a block between two markers; all else in it stays byte for byte. Other files are ours whole. What was
+there before is kept in the state folder, with a list of what was written; a file that the user has changed since is
+never overwritten with the old one. Not on the path of `lkr export`. Prints nothing.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from lkrshell.core import records
+from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
+from lkrshell.shells import dialects, hook
+from lkrshell.state import files, paths
+
+SHELLS = ("bash", "zsh", "fish")
+_BEGIN, _END = b"# >>> lkr >>>", b"# <<< lkr <<<"
+_GLUED = b" (with a line break before it)"  # the file did not end in one
+BLOCK = re.compile(
+    rb"^%s(?P<glued>%s)?\r?\n(?:(?!%s).*\n)*?%s[ \t\r]*(?:\n|\Z)" % (_BEGIN, re.escape(_GLUED), _BEGIN, _END), re.M
+)
+OWN_LINE = re.compile(rb"^[^#\n]*\blkr(?:sh)?['\"]?[ \t]+hook\b", re.M)
+# Lines that set the prompt's hooks anew and leave out what was there, ours with it. In fish there are none such.
+UNDOING = {
+    "bash": re.compile(
+        rb"^[ \t]*(?:(?:export|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?PROMPT_COMMAND="
+        rb"(?!.*(?:PROMPT_COMMAND|__lkr_hook))|^[ \t]*unset[ \t].*\bPROMPT_COMMAND\b",
+        re.M,
+    ),
+    "zsh": re.compile(
+        rb"^[ \t]*(?:typeset[ \t]+(?:-\w+[ \t]+)*)?precmd_functions=\((?![^)]*(?:precmd_functions|__lkr_hook))"
+        rb"|^[ \t]*unset[ \t].*\bprecmd_functions\b",
+        re.M,
+    ),
+}
+_REST = "# What follows is also what `lkr install` writes.\n"
+
+
+@dataclass(frozen=True)
+class Change:
+    """`path` held `before` and is to hold `after`; None is no file. `whole`: all of it is ours."""
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+    whole: bool = True
+
+
+def program() -> str:
+    """The absolute path by which a shell starts us: as PATH names it, if that is this program."""
+    import shutil
+
+    ours = os.path.abspath(sys.argv[0])
+    if os.path.basename(ours) not in ("lkr", "lkrsh"):
+        ours = os.path.join(os.path.dirname(sys.executable), "lkr")
+    found = shutil.which("lkr")
+    if found and os.path.exists(ours) and os.path.samefile(found, ours):
+        return os.path.abspath(found)
+    if not os.access(ours, os.X_OK):
+        raise LkrError("cannot tell where the program lkr is", "run it by its path: /where/it/is/lkr install")
+    return ours
+
+
+def install(shells: list[str], direnv: bool, completions: bool) -> tuple[list[Change], list[str]]:
+    """What is to be changed, and remarks for the user. LkrError when a file cannot be read or its block is damaged."""
+    changes, remarks = [], []
+    for shell in shells:
+        rest = rc_files(shell)
+        loader = fish_folder("conf.d/lkr.fish") if shell == "fish" else loader_path(shell)
+        for path in rest or [fish_folder("config.fish")]:
+            before = read(path)
+            if OWN_LINE.search(_cut(path, before or b"")):
+                remarks.append(f"{show(path)} has a line of yours that loads lkr: left as it is")
+                continue
+            changes.append(_whole(loader, loader_text(shell, completions)))
+            if rest:
+                changes.append(Change(path, before, _put(shell, path, before or b"", _source(loader)), whole=False))
+        if completions:
+            changes += [_whole(path, hook.data("completions", name)) for path, name in completion_files(shell)]
+    if direnv:
+        changes.append(_whole(direnv_library(), hook.text("direnv")))
+    return [change for change in dict.fromkeys(changes) if change.before != change.after], remarks
+
+
+def uninstall() -> tuple[list[Change], list[str]]:
+    """What takes everything back that an `install` wrote, here or with other folders set, and remarks."""
+    changes, remarks = [], []
+    written = _written()
+    for path in dict.fromkeys([*written, *(path for shell in SHELLS for path in rc_files(shell, every=True))]):
+        now = read(path)
+        digest = written.get(path, "")
+        if now is None:
+            continue
+        if not digest:
+            after: bytes | None = _cut(path, now)
+            if after == now:
+                continue
+            changes.append(Change(path, now, after if after or _kept(path) is not None else None, whole=False))
+        elif digest == _digest(now):
+            changes.append(Change(path, now, _kept(path)))
+        else:
+            remarks.append(f"{show(path)} was changed since lkr wrote it: left as it is")
+    return changes, remarks
+
+
+def apply(change: Change) -> None:
+    """Makes one change of an `install`, after keeping what was there. LkrError when that cannot be."""
+    written = _written()
+    ours = change.before is not None and written.get(change.path) == _digest(change.before)
+    if change.before is None:
+        files.remove_private(_keeping_place(change.path))
+    elif not ours and (change.whole or not BLOCK.search(change.before)):
+        files.write_private(_keeping_place(change.path), change.before)
+    written[change.path] = _digest(change.after or b"") if change.whole else ""
+    _save(written)  # before the file itself: what is not there does no harm to uninstall
+    _write(change)
+
+
+def revert(change: Change) -> bool:
+    """Makes one change of an `uninstall`; True when the file is again what it was before the install."""
+    _write(change)
+    same = change.after == _kept(change.path)
+    written = _written()
+    written.pop(change.path, None)
+    _save(written)
+    if same:
+        files.remove_private(_keeping_place(change.path))
+    return same
+
+
+def forget() -> None:
+    """Removes the hooks that the loaders keep in the cache folder, and what was noted of files without a block of ours
+    (any more, or since they could not be written)."""
+    written = _written()
+    for path in [path for path, digest in written.items() if not digest]:
+        now = read(path)
+        if now is None or _cut(path, now) == now:
+            del written[path]
+            if _kept(path) == now:
+                files.remove_private(_keeping_place(path))
+    _save(written)
+    for shell in SHELLS:
+        files.remove_private(kept_hook(shell))
+
+
+def kept_hook(shell: str) -> str:
+    """The hook that the loader keeps, with the date of the program that wrote it."""
+    return os.path.join(_xdg("XDG_CACHE_HOME", ".cache"), "lkr", f"hook.{shell}")
+
+
+def keeping_place() -> str:
+    """The folder with what files held before lkr first changed them."""
+    return os.path.join(paths.state_dir(), "before-install")
+
+
+def read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise LkrError(f"cannot read {show(path)}: {error.strerror}", "nothing was changed") from None
+
+
+def loader_text(shell: str, completions: bool = False) -> str:
+    """The plugin file with the program's path in place of the search for it; an alias where PATH lacks it."""
+    import shutil
+
+    where, speak = program(), dialects.dialect(shell)
+    under = os.path.relpath(where, home())
+    path = speak.quote(where) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
+    head = "# Written by lkr install; lkr uninstall takes it out.\n"
+    if shell == "bash":
+        head = "# shellcheck shell=bash\n" + head
+    if completions and shell == "zsh":
+        folder = speak.quote(os.path.dirname(completion_files("zsh")[0][0]))
+        head += f"fpath+=({folder})\nif (($+functions[compdef])); then\n"
+        head += "    autoload -Uz _lkr\n    compdef _lkr lkr lkrsh\nfi\n"
+    head += f"set -l program {path}\n" if shell == "fish" else f"__lkr_program={path}\n"
+    if shutil.which("lkr") is None:
+        test = f"test -x {path}; and" if shell == "fish" else f"[[ -x {path} ]] &&"
+        head += f"{test} alias lkr={speak.quote(speak.quote(where))} # it is not on PATH\n"
+    return head + loader_rest(shell)
+
+
+def loader_rest(shell: str) -> str:
+    """What follows the program's path in the loader."""
+    return hook.data("shell", f"lkr.plugin.{shell}").partition(_REST)[2]
+
+
+def loader_program(text: str) -> str:
+    """The program's path in a loader's text; empty when none is there."""
+    import shlex
+
+    named = re.search(r"^(?:__lkr_program=|set -l program )(.+)$", text, re.M)
+    try:
+        words = shlex.split(named[1]) if named else []
+    except ValueError:
+        words = []
+    return words[0].replace("$HOME", home(), 1) if words else ""
+
+
+def completion_files(shell: str) -> list[tuple[str, str]]:
+    """Where bash-completion and fish (by the command's name) and zsh (by our loader) look, and what is to be there."""
+    if shell == "fish":
+        return [(fish_folder(f"completions/{name}"), name) for name in ("lkr.fish", "lkrsh.fish")]
+    data = _xdg("XDG_DATA_HOME", ".local/share")
+    if shell == "zsh":
+        return [(os.path.join(data, "zsh/site-functions/_lkr"), "_lkr")]
+    own = os.environ.get("BASH_COMPLETION_USER_DIR", "").partition(":")[0]
+    folder = os.path.join(own or os.path.join(data, "bash-completion"), "completions")
+    return [(os.path.join(folder, name), "lkr.bash") for name in ("lkr", "lkrsh")]
+
+
+def home() -> str:
+    folder = os.path.expanduser("~")
+    if not folder.startswith("/"):
+        raise LkrError("there is no home folder", "set HOME to an absolute path")
+    return folder
+
+
+def fish_folder(name: str) -> str:
+    return _config(f"fish/{name}")
+
+
+def _xdg(variable: str, default: str) -> str:
+    base = os.environ.get(variable, "")
+    return base if base.startswith("/") else os.path.join(home(), default)
+
+
+def _config(name: str) -> str:
+    return os.path.join(_xdg("XDG_CONFIG_HOME", ".config"), name)
+
+
+def direnv_library() -> str:
+    return _config("direnv/lib/lkr.sh")
+
+
+def loader_path(shell: str) -> str:
+    return os.path.join(os.path.dirname(paths.config_file()), f"load.{shell}")
+
+
+def rc_files(shell: str, every: bool = False) -> list[str]:
+    """The rc files that need a block: all interactive shells read one of them. `every`: those that may hold one."""
+    if shell == "fish":
+        return []  # conf.d does
+    if shell == "zsh":
+        return [os.path.join(zdotdir(), ".zshrc")]
+    login = [os.path.join(home(), name) for name in (".bash_profile", ".bash_login", ".profile")]
+    rc = os.path.join(home(), ".bashrc")
+    if every:
+        return [rc, *login]
+    # A login shell reads the first of these alone, and ~/.bashrc only if that says so. With none of them it gets
+    # ~/.profile: a ~/.bash_profile would hide one that comes later.
+    first = next((path for path in login if os.path.exists(path)), login[-1])
+    return [rc] if _reads_bashrc(first, login) else [rc, first]
+
+
+def _reads_bashrc(path: str, login: list[str]) -> bool:
+    lines = [line for line in (read(path) or b"").splitlines() if not line.lstrip().startswith(b"#")]
+    if any(b".bashrc" in line for line in lines):
+        return True
+    others = login[login.index(path) + 1 :]
+    named = [other for other in others if any(os.path.basename(other).encode() in line for line in lines)]
+    return any(_reads_bashrc(other, login) for other in named)
+
+
+def zdotdir() -> str:
+    """$ZDOTDIR, also where ~/.zshenv sets it without exporting it: zsh itself is asked."""
+    if os.environ.get("ZDOTDIR"):
+        return os.path.abspath(os.environ["ZDOTDIR"])
+    try:
+        asked = subprocess.run(
+            ["zsh", "-c", 'print -rn -- "lkr:${ZDOTDIR:-$HOME}"'], stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=5, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return home()
+    folder = os.fsdecode(asked.stdout.rpartition(b"lkr:")[2])
+    return folder if os.path.isdir(folder) else home()
+
+
+def _source(loader: str) -> bytes:
+    """The block's line, in words that sh understands too, since ~/.profile is for all of them."""
+    speak = dialects.dialect("bash")
+    under = os.path.relpath(loader, home())
+    path = speak.quote(loader) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
+    own = "BASH_VERSION" if loader.endswith("bash") else "ZSH_VERSION"
+    return os.fsencode(f'if [ -n "${{{own}-}}" ] && [ -r {path} ]; then . {path}; fi\n')
+
+
+def _put(shell: str, path: str, before: bytes, line: bytes) -> bytes:
+    """`before` with the block in it: where it was, else at the end, where no line after it takes our hook away.
+
+    A shell needs our line breaks plain, so no CRLF.
+    """
+    found = _only(path, before)
+    if found and UNDOING[shell].search(before, found.end()):
+        return _put(shell, path, _cut(path, before), line)
+    glued = found["glued"] if found else (_GLUED if before and not before.endswith(b"\n") else None)
+    block = _BEGIN + (glued or b"") + b"\n" + line + _END + b"\n"
+    if found:
+        return before[: found.start()] + block + before[found.end() :]
+    return before + (b"\n" if glued else b"") + block
+
+
+def _cut(path: str, now: bytes) -> bytes:
+    """`now` without the block."""
+    found = _only(path, now)
+    if not found:
+        return now
+    head, tail = now[: found.start()], now[found.end() :]
+    if found["glued"] and not tail:
+        head = head.removesuffix(b"\n")
+    return head + tail
+
+
+def _only(path: str, text: bytes) -> "re.Match[bytes] | None":
+    matches = list(BLOCK.finditer(text))
+    if text.count(_BEGIN) != len(matches) or text.count(_END) != len(matches) or len(matches) > 1:
+        where = show(path)
+        raise LkrError(f"{where}: the marks around lkr's block are damaged", "take the block out by hand")
+    return matches[0] if matches else None
+
+
+def _whole(path: str, text: str) -> Change:
+    return Change(path, read(path), text.encode("utf-8", "surrogateescape"))
+
+
+def _write(change: Change) -> None:
+    target = os.path.realpath(change.path)
+    shown = show(change.path)
+    if read(change.path) != change.before:
+        raise LkrError(f"{shown} was changed just now by another program", "it was left alone; run this again")
+    try:
+        if change.after is None:
+            os.unlink(target)
+            return
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        old = os.stat(target) if os.path.exists(target) else None
+        files.replace_file(target, change.after, 0o600 if old else 0o644, *os.path.split(target))
+        if old:
+            os.chmod(target, old.st_mode & 0o7777)
+            if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+                os.chown(target, old.st_uid, old.st_gid)
+    except OSError as error:
+        raise LkrError(f"cannot write {shown}: {error.strerror}", "it is as it was; see lkr hook --help") from None
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def _keeping_place(path: str) -> str:
+    return os.path.join(keeping_place(), _digest(os.fsencode(path)))
+
+
+def _kept(path: str) -> bytes | None:
+    return files.read_private(_keeping_place(path))
+
+
+def _list() -> str:
+    return os.path.join(keeping_place(), "list")
+
+
+def _written() -> dict[str, str]:
+    """What `install` wrote: path, and the digest of a file that is ours whole (empty for one with a block)."""
+    data = files.read_private(_list())
+    try:
+        return {path: digest for path, digest in records.load(data)} if data else {}  # noqa: C416  # two, or ValueError
+    except ValueError:
+        raise LkrError(f"{show(_list())} is damaged", "remove it; whole files of lkr then stay") from None
+
+
+def _save(written: dict[str, str]) -> None:
+    if written:
+        files.write_private(_list(), records.dump(list(written.items())))
+    else:
+        files.remove_private(_list())
+
+
+def difference(change: Change) -> Iterator[str]:
+    """A unified diff without lines around it: an rc file may hold keys."""
+    import difflib
+
+    texts = [(each or b"").decode("utf-8", "surrogateescape") for each in (change.before, change.after)]
+    old, new = (text.removesuffix("\n").split("\n") if text else [] for text in texts)
+    name = show(change.path)
+    before, after = (name if each is not None else os.devnull for each in (change.before, change.after))
+    for line in difflib.unified_diff(old, new, before, after, lineterm="", n=0):
+        yield show(line)

@@ -1,0 +1,184 @@
+"""The user's `config.toml`. On the path of `lkr export`: no file, no cost.
+
+The parsed form is kept in the state folder beside the text that it came from, and used only while the two
+texts are equal, so that an export needs no TOML parser.
+"""
+
+import os
+
+from lkrshell.core import records
+from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
+from lkrshell.state import files, paths
+
+BACKENDS = ("auto", "keyring", "vault")
+_TYPES = {
+    "backend": str,
+    "collection": str,
+    "quiet": bool,
+    "lock_after": int,
+    "lock_limit": int,
+    "agent_processes": list,
+    "agent_ancestors": bool,
+    "agent_functions": bool,
+    "providers": dict,
+    "pinentry": str,
+    "agents": dict,
+}
+_COMPILED = "config"
+
+
+class Config:
+    """The settings in force. In seconds: the vault locks `lock_after` its last use, `lock_limit` after unlocking.
+
+    `collection` is the label of an own collection in the Secret Service, empty for the default one.
+    `agents` are rows (name, keys, marks, processes) of the user's own, with line breaks in the last three.
+    """
+
+    __slots__ = (
+        "agent_ancestors", "agent_functions", "agent_processes", "agents", "backend", "collection", "lock_after",
+        "lock_limit", "pinentry", "quiet",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        backend: str = "auto",
+        quiet: bool = False,
+        lock_after: int = 900,
+        lock_limit: int = 43200,
+        agent_processes: "tuple[str, ...] | list[str]" = (),
+        agent_ancestors: bool = True,
+        collection: str = "",
+        agent_functions: bool = True,
+        pinentry: str = "",
+        agents: "list[tuple[str, ...]] | tuple[tuple[str, ...], ...]" = (),
+    ) -> None:
+        self.collection = collection
+        self.backend, self.quiet = backend, quiet
+        self.lock_after, self.lock_limit = lock_after, lock_limit
+        self.agent_processes, self.agent_ancestors = tuple(agent_processes), agent_ancestors
+        self.agent_functions = agent_functions
+        self.pinentry, self.agents = pinentry, tuple(agents)
+
+    def keys_of(self, agent: str | None) -> list[str]:
+        """The keys that the user's `[agents]` lets this agent have."""
+        return [key for name, keys, _, _ in self.agents if name == agent for key in keys.split("\n")]
+
+
+def load() -> Config:
+    """`config.toml`, with `LKR_BACKEND` and `LKR_QUIET` over it. LkrError with line and mend when it is bad."""
+    path = paths.config_file()
+    try:
+        with open(path, "rb") as file:
+            data = file.read(65537)
+    except FileNotFoundError:
+        config = Config()
+    except OSError as error:
+        raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
+    else:
+        config = _compiled(data) or _parse(path, data)
+    config.backend = os.environ.get("LKR_BACKEND") or config.backend
+    if config.backend not in BACKENDS:
+        raise LkrError(f"unknown backend {show(config.backend)!r}", f"use one of {', '.join(BACKENDS)}")
+    if os.environ.get("LKR_QUIET", "0") not in ("", "0"):
+        config.quiet = True
+    return config
+
+
+def _compiled(data: bytes) -> Config | None:
+    try:
+        stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
+        if stored is None:
+            return None
+        row, *agents = records.load(stored)
+        text, backend, quiet, lock_after, lock_limit, processes, by_process, collection, functions, pinentry = row
+        if text.encode("utf-8", "surrogateescape") != data:
+            return None
+        return Config(
+            backend,
+            quiet == "1",
+            int(lock_after),
+            int(lock_limit),
+            processes.split("\n") if processes else (),
+            by_process == "1",
+            collection,
+            functions == "1",
+            pinentry,
+            [(name, keys, marks, own) for name, keys, marks, own in agents],
+        )
+    except ValueError:
+        return None
+
+
+def _parse(path: str, data: bytes) -> Config:
+    import tomllib
+
+    from lkrshell.core import names
+
+    where = show(path)
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise LkrError(f"{where} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise LkrError(f"{where}: {error}", "mend it or remove the file") from None
+    for name, value in table.items():
+        if name not in _TYPES:
+            raise LkrError(f"{where}: unknown setting {names.said(name)}", f"use {', '.join(_TYPES)}")
+        if type(value) is not _TYPES[name]:
+            raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
+    table.pop("providers", None)  # see lkrshell.vendors.providers
+    table["agents"] = _agents(where, table.get("agents", {}))
+    config = Config(**table)
+    if not all(isinstance(name, str) and name and name.isprintable() for name in config.agent_processes):
+        raise LkrError(f"{where}: agent_processes must be names of processes", 'write agent_processes = ["my-agent"]')
+    if not config.collection.isprintable() or len(config.collection) > 64:
+        raise LkrError(f"{where}: collection must be a short name", 'write collection = "lkr"')
+    for name in ("lock_after", "lock_limit"):
+        if not 1 <= getattr(config, name) <= 31 * 86400:
+            raise LkrError(f"{where}: {name} is in seconds, from 1 to {31 * 86400}")
+    if config.backend not in BACKENDS:
+        raise LkrError(f"{where}: unknown backend {config.backend!r}", f"use one of {', '.join(BACKENDS)}")
+    row = (
+        data.decode("utf-8"),
+        config.backend,
+        "1" if config.quiet else "0",
+        str(config.lock_after),
+        str(config.lock_limit),
+        "\n".join(config.agent_processes),
+        "1" if config.agent_ancestors else "0",
+        config.collection,
+        "1" if config.agent_functions else "0",
+        config.pinentry,
+    )
+    try:
+        files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row, *config.agents]))
+    except LkrError:
+        pass  # a read-only home: slower, not wrong
+    return config
+
+
+def _agents(where: str, table: "dict[str, object]") -> list[tuple[str, ...]]:
+    """`NAME = ["provider:label"]`, or a table of `keys`, `marks` and `processes`."""
+    import typing
+
+    from lkrshell.core import names
+
+    rows = []
+    for name, given in table.items():
+        mend = 'write agents.claude = ["anthropic:main"]'
+        if not names.is_profile(name):
+            raise LkrError(f"{where}: {names.said(name)} is no name of an agent", mend)
+        parts: dict[str, typing.Any] = given if isinstance(given, dict) else {"keys": given}
+        if unknown := set(parts) - {"keys", "marks", "processes"}:
+            hint = "known: keys, marks, processes"
+            raise LkrError(f"{where}: agents.{name}: unknown field {names.said(min(unknown))}", hint)
+        for part, words in parts.items():
+            if not isinstance(words, list) or not all(isinstance(word, str) and word.isprintable() for word in words):
+                raise LkrError(f"{where}: agents.{name}: {part} must be a list of texts", mend)
+            if not all(
+                names.is_key(word) if part == "keys" else word not in {"", *names.SHELL_WORDS} for word in words
+            ):
+                raise LkrError(f"{where}: agents.{name}: {part} has one that is no name", mend)
+        rows.append((name, *("\n".join(parts.get(part, ())) for part in ("keys", "marks", "processes"))))
+    return rows

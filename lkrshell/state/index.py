@@ -1,0 +1,136 @@
+"""The index: what is not secret about a key, one small file a key, `index/STORE/PROVIDER/LABEL`.
+
+So `list` and completion need no unlock, and an export reads only the files of the keys it wants. Losing the
+index loses dates: the stores hold value and kind, and an entry with a policy is kept a second time, below `policy`, so
+that a lost index opens no key to more than it was for. On the path of `lkr export`.
+"""
+
+import os
+
+from lkrshell.core import records
+from lkrshell.core.entry import MAX_TTL, Entry
+from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
+from lkrshell.state import files, paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+
+def changing(store: str) -> "AbstractContextManager[object]":
+    """Held by whoever reads a key or its entry to write it anew: else two of them could lose a value or a policy."""
+    return files.locked(os.path.join(paths.data_dir(), "index", store))
+
+
+def _path(store: str, name: str, folder: str = "index") -> str:
+    return os.path.join(paths.data_dir(), folder, store, *name.split(":"))
+
+
+def read(store: str, name: str) -> Entry | None:
+    """The entry, or its copy where it is lost; None for a key that has none. LkrError when it is damaged."""
+    data = files.read_private(_path(store, name))
+    if data is None:
+        data = files.read_private(_path(store, name, "policy"))
+    return None if data is None else _parse(name, data)
+
+
+def anew(store: str, name: str, kind: str, created: str) -> Entry:
+    """What to write in place of an entry that is lost or damaged: with the policy of its copy."""
+    data = files.read_private(_path(store, name, "policy"))
+    entry = Entry(name, kind, created) if data is None else _parse(name, data)
+    entry.kind = kind
+    return entry
+
+
+def _parse(name: str, data: bytes) -> Entry:
+    try:
+        rows = [(field, value) for field, value in records.load(data)]
+        fields = dict(rows)
+        entry = Entry(name, fields["kind"], fields["created"], fields["rotated"])
+        entry.ttl, entry.agents = int(fields["ttl"]), fields["agents"]
+        if not 0 <= entry.ttl < MAX_TTL:
+            raise ValueError("ttl")
+        entry.only = tuple(value for field, value in rows if field == "only")
+        entry.confirm = {"": False, "1": True}[fields.get("confirm", "")]
+        if entry.agents not in ("deny", "exec", "allow") or entry.kind not in ("runtime", "admin"):
+            raise ValueError("policy")
+    except (ValueError, KeyError):
+        raise LkrError(f"the index entry of {name} is damaged", "lkr doctor --fix") from None
+    return entry
+
+
+def write(store: str, entry: Entry, was: str = "") -> None:
+    """Writes the entry anew; `was` is the name that it had before, if another. It is no use of the key."""
+    rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
+    rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
+    rows += [("confirm", "1")] * entry.confirm
+    data, copy = records.dump(rows), _path(store, entry.name, "policy")
+    has_policy = entry.ttl or entry.agents != "exec" or entry.only or entry.confirm
+    if has_policy:
+        files.write_private(copy, data)
+    path = _path(store, entry.name)
+    used = _used(_path(store, was or entry.name), entry)
+    files.write_private(path, data)
+    try:
+        os.utime(path, (used, used))
+    except OSError:
+        pass
+    if not has_policy:
+        files.remove_private(copy)
+
+
+def _used(path: str, entry: Entry) -> float:
+    """The date of the entry at `path`, which is that of the key's last use; of a new one that of the key itself."""
+    import calendar
+    import time
+
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        pass
+    try:
+        return calendar.timegm(time.strptime(entry.rotated or entry.created, "%Y-%m-%dT%H:%M:%SZ"))
+    except ValueError:
+        return time.time()
+
+
+def touch(store: str, name: str) -> None:
+    """Notes a use: the file's date is that of the last one. Where that cannot be written it is not noted."""
+    try:
+        os.utime(_path(store, name))
+    except OSError:
+        pass
+
+
+def last_use(store: str, entry: Entry) -> str:
+    """Date of the last use since the key was stored, empty when there was none."""
+    import time
+
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(_path(store, entry.name)).st_mtime))
+    return stamp if stamp > (entry.rotated or entry.created) else ""
+
+
+def remove(store: str, name: str) -> None:
+    files.remove_private(_path(store, name))
+    files.remove_private(_path(store, name, "policy"))
+
+
+def names(store: str) -> list[str]:
+    """Every key's name, sorted."""
+    from lkrshell.core.names import is_key
+
+    root = os.path.join(paths.data_dir(), "index", store)
+    try:
+        providers = os.listdir(root)
+        return sorted(
+            name
+            for provider in providers
+            if not provider.startswith(".")
+            for label in os.listdir(os.path.join(root, provider))
+            if is_key(name := f"{provider}:{label}")
+        )
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LkrError(f"cannot read {show(root)}: {error.strerror}") from None

@@ -1,0 +1,209 @@
+"""The vault's unlocked identity: in the kernel's user keyring, which forgets it after a timeout.
+
+Where the kernel has no keyring for us (another system, a container that forbids the calls), a 0600 file on a
+memory file system holds it, with the time of expiry in its first line. On the path of `lkr export`: uses
+`_ctypes` alone, since `import ctypes` costs 5 ms.
+
+Source of the numbers: keyctl(2), linux/keyctl.h, and each architecture's system call table.
+"""
+
+import os
+import stat
+import sys
+
+from lkrshell.core import folders
+from lkrshell.core.errors import LkrError, StoreUnreachable
+from lkrshell.core.text import show
+from lkrshell.state import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_USER_KEYRING = -4
+_READ, _SEARCH, _SETPERM, _SET_TIMEOUT, _INVALIDATE = 11, 10, 5, 15, 21
+_OWNER_ONLY = 0x3F3F0000  # every right for the possessor and for the same user, none for others
+_GENERIC = (217, 219, 167)
+_CALLS = {  # add_key, keyctl, prctl
+    "x86_64": (248, 250, 157),
+    "aarch64": _GENERIC,
+    "riscv64": _GENERIC,
+    "ppc64le": (269, 271, 171),
+    "s390x": (278, 280, 172),
+}
+_PR_SET_DUMPABLE = 4
+_MOST = 32767  # bytes that a key of the kernel holds
+
+
+def _syscall(*arguments: "int | bytes | object") -> int:
+    """The raw system call; OSError with errno."""
+    import _ctypes
+
+    global _function
+    if _function is None:
+
+        class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
+            _type_ = "l"
+
+        class Function(_ctypes.CFuncPtr):
+            _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+            _restype_ = Long
+
+        _function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]
+    result: int = _function(*arguments)
+    if result == -1:
+        code = _ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+_function: "Callable[..., int] | None" = None
+
+
+def _calls() -> tuple[int, int, int] | None:
+    """The numbers of add_key, keyctl and prctl; None where we know of no such calls."""
+    if sys.platform != "linux":
+        return None
+    return _CALLS.get(os.uname().machine)
+
+
+def harden() -> None:
+    """No core dump of this process, and no other process of the user that attaches to it: it is to hold a key.
+
+    A command that it becomes (`lkr exec`) starts as usual again. Elsewhere than on Linux it does nothing.
+    """
+    if calls := _calls():
+        try:
+            _syscall(calls[2], _PR_SET_DUMPABLE, 0, 0, 0, 0)
+        except OSError:
+            pass
+
+
+def put(name: str, data: bytes, seconds: int) -> str:
+    """Keeps `data` under `name` for `seconds`; says where ("kernel" or a path)."""
+    if calls := _calls():
+        add_key, keyctl, _ = calls
+        try:
+            key = _syscall(add_key, b"user", name.encode(), data, len(data), _USER_KEYRING)
+            try:
+                _syscall(keyctl, _SETPERM, key, _OWNER_ONLY)
+                _syscall(keyctl, _SET_TIMEOUT, key, seconds)
+            except OSError:
+                _syscall(keyctl, _INVALIDATE, key)  # never one without a timeout
+                raise
+            return "kernel"
+        except OSError:
+            pass
+    import time
+
+    path = _memory_file(name)
+    files.make_private_dir(os.path.dirname(path))
+    if not _ours(path):  # it would lead to where a disk keeps it
+        raise LkrError(f"{show(os.path.dirname(path))} is a link", "remove it, or set XDG_RUNTIME_DIR")
+    files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + data)
+    return path
+
+
+def get(name: str) -> bytes | None:
+    """What `put` kept; None when it was forgotten."""
+    if calls := _calls():
+        try:
+            key = _find(calls, name)
+            import _ctypes
+
+            class Char(_ctypes._SimpleCData):  # type: ignore[type-arg]
+                _type_ = "c"
+
+            class Buffer(_ctypes.Array):  # type: ignore[type-arg]
+                _type_ = Char
+                _length_ = _MOST
+
+            buffer = Buffer()
+            size = _syscall(calls[1], _READ, key, buffer, _MOST)
+            return bytes(memoryview(buffer))[:size]
+        except OSError:
+            pass
+    import time
+
+    try:
+        path = _memory_file(name)
+    except StoreUnreachable:
+        return None
+    stored = files.read_private(path) if _ours(path) else None
+    if stored is None:
+        return None
+    expiry, _, data = stored.partition(b"\n")
+    if not expiry.isdigit() or time.time() >= int(expiry):
+        files.remove_private(path)
+        return None
+    return data
+
+
+def renew(name: str, seconds: int) -> None:
+    """Starts the timeout of what `get` found anew."""
+    if calls := _calls():
+        try:
+            _syscall(calls[1], _SET_TIMEOUT, _find(calls, name), seconds)
+            return
+        except OSError:
+            pass
+    import time
+
+    path = _memory_file(name)
+    if _ours(path) and (stored := files.read_private(path)):
+        files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + stored.partition(b"\n")[2])
+
+
+def _find(calls: tuple[int, int, int], name: str) -> int:
+    return _syscall(calls[1], _SEARCH, _USER_KEYRING, b"user", name.encode(), 0)
+
+
+def forget(name: str) -> None:
+    """Drops it from the kernel and from the memory file system."""
+    if calls := _calls():
+        try:
+            _syscall(calls[1], _INVALIDATE, _find(calls, name))
+        except OSError:
+            pass
+    try:
+        path = _memory_file(name)
+        if _ours(path):
+            files.remove_private(path)
+    except StoreUnreachable:
+        pass
+
+
+def _ours(path: str) -> bool:
+    """True when the folder of `path` is one that we made. In /dev/shm somebody else may have been there first, with a
+    folder or a link of that name; there is nothing of ours in it then."""
+    try:
+        info = os.lstat(os.path.dirname(path))
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid()
+
+
+def _memory_file(name: str) -> str:
+    for base in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108
+        if base and _in_memory(base):
+            return os.path.join(base, f"lkr-{os.getuid()}", name)
+    raise StoreUnreachable(
+        "neither the kernel's keyring nor a memory file system can hold the vault's identity",
+        "set XDG_RUNTIME_DIR to a folder on a tmpfs",
+    )
+
+
+def _in_memory(folder: str) -> bool:
+    """True when `folder` lies on a tmpfs or ramfs, as /proc/mounts has it."""
+    try:
+        with open("/proc/mounts", encoding="utf-8", errors="surrogateescape") as file:
+            mounts = {line.split(" ")[1]: line.split(" ")[2] for line in file}
+    except OSError:
+        return False
+    real = os.path.realpath(folder)
+    if not os.path.isdir(real):
+        return False
+    for candidate in folders.above(real):
+        if candidate in mounts:
+            return mounts[candidate] in ("tmpfs", "ramfs")
+    return False

@@ -1,0 +1,38 @@
+"""What every store can do."""
+
+from typing import Protocol
+
+from lkrshell.core.secret import Secret
+
+
+class Store(Protocol):
+    """What every store can do. Errors: StoreLocked, StoreUnreachable, LkrError."""
+
+    name: str
+
+    def get(self, names: list[str]) -> dict[str, Secret]:
+        """Values and kinds of those keys that there are; one turn of the store for all of them."""
+
+    def set(self, name: str, secret: Secret) -> None:
+        """Stores or replaces, durably."""
+
+    def delete(self, name: str) -> bool:
+        """False when there was none."""
+
+    def exists(self, name: str) -> bool:
+        """Without unlocking where the store allows that."""
+
+    def names(self) -> list[str] | None:
+        """Every key that the store itself knows of; None when it cannot list them."""
+
+    def is_locked(self) -> bool:
+        """True when `get` would raise StoreLocked."""
+
+    def lock(self) -> None:
+        """Until `unlock`."""
+
+    def unlock(self, passphrase: Secret | None) -> None:
+        """With a passphrase where the store is ours, by the system's own prompt elsewhere."""
+
+    def left(self) -> int | None:
+        """Seconds until it locks itself, None for never."""

@@ -1,0 +1,37 @@
+"""Where values live. `choose` is the one place that decides which store serves; on the path of `lkr export`."""
+
+import os
+
+from lkrshell.core.errors import LkrError
+from lkrshell.state import files, paths
+from lkrshell.state.config import Config
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
+
+_CHOSEN = "backend"
+
+
+def choose(config: Config) -> "Store":
+    """The store in force. `auto` is decided once, at the first need, and remembered in the state folder, so
+    that a login without a keychain does not make keys seem lost."""
+    backend = config.backend
+    if backend == "auto":
+        record = os.path.join(paths.state_dir(), _CHOSEN)
+        backend = (files.read_private(record) or b"").decode("ascii", "replace").strip()
+        if backend not in ("keyring", "vault"):
+            from lkrshell.stores.keyring import works
+
+            backend = "keyring" if works(config.collection) else "vault"
+            try:
+                files.write_private(record, backend.encode() + b"\n")
+            except LkrError:
+                pass  # a read-only home: asked anew each time
+    if backend == "vault":
+        from lkrshell.stores.vault import Vault
+
+        return Vault(config.lock_after, config.lock_limit)
+    from lkrshell.stores.keyring import Keyring
+
+    return Keyring(config.collection)

@@ -1,0 +1,1 @@
+"""Programs of the system that lkr calls: git, clipboard tools, pinentry."""

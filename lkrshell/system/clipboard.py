@@ -1,0 +1,100 @@
+"""The clipboard: a value goes in, and after a while a process of its own takes it out, if it is still there.
+
+That process has a session of its own, so that it, and what serves an X11 clipboard, outlive the terminal. The value
+reaches it by standard input; having copied it, it becomes a fresh process that knows a salted hash only.
+"""
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+import time
+
+from lkrshell.core.errors import LkrError
+
+_START = (
+    "import sys; sys.path[:] = sys.argv.pop(1).split(chr(10)); "
+    "from lkrshell.system.clipboard import main; main(*sys.argv[1:])"
+)
+
+
+def copy(value: str, seconds: int) -> str:
+    """Puts `value` there and starts the process that clears it; says in words what will happen.
+
+    Over SSH without a display, the terminal's own clipboard by OSC 52, which nobody can read back to clear.
+    LkrError when there is no clipboard.
+    """
+    if _far():
+        return _by_terminal(value)
+    child = subprocess.Popen(
+        _again("copy", str(seconds)), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    assert child.stdin and child.stdout  # noqa: S101
+    child.stdin.write(value.encode("utf-8", "surrogateescape"))
+    child.stdin.close()
+    if child.stdout.readline() != b"copied\n":
+        raise LkrError("there is no clipboard here", "install wl-clipboard, xclip or xsel, or use --show")
+    return f"it is in the clipboard for {seconds} s"
+
+
+def tool() -> str:
+    """What `copy` would use, in words; empty for nothing. `DISPLAY` may still lead to no screen."""
+    import pyperclip
+
+    if _far():
+        return "the terminal's own, by OSC 52"
+    function = pyperclip.determine_clipboard()[0]
+    name: str = getattr(function, "__name__", "")  # what stands for no clipboard has none
+    return name.removeprefix("copy_").replace("wl", "wl-copy")
+
+
+def _far() -> bool:
+    """True over SSH without a display."""
+    here = os.environ
+    return bool(here.get("SSH_TTY")) and not here.get("DISPLAY") and not here.get("WAYLAND_DISPLAY")
+
+
+def _again(*words: str) -> list[str]:
+    """This module as a program: with the import path that we have, and never the folder we are in (as -m would)."""
+    return [sys.executable, "-I", "-c", _START, "\n".join(sys.path), *words]
+
+
+def _by_terminal(value: str) -> str:
+    data = base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()
+    sequence = f"\x1b]52;c;{data}\x07"
+    if os.environ.get("TMUX"):
+        sequence = f"\x1bPtmux;\x1b{sequence}\x1b\\"
+    try:
+        with open("/dev/tty", "w", encoding="ascii") as terminal:
+            terminal.write(sequence)
+    except OSError:
+        raise LkrError("there is no clipboard here", "use --show") from None
+    return "it was sent to your terminal's clipboard (OSC 52), which lkr cannot clear"
+
+
+def _hash(salt: bytes, value: str) -> str:
+    return hashlib.blake2b(value.encode("utf-8", "surrogateescape"), salt=salt).hexdigest()
+
+
+def main(step: str, seconds: str) -> None:
+    """`copy`: the value from standard input. `wait`: `SALT HASH` from there; clears what still has that hash."""
+    import pyperclip
+
+    if step == "copy":
+        value = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        pyperclip.copy(value)
+        sys.stdout.write("copied\n")
+        sys.stdout.flush()
+        salt = os.urandom(16)
+        reading, writing = os.pipe()
+        os.write(writing, f"{salt.hex()} {_hash(salt, value)}\n".encode())
+        os.close(writing)
+        os.dup2(reading, 0)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.execv(sys.executable, _again("wait", seconds))  # noqa: S606
+    salt_text, expected = sys.stdin.readline().split()
+    time.sleep(int(seconds))
+    if _hash(bytes.fromhex(salt_text), pyperclip.paste()) == expected:
+        pyperclip.copy("")

@@ -1,0 +1,1 @@
+"""LLM vendors: their variables, their keys' shapes, what they charge."""

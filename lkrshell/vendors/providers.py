@@ -1,0 +1,121 @@
+"""Known LLM vendors, from providers.toml beside this file and the user's `[providers.NAME]` in config.toml.
+
+Not on the path of `lkr export`: it reads TOML.
+"""
+
+import functools
+import os
+import re
+from dataclasses import dataclass
+
+from lkrshell.core import names
+from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
+from lkrshell.state import paths
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A vendor: the variable its libraries read, other names in use, what its keys begin with or look like whole."""
+
+    variable: str
+    aliases: tuple[str, ...] = ()
+    prefix: str = ""
+    shape: str = ""
+    docs: str = ""
+
+
+def builtin() -> dict[str, Provider]:
+    """Those that come with lkr, by name."""
+    found = _table(os.path.join(os.path.dirname(__file__), "providers.toml"))
+    return {name: _provider(name, fields) for name, fields in found.items()}
+
+
+@functools.cache
+def known() -> dict[str, Provider]:
+    """By name; the user's own go over ours. LkrError when one of the user's is wrong."""
+    own = _table(paths.config_file()).get("providers", {})
+    if not isinstance(own, dict):
+        raise _wrong("providers")
+    return builtin() | {name: _provider(name, fields) for name, fields in own.items()}
+
+
+def _table(path: str) -> dict[str, object]:
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        raise LkrError(f"cannot read {show(path)}", "lkr status says more") from None
+
+
+def _provider(name: str, fields: object) -> Provider:
+    if not names.is_key(f"{name}:x") or not isinstance(fields, dict):
+        raise _wrong(name)
+    aliases = fields.get("aliases", [])
+    texts = [fields.get(field, "") for field in ("variable", "prefix", "shape", "docs")]
+    if set(fields) - {"variable", "aliases", "prefix", "shape", "docs"} or not isinstance(aliases, list):
+        raise _wrong(name)
+    variables = [texts[0], *aliases]
+    if not all(isinstance(text, str) for text in [*texts, *aliases]):
+        raise _wrong(name)
+    if not all(names.is_variable(variable) and not names.changes_programs(variable) for variable in variables):
+        raise _wrong(name)
+    try:
+        re.compile(texts[2])
+    except re.error:
+        raise _wrong(name) from None
+    return Provider(texts[0], tuple(aliases), texts[1], texts[2], texts[3])
+
+
+def _wrong(name: str) -> LkrError:
+    hint = 'write [providers.NAME] with variable = "NAME_API_KEY", and aliases, prefix, shape, docs if you like'
+    return LkrError(f"config.toml: the provider {names.said(name)} is not right", hint)
+
+
+def variable_of(key: str) -> str | None:
+    """The variable that programs expect `key` (`provider:label`) in; None for an unknown provider."""
+    provider = known().get(key.partition(":")[0])
+    return provider.variable if provider else None
+
+
+def providers_of(variable: str) -> list[str]:
+    """The providers whose keys go into `variable`."""
+    return [name for name, each in known().items() if variable in (each.variable, *each.aliases)]
+
+
+def key_for(variable: str) -> str | None:
+    """A key name to propose for a variable that an `.env.example` lists; None when it does not sound like a key."""
+    for provider in providers_of(variable):
+        return f"{provider}:main"
+    for suffix in ("_API_KEY", "_API_TOKEN", "_TOKEN", "_KEY"):
+        stem = variable.removesuffix(suffix)
+        if stem not in (variable, ""):
+            return stem.lower().replace("_", "-") + ":main"
+    return None
+
+
+def shape_warning(key: str, value: str) -> str | None:
+    """What is odd about `value` for this provider, without a word of the value; None when nothing is."""
+    name = key.partition(":")[0]
+    if value != value.strip() or "\n" in value:
+        return "the value has white space around or line breaks in it"
+    provider = known().get(name, Provider(""))
+    if not value.startswith(provider.prefix):
+        return f"keys of {name} begin with {provider.prefix}, this one does not ({provider.docs})"
+    if provider.prefix and len(value) < len(provider.prefix) + 8:
+        return f"this is short for a key of {name} ({provider.docs})"
+    if provider.shape and not re.fullmatch(provider.shape, value):
+        return f"keys of {name} look different ({provider.docs})"
+    return None
+
+
+def holds_a_key(variable: str, value: str) -> bool:
+    """True when an environment variable looks like a provider's key, by its name or by how its value begins."""
+    if providers_of(variable) or variable.endswith(("_API_KEY", "_API_TOKEN")):
+        return True
+    prefixes = tuple(each.prefix for each in known().values() if len(each.prefix) > 2)
+    return len(value) >= 16 and value.startswith(prefixes)

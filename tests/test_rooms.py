@@ -1,0 +1,67 @@
+"""The rooms of the package: lower ones never import higher ones, core does no I/O, commands import no command."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lkrshell
+
+PACKAGE = Path(lkrshell.__file__).parent
+# What each room may import besides itself. A new room is one row.
+MAY_IMPORT = {
+    "core": set[str](),
+    "system": {"core"},
+    "state": {"core"},
+    "vendors": {"core", "state"},
+    "stores": {"core", "state"},
+    "project": {"core", "state", "vendors", "stores", "system"},
+    "shells": {"core", "state", "vendors", "stores", "system", "project"},
+    "runtime": {"core", "state", "vendors", "stores", "system", "project", "shells"},
+    "doctor": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
+    "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor"},
+}
+IO_MODULES = {"subprocess", "socket", "shutil", "tempfile", "pathlib", "io", "fcntl", "urllib", "http"}
+IO_CALLS = {"open", "print", "input"}
+PURE_OS = {"path", "sep", "pathsep", "fsencode", "fsdecode"}
+
+
+def modules(room: str = "") -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted((PACKAGE / room).rglob("*.py")):
+        yield path.relative_to(PACKAGE), ast.parse(path.read_text())
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported anywhere in `tree`, in all branches, with the names taken from a package."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where a name comes from"
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def test_every_folder_of_the_package_is_a_room_with_a_rule() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__", "data"}
+    assert folders == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
+    for path, tree in modules(room):
+        for name in imported(tree):
+            if name.startswith("lkrshell.") and not name.startswith("lkrshell.__"):
+                other = name.split(".")[1]
+                assert other == room or other in MAY_IMPORT[room], f"{path} imports {name}"
+
+
+def test_core_reads_and_writes_nothing() -> None:
+    for path, tree in modules("core"):
+        for name in imported(tree):
+            assert name.split(".")[0] not in IO_MODULES, f"{path} imports {name}"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in IO_CALLS, f"{path}:{node.lineno} calls {node.func.id}"
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+                assert node.attr in PURE_OS, f"{path}:{node.lineno} uses os.{node.attr}"
