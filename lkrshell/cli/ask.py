@@ -1,0 +1,56 @@
+"""Questions to the person at the terminal. click asks them; it is loaded when there is something to ask."""
+
+import contextlib
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def _stopping() -> "Iterator[None]":
+    """Ctrl-C and a no arrive as KeyboardInterrupt."""
+    import click
+
+    try:
+        yield
+    except click.Abort:
+        raise KeyboardInterrupt from None
+
+
+def confirm(question: str, default: bool = False) -> bool:
+    """True for a yes. KeyboardInterrupt at Ctrl-C or the end of input."""
+    with _stopping():
+        import click
+
+        return click.confirm(question, default=default, err=True)
+
+
+def agree(question: str) -> None:
+    """Returns after a yes; KeyboardInterrupt after anything else."""
+    with _stopping():
+        import click
+
+        click.confirm(question, abort=True, err=True)
+
+
+def text(question: str, default: str = "") -> str:
+    """One line, `default` for an empty one."""
+    with _stopping():
+        import click
+
+        return str(click.prompt(question, default=default, err=True))
+
+
+def hidden(question: str, twice: bool = False) -> str:
+    """A line that is not shown while it is typed; asked for again with `twice`."""
+    with _stopping():
+        import click
+
+        return str(click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
+
+
+def on_terminal() -> bool:
+    """True when there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

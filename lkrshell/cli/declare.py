@@ -1,0 +1,216 @@
+"""How a command states its options and arguments, once, as data.
+
+Plain calls are parsed here. click is loaded only for the rest: help, wrong usage, questions. It costs four times a bare
+interpreter's start, so `lkr status` would spend most of its time on it. `command`, `option` and `argument` take what the
+decorators of the same names take in click; `Command.click()` hands all of it on.
+"""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import click
+
+
+class Choice:
+    """One of a few words."""
+
+    def __init__(self, choices: "tuple[str, ...] | list[str]") -> None:
+        self.choices = tuple(choices)
+
+    def convert(self, word: str) -> str | None:
+        return word if word in self.choices else None
+
+    def click(self) -> "click.ParamType[Any]":
+        import click
+
+        return click.Choice(self.choices)
+
+
+class IntRange:
+    """A whole number between two, both included."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, word: str) -> int | None:
+        return int(word) if word.isdecimal() and len(word) < 10 and self.least <= int(word) <= self.most else None
+
+    def click(self) -> "click.ParamType[Any]":
+        import click
+
+        return click.IntRange(self.least, self.most)
+
+
+class Parameter:
+    """An option or an argument: its names, the function's parameter that takes it, and click's settings."""
+
+    def __init__(self, names: tuple[str, ...], is_option: bool, settings: "dict[str, Any]") -> None:
+        self.names, self.is_option, self.settings = names, is_option, settings
+        flags = [word for name in names for word in name.split("/")]
+        own = [word for word in flags if not word.startswith("-")]
+        self.flags = [word for word in flags if word.startswith("-")]
+        self.parameter = (own or [max(self.flags, key=len).lstrip("-").replace("-", "_")])[0]
+        self.is_flag = bool(settings.get("is_flag")) or any("/" in name for name in names)
+        self.many = bool(settings.get("multiple")) or settings.get("nargs") == -1
+        self.type: Choice | IntRange | None = settings.get("type")
+
+    def default(self) -> object:
+        if self.many:
+            return ()
+        return self.settings.get("default", False if self.is_flag else None)
+
+    def value(self, flag: str) -> bool:
+        """What a flag says: `--confirm` True, `--no-confirm` False."""
+        return flag == self.flags[0] or not any("/" in name for name in self.names)
+
+    def convert(self, word: str) -> object:
+        """The value of `word`; None when click has to say what is wrong with it."""
+        return self.type.convert(word) if self.type else word
+
+    def click(self) -> "click.Parameter":
+        import click
+
+        settings = dict(self.settings)
+        if self.type is not None:
+            settings["type"] = self.type.click()
+        if self.is_option:
+            return click.Option(list(self.names), **settings)
+        settings.setdefault("required", settings.get("nargs") != -1)
+        return click.Argument(list(self.names), **settings)
+
+
+class Command:
+    """A command: its function, what it takes, and what its help says."""
+
+    def __init__(self, name: str, callback: "Callable[..., Any]", settings: "dict[str, Any]") -> None:
+        self.name, self.callback, self.settings = name, callback, settings
+        self.parameters: list[Parameter] = list(reversed(getattr(callback, "parameters", [])))
+
+    def parse(self, words: list[str]) -> "dict[str, object] | None":
+        """The function's arguments; None for whatever is not plain: help, a slip, options in another form."""
+        if self.settings.get("context_settings"):
+            return None
+        options = {flag: each for each in self.parameters if each.is_option for flag in each.flags}
+        values = {each.parameter: each.default() for each in self.parameters}
+        rest: list[str] = []
+        pending = iter(words)
+        for word in pending:
+            if word == "--":
+                rest += pending
+            elif word[:1] != "-" or word == "-":
+                rest.append(word)
+            elif not _take(word, pending, options, values):
+                return None
+        return values if self._arguments(rest, values) else None
+
+    def _arguments(self, rest: list[str], values: "dict[str, object]") -> bool:
+        """Gives the words without options to the arguments; False when they do not fit."""
+        arguments = [each for each in self.parameters if not each.is_option]
+        for number, each in enumerate(arguments):
+            if each.many:
+                after = len(arguments) - number - 1
+                taken = [each.convert(word) for word in rest[: len(rest) - after]]
+                if None in taken or (each.settings.get("required") and not taken):
+                    return False
+                values[each.parameter], rest = tuple(taken), rest[len(taken) :]
+            elif rest:
+                values[each.parameter] = each.convert(rest.pop(0))
+                if values[each.parameter] is None:
+                    return False
+            elif each.settings.get("required", True):
+                return False
+        return not rest
+
+    def click(self) -> "click.Command":
+        """The same command for click, which has the last word on usage and writes the help."""
+        import click
+
+        return click.Command(
+            self.name,
+            callback=self.callback,
+            params=[each.click() for each in self.parameters],
+            help=self.callback.__doc__,
+            **self.settings,
+        )
+
+
+def _take(word: str, pending: "Any", options: dict[str, Parameter], values: "dict[str, object]") -> bool:
+    """Takes one option, and the next word where it is its value; False when click has to look at it."""
+    name, equals, value = word.partition("=")
+    option = options.get(name)
+    if option is None or (equals and (option.is_flag or not name.startswith("--"))):
+        return False
+    if option.is_flag:
+        values[option.parameter] = option.value(name)
+        return True
+    if not equals:
+        value = next(pending, "-")
+    converted = option.convert(value)
+    if converted is None or value.startswith("-"):
+        return False
+    before = values[option.parameter]
+    values[option.parameter] = (*before, converted) if isinstance(before, tuple) else converted
+    return True
+
+
+class Group:
+    """A command that has commands of its own, as `lkr vault export`."""
+
+    def __init__(self, name: str, callback: "Callable[..., Any]") -> None:
+        self.name, self.callback = name, callback
+        self.commands: dict[str, Command] = {}
+
+    def command(self, name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Command]":
+        def declare(function: "Callable[..., Any]") -> Command:
+            self.commands[name] = Command(name, function, settings)
+            return self.commands[name]
+
+        return declare
+
+    def click(self) -> "click.Group":
+        import click
+
+        commands = {name: command.click() for name, command in self.commands.items()}
+        return click.Group(self.name, commands=commands, help=self.callback.__doc__)
+
+
+def command(name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Command]":
+    """Makes a function the command `name`."""
+    return lambda function: Command(name, function, settings)
+
+
+def group(name: str) -> "Callable[[Callable[..., Any]], Group]":
+    """Makes a function the head of the group `name`; its docstring is the group's help."""
+    return lambda function: Group(name, function)
+
+
+def option(*names: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Callable[..., Any]]":
+    """Gives the command an option, as click.option does."""
+    return _parameter(names, True, settings)
+
+
+def argument(name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Callable[..., Any]]":
+    """Gives the command an argument, as click.argument does."""
+    return _parameter((name,), False, settings)
+
+
+def _parameter(
+    names: tuple[str, ...], is_option: bool, settings: "dict[str, Any]"
+) -> "Callable[[Callable[..., Any]], Callable[..., Any]]":
+    def declare(function: "Callable[..., Any]") -> "Callable[..., Any]":
+        known = getattr(function, "parameters", [])
+        function.parameters = [*known, Parameter(names, is_option, settings)]  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def echo(text: str = "", err: bool = False, nl: bool = True) -> None:
+    """Writes a line to stdout, or to stderr with `err`, at once."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(text + "\n" if nl else text)
+    stream.flush()

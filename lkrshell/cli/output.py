@@ -1,0 +1,99 @@
+"""What a person sees on a terminal: tables cut to its width, colours with a meaning, times as they are said.
+
+Off a terminal a table has no heading, no colour and whole lines, for `grep` and `cut`.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+_CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (7, "day"), (5, "week"))
+
+
+def colours(stream: "TextIO") -> bool:
+    """True on a terminal that has them, unless NO_COLOR (no-color.org) is set and not empty."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def style(text: str, fg: str = "", bold: bool = False, dim: bool = False) -> str:
+    """`text` between the codes of ECMA-48 (SGR) for a colour, bold or dim."""
+    codes = [code for code, wanted in (("1", bold), ("2", dim)) if wanted] + ([_CODES[fg]] if fg else [])
+    return f"\033[{';'.join(codes)}m{text}\033[0m" if codes else text
+
+
+def width() -> int:
+    """Columns of the terminal at stdout; 80 where that cannot be told."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def table(
+    headings: "Sequence[str]", rows: "Sequence[Sequence[str]]", styles: "Sequence[Sequence[dict[str, object]]] | None" = None
+) -> str:
+    """Aligned columns. On a terminal with headings, and the widest column cut so that no line is longer than it is wide.
+
+    `styles` gives each cell the keywords of `style`; they count on a terminal with colours only.
+    """
+    terminal = sys.stdout.isatty()
+    lines = [tuple(headings), *map(tuple, rows)] if terminal else list(map(tuple, rows))
+    if not lines:
+        return ""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    if terminal:
+        _cut(widths, width())
+    coloured = terminal and colours(sys.stdout)
+    out = []
+    for number, line in enumerate(lines):
+        cells = []
+        for column, text in enumerate(line):
+            if len(text) > widths[column]:
+                text = text[: max(0, widths[column] - 1)] + "…"
+            last = column == len(line) - 1
+            padded = text if last else text.ljust(widths[column])
+            if coloured:
+                row = number - terminal
+                how = {"bold": True} if row < 0 else (styles[row][column] if styles else {})
+                padded = style(padded, **how)  # type: ignore[arg-type]
+            cells.append(padded)
+        out.append("  ".join(cells).rstrip())
+    return "\n".join(out) + "\n"
+
+
+def _cut(widths: list[int], room: int) -> None:
+    """Makes the widest columns narrower until the line fits, none below 8."""
+    while sum(widths) + 2 * (len(widths) - 1) > room:
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        if widths[widest] <= 8:
+            return
+        widths[widest] -= 1
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was, in one unit: `just now`, `3 minutes ago`, `2 weeks ago`, `11 months ago`."""
+    if seconds < 10:
+        return "just now"
+    count = seconds
+    for size, unit in _STEPS:
+        if count < size:
+            return f"{int(count)} {unit}{'' if int(count) == 1 else 's'} ago"
+        count /= size
+    days = seconds / 86400
+    count, unit = (days / 30.44, "month") if days < 365 else (days / 365.25, "year")
+    return f"{int(count)} {unit}{'' if int(count) == 1 else 's'} ago"
+
+
+def span(seconds: int) -> str:
+    """A length of time in the two largest units that fit: `15 minutes`, `8 hours`, `1 hour 30 minutes`."""
+    parts = []
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}{'' if count == 1 else 's'}")
+    return " ".join(parts[:2]) or "0 seconds"
