@@ -1,61 +1,79 @@
 """The command line: finds a command's module by its name, loads only that one, turns errors into exit codes."""
 
-import contextlib
-import importlib
 import os
 import sys
 
-import click
-
-from lkrshell import __version__
-from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.cli import declare
+from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 
-COMMANDS = (
-    "add", "agent-env", "allow", "audit", "confirm", "deny", "doctor", "edit", "exec", "export", "gen", "get", "hook",
-    "import", "init", "install", "list", "lock", "migrate", "passwd", "policy", "rename", "rm", "rotate", "schema",
-    "set", "status", "uninstall", "unlock", "usage", "use", "vault",
-)  # fmt: skip
+# The order is the help's: what a newcomer needs first stands first.
+GROUPS = {
+    "Start": ("init", "install", "uninstall", "doctor"),
+    "Keys": ("set", "get", "list", "rm", "rename", "rotate", "import", "migrate", "vault", "usage"),
+    "Projects": ("status", "allow", "deny", "add", "edit", "use", "exec", "gen", "schema"),
+    "Agents": ("agent-env",),
+    "Security": ("lock", "unlock", "passwd", "policy", "confirm", "audit"),
+    "Shell": ("hook", "export"),
+}
+COMMANDS = tuple(sorted(name for group in GROUPS.values() for name in group))
+ALIASES = {"ls": "list"}
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"lkrshell.cli.cmd_{cmd_name.replace('-', '_')}").command
-        return command
-
-
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="lkr")
-def lkr() -> None:
-    """LLM API keys from the keychain, in the environment only inside the project that needs them."""
+def find(name: str) -> "declare.Command | declare.Group | None":
+    """The command of this name or alias; None when there is none."""
+    name = ALIASES.get(name, name)
+    if name not in COMMANDS:
+        return None
+    module = __import__(f"lkrshell.cli.cmd_{name.replace('-', '_')}", fromlist=["command"])
+    found: declare.Command | declare.Group = module.command
+    return found
 
 
 def run(arguments: list[str]) -> int:
     """Runs one command; returns the exit code of design section 4. Never a traceback without LKR_DEBUG=1."""
     try:
-        result = lkr.main(arguments, prog_name="lkr", standalone_mode=False)
+        result = _plain(arguments)
         return result if isinstance(result, int) else 0
     except LkrError as error:
-        click.echo(f"lkr: {show(str(error))}", err=True)
+        declare.echo(f"lkr: {show(str(error))}", err=True)
         return error.code
-    except click.ClickException as error:
-        click.echo(f"lkr: {show(error.format_message())}; see lkr --help", err=True)
-        return USAGE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("lkr: stopped, nothing was changed", err=True)
+    except KeyboardInterrupt:
+        declare.echo("lkr: stopped, nothing was changed", err=True)
         return 130
     except BrokenPipeError:
-        with contextlib.suppress(OSError):
+        try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError:
+            pass
         return 1
     except Exception as error:
         if os.environ.get("LKR_DEBUG") == "1":
             raise
         what = error.strerror if isinstance(error, OSError) else type(error).__name__
-        click.echo(f"lkr: unexpected: {what}; LKR_DEBUG=1 shows where", err=True)
+        declare.echo(f"lkr: unexpected error: {what}; LKR_DEBUG=1 shows where", err=True)
         return 1
+
+
+def _plain(arguments: list[str]) -> object:
+    """Runs what needs no help and has no slip; leaves the rest to click."""
+    words = list(arguments)
+    if not words:
+        words = ["status"] if _in_project() else ["--help"]
+    command = find(words[0])
+    if isinstance(command, declare.Group):
+        words = words[1:]
+        command = command.commands.get(words[0]) if words else None
+    if command is not None:
+        values = command.parse(words[1:])
+        if values is not None:
+            return command.callback(**values)
+    from lkrshell.cli.help import run as run_with_click
+
+    return run_with_click(arguments or words)
+
+
+def _in_project() -> bool:
+    from lkrshell.project import lookup
+
+    return lookup.find(lookup.current_folder()) is not None

@@ -35,7 +35,9 @@ def width() -> int:
 
 
 def table(
-    headings: "Sequence[str]", rows: "Sequence[Sequence[str]]", styles: "Sequence[Sequence[dict[str, object]]] | None" = None
+    headings: "Sequence[str]",
+    rows: "Sequence[Sequence[str]]",
+    styles: "Sequence[Sequence[dict[str, object]]] | None" = None,
 ) -> str:
     """Aligned columns. On a terminal with headings, and the widest column cut so that no line is longer than it is wide.
 

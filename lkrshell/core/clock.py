@@ -1,7 +1,7 @@
 """Dates as lkr writes them."""
 
-from datetime import UTC, datetime
+import time
 
 
 def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

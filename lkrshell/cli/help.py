@@ -1,0 +1,69 @@
+"""What click does for us: help, and the words for wrong usage. Loaded only for these; see declare.py."""
+
+import click
+
+from lkrshell import __version__
+from lkrshell.cli import declare, main
+from lkrshell.core import names
+from lkrshell.core.errors import USAGE, LkrError
+
+_MOST_WRONG = 0.6  # how alike a word must be to be meant, as difflib counts
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(main.COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = main.find(cmd_name)
+        return None if command is None else command.click()
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            raise LkrError(f"there is no command {names.said(args[0])}", _meant(args[0]), USAGE)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands in groups."""
+        width = max(map(len, main.COMMANDS))
+        for title, members in main.GROUPS.items():
+            with formatter.section(title):
+                rows = [(name.ljust(width), _first_sentence(self.get_command(ctx, name))) for name in members]
+                formatter.write_dl(rows, col_max=width + 2)
+
+
+def _first_sentence(command: click.Command | None) -> str:
+    return command.get_short_help_str(100) if command else ""
+
+
+def _meant(word: str) -> str:
+    """The command that `word` may stand for."""
+    import difflib
+
+    close = difflib.get_close_matches(word, [*main.COMMANDS, *main.ALIASES], 1, _MOST_WRONG)
+    return f"did you mean lkr {close[0]}?" if close else "see lkr --help"
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="lkr")
+def lkr() -> None:
+    """Keep LLM API keys in the OS keychain, and load them only inside the project that needs them."""
+
+
+def run(arguments: list[str]) -> object:
+    """Runs `arguments` through click. LkrError for wrong usage, KeyboardInterrupt at Ctrl-C."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    try:
+        return lkr.main(arguments, prog_name="lkr", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:  # from click 8.2 on, the help comes as an error
+        declare.echo(error.format_message())
+        return 0
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "lkr"
+        raise LkrError(error.format_message().rstrip("."), f"see {path} --help", USAGE) from None
+    except click.Abort:
+        raise KeyboardInterrupt from None
