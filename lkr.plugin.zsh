@@ -2,7 +2,7 @@
 # Finds lkr on PATH and sources its hook, kept in the cache folder, so that no Python starts.
 if [[ -r ${${(%):-%x}:A:h}/completions/_lkr ]]; then
     fpath+=("${${(%):-%x}:A:h}/completions")
-    if (($+functions[compdef])); then
+    if ((${+functions[compdef]})); then
         autoload -Uz _lkr
         compdef _lkr lkr lkrsh
     fi

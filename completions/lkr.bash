@@ -178,7 +178,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_folders
             ;;
         'install')
-            _lkr_options --direnv --completions --yes -h --help
+            _lkr_options --direnv --completions --no-completions --diff --yes -h --help
             _lkr_words bash zsh fish
             ;;
         'list')

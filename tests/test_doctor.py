@@ -598,3 +598,43 @@ def test_it_takes_less_than_a_second(well: User) -> None:
         well.lkr("doctor", cwd=well.home / "p")
         best = min(best, time.monotonic() - start)
     assert best < 1
+
+
+def test_the_project_here_is_looked_at(user: User) -> None:
+    assert "no manifest" in str(look(user, code=None))
+    folder = user.project("p", 'OPENAI_API_KEY = "openai:prod"\nGROQ_API_KEY = "groq:team"', allow=False)
+    row = next(row for row in look(user, folder, code=1) if "not allowed yet" in str(row["text"]))
+    assert f"lkr init {folder}" in str(row["mend"])
+    user.lkr("allow", "--yes", str(folder))
+    row = next(row for row in look(user, folder, code=1) if "not stored" in str(row["text"]))
+    assert (row["text"], row["mend"]) == ("this project needs groq:team, which is not stored", "lkr set groq:team")
+    user.lkr("set", "groq:team", "--stdin", stdin=PLAIN.encode())
+    assert not [row for row in look(user, folder) if "stored" in str(row["text"]) and row["level"] == "wrong"]
+    (folder / ".lkr.toml").write_text("version = 1\n[keys\n")
+    assert any(".lkr.toml: not TOML" in str(row["text"]) for row in look(user, folder, code=1))
+
+
+def test_a_shell_without_the_hook_is_told_how_to_load_the_keys(user: User) -> None:
+    folder = user.project("p")
+    for shell in ("bash", "fish"):
+        typed = Shell(shell, user.env, folder, hook=False)
+        row = next(row for row in within(typed) if "this shell has not loaded" in str(row["text"]))
+        assert f"hook {shell}" in str(row["mend"])
+        typed.run(HOOK[shell])
+        assert typed.value(A) == VALUE
+        assert not [row for row in within(typed) if "this shell has not loaded" in str(row["text"])]
+        typed.close()
+
+
+def test_a_vault_that_is_gone_is_one_finding(user: User) -> None:
+    for number in range(8):
+        user.lkr("set", f"groq:k{number}", "--stdin", stdin=PLAIN.encode())
+    shutil.move(user.home / ".local/share/lkr/vault", user.home / "lost")
+    (row,) = [row for row in look(user, code=1) if "vault" in str(row["text"]) and row["level"] == "wrong"]
+    assert "the vault is gone" in str(row["text"]) and "and 5 more keys" in str(row["text"])
+    shutil.move(user.home / "lost", user.home / ".local/share/lkr/vault")
+    shutil.rmtree(user.home / ".local/share/lkr/vault/keys/groq")
+    (row,) = [row for row in look(user, code=1) if "groq:k0" in str(row["text"])]
+    assert "and 3 more keys, not in the vault" in str(row["text"])
+    user.lkr("doctor", "--fix", code=1)  # no shell loads lkr here, which stays wrong
+    assert "groq" not in user.lkr("list")

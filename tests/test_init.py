@@ -221,8 +221,10 @@ def test_a_new_member_clones_goes_in_and_runs_one_command(
     assert TYPED not in shell.log.replace(f"'{TYPED}'", ""), "but for the line by which the test asks"
 
 
-def test_the_line_of_a_broken_manifest_is_the_plain_one(user: User) -> None:
+def test_a_broken_manifest_names_the_line_at_once(user: User) -> None:
     folder = user.project("broken", "OPENAI_API_KEY = ", allow=False)
-    assert f"is not allowed yet; look at it and allow it: lkr allow {folder}" in user.lkr(
-        "export", "bash", cwd=folder, code=78
-    )
+    assert f"{folder}/.lkr.toml: not TOML: line 4, column 18" in user.lkr("export", "bash", cwd=folder, code=78)
+    allowed = user.project("allowed")
+    (allowed / ".lkr.toml").write_text("version = 1\n[keys\n")
+    said = user.lkr("export", "bash", cwd=allowed, code=78)
+    assert f"{allowed}/.lkr.toml: not TOML: line 2" in said and "changed since" not in said

@@ -65,10 +65,10 @@ def test_after_install_new_shells_load_keys_and_uninstall_leaves_no_trace(user: 
     before = files(user.home)
     assert not loads(user, STARTS[start], folder)
     before = files(user.home)
-    assert "+++" in user.lkr("install", name, "--yes")
+    assert "+ " in user.lkr("install", name, "--yes")
     assert loads(user, STARTS[start], folder)
     installed = files(user.home)
-    assert "installed already" in user.lkr("install", name, "--yes")
+    assert "already installed" in user.lkr("install", name, "--yes")
     assert files(user.home) == installed
     user.lkr("uninstall", "--yes")
     assert files(user.home) == before
@@ -222,13 +222,65 @@ def test_it_shows_the_difference_and_asks(user: User) -> None:
         child.expect_exact("Change these files?")
         shown = str(child.before)
         assert "+# >>> lkr >>>" in shown
-        assert re.search(r"\+\+\+ .*/\.zshrc", shown)
+        assert re.search(r"~ .*/\.zshrc", shown)
+        assert shown.count("\n") < 20, "a summary, not the text of every file"
         assert "sk-proj" not in shown, "the rest of the file may hold keys"
         child.sendline(answer)
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus == code
+        assert answer == "n" or "now run: exec zsh" in str(child.before)
         assert ("lkr" in rc.read_text()) == (answer == "y")
+
+
+def test_the_whole_difference_can_be_seen(user: User) -> None:
+    assert re.search(r"\+\+\+ .*/load\.zsh", user.lkr("install", "zsh", "--diff", "--yes"))
+
+
+def test_scripts_find_a_program_that_is_not_on_path(user: User, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    program = tmp_path / "elsewhere/lkr"
+    program.symlink_to(f"{BIN}/lkr")
+    local = user.home / ".local/bin"
+    for folders, linked in (("/usr/bin:/bin", False), (f"{local}:/usr/bin:/bin", True)):
+        env = {**user.env, "PATH": folders}
+        done = subprocess.run(
+            [program, "install", "bash", "--yes"], env=env, capture_output=True, text=True, check=True
+        )
+        assert (local / "lkr").is_symlink() == linked
+        assert ("add " in done.stderr) == (not linked)
+        again = subprocess.run(
+            ["lkr" if linked else program, "install", "bash", "--yes"], env=env, capture_output=True, text=True
+        )
+        assert "already installed" in again.stderr
+    done = subprocess.run(["sh", "-c", "lkr --version"], env=env, capture_output=True, text=True, check=True)
+    assert "lkr" in done.stdout
+    (local / "lkr").unlink()
+    (local / "lkr").symlink_to("/bin/true")  # somebody else's by now
+    subprocess.run([program, "uninstall", "--yes"], env=env, capture_output=True, check=True)
+    assert os.readlink(local / "lkr") == "/bin/true"
+    (local / "lkr").unlink()
+    subprocess.run([program, "install", "bash", "--yes"], env=env, capture_output=True, check=True)
+    subprocess.run([program, "uninstall", "--yes"], env=env, capture_output=True, check=True)
+    assert not (local / "lkr").is_symlink()
+
+
+@pytest.mark.parametrize("setup", ["", "setopt ksh_arrays"])
+def test_zsh_completes_a_program_that_is_not_on_path_under_any_option(user: User, tmp_path: Path, setup: str) -> None:
+    folder = tmp_path / "not on PATH"
+    folder.mkdir()
+    (folder / "lkr").symlink_to(f"{BIN}/lkr")
+    user.env["PATH"] = "/usr/bin:/bin"
+    (user.home / ".zshrc").write_text(f"autoload -Uz compinit; compinit -u\n{setup}\n")
+    subprocess.run([folder / "lkr", "install", "zsh", "--yes"], env=user.env, check=True, capture_output=True)
+    shell = Shell("zsh", user.env, user.home, hook=False, words=["zsh", "-i"])
+    assert "bad output format" not in shell.log
+    shell.run("setopt zle" if setup else ":")
+    shell.child.close(force=True)
+    child = pexpect.spawn("zsh", ["-i"], env={**user.env, "TERM": "vt100"}, cwd=str(user.home), encoding="utf-8")
+    child.send("lkr polic\t")
+    child.expect("lkr policy")
+    child.close(force=True)
 
 
 def test_damaged_marks_are_left_to_me(user: User) -> None:

@@ -5,7 +5,7 @@ import os
 import click
 import tomlkit
 
-from lkrshell.cli import cmd_allow, cmd_import, cmd_install, cmd_set, common
+from lkrshell.cli import cmd_allow, cmd_import, cmd_set, common, installing
 from lkrshell.cli.cmd_add import write_manifest
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
@@ -181,15 +181,15 @@ def _ignore(folder: str, yes: bool) -> None:
 
 def _install(yes: bool) -> None:
     try:
-        shell = cmd_install.present_shell()
+        shell = installing.present_shell()
     except LkrError:
         if yes:
             raise
         click.echo("lkr: to have new shells load lkr: lkr install SHELL", err=True)
         return
-    changes, remarks = rcfiles.install([shell], False, False)
-    cmd_install.tell(changes, remarks)
+    changes, remarks = rcfiles.install([shell], False, None)
+    installing.tell(changes, remarks)
     if changes and (yes or _agreed("Have new shells load lkr, by these changes?")):
         for change in changes:
             rcfiles.apply(change)
-        click.echo("lkr: installed; new shells load it", err=True)
+        click.echo("lkr: installed; new shells load lkr", err=True)

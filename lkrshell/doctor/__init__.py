@@ -41,11 +41,12 @@ def wrong(text: str, mend: str, mended: str = "") -> Finding:
 
 def run(fix: bool) -> Iterator[tuple[str, Finding]]:
     """Every check's findings, each behind its check's name. A check that fails is a finding too."""
-    from lkrshell.doctor import direnv, machine, plaintext, shells, store
+    from lkrshell.doctor import direnv, machine, plaintext, project, shells, store
 
     every: dict[str, Callable[[bool], Iterator[Finding]]] = {
         "versions": machine.versions,
         "store": store.store,
+        "project": project.project,
         "folders": store.folders,
         "grants": store.grants,
         "shells": shells.shells,

@@ -44,6 +44,9 @@ def store(fix: bool) -> Iterator[Finding]:
         return
     if chosen is None:
         yield fact(f"none yet; the first key would go to the {found}", "lkr set NAME")
+    elif unmade and (lost := index.names(chosen.name)):
+        text = f"the vault is gone, and the index lists {_some(lost)}"
+        yield wrong(text, "lkr vault import FILE restores a backup; lkr vault reset starts over")
     elif unmade:
         yield fact(f"vault ({why}), not made yet", "lkr unlock")
     else:
@@ -85,19 +88,24 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
     if listed is None:
         yield fact("this keychain cannot list its keys, so the index cannot be compared with it")
         return
-    for name in sorted(set(indexed) - set(listed)):
-        if fix:
+    if gone := sorted(set(indexed) - set(listed)):
+        for name in gone if fix else ():
             index.remove(chosen.name, name)
-        yield wrong(
-            f"{name} is in the index and not in the {chosen.name}", "lkr doctor --fix", "removed" if fix else ""
-        )
+        text = f"the index lists {_some(gone)}, not in the {chosen.name}"
+        yield wrong(text, "lkr doctor --fix", "removed" if fix else "")
     missing = sorted(set(listed) - set(indexed))
     secrets = chosen.get(missing) if fix and missing else {}
-    for name in missing:
-        if name in secrets:
-            index.write(chosen.name, index.anew(chosen.name, name, secrets[name].kind, now()))
-        mended = "added" if name in secrets else ""
-        yield wrong(f"{show(name)} is in the {chosen.name} and not in the index", "lkr doctor --fix", mended)
+    for name in secrets:
+        index.write(chosen.name, index.anew(chosen.name, name, secrets[name].kind, now()))
+    if missing:
+        text = f"the {chosen.name} has {_some(missing)}, not in the index"
+        yield wrong(text, "lkr doctor --fix", "added" if len(secrets) == len(missing) else "")
+
+
+def _some(keys: list[str]) -> str:
+    """The first five keys, and how many more."""
+    more = f" and {len(keys) - 5} more keys" if len(keys) > 5 else ""
+    return ", ".join(map(show, keys[:5])) + more
 
 
 def folders(fix: bool) -> Iterator[Finding]:

@@ -1,11 +1,11 @@
-"""What a project that is not allowed yet would like, in words for one line: loaded only when the hook refuses one.
+"""What a manifest that is not allowed asks for, in words for one line. Loaded only when the hook refuses one.
 
-The manifest is anybody's: it is parsed within limits, and only names that the parser passed are repeated.
+The manifest may be anybody's: it is parsed within limits, and only names that the parser accepted are repeated.
 """
 
 import os
 
-from lkrshell.core.errors import LkrError
+from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import lookup, manifest
 from lkrshell.state import paths
@@ -14,14 +14,19 @@ _TIME_LIMIT = 0.9  # seconds; the prompt waits for us
 _MOST = 8  # keys named in the line
 
 
-def wishes(place: lookup.Place) -> tuple[str, bool]:
-    """` and wants VARIABLE (key), ...`, and whether a key is not stored. Empty when the manifest cannot be read."""
+def requested(place: lookup.Place) -> tuple[str, bool]:
+    """` and wants VARIABLE (key), ...`, and whether a key is not stored. Empty when parsing takes too long.
+
+    ManifestError, with file and line, when the manifest is invalid.
+    """
     path, local = (os.path.join(place.folder, name) for name in (lookup.MANIFEST, lookup.LOCAL))
     try:
         with TimeLimit(_TIME_LIMIT):
             parsed = manifest.parse(path, place.text[1:], local, place.local[1:] if place.local[0] == "=" else None)
             wants = [want for want in parsed.wants if want.profile in ("", parsed.profile)]
             missing = [want for want in wants if not want.optional and not _stored(want.key)]
+    except ManifestError:
+        raise
     except LkrError:
         return "", False
     words = [f"{want.variable} ({want.key}{', not stored' if want in missing else ''})" for want in wants[:_MOST]]

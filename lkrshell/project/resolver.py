@@ -20,12 +20,15 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
     if UNREADABLE in (place.text, place.local):
         raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")
     if grant is None:
-        from lkrshell.project.preview import wishes  # costs, and only here
+        from lkrshell.project.preview import requested  # it costs a TOML parser, so only here
 
-        what, missing = wishes(place)
+        what, missing = requested(place)
         hint = "allow it and store what is missing: lkr init" if missing else "look at it and allow it: lkr allow"
         raise ManifestError(f"{where} is not allowed yet{what}", f"{hint} {quoted(place.folder)}")
     if not grant.covers(place):
+        from lkrshell.project.preview import requested
+
+        requested(place)  # a manifest that is broken now says where, before anything else
         raise ManifestError(
             f"the manifest in {where} changed since you allowed it",
             f"see how: lkr allow {quoted(place.folder)}",

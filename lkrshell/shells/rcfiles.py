@@ -7,6 +7,7 @@ never overwritten with the old one. Not on the path of `lkr export`. Prints noth
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,53 +40,76 @@ UNDOING = {
         re.M,
     ),
 }
+_LINK = "link:"  # what the list of what was written has for a link, before where it leads
 _REST = "# What follows is also what `lkr install` writes.\n"
 
 
 @dataclass(frozen=True)
 class Change:
-    """`path` held `before` and is to hold `after`; None is no file. `whole`: all of it is ours."""
+    """`path` held `before` and is to hold `after`; None is no file. `whole`: all of it is ours.
+
+    `link`: the path is a symbolic link, and its content is the path that it leads to.
+    """
 
     path: str
     before: bytes | None
     after: bytes | None
     whole: bool = True
+    link: bool = False
 
 
 def program() -> str:
     """The absolute path by which a shell starts us: as PATH names it, if that is this program."""
-    import shutil
-
     ours = os.path.abspath(sys.argv[0])
     if os.path.basename(ours) not in ("lkr", "lkrsh"):
         ours = os.path.join(os.path.dirname(sys.executable), "lkr")
     found = shutil.which("lkr")
     if found and os.path.exists(ours) and os.path.samefile(found, ours):
-        return os.path.abspath(found)
+        path = os.path.abspath(found)
+        return _written().get(path, "").removeprefix(_LINK) or path  # where our own link leads
     if not os.access(ours, os.X_OK):
         raise LkrError("cannot tell where the program lkr is", "run it by its path: /where/it/is/lkr install")
     return ours
 
 
-def install(shells: list[str], direnv: bool, completions: bool) -> tuple[list[Change], list[str]]:
-    """What is to be changed, and remarks for the user. LkrError when a file cannot be read or its block is damaged."""
+def install(shells: list[str], direnv: bool, completions: bool | None) -> tuple[list[Change], list[str]]:
+    """What is to be changed, and remarks for the user. LkrError when a file cannot be read or its block is damaged.
+
+    `completions` None: for the shells that lkr's own files load, not for those with a line of the user's.
+    """
     changes, remarks = [], []
     for shell in shells:
-        rest = rc_files(shell)
+        rest, own_line = rc_files(shell), False
         loader = fish_folder("conf.d/lkr.fish") if shell == "fish" else loader_path(shell)
         for path in rest or [fish_folder("config.fish")]:
             before = read(path)
             if OWN_LINE.search(_cut(path, before or b"")):
                 remarks.append(f"{show(path)} has a line of yours that loads lkr: left as it is")
+                own_line = True
                 continue
-            changes.append(_whole(loader, loader_text(shell, completions)))
+            changes.append(_whole(loader, loader_text(shell, completions is not False)))
             if rest:
                 changes.append(Change(path, before, _put(shell, path, before or b"", _source(loader)), whole=False))
-        if completions:
+        if completions or (completions is None and not own_line):
             changes += [_whole(path, hook.data("completions", name)) for path, name in completion_files(shell)]
     if direnv:
         changes.append(_whole(direnv_library(), hook.text("direnv")))
+    if shutil.which("lkr") is None:
+        changes += _link(remarks)
     return [change for change in dict.fromkeys(changes) if change.before != change.after], remarks
+
+
+def _link(remarks: list[str]) -> list[Change]:
+    """A link in ~/.local/bin, so that scripts and editors find lkr too; a remark where that would not help."""
+    folder = os.path.join(home(), ".local/bin")
+    path, target = os.path.join(folder, "lkr"), os.fsencode(program())
+    if folder not in os.environ.get("PATH", "").split(os.pathsep):
+        remarks.append(f"only interactive shells will find lkr; for scripts and editors, add {show(folder)} to PATH")
+        return []
+    if os.path.lexists(path):
+        remarks.append(f"{show(path)} exists and is not this program: left as it is")
+        return []
+    return [Change(path, None, target, link=True)]
 
 
 def uninstall() -> tuple[list[Change], list[str]]:
@@ -95,6 +119,10 @@ def uninstall() -> tuple[list[Change], list[str]]:
     for path in dict.fromkeys([*written, *(path for shell in SHELLS for path in rc_files(shell, every=True))]):
         now = read(path)
         digest = written.get(path, "")
+        if digest.startswith(_LINK):
+            if os.path.islink(path) and os.readlink(path) == digest.removeprefix(_LINK):
+                changes.append(Change(path, os.fsencode(os.readlink(path)), None, link=True))
+            continue
         if now is None:
             continue
         if not digest:
@@ -112,6 +140,11 @@ def uninstall() -> tuple[list[Change], list[str]]:
 def apply(change: Change) -> None:
     """Makes one change of an `install`, after keeping what was there. LkrError when that cannot be."""
     written = _written()
+    if change.link:
+        written[change.path] = _LINK + os.fsdecode(change.after or b"")
+        _save(written)
+        _write(change)
+        return
     ours = change.before is not None and written.get(change.path) == _digest(change.before)
     if change.before is None:
         files.remove_private(_keeping_place(change.path))
@@ -125,7 +158,7 @@ def apply(change: Change) -> None:
 def revert(change: Change) -> bool:
     """Makes one change of an `uninstall`; True when the file is again what it was before the install."""
     _write(change)
-    same = change.after == _kept(change.path)
+    same = change.link or change.after == _kept(change.path)
     written = _written()
     written.pop(change.path, None)
     _save(written)
@@ -170,9 +203,7 @@ def read(path: str) -> bytes | None:
 
 
 def loader_text(shell: str, completions: bool = False) -> str:
-    """The plugin file with the program's path in place of the search for it; an alias where PATH lacks it."""
-    import shutil
-
+    """The plugin file with the program's path in place of the search for it; a function where PATH lacks it."""
     where, speak = program(), dialects.dialect(shell)
     under = os.path.relpath(where, home())
     path = speak.quote(where) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
@@ -181,12 +212,14 @@ def loader_text(shell: str, completions: bool = False) -> str:
         head = "# shellcheck shell=bash\n" + head
     if completions and shell == "zsh":
         folder = speak.quote(os.path.dirname(completion_files("zsh")[0][0]))
-        head += f"fpath+=({folder})\nif (($+functions[compdef])); then\n"
+        head += f"fpath+=({folder})\nif ((${{+functions[compdef]}})); then\n"
         head += "    autoload -Uz _lkr\n    compdef _lkr lkr lkrsh\nfi\n"
     head += f"set -l program {path}\n" if shell == "fish" else f"__lkr_program={path}\n"
-    if shutil.which("lkr") is None:
-        test = f"test -x {path}; and" if shell == "fish" else f"[[ -x {path} ]] &&"
-        head += f"{test} alias lkr={speak.quote(speak.quote(where))} # it is not on PATH\n"
+    # Where PATH lacks it, a function: zsh completes no alias with quotes in it.
+    if shell == "fish":
+        head += f"if test -x {path}; and not command -q lkr\n    function lkr; {path} $argv; end\nend\n"
+    else:
+        head += f'if [[ -x {path} ]] && ! hash lkr 2>/dev/null; then\n    function lkr {{ {path} "$@"; }}\nfi\n'
     return head + loader_rest(shell)
 
 
@@ -337,9 +370,12 @@ def _whole(path: str, text: str) -> Change:
 def _write(change: Change) -> None:
     target = os.path.realpath(change.path)
     shown = show(change.path)
-    if read(change.path) != change.before:
+    if not change.link and read(change.path) != change.before:
         raise LkrError(f"{shown} was changed just now by another program", "it was left alone; run this again")
     try:
+        if change.link:
+            _write_link(change)
+            return
         if change.after is None:
             os.unlink(target)
             return
@@ -352,6 +388,15 @@ def _write(change: Change) -> None:
                 os.chown(target, old.st_uid, old.st_gid)
     except OSError as error:
         raise LkrError(f"cannot write {shown}: {error.strerror}", "it is as it was; see lkr hook --help") from None
+
+
+def _write_link(change: Change) -> None:
+    """OSError when the path is taken, or no longer the link that it was."""
+    if change.after is not None:
+        os.makedirs(os.path.dirname(change.path), exist_ok=True)
+        os.symlink(change.after, os.fsencode(change.path))
+    elif os.readlink(os.fsencode(change.path)) == change.before:
+        os.unlink(change.path)
 
 
 def _digest(data: bytes) -> str:
@@ -384,6 +429,21 @@ def _save(written: dict[str, str]) -> None:
         files.write_private(_list(), records.dump(list(written.items())))
     else:
         files.remove_private(_list())
+
+
+def summary(change: Change) -> Iterator[str]:
+    """One line for a file that is ours whole, and for the user's file the lines that come and go."""
+    name = show(change.path)
+    if change.link:
+        arrow = show(os.fsdecode(change.after or change.before or b""))
+        yield f"{'+' if change.after is not None else '-'} {name} → {arrow}"
+    elif change.whole:
+        lines = (change.after or change.before or b"").count(b"\n")
+        sign = "-" if change.after is None else "+" if change.before is None else "~"
+        yield f"{sign} {name} ({lines} lines)"
+    else:
+        yield f"~ {name}" if change.after is not None else f"- {name}"
+        yield from (f"    {line}" for line in list(difference(change))[2:] if not line.startswith("@@"))
 
 
 def difference(change: Change) -> Iterator[str]:

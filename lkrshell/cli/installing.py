@@ -1,0 +1,38 @@
+"""What `install`, `uninstall` and `init` share: which shell this is, and showing what would be changed."""
+
+import click
+
+from lkrshell.cli import common
+from lkrshell.core.errors import REFUSED, USAGE, LkrError
+from lkrshell.core.text import show
+from lkrshell.shells import rcfiles
+
+
+def agree(changes: list[rcfiles.Change], remarks: list[str], yes: bool, diff: bool = False) -> None:
+    """Shows what would be changed, and asks unless `yes`. LkrError (2) without a terminal to ask on."""
+    tell(changes, remarks, diff)
+    if changes and not yes:
+        if not common.on_terminal():
+            raise LkrError("no terminal to ask on", "say --yes", REFUSED)
+        click.confirm("Change these files?", abort=True, err=True)
+
+
+def tell(changes: list[rcfiles.Change], remarks: list[str], diff: bool = False) -> None:
+    for change in changes:
+        for line in rcfiles.difference(change) if diff else rcfiles.summary(change):
+            click.echo(line, err=True)
+    for remark in remarks:
+        click.echo(f"lkr: {remark}", err=True)
+
+
+def present_shell() -> str:
+    """The shell that runs us. LkrError (64) when that cannot be told, or lkr does not support it."""
+    import shellingham
+
+    try:
+        shell = str(shellingham.detect_shell()[0])
+    except shellingham.ShellDetectionFailure:
+        shell = ""
+    if shell not in rcfiles.SHELLS:
+        raise LkrError(f"cannot install for {show(shell) or 'this shell'}", "name one: lkr install zsh", USAGE)
+    return shell
