@@ -2,11 +2,10 @@
 
 import os
 
-import click
 import tomlkit
 import tomlkit.exceptions
 
-from lkrshell.cli import cmd_allow, common
+from lkrshell.cli import cmd_allow, common, declare
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
@@ -15,8 +14,8 @@ from lkrshell.state import files
 from lkrshell.vendors import providers
 
 
-@click.command("add")
-@click.argument("entry", metavar="VARIABLE[=NAME] | NAME")
+@declare.command("add")
+@declare.argument("entry", metavar="VARIABLE[=NAME] | NAME")
 def command(entry: str) -> None:
     """Add a key to this project's manifest. The result is allowed."""
     variable, name = _parts(entry)
@@ -38,7 +37,7 @@ def command(entry: str) -> None:
     text = tomlkit.dumps(document)
     write_manifest(os.path.join(folder, lookup.MANIFEST), text)
     cmd_allow.record_written(place, text)
-    click.echo(f"lkr: added {variable} ← {name}, and allowed it", err=True)
+    declare.echo(f"lkr: added {variable} ← {name}, and allowed it", err=True)
 
 
 def write_manifest(path: str, text: str) -> None:

@@ -5,8 +5,7 @@ What an agent starts inherits its environment, so the launch is where it is deci
 
 import os
 
-import click
-
+from lkrshell.cli import declare
 from lkrshell.core import policy
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
@@ -16,9 +15,9 @@ from lkrshell.state import audit, config
 from lkrshell.stores import registry
 
 
-@click.command("agent-env", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: by its command.")
-@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+@declare.command("agent-env", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@declare.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: by its command.")
+@declare.argument("words", nargs=-1, required=True)
 def command(agent: str | None, words: tuple[str, ...]) -> None:
     """Start an agent without the project's keys. Those that policy lets it have stay."""
     settings = config.load()
@@ -41,16 +40,16 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
             if error.code != REFUSED:
                 raise
     if waiting:
-        click.echo(f"lkr: {' '.join(want.variable for want in waiting)} waits for you: lkr confirm", err=True)
+        declare.echo(f"lkr: {' '.join(want.variable for want in waiting)} waits for you: lkr confirm", err=True)
     for want, secret, _ in loaded:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     keys, variables = [want.key for want, _, _ in loaded], [want.variable for want, _, _ in loaded]
     program = execute.program_name(words[0])
     who = name if agent or program else ""  # a value that went astray is no name
     if problem := audit.record("agent", keys, variables, folder, agents.ancestors(), who, program):
-        click.echo(f"lkr: {problem}", err=True)
+        declare.echo(f"lkr: {problem}", err=True)
     if not settings.quiet:
-        click.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
+        declare.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
     execute.become(words, environment)
 
 

@@ -1,8 +1,6 @@
 """`lkr allow`: shows what a project would get, and what changed, and records the grant."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import ask, common, declare
 from lkrshell.cli.cmd_policy import span
 from lkrshell.core import policy
 from lkrshell.core.clock import now
@@ -18,9 +16,9 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
 
-@click.command("allow")
-@click.argument("folder", required=False)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@declare.command("allow")
+@declare.argument("folder", required=False)
+@declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(folder: str | None, yes: bool) -> None:
     """Let a project have the keys its manifest names. FOLDER: here, by default."""
     place = lookup.Place(common.project_folder(folder))
@@ -29,21 +27,21 @@ def command(folder: str | None, yes: bool) -> None:
         before = grants.read(place.real)
     except ManifestError:
         before = None
-    click.echo(f"{show(place.real)} would get:", err=True)
+    declare.echo(f"{show(place.real)} would get:", err=True)
     for line in difference(before.wants if before else (), parsed.wants):
-        click.echo(line, err=True)
+        declare.echo(line, err=True)
     store = common.store()
     entries = {want.key: index.read(store.name, want.key) for want in parsed.wants}
     needed = {want.key for want in parsed.wants if not want.optional}
     for key, entry in entries.items():
         for line in limits(entry, place.real) if entry else missing(store, key) if key in needed else ():
-            click.echo(f"! {line}", err=True)
+            declare.echo(f"! {line}", err=True)
     if not yes:
         if not common.on_terminal():
             raise LkrError("no terminal to ask on", "say --yes", REFUSED)
-        click.confirm("Allow?", abort=True, err=True)
+        ask.agree("Allow?")
     record(place, parsed)
-    click.echo(f"lkr: allowed {show(place.real)}", err=True)
+    declare.echo(f"lkr: allowed {show(place.real)}", err=True)
 
 
 def read_manifest(place: lookup.Place) -> manifest.Manifest:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from lkrshell.cli import common
+from lkrshell.cli import common, declare, output
 from lkrshell.core import folders, records
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
@@ -29,20 +29,20 @@ _POLL = 0.25  # seconds between two looks for what comes
 _MOST = 3  # keys in a line for people
 
 
-@click.command("audit")
-@click.option("--key", "key", metavar="NAME", help="Only this key.")
-@click.option(
-    "--event", type=click.Choice(EVENTS), metavar="EVENT", help="Only this event: exec, shell, refused, get, ..."
+@declare.command("audit")
+@declare.option("--key", "key", metavar="NAME", help="Only this key.")
+@declare.option(
+    "--event", type=declare.Choice(EVENTS), metavar="EVENT", help="Only this event: exec, shell, refused, get, ..."
 )
-@click.option("--agent", metavar="AGENT", help="Only uses by this agent; any: by whichever.")
-@click.option("--project", "folder", metavar="DIR", help="Only uses in this folder and below.")
-@click.option("--days", type=click.IntRange(1, 36500), metavar="DAYS", help="The last so many days.")
-@click.option("--follow", is_flag=True, help="Go on with what comes.")
-@click.option("--verify", is_flag=True, help="Check the chain; name the first line that is broken.")
-@click.option("--unused", type=click.IntRange(1, 36500), metavar="DAYS", help="Keys not used for so many days.")
-@click.option("--older", type=click.IntRange(1, 36500), metavar="DAYS", help="Keys whose value is older.")
-@click.option("--gone", is_flag=True, help="Projects, of the log and of grants, that are there no more.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, a line each.")
+@declare.option("--agent", metavar="AGENT", help="Only uses by this agent; any: by whichever.")
+@declare.option("--project", "folder", metavar="DIR", help="Only uses in this folder and below.")
+@declare.option("--days", type=declare.IntRange(1, 36500), metavar="DAYS", help="The last so many days.")
+@declare.option("--follow", is_flag=True, help="Go on with what comes.")
+@declare.option("--verify", is_flag=True, help="Check the chain; name the first line that is broken.")
+@declare.option("--unused", type=declare.IntRange(1, 36500), metavar="DAYS", help="Keys not used for so many days.")
+@declare.option("--older", type=declare.IntRange(1, 36500), metavar="DAYS", help="Keys whose value is older.")
+@declare.option("--gone", is_flag=True, help="Projects, of the log and of grants, that are there no more.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON, a line each.")
 def command(
     key: str | None,
     event: str | None,
@@ -99,7 +99,7 @@ def _show(
             sys.stdout.flush()
     sys.stdout.flush()
     if not shown and not as_json:
-        click.echo("lkr: the audit log has no such line", err=True)
+        declare.echo("lkr: the audit log has no such line", err=True)
 
 
 def _line(row: Row, home: str, coloured: bool) -> str:
@@ -110,8 +110,8 @@ def _line(row: Row, home: str, coloured: bool) -> str:
     by = " ".join([program] * (program not in ("", "lkr")) + [f"by {row['agent']}"] * bool(row["agent"]))
     rest = show("  ".join(filter(None, (names or "-", tilde(folder, home), by))))
     if coloured:
-        when = click.style(when, dim=True)
-        event = click.style(event, fg="red") if row["event"] == "refused" else click.style(event, bold=True)
+        when = output.style(when, dim=True)
+        event = output.style(event, fg="red") if row["event"] == "refused" else output.style(event, bold=True)
     return f"{when}  {event}  {rest}"
 
 
@@ -192,12 +192,12 @@ def _lines(follow: bool) -> Iterator[str]:
 def _verify(as_json: bool) -> None:
     count, broken = check()
     if as_json:
-        click.echo(json.dumps({"lines": count, "broken": broken}))
+        declare.echo(json.dumps({"lines": count, "broken": broken}))
     if broken:
         more = f", and {len(broken) - 1} more after it" if len(broken) > 1 else ""
         raise LkrError(f"the audit log is broken at {show(broken[0])}{more}", "what is before it is whole")
     if not as_json:
-        click.echo(f"lkr: {count} lines, the chain is whole", err=True)
+        declare.echo(f"lkr: {count} lines, the chain is whole", err=True)
 
 
 def check() -> tuple[int, list[str]]:
@@ -241,9 +241,9 @@ def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool)
     for _, name, stored, last, entry in found:
         row = {"name": name, "created": entry.created, "rotated": entry.rotated or None, "last_use": last or None}
         text = f"{name:<{width}}  stored {stored[:10]}  {'used ' + last[:10] if last else 'never used'}"
-        click.echo(json.dumps(row) if as_json else text)
+        declare.echo(json.dumps(row) if as_json else text)
     if not found and not as_json:
-        click.echo("lkr: no such keys", err=True)
+        declare.echo("lkr: no such keys", err=True)
 
 
 def _gone(below: str, as_json: bool) -> None:
@@ -265,12 +265,12 @@ def _gone(below: str, as_json: bool) -> None:
             continue
         found, keys, seen = True, allowed.get(folder, []), last.get(folder)
         if as_json:
-            click.echo(json.dumps({"project": folder, "missing": missing, "last_use": seen, "allowed": keys}))
+            declare.echo(json.dumps({"project": folder, "missing": missing, "last_use": seen, "allowed": keys}))
             continue
         text = f"{folder}  no {missing}  {'used ' + seen[:10] if seen else 'not in the log'}"
-        click.echo(show(text + (f"  still allowed {' '.join(keys)}" if keys else "")))
+        declare.echo(show(text + (f"  still allowed {' '.join(keys)}" if keys else "")))
     if not found and not as_json:
-        click.echo("lkr: every project is where it was", err=True)
+        declare.echo("lkr: every project is where it was", err=True)
 
 
 def _is_gone(path: str) -> bool:

@@ -1,21 +1,19 @@
 """`lkr confirm`: lets the project here have the keys that ask first, until `lkr lock` or the hard limit."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError
 from lkrshell.runtime import confirm, execute, session
 from lkrshell.state import generation
 from lkrshell.state.config import load
 
 
-@click.command("confirm")
+@declare.command("confirm")
 def command() -> None:
     """Let this project have the keys that wait for you. Their policy is --confirm; it holds for this session."""
     wants, folder = execute.project_wants()
     waiting = session.waiting(common.store(), wants, folder)
     if not waiting:
-        click.echo("lkr: no key of this project waits for you", err=True)
+        declare.echo("lkr: no key of this project waits for you", err=True)
         return
     keys = list(dict.fromkeys(want.key for want in waiting))
     try:
@@ -25,4 +23,4 @@ def command() -> None:
         raise
     generation.bump()
     common.log("confirm", *keys, project=folder)
-    click.echo(f"lkr: confirmed {' '.join(want.variable for want in waiting)}", err=True)
+    declare.echo(f"lkr: confirmed {' '.join(want.variable for want in waiting)}", err=True)

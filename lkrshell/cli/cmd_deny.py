@@ -2,16 +2,14 @@
 
 import os
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core.text import show
 from lkrshell.project import grants, lookup
 from lkrshell.state import generation
 
 
-@click.command("deny")
-@click.argument("folder", required=False)
+@declare.command("deny")
+@declare.argument("folder", required=False)
 def command(folder: str | None) -> None:
     """Take a project's grant back. FOLDER: here, by default."""
     real = os.path.realpath(folder or lookup.current_folder())
@@ -20,4 +18,4 @@ def command(folder: str | None) -> None:
     had = grants.remove(real)
     generation.bump()
     common.log("deny", project=real)
-    click.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(real)}", err=True)
+    declare.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(real)}", err=True)

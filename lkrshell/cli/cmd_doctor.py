@@ -3,18 +3,16 @@
 import json
 import sys
 
-import click
-
 from lkrshell import doctor
-from lkrshell.cli import common
+from lkrshell.cli import common, declare, output
 from lkrshell.core.text import show
 
 _COLOURS = {"wrong": "red", "warning": "yellow"}
 
 
-@click.command("doctor")
-@click.option("--fix", is_flag=True, help="Mend the index, stale grants and leftovers of killed writers.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@declare.command("doctor")
+@declare.option("--fix", is_flag=True, help="Mend the index, stale grants and leftovers of killed writers.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(fix: bool, as_json: bool) -> int:
     """Say what is wrong and the command that mends it. Exit code 1 when something is; a warning is not."""
     found = list(doctor.run(fix))
@@ -24,17 +22,19 @@ def command(fix: bool, as_json: bool) -> int:
             {"check": name, "level": each.level, "text": each.text, "mend": each.mend, "mended": bool(each.mended)}
             for name, each in found
         ]
-        click.echo(json.dumps(rows, indent=2))
+        declare.echo(json.dumps(rows, indent=2))
         return 1 if count else 0
     before = ""
     for name, each in found:
         if each.level == "fact":
-            click.echo(f"{'' if name == before else name:<11}{show(each.text)}{f' ({each.mend})' if each.mend else ''}")
+            declare.echo(
+                f"{'' if name == before else name:<11}{show(each.text)}{f' ({each.mend})' if each.mend else ''}"
+            )
             before = name
     for level, colour in reversed(_COLOURS.items()):  # the worst last, where it is seen
         for _, each in found:
             if each.level == level:
-                head = click.style(level, fg=colour) if common.colours(sys.stdout) else level
-                click.echo(f"{head}: {show(each.text)}\n    {'mended' if each.mended else f'mend it: {each.mend}'}")
-    click.echo(f"lkr: {count} wrong" if count else "lkr: nothing is wrong")
+                head = output.style(level, fg=colour) if common.colours(sys.stdout) else level
+                declare.echo(f"{head}: {show(each.text)}\n    {'mended' if each.mended else f'mend it: {each.mend}'}")
+    declare.echo(f"lkr: {count} wrong" if count else "lkr: nothing is wrong")
     return 1 if count else 0

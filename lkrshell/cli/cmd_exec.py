@@ -2,9 +2,7 @@
 
 import os
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.want import Want
@@ -13,11 +11,11 @@ from lkrshell.state import index
 from lkrshell.vendors import providers
 
 
-@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("-k", "--key", "keys", multiple=True, metavar="[VARIABLE=]NAME", help="This key, not the project's.")
-@click.option("--all", "every", is_flag=True, help="Every runtime key that is stored, in its provider's variable.")
-@click.option("--clean", is_flag=True, help="Take other variables that look like providers' keys out.")
-@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+@declare.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@declare.option("-k", "--key", "keys", multiple=True, metavar="[VARIABLE=]NAME", help="This key, not the project's.")
+@declare.option("--all", "every", is_flag=True, help="Every runtime key that is stored, in its provider's variable.")
+@declare.option("--clean", is_flag=True, help="Take other variables that look like providers' keys out.")
+@declare.argument("words", nargs=-1, required=True)
 def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, ...]) -> None:
     """Run a command with this project's keys. Those of scope "exec" too; admin keys never."""
     if keys and every:

@@ -4,9 +4,7 @@ import json
 import os
 import re
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core import names
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
@@ -19,11 +17,11 @@ _LINE = re.compile(r"(\s*(?:export\s+)?)([A-Za-z_][A-Za-z0-9_]*)(\s*=\s*)(.*)")
 _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 
 
-@click.command("gen")
-@click.argument("template")
-@click.option("-o", "--output", help="The file to write; default: TEMPLATE without .example or .template.")
-@click.option("--force", is_flag=True, help="Without a terminal, over a file that is there, or one that git tracks.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: the file, and which keys went where.")
+@declare.command("gen")
+@declare.argument("template")
+@declare.option("-o", "--output", help="The file to write; default: TEMPLATE without .example or .template.")
+@declare.option("--force", is_flag=True, help="Without a terminal, over a file that is there, or one that git tracks.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON: the file, and which keys went where.")
 def command(template: str, output: str | None, force: bool, as_json: bool) -> None:
     """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file."""
     path = output or _default(template)
@@ -45,12 +43,12 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
         raise LkrError(f"cannot write {show(path)}: {error.strerror}") from None
     if as_json:
         keys = [{"place": place, "name": name} for place, name in used]
-        click.echo(json.dumps({"file": there, "keys": keys, "git_sees": git.sees(path)}, indent=2))
+        declare.echo(json.dumps({"file": there, "keys": keys, "git_sees": git.sees(path)}, indent=2))
     for variable, name in [] if as_json else used:
-        click.echo(f"  {show(variable)} ← {name}", err=True)
-    click.echo(f"lkr: wrote {show(path)} with {len(used)} values, for you alone to read", err=True)
+        declare.echo(f"  {show(variable)} ← {name}", err=True)
+    declare.echo(f"lkr: wrote {show(path)} with {len(used)} values, for you alone to read", err=True)
     if git.sees(path):
-        click.echo(f"lkr: git does not ignore {show(path)}: add it to .gitignore", err=True)
+        declare.echo(f"lkr: git does not ignore {show(path)}: add it to .gitignore", err=True)
 
 
 def _default(template: str) -> str:

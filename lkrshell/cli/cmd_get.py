@@ -3,21 +3,19 @@
 import json
 import sys
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show as printable
 from lkrshell.system import clipboard
 
 
-@click.command("get")
+@declare.command("get")
 @common.KEY
-@click.option("--show", is_flag=True, help="Print the value, to a terminal only.")
-@click.option("--plain", is_flag=True, help="Print the value and nothing else, to a terminal only.")
-@click.option("--force-plain", is_flag=True, help="Print the value even into a pipe. Whoever reads it has the key.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, masked unless --show.")
-@click.option("--clear-after", default=30, show_default=True, type=click.IntRange(1, 3600), help="Seconds.")
+@declare.option("--show", is_flag=True, help="Print the value, to a terminal only.")
+@declare.option("--plain", is_flag=True, help="Print the value and nothing else, to a terminal only.")
+@declare.option("--force-plain", is_flag=True, help="Print the value even into a pipe. Whoever reads it has the key.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON, masked unless --show.")
+@declare.option("--clear-after", default=30, show_default=True, type=declare.IntRange(1, 3600), help="Seconds.")
 def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool, clear_after: int) -> None:
     """Copy the key NAME to the clipboard, and show its mask. It is cleared after 30 seconds."""
     common.checked_key(name)
@@ -32,14 +30,14 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     common.log("get", name)
     value = secret.reveal()
     if as_json:
-        click.echo(json.dumps({"name": name, "kind": secret.kind, "value": value if show else mask(value)}))
+        declare.echo(json.dumps({"name": name, "kind": secret.kind, "value": value if show else mask(value)}))
     elif plain or force_plain:
         sys.stdout.buffer.write(value.encode("utf-8", "surrogateescape") + b"\n")
     elif show:
-        click.echo(f"{printable(value)}  ({secret.kind})")
+        declare.echo(f"{printable(value)}  ({secret.kind})")
     else:
-        click.echo(f"{mask(value)}  ({secret.kind})")
-        click.echo(f"lkr: {clipboard.copy(value, clear_after)}", err=True)
+        declare.echo(f"{mask(value)}  ({secret.kind})")
+        declare.echo(f"lkr: {clipboard.copy(value, clear_after)}", err=True)
 
 
 def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
@@ -50,7 +48,7 @@ def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
     common.refuse_agent("no values for a coding agent ({})", hint, name)
     if forced:
         if not sys.stdout.isatty():
-            click.echo("lkr: the value goes into a pipe or file, in clear", err=True)
+            declare.echo("lkr: the value goes into a pipe or file, in clear", err=True)
         return
     if not sys.stdout.isatty():
         what = "a value in clear goes to a terminal only" if clear else "no terminal: nothing is copied"

@@ -1,13 +1,12 @@
 """`lkr hook [SHELL]`: prints the hook, for `eval` or to be saved and sourced."""
 
-import click
-
+from lkrshell.cli import declare
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.shells import dialects, hook
 
 
-@click.command("hook")
-@click.argument("shell", required=False, type=click.Choice(dialects.SHELLS))
+@declare.command("hook")
+@declare.argument("shell", required=False, type=declare.Choice(dialects.SHELLS))
 def command(shell: str | None) -> None:
     """Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in."""
     if shell is None:
@@ -19,4 +18,4 @@ def command(shell: str | None) -> None:
             raise LkrError("cannot tell which shell this is", "name it: lkr hook bash", USAGE) from None
     if shell not in dialects.SHELLS:
         raise LkrError(f"no hook for {shell}", f"there are {', '.join(dialects.SHELLS)}", USAGE)
-    click.echo(hook.text(shell), nl=False)
+    declare.echo(hook.text(shell), nl=False)

@@ -7,10 +7,9 @@ import re
 import subprocess
 from collections.abc import Iterator
 
-import click
 import tomlkit
 
-from lkrshell.cli import cmd_allow, common
+from lkrshell.cli import ask, cmd_allow, common, declare
 from lkrshell.cli.cmd_add import write_manifest
 from lkrshell.core import names
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
@@ -25,18 +24,18 @@ from lkrshell.vendors import providers
 _REFUSAL = "a coding agent ({}) does not import keys"
 
 
-@click.command("import")
-@click.argument("file", required=False)
-@click.option("--environment", is_flag=True, help="From the present environment instead of a file.")
-@click.option(
+@declare.command("import")
+@declare.argument("file", required=False)
+@declare.option("--environment", is_flag=True, help="From the present environment instead of a file.")
+@declare.option(
     "--from", "tool", metavar="TOOL:WHAT", help="pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE."
 )
-@click.option("--as", "name", metavar="NAME", help="The key's name, for pass and secret-tool.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be stored.")
-@click.option("--yes", is_flag=True, help="Do not ask. Keys that are there with another value are kept.")
-@click.option("--replace", is_flag=True, help="Replace keys that are there with another value.")
-@click.option("--blank", is_flag=True, help="Take the stored values out of FILE, comments kept.")
-@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+@declare.option("--as", "name", metavar="NAME", help="The key's name, for pass and secret-tool.")
+@declare.option("--dry-run", is_flag=True, help="Only show what would be stored.")
+@declare.option("--yes", is_flag=True, help="Do not ask. Keys that are there with another value are kept.")
+@declare.option("--replace", is_flag=True, help="Replace keys that are there with another value.")
+@declare.option("--blank", is_flag=True, help="Take the stored values out of FILE, comments kept.")
+@declare.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
 def command(
     file: str | None,
     environment: bool,
@@ -57,7 +56,7 @@ def command(
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
     plan = _Plan(found, name)
     if as_json:
-        click.echo(json.dumps(plan.rows(), indent=2))
+        declare.echo(json.dumps(plan.rows(), indent=2))
     else:
         plan.tell()
     if dry_run:
@@ -65,7 +64,7 @@ def command(
     if not yes and not common.on_terminal():
         raise LkrError("no terminal to ask on", "say --yes, or --dry-run", REFUSED)
     if not yes:
-        click.confirm("Store these?", abort=True, err=True)
+        ask.agree("Store these?")
     plan.carry_out(file, yes, replace, blank)
 
 
@@ -80,7 +79,7 @@ def offer(file: str, yes: bool) -> None:
             store.unlock(common.read_secret("Passphrase of the vault", False) if vault else None)
         plan = _Plan(found)
         plan.tell()
-        if yes or click.confirm(f"Store these keys, which are in {show(file)}?", default=True, err=True):
+        if yes or ask.confirm(f"Store these keys, which are in {show(file)}?", default=True):
             plan.carry_out(file, yes, replace=False, blank=False)
 
 
@@ -113,7 +112,7 @@ class _Plan:
 
     def tell(self) -> None:
         for variable, key in self.names.items():
-            click.echo(f"  {variable} → {key} ({self.state[variable]})", err=True)
+            declare.echo(f"  {variable} → {key} ({self.state[variable]})", err=True)
 
     def carry_out(self, file: str | None, yes: bool, replace: bool, blank: bool) -> None:
         """Stores the keys, asking about those that differ, and names them in the manifest here."""
@@ -128,28 +127,28 @@ class _Plan:
         generation.bump()
         _manifest(self.names)
         stored = common.count(len(self.names), "key is", "keys are")
-        click.echo(f"lkr: {stored} in the {self.store.name} and named in .lkr.toml", err=True)
+        declare.echo(f"lkr: {stored} in the {self.store.name} and named in .lkr.toml", err=True)
         if file and self.names and (blank or (not yes and _may_blank(file))):
             _blank(file, set(self.names))
 
     def _settle(self, variable: str, yes: bool) -> None:
         """A key that is there with another value: replaced, stored under another label, or left out."""
         key = self.names[variable]
-        if not yes and click.confirm(f"{key} has another value. Replace it?", err=True):
+        if not yes and ask.confirm(f"{key} has another value. Replace it?"):
             return
-        label = None if yes else click.prompt("Another label for this one (empty: leave it out)", default="", err=True)
+        label = None if yes else ask.text("Another label for this one (empty: leave it out)", "")
         if label:
             self.names[variable] = common.checked_key(f"{key.partition(':')[0]}:{label}")
         else:
-            click.echo(f"lkr: {key} differs and is kept; {variable} is left out", err=True)
+            declare.echo(f"lkr: {key} differs and is kept; {variable} is left out", err=True)
             del self.names[variable]
 
 
 def _may_blank(file: str) -> bool:
     try:
-        return click.confirm(f"Take the values out of {show(file)}?", err=True)
-    except click.Abort:  # what was stored stays, so it must not end in "nothing was changed"
-        click.echo(err=True)
+        return ask.confirm(f"Take the values out of {show(file)}?")
+    except KeyboardInterrupt:  # what was stored stays, so it must not end in "nothing was changed"
+        declare.echo(err=True)
         return False
 
 
@@ -259,9 +258,9 @@ def _blank(path: str, variables: set[str]) -> None:
         files.replace_file(target, text.encode(), os.stat(target).st_mode & 0o777, *os.path.split(target))
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", "the keys are stored") from None
-    click.echo(f"lkr: took {common.count(len(variables), 'value', 'values')} out of {show(path)}", err=True)
+    declare.echo(f"lkr: took {common.count(len(variables), 'value', 'values')} out of {show(path)}", err=True)
     if git.tracks(path):
-        click.echo("lkr: git has had this file: its history holds the values, so revoke those keys", err=True)
+        declare.echo("lkr: git has had this file: its history holds the values, so revoke those keys", err=True)
 
 
 def _blanked(text: str, variables: set[str]) -> Iterator[str]:

@@ -2,10 +2,9 @@
 
 import os
 
-import click
 import tomlkit
 
-from lkrshell.cli import cmd_allow, cmd_import, cmd_set, common, installing
+from lkrshell.cli import ask, cmd_allow, cmd_import, cmd_set, common, declare, installing
 from lkrshell.cli.cmd_add import write_manifest
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
@@ -18,11 +17,11 @@ from lkrshell.system import git
 from lkrshell.vendors import providers
 
 
-@click.command("init")
-@click.argument("folder", required=False)
-@click.option("--yes", is_flag=True, help="Write and allow the manifest without asking; ask for no value.")
-@click.option("--import", "take", is_flag=True, help="With --yes: also store the values that .env holds.")
-@click.option("--install", is_flag=True, help="With --yes: also lkr install for the shell you are in.")
+@declare.command("init")
+@declare.argument("folder", required=False)
+@declare.option("--yes", is_flag=True, help="Write and allow the manifest without asking; ask for no value.")
+@declare.option("--import", "take", is_flag=True, help="With --yes: also store the values that .env holds.")
+@declare.option("--install", is_flag=True, help="With --yes: also lkr install for the shell you are in.")
 def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
     """Guide through a project's set-up. Manifest, keys, .gitignore, hook; each step can be declined."""
     if not yes and not common.on_terminal():
@@ -47,14 +46,14 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
             _ignore(here, yes)
         if install or not yes:
             _install(yes)
-    except click.Abort:
+    except KeyboardInterrupt:
         if not begun:
             raise
         raise LkrError("stopped", "what you agreed to before is done; lkr init goes on from there", 130) from None
 
 
 def _agreed(question: str) -> bool:
-    return click.confirm(question, default=True, err=True)
+    return ask.confirm(question, default=True)
 
 
 def _make(folder: str, yes: bool) -> bool:
@@ -67,19 +66,19 @@ def _make(folder: str, yes: bool) -> bool:
         key = str(providers.key_for(variable))
         same = [each for each in stored if each.startswith(key.partition(":")[0] + ":")]
         entries[variable] = same[0] if len(same) == 1 else key
-        click.echo(f"  {variable} is in {show(where)}", err=True)
+        declare.echo(f"  {variable} is in {show(where)}", err=True)
     entries = entries or _from_store(store.name, stored)
     lines = ["version = 1", "", "[keys]", *(f'{variable} = "{key}"' for variable, key in entries.items())]
     if not entries:
         lines.append('# OPENAI_API_KEY = "openai:prod"')
     place, text = lookup.Place(folder), "\n".join(lines) + "\n"
     if not yes:
-        click.echo("\n" + text, err=True)
+        declare.echo("\n" + text, err=True)
         if not _agreed("Write this .lkr.toml and allow it?"):
             return False
     write_manifest(os.path.join(folder, lookup.MANIFEST), text)
     cmd_allow.record_written(place, text)
-    click.echo(f"lkr: wrote .lkr.toml with {common.count(len(entries), 'key', 'keys')}, and allowed it", err=True)
+    declare.echo(f"lkr: wrote .lkr.toml with {common.count(len(entries), 'key', 'keys')}, and allowed it", err=True)
     return True
 
 
@@ -98,15 +97,15 @@ def _take_up(folder: str, yes: bool) -> bool:
     parsed = cmd_allow.read_manifest(place)
     known = grants.read(place.real)
     if known and known.covers(place):
-        click.echo(f"lkr: {show(place.real)} is allowed", err=True)
+        declare.echo(f"lkr: {show(place.real)} is allowed", err=True)
         return True
-    click.echo(f"{show(place.real)} would get:", err=True)
+    declare.echo(f"{show(place.real)} would get:", err=True)
     for line in cmd_allow.difference((), parsed.wants):
-        click.echo(line, err=True)
+        declare.echo(line, err=True)
     if not yes and not _agreed("Allow?"):
         return False
     cmd_allow.record(place, parsed)
-    click.echo(f"lkr: allowed {show(place.real)}", err=True)
+    declare.echo(f"lkr: allowed {show(place.real)}", err=True)
     return True
 
 
@@ -122,7 +121,7 @@ def _missing(folder: str, yes: bool) -> None:
             if want.profile not in ("", parsed.profile) or store.exists(want.key):
                 continue
             if yes:
-                click.echo(f"lkr: {want.key} is not stored yet: lkr set {want.key}", err=True)
+                declare.echo(f"lkr: {want.key} is not stored yet: lkr set {want.key}", err=True)
             elif (key := _ask(want)) and key != want.key:
                 labels[want.variable] = key
     finally:  # a key that is stored is not to be forgotten because a later question was not answered
@@ -140,18 +139,18 @@ def _write_labels(folder: str, place: lookup.Place, labels: dict[str, str]) -> N
     text = tomlkit.dumps(document)
     write_manifest(os.path.join(folder, lookup.LOCAL), text)
     cmd_allow.record_written(place, place.text[1:], text)
-    click.echo(f"lkr: wrote your labels into {lookup.LOCAL}, and allowed it", err=True)
+    declare.echo(f"lkr: wrote your labels into {lookup.LOCAL}, and allowed it", err=True)
 
 
 def _ask(want: Want) -> str | None:
     """Stores the key that `want` lacks, under a label of the user's choice; its name, None when declined."""
     kind = "could use" if want.optional else "wants"
     question = f"{want.variable} {kind} {want.key}, which is not stored. Store it?"
-    if not click.confirm(question, default=not want.optional, err=True):
+    if not ask.confirm(question, default=not want.optional):
         return None
     provider, _, label = want.key.partition(":")
-    while not names.is_key(key := f"{provider}:{click.prompt('Label', default=label, err=True)}"):
-        click.echo("a label is of a-z, 0-9 and -", err=True)
+    while not names.is_key(key := f"{provider}:{ask.text('Label', label)}"):
+        declare.echo("a label is of a-z, 0-9 and -", err=True)
     if not common.store().exists(key):
         cmd_set.command.main([key], "lkr set", standalone_mode=False)
     return key
@@ -176,7 +175,7 @@ def _ignore(folder: str, yes: bool) -> None:
         files.replace_file(target, old + glue + lookup.LOCAL.encode() + end, mode, *os.path.split(target))
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", f"add {lookup.LOCAL} to it") from None
-    click.echo(f"lkr: {lookup.LOCAL} is in .gitignore now", err=True)
+    declare.echo(f"lkr: {lookup.LOCAL} is in .gitignore now", err=True)
 
 
 def _install(yes: bool) -> None:
@@ -185,11 +184,11 @@ def _install(yes: bool) -> None:
     except LkrError:
         if yes:
             raise
-        click.echo("lkr: to have new shells load lkr: lkr install SHELL", err=True)
+        declare.echo("lkr: to have new shells load lkr: lkr install SHELL", err=True)
         return
     changes, remarks = rcfiles.install([shell], False, None)
     installing.tell(changes, remarks)
     if changes and (yes or _agreed("Have new shells load lkr, by these changes?")):
         for change in changes:
             rcfiles.apply(change)
-        click.echo("lkr: installed; new shells load lkr", err=True)
+        declare.echo("lkr: installed; new shells load lkr", err=True)

@@ -4,9 +4,7 @@ import json
 import os
 import sys
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare, output
 from lkrshell.core.entry import Entry
 from lkrshell.core.names import is_hidden
 from lkrshell.core.text import show, tilde
@@ -15,9 +13,9 @@ from lkrshell.state import index
 from lkrshell.vendors import providers
 
 
-@click.command("list")
-@click.option("--all", "show_all", is_flag=True, help="Admin keys too, and old values of a rotation.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@declare.command("list")
+@declare.option("--all", "show_all", is_flag=True, help="Admin keys too, and old values of a rotation.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(show_all: bool, as_json: bool) -> None:
     """List the stored keys. Name, kind, date, last use, variable, projects; never a value."""
     store = common.store().name
@@ -30,7 +28,7 @@ def command(show_all: bool, as_json: bool) -> None:
         if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")
     )
     if as_json:
-        click.echo(json.dumps(list(rows), indent=2))
+        declare.echo(json.dumps(list(rows), indent=2))
         return
     home = os.path.expanduser("~")
     coloured = common.colours(sys.stdout)
@@ -39,12 +37,12 @@ def command(show_all: bool, as_json: bool) -> None:
         name, kind = f"{row['name']:<{width}}", f"{row['kind']:<7}"
         dates = f"{str(row['rotated'] or row['created'])[:10]}  {str(row['last_use'] or 'never used')[:10]}"
         if coloured:
-            name, dates = click.style(name, bold=True), click.style(dates, dim=True)
-            kind = click.style(kind, fg="yellow") if row["kind"] == "admin" else kind
+            name, dates = output.style(name, bold=True), output.style(dates, dim=True)
+            kind = output.style(kind, fg="yellow") if row["kind"] == "admin" else kind
         sys.stdout.write(f"{name}  {kind}  {dates}  {row['variable'] or '-'}{_projects(row['projects'], home)}\n")
     sys.stdout.flush()
     if not shown:
-        click.echo("lkr: no keys stored; lkr set openai:prod stores one", err=True)
+        declare.echo("lkr: no keys stored; lkr set openai:prod stores one", err=True)
 
 
 def _projects(folders: object, home: str) -> str:

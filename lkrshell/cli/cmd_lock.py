@@ -1,13 +1,11 @@
 """`lkr lock`: closes the store and empties every live shell at its next prompt."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.runtime import confirm
 from lkrshell.state import generation
 
 
-@click.command("lock")
+@declare.command("lock")
 def command() -> None:
     """Lock the store. Loaded keys leave every shell at its next prompt."""
     try:
@@ -16,4 +14,4 @@ def command() -> None:
         common.store().lock()
     generation.bump()
     common.log("lock")
-    click.echo("lkr: locked", err=True)
+    declare.echo("lkr: locked", err=True)

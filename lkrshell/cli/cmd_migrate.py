@@ -6,9 +6,7 @@ the source. A kill at any instant leaves it in one of the two, or in both; runni
 
 import json
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import ask, common, declare
 from lkrshell.core import names
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
@@ -21,14 +19,14 @@ from lkrshell.stores.vault import Vault
 from lkrshell.vendors import providers
 
 
-@click.command("migrate")
-@click.argument("source", metavar="vault | keyring | keyring:SERVICE")
-@click.option("-k", "--key", "keys", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this one; may be repeated.")
-@click.option("--move", is_flag=True, help="Remove from the source what has arrived.")
-@click.option("--replace", is_flag=True, help="Replace keys that are here with another value.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+@declare.command("migrate")
+@declare.argument("source", metavar="vault | keyring | keyring:SERVICE")
+@declare.option("-k", "--key", "keys", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this one; may be repeated.")
+@declare.option("--move", is_flag=True, help="Remove from the source what has arrived.")
+@declare.option("--replace", is_flag=True, help="Replace keys that are here with another value.")
+@declare.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@declare.option("--yes", is_flag=True, help="Do not ask.")
+@declare.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
 def command(
     source: str, keys: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
@@ -49,11 +47,11 @@ def command(
         state[account] = "new" if present is None else "same" if same else "differs"
     rows = [{"account": account, "name": name, "state": state[account]} for account, name in plan.items()]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        declare.echo(json.dumps(rows, indent=2))
     else:
         for row in rows:
             before = "" if row["account"] == row["name"] else f"{show(row['account'])} → "
-            click.echo(f"  {before}{row['name']} ({row['state']})", err=True)
+            declare.echo(f"  {before}{row['name']} ({row['state']})", err=True)
     if not plan:
         raise LkrError("no keys found there", "a keychain that cannot list wants -k NAME=ACCOUNT")
     if dry_run:
@@ -61,7 +59,7 @@ def command(
     if not yes and not common.on_terminal():
         raise LkrError("no terminal to ask on", "say --yes, or --dry-run", REFUSED)
     if not yes:
-        click.confirm(f"{'Move' if move else 'Copy'} these into the {target.name}?", abort=True, err=True)
+        ask.agree(f"{'Move' if move else 'Copy'} these into the {target.name}?")
     kept = [name for account, name in plan.items() if state[account] == "differs" and not replace]
     with common.logged("migrate") as changed:
         for account in common.progress([account for account in plan if plan[account] not in kept], "migrating"):
@@ -82,9 +80,9 @@ def command(
                     index.remove(origin.name, account)
     generation.bump()
     for name in kept:
-        click.echo(f"lkr: {name} differs and is kept; --replace takes the source's", err=True)
+        declare.echo(f"lkr: {name} differs and is kept; --replace takes the source's", err=True)
     done = len(plan) - len(kept)
-    click.echo(f"lkr: {done} keys are in the {target.name}{' and gone from the source' if move else ''}", err=True)
+    declare.echo(f"lkr: {done} keys are in the {target.name}{' and gone from the source' if move else ''}", err=True)
 
 
 def _source(text: str, target: "Store") -> "tuple[Store, bool]":
@@ -113,7 +111,7 @@ def _accounts(origin: "Store", ours: bool, keys: tuple[str, ...]) -> dict[str, s
     found = {account: name for account in listed if (name := _name(account))}
     for account in listed:
         if account not in found:
-            click.echo(f"lkr: {names.said(account)} is no name of ours; say -k NAME=ACCOUNT", err=True)
+            declare.echo(f"lkr: {names.said(account)} is no name of ours; say -k NAME=ACCOUNT", err=True)
     if len(set(found.values())) < len(found):
         raise LkrError("two of them would have the same name here", "choose: -k NAME=ACCOUNT", USAGE)
     return found

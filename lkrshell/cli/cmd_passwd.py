@@ -1,12 +1,10 @@
 """`lkr passwd`: another passphrase for the vault."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 
 
-@click.command("passwd")
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read both from standard input, a line each: old, new.")
+@declare.command("passwd")
+@declare.option("--stdin", "from_stdin", is_flag=True, help="Read both from standard input, a line each: old, new.")
 def command(from_stdin: bool) -> None:
     """Change the vault's passphrase. No key is encrypted anew; backups keep the old one."""
     vault = common.vault()
@@ -17,4 +15,4 @@ def command(from_stdin: bool) -> None:
         new = common.read_secret("New passphrase", False, twice=True)
     vault.passwd(old, new)
     common.log("passwd")
-    click.echo("lkr: the passphrase is changed", err=True)
+    declare.echo("lkr: the passphrase is changed", err=True)

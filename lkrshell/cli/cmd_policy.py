@@ -5,9 +5,7 @@ import json
 import os
 import re
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core import policy
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS, Secret
@@ -17,15 +15,17 @@ from lkrshell.state import generation, index
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@click.command("policy")
+@declare.command("policy")
 @common.KEY
-@click.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use it; may be repeated.")
-@click.option("--anywhere", is_flag=True, help="Every allowed project may use it.")
-@click.option("--agents", type=click.Choice(policy.AGENTS), help="deny: not for coding agents; exec: by lkr exec only.")
-@click.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load of a session.")
-@click.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
-@click.option("--kind", type=click.Choice(KINDS), help="admin: never in an environment.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use it; may be repeated.")
+@declare.option("--anywhere", is_flag=True, help="Every allowed project may use it.")
+@declare.option(
+    "--agents", type=declare.Choice(policy.AGENTS), help="deny: not for coding agents; exec: by lkr exec only."
+)
+@declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load of a session.")
+@declare.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
+@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never in an environment.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
     name: str,
     only: tuple[str, ...],
@@ -72,12 +72,12 @@ def command(
             "ttl": entry.ttl or None,
             "confirm": entry.confirm,
         }
-        click.echo(json.dumps(row))
+        declare.echo(json.dumps(row))
         return
     folders = " ".join(show(folder) for folder in entry.only) or "anywhere"
     confirm_text = "on" if entry.confirm else "off"
     ttl_text = span(entry.ttl) if entry.ttl else "off"
-    click.echo(
+    declare.echo(
         f"{name}: kind {entry.kind}; projects {folders}; agents {entry.agents}; ttl {ttl_text}; confirm {confirm_text}"
     )
 

@@ -1,17 +1,15 @@
 """`lkr rename OLD NEW`."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError
 from lkrshell.state import generation, index
 
 
-@click.command("rename")
-@click.argument("old")
-@click.argument("new")
+@declare.command("rename")
+@declare.argument("old")
+@declare.argument("new")
 def command(old: str, new: str) -> None:
     """Rename the key OLD to NEW. Manifests that name OLD are not changed."""
     common.checked_key(old)
@@ -32,4 +30,4 @@ def command(old: str, new: str) -> None:
         index.remove(store.name, old)
     generation.bump()
     common.log("rename", old, new)
-    click.echo(f"lkr: {old} is {new} now", err=True)
+    declare.echo(f"lkr: {old} is {new} now", err=True)

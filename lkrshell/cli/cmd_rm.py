@@ -1,15 +1,13 @@
 """`lkr rm NAME`: forgets a key."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import ask, common, declare
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.state import generation, index
 
 
-@click.command("rm")
+@declare.command("rm")
 @common.KEY
-@click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
+@declare.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
 def command(name: str, yes: bool) -> None:
     """Remove the key NAME from the store. There is no way back."""
     common.checked_key(name)
@@ -20,10 +18,10 @@ def command(name: str, yes: bool) -> None:
     if not yes:
         if not common.on_terminal():
             raise LkrError("no terminal to ask on", "say --yes", REFUSED)
-        click.confirm(f"Remove {name} for good?", abort=True, err=True)
+        ask.agree(f"Remove {name} for good?")
     with index.changing(store.name):
         store.delete(name)
         index.remove(store.name, name)
     generation.bump()
     common.log("rm", name)
-    click.echo(f"lkr: removed {name}", err=True)
+    declare.echo(f"lkr: removed {name}", err=True)

@@ -1,8 +1,6 @@
 """`lkr rotate NAME`: a new value; the old one is kept, out of sight, until it is confirmed or taken back."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core import names
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
@@ -13,11 +11,11 @@ from lkrshell.stores.base import Store
 from lkrshell.vendors import providers
 
 
-@click.command("rotate")
+@declare.command("rotate")
 @common.KEY
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read the new value from standard input.")
-@click.option("--confirm", is_flag=True, help="The new value works: forget the old one.")
-@click.option("--undo", is_flag=True, help="It does not: the old value comes back.")
+@declare.option("--stdin", "from_stdin", is_flag=True, help="Read the new value from standard input.")
+@declare.option("--confirm", is_flag=True, help="The new value works: forget the old one.")
+@declare.option("--undo", is_flag=True, help="It does not: the old value comes back.")
 def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
     """Give the key NAME a new value. Live shells have it at their next prompt."""
     common.checked_key(name)
@@ -30,7 +28,7 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
     if not confirm and not undo:  # asked before the lock: a person takes longer than other writers wait
         fresh = common.read_secret(f"New value of {name}", from_stdin, present[name].kind)
         if warning := providers.shape_warning(name, fresh.reveal()):
-            click.echo(f"lkr: {warning}; stored all the same", err=True)
+            declare.echo(f"lkr: {warning}; stored all the same", err=True)
     with index.changing(store.name):
         present = _present(store, name, confirm or undo)
         entry = index.read(store.name, name) or Entry(name, present[name].kind, now())
@@ -48,7 +46,7 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
     common.log("rotate", name)
     done = "has its old value again" if undo else "keeps its new value" if confirm else "has a new value"
     hint = "" if confirm or undo else f"; then lkr rotate {name} --confirm, or --undo"
-    click.echo(f"lkr: {name} {done}{hint}", err=True)
+    declare.echo(f"lkr: {name} {done}{hint}", err=True)
 
 
 def _present(store: "Store", name: str, rotating: bool) -> dict[str, Secret]:

@@ -4,18 +4,16 @@ import json
 import os
 from typing import Any
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.runtime import session, status_line
 
 
-@click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
+@declare.command("status")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON.")
+@declare.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
 def command(as_json: bool, as_line: bool) -> None:
     """Show what is loaded here, and why. The manifest in force, its grant, the store."""
     if as_line:  # with other options beside it; alone it comes by the short way in __main__
@@ -47,7 +45,7 @@ def command(as_json: bool, as_line: bool) -> None:
     report |= {"loaded": loaded, "profile": os.environ.get("LKR_PROFILE") or None}
     report["direnv"] = os.environ.get("LKR_DIRENV", "").split()
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        declare.echo(json.dumps(report, indent=2))
         return
     allowed = f", allowed {report['grant']}" if report["grant"] else ""
     rows = [("manifest", f"{report['manifest']}{allowed}" if report["manifest"] else "none here or above")]
@@ -60,7 +58,7 @@ def command(as_json: bool, as_line: bool) -> None:
     rows += [("problem", report["problem"])] if report["problem"] else []
     before = ""
     for name, text in rows:
-        click.echo(f"{'' if name == before else name:<10}{show(text)}")
+        declare.echo(f"{'' if name == before else name:<10}{show(text)}")
         before = name
 
 

@@ -1,15 +1,13 @@
 """`lkr unlock`: opens the store, or makes the vault at first use."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.state import generation
 from lkrshell.stores.vault import Vault
 
 
-@click.command("unlock")
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
+@declare.command("unlock")
+@declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def command(from_stdin: bool) -> None:
     """Unlock the store. Makes the vault, when there is none."""
     store = common.store()
@@ -23,4 +21,4 @@ def command(from_stdin: bool) -> None:
     store.unlock(passphrase)
     generation.bump()
     common.log("unlock")
-    click.echo("lkr: unlocked", err=True)
+    declare.echo("lkr: unlocked", err=True)

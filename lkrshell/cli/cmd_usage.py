@@ -3,9 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core import policy
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
@@ -13,10 +11,10 @@ from lkrshell.state import index
 from lkrshell.vendors import costs
 
 
-@click.command("usage")
-@click.argument("provider", required=False, metavar="[openai | anthropic]")
-@click.option("--days", type=click.IntRange(1, 366), help="The last DAYS days; default: this month.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@declare.command("usage")
+@declare.argument("provider", required=False, metavar="[openai | anthropic]")
+@declare.option("--days", type=declare.IntRange(1, 366), help="The last DAYS days; default: this month.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(provider: str | None, days: int | None, as_json: bool) -> None:
     """Show what a vendor charged your organization. By its admin key (openai:admin, anthropic:admin)."""
     if provider and provider not in costs.BASES:
@@ -49,12 +47,12 @@ def command(provider: str | None, days: int | None, as_json: bool) -> None:
         report = {"provider": vendor, "key": name, "from": str(start), "to": last, "currency": "USD"}
         reports.append({**report, "total": total, "items": rows})
         if not as_json:
-            click.echo(f"{vendor}, {start} to {last}")
+            declare.echo(f"{vendor}, {start} to {last}")
             for item, amount in [*ordered, ("total, USD", total)]:
-                click.echo(f"  {show(item):<40} {amount:>12.2f}")
+                declare.echo(f"  {show(item):<40} {amount:>12.2f}")
     if as_json:
-        click.echo(json.dumps(reports, indent=2))
+        declare.echo(json.dumps(reports, indent=2))
     if problems and not reports:
         raise problems[0]
     for each in problems:
-        click.echo(f"lkr: {show(str(each))}", err=True)
+        declare.echo(f"lkr: {show(str(each))}", err=True)

@@ -2,18 +2,17 @@
 
 import os
 
-import click
 import tomlkit
 
-from lkrshell.cli import cmd_allow, common
+from lkrshell.cli import cmd_allow, common, declare
 from lkrshell.cli.cmd_add import write_manifest
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.project import lookup
 
 
-@click.command("use")
-@click.argument("profile", required=False)
+@declare.command("use")
+@declare.argument("profile", required=False)
 def command(profile: str | None) -> None:
     """Use PROFILE in this project from now on. Without PROFILE, its plain [keys]; LKR_PROFILE goes over it."""
     folder = common.project_folder(None)
@@ -31,4 +30,4 @@ def command(profile: str | None) -> None:
         document.pop("profile", None)
     write_manifest(path, tomlkit.dumps(document))
     cmd_allow.record_written(place, place.text[1:], tomlkit.dumps(document))
-    click.echo(f"lkr: {show(folder)} uses {profile or 'its plain keys'} now", err=True)
+    declare.echo(f"lkr: {show(folder)} uses {profile or 'its plain keys'} now", err=True)

@@ -5,10 +5,9 @@ import json
 import os
 import time
 
-import click
 import pyrage
 
-from lkrshell.cli import common
+from lkrshell.cli import common, declare
 from lkrshell.core import names, policy
 from lkrshell.core.clock import now
 from lkrshell.core.entry import MAX_TTL, Entry
@@ -22,17 +21,17 @@ _FORM = "lkr-backup-1"
 _AT_ONCE = 200  # keys that are read in one turn of the store
 
 
-@click.group("vault")
+@declare.group("vault")
 def command() -> None:
     """Back up keys, and renew the vault's identity. All keys go to one age file, and come from such a file."""
 
 
 @command.command("export")
-@click.argument("file")
-@click.option(
+@declare.argument("file")
+@declare.option(
     "--to", "recipients", multiple=True, metavar="RECIPIENT", help="An age or SSH public key; may be repeated."
 )
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read the file's passphrase from standard input.")
+@declare.option("--stdin", "from_stdin", is_flag=True, help="Read the file's passphrase from standard input.")
 def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     """Write every key, admin ones too, to the age file FILE: under a passphrase of its own, or to RECIPIENTs.
 
@@ -51,7 +50,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
         for name, secret in store.get(part).items():
             keys[name] = _row(secret, index.read(store.name, name))
     for name in sorted(set(wanted) - set(keys)):
-        click.echo(f"lkr: {name} is in the index and not in the {store.name}, so not in the file", err=True)
+        declare.echo(f"lkr: {name} is in the index and not in the {store.name}, so not in the file", err=True)
     plain = json.dumps({"form": _FORM, "keys": keys}).encode()
     if to:
         data = pyrage.encrypt(plain, to)
@@ -64,14 +63,14 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
         files.replace_file(path, data, 0o600, *os.path.split(path))
     except OSError as error:
         raise LkrError(f"cannot write {show(file)}: {error.strerror}") from None
-    click.echo(f"lkr: wrote {len(keys)} keys to {show(file)}", err=True)
+    declare.echo(f"lkr: wrote {len(keys)} keys to {show(file)}", err=True)
 
 
 @command.command("import")
-@click.argument("file")
-@click.option("--identity", metavar="PATH", help="The age or SSH private key that opens the file.")
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
-@click.option("--force", is_flag=True, help="Replace keys that are there with another value.")
+@declare.argument("file")
+@declare.option("--identity", metavar="PATH", help="The age or SSH private key that opens the file.")
+@declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
+@declare.option("--force", is_flag=True, help="Replace keys that are there with another value.")
 def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> None:
     """Store the keys of FILE, as `lkr vault export` wrote it. Keys that differ here are kept, unless --force.
 
@@ -93,7 +92,7 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
                 stored += 1
                 continue
             if there and not force:
-                click.echo(f"lkr: {name} differs here, kept; --force replaces it", err=True)
+                declare.echo(f"lkr: {name} differs here, kept; --force replaces it", err=True)
                 kept += 1
                 continue
             with index.changing(store.name):
@@ -103,17 +102,17 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
             common.keep(store, name, secret)
             stored += 1
     generation.bump()
-    click.echo(f"lkr: stored {stored} keys, kept {kept}", err=True)
+    declare.echo(f"lkr: stored {stored} keys, kept {kept}", err=True)
 
 
 @command.command("recipient")
 def recipient() -> None:
     """Print this vault's public key: another machine's `lkr vault export --to` takes it. It is no secret."""
-    click.echo(common.vault().recipient())
+    declare.echo(common.vault().recipient())
 
 
 @command.command("rekey")
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
+@declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def rekey(from_stdin: bool) -> None:
     """Give the vault a new identity and encrypt every key to it. Stopped in the middle, run it again."""
     vault: Vault = common.vault()
@@ -121,7 +120,7 @@ def rekey(from_stdin: bool) -> None:
     count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))
     generation.bump()
     common.log("rekey")
-    click.echo(f"lkr: {count} keys are encrypted to a new identity", err=True)
+    declare.echo(f"lkr: {count} keys are encrypted to a new identity", err=True)
 
 
 def _row(secret: Secret, entry: Entry | None) -> dict[str, object]:

@@ -8,8 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TextIO, TypeVar
 
-import click
-
+from lkrshell.cli import ask, declare
 from lkrshell.core import names
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
@@ -22,7 +21,7 @@ from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 from lkrshell.stores.vault import Vault
 
-KEY = click.argument("name")
+KEY = declare.argument("name")
 T = TypeVar("T")
 
 
@@ -63,6 +62,8 @@ def progress(items: Sequence[T], label: str) -> Iterator[T]:
         bar = None
         for number, item in enumerate(items):
             if bar is None and sys.stderr.isatty() and time.monotonic() - start > 1:
+                import click
+
                 bar = stack.enter_context(click.progressbar(length=len(items), label=label, file=sys.stderr))
                 bar.update(number)
             yield item
@@ -92,7 +93,7 @@ def log(event: str, *keys: str, project: str = "") -> None:
     line = agents.ancestors()
     who = agents.detect(dict(os.environ), line, config.load())
     if problem := audit.record(event, list(keys), [], project, line, who):
-        click.echo(f"lkr: {problem}", err=True)
+        declare.echo(f"lkr: {problem}", err=True)
 
 
 @contextlib.contextmanager
@@ -153,7 +154,7 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
     elif not on_terminal():
         raise LkrError(f"no terminal to ask for the {prompt.lower()}", "give it by --stdin", REFUSED)
     else:
-        text = click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
+        text = ask.hidden(prompt, twice)
     if not text:
         raise LkrError("the value is empty", "nothing was changed")
     if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > MAX_VALUE:

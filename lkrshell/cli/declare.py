@@ -1,8 +1,8 @@
 """How a command states its options and arguments, once, as data.
 
-Plain calls are parsed here. click is loaded only for the rest: help, wrong usage, questions. It costs four times a bare
-interpreter's start, so `lkr status` would spend most of its time on it. `command`, `option` and `argument` take what the
-decorators of the same names take in click; `Command.click()` hands all of it on.
+Plain calls are parsed here. click is loaded only for the rest: help, wrong usage, questions. Loading it takes four times
+as long as a bare interpreter's start, so `lkr status` would spend most of its time on it. `command`, `option` and
+`argument` take what the decorators of the same names take in click, and `Command.click()` hands all of it on.
 """
 
 import sys
@@ -50,10 +50,11 @@ class Parameter:
 
     def __init__(self, names: tuple[str, ...], is_option: bool, settings: "dict[str, Any]") -> None:
         self.names, self.is_option, self.settings = names, is_option, settings
-        flags = [word for name in names for word in name.split("/")]
-        own = [word for word in flags if not word.startswith("-")]
-        self.flags = [word for word in flags if word.startswith("-")]
-        self.parameter = (own or [max(self.flags, key=len).lstrip("-").replace("-", "_")])[0]
+        own = [name for name in names if not name.startswith("-")]
+        first = [name.partition("/")[0] for name in names if name not in own]
+        self.flags = [flag for name in names if name not in own for flag in name.split("/")]
+        longest = sorted(first, key=lambda flag: not flag.startswith("--"))
+        self.parameter = own[0] if own else longest[0].lstrip("-").replace("-", "_")
         self.is_flag = bool(settings.get("is_flag")) or any("/" in name for name in names)
         self.many = bool(settings.get("multiple")) or settings.get("nargs") == -1
         self.type: Choice | IntRange | None = settings.get("type")

@@ -1,8 +1,6 @@
 """What `install`, `uninstall` and `init` share: which shell this is, and showing what would be changed."""
 
-import click
-
-from lkrshell.cli import common
+from lkrshell.cli import ask, common, declare
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.shells import rcfiles
@@ -14,15 +12,15 @@ def agree(changes: list[rcfiles.Change], remarks: list[str], yes: bool, diff: bo
     if changes and not yes:
         if not common.on_terminal():
             raise LkrError("no terminal to ask on", "say --yes", REFUSED)
-        click.confirm("Change these files?", abort=True, err=True)
+        ask.agree("Change these files?")
 
 
 def tell(changes: list[rcfiles.Change], remarks: list[str], diff: bool = False) -> None:
     for change in changes:
         for line in rcfiles.difference(change) if diff else rcfiles.summary(change):
-            click.echo(line, err=True)
+            declare.echo(line, err=True)
     for remark in remarks:
-        click.echo(f"lkr: {remark}", err=True)
+        declare.echo(f"lkr: {remark}", err=True)
 
 
 def present_shell() -> str:

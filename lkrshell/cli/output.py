@@ -39,7 +39,7 @@ def table(
     rows: "Sequence[Sequence[str]]",
     styles: "Sequence[Sequence[dict[str, object]]] | None" = None,
 ) -> str:
-    """Aligned columns. On a terminal with headings, and the widest column cut so that no line is longer than it is wide.
+    """Aligned columns. On a terminal it has headings, and its widest columns are cut until each line fits.
 
     `styles` gives each cell the keywords of `style`; they count on a terminal with colours only.
     """
@@ -62,7 +62,7 @@ def table(
             if coloured:
                 row = number - terminal
                 how = {"bold": True} if row < 0 else (styles[row][column] if styles else {})
-                padded = style(padded, **how)  # type: ignore[arg-type]
+                padded = style(padded, **how)
             cells.append(padded)
         out.append("  ".join(cells).rstrip())
     return "\n".join(out) + "\n"
