@@ -247,7 +247,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_words openai anthropic
             ;;
         'use')
-            _lkr_options -h --help
+            _lkr_options --default --list -h --help
             ((place == 1)) && _lkr_profiles
             ;;
         'vault')

@@ -239,6 +239,8 @@ complete -c lkr -n "__lkr_options 'usage'" -l days -x -d 'The last DAYS days; de
 complete -c lkr -n "__lkr_options 'usage'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'usage' 1" -a 'openai anthropic'
 complete -c lkr -n "__lkr_at ''" -a use -d 'Use PROFILE in this project from now on'
+complete -c lkr -n "__lkr_options 'use'" -l default -d 'Go back to the manifest\'s plain [keys]'
+complete -c lkr -n "__lkr_options 'use'" -l list -d 'List the profiles, as without PROFILE'
 complete -c lkr -n "__lkr_at 'use' 1" -a '(__lkr_profiles)'
 complete -c lkr -n "__lkr_at ''" -a vault -d 'Back up keys, and renew the vault\'s identity'
 complete -c lkr -n "__lkr_at 'vault'" -a export -d 'Write every key, admin ones too, to the age file FILE: under a passphrase of its own, or to...'

@@ -1,4 +1,4 @@
-"""`lkr use PROFILE`: chooses a profile for one project, in its `.lkr.local.toml`; every live shell follows."""
+"""`lkr use [PROFILE]`: shows a project's profiles, or chooses one in its `.lkr.local.toml` for every live shell."""
 
 import os
 
@@ -7,22 +7,30 @@ import tomlkit
 
 from lkrshell.cli import cmd_allow, common
 from lkrshell.cli.cmd_add import write_manifest
-from lkrshell.core.errors import LkrError
+from lkrshell.core import names
+from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import lookup
 
 
 @click.command("use")
 @click.argument("profile", required=False)
-def command(profile: str | None) -> None:
-    """Use PROFILE in this project from now on. Without PROFILE, its plain [keys]; LKR_PROFILE goes over it."""
+@click.option("--default", "plain", is_flag=True, help="Go back to the manifest's plain [keys].")
+@click.option("--list", "listed", is_flag=True, help="List the profiles, as without PROFILE.")
+def command(profile: str | None, plain: bool, listed: bool) -> None:
+    """Use PROFILE in this project from now on. Without PROFILE, list the profiles. LKR_PROFILE overrides the choice."""
+    if bool(profile) + plain + listed > 1:
+        raise LkrError("PROFILE, --default and --list do not go together", "choose one", USAGE)
     folder = common.project_folder(None)
     place = lookup.Place(folder)
     cmd_allow.check_allowed(place)
     parsed = cmd_allow.read_manifest(place)
     profiles = sorted({want.profile for want in parsed.wants} - {""})
+    if not profile and not plain:
+        _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)
+        return
     if profile and profile not in profiles and not parsed.inherit:
-        raise LkrError("this project has no such profile", f"it has {', '.join(profiles) or 'none'}")
+        raise LkrError(f"there is no profile {names.said(profile)} here", _meant(profile, profiles))
     path = os.path.join(folder, lookup.LOCAL)
     document = tomlkit.parse(place.local[1:])
     if profile:
@@ -31,4 +39,17 @@ def command(profile: str | None) -> None:
         document.pop("profile", None)
     write_manifest(path, tomlkit.dumps(document))
     cmd_allow.record_written(place, place.text[1:], tomlkit.dumps(document))
-    click.echo(f"lkr: {show(folder)} uses {profile or 'its plain keys'} now", err=True)
+    click.echo(f"lkr: {show(folder)} now uses {profile or 'its plain keys'}", err=True)
+
+
+def _list(profiles: list[str], chosen: str) -> None:
+    for name in ["", *profiles]:
+        click.echo(f"{'*' if name == chosen else ' '} {name or '(plain [keys])'}")
+
+
+def _meant(profile: str, profiles: list[str]) -> str:
+    """The profile that may be meant, else all there are."""
+    import difflib
+
+    close = difflib.get_close_matches(profile, profiles, 1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(profiles) or 'no profiles'}"
