@@ -7,7 +7,6 @@ import subprocess
 import sys
 import types
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
@@ -48,7 +47,8 @@ WORST = {
 }
 MORE = (
     "audit --verify", "audit --unused 1", "audit --gone", "audit --agent any", "doctor --fix", "list --all",
-    "exec --all -- env", "exec -k groq:denied -- env", f"exec -k {A}=anthropic:main -- env", "exec -k openai:admin -- env",
+    "exec --all -- env", "exec -k groq:denied -- env", f"exec -k {A}=anthropic:main -- env",
+    "exec -k openai:admin -- env",
     "exec -k openai:prod -k anthropic:main -- env", "get openai:prod --json", "policy openai:prod --agents allow",
     "set fresh:one --stdin", "rm --yes openai:prod", "rotate openai:prod --undo", "deny ../p", "init --yes ../q",
     "vault export all.age --stdin", "usage openai", "unlock --stdin", "import --environment --yes",

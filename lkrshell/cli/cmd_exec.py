@@ -52,7 +52,7 @@ def _every() -> list[Want]:
     wants: dict[str, Want] = {}
     for name in index.names(store.name):
         entry, variable = index.read(store.name, name), providers.variable_of(name)
-        if entry is None or entry.kind == "admin" or variable is None or names.is_hidden(name):
+        if entry is None or entry.kind == "admin" or variable is None:
             continue
         if variable in wants:
             raise LkrError(f"{variable} could be {wants[variable].key} or {name}", "name them: -k NAME", USAGE)

@@ -2,7 +2,7 @@
 
 import click
 
-from lkrshell.cli.cmd_install import agree
+from lkrshell.cli import prompts
 from lkrshell.core.text import show
 from lkrshell.shells import rcfiles
 
@@ -12,7 +12,7 @@ from lkrshell.shells import rcfiles
 def command(yes: bool) -> None:
     """Take lkr out of the shells' files again. Keys and manifests stay."""
     changes, remarks = rcfiles.uninstall()
-    agree(changes, remarks, yes)
+    prompts.agree(changes, remarks, yes)
     for change in changes:
         if not rcfiles.revert(change):
             click.echo(f"lkr: {show(change.path)} has your changes since the install, they stay", err=True)

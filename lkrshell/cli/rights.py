@@ -51,7 +51,7 @@ def guarded(command: click.Command) -> click.Command:
 def _check(context: click.Context) -> None:
     """LkrError (2), recorded, when a coding agent may not do this."""
     path = context.command_path.partition(" ")[2]
-    given = [option for option in context.command.params if isinstance(option, click.Option) and _given(context, option)]
+    given = [each for each in context.command.params if isinstance(each, click.Option) and _given(context, each)]
     options, _ = ROWS.get(path, (None, ""))
     if options is not None and all(set(option.opts) & set(options.split()) for option in given):
         return

@@ -5,13 +5,14 @@ import stat
 from collections.abc import Iterator
 
 from lkrshell.core import records
-from lkrshell.core.clock import now
 from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.names import OLD_BEFORE, is_key, key_of_old
 from lkrshell.core.text import quoted, show
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.doctor import Finding, fact, warning, wrong
-from lkrshell.project import lookup
-from lkrshell.state import config, files, generation, index, paths
+from lkrshell.project import approve, lookup
+from lkrshell.runtime import keys
+from lkrshell.state import config, files, index, paths
 from lkrshell.stores import keyring, registry
 from lkrshell.stores.base import Store
 from lkrshell.stores.vault import Vault
@@ -76,9 +77,7 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
             index.read(chosen.name, name)
         except LkrError as error:
             mended = ""
-            if fix and (secret := chosen.get([name]).get(name)):
-                index.write(chosen.name, index.anew(chosen.name, name, secret.kind, now()))
-                generation.bump()
+            if fix and keys.write_entry_anew(chosen, name):
                 mended = "written anew"
             yield wrong(error.message, "lkr doctor --fix", mended)
     listed = chosen.names()
@@ -86,18 +85,21 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         yield fact("this keychain cannot list its keys, so the index cannot be compared with it")
         return
     for name in sorted(set(indexed) - set(listed)):
-        if fix:
-            index.remove(chosen.name, name)
-        yield wrong(
-            f"{name} is in the index and not in the {chosen.name}", "lkr doctor --fix", "removed" if fix else ""
-        )
-    missing = sorted(set(listed) - set(indexed))
-    secrets = chosen.get(missing) if fix and missing else {}
-    for name in missing:
-        if name in secrets:
-            index.write(chosen.name, index.anew(chosen.name, name, secrets[name].kind, now()))
-        mended = "added" if name in secrets else ""
-        yield wrong(f"{show(name)} is in the {chosen.name} and not in the index", "lkr doctor --fix", mended)
+        mended = "removed" if fix and keys.remove_entry(chosen, name) else ""
+        yield wrong(f"{name} is in the index and not in the {chosen.name}", "lkr doctor --fix", mended)
+    for stored in sorted(set(listed) - set(indexed)):
+        name = key_of_old(stored) or ""
+        if name:
+            if name in listed and not stored.endswith(OLD_BEFORE):
+                continue  # it is being rotated
+            if fix:
+                keys.settle_old(chosen, name)
+            text = f"the {chosen.name} has an old value of {name}"
+            reason = "as lkr 0.1.0 kept it" if name in listed else f"and no {name}"
+            yield wrong(f"{text}, {reason}", "lkr doctor --fix", "settled" if fix else "")
+        else:
+            mended = "added" if fix and is_key(stored) and keys.write_entry_anew(chosen, stored) else ""
+            yield wrong(f"{show(stored)} is in the {chosen.name} and not in the index", "lkr doctor --fix", mended)
 
 
 def folders(fix: bool) -> Iterator[Finding]:
@@ -147,7 +149,7 @@ def grants(fix: bool) -> Iterator[Finding]:
         if os.path.exists(os.path.join(real, lookup.MANIFEST)):
             continue
         if fix:
-            files.remove_private(path)
+            approve.revoke(real)
         mended = "revoked" if fix else ""
         if os.path.isdir(real):  # on another branch, maybe
             yield warning(f"{show(real)} is allowed and has no manifest any more", "lkr doctor --fix", mended)
