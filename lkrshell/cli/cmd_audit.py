@@ -85,9 +85,12 @@ def _show(
 ) -> None:
     if follow:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is how it ends: nothing is to be said
+    own = common.agent()  # which sees what it did itself
     home, coloured, shown = os.path.expanduser("~"), common.colours(sys.stdout), False
     for row in map(_row, _lines(follow)):
         if row["time"] < since or (key and key not in row["keys"].split()) or (event and row["event"] != event):
+            continue
+        if own and row["agent"] != own:
             continue
         if agent and row["agent"] != agent and not (agent == "any" and row["agent"]):
             continue

@@ -6,8 +6,7 @@ import click
 
 from lkrshell.cli import common
 from lkrshell.core.text import show
-from lkrshell.project import grants, lookup
-from lkrshell.state import generation
+from lkrshell.project import approve, grants, lookup
 
 
 @click.command("deny")
@@ -17,7 +16,6 @@ def command(folder: str | None) -> None:
     real = os.path.realpath(folder or lookup.current_folder())
     if not os.path.exists(grants.path_of(real)):  # the folder itself, or its manifest, may be gone
         real = os.path.realpath(common.project_folder(folder))
-    had = grants.remove(real)
-    generation.bump()
+    had = approve.revoke(real)
     common.log("deny", project=real)
     click.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(real)}", err=True)

@@ -1,13 +1,14 @@
 """`lkr edit`: the manifest in an editor; checked before it is written, then allowed."""
 
 import os
+import tempfile
 
 import click
 
-from lkrshell.cli import cmd_allow, common
-from lkrshell.cli.cmd_add import write_manifest
+from lkrshell.cli import common, prompts
 from lkrshell.core.errors import LkrError, ManifestError
-from lkrshell.project import lookup, manifest
+from lkrshell.core.text import quoted
+from lkrshell.project import approve, lookup, manifest
 
 
 @click.command("edit")
@@ -16,8 +17,8 @@ def command() -> None:
     folder = common.project_folder(None)
     path = os.path.join(folder, lookup.MANIFEST)
     place = lookup.Place(folder)
-    before = cmd_allow.read_manifest(place)
-    cmd_allow.check_allowed(place)
+    before = approve.read_manifest(place)
+    approve.check_allowed(place)
     text = place.text[1:]
     while True:
         edited = click.edit(text, extension=".toml")
@@ -32,8 +33,17 @@ def command() -> None:
             if not common.on_terminal() or not click.confirm("Edit it again?", default=True, err=True):
                 raise LkrError("the edit is no valid manifest", "nothing was changed") from None
             text = edited
-    write_manifest(path, edited)
-    parsed = cmd_allow.record_written(place, edited)
-    for line in cmd_allow.difference(before.wants, parsed.wants):
+    try:
+        parsed = prompts.write_and_allow(place, edited)
+    except LkrError as error:
+        raise LkrError(error.message, f"your edit is in {_kept(edited)}", error.code) from None
+    for line in approve.difference(before.wants, parsed.wants):
         click.echo(line, err=True)
     click.echo("lkr: changed and allowed", err=True)
+
+
+def _kept(text: str) -> str:
+    """The file that now holds what the person wrote, for them to take it from."""
+    with tempfile.NamedTemporaryFile("w", suffix=".toml", prefix="lkr-edit-", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    return quoted(file.name)

@@ -8,7 +8,6 @@ import click
 
 from lkrshell.cli import common
 from lkrshell.core.entry import Entry
-from lkrshell.core.names import is_hidden
 from lkrshell.core.text import show, tilde
 from lkrshell.project import references
 from lkrshell.state import index
@@ -16,12 +15,12 @@ from lkrshell.vendors import providers
 
 
 @click.command("list")
-@click.option("--all", "show_all", is_flag=True, help="Admin keys too, and old values of a rotation.")
+@click.option("--all", "show_all", is_flag=True, help="Admin keys too.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(show_all: bool, as_json: bool) -> None:
     """List the stored keys. Name, kind, date, last use, variable, projects; never a value."""
     store = common.store().name
-    names = [name for name in index.names(store) if show_all or not is_hidden(name)]
+    names = index.names(store)
     width = max(map(len, names), default=0)
     projects = references.by_key() if names else {}
     rows = (

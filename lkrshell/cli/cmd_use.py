@@ -5,12 +5,11 @@ import os
 import click
 import tomlkit
 
-from lkrshell.cli import cmd_allow, common
-from lkrshell.cli.cmd_add import write_manifest
+from lkrshell.cli import common, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import lookup
+from lkrshell.project import approve, lookup
 
 
 @click.command("use")
@@ -23,22 +22,20 @@ def command(profile: str | None, plain: bool, listed: bool) -> None:
         raise LkrError("PROFILE, --default and --list do not go together", "choose one", USAGE)
     folder = common.project_folder(None)
     place = lookup.Place(folder)
-    cmd_allow.check_allowed(place)
-    parsed = cmd_allow.read_manifest(place)
+    approve.check_allowed(place)
+    parsed = approve.read_manifest(place)
     profiles = sorted({want.profile for want in parsed.wants} - {""})
     if not profile and not plain:
         _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)
         return
     if profile and profile not in profiles and not parsed.inherit:
         raise LkrError(f"there is no profile {names.said(profile)} here", _meant(profile, profiles))
-    path = os.path.join(folder, lookup.LOCAL)
     document = tomlkit.parse(place.local[1:])
     if profile:
         document["profile"] = profile
     else:
         document.pop("profile", None)
-    write_manifest(path, tomlkit.dumps(document))
-    cmd_allow.record_written(place, place.text[1:], tomlkit.dumps(document))
+    prompts.write_and_allow(place, local=tomlkit.dumps(document))
     click.echo(f"lkr: {show(folder)} now uses {profile or 'its plain keys'}", err=True)
 
 

@@ -11,13 +11,11 @@ from typing import TextIO, TypeVar
 import click
 
 from lkrshell.core import names
-from lkrshell.core.clock import now
-from lkrshell.core.entry import Entry
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.project import lookup
 from lkrshell.runtime import agents
-from lkrshell.state import audit, config, index
+from lkrshell.state import audit, config
 from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 from lkrshell.stores.vault import Vault
@@ -44,16 +42,6 @@ def make_vault(store: "Store") -> None:
     """Makes the vault when there is none, asking for its passphrase; `lkr unlock` does that without a terminal."""
     if isinstance(store, Vault) and not store.made() and on_terminal():
         store.unlock(read_secret("A passphrase for the new vault", False, twice=True))
-
-
-def keep(store: "Store", name: str, secret: Secret) -> None:
-    """Stores a value; what the key may do and when it was first stored stay as they are."""
-    with index.changing(store.name):
-        old = index.read(store.name, name)
-        store.set(name, secret)
-        entry = old or Entry(name, secret.kind, now())
-        entry.kind, entry.rotated = secret.kind, now() if old else ""
-        index.write(store.name, entry)
 
 
 def progress(items: Sequence[T], label: str) -> Iterator[T]:
@@ -122,12 +110,6 @@ def piped() -> bool:
 def colours(stream: TextIO) -> bool:
     """True on a terminal that has them, unless NO_COLOR (no-color.org) is set and not empty."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def refuse_agent(message: str, hint: str = "ask the person", *keys: str, project: str = "") -> None:
-    """LkrError (2), recorded, when a coding agent runs us. `message` has {} for its name."""
-    if who := agent():
-        raise refused(message.format(who), hint, *keys, project=project)
 
 
 def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:

@@ -1,6 +1,7 @@
 """The command line: finds a command's module by its name, loads only that one, turns errors into exit codes."""
 
 import contextlib
+import functools
 import importlib
 import os
 import sys
@@ -8,6 +9,7 @@ import sys
 import click
 
 from lkrshell import __version__
+from lkrshell.cli import rights
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 
@@ -23,10 +25,12 @@ class _Lazy(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"lkrshell.cli.cmd_{cmd_name.replace('-', '_')}").command
-        return command
+        return _command(cmd_name) if cmd_name in COMMANDS else None
+
+
+@functools.cache
+def _command(name: str) -> click.Command:
+    return rights.guarded(importlib.import_module(f"lkrshell.cli.cmd_{name.replace('-', '_')}").command)
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

@@ -52,6 +52,7 @@ def _parse(name: str, data: bytes) -> Entry:
         if not 0 <= entry.ttl < MAX_TTL:
             raise ValueError("ttl")
         entry.only = tuple(value for field, value in rows if field == "only")
+        entry.before = fields.get("before", "")
         entry.confirm = {"": False, "1": True}[fields.get("confirm", "")]
         if entry.agents not in ("deny", "exec", "allow") or entry.kind not in ("runtime", "admin"):
             raise ValueError("policy")
@@ -64,7 +65,7 @@ def write(store: str, entry: Entry, was: str = "") -> None:
     """Writes the entry anew; `was` is the name that it had before, if another. It is no use of the key."""
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
-    rows += [("confirm", "1")] * entry.confirm
+    rows += [("confirm", "1")] * entry.confirm + [("before", entry.before)] * bool(entry.before)
     data, copy = records.dump(rows), _path(store, entry.name, "policy")
     has_policy = entry.ttl or entry.agents != "exec" or entry.only or entry.confirm
     if has_policy:
