@@ -131,7 +131,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_folders
             ;;
         'doctor')
-            _lkr_options --fix --json -h --help
+            _lkr_options --fix --agents --json -h --help
             ;;
         'edit')
             _lkr_options -h --help
@@ -189,7 +189,7 @@ _lkr_one() {
             ;;
         'migrate')
             case $option in
-                -k | --key) _lkr_pairs; return ;;
+                -k | --key) _lkr_folders; return ;;
             esac
             _lkr_options -k --key --move --replace --dry-run --yes --json -h --help
             ((place == 1)) && _lkr_words vault keyring
@@ -227,7 +227,7 @@ _lkr_one() {
             case $option in
                 --kind) _lkr_words runtime admin; return ;;
             esac
-            _lkr_options --stdin --kind -h --help
+            _lkr_options --stdin --kind --force -h --help
             ((place == 1)) && _lkr_fresh
             ;;
         'status')
@@ -247,7 +247,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_words openai anthropic
             ;;
         'use')
-            _lkr_options -h --help
+            _lkr_options --default --list -h --help
             ((place == 1)) && _lkr_profiles
             ;;
         'vault')

@@ -28,10 +28,17 @@ def main() -> int:
         if words and (plain or not words[0].startswith("-")):
             from lkrshell.runtime.execute import main as execute
 
-            return execute(words)
+            return execute(words, _unlock)
     from lkrshell.cli.main import run
 
     return run(arguments)
+
+
+def _unlock() -> bool:
+    """Asks for the passphrase, when there is somebody to ask."""
+    from lkrshell.cli.unlocking import on_demand
+
+    return on_demand()
 
 
 if __name__ == "__main__":

@@ -285,7 +285,7 @@ def test_a_backup_is_read_or_refused(plain: bytes) -> None:
     except LkrError as error:
         assert str(error).startswith("that is no backup of lkr's")
     else:
-        assert all(names.is_key(name) and entry.kind == value.kind for name, (value, entry) in keys.items())
+        assert all(names.is_key(name) and entry.kind == value.kind for name, (value, entry, _) in keys.items())
 
 
 @relaxed

@@ -564,8 +564,9 @@ def test_use_chooses_a_profile_in_every_shell(user: User, open_shell: Open) -> N
     user.lkr("use", "staging", cwd=folder)
     shell.run(":")
     assert shell.value(A) == "sk-staging"
-    assert "no such profile" in user.lkr("use", "stagin", cwd=folder, code=1)
-    user.lkr("use", cwd=folder)
+    assert "did you mean staging?" in user.lkr("use", "stagin", cwd=folder, code=1)
+    assert user.lkr("use", cwd=folder) == user.lkr("use", "--list", cwd=folder) == "  (plain [keys])\n* staging\n"
+    user.lkr("use", "--default", cwd=folder)
     shell.run(":")
     assert shell.value(A) == VALUE
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from lkrshell.cli import main as cli
+from lkrshell.cli import help as cli
 from lkrshell.core import names
 from lkrshell.runtime import known_agents
 from lkrshell.vendors import costs, providers
@@ -563,7 +563,7 @@ def text(make: Callable[[], str]) -> str:
     (group,) = (command.name for command in _commands() if command.words)  # were there more, bash's test had to know
     inserts = {
         "VARIABLES": " ".join(variables), "PROVIDERS": " ".join(f"{name}:" for name in sorted(known)),
-        "COMMANDS": " ".join(_names()), "VALUED": _valued(), "GROUP": group, "HIDDEN": names.HIDDEN,
+        "COMMANDS": " ".join(_names()), "VALUED": _valued(), "GROUP": group, "HIDDEN": names.OLD_BEFORE,
         "MANY": "1000",
     }  # fmt: skip
     result = make()

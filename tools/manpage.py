@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from lkrshell.cli import main as cli
+from lkrshell.cli import help as cli
 
 FILES = ("lkr.1",)
 _DATE = "2026-11-24"  # of the last release; readers want one, and today's would make the page change by itself

@@ -27,12 +27,12 @@ def confirm(question: str, default: bool = False) -> bool:
         return click.confirm(question, default=default, err=True)
 
 
-def agree(question: str) -> None:
+def agree(question: str, default: bool = False) -> None:
     """Returns after a yes; KeyboardInterrupt after anything else."""
     with _stopping():
         import click
 
-        click.confirm(question, abort=True, err=True)
+        click.confirm(question, default=default, abort=True, err=True)
 
 
 def text(question: str, default: str = "") -> str:

@@ -1,16 +1,11 @@
 """`lkr add VARIABLE[=NAME]`: one more key in the manifest, comments kept; then allows it."""
 
-import os
-
 import tomlkit
-import tomlkit.exceptions
 
-from lkrshell.cli import cmd_allow, common, declare
+from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.text import show
-from lkrshell.project import lookup
-from lkrshell.state import files
+from lkrshell.project import approve, lookup
 from lkrshell.vendors import providers
 
 
@@ -19,9 +14,8 @@ from lkrshell.vendors import providers
 def command(entry: str) -> None:
     """Add a key to this project's manifest. The result is allowed."""
     variable, name = _parts(entry)
-    folder = common.project_folder(None)
-    place = lookup.Place(folder)
-    cmd_allow.check_allowed(place)
+    place = lookup.Place(common.project_folder(None))
+    approve.check_allowed(place)
     document = tomlkit.parse(place.text[1:])
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):
@@ -34,21 +28,8 @@ def command(entry: str) -> None:
     if keys.get(variable) == name:
         raise LkrError(f"{variable} is {name} already", "nothing was changed")
     keys[variable] = name
-    text = tomlkit.dumps(document)
-    write_manifest(os.path.join(folder, lookup.MANIFEST), text)
-    cmd_allow.record_written(place, text)
+    prompts.write_and_allow(place, tomlkit.dumps(document))
     declare.echo(f"lkr: added {variable} ← {name}, and allowed it", err=True)
-
-
-def write_manifest(path: str, text: str) -> None:
-    """Replaces the manifest atomically, its mode kept. LkrError when the disk says no."""
-    target = os.path.realpath(path)
-    try:
-        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
-        folder, name = os.path.split(target)
-        files.replace_file(target, text.encode(), mode, folder, name)
-    except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "nothing was changed") from None
 
 
 def _parts(entry: str) -> tuple[str, str]:

@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import click
-
 from lkrshell.cli import common, declare, output
 from lkrshell.core import folders, records
 from lkrshell.core.errors import USAGE, LkrError
@@ -57,7 +55,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Show who used which key when. Newest last; times are UTC."""
-    given = {name for name, value in click.get_current_context().params.items() if value} - {"as_json"}
+    every = {"key": key, "event": event, "agent": agent, "folder": folder, "days": days, "follow": follow}
+    every |= {"verify": verify, "unused": unused, "older": older, "gone": gone}
+    given = {name for name, value in every.items() if value}
     for name in [name for name in _ALONE if name in given]:
         fits = {"unused": {"key"}, "older": {"key"}, "gone": {"folder"}, "follow": given - set(_ALONE)}.get(name, set())
         if other := sorted(given - fits - {name}):
@@ -85,9 +85,12 @@ def _show(
 ) -> None:
     if follow:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is how it ends: nothing is to be said
-    home, coloured, shown = os.path.expanduser("~"), common.colours(sys.stdout), False
+    own = common.agent()  # which sees what it did itself
+    home, coloured, shown = os.path.expanduser("~"), output.colours(sys.stdout), False
     for row in map(_row, _lines(follow)):
         if row["time"] < since or (key and key not in row["keys"].split()) or (event and row["event"] != event):
+            continue
+        if own and row["agent"] != own:
             continue
         if agent and row["agent"] != agent and not (agent == "any" and row["agent"]):
             continue

@@ -4,8 +4,7 @@ import os
 
 from lkrshell.cli import common, declare
 from lkrshell.core.text import show
-from lkrshell.project import grants, lookup
-from lkrshell.state import generation
+from lkrshell.project import approve, grants, lookup
 
 
 @declare.command("deny")
@@ -15,7 +14,6 @@ def command(folder: str | None) -> None:
     real = os.path.realpath(folder or lookup.current_folder())
     if not os.path.exists(grants.path_of(real)):  # the folder itself, or its manifest, may be gone
         real = os.path.realpath(common.project_folder(folder))
-    had = grants.remove(real)
-    generation.bump()
+    had = approve.revoke(real)
     common.log("deny", project=real)
     declare.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(real)}", err=True)

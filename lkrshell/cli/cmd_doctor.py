@@ -1,10 +1,11 @@
 """`lkr doctor`: how things are, what is wrong, and the command that mends it. Changes nothing without --fix."""
 
-import json
 import sys
+from typing import Any
 
 from lkrshell import doctor
-from lkrshell.cli import common, declare, output
+from lkrshell.cli import declare, output, rights
+from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 
 _COLOURS = {"wrong": "red", "warning": "yellow"}
@@ -12,9 +13,15 @@ _COLOURS = {"wrong": "red", "warning": "yellow"}
 
 @declare.command("doctor")
 @declare.option("--fix", is_flag=True, help="Mend the index, stale grants and leftovers of killed writers.")
+@declare.option("--agents", is_flag=True, help="Only print what coding agents may do.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(fix: bool, as_json: bool) -> int:
+def command(fix: bool, agents: bool, as_json: bool) -> int:
     """Say what is wrong and the command that mends it. Exit code 1 when something is; a warning is not."""
+    if agents:
+        if fix:
+            raise LkrError("--fix and --agents do not go together", "choose one", USAGE)
+        _tell_rights(rights.table(), as_json)
+        return 0
     found = list(doctor.run(fix))
     count = sum(each.level == "wrong" and not each.mended for _, each in found)
     if as_json:
@@ -22,6 +29,8 @@ def command(fix: bool, as_json: bool) -> int:
             {"check": name, "level": each.level, "text": each.text, "mend": each.mend, "mended": bool(each.mended)}
             for name, each in found
         ]
+        import json
+
         declare.echo(json.dumps(rows, indent=2))
         return 1 if count else 0
     before = ""
@@ -34,7 +43,21 @@ def command(fix: bool, as_json: bool) -> int:
     for level, colour in reversed(_COLOURS.items()):  # the worst last, where it is seen
         for _, each in found:
             if each.level == level:
-                head = output.style(level, fg=colour) if common.colours(sys.stdout) else level
+                head = output.style(level, fg=colour) if output.colours(sys.stdout) else level
                 declare.echo(f"{head}: {show(each.text)}\n    {'mended' if each.mended else f'mend it: {each.mend}'}")
     declare.echo(f"lkr: {count} wrong" if count else "lkr: nothing is wrong")
     return 1 if count else 0
+
+
+def _tell_rights(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        import json
+
+        declare.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        if row["allowed"]:
+            options = " ".join(row["options"])
+            declare.echo(f"{row['command']:<10} {row['gets']}{f'  ({options})' if options else ''}")
+    refused = ", ".join(row["command"] for row in rows if not row["allowed"])
+    declare.echo(f"refused    {refused}, every option that is not named above, and every command to come")

@@ -1,11 +1,12 @@
 """`lkr edit`: the manifest in an editor; checked before it is written, then allowed."""
 
 import os
+import tempfile
 
-from lkrshell.cli import ask, cmd_allow, common, declare
-from lkrshell.cli.cmd_add import write_manifest
+from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core.errors import LkrError, ManifestError
-from lkrshell.project import lookup, manifest
+from lkrshell.core.text import quoted
+from lkrshell.project import approve, lookup, manifest
 
 
 @declare.command("edit")
@@ -14,8 +15,8 @@ def command() -> None:
     folder = common.project_folder(None)
     path = os.path.join(folder, lookup.MANIFEST)
     place = lookup.Place(folder)
-    before = cmd_allow.read_manifest(place)
-    cmd_allow.check_allowed(place)
+    before = approve.read_manifest(place)
+    approve.check_allowed(place)
     text = place.text[1:]
     while True:
         import click
@@ -29,11 +30,20 @@ def command() -> None:
             break
         except ManifestError as error:
             declare.echo(f"lkr: {error}", err=True)
-            if not common.on_terminal() or not ask.confirm("Edit it again?", default=True):
+            if not ask.on_terminal() or not ask.confirm("Edit it again?", default=True):
                 raise LkrError("the edit is no valid manifest", "nothing was changed") from None
             text = edited
-    write_manifest(path, edited)
-    parsed = cmd_allow.record_written(place, edited)
-    for line in cmd_allow.difference(before.wants, parsed.wants):
+    try:
+        parsed = prompts.write_and_allow(place, edited)
+    except LkrError as error:
+        raise LkrError(error.message, f"your edit is in {_kept(edited)}", error.code) from None
+    for line in approve.difference(before.wants, parsed.wants):
         declare.echo(line, err=True)
     declare.echo("lkr: changed and allowed", err=True)
+
+
+def _kept(text: str) -> str:
+    """The file that now holds what the person wrote, for them to take it from."""
+    with tempfile.NamedTemporaryFile("w", suffix=".toml", prefix="lkr-edit-", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    return quoted(file.name)

@@ -4,7 +4,7 @@ import os
 
 from lkrshell.cli import common, declare
 from lkrshell.core import names
-from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.errors import USAGE, LkrError, ManifestError
 from lkrshell.core.want import Want
 from lkrshell.runtime import execute
 from lkrshell.state import index
@@ -23,6 +23,8 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, .
     folder = os.path.realpath(".")
     if keys or every:
         wants = [_named(key) for key in keys] if keys else _every()
+        if who := common.agent():
+            _check_named(wants, words[0], who)
     else:
         wants, folder = execute.project_wants(words[0])
     environment = os.environb.copy()
@@ -32,12 +34,23 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, .
     execute.replace(wants, folder, words, environment)
 
 
+def _check_named(wants: list[Want], program: str, agent: str) -> None:
+    """LkrError (2) unless an allowed manifest of this folder names all of these keys for `program`."""
+    try:
+        named, reason = {want.key for want in execute.project_wants(program)[0]}, "the manifest here does not name"
+    except ManifestError as error:
+        named, reason = set(), f"{error.message}, and so nothing names"
+    if others := [want.key for want in wants if want.key not in named]:
+        message = f"{reason} {', '.join(others)} for a coding agent ({agent})"
+        raise common.refused(message, f"the person can: lkr add {others[0]}", *others, project=os.path.realpath("."))
+
+
 def _every() -> list[Want]:
     store = common.store()
     wants: dict[str, Want] = {}
     for name in index.names(store.name):
         entry, variable = index.read(store.name, name), providers.variable_of(name)
-        if entry is None or entry.kind == "admin" or variable is None or names.is_hidden(name):
+        if entry is None or entry.kind == "admin" or variable is None:
             continue
         if variable in wants:
             raise LkrError(f"{variable} could be {wants[variable].key} or {name}", "name them: -k NAME", USAGE)

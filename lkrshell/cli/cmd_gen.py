@@ -4,8 +4,7 @@ import json
 import os
 import re
 
-from lkrshell.cli import common, declare
-from lkrshell.core import names
+from lkrshell.cli import ask, common, declare
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.state import files, index
@@ -26,9 +25,7 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
     """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file."""
     path = output or _default(template)
     there = os.path.abspath(path)
-    hint = "lkr exec -- COMMAND gives a command its keys"
-    common.refuse_agent("no values for a coding agent ({})", hint, project=there)
-    if not force and not common.on_terminal():
+    if not force and not ask.on_terminal():
         raise common.refused("no terminal, and this writes keys to a file in clear", "say --force", project=there)
     text = _read(template)
     if not force and git.tracks(path):
@@ -93,7 +90,7 @@ def _fill(text: str, path: str) -> tuple[str, list[tuple[str, str]]]:
 def _key_of(variable: str, stored: list[str]) -> str | None:
     """The one stored key whose provider has this variable. LkrError that names them when there are several."""
     owners = providers.providers_of(variable)
-    fits = [name for name in stored if name.partition(":")[0] in owners and not names.is_hidden(name)]
+    fits = [name for name in stored if name.partition(":")[0] in owners]
     fits = [name for name in fits if (entry := index.read(common.store().name, name)) and entry.kind == "runtime"]
     if len(fits) > 1:
         raise LkrError(f"{variable} could be {', '.join(fits)}", f"write {variable}={{{{lkr:NAME}}}} in the template")

@@ -4,13 +4,12 @@ import os
 
 import tomlkit
 
-from lkrshell.cli import ask, cmd_allow, cmd_import, cmd_set, common, declare, installing
-from lkrshell.cli.cmd_add import write_manifest
+from lkrshell.cli import ask, common, declare, importing, installing, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
-from lkrshell.project import discover, grants, lookup
+from lkrshell.project import approve, discover, grants, lookup
 from lkrshell.shells import rcfiles
 from lkrshell.state import files, index
 from lkrshell.system import git
@@ -24,7 +23,7 @@ from lkrshell.vendors import providers
 @declare.option("--install", is_flag=True, help="With --yes: also lkr install for the shell you are in.")
 def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
     """Guide through a project's set-up. Manifest, keys, .gitignore, hook; each step can be declined."""
-    if not yes and not common.on_terminal():
+    if not yes and not ask.on_terminal():
         raise LkrError("no terminal to ask on", "say --yes, and --import and --install if you want those", USAGE)
     if folder:
         try:
@@ -39,7 +38,7 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
         allowed = _take_up(here, yes) if os.path.lexists(manifest) else _make(here, yes)
         begun = True
         if allowed and os.path.isfile(os.path.join(here, ".env")) and (take or not yes):
-            cmd_import.offer(".env", yes)
+            importing.offer(".env", yes)
         if allowed:
             _missing(here, yes)
         if os.path.lexists(manifest):
@@ -76,8 +75,7 @@ def _make(folder: str, yes: bool) -> bool:
         declare.echo("\n" + text, err=True)
         if not _agreed("Write this .lkr.toml and allow it?"):
             return False
-    write_manifest(os.path.join(folder, lookup.MANIFEST), text)
-    cmd_allow.record_written(place, text)
+    prompts.write_and_allow(place, text)
     declare.echo(f"lkr: wrote .lkr.toml with {common.count(len(entries), 'key', 'keys')}, and allowed it", err=True)
     return True
 
@@ -94,17 +92,17 @@ def _from_store(store: str, stored: list[str]) -> dict[str, str]:
 def _take_up(folder: str, yes: bool) -> bool:
     """Shows what the manifest that is there would get; True when it is allowed."""
     place = lookup.Place(folder)
-    parsed = cmd_allow.read_manifest(place)
+    parsed = approve.read_manifest(place)
     known = grants.read(place.real)
     if known and known.covers(place):
         declare.echo(f"lkr: {show(place.real)} is allowed", err=True)
         return True
     declare.echo(f"{show(place.real)} would get:", err=True)
-    for line in cmd_allow.difference((), parsed.wants):
+    for line in approve.difference((), parsed.wants):
         declare.echo(line, err=True)
     if not yes and not _agreed("Allow?"):
         return False
-    cmd_allow.record(place, parsed)
+    prompts.allow(place, parsed)
     declare.echo(f"lkr: allowed {show(place.real)}", err=True)
     return True
 
@@ -112,9 +110,9 @@ def _take_up(folder: str, yes: bool) -> bool:
 def _missing(folder: str, yes: bool) -> None:
     """Asks for each value that is not stored, and for another label; that goes into `.lkr.local.toml`."""
     place = lookup.Place(folder)
-    cmd_allow.check_allowed(place)
+    approve.check_allowed(place)
     store = common.store()
-    parsed = cmd_allow.read_manifest(place)
+    parsed = approve.read_manifest(place)
     labels: dict[str, str] = {}
     try:
         for want in parsed.wants:
@@ -126,10 +124,10 @@ def _missing(folder: str, yes: bool) -> None:
                 labels[want.variable] = key
     finally:  # a key that is stored is not to be forgotten because a later question was not answered
         if labels:
-            _write_labels(folder, place, labels)
+            _write_labels(place, labels)
 
 
-def _write_labels(folder: str, place: lookup.Place, labels: dict[str, str]) -> None:
+def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:
     document = tomlkit.parse(place.local[1:])
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):
@@ -137,8 +135,7 @@ def _write_labels(folder: str, place: lookup.Place, labels: dict[str, str]) -> N
     for variable, key in labels.items():
         keys[variable] = key
     text = tomlkit.dumps(document)
-    write_manifest(os.path.join(folder, lookup.LOCAL), text)
-    cmd_allow.record_written(place, place.text[1:], text)
+    prompts.write_and_allow(place, local=text)
     declare.echo(f"lkr: wrote your labels into {lookup.LOCAL}, and allowed it", err=True)
 
 
@@ -152,7 +149,8 @@ def _ask(want: Want) -> str | None:
     while not names.is_key(key := f"{provider}:{ask.text('Label', label)}"):
         declare.echo("a label is of a-z, 0-9 and -", err=True)
     if not common.store().exists(key):
-        cmd_set.command.main([key], "lkr set", standalone_mode=False)
+        common.make_vault(common.store())
+        prompts.set_key(common.store(), key)
     return key
 
 

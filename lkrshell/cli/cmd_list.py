@@ -1,60 +1,77 @@
 """`lkr list`: the names of the keys, never a value."""
 
-import json
 import os
 import sys
 
 from lkrshell.cli import common, declare, output
+from lkrshell.core import names
 from lkrshell.core.entry import Entry
-from lkrshell.core.names import is_hidden
+from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import references
 from lkrshell.state import index
 from lkrshell.vendors import providers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_HEADINGS = ("NAME", "KIND", "SET", "LAST USE", "VARIABLE", "PROJECTS")
+_GROUPED = 12  # keys; more are shown by provider, with a line between
+
 
 @declare.command("list")
-@declare.option("--all", "show_all", is_flag=True, help="Admin keys too, and old values of a rotation.")
+@declare.argument("provider", required=False)
+@declare.option("--all", "show_all", is_flag=True, help="Admin keys too.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(show_all: bool, as_json: bool) -> None:
-    """List the stored keys. Name, kind, date, last use, variable, projects; never a value."""
+def command(provider: str | None, show_all: bool, as_json: bool) -> None:
+    """List the stored keys, or those of one PROVIDER. Name, kind, date, last use, variable, projects; never a value."""
     store = common.store().name
-    names = [name for name in index.names(store) if show_all or not is_hidden(name)]
-    width = max(map(len, names), default=0)
-    projects = references.by_key() if names else {}
-    rows = (
-        _row(store, entry, projects.get(name, []))
-        for name in names
-        if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")
-    )
+    every = index.names(store)
+    named = [name for name in every if provider in (None, name.partition(":")[0])]
+    if provider and not named:
+        raise LkrError(
+            f"no keys of {names.said(provider)}", common.meant(provider, {n.partition(":")[0] for n in every})
+        )
+    projects = references.by_key() if named else {}
+    entries = [entry for name in named if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")]
+    rows = [_row(store, entry, projects.get(entry.name, [])) for entry in entries]
     if as_json:
-        declare.echo(json.dumps(list(rows), indent=2))
+        import json
+
+        declare.echo(json.dumps(rows, indent=2))
         return
-    home = os.path.expanduser("~")
-    coloured = common.colours(sys.stdout)
-    shown = 0
-    for shown, row in enumerate(rows, 1):  # noqa: B007
-        name, kind = f"{row['name']:<{width}}", f"{row['kind']:<7}"
-        dates = f"{str(row['rotated'] or row['created'])[:10]}  {str(row['last_use'] or 'never used')[:10]}"
-        if coloured:
-            name, dates = output.style(name, bold=True), output.style(dates, dim=True)
-            kind = output.style(kind, fg="yellow") if row["kind"] == "admin" else kind
-        sys.stdout.write(f"{name}  {kind}  {dates}  {row['variable'] or '-'}{_projects(row['projects'], home)}\n")
-    sys.stdout.flush()
-    if not shown:
-        declare.echo("lkr: no keys stored; lkr set openai:prod stores one", err=True)
+    if not rows:
+        declare.echo("lkr: no keys are stored; store one: lkr set openai:prod", err=True)
+        return
+    shown = [_cells(row) for row in rows]
+    colours = [("bold", "yellow" if row["kind"] == "admin" else "", "dim", "dim", "", "") for row in rows]
+    lines = output.table(_HEADINGS, shown, colours).splitlines(keepends=True)
+    if sys.stdout.isatty() and len(rows) > _GROUPED:
+        for at in range(len(rows) - 1, 0, -1):
+            if named[at].partition(":")[0] != named[at - 1].partition(":")[0]:
+                lines.insert(at + 1, "\n")
+    declare.echo("".join(lines), nl=False)
 
 
-def _projects(folders: object, home: str) -> str:
+def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
+    set_on, used, terminal = row["rotated"] or row["created"], row["last_use"], sys.stdout.isatty()
+    dates = (
+        (output.since(set_on), output.since(used) if used else "never")
+        if terminal
+        else (set_on[:10], (used or "never used")[:10])
+    )
+    return row["name"], row["kind"], *dates, row["variable"] or "-", _projects(row["projects"])
+
+
+def _projects(folders: list[str]) -> str:
     """The first two, and how many more."""
-    if not isinstance(folders, list) or not folders:
-        return ""
-    short = [tilde(each, home) for each in folders[:2]]
+    home = os.path.expanduser("~")
     more = f" and {len(folders) - 2} more" if len(folders) > 2 else ""
-    return "  " + show(", ".join(short)) + more
+    return show(", ".join(tilde(each, home) for each in folders[:2])) + more
 
 
-def _row(store: str, entry: Entry, projects: list[str]) -> dict[str, str | int | list[str] | None]:
+def _row(store: str, entry: Entry, projects: list[str]) -> "dict[str, Any]":
     return {
         "name": entry.name,
         "kind": entry.kind,

@@ -4,15 +4,14 @@ Each key is written, read back and compared before it counts as there; only then
 the source. A kill at any instant leaves it in one of the two, or in both; running it again goes on.
 """
 
-import json
-
-from lkrshell.cli import ask, common, declare
+from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
-from lkrshell.core.errors import REFUSED, USAGE, LkrError
+from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.state import config, generation, index
+from lkrshell.runtime import keys
+from lkrshell.state import config, index
 from lkrshell.stores.base import Store
 from lkrshell.stores.keyring import SERVICE, Keyring
 from lkrshell.stores.vault import Vault
@@ -21,24 +20,23 @@ from lkrshell.vendors import providers
 
 @declare.command("migrate")
 @declare.argument("source", metavar="vault | keyring | keyring:SERVICE")
-@declare.option("-k", "--key", "keys", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this one; may be repeated.")
+@declare.option("-k", "--key", "only", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this one; may be repeated.")
 @declare.option("--move", is_flag=True, help="Remove from the source what has arrived.")
 @declare.option("--replace", is_flag=True, help="Replace keys that are here with another value.")
 @declare.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 @declare.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
 def command(
-    source: str, keys: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
+    source: str, only: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """Bring keys from another store. From SOURCE into the one in force (see lkr status), kinds and policies too."""
-    common.refuse_agent("a coding agent ({}) does not move keys between stores")
     target = common.store()
     origin, ours = _source(source, target)
-    accounts = _accounts(origin, ours, keys)
+    accounts = _accounts(origin, ours, only)
     there = origin.get(list(accounts))
     here = target.get(list(accounts.values()))
     plan = {account: name for account, name in accounts.items() if account in there}
-    if missing := [account for account in accounts if account not in there and keys]:
+    if missing := [account for account in accounts if account not in there and only]:
         raise LkrError(f"not in the source: {', '.join(map(names.said, missing))}", "nothing was changed")
     state = {}
     for account, name in plan.items():
@@ -47,6 +45,8 @@ def command(
         state[account] = "new" if present is None else "same" if same else "differs"
     rows = [{"account": account, "name": name, "state": state[account]} for account, name in plan.items()]
     if as_json:
+        import json
+
         declare.echo(json.dumps(rows, indent=2))
     else:
         for row in rows:
@@ -56,10 +56,8 @@ def command(
         raise LkrError("no keys found there", "a keychain that cannot list wants -k NAME=ACCOUNT")
     if dry_run:
         return
-    if not yes and not common.on_terminal():
-        raise LkrError("no terminal to ask on", "say --yes, or --dry-run", REFUSED)
-    if not yes:
-        ask.agree(f"{'Move' if move else 'Copy'} these into the {target.name}?")
+    question = f"{'Move' if move else 'Copy'} these into the {target.name}?"
+    prompts.yes(question, yes, "say --yes, or --dry-run")
     kept = [name for account, name in plan.items() if state[account] == "differs" and not replace]
     with common.logged("migrate") as changed:
         for account in common.progress([account for account in plan if plan[account] not in kept], "migrating"):
@@ -67,18 +65,14 @@ def command(
             if state[account] != "same" or move:
                 changed.append(name)
             if state[account] != "same":
-                with index.changing(target.name):
-                    entry = _entry(origin, ours, account, name, secret.kind)
-                    index.write(target.name, entry)  # its policy is there first
-                    target.set(name, secret)
+                old = origin.get([names.old_of(account)]).get(names.old_of(account)) if ours else None
+                entry = _entry(origin, ours, account, name, secret.kind)
+                arrived = keys.restore(target, entry, secret, old, replace=state[account] == "differs")
                 back = target.get([name]).get(name)
-                if back is None or (back.reveal(), back.kind) != (secret.reveal(), secret.kind):
+                if not arrived or back is None or back.reveal() != secret.reveal():
                     raise LkrError(f"{name} did not arrive whole in the {target.name}", "nothing was removed")
             if move:
-                origin.delete(account)
-                if ours:
-                    index.remove(origin.name, account)
-    generation.bump()
+                keys.remove(origin, account) if ours else keys.remove_foreign(origin, account)
     for name in kept:
         declare.echo(f"lkr: {name} differs and is kept; --replace takes the source's", err=True)
     done = len(plan) - len(kept)
@@ -102,12 +96,17 @@ def _source(text: str, target: "Store") -> "tuple[Store, bool]":
     return origin, ours
 
 
-def _accounts(origin: "Store", ours: bool, keys: tuple[str, ...]) -> dict[str, str]:
+def _accounts(origin: "Store", ours: bool, only: tuple[str, ...]) -> dict[str, str]:
     """The names that the source has for its keys, each with ours."""
-    if keys:
-        pairs = [key.rpartition("=") for key in keys]
-        return {account: common.checked_key(name or account) for name, _, account in pairs}
+    if only:
+        parts = [key.rpartition("=") for key in only]
+        pairs = [(account, common.checked_key(name or account)) for name, _, account in parts]
+        for some in zip(*pairs, strict=True):
+            if len(set(some)) < len(some):
+                raise LkrError("one name is there twice", "each -k NAME=ACCOUNT has names of its own", USAGE)
+        return dict(pairs)
     listed = sorted({*(origin.names() or ()), *(index.names(origin.name) if ours else ())})
+    listed = [account for account in listed if not (ours and names.key_of_old(account))]  # goes with its key
     found = {account: name for account in listed if (name := _name(account))}
     for account in listed:
         if account not in found:

@@ -1,18 +1,21 @@
 """`lkr passwd`: another passphrase for the vault."""
 
-from lkrshell.cli import common, declare
+from lkrshell.cli import common, declare, unlocking
 
 
 @declare.command("passwd")
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read both from standard input, a line each: old, new.")
 def command(from_stdin: bool) -> None:
-    """Change the vault's passphrase. No key is encrypted anew; backups keep the old one."""
+    """Change the vault's passphrase. The keys are not encrypted anew, and backups keep the old one."""
     vault = common.vault()
     if from_stdin:
         old, new = common.two_lines()
+        if warning := unlocking.weakness(new):
+            declare.echo(f"lkr: {warning}", err=True)
     else:
-        old = common.read_secret("Present passphrase", False)
-        new = common.read_secret("New passphrase", False, twice=True)
+        old = common.read_secret("Current passphrase", False)
+        vault.check(old)  # a slip is told before the new passphrase is asked for
+        new = unlocking.new_passphrase("New passphrase")
     vault.passwd(old, new)
     common.log("passwd")
-    declare.echo("lkr: the passphrase is changed", err=True)
+    declare.echo("lkr: the passphrase has been changed", err=True)

@@ -1,18 +1,18 @@
 """`lkr policy NAME`: what a key may do. No manifest can widen it."""
 
-import contextlib
-import json
+import copy
 import os
 import re
+from collections.abc import Callable
 
 from lkrshell.cli import common, declare
 from lkrshell.core import policy
+from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.secret import KINDS, Secret
+from lkrshell.core.secret import KINDS
 from lkrshell.core.text import show
-from lkrshell.state import generation, index
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from lkrshell.runtime import keys
+from lkrshell.system import terminal
 
 
 @declare.command("policy")
@@ -20,7 +20,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use it; may be repeated.")
 @declare.option("--anywhere", is_flag=True, help="Every allowed project may use it.")
 @declare.option(
-    "--agents", type=declare.Choice(policy.AGENTS), help="deny: not for coding agents; exec: by lkr exec only."
+    "--agents", type=declare.Choice(policy.AGENTS), help="deny: never; exec: by lkr exec only; allow: as you."
 )
 @declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load of a session.")
 @declare.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
@@ -36,33 +36,24 @@ def command(
     kind: str | None,
     as_json: bool,
 ) -> None:
-    """Show, or change, what the key NAME may do."""
+    """Show, or change, what the key NAME may do. What lets it do more is asked on the terminal."""
     common.checked_key(name)
-    store = common.store()
-    changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
-    with index.changing(store.name) if changes else contextlib.nullcontext():
-        entry = index.read(store.name, name)
-        if entry is None:
-            raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
-        if only and anywhere:
-            raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
-        if changes:
-            common.refuse_agent("a coding agent ({}) does not change what keys may do", "ask the person", name)
-        if kind and kind != entry.kind:
-            secret = store.get([name]).get(name)
-            if secret is None:
-                raise LkrError(f"no key {name} in the {store.name}", "see lkr doctor")
-            store.set(name, Secret(secret.reveal(), kind))
-            entry.kind = kind
+    if only and anywhere:
+        raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
+    folders, time = tuple(_folder(each) for each in only), None if ttl is None else _seconds(ttl)
+
+    def edit(entry: Entry) -> None:
         if only or anywhere:
-            entry.only = tuple(_folder(each) for each in only)
-        entry.agents = agents or entry.agents
-        entry.ttl = entry.ttl if ttl is None else _seconds(ttl)
+            entry.only = folders
+        entry.kind, entry.agents = kind or entry.kind, agents or entry.agents
+        entry.ttl = entry.ttl if time is None else time
         entry.confirm = entry.confirm if confirm is None else confirm
-        if changes:
-            index.write(store.name, entry)
-            generation.bump()
-            common.log("policy", name)
+
+    store = common.store()
+    entry = keys.entry_of(store, name)
+    if folders or anywhere or agents or kind or time is not None or confirm is not None:
+        entry = keys.change(store, name, edit, _agreed(entry, edit))
+        common.log("policy", name)
     if as_json:
         row = {
             "name": name,
@@ -72,19 +63,32 @@ def command(
             "ttl": entry.ttl or None,
             "confirm": entry.confirm,
         }
+        import json
+
         declare.echo(json.dumps(row))
         return
-    folders = " ".join(show(folder) for folder in entry.only) or "anywhere"
+    where = " ".join(show(folder) for folder in entry.only) or "anywhere"
     confirm_text = "on" if entry.confirm else "off"
-    ttl_text = span(entry.ttl) if entry.ttl else "off"
+    ttl_text = policy.span(entry.ttl) if entry.ttl else "off"
     declare.echo(
-        f"{name}: kind {entry.kind}; projects {folders}; agents {entry.agents}; ttl {ttl_text}; confirm {confirm_text}"
+        f"{name}: kind {entry.kind}; projects {where}; agents {entry.agents}; ttl {ttl_text}; confirm {confirm_text}"
     )
 
 
-def span(seconds: int) -> str:
-    """As `--ttl` takes it: 8h, 90s."""
-    return next(f"{seconds // size}{unit}" for unit, size in reversed(_UNITS.items()) if seconds % size == 0)
+def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
+    """What the key may do more after `edit`, once the person has typed yes to it. LkrError (2) otherwise: no option, no
+    pipe and no agent can say it."""
+    after = copy.copy(before)
+    edit(after)
+    if wider := policy.widened(before, after):
+        try:
+            agreed = terminal.ask(f"From now on {before.name} {', '.join(wider)}?")
+        except LkrError:
+            hint = "run it on a terminal of your own"
+            raise common.refused("a wider policy needs a yes that is typed on a terminal", hint, before.name) from None
+        if not agreed:
+            raise common.refused(f"the policy of {before.name} stays", "nothing was changed", before.name)
+    return wider
 
 
 def _folder(path: str) -> str:
@@ -99,4 +103,4 @@ def _seconds(text: str) -> int:
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
     if not found:
         raise LkrError("that is no time", "write 90s, 30m, 8h, 2d or off", USAGE)
-    return int(found[1]) * _UNITS[found[2]]
+    return int(found[1]) * policy.UNITS[found[2]]

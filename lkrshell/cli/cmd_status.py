@@ -1,71 +1,166 @@
 """`lkr status`: what is loaded here, what should be, and why."""
 
-import json
 import os
-from typing import Any
 
-from lkrshell.cli import common, declare
+from lkrshell.cli import common, declare, output
+from lkrshell.core import names
 from lkrshell.core.errors import LkrError
-from lkrshell.core.text import show
+from lkrshell.core.text import show, tilde
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.runtime import session, status_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_COLOURS = {"loaded": "green", "not loaded": "yellow", "not stored": "red", "changed": "red"}
 
 
 @declare.command("status")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 @declare.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
 def command(as_json: bool, as_line: bool) -> None:
-    """Show what is loaded here, and why. The manifest in force, its grant, the store."""
+    """Show what is loaded here, and why. The manifest in force, its grant, the profile, the store."""
     if as_line:  # with other options beside it; alone it comes by the short way in __main__
         status_line.main()
         return
+    report = _report()
+    if as_json:
+        import json
+
+        declare.echo(json.dumps(report, indent=2))
+        return
+    _tell(report)
+
+
+def _report() -> "dict[str, Any]":
     folder = lookup.find(lookup.current_folder())
     report: dict[str, Any] = {"manifest": None, "grant": None, "wants": [], "problem": None}
+    report |= {"profile": os.environ.get("LKR_PROFILE") or None, "profile_by": None, "profiles": []}
+    if folder is not None:
+        report["manifest"] = os.path.join(folder, lookup.MANIFEST)
     try:
         store = common.store()
-        report |= {"store": store.name, "locked": store.is_locked()}
+        report |= {"store": store.name, "locked": store.is_locked(), "left": store.left()}
         if folder is not None:
-            report["manifest"] = os.path.join(folder, lookup.MANIFEST)
             chain = session.chain(folder, [])
             grant = grants.read(os.path.realpath(folder))
             report["grant"] = grant.allowed if grant else None
-            wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+            report |= _profile(chain)
             report["wants"] = [
                 {
                     "variable": want.variable,
                     "key": want.key,
                     "scope": {"commands": list(want.commands)} if want.commands else want.scope,
+                    "optional": want.optional,
                     "stored": store.exists(want.key),
                 }
-                for want in wants
+                for want in resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
             ]
     except LkrError as error:
         report["problem"] = str(error)
     loaded = dict(word.split("=")[:2] for word in os.environ.get("LKR_STATE", "").split() if "=" in word)
-    report |= {"loaded": loaded, "profile": os.environ.get("LKR_PROFILE") or None}
-    report["direnv"] = os.environ.get("LKR_DIRENV", "").split()
-    if as_json:
-        declare.echo(json.dumps(report, indent=2))
-        return
-    allowed = f", allowed {report['grant']}" if report["grant"] else ""
-    rows = [("manifest", f"{report['manifest']}{allowed}" if report["manifest"] else "none here or above")]
-    rows += [("wants", _line(want)) for want in report["wants"]]
+    report |= {"loaded": loaded, "direnv": os.environ.get("LKR_DIRENV", "").split()}
+    by_direnv = {want["variable"]: want["key"] for want in report["wants"] if want["variable"] in report["direnv"]}
+    report["changed"] = _changed(by_direnv | loaded)
+    return report
+
+
+def _profile(chain: list[grants.Grant]) -> "dict[str, Any]":
+    """The profile in force, what chose it, and all there are."""
+    every = sorted({want.profile for grant in chain for want in grant.wants} - {""})
+    if given := os.environ.get("LKR_PROFILE"):
+        return {"profile": given, "profile_by": "LKR_PROFILE", "profiles": every}
+    chosen = chain[0].profile if chain else ""
+    return {"profile": chosen or None, "profile_by": "lkr use" if chosen else None, "profiles": every}
+
+
+def _changed(loaded: dict[str, str]) -> dict[str, str]:
+    """Variables that no longer hold what was loaded, and how that shows; by value only where the store is unlocked."""
+    found = {}
+    for variable in loaded:
+        if not os.environ.get(variable):
+            found[variable] = "emptied" if variable in os.environ else "unset"
+    rest = {variable: key for variable, key in loaded.items() if variable not in found and names.is_key(key)}
+    try:
+        store = common.store()
+        if rest and common.agent() is None and not store.is_locked():
+            secrets = store.get(list(dict.fromkeys(rest.values())))
+            for variable, key in rest.items():
+                if (secret := secrets.get(key)) and secret.reveal() != os.environ[variable]:
+                    found[variable] = "changed"
+    except LkrError:
+        pass  # the problem has a line of its own
+    return found
+
+
+def _tell(report: "dict[str, Any]") -> None:
+    home, manifest = os.path.expanduser("~"), report["manifest"]
+    if manifest is None:
+        lines = [("Project", "none: no .lkr.toml here or above")]
+    else:
+        allowed = f", allowed {output.since(report['grant'])}" if report["grant"] else ""
+        lines = [("Project", f"{tilde(os.path.dirname(manifest), home)}{allowed}")]
+    if report["profile"]:
+        lines.append(("Profile", f"{report['profile']}, chosen by {report['profile_by']}"))
+    elif report["profiles"]:
+        lines.append(("Profile", f"none; there are {', '.join(report['profiles'])}"))
     if "store" in report:
-        rows.append(("store", f"{report['store']}, {'locked' if report['locked'] else 'unlocked'}"))
-    rows.append(("loaded", " ".join(f"{variable} ({key})" for variable, key in loaded.items()) or "nothing"))
-    rows += [("profile", report["profile"])] if report["profile"] else []
-    rows += [("direnv", "holds " + " ".join(report["direnv"]))] if report["direnv"] else []
-    rows += [("problem", report["problem"])] if report["problem"] else []
-    before = ""
-    for name, text in rows:
-        declare.echo(f"{'' if name == before else name:<10}{show(text)}")
-        before = name
+        left = report["left"]
+        state = "locked" if report["locked"] else f"unlocked for {output.span(left)}" if left else "unlocked"
+        lines.append(("Store", f"{report['store']}, {state}"))
+    if report["problem"]:
+        lines.append(("Problem", report["problem"]))
+    for name, text in lines:
+        declare.echo(f"{name:<9}{show(text)}")
+    rows = [_row(want, report) for want in report["wants"]]
+    wanted = {want["variable"] for want in report["wants"]}
+    more = {variable: key for variable, key in report["loaded"].items() if variable not in wanted}
+    rows += [(variable, key, _state(variable, report)) for variable, key in more.items()]
+    if rows:
+        colours = [("", "", _COLOURS.get(row[2].partition(",")[0], "")) for row in rows]
+        shown = [tuple(map(show, row)) for row in rows]
+        declare.echo("\n" + output.table(("VARIABLE", "KEY", "STATE"), shown, colours), nl=False)
+    elif manifest is None:
+        declare.echo("Loaded   nothing")
+    if hint := _next(report):
+        declare.echo(f"\nNext: {hint}")
 
 
-def _line(want: dict[str, Any]) -> str:
-    scope, note = want["scope"], ""
-    if isinstance(scope, dict):
-        note = f", for {' '.join(scope['commands'])} alone"
+def _row(want: "dict[str, Any]", report: "dict[str, Any]") -> tuple[str, str, str]:
+    scope, variable = want["scope"], want["variable"]
+    if not want["stored"]:
+        state = "not stored, optional" if want["optional"] else "not stored"
+    elif isinstance(scope, dict):
+        state = f"only for {' '.join(scope['commands'])}"
     elif scope == "exec":
-        note = ", by lkr exec alone"
-    return f"{want['variable']} ← {want['key']}{note}{'' if want['stored'] else ', not stored'}"
+        state = "only for lkr exec"
+    else:
+        state = _state(variable, report)
+    return variable, want["key"], state
+
+
+def _state(variable: str, report: "dict[str, Any]") -> str:
+    if how := report["changed"].get(variable):
+        return f"changed, {how} since it was loaded: something else sets it in this shell"
+    if variable in report["loaded"]:
+        return "loaded"
+    return "loaded by direnv" if variable in report["direnv"] else "not loaded"
+
+
+def _next(report: "dict[str, Any]") -> str:
+    """What a person would do next; empty when there is nothing to do."""
+    if report["problem"]:
+        return ""  # it names its own remedy
+    if report["manifest"] is None:
+        return "lkr init makes this folder a project"
+    if lacking := [want["key"] for want in report["wants"] if not want["stored"] and not want["optional"]]:
+        return f"lkr set {lacking[0]}"
+    if report["locked"]:
+        return "lkr unlock"
+    waiting = [want for want in report["wants"] if _row(want, report)[2] == "not loaded"]
+    if waiting and (who := common.agent()):
+        return f"lkr exec -- COMMAND gives a command its keys; this shell belongs to a coding agent ({who})"
+    if waiting:
+        return "press Enter: the hook loads keys at the next prompt. If nothing loads: lkr install"
+    return ""

@@ -1,6 +1,6 @@
 """`lkr unlock`: opens the store, or makes the vault at first use."""
 
-from lkrshell.cli import common, declare
+from lkrshell.cli import common, declare, unlocking
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.state import generation
 from lkrshell.stores.vault import Vault
@@ -9,16 +9,20 @@ from lkrshell.stores.vault import Vault
 @declare.command("unlock")
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def command(from_stdin: bool) -> None:
-    """Unlock the store. Makes the vault, when there is none."""
+    """Unlock the store. Creates the vault when there is none."""
     store = common.store()
-    passphrase = None
     if isinstance(store, Vault):
-        made = store.made()
-        prompt = "Passphrase of the vault" if made else "A passphrase for the new vault"
-        passphrase = common.read_secret(prompt, from_stdin, twice=not made)
-    elif from_stdin:
+        if from_stdin or store.made():
+            passphrase = common.read_secret("Passphrase of the vault", from_stdin)
+            if not store.made() and (warning := unlocking.weakness(passphrase)):
+                declare.echo(f"lkr: {warning} Choose another: lkr passwd", err=True)
+        else:
+            passphrase = unlocking.new_passphrase("A passphrase for the new vault")
+        unlocking.open_with(store, passphrase)
+        return
+    if from_stdin:
         raise LkrError("the keychain asks for its passphrase itself", "run lkr unlock without --stdin", USAGE)
-    store.unlock(passphrase)
+    store.unlock(None)
     generation.bump()
     common.log("unlock")
     declare.echo("lkr: unlocked", err=True)

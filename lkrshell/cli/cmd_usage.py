@@ -1,6 +1,5 @@
 """`lkr usage [PROVIDER]`: what the vendors charged, asked with the admin keys. The one use of an admin key."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 from lkrshell.cli import common, declare
@@ -51,6 +50,8 @@ def command(provider: str | None, days: int | None, as_json: bool) -> None:
             for item, amount in [*ordered, ("total, USD", total)]:
                 declare.echo(f"  {show(item):<40} {amount:>12.2f}")
     if as_json:
+        import json
+
         declare.echo(json.dumps(reports, indent=2))
     if problems and not reports:
         raise problems[0]

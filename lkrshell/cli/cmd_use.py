@@ -1,33 +1,51 @@
-"""`lkr use PROFILE`: chooses a profile for one project, in its `.lkr.local.toml`; every live shell follows."""
+"""`lkr use [PROFILE]`: shows a project's profiles, or chooses one in its `.lkr.local.toml` for every live shell."""
 
 import os
 
 import tomlkit
 
-from lkrshell.cli import cmd_allow, common, declare
-from lkrshell.cli.cmd_add import write_manifest
-from lkrshell.core.errors import LkrError
+from lkrshell.cli import common, declare, prompts
+from lkrshell.core import names
+from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import lookup
+from lkrshell.project import approve, lookup
 
 
 @declare.command("use")
 @declare.argument("profile", required=False)
-def command(profile: str | None) -> None:
-    """Use PROFILE in this project from now on. Without PROFILE, its plain [keys]; LKR_PROFILE goes over it."""
+@declare.option("--default", "plain", is_flag=True, help="Go back to the manifest's plain [keys].")
+@declare.option("--list", "listed", is_flag=True, help="List the profiles, as without PROFILE.")
+def command(profile: str | None, plain: bool, listed: bool) -> None:
+    """Use PROFILE in this project from now on. Without PROFILE, list the profiles. LKR_PROFILE overrides the choice."""
+    if bool(profile) + plain + listed > 1:
+        raise LkrError("PROFILE, --default and --list do not go together", "choose one", USAGE)
     folder = common.project_folder(None)
     place = lookup.Place(folder)
-    cmd_allow.check_allowed(place)
-    parsed = cmd_allow.read_manifest(place)
+    approve.check_allowed(place)
+    parsed = approve.read_manifest(place)
     profiles = sorted({want.profile for want in parsed.wants} - {""})
+    if not profile and not plain:
+        _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)
+        return
     if profile and profile not in profiles and not parsed.inherit:
-        raise LkrError("this project has no such profile", f"it has {', '.join(profiles) or 'none'}")
-    path = os.path.join(folder, lookup.LOCAL)
+        raise LkrError(f"there is no profile {names.said(profile)} here", _meant(profile, profiles))
     document = tomlkit.parse(place.local[1:])
     if profile:
         document["profile"] = profile
     else:
         document.pop("profile", None)
-    write_manifest(path, tomlkit.dumps(document))
-    cmd_allow.record_written(place, place.text[1:], tomlkit.dumps(document))
-    declare.echo(f"lkr: {show(folder)} uses {profile or 'its plain keys'} now", err=True)
+    prompts.write_and_allow(place, local=tomlkit.dumps(document))
+    declare.echo(f"lkr: {show(folder)} now uses {profile or 'its plain keys'}", err=True)
+
+
+def _list(profiles: list[str], chosen: str) -> None:
+    for name in ["", *profiles]:
+        declare.echo(f"{'*' if name == chosen else ' '} {name or '(plain [keys])'}")
+
+
+def _meant(profile: str, profiles: list[str]) -> str:
+    """The profile that may be meant, else all there are."""
+    import difflib
+
+    close = difflib.get_close_matches(profile, profiles, 1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(profiles) or 'no profiles'}"

@@ -14,6 +14,7 @@ from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LOCKED, LkrError
 from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
 from lkrshell.core.text import show
+from lkrshell.runtime import keys as service
 from lkrshell.state import files, generation, index
 from lkrshell.stores.vault import Vault, open_passphrase_file
 
@@ -43,12 +44,15 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     to = [_recipient(text) for text in recipients]
     store = common.store()
     indexed = index.names(store.name)
-    wanted = sorted({*indexed, *(store.names() or ())})
+    stored = [name for name in store.names() or () if names.is_key(name)]
+    wanted = sorted({*indexed, *stored})
     keys = {}
     parts = [wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE)]
     for part in common.progress(parts, "reading"):
-        for name, secret in store.get(part).items():
-            keys[name] = _row(secret, index.read(store.name, name))
+        found = store.get([form for name in part for form in (name, names.old_of(name))])
+        for name in part:
+            if secret := found.get(name):
+                keys[name] = _row(secret, index.read(store.name, name), found.get(names.old_of(name)))
     for name in sorted(set(wanted) - set(keys)):
         declare.echo(f"lkr: {name} is in the index and not in the {store.name}, so not in the file", err=True)
     plain = json.dumps({"form": _FORM, "keys": keys}).encode()
@@ -86,7 +90,7 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
     stored = kept = 0
     with common.logged("restore") as changed:
         for name in common.progress(list(keys), "storing"):
-            secret, entry = keys[name]
+            secret, entry, old = keys[name]
             there = present.get(name)
             if there and (there.reveal(), there.kind) == (secret.reveal(), secret.kind):
                 stored += 1
@@ -95,13 +99,9 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
                 declare.echo(f"lkr: {name} differs here, kept; --force replaces it", err=True)
                 kept += 1
                 continue
-            with index.changing(store.name):
-                if index.read(store.name, name) is None:
-                    index.write(store.name, entry)  # what it may do is there before it is
             changed.append(name)
-            common.keep(store, name, secret)
+            service.restore(store, entry, secret, old, replace=force)
             stored += 1
-    generation.bump()
     declare.echo(f"lkr: stored {stored} keys, kept {kept}", err=True)
 
 
@@ -123,46 +123,59 @@ def rekey(from_stdin: bool) -> None:
     declare.echo(f"lkr: {count} keys are encrypted to a new identity", err=True)
 
 
-def _row(secret: Secret, entry: Entry | None) -> dict[str, object]:
-    row: dict[str, object] = {
-        "value": base64.b64encode(secret.reveal().encode("utf-8", "surrogateescape")).decode(),
-        "kind": secret.kind,
-    }
+def _row(secret: Secret, entry: Entry | None, old: Secret | None) -> dict[str, object]:
+    row: dict[str, object] = {"value": _encoded(secret), "kind": secret.kind}
+    if old:
+        row["old"] = _encoded(old)
     if entry:
         row |= {"created": entry.created, "ttl": entry.ttl, "agents": entry.agents, "only": list(entry.only)}
-        row["confirm"] = entry.confirm
+        row |= {"confirm": entry.confirm, "rotated": entry.rotated, "before": entry.before}
     return row
 
 
-def _parse(plain: bytes) -> dict[str, tuple[Secret, Entry]]:
+def _encoded(secret: Secret) -> str:
+    return base64.b64encode(secret.reveal().encode("utf-8", "surrogateescape")).decode()
+
+
+def _parse(plain: bytes) -> dict[str, tuple[Secret, Entry, Secret | None]]:
     try:
         content = json.loads(plain)
         if content["form"] != _FORM:
             raise ValueError
-        return {name: (_secret(row), _entry(name, row)) for name, row in content["keys"].items() if names.is_key(name)}
+        return {
+            name: (_secret(row, "value"), _entry(name, row), _secret(row, "old") if "old" in row else None)
+            for name, row in content["keys"].items()
+            if names.is_key(name)
+        }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise LkrError("that is no backup of lkr's", "nothing was changed") from None
 
 
-def _secret(row: dict[str, str]) -> Secret:
-    value = base64.b64decode(row["value"])
+def _secret(row: dict[str, str], field: str) -> Secret:
+    value = base64.b64decode(row[field])
     if row["kind"] not in KINDS or not value or b"\0" in value or len(value) > MAX_VALUE:
         raise ValueError
     return Secret(value.decode("utf-8", "surrogateescape"), row["kind"])
 
 
 def _entry(name: str, row: dict[str, object]) -> Entry:
-    created, only = str(row.get("created", "")), row.get("only", [])
-    try:
-        time.strptime(created, "%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        created = now()
-    entry = Entry(name, str(row["kind"]), created)
+    entry = Entry(name, str(row["kind"]), _date(row, "created") or now(), _date(row, "rotated"))
+    entry.before, only = _date(row, "before"), row.get("only", [])
     entry.ttl, entry.agents = int(str(row.get("ttl", 0))), str(row.get("agents", "exec"))
     if not isinstance(only, list) or not 0 <= entry.ttl < MAX_TTL or entry.agents not in policy.AGENTS:
         raise ValueError
     entry.only, entry.confirm = tuple(str(folder) for folder in only), row.get("confirm", False) is True
     return entry
+
+
+def _date(row: dict[str, object], field: str) -> str:
+    """The date in `field`, empty without one."""
+    date = str(row.get(field, ""))
+    try:
+        time.strptime(date, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return ""
+    return date
 
 
 def _recipient(text: str) -> "pyrage.x25519.Recipient | pyrage.ssh.Recipient":

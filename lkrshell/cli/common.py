@@ -5,24 +5,27 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import TextIO, TypeVar
 
 from lkrshell.cli import ask, declare
 from lkrshell.core import names
-from lkrshell.core.clock import now
-from lkrshell.core.entry import Entry
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.project import lookup
 from lkrshell.runtime import agents
-from lkrshell.state import audit, config, index
+from lkrshell.state import audit, config
 from lkrshell.stores import registry
-from lkrshell.stores.base import Store
 from lkrshell.stores.vault import Vault
 
 KEY = declare.argument("name")
-T = TypeVar("T")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeVar
+
+    from lkrshell.stores.base import Store
+
+    T = TypeVar("T")
 
 
 def store() -> "Store":
@@ -41,21 +44,13 @@ def vault() -> Vault:
 
 def make_vault(store: "Store") -> None:
     """Makes the vault when there is none, asking for its passphrase; `lkr unlock` does that without a terminal."""
-    if isinstance(store, Vault) and not store.made() and on_terminal():
-        store.unlock(read_secret("A passphrase for the new vault", False, twice=True))
+    if isinstance(store, Vault) and not store.made() and ask.on_terminal():
+        from lkrshell.cli import unlocking
+
+        store.unlock(unlocking.new_passphrase("A passphrase for the new vault"))
 
 
-def keep(store: "Store", name: str, secret: Secret) -> None:
-    """Stores a value; what the key may do and when it was first stored stay as they are."""
-    with index.changing(store.name):
-        old = index.read(store.name, name)
-        store.set(name, secret)
-        entry = old or Entry(name, secret.kind, now())
-        entry.kind, entry.rotated = secret.kind, now() if old else ""
-        index.write(store.name, entry)
-
-
-def progress(items: Sequence[T], label: str) -> Iterator[T]:
+def progress(items: "Sequence[T]", label: str) -> "Iterator[T]":
     """The items; once that has taken a second, with a bar on a terminal's stderr."""
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -97,7 +92,7 @@ def log(event: str, *keys: str, project: str = "") -> None:
 
 
 @contextlib.contextmanager
-def logged(event: str) -> Iterator[list[str]]:
+def logged(event: str) -> "Iterator[list[str]]":
     """Collects the names of keys that are changed, and records them, also when an error ends it half-way."""
     done: list[str] = []
     try:
@@ -105,10 +100,6 @@ def logged(event: str) -> Iterator[list[str]]:
     finally:
         if done:
             log(event, *done)
-
-
-def on_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def piped() -> bool:
@@ -120,15 +111,14 @@ def piped() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
-def colours(stream: TextIO) -> bool:
-    """True on a terminal that has them, unless NO_COLOR (no-color.org) is set and not empty."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def meant(word: str, known: "Iterable[str]", form: str = "{}") -> str:
+    """`did you mean …?` for a slip of the keyboard; else what there is, when that is little."""
+    import difflib
 
-
-def refuse_agent(message: str, hint: str = "ask the person", *keys: str, project: str = "") -> None:
-    """LkrError (2), recorded, when a coding agent runs us. `message` has {} for its name."""
-    if who := agent():
-        raise refused(message.format(who), hint, *keys, project=project)
+    every = sorted(known)
+    if close := difflib.get_close_matches(word, every, 1, 0.6):
+        return f"did you mean {form.format(close[0])}?"
+    return f"there are {', '.join(every)}" if 0 < len(every) <= 8 else "see lkr list"
 
 
 def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
@@ -151,14 +141,14 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
     if from_stdin:
         data = sys.stdin.buffer.read(MAX_VALUE + 2)
         text = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
-    elif not on_terminal():
+    elif not ask.on_terminal():
         raise LkrError(f"no terminal to ask for the {prompt.lower()}", "give it by --stdin", REFUSED)
     else:
         text = ask.hidden(prompt, twice)
     if not text:
         raise LkrError("the value is empty", "nothing was changed")
     if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > MAX_VALUE:
-        raise LkrError("a value has no NUL byte and at most 64 KiB", "nothing was changed")
+        raise LkrError("a value cannot hold a NUL byte or be longer than 64 KiB", "nothing was changed")
     return Secret(text, kind)
 
 

@@ -1,15 +1,15 @@
 """How a command states its options and arguments, once, as data.
 
-Plain calls are parsed here. click is loaded only for the rest: help, wrong usage, questions. Loading it takes four times
-as long as a bare interpreter's start, so `lkr status` would spend most of its time on it. `command`, `option` and
-`argument` take what the decorators of the same names take in click, and `Command.click()` hands all of it on.
+Plain calls are parsed here. click is loaded only for the rest: help, wrong usage, questions. Loading it takes longer
+than starting four interpreters, so `lkr status` would spend most of its time on it. `command`, `option` and `argument`
+take what the decorators of the same names take in click, and `Command.click()` hands all of it on.
 """
 
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     import click
@@ -87,12 +87,23 @@ class Parameter:
 class Command:
     """A command: its function, what it takes, and what its help says."""
 
-    def __init__(self, name: str, callback: "Callable[..., Any]", settings: "dict[str, Any]") -> None:
-        self.name, self.callback, self.settings = name, callback, settings
+    def __init__(self, path: str, callback: "Callable[..., Any]", settings: "dict[str, Any]") -> None:
+        self.path, self.callback, self.settings = path, callback, settings
+        self.name = path.rpartition(" ")[2]
         self.parameters: list[Parameter] = list(reversed(getattr(callback, "parameters", [])))
 
-    def parse(self, words: list[str]) -> "dict[str, object] | None":
-        """The function's arguments; None for whatever is not plain: help, a slip, options in another form."""
+    def run(self, values: "dict[str, Any]", given: list[Parameter]) -> object:
+        """Runs the command, `given` the options that were typed. LkrError (2) when a coding agent may not do that."""
+        from lkrshell.cli import rights
+
+        rights.check(self, values, given)
+        return self.callback(**values)
+
+    def parse(self, words: list[str], given: list[Parameter]) -> "dict[str, object] | None":
+        """The function's arguments; None for whatever is not plain: help, a slip, options in another form.
+
+        Adds the options that were typed to `given`.
+        """
         if self.settings.get("context_settings"):
             return None
         options = {flag: each for each in self.parameters if each.is_option for flag in each.flags}
@@ -104,7 +115,7 @@ class Command:
                 rest += pending
             elif word[:1] != "-" or word == "-":
                 rest.append(word)
-            elif not _take(word, pending, options, values):
+            elif not _take(word, pending, options, values, given):
                 return None
         return values if self._arguments(rest, values) else None
 
@@ -130,21 +141,34 @@ class Command:
         """The same command for click, which has the last word on usage and writes the help."""
         import click
 
+        def callback(**values: "Any") -> object:
+            source = click.get_current_context().get_parameter_source
+            typed = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.PROMPT)
+            given = [each for each in self.parameters if each.is_option and source(each.parameter) in typed]
+            return self.run(values, given)
+
         return click.Command(
             self.name,
-            callback=self.callback,
+            callback=callback,
             params=[each.click() for each in self.parameters],
             help=self.callback.__doc__,
             **self.settings,
         )
 
 
-def _take(word: str, pending: "Any", options: dict[str, Parameter], values: "dict[str, object]") -> bool:
+def _take(
+    word: str,
+    pending: "Iterator[str]",
+    options: dict[str, Parameter],
+    values: "dict[str, object]",
+    given: list[Parameter],
+) -> bool:
     """Takes one option, and the next word where it is its value; False when click has to look at it."""
     name, equals, value = word.partition("=")
     option = options.get(name)
     if option is None or (equals and (option.is_flag or not name.startswith("--"))):
         return False
+    given.append(option)
     if option.is_flag:
         values[option.parameter] = option.value(name)
         return True
@@ -167,7 +191,7 @@ class Group:
 
     def command(self, name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Command]":
         def declare(function: "Callable[..., Any]") -> Command:
-            self.commands[name] = Command(name, function, settings)
+            self.commands[name] = Command(f"{self.name} {name}", function, settings)
             return self.commands[name]
 
         return declare

@@ -1,6 +1,6 @@
 """What `install`, `uninstall` and `init` share: which shell this is, and showing what would be changed."""
 
-from lkrshell.cli import ask, common, declare
+from lkrshell.cli import ask, declare
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.shells import rcfiles
@@ -10,7 +10,7 @@ def agree(changes: list[rcfiles.Change], remarks: list[str], yes: bool, diff: bo
     """Shows what would be changed, and asks unless `yes`. LkrError (2) without a terminal to ask on."""
     tell(changes, remarks, diff)
     if changes and not yes:
-        if not common.on_terminal():
+        if not ask.on_terminal():
             raise LkrError("no terminal to ask on", "say --yes", REFUSED)
         ask.agree("Change these files?")
 

@@ -4,7 +4,7 @@ import os
 import sys
 
 from lkrshell.cli import declare
-from lkrshell.core.errors import LkrError
+from lkrshell.core.errors import LkrError, StoreLocked
 from lkrshell.core.text import show
 
 # The order is the help's: what a newcomer needs first stands first.
@@ -33,7 +33,14 @@ def find(name: str) -> "declare.Command | declare.Group | None":
 def run(arguments: list[str]) -> int:
     """Runs one command; returns the exit code of design section 4. Never a traceback without LKR_DEBUG=1."""
     try:
-        result = _plain(arguments)
+        try:
+            result = _plain(arguments)
+        except StoreLocked:
+            from lkrshell.cli import unlocking
+
+            if not unlocking.on_demand():
+                raise
+            result = _plain(arguments)
         return result if isinstance(result, int) else 0
     except LkrError as error:
         declare.echo(f"lkr: {show(str(error))}", err=True)
@@ -65,9 +72,10 @@ def _plain(arguments: list[str]) -> object:
         words = words[1:]
         command = command.commands.get(words[0]) if words else None
     if command is not None:
-        values = command.parse(words[1:])
+        given: list[declare.Parameter] = []
+        values = command.parse(words[1:], given)
         if values is not None:
-            return command.callback(**values)
+            return command.run(values, given)
     from lkrshell.cli.help import run as run_with_click
 
     return run_with_click(arguments or words)

@@ -6,6 +6,8 @@ Off a terminal a table has no heading, no colour and whole lines, for `grep` and
 import os
 import sys
 
+from lkrshell.core import clock
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,7 @@ def colours(stream: "TextIO") -> bool:
 
 def style(text: str, fg: str = "", bold: bool = False, dim: bool = False) -> str:
     """`text` between the codes of ECMA-48 (SGR) for a colour, bold or dim."""
-    codes = [code for code, wanted in (("1", bold), ("2", dim)) if wanted] + ([_CODES[fg]] if fg else [])
+    codes = [code for code, wanted in (("1", bold), ("2", dim)) if wanted] + [_CODES[fg]] * (fg in _CODES)
     return f"\033[{';'.join(codes)}m{text}\033[0m" if codes else text
 
 
@@ -37,11 +39,11 @@ def width() -> int:
 def table(
     headings: "Sequence[str]",
     rows: "Sequence[Sequence[str]]",
-    styles: "Sequence[Sequence[dict[str, object]]] | None" = None,
+    colours_of: "Sequence[Sequence[str]]" = (),
 ) -> str:
     """Aligned columns. On a terminal it has headings, and its widest columns are cut until each line fits.
 
-    `styles` gives each cell the keywords of `style`; they count on a terminal with colours only.
+    `colours_of` names a colour, or none by the empty string, for each cell.
     """
     terminal = sys.stdout.isatty()
     lines = [tuple(headings), *map(tuple, rows)] if terminal else list(map(tuple, rows))
@@ -60,9 +62,9 @@ def table(
             last = column == len(line) - 1
             padded = text if last else text.ljust(widths[column])
             if coloured:
-                row = number - terminal
-                how = {"bold": True} if row < 0 else (styles[row][column] if styles else {})
-                padded = style(padded, **how)
+                row = number - 1
+                named = colours_of[row][column] if row >= 0 and colours_of else ""
+                padded = style(padded, bold=row < 0 or named == "bold", dim=named == "dim", fg=named)
             cells.append(padded)
         out.append("  ".join(cells).rstrip())
     return "\n".join(out) + "\n"
@@ -99,3 +101,10 @@ def span(seconds: int) -> str:
         if count:
             parts.append(f"{count} {unit}{'' if count == 1 else 's'}")
     return " ".join(parts[:2]) or "0 seconds"
+
+
+def since(date: str) -> str:
+    """How long ago a date was."""
+    import time
+
+    return ago(time.time() - clock.seconds(date))

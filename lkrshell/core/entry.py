@@ -7,11 +7,12 @@ class Entry:
     """Kind, dates (ISO 8601, UTC) and policy of one key.
 
     `ttl` is in seconds, 0 for no end; `only` are the real folders that it is for, empty for all; `agents` is one of
-    policy.AGENTS; with `confirm`, the person is asked before each project's first load of a session.
+    policy.AGENTS; with `confirm`, the person is asked before each project's first load of a session. `before` is the
+    date of the old value while the key is being rotated.
     """
 
-    __slots__ = ("agents", "confirm", "created", "kind", "name", "only", "rotated", "ttl")
+    __slots__ = ("agents", "before", "confirm", "created", "kind", "name", "only", "rotated", "ttl")
 
     def __init__(self, name: str, kind: str, created: str, rotated: str = "") -> None:
         self.name, self.kind, self.created, self.rotated = name, kind, created, rotated
-        self.ttl, self.agents, self.only, self.confirm = 0, "exec", tuple[str, ...](), False
+        self.ttl, self.agents, self.only, self.confirm, self.before = 0, "exec", tuple[str, ...](), False, ""

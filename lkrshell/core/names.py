@@ -54,15 +54,24 @@ def said(text: str) -> str:
     return "that" if _HIDDEN.search(text) else repr(show(text))
 
 
-HIDDEN = "--old"  # what `lkr rotate` puts behind a name, for the value that it replaced
-
-
-def is_hidden(name: str) -> bool:
-    return name.endswith(HIDDEN)
+# What a store adds to a key's name for the value that `lkr rotate` replaced. No name of a key has a `~`.
+OLD = "~old"
+OLD_BEFORE = "--old"  # the same in 0.1.0, when it was a key like others; it names none any more
 
 
 def is_key(name: str) -> bool:
-    return len(name) <= MAX_NAME and KEY.match(name) is not None
+    return len(name) <= MAX_NAME and KEY.match(name) is not None and not name.endswith(OLD_BEFORE)
+
+
+def old_of(name: str) -> str:
+    """What a store calls the value that `lkr rotate` replaced."""
+    return name + OLD
+
+
+def key_of_old(stored: str) -> str | None:
+    """The key whose old value a store has under this name, that of 0.1.0 too; None for another name."""
+    name = stored.removesuffix(OLD).removesuffix(OLD_BEFORE)
+    return name if name != stored and is_key(name) else None
 
 
 def is_variable(name: str) -> bool:

@@ -5,13 +5,14 @@ refused under `deny`.
 """
 
 from lkrshell.core import folders
-from lkrshell.core.text import quoted
+from lkrshell.core.text import quoted, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.core.entry import Entry
 
-AGENTS = ("deny", "exec", "allow")
+AGENTS = ("deny", "exec", "allow")  # each lets them do more than the one before
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Use:
@@ -39,3 +40,27 @@ def elsewhere(entry: "Entry | None", folder: str) -> str | None:
         return None
     where = " ".join(f"--only {quoted(each)}" for each in (*entry.only, folder))  # those it has stay
     return f"{entry.name} is for other folders; lkr policy {entry.name} {where}"
+
+
+def widened(before: "Entry", after: "Entry") -> list[str]:
+    """What `after` lets the key do that `before` did not, in words; empty when it only takes away."""
+    found = []
+    if (before.kind, after.kind) == ("admin", "runtime"):
+        found.append("enters environments: kind runtime")
+    if before.only and not after.only:
+        found.append("is for every project")
+    elif before.only:
+        fresh = [each for each in after.only if not any(folders.within(each, top) for top in before.only)]
+        found += [f"is for projects in {show(each)}" for each in fresh]
+    if AGENTS.index(after.agents) > AGENTS.index(before.agents):
+        found.append(f"is for coding agents: {after.agents}")
+    if before.confirm and not after.confirm:
+        found.append("does not ask first")
+    if before.ttl and not 0 < after.ttl <= before.ttl:
+        found.append(f"stays in a shell for {span(after.ttl)}" if after.ttl else "stays in a shell without an end")
+    return found
+
+
+def span(seconds: int) -> str:
+    """A time as `--ttl` takes it: 8h, 90s."""
+    return next(f"{seconds // size}{unit}" for unit, size in reversed(UNITS.items()) if seconds % size == 0)

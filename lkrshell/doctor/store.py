@@ -5,13 +5,14 @@ import stat
 from collections.abc import Iterator
 
 from lkrshell.core import records
-from lkrshell.core.clock import now
 from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.names import OLD_BEFORE, is_key, key_of_old
 from lkrshell.core.text import quoted, show
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.doctor import Finding, fact, warning, wrong
-from lkrshell.project import lookup
-from lkrshell.state import config, files, generation, index, paths
+from lkrshell.project import approve, lookup
+from lkrshell.runtime import keys
+from lkrshell.state import config, files, index, paths
 from lkrshell.stores import keyring, registry
 from lkrshell.stores.base import Store
 from lkrshell.stores.vault import Vault
@@ -79,9 +80,7 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
             index.read(chosen.name, name)
         except LkrError as error:
             mended = ""
-            if fix and (secret := chosen.get([name]).get(name)):
-                index.write(chosen.name, index.anew(chosen.name, name, secret.kind, now()))
-                generation.bump()
+            if fix and keys.write_entry_anew(chosen, name):
                 mended = "written anew"
             yield wrong(error.message, "lkr doctor --fix", mended)
     listed = chosen.names()
@@ -89,23 +88,29 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         yield fact("this keychain cannot list its keys, so the index cannot be compared with it")
         return
     if gone := sorted(set(indexed) - set(listed)):
-        for name in gone if fix else ():
-            index.remove(chosen.name, name)
+        removed = [name for name in gone if fix and keys.remove_entry(chosen, name)]
         text = f"the index lists {_some(gone)}, not in the {chosen.name}"
-        yield wrong(text, "lkr doctor --fix", "removed" if fix else "")
-    missing = sorted(set(listed) - set(indexed))
-    secrets = chosen.get(missing) if fix and missing else {}
-    for name in secrets:
-        index.write(chosen.name, index.anew(chosen.name, name, secrets[name].kind, now()))
-    if missing:
+        yield wrong(text, "lkr doctor --fix", "removed" if len(removed) == len(gone) else "")
+    unlisted = sorted(set(listed) - set(indexed))
+    for stored in unlisted:
+        name = key_of_old(stored) or ""
+        if not name or (name in listed and not stored.endswith(OLD_BEFORE)):
+            continue  # a key, or one that is being rotated
+        if fix:
+            keys.settle_old(chosen, name)
+        text = f"the {chosen.name} has an old value of {name}"
+        reason = "as lkr 0.1.0 kept it" if name in listed else f"and no {name}"
+        yield wrong(f"{text}, {reason}", "lkr doctor --fix", "settled" if fix else "")
+    if missing := [stored for stored in unlisted if not key_of_old(stored)]:
+        added = [stored for stored in missing if fix and is_key(stored) and keys.write_entry_anew(chosen, stored)]
         text = f"the {chosen.name} has {_some(missing)}, not in the index"
-        yield wrong(text, "lkr doctor --fix", "added" if len(secrets) == len(missing) else "")
+        yield wrong(text, "lkr doctor --fix", "added" if len(added) == len(missing) else "")
 
 
-def _some(keys: list[str]) -> str:
+def _some(found: list[str]) -> str:
     """The first five keys, and how many more."""
-    more = f" and {len(keys) - 5} more keys" if len(keys) > 5 else ""
-    return ", ".join(map(show, keys[:5])) + more
+    more = f" and {len(found) - 5} more keys" if len(found) > 5 else ""
+    return ", ".join(map(show, found[:5])) + more
 
 
 def folders(fix: bool) -> Iterator[Finding]:
@@ -155,7 +160,7 @@ def grants(fix: bool) -> Iterator[Finding]:
         if os.path.exists(os.path.join(real, lookup.MANIFEST)):
             continue
         if fix:
-            files.remove_private(path)
+            approve.revoke(real)
         mended = "revoked" if fix else ""
         if os.path.isdir(real):  # on another branch, maybe
             yield warning(f"{show(real)} is allowed and has no manifest any more", "lkr doctor --fix", mended)

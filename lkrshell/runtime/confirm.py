@@ -69,22 +69,14 @@ def ask(wants: "list[Want]", folder: str, agent: str | None, settings: "Config")
 
 
 def _says_yes(question: str, settings: "Config") -> bool:
-    from lkrshell.system import pinentry
+    from lkrshell.system import pinentry, terminal
 
     if settings.pinentry:
         return pinentry.confirm(settings.pinentry, question)
     try:
-        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+        return terminal.ask(question)
+    except LkrError:
         if program := pinentry.graphical():
             return pinentry.confirm(program, question)
         hint = "run lkr confirm on a terminal"
         raise LkrError("there is no terminal to ask on, and no graphical pinentry", hint, REFUSED) from None
-    try:
-        import termios
-
-        termios.tcflush(terminal, termios.TCIFLUSH)  # what was typed before the question is no answer to it
-        os.write(terminal, f"lkr: {question} [y/N] ".encode("utf-8", "surrogateescape"))
-        return os.read(terminal, 100).strip().lower() in (b"y", b"yes")
-    finally:
-        os.close(terminal)

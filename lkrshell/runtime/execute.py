@@ -3,7 +3,7 @@
 import os
 
 from lkrshell.core import policy
-from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
@@ -11,6 +11,10 @@ from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
 from lkrshell.state import audit, config
 from lkrshell.stores import registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def project_wants(command: str | None = None) -> tuple[list[Want], str]:
@@ -90,10 +94,18 @@ def _fetch(wants: list[Want], folder: str, program: str) -> list[tuple[Want, Sec
     return [(want, secret) for want, secret, _ in loaded]
 
 
-def main(words: list[str]) -> int:
-    """`lkr exec [--] WORDS`, without options; returns the exit code of a failure."""
+def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
+    """`lkr exec [--] WORDS`, without options; returns the exit code of a failure.
+
+    `unlock` opens a locked store, and is False when it cannot.
+    """
     try:
-        replace(*project_wants(words[0]), words)
+        try:
+            replace(*project_wants(words[0]), words)
+        except StoreLocked:
+            if not unlock():
+                raise
+            replace(*project_wants(words[0]), words)
     except LkrError as error:
         return _failed(error)
     return 1

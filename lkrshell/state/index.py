@@ -7,7 +7,7 @@ that a lost index opens no key to more than it was for. On the path of `lkr expo
 
 import os
 
-from lkrshell.core import records
+from lkrshell.core import clock, records
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
@@ -52,6 +52,7 @@ def _parse(name: str, data: bytes) -> Entry:
         if not 0 <= entry.ttl < MAX_TTL:
             raise ValueError("ttl")
         entry.only = tuple(value for field, value in rows if field == "only")
+        entry.before = fields.get("before", "")
         entry.confirm = {"": False, "1": True}[fields.get("confirm", "")]
         if entry.agents not in ("deny", "exec", "allow") or entry.kind not in ("runtime", "admin"):
             raise ValueError("policy")
@@ -64,7 +65,7 @@ def write(store: str, entry: Entry, was: str = "") -> None:
     """Writes the entry anew; `was` is the name that it had before, if another. It is no use of the key."""
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
-    rows += [("confirm", "1")] * entry.confirm
+    rows += [("confirm", "1")] * entry.confirm + [("before", entry.before)] * bool(entry.before)
     data, copy = records.dump(rows), _path(store, entry.name, "policy")
     has_policy = entry.ttl or entry.agents != "exec" or entry.only or entry.confirm
     if has_policy:
@@ -82,17 +83,10 @@ def write(store: str, entry: Entry, was: str = "") -> None:
 
 def _used(path: str, entry: Entry) -> float:
     """The date of the entry at `path`, which is that of the key's last use; of a new one that of the key itself."""
-    import calendar
-    import time
-
     try:
         return os.stat(path).st_mtime
     except OSError:
-        pass
-    try:
-        return calendar.timegm(time.strptime(entry.rotated or entry.created, "%Y-%m-%dT%H:%M:%SZ"))
-    except ValueError:
-        return time.time()
+        return clock.seconds(entry.rotated or entry.created)
 
 
 def touch(store: str, name: str) -> None:
@@ -104,11 +98,12 @@ def touch(store: str, name: str) -> None:
 
 
 def last_use(store: str, entry: Entry) -> str:
-    """Date of the last use since the key was stored, empty when there was none."""
-    import time
+    """Date of the last use since the key was stored, empty when there was none.
 
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(_path(store, entry.name)).st_mtime))
-    return stamp if stamp > (entry.rotated or entry.created) else ""
+    An entry is written with the whole second of its key's date, so a use within that second is later all the same.
+    """
+    used = os.stat(_path(store, entry.name)).st_mtime
+    return clock.stamp(used) if used > clock.seconds(entry.rotated or entry.created) else ""
 
 
 def remove(store: str, name: str) -> None:

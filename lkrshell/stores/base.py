@@ -14,16 +14,16 @@ class Store(Protocol):
         """Values and kinds of those keys that there are; one turn of the store for all of them."""
 
     def set(self, name: str, secret: Secret) -> None:
-        """Stores or replaces, durably."""
+        """Stores or replaces, durably. Only lkrshell.runtime.keys calls this."""
 
     def delete(self, name: str) -> bool:
-        """False when there was none."""
+        """False when there was none; LkrError when it is there still. Only lkrshell.runtime.keys calls this."""
 
     def exists(self, name: str) -> bool:
         """Without unlocking where the store allows that."""
 
     def names(self) -> list[str] | None:
-        """Every key that the store itself knows of; None when it cannot list them."""
+        """Every name that the store itself knows of, old values of a rotation too; None when it cannot list them."""
 
     def is_locked(self) -> bool:
         """True when `get` would raise StoreLocked."""

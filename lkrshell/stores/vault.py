@@ -99,14 +99,14 @@ class Vault:
         return os.path.exists(self._file(name))
 
     def names(self) -> list[str]:
-        from lkrshell.core.names import is_key
+        from lkrshell.core.names import is_key, key_of_old
 
         root = os.path.join(self._root, "keys")
         return sorted(
             name
             for provider in _listed(root)
             for label in _listed(os.path.join(root, provider))
-            if label.endswith(".age") and is_key(name := f"{provider}:{label[:-4]}")
+            if label.endswith(".age") and (is_key(name := f"{provider}:{label[:-4]}") or key_of_old(name))
         )
 
     def is_locked(self) -> bool:
@@ -135,6 +135,10 @@ class Vault:
 
         plain: bytes = pyrage.decrypt(data, _identities(self._unlocked(renew=True)))
         return plain
+
+    def check(self, passphrase: Secret) -> None:
+        """StoreLocked when it is not the vault's passphrase."""
+        self._open(passphrase)
 
     def passwd(self, old: Secret, new: Secret) -> None:
         """Another passphrase for the same identity: no key is encrypted anew."""

@@ -65,20 +65,20 @@ def test_a_manifest_swapped_while_i_am_asked_is_not_what_i_allowed(user: User, o
 def test_a_manifest_swapped_in_after_our_own_write_is_not_allowed(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     from lkrshell.cli import cmd_add
     from lkrshell.core import errors
-    from lkrshell.project import grants, lookup
+    from lkrshell.project import approve, grants, lookup
 
     for name, value in user.env.items():
         monkeypatch.setenv(name, value)
     folder = user.project("p")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PWD", str(folder))
-    write = cmd_add.write_manifest
+    write = approve.write_file
 
     def then_swap(path: str, text: str) -> None:
         write(path, text)
         (folder / ".lkr.toml").write_text(f'version = 1\n[keys]\nSTOLEN_API_KEY = "openai:prod"\n# {len(text)}')
 
-    monkeypatch.setattr(cmd_add, "write_manifest", then_swap)
+    monkeypatch.setattr(approve, "write_file", then_swap)
     assert cmd_add.command.callback is not None
     cmd_add.command.callback("ANTHROPIC_API_KEY=anthropic:main")
     grant = grants.read(str(folder))

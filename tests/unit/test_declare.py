@@ -34,7 +34,7 @@ def test_what_is_parsed_quickly_is_what_click_parses(command: declare.Command, d
     flags = [flag for each in command.parameters for flag in each.flags]
     pieces = st.sampled_from([*SAMPLES, *flags, *(f"{flag}=7" for flag in flags)])
     words = data.draw(st.lists(pieces, max_size=5))
-    quick = command.parse(words)
+    quick = command.parse(words, [])
     if quick is not None:
         assert quick == by_click(command, words)
 
@@ -42,7 +42,7 @@ def test_what_is_parsed_quickly_is_what_click_parses(command: declare.Command, d
 def test_plain_calls_need_no_click() -> None:
     policy = main.find("policy")
     assert isinstance(policy, declare.Command)
-    values = policy.parse(["openai:prod", "--only", "a", "--only=b", "--no-confirm", "--json"])
+    values = policy.parse(["openai:prod", "--only", "a", "--only=b", "--no-confirm", "--json"], [])
     assert values is not None
     assert (values["name"], values["only"], values["confirm"], values["as_json"]) == (
         "openai:prod",
@@ -56,4 +56,4 @@ def test_plain_calls_need_no_click() -> None:
 def test_help_and_slips_are_left_to_click(words: list[str]) -> None:
     policy = main.find("policy")
     assert isinstance(policy, declare.Command)
-    assert policy.parse(words) is None
+    assert policy.parse(words, []) is None

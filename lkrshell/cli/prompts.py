@@ -1,0 +1,56 @@
+"""What several commands ask the person, or show before they ask."""
+
+from lkrshell.cli import ask, common, declare
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.project import approve, lookup, manifest
+from lkrshell.runtime import keys
+from lkrshell.stores.base import Store
+from lkrshell.vendors import providers
+
+
+def yes(question: str, given: bool, hint: str = "say --yes", default: bool = False) -> None:
+    """Returns when the person agrees, or `given` says so already. LkrError (2) without a terminal to ask on."""
+    if given:
+        return
+    if not ask.on_terminal():
+        raise LkrError("no terminal to ask on", hint, REFUSED)
+    ask.agree(question, default=default)
+
+
+def value_of(name: str, prompt: str, from_stdin: bool) -> Secret:
+    """A value for the key, with a word about one that does not look like its provider's."""
+    secret = common.read_secret(prompt, from_stdin)
+    if warning := providers.shape_warning(name, secret.reveal()):
+        declare.echo(f"lkr: {warning}; stored all the same", err=True)
+    return secret
+
+
+def set_key(store: Store, name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:
+    """Asks for the value of a key and stores it; over one that is there only when the person says so."""
+    if store.exists(name) and not replace:
+        if from_stdin or not ask.on_terminal():
+            raise keys.exists(name)
+        question = f"{name} is stored already, and lkr rotate would keep its old value. Replace it for good?"
+        ask.agree(question)
+        replace = True
+    keys.keep(store, name, value_of(name, f"Value of {name}", from_stdin), kind, replace)
+    common.log("set", name)
+    declare.echo(f"lkr: stored {name} in the {store.name}", err=True)
+
+
+def allow(place: lookup.Place, parsed: manifest.Manifest) -> None:
+    """Records the grant for what lies there, and that it was given."""
+    approve.record(place, parsed)
+    _log_allowed(place, parsed)
+
+
+def write_and_allow(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
+    """Writes a manifest of `place` and allows it, see approve.write."""
+    parsed = approve.write(place, text, local)
+    _log_allowed(place, parsed)
+    return parsed
+
+
+def _log_allowed(place: lookup.Place, parsed: manifest.Manifest) -> None:
+    common.log("allow", *dict.fromkeys(want.key for want in parsed.wants), project=place.real)

@@ -1,0 +1,73 @@
+"""What a coding agent may do: one table of commands and options, closed by default.
+
+A command that has no row here, and an option that its row does not name, are refused to agents before the command reads
+or writes anything. `declare.Command.run` asks `check` before every command of the program, subcommands too. The short
+ways around it (`__main__`, `dispatch`) lead to commands whose row gives what they do there.
+"""
+
+import os
+
+from lkrshell.cli import common, declare
+from lkrshell.core import names
+from lkrshell.project import lookup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+# Command: the options that an agent may give, and what it gets. `lkr doctor --agents` prints this.
+ROWS: dict[str, tuple[str, str]] = {
+    "agent-env": ("--agent", "starts an agent without the shell's keys, but those that policy lets it have"),
+    "audit": ("--key --event --project --days --follow --json", "its own lines"),
+    "doctor": ("--agents --json", "what is wrong; changes nothing"),
+    "exec": ("-k --clean", "the keys that an allowed manifest of its folder names, each under its policy"),
+    "export": ("", "what policy lets its shell have"),
+    "hook": ("", "the shells' hooks"),
+    "list": ("--json", "names of runtime keys"),
+    "lock": ("", "locks the store"),
+    "schema": ("--local", "the manifest's JSON Schema"),
+    "status": ("--json --short", "names of what is loaded here, and why"),
+}
+
+
+def check(command: declare.Command, values: "dict[str, Any]", given: list[declare.Parameter]) -> None:
+    """LkrError (2), recorded, when a coding agent may not do this."""
+    options, _ = ROWS.get(command.path, (None, ""))
+    if options is not None and all(set(option.flags) & set(options.split()) for option in given):
+        return
+    if who := common.agent():
+        keys = list(dict.fromkeys(_keys(values)))
+        words = ["lkr", command.path, *(max(each.flags, key=len) for each in given if each.is_flag), *keys]
+        folder = os.path.realpath(lookup.current_folder())
+        message, hint = f"that is not for a coding agent ({who})", f"the person can: {' '.join(words)}"
+        raise common.refused(message, hint, *keys, project=folder)
+
+
+def _keys(values: "dict[str, Any]") -> "Iterator[str]":
+    """The names of keys among the words: no other word is repeated, for it could be a value."""
+    for value in values.values():
+        for word in value if isinstance(value, tuple) else (value,):
+            if isinstance(word, str) and names.is_key(name := word.rpartition("=")[2]):
+                yield name
+
+
+def commands() -> "Iterator[declare.Command]":
+    """Every command of the program that does something."""
+    from lkrshell.cli import main
+
+    for name in main.COMMANDS:
+        found = main.find(name)
+        if isinstance(found, declare.Group):
+            yield from found.commands.values()
+        elif found is not None:
+            yield found
+
+
+def table() -> "list[dict[str, Any]]":
+    """The table as it is in force, a row for each command."""
+    return [
+        {"command": each.path, "allowed": each.path in ROWS, "options": row[0].split(), "gets": row[1]}
+        for each in commands()
+        for row in [ROWS.get(each.path, ("", ""))]
+    ]

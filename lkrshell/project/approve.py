@@ -1,0 +1,123 @@
+"""Writes manifests and grants. Nothing else writes grants; each function checks everything before its first write.
+
+Asking the person and writing the log are for the commands.
+"""
+
+import os
+
+from lkrshell.core import policy
+from lkrshell.core.clock import now
+from lkrshell.core.entry import Entry
+from lkrshell.core.errors import LkrError, ManifestError
+from lkrshell.core.text import quoted, show
+from lkrshell.core.want import Want
+from lkrshell.project import grants, lookup, manifest
+from lkrshell.state import files, generation
+from lkrshell.stores.base import Store
+
+
+def read_manifest(place: lookup.Place) -> manifest.Manifest:
+    """The manifest of `place`, checked. ManifestError when it cannot be read or is invalid."""
+    (path, text), (local_path, local) = place.files()
+    for each, content in ((path, text), (local_path, local)):
+        if content == lookup.UNREADABLE:
+            raise ManifestError(f"cannot read {show(each)}", "it must be a text file that you may read")
+    return manifest.parse(path, text[1:], local_path, None if local == lookup.ABSENT else local[1:])
+
+
+def check_allowed(place: lookup.Place) -> None:
+    """ManifestError unless the manifest as it lies there is valid and allowed: an edit must not smuggle the rest in."""
+    read_manifest(place)
+    known = grants.read(place.real)
+    if known is None or not known.covers(place):
+        raise ManifestError("the manifest as it is now is not allowed", "look at it first: lkr allow")
+
+
+def record(place: lookup.Place, parsed: manifest.Manifest) -> None:
+    """Writes the grant for exactly the texts in `place`."""
+    grants.write(grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, now()))
+    generation.bump()
+
+
+def write(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
+    """Writes the manifest, or the `.lkr.local.toml`, of `place` and allows it; nothing when the result is not valid.
+
+    What is allowed is what was written here and lay there before: the files are not read again, so nobody can swap
+    another content in. ManifestError when one of them changed since `place` was read, and, after a new manifest was
+    written, when a `.lkr.local.toml` that nobody allowed lies beside it.
+    """
+    was_local = place.text == lookup.ABSENT and place.local != lookup.ABSENT
+    before = place.files()
+    place.text = place.text if text is None else lookup.TEXT + text
+    place.local = place.local if local is None else lookup.TEXT + local
+    parsed = read_manifest(place)
+    for path, content in before:
+        if lookup.read_text(path) != content:
+            raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; do it again")
+    for (path, content), (_, new) in zip(before, place.files(), strict=True):
+        if new != content:
+            write_file(path, new[1:])
+    if was_local:
+        hint = f"look at it, then: lkr allow {quoted(place.folder)}"
+        raise ManifestError(f"wrote the manifest, but {lookup.LOCAL} was there before and is not allowed", hint)
+    record(place, parsed)
+    return parsed
+
+
+def write_file(path: str, text: str) -> None:
+    """Replaces the file atomically, its mode kept. LkrError when the disk says no."""
+    target = os.path.realpath(path)
+    try:
+        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
+        folder, name = os.path.split(target)
+        files.replace_file(target, text.encode(), mode, folder, name)
+    except OSError as error:
+        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "nothing was changed") from None
+
+
+def revoke(real: str) -> bool:
+    """Takes the grant of this real folder back; False when there was none."""
+    had = grants.remove(real)
+    generation.bump()
+    return had
+
+
+def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:
+    """Lines `+ VARIABLE ← key`, `-` for what goes, two spaces for what stays."""
+    lines = [f"- {describe(want)}" for want in before if want not in after]
+    lines += [f"{' ' if want in before else '+'} {describe(want)}" for want in after]
+    return lines or ["  (nothing)"]
+
+
+def limits(entry: Entry, folder: str) -> list[str]:
+    """What the key's own policy refuses in `folder`, however the manifest is, each with the command that changes it."""
+    name, policy_of = entry.name, f"lkr policy {entry.name}"
+    lines = []
+    if entry.kind == "admin":
+        lines.append(f"{name} is an admin key: it never enters an environment; {policy_of} --kind runtime")
+    if reason := policy.elsewhere(entry, folder):
+        lines.append(reason)
+    if entry.agents == "deny":
+        lines.append(f"{name} is for no coding agent, not even by lkr exec; {policy_of} --agents exec")
+    if entry.agents == "allow":
+        lines.append(f"{name} is loaded for coding agents too; {policy_of} --agents exec")
+    if entry.confirm:
+        lines.append(f"{name} waits for lkr confirm before the first load of a session; {policy_of} --no-confirm")
+    if entry.ttl:
+        lines.append(f"{name} leaves a shell {policy.span(entry.ttl)} after loading; {policy_of} --ttl off")
+    return lines
+
+
+def missing(store: Store, key: str) -> list[str]:
+    """A line where the store says that it has no such key."""
+    try:
+        return [] if store.exists(key) else [f"{key} is not stored; lkr set {key}"]
+    except LkrError as error:
+        return [str(error)]
+
+
+def describe(want: Want) -> str:
+    notes = [f"profile {want.profile}"] * bool(want.profile) + ["optional"] * want.optional
+    notes += ["only by lkr exec"] * (want.scope == "exec")
+    notes += [f"only for {' and '.join(want.commands)}"] * bool(want.commands)
+    return f"{want.variable} ← {want.key}" + (f" ({', '.join(notes)})" if notes else "")
