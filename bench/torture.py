@@ -70,7 +70,7 @@ def kills(user: User, count: int) -> Counter[str]:
     (user.home / "p/.lkr.toml").write_text('version = 1\n[keys]\nA_KEY = "k:a"\n')
     passphrase, value = "first", "value-0"
     user.run("unlock", "--stdin", stdin=passphrase.encode())
-    user.run("set", "k:a", "--stdin", stdin=value.encode())
+    user.run("set", "k:a", "--stdin", "--force", stdin=value.encode())
     user.run("set", "k:other", "--stdin", stdin=b"constant")
     weights = {"set": 40, "rm": 10, "rename": 15, "allow": 20, "passwd": 8, "rekey": 7}
     typical: dict[str, float] = {}
@@ -78,7 +78,7 @@ def kills(user: User, count: int) -> Counter[str]:
         action = random.choices(list(weights), list(weights.values()))[0]
         new_value, new_pass = f"value-{number}", f"pass-{number}"
         words, stdin = {
-            "set": (["set", "k:a", "--stdin"], new_value.encode()),
+            "set": (["set", "k:a", "--stdin", "--force"], new_value.encode()),
             "rm": (["rm", "--yes", "k:a"], b""),
             "rename": (["rename", "k:a", "k:b"], b""),
             "allow": (["allow", "--yes", "p"], b""),
@@ -120,10 +120,10 @@ def kills(user: User, count: int) -> Counter[str]:
             if b is not None:
                 user.run("rm", "--yes", "k:b")
             if a is None:
-                user.run("set", "k:a", "--stdin", stdin=value.encode())
+                user.run("set", "k:a", "--stdin", "--force", stdin=value.encode())
             else:
                 value = a
-    user.run("set", "k:a", "--stdin", stdin=value.encode())
+    user.run("set", "k:a", "--stdin", "--force", stdin=value.encode())
     user.run("doctor", "--fix")
     _, out = user.run("doctor", "--json")
     found = [
@@ -149,7 +149,7 @@ def crowd(user: User, processes: int, seconds: float) -> Counter[str]:
             name = f"crowd:k{rng.randrange(4)}"
             action = rng.choice(["set", "set", "read", "read", "rm"])
             if action == "set":
-                code, out = user.run("set", name, "--stdin", stdin=(f"{number}-" * 200).encode())
+                code, out = user.run("set", name, "--stdin", "--force", stdin=(f"{number}-" * 200).encode())
                 good = code == 0
             elif action == "rm":
                 code, out = user.run("rm", "--yes", name)
@@ -186,7 +186,7 @@ def power(folder: Path, losses: int) -> Counter[str]:
     user = User(disk / "home")
     user.home.mkdir()
     user.run("unlock", "--stdin", stdin=b"x")
-    user.run("set", "k:a", "--stdin", stdin=b"value-0")
+    user.run("set", "k:a", "--stdin", "--force", stdin=b"value-0")
     os.sync()
     value, name = "value-0", "k:a"
     typical = 0.3
@@ -194,7 +194,7 @@ def power(folder: Path, losses: int) -> Counter[str]:
         action = random.choice(["set", "set", "rename", "rekey"])
         other = "k:b" if name == "k:a" else "k:a"
         words, stdin = {
-            "set": (["set", name, "--stdin"], f"value-{number}".encode()),
+            "set": (["set", name, "--stdin", "--force"], f"value-{number}".encode()),
             "rename": (["rename", name, other], b""),
             "rekey": (["vault", "rekey", "--stdin"], b"x"),
         }[action]

@@ -188,7 +188,7 @@ complete -c lkr -n "__lkr_options 'install'" -l completions -l no-completions -d
 complete -c lkr -n "__lkr_options 'install'" -l diff -d 'Show every line that changes'
 complete -c lkr -n "__lkr_options 'install'" -l yes -d 'Do not ask'
 complete -c lkr -n "__lkr_at 'install'" -a 'bash zsh fish'
-complete -c lkr -n "__lkr_at ''" -a list -d 'List the stored keys'
+complete -c lkr -n "__lkr_at ''" -a list -d 'List the stored keys, or those of one PROVIDER'
 complete -c lkr -n "__lkr_options 'list'" -l all -d 'Admin keys too'
 complete -c lkr -n "__lkr_options 'list'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at ''" -a lock -d 'Lock the store'

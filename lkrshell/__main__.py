@@ -14,10 +14,9 @@ def main() -> int:
 
         return export(arguments[1:])
     if arguments[:1] == ["hook"] and arguments[1:] in (["bash"], ["zsh"], ["fish"]):
-        from lkrshell.shells.hook import text
+        from lkrshell.shells.hook import main as hook
 
-        sys.stdout.write(text(arguments[1]))
-        return 0
+        return hook(arguments[1])
     if arguments == ["status", "--short"]:
         from lkrshell.runtime.status_line import main as short
 

@@ -3,9 +3,11 @@
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 from shells import Shell, environment
 
@@ -46,6 +48,7 @@ class User:
             cwd=cwd or self.home,
             capture_output=True,
             timeout=60,
+            start_new_session=True,  # who runs the tests may have a terminal, which lkr would ask
         )
         out = done.stdout.decode("utf-8", "surrogateescape")
         for line in done.stderr.decode("utf-8", "surrogateescape").splitlines(keepends=True):
@@ -53,6 +56,22 @@ class User:
         assert done.returncode == code, (words, done.returncode, out)
         assert "Traceback" not in out
         return out
+
+    def typed(self, *words: str, answer: str = "y", code: int = 0, cwd: Path | None = None) -> str:
+        """Runs `lkr` on a terminal of its own and types the answer to its question; what was on the screen."""
+        child = pexpect.spawn(
+            self.program, list(words), env={**self.env, "TERM": "dumb"}, cwd=str(cwd or self.home), encoding="utf-8",
+            timeout=30, dimensions=(24, 300),
+        )  # fmt: skip
+        child.expect(r"\[y/N\]:? ")
+        screen = str(child.before) + str(child.after)
+        time.sleep(0.3)  # what is typed before the question is thrown away
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        screen += str(child.before)
+        assert child.exitstatus == code, (words, child.exitstatus, screen)
+        return screen
 
     def project(
         self, name: str, keys: str = 'OPENAI_API_KEY = "openai:prod"', allow: bool = True, top: str = ""

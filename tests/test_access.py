@@ -107,7 +107,7 @@ def test_an_agent_allows_no_project(user: User) -> None:
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_policy_decides_what_an_agent_gets(user: User) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
-    user.lkr("policy", "anthropic:main", "--agents", "allow")
+    user.typed("policy", "anthropic:main", "--agents", "allow")
     done = as_agent(user, "codex", f"{BIN}/lkr export bash", folder)
     assert (OTHER in done.stdout, VALUE in done.stdout) == (True, False)
     assert f"left out for codex: {A}" in done.stderr
@@ -138,14 +138,14 @@ def test_a_key_for_one_folder_is_for_no_other(user: User, open_shell: Callable[.
     user.lkr("exec", "-k", "openai:prod", "--", "true", cwd=outside, code=2)
     shell = open_shell(folder=outside)
     assert shell.value(A) is None
-    user.lkr(*shlex.split(said[said.index("lkr policy") :])[1:])
+    user.typed(*shlex.split(said[said.index("lkr policy") :])[1:])
     shell.run(":")
     assert shell.value(A) == VALUE, "the command that was named lets it in"
     assert VALUE in export(user, inside), "and takes nothing from the others"
     user.lkr("policy", "openai:prod", "--only", str(user.home / "link"))
     shell.run(":")
     assert shell.value(A) is None
-    user.lkr("policy", "openai:prod", "--anywhere")
+    user.typed("policy", "openai:prod", "--anywhere")
     shell.run(":")
     assert shell.value(A) == VALUE
 
@@ -175,7 +175,7 @@ def test_allow_names_each_refusal_and_the_command_that_changes_it(user: User) ->
         "lkr set xai:none",
     ]
     for command in commands[:-1]:
-        user.lkr(*command.split()[1:])
+        user.typed(*command.split()[1:])
     user.lkr("set", "xai:none", "--stdin", stdin=b"xai-0123456789012345678901")
     assert "!" not in user.lkr("allow", "--yes", str(folder))
     assert VALUE in export(user, folder)
@@ -183,7 +183,7 @@ def test_allow_names_each_refusal_and_the_command_that_changes_it(user: User) ->
 
 def test_policy_goes_with_the_key(user: User) -> None:
     user.lkr("policy", "openai:prod", "--agents", "deny", "--ttl", "1h", "--only", str(user.home))
-    user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-new-value-12345678")
+    user.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-new-value-12345678")
     user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-newer-value-12345678")
     user.lkr("rename", "openai:prod", "openai:moved")
     row = json.loads(user.lkr("policy", "openai:moved", "--json"))
@@ -196,7 +196,7 @@ def test_an_agent_started_by_agent_env_has_only_what_policy_gives_it(
     user: User, open_shell: Callable[..., Shell]
 ) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
-    user.lkr("policy", "anthropic:main", "--agents", "allow")
+    user.typed("policy", "anthropic:main", "--agents", "allow")
     shell = open_shell(folder=folder, **{A: "mine"})
     assert (shell.value(A), shell.value(B)) == (VALUE, OTHER)
     out = shell.run("lkr agent-env --agent claude -- env")

@@ -106,10 +106,10 @@ def test_an_agent_does_not_confirm(user: User) -> None:
     user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
     user.env["CLAUDECODE"] = "1"
-    for words in ("exec -- env", "confirm"):
-        said, code = answer(user, words, "does not confirm", "y\r")
+    for words, says in (("exec -- env", "does not confirm"), ("confirm", "not for a coding agent")):
+        said, code = answer(user, words, says, "y\r")
         assert (code, VALUE in said) == (2, False)
-    assert "does not change what keys may do" in user.lkr("policy", "openai:prod", "--no-confirm", code=2)
+    assert "not for a coding agent" in user.lkr("policy", "openai:prod", "--no-confirm", code=2)
 
 
 def test_a_confirmation_ends_with_the_hard_limit(user: User) -> None:
@@ -147,7 +147,7 @@ def test_a_pinentry_that_cannot_be_run_is_said(user: User) -> None:
 
 def test_confirm_is_part_of_the_policy_and_of_a_backup(user: User) -> None:
     user.lkr("policy", "openai:prod", "--confirm")
-    user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-new-value-12345678")
+    user.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-new-value-12345678")
     user.lkr("rename", "openai:prod", "openai:moved")
     assert json.loads(user.lkr("policy", "openai:moved", "--json"))["confirm"] is True
     backup = str(user.home / "backup.age")
@@ -155,5 +155,5 @@ def test_confirm_is_part_of_the_policy_and_of_a_backup(user: User) -> None:
     user.lkr("rm", "openai:moved", "--yes")
     user.lkr("vault", "import", backup, "--stdin", stdin=b"another passphrase")
     assert json.loads(user.lkr("policy", "openai:moved", "--json"))["confirm"] is True
-    user.lkr("policy", "openai:moved", "--no-confirm")
+    user.typed("policy", "openai:moved", "--no-confirm")
     assert "confirm off" in user.lkr("policy", "openai:moved")

@@ -12,7 +12,7 @@ NEW = b"sk-new-value-12345678"
 
 # Every command that writes: its words, its standard input, and how many renames, removals and new folders to expect.
 WRITERS: dict[str, tuple[list[str], bytes, int]] = {
-    "set": (["set", "openai:prod", "--stdin"], NEW, 3),
+    "set": (["set", "openai:prod", "--stdin", "--force"], NEW, 3),
     "set-new": (["set", "groq:new", "--stdin"], NEW, 5),
     "rm": (["rm", "--yes", "openai:prod"], b"", 3),
     "rename": (["rename", "openai:prod", "groq:new"], b"", 7),
@@ -124,9 +124,8 @@ def test_a_disk_that_fills_up_at_any_step_keeps_the_old_value_or_the_new_one(
         if not values["openai:prod"]:
             assert writer == "rm" or (writer == "rename" and values["groq:new"] == VALUE), values
         # back to the beginning
-        for name in ("groq:new", "openai:prod--old"):
-            subprocess.run([f"{BIN}/lkr", "rm", "--yes", name], env=mine.env, capture_output=True)
-        mine.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+        subprocess.run([f"{BIN}/lkr", "rm", "--yes", "groq:new"], env=mine.env, capture_output=True)
+        mine.lkr("set", "openai:prod", "--stdin", "--force", stdin=VALUE.encode())
         (mine.home / "backup.age").unlink(missing_ok=True)
     else:
         pytest.fail("it never went through")

@@ -101,7 +101,7 @@ def test_a_value_is_never_taken_as_an_argument(user: User) -> None:
 @pytest.mark.parametrize("value", [b"", b"a\0b", b"x" * 65537])
 def test_a_bad_value_is_refused_and_the_old_one_stays(user: User, value: bytes) -> None:
     folder = user.project("p")
-    user.lkr("set", "openai:prod", "--stdin", stdin=value, code=1)
+    user.lkr("set", "openai:prod", "--stdin", "--force", stdin=value, code=1)
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
 
 
@@ -118,7 +118,7 @@ def test_a_locked_vault_is_one_line_and_unlocking_brings_the_keys_back(user: Use
     own = User(tmp_path / "own")
     own.home.mkdir()
     own.lkr("unlock", "--stdin", stdin=b"mine")
-    own.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+    own.lkr("set", "openai:prod", "--stdin", "--force", stdin=VALUE.encode())
     folder = own.project("p")
     own.lkr("lock")
     assert "the vault is locked" in own.lkr("exec", "--", "env", cwd=folder, code=77)
@@ -142,12 +142,12 @@ def test_a_full_or_read_only_disk_keeps_the_old_value(user: User, tmp_path: Path
         with (disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
             while filler.write(b"x" * 4096):
                 pass
-        assert "No space left" in small.lkr("set", "openai:prod", "--stdin", stdin=big, code=1)
+        assert "No space left" in small.lkr("set", "openai:prod", "--stdin", "--force", stdin=big, code=1)
         assert "No space left" in small.lkr("set", "openai:new", "--stdin", stdin=big, code=1)
         assert VALUE in small.lkr("exec", "--", "env", cwd=folder)
         assert not list(disk.rglob(".tmp-*"))
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        assert "Read-only" in small.lkr("set", "openai:prod", "--stdin", stdin=b"sk-other-value", code=1)
+        assert "Read-only" in small.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-other-value", code=1)
         assert VALUE in small.lkr("exec", "--", "env", cwd=folder)
     finally:
         subprocess.run(["umount", str(disk)], check=True)

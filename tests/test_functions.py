@@ -177,7 +177,7 @@ def test_an_agent_started_inside_a_project_gets_only_the_keys_that_policy_lets_i
     user: User, open_shell: Callable[..., Shell]
 ) -> None:
     program(user, "claude", AGENT)
-    user.lkr("policy", "anthropic:main", "--agents", "allow")
+    user.typed("policy", "anthropic:main", "--agents", "allow")
     user.project("p", BOTH)
     shell = open_shell()
     shell.run("cd p")

@@ -59,7 +59,7 @@ secretstorage.get_default_collection(bus).lock()
 END
 went locked
 doctor doctor-locked
-printf sk-second-value | timeout 40 lkr set openai:prod --stdin 2>err
+printf sk-second-value | timeout 40 lkr set openai:prod --stdin --force 2>err
 echo "dismissed: code $?, in-time 1, values 0, says: $(cat err)"
 timeout 40 lkr unlock 2>err
 echo "unanswered: code $?, in-time 1, values 0, says: $(cat err)"

@@ -43,7 +43,7 @@ lkr list --all --json >listed
 lkr policy openai:prod --json
 lkr exec -k openai:prod -- sh -c 'echo "read:$OPENAI_API_KEY"'
 lkr exec -k groq:admin -- true || echo "admin stays admin: $?"
-printf sk-other-12345678 | lkr set openai:prod --stdin
+printf sk-other-12345678 | lkr set openai:prod --stdin --force
 lkr migrate vault --yes --move
 LKR_BACKEND=vault lkr list --json >left
 LKR_BACKEND=vault lkr migrate keyring --yes --replace --move

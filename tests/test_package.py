@@ -66,7 +66,7 @@ def test_the_wheel_does_the_main_job_where_an_installer_puts_it(
     version = wheel.name.split("-")[1]
     assert version in user.lkr("--version")
     user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
-    user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+    user.lkr("set", "openai:prod", "--stdin", "--force", stdin=VALUE.encode())
     folder = user.project("p")
     test = 'test "${#OPENAI_API_KEY}" = ' + str(len(VALUE))
     user.lkr("exec", "--", "sh", "-c", test, cwd=folder)

@@ -56,6 +56,34 @@ def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
                 assert other == room or other in MAY_IMPORT[room], f"{path} imports {name}"
 
 
+def test_a_command_imports_no_other_command() -> None:
+    for path, tree in modules("cli"):
+        for name in imported(tree):
+            assert ".cmd_" not in name, f"{path} imports {name}"
+
+
+# Who may change keys, and grants; what they call is not to be called elsewhere.
+WRITERS = {
+    "runtime/keys.py": {"store.set", "store.delete", "index.write", "index.remove"},
+    "project/approve.py": {"grants.write", "grants.remove"},
+}
+
+
+def test_two_services_alone_write_keys_and_grants() -> None:
+    found: dict[str, set[str]] = {}
+    for path, tree in modules():
+        if path.parts[0] == "stores":  # what a store does within itself
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                of, what = ast.unparse(node.func.value), node.func.attr
+                if what in ("set", "delete") or (of in ("index", "grants") and what in ("write", "remove")):
+                    found.setdefault(str(path), set()).add(f"{of}.{what}")
+            if isinstance(node, ast.ImportFrom) and node.module in ("lkrshell.state.index", "lkrshell.project.grants"):
+                assert not {each.name for each in node.names} & {"write", "remove"}, path
+    assert found == WRITERS
+
+
 def test_core_reads_and_writes_nothing() -> None:
     for path, tree in modules("core"):
         for name in imported(tree):

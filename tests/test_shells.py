@@ -156,7 +156,7 @@ def test_lock_and_deny_reach_a_live_shell(user: User, open_shell: Open) -> None:
     user.lkr("allow", "--yes", str(folder))
     shell.run(":")
     assert shell.value(A) == VALUE
-    user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-another-value")
+    user.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-another-value")
     shell.run(":")
     assert shell.value(A) == "sk-another-value"
 

@@ -125,7 +125,7 @@ def test_a_backup_goes_to_another_machine_and_back(mine: User, tmp_path: Path) -
     other = User(tmp_path / "other")
     other.home.mkdir()
     other.lkr("unlock", "--stdin", stdin=b"elsewhere")
-    other.lkr("set", "openai:prod", "--stdin", stdin=b"sk-mine-differs")
+    other.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-mine-differs")
     other.lkr("vault", "import", str(backup), "--stdin", stdin=b"wrong", code=77)
     said = other.lkr("vault", "import", str(backup), "--stdin", stdin=b"for the file")
     assert "openai:prod differs here, kept" in said
@@ -296,7 +296,7 @@ def test_losing_or_damaging_the_index_opens_no_key_to_more_than_it_was_for(mine:
     (index / "vault/openai/prod").write_bytes(b"damaged")
     mine.lkr("doctor", "--fix")
     assert json.loads(mine.lkr("policy", "openai:prod", "--json")) == before
-    mine.lkr("policy", "openai:prod", "--anywhere", "--agents", "exec", "--ttl", "off")
+    mine.typed("policy", "openai:prod", "--anywhere", "--agents", "exec", "--ttl", "off")
     subprocess.run(["rm", "-r", str(index)], check=True)
     assert has(mine, folder) == VALUE
     mine.lkr("rm", "openai:prod", "--yes")
@@ -305,7 +305,7 @@ def test_losing_or_damaging_the_index_opens_no_key_to_more_than_it_was_for(mine:
 
 def test_a_backend_that_protects_nothing_is_taken_and_named(user: User) -> None:
     user.env |= {"LKR_BACKEND": "keyring", "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
-    user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-plain-12345678")
+    user.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-plain-12345678")
     assert user.lkr("exec", "-k", "openai:prod", "--", "sh", "-c", f'printf %s "${A}"') == "sk-plain-12345678"
     assert "does not protect" in user.lkr("doctor", code=1)
 
@@ -321,7 +321,7 @@ def test_the_last_use_is_noted(mine: User) -> None:
 
 def test_a_backend_that_protects_nothing_is_not_taken_by_itself(user: User) -> None:
     user.env |= {"LKR_BACKEND": "keyring", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
-    said = user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-plain-12345678", code=69)
+    said = user.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-plain-12345678", code=69)
     assert "there is no keychain" in said
     assert not list((user.home / ".local/share").glob("python_keyring/*"))
 

@@ -2,9 +2,14 @@
 
 import json
 import re
+import shutil
+import ssl
+import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -136,6 +141,66 @@ def test_the_key_follows_no_redirect(vendor: Vendor, capfd: pytest.CaptureFixtur
     assert not elsewhere.asked
 
 
+@pytest.fixture
+def impostor(tmp_path: Path) -> Iterator[tuple[Vendor, Path]]:
+    """A server with a certificate of its own, for 127.0.0.1; it speaks TLS."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=127.0.0.1", "-addext",
+         "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    server = Vendor()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server, certificate
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_no_authority_of_the_environment_is_trusted(
+    vendor: Vendor, impostor: tuple[Vendor, Path], monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str], variable: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    server, certificate = impostor
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    shutil.copy(certificate, folder)
+    subprocess.run(["openssl", "rehash", str(folder)], check=True)
+    monkeypatch.setenv(variable, str(certificate if variable == "SSL_CERT_FILE" else folder))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "secrets"))
+    address = f"https://127.0.0.1:{server.server_port}"
+    monkeypatch.setitem(costs.BASES, "openai", address)
+    with urllib.request.urlopen(f"{address}/v1/organization/costs?") as answer:
+        assert answer.status == 200, "whoever asks the environment trusts it"
+    (tmp_path / "secrets").unlink(missing_ok=True)
+    server.asked.clear()
+    assert cli.run(["usage", "openai"]) == 1
+    assert "cannot be reached" in capfd.readouterr().err
+    assert not server.asked
+    assert not (tmp_path / "secrets").exists()
+    assert costs._context().cert_store_stats()["x509_ca"] > 0, "the system's own are trusted"
+
+
+def test_no_proxy_of_the_environment_gets_the_key(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    proxy = Vendor()
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
+    assert cli.run(["usage", "openai", "--json"]) == 0
+    proxy.shutdown()
+    proxy.server_close()
+    assert not proxy.asked
+    assert len(vendor.asked) == 2
+
+
 def test_without_an_admin_key_and_without_a_vendor(
     user: User, vendor: Vendor, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,7 +214,7 @@ def test_without_an_admin_key_and_without_a_vendor(
     assert "no admin key" in user.lkr("usage", "openai", code=1)
 
 
-def test_an_agent_asks_only_where_the_keys_policy_lets_it(user: User, vendor: Vendor) -> None:
-    user.lkr("policy", "openai:admin", "--agents", "deny")
+def test_an_agent_asks_no_vendor(user: User, vendor: Vendor) -> None:
     user.env["CLAUDECODE"] = "1"
     assert "not for a coding agent" in user.lkr("usage", "openai", code=2)
+    assert not vendor.asked

@@ -35,7 +35,9 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     if wants:
         try:
             use = policy.Use("shell", folder, name, settings.keys_of(name) + own)
-            loaded, _, waiting = session.fetch(registry.choose(settings), wants, use)
+            store = registry.choose(settings)
+            loaded, _, waiting = session.fetch(store, wants, use)
+            session.used(store, [want.key for want, _, _ in loaded])
         except LkrError as error:
             if error.code != REFUSED:
                 raise

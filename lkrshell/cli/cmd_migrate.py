@@ -72,7 +72,7 @@ def command(
                 if not arrived or back is None or back.reveal() != secret.reveal():
                     raise LkrError(f"{name} did not arrive whole in the {target.name}", "nothing was removed")
             if move:
-                keys.remove(origin, account) if ours else keys.remove_foreign(origin, account)
+                keys.take_away(origin, account, ours)
     for name in kept:
         declare.echo(f"lkr: {name} differs and is kept; --replace takes the source's", err=True)
     done = len(plan) - len(kept)

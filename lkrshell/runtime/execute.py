@@ -91,6 +91,7 @@ def _fetch(wants: list[Want], folder: str, program: str) -> list[tuple[Want, Sec
         raise
     if loaded:
         record("exec", [want for want, _, _ in loaded])
+        session.used(store, [want.key for want, _, _ in loaded])
     return [(want, secret) for want, secret, _ in loaded]
 
 
@@ -108,6 +109,9 @@ def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
             replace(*project_wants(words[0]), words)
     except LkrError as error:
         return _failed(error)
+    except KeyboardInterrupt:  # at the question of a key that asks first
+        os.write(2, b"\nlkr: stopped, nothing was started\n")
+        return 130
     return 1
 
 

@@ -80,6 +80,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
                 keys = [state.partition("=")[0] for state in now.values()]
                 if now:
                     _record(use.event, keys, list(now), use, line)
+                    session.used(store, keys)
     except LkrError as error:
         out.clear()
         now.clear()

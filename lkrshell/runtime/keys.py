@@ -87,9 +87,12 @@ def remove(store: Store, name: str) -> None:
         raise missing(store, name)
 
 
-def remove_foreign(store: Store, account: str) -> None:
-    """Removes what is no key of ours: that of another service, which has moved to us."""
-    store.delete(account)
+def take_away(store: Store, account: str, ours: bool) -> None:
+    """Removes what has moved into another store. What is not `ours`, of another service, has no entry of ours."""
+    if ours:
+        remove(store, account)
+    else:
+        store.delete(account)
 
 
 def missing(store: Store, name: str) -> LkrError:

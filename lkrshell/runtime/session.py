@@ -88,8 +88,13 @@ def fetch(
         if "admin" in (secret.kind, entry.kind if entry else ""):
             message = f"{want.key} is an admin key: it never enters an environment"
             raise LkrError(message, f"drop {want.variable}", REFUSED)
-        index.touch(store.name, want.key)
         loaded.append((want, secret, entry.ttl if entry else 0))
     if missing:
         raise LkrError(f"not stored: {', '.join(missing)}", f"lkr set {missing[0]}")
     return loaded, left_out, wait
+
+
+def used(store: "Store", keys: list[str]) -> None:
+    """Notes that the keys were given out. Whoever fetched them says so, for not all that is fetched is loaded."""
+    for key in keys:
+        index.touch(store.name, key)

@@ -5,6 +5,7 @@ import sys
 
 import lkrshell
 from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
 from lkrshell.shells import bundle, dialects
 from lkrshell.state import paths
 
@@ -46,6 +47,20 @@ def preamble(shell: str) -> str:
     }
     form = "set -g {} {}\n" if shell == "fish" else "{}={}\n"
     return "".join(form.format(name, speak.quote(value)) for name, value in values.items())
+
+
+def main(shell: str) -> int:
+    """Prints the hook, by the short way of `__main__`; returns the exit code."""
+    try:
+        data = memoryview(text(shell).encode("utf-8", "surrogateescape"))
+        while data:
+            data = data[os.write(1, data) :]
+    except LkrError as error:
+        os.write(2, f"lkr: {show(str(error))}\n".encode("utf-8", "backslashreplace"))
+        return error.code
+    except BrokenPipeError:
+        return 1
+    return 0
 
 
 def text(shell: str) -> str:

@@ -180,11 +180,15 @@ class Keyring:
         import keyring
         import keyring.errors
 
+        removed = True
         try:
             self._call(lambda: keyring.delete_password(self._service, name))
-        except keyring.errors.PasswordDeleteError:
-            return False
-        return True
+        except keyring.errors.PasswordDeleteError:  # there was none, or a dialog was refused
+            removed = False
+        if self._call(lambda: keyring.get_password(self._service, name)) is not None:
+            hint = "allow it where the keychain asks, or remove it there"
+            raise LkrError(f"the keychain has {name} still: it did not remove it", hint)
+        return removed
 
     def exists(self, name: str) -> bool:
         return bool(self.get([name]))

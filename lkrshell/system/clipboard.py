@@ -7,12 +7,15 @@ reaches it by standard input; having copied it, it becomes a fresh process that 
 import base64
 import hashlib
 import os
+import select
+import signal
 import subprocess
 import sys
 import time
 
 from lkrshell.core.errors import LkrError
 
+_WAIT = 5  # seconds for the tool: a display that is gone answers nothing at all
 _START = (
     "import sys; sys.path[:] = sys.argv.pop(1).split(chr(10)); "
     "from lkrshell.system.clipboard import main; main(*sys.argv[1:])"
@@ -34,6 +37,10 @@ def copy(value: str, seconds: int) -> str:
     assert child.stdin and child.stdout  # noqa: S101
     child.stdin.write(value.encode("utf-8", "surrogateescape"))
     child.stdin.close()
+    if not select.select([child.stdout], [], [], _WAIT)[0]:
+        os.killpg(child.pid, signal.SIGKILL)  # and the tool that it waits for
+        child.wait()
+        raise LkrError("the clipboard does not answer", "is the display that DISPLAY names still there? Or use --show")
     if child.stdout.readline() != b"copied\n":
         raise LkrError("there is no clipboard here", "install wl-clipboard, xclip or xsel, or use --show")
     return f"it is in the clipboard for {seconds} s"
@@ -96,5 +103,6 @@ def main(step: str, seconds: str) -> None:
         os.execv(sys.executable, _again("wait", seconds))  # noqa: S606
     salt_text, expected = sys.stdin.readline().split()
     time.sleep(int(seconds))
+    signal.alarm(2 * _WAIT)  # the display may be gone by now
     if _hash(bytes.fromhex(salt_text), pyperclip.paste()) == expected:
         pyperclip.copy("")

@@ -204,7 +204,7 @@ def test_folders_of_another_user_are_not_used(user: User, variable: str) -> None
     said = user.lkr("export", "bash", cwd=folder, code=1)
     assert "belongs to another user" in said
     assert VALUE not in said
-    said = user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-new-value-1234567890", cwd=folder, code=1)
+    said = user.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-new-value-1234567890", cwd=folder, code=1)
     assert "another user" in said
 
 
