@@ -78,9 +78,6 @@ def test_an_agent_is_told_by_its_process_without_any_mark(user: User) -> None:
     user.config('agent_processes = ["friend"]\n')
     for _ in range(2):  # parsed, then from the compiled copy
         assert VALUE not in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
-    user.config("agent_ancestors = false\n")
-    for _ in range(2):
-        assert VALUE in as_agent(user, "claude", f"{BIN}/lkr export bash", folder).stdout
 
 
 def test_a_grant_is_taken_back_when_its_folder_or_manifest_is_gone(user: User) -> None:

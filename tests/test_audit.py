@@ -21,7 +21,7 @@ from conftest import BIN, UNDER_AGENT, VALUE, User
 from shells import Shell
 from test_access import as_agent
 
-from lkrshell.cli.cmd_audit import EVENTS
+from lkrshell.core.events import EVENTS
 from lkrshell.state import audit
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"

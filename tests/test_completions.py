@@ -12,6 +12,7 @@ import pytest
 from conftest import OTHER, VALUE, User
 from shells import HOOK
 
+from lkrshell.core.events import EVENTS
 from tools import completions
 
 ROOT = Path(__file__).parent.parent
@@ -76,7 +77,7 @@ def test_every_event_of_the_log_is_offered() -> None:
     source = "".join(path.read_text() for path in (ROOT / "lkrshell").rglob("*.py"))
     logged = set(re.findall(r"\b(?:common\.log|audit\.record|Use)\(\s*\"(\w+)\"", source))
     assert {"set", "exec", "rotate", "shell"} <= logged
-    assert logged <= set(completions.EVENTS)
+    assert logged <= set(EVENTS)
 
 
 class Shell:

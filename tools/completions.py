@@ -12,6 +12,7 @@ import click
 
 from lkrshell.cli import help as cli
 from lkrshell.core import names
+from lkrshell.core.events import EVENTS
 from lkrshell.runtime import known_agents
 from lkrshell.vendors import costs, providers
 
@@ -21,10 +22,8 @@ _KINDS = {
     "rename new": "fresh", "import name": "fresh", "profile": "profiles", "folder": "folders", "only": "folders",
     "file": "files", "template": "files", "output": "files", "identity": "files", "words": "commands",
 }  # fmt: skip
-EVENTS = """agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey
-    rename restore rm rotate set shell unlock usage""".split()
 _WORDS = {
-    "audit event": EVENTS, "audit agent": ["any", *known_agents.AGENTS], "agent-env agent": [*known_agents.AGENTS],
+    "audit event": [*EVENTS], "audit agent": ["any", *known_agents.AGENTS], "agent-env agent": [*known_agents.AGENTS],
     "import tool": ["pass:", "secret-tool:", "envchain:"], "migrate source": ["vault", "keyring"],
     "usage provider": [*costs.BASES], "policy ttl": ["off", "30m", "8h", "2d"],
 }  # fmt: skip

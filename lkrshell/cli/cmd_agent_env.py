@@ -5,14 +5,16 @@ What an agent starts inherits its environment, so the launch is where it is deci
 
 import os
 
-from lkrshell.cli import declare
+from lkrshell.cli import common, declare
 from lkrshell.core import policy
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.want import Want
 from lkrshell.runtime import agents, execute, session
-from lkrshell.state import audit, config
+from lkrshell.state import config
 from lkrshell.stores import registry
+
+_LOG_TIME_LIMIT = 2.0  # seconds for other writers of the audit log
 
 
 @declare.command("agent-env", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -22,7 +24,12 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     """Start an agent without the project's keys. Those that policy lets it have stay."""
     settings = config.load()
     program = os.path.basename(words[0])
-    name = agent or agents.named(program, settings)
+    line = agents.ancestors()
+    name = agents.detect(dict(os.environ), line, settings)
+    if name and agent and agent != name:
+        message = f"a coding agent ({name}) starts an agent under its own name only"
+        raise common.refused(message, f"agent-env --agent {name}", project=os.path.realpath("."))
+    name = name or agent or agents.named(program, settings)
     environment = stripped(dict(os.environb))
     try:
         wants, folder = execute.project_wants(agent or program)
@@ -47,11 +54,13 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     keys, variables = [want.key for want, _, _ in loaded], [want.variable for want, _, _ in loaded]
     program = execute.program_name(words[0])
-    who = name if agent or program else ""  # a value that went astray is no name
-    if problem := audit.record("agent", keys, variables, folder, agents.ancestors(), who, program):
+    logged = name if agent or program else ""  # a value that went astray is no name
+    use = policy.Use("agent", folder, logged if loaded else None)
+    if problem := session.record(use, keys, variables, line, program, _LOG_TIME_LIMIT, agent=logged):
         declare.echo(f"lkr: {problem}", err=True)
     if not settings.quiet:
         declare.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
+    environment[b"AI_AGENT"] = os.fsencode(name)  # one that lkr does not know is known as an agent by this
     execute.become(words, environment)
 
 

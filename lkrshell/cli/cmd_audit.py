@@ -12,16 +12,12 @@ from datetime import UTC, datetime, timedelta
 from lkrshell.cli import common, declare, output
 from lkrshell.core import folders, records
 from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.events import EVENTS, OF_PROJECTS
 from lkrshell.core.text import show, tilde
 from lkrshell.project import lookup, references
 from lkrshell.state import audit, files, index
 
 Row = dict[str, str]
-EVENTS = (
-    "agent", "allow", "backup", "confirm", "deny", "direnv", "exec", "gen", "get", "import", "lock", "migrate",
-    "passwd", "policy", "refused", "rekey", "rename", "restore", "rm", "rotate", "set", "shell", "unlock", "usage",
-)  # fmt: skip
-_OF_PROJECTS = ("agent", "allow", "confirm", "deny", "direnv", "exec", "shell")  # of others it can be a file
 _ALONE = ("verify", "unused", "older", "gone", "follow")  # options of which there can be one
 _POLL = 0.25  # seconds between two looks for what comes
 _MOST = 3  # keys in a line for people
@@ -255,7 +251,7 @@ def _gone(below: str, as_json: bool) -> None:
     allowed = references.by_project()
     had_manifest = set(allowed)
     for row in map(_row, _lines(False)):
-        if row["event"] in _OF_PROJECTS and row["project"]:
+        if row["event"] in OF_PROJECTS and row["project"]:
             last[row["project"]] = row["time"]
             if row["event"] not in ("exec", "agent"):  # these can do without one
                 had_manifest.add(row["project"])

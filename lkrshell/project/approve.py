@@ -12,7 +12,7 @@ from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
 from lkrshell.project import grants, lookup, manifest
-from lkrshell.state import files, generation
+from lkrshell.state import audit, files, generation
 from lkrshell.stores.base import Store
 
 
@@ -35,6 +35,7 @@ def check_allowed(place: lookup.Place) -> None:
 
 def record(place: lookup.Place, parsed: manifest.Manifest) -> None:
     """Writes the grant for exactly the texts in `place`."""
+    audit.remember_place()
     grants.write(grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, now()))
     generation.bump()
 

@@ -9,12 +9,15 @@ from lkrshell.core.text import show
 from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
-from lkrshell.state import audit, config
+from lkrshell.state import config
 from lkrshell.stores import registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_LOG_TIME_LIMIT = 2.0  # seconds for other writers of the audit log
 
 
 def project_wants(command: str | None = None) -> tuple[list[Want], str]:
@@ -69,13 +72,15 @@ def _fetch(wants: list[Want], folder: str, program: str) -> list[tuple[Want, Sec
     settings, line = config.load(), agents.ancestors()
     agent = agents.detect(dict(os.environ), line, settings)
 
+    use = policy.Use("exec", folder, agent)
+
     def record(event: str, used: list[Want]) -> None:
         names, variables = [want.key for want in used], [want.variable for want in used]
-        if problem := audit.record(event, names, variables, folder, line, agent, program):
+        if problem := session.record(use, names, variables, line, program, _LOG_TIME_LIMIT, event):
             os.write(2, f"lkr: {problem}\n".encode("utf-8", "backslashreplace"))
 
     try:
-        store, use = registry.choose(settings), policy.Use("exec", folder, agent)
+        store = registry.choose(settings)
         loaded, _, waiting = session.fetch(store, wants, use)
         if waiting:
             from lkrshell.runtime import confirm

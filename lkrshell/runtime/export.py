@@ -16,7 +16,7 @@ from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
 from lkrshell.shells.dialects import Posix, dialect
-from lkrshell.state import audit, config, generation, paths
+from lkrshell.state import config, generation, paths
 from lkrshell.stores import registry
 
 _TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
@@ -125,7 +125,7 @@ def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
 
 
 def _record(event: str, keys: list[str], variables: list[str], use: policy.Use, line: list[str]) -> None:
-    if problem := audit.record(event, keys, variables, use.folder, line, use.agent, patience=_LOG_TIME_LIMIT):
+    if problem := session.record(use, keys, variables, line, "lkr", _LOG_TIME_LIMIT, event):
         _say(f"lkr: {problem}")
 
 

@@ -12,7 +12,7 @@ from lkrshell.core.secret import Secret
 from lkrshell.core.want import Want
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.project.lookup import Place
-from lkrshell.state import index
+from lkrshell.state import audit, index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,29 @@ def waiting(
             if not confirm.is_confirmed(folder, want.key):
                 found.append(want)
     return found
+
+
+def record(
+    use: policy.Use,
+    keys: list[str],
+    variables: list[str],
+    line: list[str],
+    program: str,
+    patience: float,
+    event: str = "",
+    agent: str | None = None,
+) -> str | None:
+    """Writes the line of the audit log for a use, before anything is given; what went wrong, in words.
+
+    LkrError (2) when a coding agent's use cannot be logged: it gets nothing then.
+    """
+    problem = audit.record(event or use.event, keys, variables, use.folder, line, agent or use.agent, program, patience)
+    if use.agent and event != "refused":
+        if not problem and audit.is_elsewhere():
+            problem = "XDG_STATE_HOME leads to another log than the person's; lkr allow, by the person, accepts it"
+        if problem:
+            raise LkrError(f"no keys for a coding agent ({use.agent}) without a line in the log", problem, REFUSED)
+    return problem
 
 
 def fetch(

@@ -65,6 +65,17 @@ class Config:
         return [key for name, keys, _, _ in self.agents if name == agent for key in keys.split("\n")]
 
 
+def is_the_accounts_own() -> bool:
+    """True when the config.toml in force is that of the account's own home folder, whatever HOME and XDG_* say."""
+    import pwd
+
+    try:
+        home = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return False
+    return os.path.realpath(paths.config_file()) == os.path.realpath(paths.config_file(home))
+
+
 def load() -> Config:
     """`config.toml`, with `LKR_BACKEND` and `LKR_QUIET` over it. LkrError with line and mend when it is bad."""
     path = paths.config_file()

@@ -35,8 +35,12 @@ def state_dir() -> str:
     return _folder("state", "XDG_STATE_HOME", "/.local/state")
 
 
-def config_file() -> str:
-    return os.path.join(_folder("config", "XDG_CONFIG_HOME", "/.config"), "config.toml")
+def config_file(home: str = "") -> str:
+    """The settings in force; with `home`, those of an account whose home folder that is."""
+    if home and sys.platform == "darwin":
+        return os.path.join(home, "Library/Application Support/lkr/config.toml")
+    folder = os.path.join(home, ".config/lkr") if home else _folder("config", "XDG_CONFIG_HOME", "/.config")
+    return os.path.join(folder, "config.toml")
 
 
 def generation_dir() -> str:

@@ -1,0 +1,9 @@
+"""The events of the audit log: one list for the writer, the reader and the completions."""
+
+# What happened to a project: their field `project` is its folder. Of the others it can be a file.
+OF_PROJECTS = ("agent", "allow", "confirm", "deny", "direnv", "exec", "shell")
+OF_KEYS = (
+    "backup", "gen", "get", "import", "lock", "migrate", "passwd", "policy", "refused", "rekey", "rename", "restore",
+    "rm", "rotate", "set", "unlock", "usage",
+)  # fmt: skip
+EVENTS = tuple(sorted(OF_PROJECTS + OF_KEYS))
