@@ -149,7 +149,7 @@ def test_what_an_agent_was_refused_is_in_the_log(user: User) -> None:
     (folder / ".env").write_text(f"GROQ_API_KEY={VALUE}\n")
     user.env["CLAUDECODE"] = "1"
     for words, key in (
-        (("allow", "--yes"), "openai:prod"),
+        (("allow", "--yes"), ""),  # before the manifest is read
         (("get", "openai:prod", "--force-plain"), "openai:prod"),
         (("gen", "t.example", "--force"), ""),
         (("policy", "openai:prod", "--agents", "allow"), "openai:prod"),
@@ -223,6 +223,7 @@ def test_a_line_fits_a_terminal_and_says_who(user: User) -> None:
     use(user, folder)
     user.env["GEMINI_CLI"] = "1"
     use(user, folder)
+    del user.env["GEMINI_CLI"]
     lines = user.lkr("audit").splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  exec     openai:prod  ~/p  true", lines[-2])
     assert lines[-1].endswith("openai:prod  ~/p  true by gemini")

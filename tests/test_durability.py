@@ -16,7 +16,7 @@ WRITERS: dict[str, tuple[list[str], bytes, int]] = {
     "set-new": (["set", "groq:new", "--stdin"], NEW, 5),
     "rm": (["rm", "--yes", "openai:prod"], b"", 3),
     "rename": (["rename", "openai:prod", "groq:new"], b"", 7),
-    "rotate": (["rotate", "openai:prod", "--stdin"], NEW, 5),
+    "rotate": (["rotate", "openai:prod", "--stdin"], NEW, 4),
     "policy": (["policy", "openai:prod", "--kind", "admin"], b"", 3),
     "allow": (["allow", "--yes", "p"], b"", 2),
     "deny": (["deny", "q"], b"", 2),

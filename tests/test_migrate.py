@@ -111,3 +111,30 @@ lkr exec --all -- sh -c 'echo "after:$OPENAI_API_KEY"'
     assert "stopped: 77" in out
     assert "anthropic:main" in out.split("stopped")[1]
     assert f"after:{VALUE}" in out
+
+
+def test_a_key_that_is_being_rotated_takes_its_old_value_and_its_policy_along(desktop: User) -> None:
+    out = run(
+        desktop,
+        """
+lkr migrate vault --yes >/dev/null
+lkr policy openai:prod --agents deny
+printf sk-rotated-12345678 | lkr rotate openai:prod --stdin
+lkr list --all
+lkr doctor | grep 'index' && exit 1
+export LKR_BACKEND=vault
+printf sk-elsewhere-1234 | lkr set openai:prod --stdin --force
+lkr rm openai:prod --yes
+lkr migrate keyring --yes --move
+LKR_BACKEND=keyring lkr list --all
+lkr policy openai:prod
+lkr rotate openai:prod --undo
+lkr exec -k openai:prod -- sh -c 'echo "back:$OPENAI_API_KEY"'
+secret-tool search --all service com.llm-key-ring || true
+""",
+    )
+    assert f"back:{VALUE}" in out
+    assert "agents deny" in out
+    assert "no keys stored" in out
+    assert "~old" not in out and "--old" not in out
+    assert "rotated-" not in out, "nothing is left behind"
