@@ -1,4 +1,4 @@
-"""The commands in docs/ and the README's first ones run: every `sh` block, in order, in a real bash on a terminal."""
+"""The commands in docs/ and in README's Install run: every `sh` block, in order, in a real bash on a terminal."""
 
 import os
 import re
@@ -19,8 +19,8 @@ from lkrshell.cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 VALUE = "sk-proj-typed-by-hand-0123456789"
-PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
-LINKED = re.compile(r"\]\(([\w./-]+)\)")
+PAGES = sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md"))
+LINKED = re.compile(r"\]\(([\w./-]*)(#[\w-]+)?\)")
 # What a page must have shown, beyond every command's success.
 SHOWS = {
     "onboarding.md": ["not allowed", "lkr: +OPENAI_API_KEY (openai:mine)"],
@@ -33,7 +33,7 @@ SHOWS = {
     "moving.md": ["GROQ_API_KEY → groq:main (new)", "mistral:main (new)", "\nGROQ_API_KEY=\r"],
 }
 PASSPHRASE = "a passphrase"  # the fixture's
-ASKS = {r"\[y/N\]: $": "y", r"alue[^\n]*: $": VALUE, r"(?:assphrase|peat)[^\n]*: $": PASSPHRASE}
+ASKS = {r"\[(?:y/N|Y/n)\]: $": "y", r"alue[^\n\[]*: $": VALUE, r"(?:assphrase|peat)[^\n]*: $": PASSPHRASE}
 
 
 def blocks(text: str) -> list[str]:
@@ -157,22 +157,33 @@ def test_every_command_of_the_page_runs(user: User, name: str) -> None:
             subprocess.run(["gpgconf", "--kill", "all"], env=user.env, check=True)
 
 
-def test_the_commands_of_the_readme_s_first_screen_run(user: User, tmp_path: Path) -> None:
-    """In a home with nothing in it, from the checkout; `make` is what runs this test, and CI runs `make try`."""
+@pytest.mark.parametrize("installer", ["pipx", "uv tool"])
+def test_the_readme_s_install_commands_set_up_a_project_when_pasted(user: User, tmp_path: Path, installer: str) -> None:
+    """In a home with nothing in it but a project whose .env holds a key."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for program in ("pipx", "uv"):
+        (tools / program).symlink_to(f"{BIN}/{program}")
+    (tmp_path / "fresh").mkdir()
     fresh = User(tmp_path / "fresh")
-    fresh.home.mkdir()
-    fresh = User(fresh.home)
-    fresh.env["PATH"] = fresh.env["PATH"].removeprefix(BIN + ":")
+    fresh.env["PATH"] = f"{fresh.home}/.local/bin:{tools}" + fresh.env["PATH"].removeprefix(BIN)
+    fresh.env |= {"SHELL": "/bin/bash", "UV_PYTHON": sys.executable, "PIPX_DEFAULT_PYTHON": sys.executable}
+    for name, value in os.environ.items():  # how this machine reaches a package index
+        if name.startswith(("PIP_", "UV_", "SSL_", "REQUESTS_")) or name.lower().endswith("_proxy"):
+            fresh.env.setdefault(name, value)
+    (fresh.home / ".bashrc").write_text("PS1='<$?>> '; bind 'set enable-bracketed-paste off'\n")
+    (fresh.home / "project").mkdir()
+    (fresh.home / "project/.env").write_text(f"OPENAI_API_KEY={VALUE}\n")
     text = (ROOT / "README.md").read_text()
-    start = text[text.index("\n## 30 seconds") :]
+    install = text[text.index("\n## Install") : text.index("\n## How it compares")]
+    assert "uv tool install ." in install
     terminal = Terminal(fresh, ROOT, hook=False)
     out = ""
-    for block in blocks(start[: start.index("\n## ", 5)]):
+    for block in blocks(install):
         for command in commands(block):
-            if not command.startswith("make "):
-                out += terminal.run(command)
-    assert "lkr: +OPENAI_API_KEY (openai:prod)" in out
-    assert "lkr: -OPENAI_API_KEY" in out
+            out += terminal.run(command.replace("pipx install", f"{installer} install"))
+    assert "lkr: +OPENAI_API_KEY (openai:main)" in out
+    assert "lkr: -OPENAI_API_KEY" in terminal.run("cd ..")
     terminal.child.close(force=True)
 
 
@@ -181,19 +192,37 @@ def test_the_pictures_show_what_is_said_today(tmp_path: Path) -> None:
     import make
 
     make.main(tmp_path)
-    for picture in (ROOT / "docs/pictures").glob("*.svg"):
-        assert make.shown((tmp_path / picture.name).read_text()) == make.shown(picture.read_text()), "run make pictures"
+    drawn = (ROOT / "docs/pictures" / make.NAME).read_text()
+    assert make.shown((tmp_path / make.NAME).read_text()) == make.shown(drawn), "run make pictures"
 
 
-@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", *(f"docs/{name}" for name in PAGES)])
+def test_the_picture_needs_nothing_from_outside_and_stands_still_when_asked_to() -> None:
+    """GitHub shows it as an image: no script runs, and nothing is fetched."""
+    drawn = (ROOT / "docs/pictures/tour.svg").read_text()
+    assert len(drawn.encode()) < 150_000
+    assert "<script" not in drawn and "@font-face" not in drawn
+    assert re.findall(r"(?:href|src)=|url\((?!#)|@import", drawn) == []
+    assert "prefers-reduced-motion" in drawn
+    assert "<title>" in drawn
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {"#" + re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "CONTRIBUTING.md", *(f"docs/{name}" for name in PAGES)])
 def test_no_link_between_the_pages_is_broken(page: str) -> None:
     path = ROOT / page
-    for target in LINKED.findall(path.read_text()):
-        assert (path.parent / target).exists(), target
+    for target, anchor in LINKED.findall(path.read_text()):
+        linked = path.parent / target if target else path
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target + anchor
 
 
 def test_the_list_of_pages_is_whole() -> None:
-    listed = LINKED.findall((ROOT / "docs/README.md").read_text())
+    listed = {target for target, _ in LINKED.findall((ROOT / "docs/README.md").read_text())}
     assert sorted({*listed, "README.md"}) == PAGES
 
 

@@ -1,80 +1,222 @@
-"""Draws docs/pictures/*.svg: real sessions of bash on a terminal, in a throw-away home. `make pictures`.
+"""Draws docs/pictures/tour.svg: a real bash session in a throw-away home, as an animated SVG. `make pictures`.
 
-Only the home's path is changed afterwards, into /home/me. The keys are random.
+The picture needs no script and no font: CSS keyframes show each line at its time. With animations off, it shows the
+end of the session. Two things are changed afterwards: the home's path, and the value of the random demo key.
 """
 
 import html
-import io
 import os
 import re
 import secrets
+import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pexpect
-from rich._export_format import CONSOLE_SVG_FORMAT
-from rich.console import Console
-from rich.text import Text
 
 HERE = Path(__file__).parent
-PROMPT = "$ "
-WIDTH = 88
-ASKS = [r"\[y/N\]: $", r"assphrase[^\n]*: $", r"confirmation[^\n]*: $", r"alue[^\n]*: $"]
-PYTHON = """python3 -c 'import os; print(len(os.environ["OPENAI_API_KEY"]), "characters")'"""
-SESSIONS = {
-    "first-run": ["lkr set openai:prod", "cd shop", "cat .lkr.toml", "lkr allow"],
-    "daily-use": [
-        "cd shop", PYTHON, "cd ..", "echo ${OPENAI_API_KEY-nothing here}",
-        "lkr exec -k openai:prod -- shop/ask", "lkr lock", "cd shop",
-    ],
-}  # fmt: skip
+NAME = "tour.svg"
+TITLE = (
+    "A bash session: lkr init moves a key from .env into the vault, cd out unloads it, cd in loads it, "
+    "a coding agent's shell gets nothing, lkr lock takes it away"
+)
+WIDTH, ROWS = 88, 22  # characters, lines
+COLUMN, LINE, FONT = 8.4, 20, 14  # pixels
+LEFT, TOP = 16, 44
+# The session: what is typed, and the answer to each question that lkr asks.
+TYPED = [
+    "cd shop", "cat .env", "lkr init", "cd ..", "cd shop", "CLAUDECODE=1 bash   # how a coding agent starts a shell",
+    "echo ${OPENAI_API_KEY-nothing here}", "exit", "lkr lock",
+]  # fmt: skip
+ANSWER = "y"
+ASKS = r"\[[yY]/[nN]\]: $"
+RC = r"""bind 'set enable-bracketed-paste off'
+PS1='\[\e[31m\]${CLAUDECODE:+agent }\[\e[1;34m\]\W\[\e[0m\] $ '
+"""
+PROMPT = r"\$ (?:\x1b\[\?\d+h)?$"
+# Seconds of the animation.
+PER_LETTER, BEFORE_TYPING, AFTER_TYPING, PER_LINE, END = 0.035, 0.6, 0.2, 0.16, 4.0
+BACKGROUND, FOREGROUND = "#0d1117", "#c9d1d9"
+COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "34": "#79c0ff", "35": "#d2a8ff", "36": "#76e3ea"}
+
+
+@dataclass
+class Event:
+    """What the terminal got at once: text that somebody typed, or output."""
+
+    typed: bool
+    text: str
 
 
 class Session:
-    """A bash in `home`; `text` is all that its terminal got."""
+    """A bash in `home`, and all that its terminal got."""
 
     def __init__(self, home: Path) -> None:
         env = {
             "HOME": str(home), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8",
-            "TERM": "xterm-256color", "LKR_BACKEND": "vault", "PS1": PROMPT,
+            "TERM": "xterm-256color", "LKR_BACKEND": "vault",
         }  # fmt: skip
-        self.value, self.passphrase = "sk-proj-" + secrets.token_hex(20), secrets.token_hex(8)
+        self.passphrase = secrets.token_hex(8)
+        lkr = f"{Path(sys.executable).parent}/lkr"
+        for words in (["unlock", "--stdin"], ["install", "bash", "--yes"]):
+            subprocess.run([lkr, *words], input=self.passphrase.encode(), env=env, check=True, capture_output=True)
+        rc = home / ".bashrc"
+        rc.write_text(RC + rc.read_text())
         self.child = pexpect.spawn(
-            "bash", ["--norc", "--noprofile"], env=env, cwd=str(home), encoding="utf-8", timeout=30,
+            "bash", ["--rcfile", str(rc)], env=env, cwd=str(home), encoding="utf-8", timeout=30,
             dimensions=(60, WIDTH),
         )  # fmt: skip
-        self.child.expect_exact(PROMPT)
-        self._expect(
-            "bind 'set enable-bracketed-paste off'; eval \"$(lkr hook bash)\"; PS1='\\[\\e[1;34m\\]\\W\\[\\e[0m\\] $ '"
-        )
-        self.text = self._expect("")
-
-    def _expect(self, line: str) -> str:
-        self.child.sendline(line)
-        out = ""
-        while True:
-            which = self.child.expect([r"\$ (?:\x1b\[\?\d+h)?$", *ASKS])
-            out += str(self.child.before) + str(self.child.after)
-            if not which:
-                return out
-            self.child.sendline(["y", self.passphrase, self.passphrase, self.value][which - 1])
+        self.child.expect(PROMPT)
+        self.events = [Event(False, str(self.child.before) + str(self.child.after))]
 
     def run(self, line: str) -> None:
-        self.text += self._expect(line)
+        """Types `line`, and an answer to each question that comes."""
+        while True:
+            self.child.send(line)
+            self.child.expect_exact(line)
+            self.events.append(Event(True, line))
+            self.child.send("\n")
+            which = self.child.expect([PROMPT, ASKS])
+            self.events.append(Event(False, str(self.child.before) + str(self.child.after)))
+            if which == 0:
+                return
+            line = ANSWER
 
 
-def draw(name: str, text: str, home: Path) -> str:
-    """The SVG of what a terminal got."""
-    text = text.replace(str(home), "/home/me").replace("\r", "")
-    text = re.sub(r"\x1b\[\?[0-9]+[hl]", "", text)
-    # Without the line that the session began with and the prompt that waits at its end; a line of room for descenders.
-    text = text.partition("\n")[2].rpartition("\n")[0] + "\n "
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi(text), soft_wrap=False)
-    form = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.S)
-    form = re.sub(r"<!--.*?-->", "", form).replace("Fira Code", "ui-monospace, SFMono-Regular, DejaVu Sans Mono")
-    return console.export_svg(title="bash", code_format=form, unique_id=f"lkr-{name}") + "\n"
+@dataclass
+class Piece:
+    """Text of one colour at one place, and when it comes; `typed` pieces come letter by letter until `end`."""
+
+    column: int
+    row: int
+    text: str
+    style: str
+    start: float
+    end: float = 0.0
+
+
+class Screen:
+    """Puts the events onto lines, each at its time."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        self.rows: list[float] = [0.0]  # when each line is begun
+        self.column, self.style, self.clock = 0, "", 0.0
+
+    def add(self, event: Event) -> None:
+        if event.typed:
+            start = self.clock + BEFORE_TYPING
+            self.clock = start + PER_LETTER * len(event.text)
+            self.style = ' fill="#ffffff"'
+            self._put(event.text, start, self.clock)
+            self.style = ""
+            self.clock += AFTER_TYPING
+            return
+        text = re.sub(r"\x1b\[\?\d+[hl]|\r", "", event.text)
+        for part in re.split(r"(\x1b\[[\d;]*m|\n)", text):
+            if part == "\n":
+                self.clock += PER_LINE
+                self.rows.append(self.clock)
+                self.column = 0
+            elif part.startswith("\x1b"):
+                self._colour(part[2:-1])
+            elif part:
+                self._put(part, self.clock)
+
+    def _colour(self, codes: str) -> None:
+        for code in codes.split(";"):
+            if code in ("", "0"):
+                self.style = ""
+            elif code in COLOURS:
+                self.style = f' fill="{COLOURS[code]}"'
+            elif code == "2":
+                self.style = ' fill="#8b949e"'
+
+    def _put(self, text: str, start: float, end: float = 0.0) -> None:
+        while text:
+            here, text = text[: WIDTH - self.column], text[WIDTH - self.column :]
+            self.pieces.append(Piece(self.column, len(self.rows) - 1, here, self.style, start, end))
+            self.column += len(here)
+            if text:
+                self.rows.append(start)
+                self.column = 0
+
+
+class Animations:
+    """CSS keyframes over `total` seconds, one class each; the same frames share one."""
+
+    def __init__(self, total: float) -> None:
+        self.total = total
+        self.styles: list[str] = []
+        self._names: dict[str, str] = {}
+
+    def percent(self, second: float) -> str:
+        return f"{100 * second / self.total:.2f}%"
+
+    def name(self, frames: str, timing: str = "step-end") -> str:
+        if frames not in self._names:
+            name = self._names[frames] = f"a{len(self._names)}"
+            rule = f"animation:{name} {self.total:.2f}s {timing} infinite"
+            self.styles.append(f"@keyframes {name}{{{frames}}}.{name}{{{rule}}}")
+        return self._names[frames]
+
+
+def draw_piece(piece: Piece, animations: Animations) -> str:
+    """The text, and over a typed one a cover that moves away letter by letter, with the cursor on its left edge."""
+    x, y = LEFT + piece.column * COLUMN, TOP + piece.row * LINE
+    letters, width = len(piece.text), len(piece.text) * COLUMN
+    percent = animations.percent
+    appears = animations.name(f"0%{{opacity:0}}{percent(piece.start)}{{opacity:1}}")
+    text = html.escape(piece.text, quote=False).replace(" ", "\xa0")
+    drawn = f'<text class="{appears}" x="{x:.1f}" y="{y + FONT}" textLength="{width:.1f}"{piece.style}>{text}</text>'
+    if not piece.end:
+        return drawn
+    covers = animations.name(
+        f"0%{{opacity:0}}{percent(piece.start - BEFORE_TYPING)}{{opacity:1}}{percent(piece.end)}{{opacity:0}}"
+    )
+    moves = animations.name(
+        f"0%,{percent(piece.start)}{{transform:none}}{percent(piece.end)},100%{{transform:translateX({width:.1f}px)}}",
+        f"steps({letters})",
+    )
+    return drawn + (
+        f'<g class="cover {covers}"><g class="{moves}">'
+        f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{LINE - 1}" fill="{BACKGROUND}"/>'
+        f'<rect x="{x:.1f}" y="{y + 1}" width="{COLUMN}" height="{LINE - 3}" fill="{FOREGROUND}"/></g></g>'
+    )
+
+
+def scroll(rows: list[float], animations: Animations) -> str:
+    """The class that moves the lines up, so that the last one begun is always in the window."""
+    steps = "".join(
+        f"{animations.percent(second)}{{transform:translateY({LINE * (ROWS - 1 - row)}px)}}"
+        for row, second in enumerate(rows)
+        if row >= ROWS
+    )
+    return animations.name("0%{transform:none}" + steps)
+
+
+def draw(screen: Screen) -> str:
+    """The animated SVG."""
+    animations = Animations(screen.clock + END)
+    body = "\n".join(draw_piece(piece, animations) for piece in screen.pieces if piece.text.strip())
+    scrolls = scroll(screen.rows, animations)
+    last = LINE * min(ROWS - len(screen.rows), 0)
+    width, height = int(2 * LEFT + WIDTH * COLUMN), TOP + ROWS * LINE + 12
+    dots = "".join(f'<circle cx="{20 + 18 * i}" cy="18" r="5.5" fill="#484f58"/>' for i in range(3))
+    style = (
+        f"text{{font:{FONT}px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace}}"
+        f".cover{{opacity:0}}#lines{{transform:translateY({last}px)}}{''.join(animations.styles)}"
+        "@media(prefers-reduced-motion:reduce){*{animation:none!important}}"
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img"><title>{html.escape(TITLE)}</title>\n<style>{style}</style>\n'
+        f'<rect x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="8" fill="{BACKGROUND}" stroke="#30363d"/>'
+        f'{dots}<clipPath id="window"><rect y="{TOP}" width="{width}" height="{ROWS * LINE + 4}"/></clipPath>\n'
+        f'<g clip-path="url(#window)" fill="{FOREGROUND}"><g id="lines" class="{scrolls}">\n{body}\n</g></g></svg>\n'
+    )
 
 
 def shown(svg: str) -> str:
@@ -88,17 +230,20 @@ def main(target: Path = HERE) -> None:
         (home / "shop").mkdir()
         (home / ".config/lkr").mkdir(parents=True)
         (home / ".config/lkr/config.toml").write_text("agent_ancestors = false\n")
-        (home / "shop/.lkr.toml").write_text('version = 1\n\n[keys]\nOPENAI_API_KEY = "openai:prod"\n')
-        (home / "shop/ask").write_text('#!/bin/sh\necho "asking with a key of ${#OPENAI_API_KEY} characters"\n')
-        (home / "shop/ask").chmod(0o755)
-        for name, lines in SESSIONS.items():
-            session = Session(home)
-            for line in lines:
-                session.run(line)
-            session.child.close(force=True)
-            if session.value in session.text or session.passphrase in session.text:
-                raise SystemExit("a value came onto the screen")
-            (target / f"{name}.svg").write_text(draw(name, session.text, home), encoding="utf-8")
+        value = "sk-proj-" + secrets.token_hex(20)
+        (home / "shop/.env").write_text(f"OPENAI_API_KEY={value}\n")
+        session = Session(home)
+        for line in TYPED:
+            session.run(line)
+        session.child.close(force=True)
+        text = "".join(event.text for event in session.events)
+        if text.count(value) != 1 or session.passphrase in text:  # `cat .env` shows it, and nothing else
+            raise SystemExit("a value came onto the screen")
+        screen = Screen()
+        for event in session.events:
+            event.text = event.text.replace(str(home), "/home/me").replace(value, "sk-proj-" + "•" * 20)
+            screen.add(event)
+        (target / NAME).write_text(draw(screen), encoding="utf-8")
 
 
 if __name__ == "__main__":
