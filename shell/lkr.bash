@@ -184,7 +184,8 @@ __lkr_hook() {
     __lkr_folder=${__lkr_folder:-/}
     __lkr_text=${EPOCHSECONDS-} # bash 5
     [[ $__lkr_text || ! $__lkr_until ]] || \builtin printf -v __lkr_text '%(%s)T' -1
-    if [[ $__lkr_folder == "$__lkr_at" && ! ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
+    # `test`, since [[ ]] may ignore case (nocasematch)
+    if \builtin test "$__lkr_folder//${LKR_PROFILE-}" = "$__lkr_at//$__lkr_profile" && [[ ! ${LKR_DIRENV+x} &&
         (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $__lkr_text -lt $__lkr_until) ]]; then
         __lkr_i=0
         for __lkr_file in "${__lkr_files[@]}"; do
@@ -204,7 +205,7 @@ __lkr_hook() {
             else
                 __lkr_text=-
             fi
-            [[ $__lkr_text == "${__lkr_texts[__lkr_i++]}" ]] || __lkr_i=1000000
+            \builtin test "$__lkr_text" = "${__lkr_texts[__lkr_i++]}" || __lkr_i=1000000
         done
         ((__lkr_i < 1000000)) && \builtin return "$__lkr_status"
     fi

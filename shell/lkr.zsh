@@ -11,7 +11,7 @@
 # False for a variable that is more than text, which is left alone: zsh would evaluate the value of an integer.
 # The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
 __lkr_set() {
-    \builtin local __lkr_kind="${parameters[$1]-}" __lkr_key="${2%%=*}"
+    \builtin local __lkr_kind="${parameters[$1]:-${(tP)1-}}" __lkr_key="${2%%=*}"
     case $__lkr_kind in
         '' | scalar | scalar-export) __lkr_kind= ;;
         *readonly*) __lkr_kind=readonly ;;
