@@ -1,6 +1,5 @@
 """Shells with settings, traps, functions and variables of every kind: a key is not shown, and nothing else changes."""
 
-import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -249,6 +248,51 @@ def test_neither_fishs_profile_nor_its_debugging_output_has_a_key(
         assert key not in text
 
 
+NAMES = {
+    "bash": "local export eval read test set printf unset declare typeset trap cd command return shift continue echo "
+    "true [ : exec let env sh python3",
+    "zsh": "local export eval read test set print printf unset typeset trap cd command return shift continue echo emulate "
+    "sysread zmodload functions setopt unsetopt true [ : exec let env sh python3",
+    "fish": "math path contains echo functions source count printf cd type true false random emit abbr trap sh python3",
+}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_functions_of_mine_named_like_builtins_are_not_called(user: User, shell: str) -> None:
+    user.project("p", BOTH)
+    opened = Shell(shell, user.env, user.home)
+    try:
+        for name in NAMES[shell].split():
+            body = (
+                "command cat /dev/null; return 1" if shell == "fish" else "\\builtin printf '%s\\n' \"mine: $*\"; false"
+            )
+            function = f"function {name}; {body}; end" if shell == "fish" else f"function {name} {{ {body}; }}"
+            opened.child.sendline(function if name not in ("cd", "set") or shell == "fish" else f"{function}; :")
+        opened.child.sendline("builtin cd p")
+        opened.child.sendline("builtin true")
+        opened.child.sendline(f'/bin/sh -c \'test "${A}" = {VALUE} && echo the"" key\'')
+        opened.child.expect("\nthe key\r?\n")
+        opened.child.sendline("builtin cd ..")
+        opened.child.sendline(f'/bin/sh -c \'test "${{{A}-none}}" = none && echo no"" key\'')
+        opened.child.expect("\nno key\r?\n")
+    finally:
+        opened.close()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("name", ["builtin", "export", "typeset", "printf", "print", "declare", "__lkr_say"])
+def test_no_function_of_mine_is_given_a_key(user: User, shell: str, name: str) -> None:
+    """Not even one called `builtin`, with which nothing works."""
+    user.project("p", BOTH)
+    text = f"""function {name} {{ command printf '%s ' "$@" >>spy; }}
+    . HOOK
+    'cd' p
+    __lkr_hook"""
+    assert VALUE not in script(user, shell, text)
+    spy = user.home / "spy"
+    assert not spy.exists() or VALUE not in spy.read_text()
+
+
 def script(user: User, shell: str, text: str) -> str:
     """The output of a shell that runs `text` with the hook, called as at prompts."""
     saved = user.home / f"hook.{shell}"
@@ -302,8 +346,8 @@ command env >"$HOME/env"
 }
 # What changes by itself: the shell's own counters and clocks, where it is, and ours.
 OWN = re.compile(
-    r"(__lkr_|PWD|OLDPWD|BASH_|RANDOM|SRANDOM|SECONDS|EPOCH|LINENO|_=|_ |FUNCNAME|PIPESTATUS|\?|status|pipestatus|TTYIDLE"
-    r"|LKR_|\[[0-9]|'/|zsh_eval|funcstack|dirstack|historywords|DIRSTACK|jobstates)"
+    r"(__lkr_|PWD|OLDPWD|BASH_|RANDOM|SRANDOM|SECONDS|EPOCH|LINENO|_=|_ |FUNCNAME|PIPESTATUS|\?|status|pipestatus"
+    r"|TTYIDLE|LKR_|\[[0-9]|'/|zsh_eval|funcstack|dirstack|historywords|DIRSTACK|jobstates)"
 )
 
 
