@@ -271,8 +271,11 @@ __lkr_late() {
     case $__lkr_aside${LKR_DIRENV+x} in 1) __lkr_hook ;; esac
 }
 
+\builtin printf -v __lkr_at works
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
+elif [[ ${__lkr_at-} != works ]]; then
+    \printf 'lkr: builtin is a function in this shell, nothing works with that; unset -f builtin\n' >&2
 else
     [[ ${__lkr_wrapped-} ]] || __lkr_wrapped=() # or a second eval of this would take our functions for the user's
     __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile='' __lkr_diff=${DIRENV_DIFF-}

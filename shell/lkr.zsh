@@ -220,7 +220,9 @@ __lkr_change() {
     __lkr_at=$1
 }
 
-() {
+if ((${+functions[builtin]})); then
+    \print -ru2 -- 'lkr: builtin is a function in this shell, nothing works with that; unset -f builtin'
+else () {
     \builtin emulate -LR zsh
     if [[ $ZSH_VERSION != (5.<3->*|<6->.*) ]]; then
         \builtin print -ru2 -- "lkr: zsh $ZSH_VERSION is too old, 5.3 or later is needed"
@@ -236,4 +238,4 @@ __lkr_change() {
     \builtin typeset -ga precmd_functions chpwd_functions
     (($precmd_functions[(Ie)__lkr_hook])) || precmd_functions=(__lkr_hook $precmd_functions)
     (($chpwd_functions[(Ie)__lkr_hook])) || chpwd_functions=(__lkr_hook $chpwd_functions)
-}
+}; fi
