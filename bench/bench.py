@@ -101,7 +101,7 @@ def shells(home: Home) -> Iterator[tuple[str, str, str, dict[str, float]]]:
             }
             if tool == "lkr":
                 name = "K0_API_KEY"
-                leave = f"__lkr_set {name} k:v - x; __lkr_leave"
+                leave = f"__lkr_set {name} k:v x; __lkr_leave"
                 situations["leave"] = ("", leave, 300)
                 saved = home.folder / f"saved.{shell}"
                 saved.write_text(home.run("lkr", "hook", shell))

@@ -9,41 +9,72 @@
 # LKR_OLD_VARIABLE is what an exported variable held before. What was set but not exported is in
 # __lkr_old_VARIABLE, which is not exported either.
 
-# Gives one variable its key's value, and saves what it held: VARIABLE KEY x|- VALUE
+# Gets one variable ready for its key's value, and saves what it held: VARIABLE KEY
+# The value itself is in an assignment after this, so that no function called `export` or `printf` ever sees it.
+# False for a variable that is more than text, which is left alone: bash would evaluate the value of an integer.
 # The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
 __lkr_set() {
-    \builtin local name="$1" old="LKR_OLD_$1" state="${LKR_STATE-}"
+    \builtin local __lkr_old=__lkr_old_$1 __lkr_kind='' __lkr_key=${2%%=*}
+    if [[ -R $1 ]]; then # first: to ask for its value may run code
+        __lkr_kind='a name reference'
+    else
+        case ${!1@a} in
+            '') [[ ${!1+x} ]] || ! \builtin declare -p "$1" >/dev/null 2>&1 || __lkr_kind='declared without a value' ;;
+            x) __lkr_old=LKR_OLD_$1 ;;
+            *r*) __lkr_kind='readonly' ;;
+            *[aA]*) __lkr_kind='an array' ;;
+            *i*) __lkr_kind='an integer' ;;
+            *) __lkr_kind="declared with -${!1@a}" ;;
+        esac
+    fi
+    if [[ $__lkr_kind ]]; then
+        \builtin printf 'lkr: %s is %s in this shell, left alone\n' "$1" "$__lkr_kind" >&2
+        \builtin return 1
+    fi
     \builtin unset -v "LKR_OLD_$1" "__lkr_old_$1"
-    [[ $3 == x ]] || old=__lkr_old_$1
-    if [[ ${!name+x} ]]; then
-        \builtin printf -v "$old" %s "${!name}"
-        [[ $3 == x ]] && \builtin export "${old?}"
-    fi
-    \builtin export LKR_STATE="${state:+$state }$name=$2"
-    if ! \builtin export "$name=$4" 2>/dev/null; then
-        LKR_STATE=$state
-        \builtin unset -v "$old"
-        \builtin printf 'lkr: %s is readonly in this shell, left alone\n' "$name" >&2
-    fi
+    [[ ! ${!1+x} ]] || \builtin printf -v "$__lkr_old" %s "${!1}"
+    [[ $__lkr_old != LKR_* || ! ${!1+x} ]] || \builtin export "${__lkr_old?}"
+    [[ " ${LKR_KEYS-} " == *" $__lkr_key "* ]] || \builtin export LKR_KEYS="${LKR_KEYS:+$LKR_KEYS }$__lkr_key"
+    \builtin export LKR_STATE="${LKR_STATE:+$LKR_STATE }$1=$2"
+    \builtin export "${1?}"
+}
+
+# Says what went and what came: words '-VARIABLE' and '+VARIABLE (key)'. What is not loaded is not said.
+__lkr_say() {
+    \builtin local __lkr_word __lkr_name __lkr_line=
+    for __lkr_word; do
+        if [[ $__lkr_word == +* ]]; then
+            __lkr_name=${__lkr_word#+} __lkr_name=${__lkr_name%% *}
+            [[ " ${LKR_STATE-}" == *" $__lkr_name="* ]] || \builtin continue
+        fi
+        __lkr_line+=" $__lkr_word"
+    done
+    [[ ! $__lkr_line ]] || \builtin printf 'lkr:%s\n' "$__lkr_line" >&2
 }
 
 # Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
 __lkr_wrap() {
-    \builtin local mode=$1 name but=
+    \builtin local __lkr_mode=$1 __lkr_name __lkr_but
     \builtin shift
-    for name; do
-        if \builtin declare -F "$name" >/dev/null; then
-            [[ $mode == exec ]] || but=": it starts with this shell's keys"
-            \builtin printf 'lkr: %s is a function of yours, left alone%s\n' "$name" "$but" >&2
+    for __lkr_name; do
+        __lkr_but=
+        if \builtin declare -F "$__lkr_name" >/dev/null; then
+            __lkr_but='is a function of yours, left alone'
+        elif [[ :$SHELLOPTS: == *:posix:* && $__lkr_name == *[!A-Za-z0-9_]* ]]; then
+            __lkr_but='is no name of a function in posix mode'
+        fi
+        if [[ $__lkr_but ]]; then
+            [[ $__lkr_mode == exec ]] || __lkr_but+=": it starts with this shell's keys"
+            \builtin printf 'lkr: %s %s\n' "$__lkr_name" "$__lkr_but" >&2
             \builtin continue
         fi
-        __lkr_wrapped+=("$name")
+        __lkr_wrapped+=("$__lkr_name")
         # The names stand in it as words, so that `jobs` tells the one from the other and `fg %?claude` finds it.
-        \builtin eval "function $name {
+        \builtin eval "function $__lkr_name {
             if [[ -x \$__lkr_python && -e \$__lkr_boot ]]; then
-                \"\$__lkr_python\" -I -S -X utf8 \"\$__lkr_boot\" \"\$__lkr_site\" $mode $name \"\$@\"
+                \"\$__lkr_python\" -I -S -X utf8 \"\$__lkr_boot\" \"\$__lkr_site\" $__lkr_mode $__lkr_name \"\$@\"
             else
-                \\builtin command $name \"\$@\"
+                \\builtin command $__lkr_name \"\$@\"
             fi
         }"
     done
@@ -72,28 +103,49 @@ __lkr_leave() {
             __lkr_kept+="${__lkr_kept:+ }$__lkr_word"
             \builtin continue
         fi
+        # A reference or an integer that it has become since goes first, or this would set another or evaluate it.
+        [[ ! -R $__lkr_name ]] || \builtin unset -n "$__lkr_name"
         __lkr_old=LKR_OLD_$__lkr_name
-        if [[ ${!__lkr_old+x} ]]; then
+        if ! \builtin unset -v "$__lkr_name" 2>/dev/null; then
+            \builtin export -n "${__lkr_name?}"
+            \builtin printf 'lkr: %s has become readonly, this shell keeps its key; start a new one\n' "$__lkr_name" >&2
+        elif [[ ${!__lkr_old+x} ]]; then
             \builtin export "$__lkr_name=${!__lkr_old}"
         else
-            \builtin unset -v "$__lkr_name"
             __lkr_old=__lkr_old_$__lkr_name
             [[ ! ${!__lkr_old+x} ]] || \builtin printf -v "$__lkr_name" %s "${!__lkr_old}"
         fi
         LKR_STATE=$__lkr_kept${__lkr_kept:+${__lkr_todo:+ }}$__lkr_todo
-        \builtin unset -v "$__lkr_old"
+        \builtin unset -v "LKR_OLD_$__lkr_name" "__lkr_old_$__lkr_name"
         __lkr_gone+=" -$__lkr_name"
     done
     LKR_STATE=$__lkr_kept
     [[ $__lkr_kept ]] || \builtin unset -v LKR_STATE LKR_DIR LKR_KEYS
 }
 
+# Takes our functions back; one that the user defined since is theirs. Before 5.3 bash tells only another process what a
+# function does: a copy of itself, which leaving starts where there are such functions.
 __lkr_unwrap() {
-    \builtin local name
-    for name in "${__lkr_wrapped[@]}"; do
-        \builtin unset -f "$name"
+    \builtin local __lkr_name __lkr_texts __lkr_text
+    if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 503)); then
+        __lkr_texts=$(__lkr_bodies)
+    else
+        \builtin eval '__lkr_texts=${ __lkr_bodies; }'
+    fi
+    for __lkr_name in "${__lkr_wrapped[@]}"; do
+        __lkr_texts=${__lkr_texts#$'\1'}
+        __lkr_text=${__lkr_texts%%$'\1'*}
+        __lkr_texts=${__lkr_texts#"$__lkr_text"}
+        [[ $__lkr_text != "$__lkr_name "*"\$__lkr_boot"* ]] || \builtin unset -f "$__lkr_name"
     done
     __lkr_wrapped=()
+}
+
+__lkr_bodies() {
+    for __lkr_name in "${__lkr_wrapped[@]}"; do
+        \builtin printf '\1'
+        \builtin declare -f -- "$__lkr_name"
+    done
 }
 
 # What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
@@ -115,10 +167,10 @@ __lkr_now() {
 __lkr_hook() {
     __lkr_status=$?
     case $- in
-        *[eux]*)
-            [[ $- == *e* ]] && __lkr_status=0 # under errexit a failing hook would end the shell
+        *[aekuvxET]*) # e: a failing hook would end the shell. v, x, E, T: would show a key to a trace or a trap
+            [[ $- == *e* ]] && __lkr_status=0
             \builtin local -
-            \builtin set +eux
+            \builtin set +aekuvxET
             ;;
     esac
     __lkr_aside='' __lkr_folder=$PWD
@@ -132,7 +184,8 @@ __lkr_hook() {
     __lkr_folder=${__lkr_folder:-/}
     __lkr_text=${EPOCHSECONDS-} # bash 5
     [[ $__lkr_text || ! $__lkr_until ]] || \builtin printf -v __lkr_text '%(%s)T' -1
-    if [[ $__lkr_folder == "$__lkr_at" && ! ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
+    # `test`, since [[ ]] may ignore case (nocasematch)
+    if \builtin test "$__lkr_folder//${LKR_PROFILE-}" = "$__lkr_at//$__lkr_profile" && [[ ! ${LKR_DIRENV+x} &&
         (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $__lkr_text -lt $__lkr_until) ]]; then
         __lkr_i=0
         for __lkr_file in "${__lkr_files[@]}"; do
@@ -152,10 +205,11 @@ __lkr_hook() {
             else
                 __lkr_text=-
             fi
-            [[ $__lkr_text == "${__lkr_texts[__lkr_i++]}" ]] || __lkr_i=1000000
+            \builtin test "$__lkr_text" = "${__lkr_texts[__lkr_i++]}" || __lkr_i=1000000
         done
         ((__lkr_i < 1000000)) && \builtin return "$__lkr_status"
     fi
+    \builtin declare -f +t __lkr_change __lkr_set __lkr_say __lkr_now __lkr_wrap # nor are they traced one by one
     __lkr_change "$__lkr_folder"
     \builtin return "$__lkr_status"
 }
@@ -217,8 +271,11 @@ __lkr_late() {
     case $__lkr_aside${LKR_DIRENV+x} in 1) __lkr_hook ;; esac
 }
 
+\builtin printf -v __lkr_at works
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
+elif [[ ${__lkr_at-} != works ]]; then
+    \printf 'lkr: builtin is a function in this shell, nothing works with that; unset -f builtin\n' >&2
 else
     [[ ${__lkr_wrapped-} ]] || __lkr_wrapped=() # or a second eval of this would take our functions for the user's
     __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile='' __lkr_diff=${DIRENV_DIFF-}

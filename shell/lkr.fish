@@ -6,9 +6,21 @@
 # LKR_OLD_VARIABLE is what an exported global variable held before. What was set but not exported is in
 # __lkr_old_VARIABLE, which is not exported either. A universal variable is only shadowed.
 
-# Gives one variable its key's value, and saves what it held: VARIABLE KEY x|- VALUE
+# Gives one variable its key's value, and saves what it held: VARIABLE KEY VALUE
+# One that is more than one text is left alone.
 # The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
 function __lkr_set
+    set -l __lkr_kind
+    if set -qg --path $argv[1]
+        set __lkr_kind 'a path variable'
+    else if set -qg $argv[1]
+        set -l __lkr_values $$argv[1]
+        set -q __lkr_values[2]; and set __lkr_kind 'a list'
+    end
+    if test -n "$__lkr_kind"
+        builtin echo "lkr: $argv[1] is $__lkr_kind in this shell, left alone" >&2
+        return
+    end
     set -e -g LKR_OLD_$argv[1]
     set -e -g __lkr_old_$argv[1]
     if set -qg $argv[1]
@@ -18,31 +30,47 @@ function __lkr_set
             set -gu __lkr_old_$argv[1] $$argv[1]
         end
     end
+    set -l __lkr_key (string replace -r '=.*' '' -- $argv[2])
+    builtin contains -- $__lkr_key (string split ' ' -- $LKR_KEYS)
+    or set -gx LKR_KEYS (string trim -- "$LKR_KEYS $__lkr_key")
     if test -n "$LKR_STATE"
         set -gx LKR_STATE "$LKR_STATE $argv[1]=$argv[2]"
     else
         set -gx LKR_STATE $argv[1]=$argv[2]
     end
-    set -gx $argv[1] $argv[4]
+    set -gx $argv[1] $argv[3]
+end
+
+# Says what went and what came: words '-VARIABLE' and '+VARIABLE (key)'. What is not loaded is not said.
+function __lkr_say
+    set -l __lkr_line lkr:
+    for __lkr_word in $argv
+        set -l __lkr_name
+        if string match -qr '^\+(?<__lkr_name>\w+)' -- $__lkr_word
+            string match -q "* $__lkr_name=*" -- " $LKR_STATE"; or continue
+        end
+        set -a __lkr_line $__lkr_word
+    end
+    set -q __lkr_line[2]; and builtin echo "$__lkr_line" >&2
 end
 
 # Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
 function __lkr_wrap
-    set -l mode $argv[1]
-    for name in $argv[2..]
-        if functions -q $name
-            set -l but
-            test $mode = exec; or set but ': it starts with this shell\'s keys'
-            echo "lkr: $name is a function of yours, left alone$but" >&2
+    set -l __lkr_mode $argv[1]
+    for __lkr_name in $argv[2..]
+        if builtin functions -q $__lkr_name
+            set -l __lkr_but
+            test $__lkr_mode = exec; or set __lkr_but ': it starts with this shell\'s keys'
+            builtin echo "lkr: $__lkr_name is a function of yours, left alone$__lkr_but" >&2
             continue
         end
-        set -ga __lkr_wrapped $name
+        set -ga __lkr_wrapped $__lkr_name
         # The names stand in it as words, so that `jobs` tells the one from the other.
-        eval "function $name
+        eval "function $__lkr_name
             if test -x \$__lkr_python -a -e \$__lkr_boot
-                \$__lkr_python -I -S -X utf8 \$__lkr_boot \"\$__lkr_site\" $mode $name \$argv
+                \$__lkr_python -I -S -X utf8 \$__lkr_boot \"\$__lkr_site\" $__lkr_mode $__lkr_name \$argv
             else
-                command $name \$argv
+                command $__lkr_name \$argv
             end
         end"
     end
@@ -52,48 +80,48 @@ end
 # is to be there only as long as LKR_STATE lists it.
 function __lkr_let_go
     test -n "$LKR_STATE" -a -n "$DIRENV_DIFF"; and not set -q LKR_DIRENV; and test "$DIRENV_DIFF" != "$__lkr_diff"; or return 0
-    functions -q __direnv_export_eval; or return 0
-    /bin/sh -c 'trap "" INT; cd / && exec direnv export fish 2>/dev/null' | source
+    builtin functions -q __direnv_export_eval; or return 0
+    /bin/sh -c 'trap "" INT; cd / && exec direnv export fish 2>/dev/null' | builtin source
 end
 
 # Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
 # The names of what went are in __lkr_gone.
 function __lkr_leave
-    for name in $__lkr_wrapped # one that the user defined since is theirs
-        functions $name | string match -q '*__lkr_boot*'; and functions -e $name
+    for __lkr_name in $__lkr_wrapped # one that the user defined since is theirs
+        builtin functions $__lkr_name | string match -q '*__lkr_boot*'; and builtin functions -e $__lkr_name
     end
     set -g __lkr_wrapped
     __lkr_let_go
     set -g __lkr_gone
-    set -l kept
-    set -l todo (string split -n ' ' -- $LKR_STATE)
-    while set -q todo[1]
-        set -l word $todo[1]
-        set -e todo[1]
-        set -l name # no command substitution from here on: each costs as much as all the rest
-        string match -qr '^(?<name>[A-Z_][A-Z0-9_]*)(?:=|$)' -- $word; or continue
-        if test -n "$LKR_DIRENV"; and contains -- $name (string split -n ' ' -- $LKR_DIRENV)
-            set -a kept $word
+    set -l __lkr_kept
+    set -l __lkr_todo (string split -n ' ' -- $LKR_STATE)
+    while set -q __lkr_todo[1]
+        set -l __lkr_word $__lkr_todo[1]
+        set -e __lkr_todo[1]
+        set -l __lkr_name # no command substitution from here on: each costs as much as all the rest
+        string match -qr '^(?<__lkr_name>[A-Z_][A-Z0-9_]*)(?:=|$)' -- $__lkr_word; or continue
+        if test -n "$LKR_DIRENV"; and builtin contains -- $__lkr_name (string split -n ' ' -- $LKR_DIRENV)
+            set -a __lkr_kept $__lkr_word
             continue
         end
-        set -l old LKR_OLD_$name
-        if set -qg $old
-            set -gx $name $$old
+        set -l __lkr_old LKR_OLD_$__lkr_name
+        set -e -g $__lkr_name
+        if set -qg $__lkr_old
+            set -gx $__lkr_name $$__lkr_old
         else
-            set -e -g $name
-            set old __lkr_old_$name
-            set -qg $old; and set -gu $name $$old
+            set __lkr_old __lkr_old_$__lkr_name
+            set -qg $__lkr_old; and set -gu $__lkr_name $$__lkr_old
         end
-        if set -q kept[1]
-            set -gx LKR_STATE "$kept $todo"
+        if set -q __lkr_kept[1]
+            set -gx LKR_STATE "$__lkr_kept $__lkr_todo"
         else
-            set -gx LKR_STATE "$todo"
+            set -gx LKR_STATE "$__lkr_todo"
         end
-        set -e -g $old
-        set -a __lkr_gone -$name
+        set -e -g $__lkr_old
+        set -a __lkr_gone -$__lkr_name
     end
-    if set -q kept[1]
-        set -gx LKR_STATE "$kept"
+    if set -q __lkr_kept[1]
+        set -gx LKR_STATE "$__lkr_kept"
     else
         set -e -g LKR_STATE
         set -e -g LKR_DIR
@@ -108,8 +136,8 @@ function __lkr_now
     set -g __lkr_until $argv[2]
     set -g __lkr_until_up # the same as seconds of uptime, where the system has a file that says so
     if test -n "$argv[2]" -a -r /proc/uptime
-        read -l up idle </proc/uptime
-        set __lkr_until_up (math $up + $argv[2] - (__lkr_clock))
+        read -l __lkr_up __lkr_idle </proc/uptime
+        set __lkr_until_up (builtin math $__lkr_up + $argv[2] - (__lkr_clock))
     end
     set -g __lkr_quiet $argv[3]
     set -g __lkr_profile $argv[4]
@@ -126,25 +154,25 @@ end
 
 # The time in seconds, as the age of the generation's folder: fish has no other clock without a process.
 function __lkr_clock
-    math (path mtime -- $__lkr_generation) + (path mtime -R -- $__lkr_generation)
+    builtin math (builtin path mtime -- $__lkr_generation) + (builtin path mtime -R -- $__lkr_generation)
 end
 
 # The folders from $PWD up, nearest first and '' for the root, in __lkr_above.
 function __lkr_climb
     set -g __lkr_pwd $PWD
     set -g __lkr_above ''
-    set -l at ''
+    set -l __lkr_path ''
     if string match -q "*
 *" -- $PWD # a folder's name with a line break in it, which command substitution would split
-        for part in (string split -n / -- (string escape --style=url -- $PWD))
-            string unescape --style=url -- $part/ | read -lz -d / name rest
-            set at $at/$name
-            set -p __lkr_above $at
+        for __lkr_part in (string split -n / -- (string escape --style=url -- $PWD))
+            string unescape --style=url -- $__lkr_part/ | read -lz -d / __lkr_name __lkr_rest
+            set __lkr_path $__lkr_path/$__lkr_name
+            set -p __lkr_above $__lkr_path
         end
     else
-        for part in (string split -n / -- $PWD)
-            set at $at/$part
-            set -p __lkr_above $at
+        for __lkr_part in (string split -n / -- $PWD)
+            set __lkr_path $__lkr_path/$__lkr_part
+            set -p __lkr_above $__lkr_path
         end
     end
 end
@@ -152,71 +180,77 @@ end
 # True when the state is still the right one for $argv[1], the folder of the nearest manifest.
 function __lkr_same
     test "$argv[1]" = "$__lkr_at" -a "$LKR_PROFILE" = "$__lkr_profile"; or return 1
-    set -l text
+    set -l __lkr_text
     test -z "$__lkr_gen" -o -e $__lkr_generation/$__lkr_gen; or return 1
     if test -n "$__lkr_until_up"
-        set -l up
-        set -l idle
-        read up idle </proc/uptime
-        test "$up" -lt $__lkr_until_up; or return 1
+        set -l __lkr_up
+        set -l __lkr_idle
+        read __lkr_up __lkr_idle </proc/uptime
+        test "$__lkr_up" -lt $__lkr_until_up; or return 1
     else if test -n "$__lkr_until"
         test (__lkr_clock) -lt $__lkr_until; or return 1
     end
-    set -l texts $__lkr_texts
-    for file in $__lkr_files
-        if not test -e $file
-            set text -
-        else if test -f $file -a -r $file
+    set -l __lkr_left $__lkr_texts
+    for __lkr_file in $__lkr_files
+        if not test -e $__lkr_file
+            set __lkr_text -
+        else if test -f $__lkr_file -a -r $__lkr_file
             set -l fish_read_limit 1048577 # or somebody's huge file would take this shell's memory
             begin
-                read -z text
-                set -l end $status # 122: longer than that
-                set text "=$text"
-                test $end = 122; or read -z; and set text '!' # or with a NUL byte in it
-            end <$file
+                read -z __lkr_text
+                set -l __lkr_end $status # 122: longer than that
+                set __lkr_text "=$__lkr_text"
+                test $__lkr_end = 122; or read -z; and set __lkr_text '!' # or with a NUL byte in it
+            end <$__lkr_file
         else
-            set text '!'
+            set __lkr_text '!'
         end
-        test "$text" = "$texts[1]"; or return 1
-        set -e texts[1]
+        test "$__lkr_text" = "$__lkr_left[1]"; or return 1
+        set -e __lkr_left[1]
     end
 end
 
 function __lkr_check
     test "$PWD" = "$__lkr_pwd"; or __lkr_climb
-    if not path filter -q -- $__lkr_above/.lkr.toml
+    if not builtin path filter -q -- $__lkr_above/.lkr.toml
         set -g __lkr_at
         if test -n "$LKR_STATE$__lkr_wrapped"
-            set -l diff "$DIRENV_DIFF"
+            set -l fish_trace
+            set -l __lkr_before "$DIRENV_DIFF"
             __lkr_leave
-            test "$diff" = "$DIRENV_DIFF"; or __direnv_export_eval
-            if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and contains -- "$LKR_QUIET" '' 0
-                echo "lkr: $__lkr_gone" >&2
+            test "$__lkr_before" = "$DIRENV_DIFF"; or __direnv_export_eval
+            if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and builtin contains -- "$LKR_QUIET" '' 0
+                builtin echo "lkr: $__lkr_gone" >&2
             end
         end
         return
     end
-    set -l folder
-    for folder in $__lkr_above
-        test -e $folder/.lkr.toml; and break
+    set -l __lkr_folder
+    for __lkr_folder in $__lkr_above
+        test -e $__lkr_folder/.lkr.toml; and break
     end
-    test -n "$folder"; or set folder /
+    test -n "$__lkr_folder"; or set __lkr_folder /
     if set -q LKR_DIRENV # direnv holds this folder, by `use lkr`
         test -n "$LKR_STATE$__lkr_wrapped"; and __lkr_leave
         set -g __lkr_at
         return
     end
-    __lkr_same "$folder"; and return
-    set -l was $LKR_STATE
-    test "$folder" = "$__lkr_at"; or set -g __lkr_over
+    __lkr_same "$__lkr_folder"; or __lkr_change "$__lkr_folder"
+end
+
+# Takes back what is loaded and has the program say what $argv[1], the folder of the nearest manifest, should have.
+function __lkr_change
+    set -l fish_trace # no trace while a key is about
+    set -l __lkr_was $LKR_STATE
+    test "$argv[1]" = "$__lkr_at"; or set -g __lkr_over
     set -g __lkr_at # until it is done: Ctrl-C here means that the next prompt tries again
-    test -n "$was$__lkr_wrapped"; and __lkr_leave
-    set -l has_direnv
-    if functions -q __direnv_export_eval
-        set has_direnv 1
+    test -n "$__lkr_was$__lkr_wrapped"; and __lkr_leave
+    set -l __lkr_has_direnv
+    if builtin functions -q __direnv_export_eval
+        set __lkr_has_direnv 1
         if not set -q __lkr_first # defined anew, its turn at a prompt comes after ours; or it would see our keys
             set -g __lkr_first 1
-            functions __direnv_export_eval | source
+            builtin functions __direnv_export_eval | builtin source
         end
         # Its turn is now: after what was ours has gone and before anything of ours comes, so that it never takes a key
         # for what the shell had before.
@@ -226,28 +260,32 @@ function __lkr_check
     end
     __lkr_now - '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
     if not test -x $__lkr_python -a -e $__lkr_boot
-        set -q __lkr_lost; or echo "lkr: the program is gone from $(string escape -- $__lkr_boot); run lkr hook again" >&2
+        set -q __lkr_lost; or builtin echo "lkr: the program is gone from $(string escape -- $__lkr_boot); run lkr hook again" >&2
         set -g __lkr_lost 1
-        set -g __lkr_at $folder
+        set -g __lkr_at $argv[1]
         return
     end
     # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
-    set -l quiet_start /bin/sh -c 'trap "" INT; exec "$@"' sh
-    LKR_WAS="$was" LKR_OVER="$__lkr_over" LKR_HAS_DIRENV="$has_direnv" $quiet_start $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish "$folder" "$__lkr_version" | read -lz statements
-    eval $statements
-    test -n "$LKR_STATE"; and set -gx LKR_DIR $folder
-    set -g __lkr_at $folder
+    set -l __lkr_start /bin/sh -c 'trap "" INT; exec "$@"' sh
+    # Words and no text to evaluate, or `fish --profile` would write the key down as part of a command.
+    set -l __lkr_words (LKR_WAS="$__lkr_was" LKR_OVER="$__lkr_over" LKR_HAS_DIRENV="$__lkr_has_direnv" $__lkr_start $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish $argv[1] "$__lkr_version" | string split0)
+    while set -q __lkr_words[1]
+        $__lkr_words[1] $__lkr_words[3..$__lkr_words[2]]
+        set -e __lkr_words[1..$__lkr_words[2]]
+    end
+    test -n "$LKR_STATE"; and set -gx LKR_DIR $argv[1]
+    set -g __lkr_at $argv[1]
 end
 
 function __lkr_hook --on-event fish_prompt --on-variable PWD
-    set -l before $status $pipestatus
+    set -l __lkr_before $status $pipestatus
     status is-command-substitution; or __lkr_check
-    return $before[1]
+    return $__lkr_before[1]
 end
 
 if not string match -qr '^(3\.([6-9]|\d\d)|[4-9]\.|\d\d)' -- $version
-    functions -e __lkr_hook
-    echo "lkr: fish $version is too old, 3.6 or later is needed" >&2
+    builtin functions -e __lkr_hook
+    builtin echo "lkr: fish $version is too old, 3.6 or later is needed" >&2
 end
 set -e __lkr_lost
 set -e __lkr_first

@@ -6,37 +6,60 @@
 # LKR_OLD_VARIABLE is what an exported variable held before. What was set but not exported is in
 # __lkr_old_VARIABLE, which is not exported either.
 
-# Gives one variable its key's value, and saves what it held: VARIABLE KEY x|- VALUE
+# Gets one variable ready for its key's value, and saves what it held: VARIABLE KEY
+# The value itself is in an assignment after this, so that no function called `typeset` ever sees it.
+# False for a variable that is more than text, which is left alone: zsh would evaluate the value of an integer.
 # The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
 __lkr_set() {
-    \builtin local name="$1" old="LKR_OLD_$1" state="${LKR_STATE-}"
-    \builtin unset "LKR_OLD_$1" "__lkr_old_$1"
-    if [[ ${(tP)name} == *readonly* ]]; then
-        \builtin print -ru2 -- "lkr: $name is readonly in this shell, left alone"
-        \builtin return
+    \builtin local __lkr_kind="${parameters[$1]:-${(tP)1-}}" __lkr_key="${2%%=*}"
+    case $__lkr_kind in
+        '' | scalar | scalar-export) __lkr_kind= ;;
+        *readonly*) __lkr_kind=readonly ;;
+        nameref*) __lkr_kind='a name reference' ;;
+        array* | association*) __lkr_kind='an array' ;;
+        integer*) __lkr_kind='an integer' ;;
+        float*) __lkr_kind='a float' ;;
+        scalar*-local*) __lkr_kind='local to a function' ;;
+        *) __lkr_kind="declared as ${${__lkr_kind#scalar-}#export-}" ;;
+    esac
+    if [[ -n $__lkr_kind ]]; then
+        \builtin print -ru2 -- "lkr: $1 is $__lkr_kind in this shell, left alone"
+        \builtin return 1
     fi
-    if [[ -n ${(P)name+x} ]]; then
-        if [[ $3 == x ]]; then
-            \builtin typeset -gx "LKR_OLD_$1=${(P)name}"
+    \builtin unset "LKR_OLD_$1" "__lkr_old_$1"
+    if [[ -n ${(P)1+x} ]]; then
+        if [[ ${parameters[$1]} == *export* ]]; then
+            \builtin typeset -gx "LKR_OLD_$1=${(P)1}"
         else
-            \builtin typeset -g "__lkr_old_$1=${(P)name}"
+            \builtin typeset -g "__lkr_old_$1=${(P)1}"
         fi
     fi
-    \builtin typeset -gx LKR_STATE="${state:+$state }$name=$2"
-    \builtin typeset -gx "$name=$4"
+    [[ " ${LKR_KEYS-} " == *" $__lkr_key "* ]] || \builtin typeset -gx LKR_KEYS="${LKR_KEYS:+$LKR_KEYS }$__lkr_key"
+    \builtin typeset -gx LKR_STATE="${LKR_STATE:+$LKR_STATE }$1=$2"
+    \builtin typeset -gx "$1"
+}
+
+# Says what went and what came: words '-VARIABLE' and '+VARIABLE (key)'. What is not loaded is not said.
+__lkr_say() {
+    \builtin local __lkr_word __lkr_line=
+    for __lkr_word; do
+        [[ $__lkr_word != +* || " ${LKR_STATE-}" == *" ${${__lkr_word#+}%% *}="* ]] || \builtin continue
+        __lkr_line+=" $__lkr_word"
+    done
+    [[ -z $__lkr_line ]] || \builtin print -ru2 -- "lkr:$__lkr_line"
 }
 
 # Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
 __lkr_wrap() {
-    \builtin local mode=$1 name
+    \builtin local __lkr_mode="$1" __lkr_name
     \builtin shift
-    for name; do
-        if (($+functions[$name])); then
-            \builtin print -ru2 -- "lkr: $name is a function of yours, left alone${${mode:#exec}:+: it starts with this shell's keys}"
+    for __lkr_name; do
+        if (($+functions[$__lkr_name])); then
+            \builtin print -ru2 -- "lkr: $__lkr_name is a function of yours, left alone${${__lkr_mode:#exec}:+: it starts with this shell's keys}"
             \builtin continue
         fi
-        __lkr_wrapped+=($name)
-        functions[$name]="__lkr_run $mode $name \"\$@\""
+        __lkr_wrapped+=($__lkr_name)
+        functions[$__lkr_name]="__lkr_run $__lkr_mode $__lkr_name \"\$@\""
     done
 }
 
@@ -61,35 +84,41 @@ __lkr_let_go() {
 # The names of what went are in __lkr_gone.
 __lkr_leave() {
     __lkr_let_go
-    \builtin local word name old kept='' todo="${LKR_STATE-}"
-    for name in $__lkr_wrapped; do # one that the user defined since is theirs
-        [[ ${functions[$name]-} != *__lkr_run* ]] || \builtin unset -f $name
+    \builtin local __lkr_word __lkr_name __lkr_old __lkr_kept='' __lkr_todo="${LKR_STATE-}"
+    for __lkr_name in $__lkr_wrapped; do # one that the user defined since is theirs
+        [[ ${functions[$__lkr_name]-} != *__lkr_run* ]] || \builtin unset -f $__lkr_name
     done
     __lkr_wrapped=() __lkr_gone=''
-    while [[ -n $todo ]]; do
-        word=${todo%% *}
-        todo=${todo#"$word"} todo=${todo# }
-        name=${word%%=*}
-        case $name in '' | [0-9]* | *[!A-Z0-9_]*) \builtin continue ;; esac
-        case " ${LKR_DIRENV-} " in *" $name "*)
-            kept+="${kept:+ }$word"
+    while [[ -n $__lkr_todo ]]; do
+        __lkr_word=${__lkr_todo%% *}
+        __lkr_todo=${__lkr_todo#"$__lkr_word"} __lkr_todo=${__lkr_todo# }
+        __lkr_name=${__lkr_word%%=*}
+        case $__lkr_name in '' | [0-9]* | *[!A-Z0-9_]*) \builtin continue ;; esac
+        case " ${LKR_DIRENV-} " in *" $__lkr_name "*)
+            __lkr_kept+="${__lkr_kept:+ }$__lkr_word"
             \builtin continue
             ;;
         esac
-        old=LKR_OLD_$name
-        if [[ -n ${(P)old+x} ]]; then
-            \builtin typeset -gx "$name=${(P)old}"
+        __lkr_old=LKR_OLD_$__lkr_name
+        if [[ ${parameters[$__lkr_name]-} == *readonly* ]]; then
+            \builtin typeset -g +x "$__lkr_name" 2>/dev/null
+            \builtin print -ru2 -- "lkr: $__lkr_name has become readonly, this shell keeps its key; start a new one"
         else
-            \builtin unset "$name"
-            old=__lkr_old_$name
-            [[ -n ${(P)old+x} ]] && \builtin typeset -g "$name=${(P)old}"
+            # An integer that it has become since goes first, or this would evaluate the old value.
+            \builtin unset "$__lkr_name"
+            if [[ -n ${(P)__lkr_old+x} ]]; then
+                \builtin typeset -gx "$__lkr_name=${(P)__lkr_old}"
+            else
+                __lkr_old=__lkr_old_$__lkr_name
+                [[ -n ${(P)__lkr_old+x} ]] && \builtin typeset -g "$__lkr_name=${(P)__lkr_old}"
+            fi
         fi
-        LKR_STATE=$kept${kept:+${todo:+ }}$todo
-        \builtin unset "$old"
-        __lkr_gone+=" -$name"
+        LKR_STATE=$__lkr_kept${__lkr_kept:+${__lkr_todo:+ }}$__lkr_todo
+        \builtin unset "LKR_OLD_$__lkr_name" "__lkr_old_$__lkr_name"
+        __lkr_gone+=" -$__lkr_name"
     done
-    LKR_STATE=$kept
-    [[ -n $kept ]] || \builtin unset LKR_STATE LKR_DIR LKR_KEYS
+    LKR_STATE=$__lkr_kept
+    [[ -n $__lkr_kept ]] || \builtin unset LKR_STATE LKR_DIR LKR_KEYS
 }
 
 # What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
@@ -139,6 +168,10 @@ __lkr_hook() {
         done
         ((__lkr_i)) || \builtin return 0
     fi
+    # No trace and no trap is to see a key. The options and the traps come back when this function returns.
+    \builtin unsetopt xtrace
+    \builtin functions +t +T __lkr_change __lkr_set __lkr_say __lkr_now __lkr_wrap
+    \builtin trap - DEBUG ZERR
     __lkr_change $__lkr_folder
 }
 
@@ -187,7 +220,9 @@ __lkr_change() {
     __lkr_at=$1
 }
 
-() {
+if ((${+functions[builtin]})); then
+    \print -ru2 -- 'lkr: builtin is a function in this shell, nothing works with that; unset -f builtin'
+else () {
     \builtin emulate -LR zsh
     if [[ $ZSH_VERSION != (5.<3->*|<6->.*) ]]; then
         \builtin print -ru2 -- "lkr: zsh $ZSH_VERSION is too old, 5.3 or later is needed"
@@ -203,4 +238,4 @@ __lkr_change() {
     \builtin typeset -ga precmd_functions chpwd_functions
     (($precmd_functions[(Ie)__lkr_hook])) || precmd_functions=(__lkr_hook $precmd_functions)
     (($chpwd_functions[(Ie)__lkr_hook])) || chpwd_functions=(__lkr_hook $chpwd_functions)
-}
+}; fi

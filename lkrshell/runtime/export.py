@@ -15,7 +15,7 @@ from lkrshell.core.time_limit import TimeLimit
 from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
-from lkrshell.shells.dialects import Posix, dialect
+from lkrshell.shells.dialects import dialect
 from lkrshell.state import config, generation, paths
 from lkrshell.stores import registry
 
@@ -71,8 +71,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
                             continue
                         ends.append(end)
                         state += f"={end}"
-                    exported = "x" if want.variable in os.environ else "-"
-                    out.append(_load(speak, shell, want.variable, state, exported, secret.reveal()))
+                    out.append(speak.load(want.variable, state, secret.reveal()))
                     now[want.variable] = state
                 if (left := store.left()) is not None:
                     ends.append(clock + left)
@@ -88,9 +87,10 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
         _say(f"lkr: {error}")
         if code == REFUSED and use:
             _record("refused", [want.key for want in wants], [want.variable for want in wants], use, line)
-    if not quiet:
-        _say_difference(before, now)
+    difference = [] if quiet else _difference(before, now)
     if shell == "direnv":
+        if difference:
+            _say("lkr: " + " ".join(difference))
         out.extend(
             f"watch_file {speak.quote(path)}\n"
             for path, _ in [*watch, (os.path.join(paths.generation_dir(), seen), "")]
@@ -100,11 +100,9 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
     else:
         if version != __version__:
             _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; open a new shell")
-            form = "set -g __lkr_version {}\n" if shell == "fish" else "__lkr_version={}\n"
-            out.append(form.format(speak.quote(__version__)))
-        if now:  # for prompts
-            names = speak.quote(" ".join(dict.fromkeys(state.partition("=")[0] for state in now.values())))
-            out.append(f"set -gx LKR_KEYS {names}\n" if shell == "fish" else f"\\builtin export LKR_KEYS={names}\n")
+            out.append(speak.assign("__lkr_version", __version__))
+        if difference:  # the shell says it, which knows what it left alone
+            out.append(speak.call("__lkr_say", *difference))
         flat = [word.replace("\0", "") for pair in watch for word in pair]
         quiet_flag = "1" if quiet else ""
         out.append(
@@ -127,12 +125,6 @@ def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
 def _record(event: str, keys: list[str], variables: list[str], use: policy.Use, line: list[str]) -> None:
     if problem := session.record(use, keys, variables, line, "lkr", _LOG_TIME_LIMIT, event):
         _say(f"lkr: {problem}")
-
-
-def _load(speak: Posix, shell: str, variable: str, key: str, exported: str, value: str) -> str:
-    if shell == "direnv":
-        return f"export {variable}={speak.quote(value)}\n"
-    return speak.call("__lkr_set", variable, key, exported, value)
 
 
 def _end(state: str, key: str) -> int:
@@ -179,11 +171,11 @@ def _not_direnvs(shell: str, wants: list[Want]) -> list[Want]:
     return [want for want in wants if want.variable not in held]
 
 
-def _say_difference(before: dict[str, str], now: dict[str, str]) -> None:
+def _difference(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """What goes and what comes, from state to state: "-VARIABLE", "+VARIABLE (key)"."""
     gone = [f"-{variable}" for variable in before if variable not in now]
     come = [f"+{variable} ({key.partition('=')[0]})" for variable, key in now.items() if before.get(variable) != key]
-    if gone or come:
-        _say("lkr: " + " ".join(gone + come))
+    return gone + come
 
 
 def _say(line: str) -> None:
