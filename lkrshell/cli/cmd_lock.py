@@ -3,8 +3,10 @@
 import click
 
 from lkrshell.cli import common
+from lkrshell.core.errors import LkrError
 from lkrshell.runtime import confirm
-from lkrshell.state import generation
+from lkrshell.state import config, generation
+from lkrshell.stores import registry
 
 
 @click.command("lock")
@@ -13,7 +15,18 @@ def command() -> None:
     try:
         confirm.forget()
     finally:
-        common.store().lock()
-    generation.bump()
+        _lock()
     common.log("lock")
     click.echo("lkr: locked", err=True)
+
+
+def _lock() -> None:
+    """Locks the store in force; where the settings are wrong the one that was chosen, so that they stop no lock."""
+    try:
+        settings = config.load()
+    except LkrError:
+        registry.choose(config.Config()).lock()
+        generation.bump()  # and each live shell, which cannot read them either, empties itself
+        raise
+    registry.choose(settings).lock()
+    generation.bump()

@@ -71,21 +71,26 @@ def read_checked(path: str, check: "Callable[[str, os.stat_result], None]", flag
 def make_private_dir(path: str) -> None:
     """Makes `path` and what is missing above it, 0700; refuses one that is not ours alone."""
     try:
-        missing, parent = [], path
-        while not os.path.isdir(parent):
-            missing.append(parent)
-            parent = os.path.dirname(parent)
-        for folder in reversed(missing):  # os.makedirs gives the mode to the last one only
-            try:
-                os.mkdir(folder, 0o700)
-                if os.stat(folder).st_mode & 0o700 != 0o700:
-                    os.chmod(folder, 0o700)  # the umask took our own rights away
-            except FileExistsError:
-                pass  # another lkr was faster
-            sync_dir(os.path.dirname(folder))
+        make_dirs(path, 0o700)
         check_private(path, os.stat(path))
     except OSError as error:
         raise LkrError(f"cannot make {show(path)}: {error.strerror}") from None
+
+
+def make_dirs(path: str, mode: int) -> None:
+    """Makes `path` and what is missing above it, durably, each with `mode` less what the umask takes from others."""
+    missing, parent = [], path
+    while not os.path.isdir(parent):
+        missing.append(parent)
+        parent = os.path.dirname(parent)
+    for folder in reversed(missing):  # os.makedirs gives the mode to the last one only
+        try:
+            os.mkdir(folder, mode)
+            if os.stat(folder).st_mode & 0o700 != 0o700:  # the umask took our own rights away
+                os.chmod(folder, 0o700)
+        except FileExistsError:
+            pass  # another lkr was faster
+        sync_dir(os.path.dirname(folder))
 
 
 def write_private(path: str, data: bytes) -> None:
