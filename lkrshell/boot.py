@@ -11,11 +11,19 @@ import sys
 gc.disable()  # gone before there is anything to collect
 sys.path += sys.argv.pop(1).split("\n")
 try:
-    with open(f"{__file__[:-8]}/__pycache__/export.{sys.implementation.cache_tag}.bundle", "rb", 0) as file:
-        codes = marshal.loads(file.read())  # noqa: S302  # as trusted as a .pyc
-    module = type(sys)("lkrshell.shells.bundle")
-    exec(codes[module.__name__][2], module.__dict__)  # noqa: S102
-    module.install(__file__[:-8], codes)
+    import posix
+
+    root = __file__[:-8]
+    path = f"{root}/__pycache__/export.{sys.implementation.cache_tag}.bundle"
+    with open(posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK), "rb", 0) as file:
+        info, made = posix.fstat(file.fileno()), posix.stat(f"{root}/shells/bundle.py")
+        head = f"{made.st_mtime_ns} {made.st_size}\n".encode()
+        # Ours or root's, and nobody else's to write: then it may be read, and run if it was made of this bundle.py.
+        if info.st_uid in (0, posix.getuid()) and info.st_mode & 0o170022 == 0o100000 and file.read(len(head)) == head:
+            codes = marshal.loads(file.read())  # noqa: S302  # as trusted as a .pyc
+            module = type(sys)("lkrshell.shells.bundle")
+            exec(codes[module.__name__][2], module.__dict__)  # noqa: S102
+            module.install(root, codes)
 except Exception:  # noqa: S110  # a module at a time, then
     pass
 

@@ -1,10 +1,13 @@
 """What an export may import: every module costs start-up time at each entering of a project."""
 
+import marshal
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import User
 
 import lkrshell
@@ -92,3 +95,87 @@ def test_a_package_folder_that_cannot_be_written_is_no_obstacle(user: User, tmp_
     (root / "__pycache__").write_text("in the way")
     bundle.write(str(root))
     assert "'openai:prod'" in loaded(root, user, user.project("p"))
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package, and its bundle."""
+    root = tmp_path / "lkrshell"
+    shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
+    bundle.write(str(root))
+    return root
+
+
+def served(root: Path, user: User, folder: Path) -> bool:
+    """True when an export, which works in any case, took its modules out of the bundle."""
+    out = loaded(root, user, folder)
+    assert "'openai:prod'" in out
+    return "export.py" not in out
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
+def test_nobody_else_can_write_the_bundle_whatever_the_umask(package: Path, user: User, umask: int) -> None:
+    path = Path(bundle.name_of(str(package)))
+    path.unlink()
+    (package / "__pycache__").rmdir()
+    before = os.umask(umask)
+    try:
+        bundle.write(str(package))
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.parent.stat().st_mode & 0o022 == 0
+    assert [each.name for each in path.parent.iterdir()] == [path.name], "no temporary file is left"
+    assert served(package, user, user.project("p"))
+    (package / "__init__.py").chmod(0o600)
+    path.unlink()
+    bundle.write(str(package))
+    assert path.stat().st_mode & 0o777 == 0o600, "who cannot read the sources cannot read it"
+
+
+@pytest.mark.parametrize("change", ["mode", "group", "owner", "link to it", "pipe", "of another bundle.py"])
+def test_a_bundle_that_others_could_have_written_is_not_even_read(package: Path, user: User, change: str) -> None:
+    path = Path(bundle.name_of(str(package)))
+    folder, good = user.project("p"), path.read_bytes()
+    mine = user.home / "ran"
+    # What marshal reads it as a dict of code; run, it leaves a mark. The rest of it is as it should be.
+    codes = {"lkrshell.shells.bundle": (0, 0, compile(f"open({str(mine)!r}, 'w')", "x", "exec"))}
+    path.write_bytes(good.partition(b"\n")[0] + b"\n" + marshal.dumps(codes))
+    assert not served(package, user, folder) and mine.exists(), "the attack works on a file that is trusted"
+    mine.unlink()
+    if change == "mode":
+        path.chmod(0o646)
+    elif change == "group":
+        path.chmod(0o664)
+    elif change == "owner":
+        os.chown(path, 65534, 65534)
+    elif change == "link to it":
+        elsewhere = user.home / "elsewhere"
+        path.rename(elsewhere)
+        elsewhere.chmod(0o666)
+        path.symlink_to(elsewhere)
+    elif change == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    else:
+        os.utime(package / "shells/bundle.py", (1, 1))
+    assert not served(package, user, folder)
+    assert not mine.exists(), "it ran"
+    bundle.write(str(package))
+    assert served(package, user, folder), "and lkr hook writes it anew"
+
+
+@pytest.mark.parametrize("where", ["", "__pycache__", "state"])
+def test_there_is_no_bundle_in_a_folder_that_others_can_write(package: Path, user: User, where: str) -> None:
+    path = Path(bundle.name_of(str(package)))
+    (package / where).chmod(0o777)
+    bundle.write(str(package))
+    assert not path.exists()
+    assert not served(package, user, user.project("p"))
+    (package / where).chmod(0o775)
+    os.chown(package / where, -1, 65534)
+    bundle.write(str(package))
+    assert not path.exists()
+    (package / where).chmod(0o755)
+    bundle.write(str(package))
+    assert path.exists()

@@ -261,6 +261,7 @@ def test_doctor_finds_orphans_both_ways_and_mends_them(mine: User) -> None:
     (data / "index/vault/openai/prod").unlink()
     (data / "vault/keys/anthropic/main.age").unlink()
     (data / "index/vault/.tmp-999999999-x").touch(0o600)
+    os.utime(data / "index/vault/.tmp-999999999-x", (1, 1))  # else its writer may just be about to lock it
     (mine.home / "gone/.lkr.toml").unlink()
     (mine.home / "gone").rmdir()
     found = json.loads(mine.lkr("doctor", "--json", code=1))

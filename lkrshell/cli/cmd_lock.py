@@ -1,8 +1,10 @@
 """`lkr lock`: closes the store and empties every live shell at its next prompt."""
 
 from lkrshell.cli import common, declare
+from lkrshell.core.errors import LkrError
 from lkrshell.runtime import confirm
-from lkrshell.state import generation
+from lkrshell.state import config, generation
+from lkrshell.stores import registry
 
 
 @declare.command("lock")
@@ -11,7 +13,18 @@ def command() -> None:
     try:
         confirm.forget()
     finally:
-        common.store().lock()
-    generation.bump()
+        _lock()
     common.log("lock")
     declare.echo("lkr: locked", err=True)
+
+
+def _lock() -> None:
+    """Locks the store in force; where the settings are wrong the one that was chosen, so that they stop no lock."""
+    try:
+        settings = config.load()
+    except LkrError:
+        registry.choose(config.Config()).lock()
+        generation.bump()  # and each live shell, which cannot read them either, empties itself
+        raise
+    registry.choose(settings).lock()
+    generation.bump()

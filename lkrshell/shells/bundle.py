@@ -1,8 +1,8 @@
 """One file with the compiled modules of an export: entering a project opens one file and not two dozen.
 
 `lkr hook` writes it beside the .pyc files, which it equals in trust and in what it is: it serves only for the same
-Python, and while each source has the size and the time that it had. boot.py reads it and runs this very module out
-of it. On the path of `lkr export`.
+Python, and while each source has the size and the time that it had. boot.py reads it, when it is root's or the user's
+and nobody else can write it, and runs this very module out of it. There is none in a folder that others can write.
 """
 
 import sys
@@ -88,21 +88,66 @@ def _source(root: str, name: str) -> str:
 
 def write(root: str) -> None:
     """Makes the bundle anew where it is stale or missing; nothing where that cannot be, as for a .pyc."""
-    import marshal
     import os
     import subprocess
 
     if os.name != "posix":
         return  # no shell of ours there
     try:
-        with open(name_of(root), "rb") as file:
-            if _is_fresh(root, marshal.loads(file.read())):  # noqa: S302  # as trusted as a .pyc
-                return
+        if _is_open_to_others(root):
+            _remove(name_of(root))
+            return
+        if _is_good(root):
+            return
     except (OSError, ValueError, EOFError, TypeError, KeyError):
         pass
     # Another process, for its option: code without the columns of its lines is a third smaller.
     command = [sys.executable, "-I", "-S", "-X", "no_debug_ranges", __file__, root]
     subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _is_good(root: str) -> bool:
+    """True when boot.py would take the bundle that is there, and all in it is fresh."""
+    import marshal
+    import os
+
+    with open(os.open(name_of(root), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        info = os.fstat(file.fileno())
+        if info.st_uid not in (0, os.getuid()) or info.st_mode & 0o170022 != 0o100000:
+            return False
+        return file.readline() == _head(root) and _is_fresh(root, marshal.loads(file.read()))  # noqa: S302
+
+
+def _head(root: str) -> bytes:
+    """The first line of a bundle: of which bundle.py it was made."""
+    from posix import stat
+
+    info = stat(_source(root, "lkrshell.shells.bundle"))
+    return f"{info.st_mtime_ns} {info.st_size}\n".encode()
+
+
+def _is_open_to_others(root: str) -> bool:
+    """True when somebody else can put files there. A group that has the user's own number is that user's alone."""
+    import os
+
+    folders = [os.path.dirname(_source(root, name)) for name in PACKAGES]
+    cache = os.path.dirname(name_of(root))
+    for folder in [*folders, cache] if os.path.lexists(cache) else folders:
+        info = os.stat(folder)
+        if info.st_uid not in (0, os.getuid()) or info.st_mode & 0o002:
+            return True
+        if info.st_mode & 0o020 and info.st_gid != info.st_uid:
+            return True
+    return False
+
+
+def _remove(path: str) -> None:
+    import os
+
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def _compile(root: str) -> None:
@@ -111,17 +156,26 @@ def _compile(root: str) -> None:
     from importlib.util import MAGIC_NUMBER
 
     codes: dict[str, object] = {"magic": MAGIC_NUMBER}
+    head = _head(root)
     for name in MODULES:
         path = _source(root, name)
         with open(path, "rb") as file:
             info, text = os.fstat(file.fileno()), file.read()
         codes[name] = (info.st_mtime_ns, info.st_size, compile(text, path, "exec", dont_inherit=True, optimize=2))
     target = name_of(root)
-    temporary = f"{target}.{os.getpid()}"
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    with open(temporary, "xb") as file:
-        file.write(marshal.dumps(codes))
-    os.replace(temporary, target)
+    os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
+    temporary = f"{target}.{os.urandom(8).hex()}"
+    # Who may read the sources may read this.
+    mode = 0o600 | os.stat(root).st_mode & os.stat(_source(root, MODULES[0])).st_mode & 0o044
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(fd, mode)
+        with open(fd, "wb") as file:
+            file.write(head + marshal.dumps(codes))
+        os.replace(temporary, target)
+    except BaseException:
+        _remove(temporary)
+        raise
 
 
 if __name__ == "__main__":

@@ -379,7 +379,7 @@ def _write(change: Change) -> None:
         if change.after is None:
             os.unlink(target)
             return
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        files.make_dirs(os.path.dirname(target), 0o755)  # a shell runs what is there
         old = os.stat(target) if os.path.exists(target) else None
         files.replace_file(target, change.after, 0o600 if old else 0o644, *os.path.split(target))
         if old:

@@ -8,7 +8,7 @@ import os
 
 from lkrshell.core import records
 from lkrshell.core.errors import LkrError
-from lkrshell.core.text import show
+from lkrshell.core.text import quoted, show
 from lkrshell.state import files, paths
 
 BACKENDS = ("auto", "keyring", "vault")
@@ -26,6 +26,7 @@ _TYPES = {
     "agents": dict,
 }
 _COMPILED = "config"
+_MOST = 1 << 16  # bytes
 
 
 class Config:
@@ -79,21 +80,43 @@ def is_the_accounts_own() -> bool:
 def load() -> Config:
     """`config.toml`, with `LKR_BACKEND` and `LKR_QUIET` over it. LkrError with line and mend when it is bad."""
     path = paths.config_file()
-    try:
-        with open(path, "rb") as file:
-            data = file.read(65537)
-    except FileNotFoundError:
-        config = Config()
-    except OSError as error:
-        raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
-    else:
-        config = _compiled(data) or _parse(path, data)
+    data = read(path)
+    config = Config() if data is None else _compiled(data) or _parse(path, data)
     config.backend = os.environ.get("LKR_BACKEND") or config.backend
     if config.backend not in BACKENDS:
         raise LkrError(f"unknown backend {show(config.backend)!r}", f"use one of {', '.join(BACKENDS)}")
     if os.environ.get("LKR_QUIET", "0") not in ("", "0"):
         config.quiet = True
     return config
+
+
+def read(path: str) -> bytes | None:
+    """The text of the settings at `path`, None when there are none.
+
+    They name programs that lkr runs, and loosen guards. So LkrError when somebody else could have written them, by the
+    file or by its folder, also where either is a link to elsewhere.
+    """
+    folder = os.path.dirname(path)
+    try:
+        _check_unchangeable(folder, os.stat(folder))
+        real = os.path.dirname(os.path.realpath(path)) if os.path.islink(path) else folder
+        if real != folder:
+            _check_unchangeable(real, os.stat(real))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
+    return files.read_checked(path, _check_unchangeable, os.O_RDONLY, _MOST)
+
+
+def _check_unchangeable(path: str, info: os.stat_result) -> None:
+    """LkrError when somebody other than the user and root owns `path` or can write it. Reading is no harm."""
+    if not hasattr(os, "getuid"):
+        return
+    if info.st_uid not in (0, os.getuid()):
+        raise LkrError(f"{show(path)} belongs to another user", f"chown {os.getuid()} {quoted(path)}")
+    if info.st_mode & 0o022:
+        raise LkrError(f"{show(path)} can be changed by other users", f"chmod go-w {quoted(path)}")
 
 
 def _compiled(data: bytes) -> Config | None:

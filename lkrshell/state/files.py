@@ -12,10 +12,14 @@ from lkrshell.core.text import quoted, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 _TMP = ".tmp-"
+_SWEPT_EVERY = 86400.0  # seconds
+_MOMENT = 10.0  # seconds; a younger temporary file may be between its making and its lock
+_ABANDONED = 3600.0  # seconds; an older one has no writer, where a file system knows no locks
+_writing: set[str] = set()  # the temporary files of this process, of all its threads
 
 
 def check_private(path: str, info: os.stat_result) -> None:
@@ -30,24 +34,33 @@ def check_private(path: str, info: os.stat_result) -> None:
 
 
 def read_private(path: str, limit: int = 1 << 24) -> bytes | None:
-    """The whole file, or None when there is none. LkrError when it is not private, or not readable.
+    """The whole file, or None when there is none. LkrError when it is not private, or not readable."""
+    return read_checked(path, check_private, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0), limit)
 
-    The checks are made on the open file, so nothing can be swapped in between.
+
+def read_checked(path: str, check: "Callable[[str, os.stat_result], None]", flags: int, limit: int) -> bytes | None:
+    """The whole file, once `check` has passed the open file, so that nothing can be swapped in between.
+
+    None when there is no file. LkrError when it is larger than `limit`, no regular file, or not readable. It never
+    waits, not for the writer of a pipe either.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+        fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
     try:
         info = os.fstat(fd)
-        check_private(path, info)
-        if not stat.S_ISREG(info.st_mode) or info.st_size > limit:
-            raise LkrError(f"{show(path)} is not a file of ours")
-        chunks = []
+        check(path, info)
+        if not stat.S_ISREG(info.st_mode):
+            raise LkrError(f"{show(path)} is no regular file", "move it away")
+        chunks, size = [], 0
         while chunk := os.read(fd, 1 << 16):
             chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise LkrError(f"{show(path)} is larger than {limit >> 10} KiB", "make it smaller or remove it")
         return b"".join(chunks)
     except OSError as error:
         raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
@@ -58,19 +71,26 @@ def read_private(path: str, limit: int = 1 << 24) -> bytes | None:
 def make_private_dir(path: str) -> None:
     """Makes `path` and what is missing above it, 0700; refuses one that is not ours alone."""
     try:
-        missing, parent = [], path
-        while not os.path.isdir(parent):
-            missing.append(parent)
-            parent = os.path.dirname(parent)
-        for folder in reversed(missing):  # os.makedirs gives the mode to the last one only
-            try:
-                os.mkdir(folder, 0o700)
-            except FileExistsError:
-                pass  # another lkr was faster
-            sync_dir(os.path.dirname(folder))
+        make_dirs(path, 0o700)
         check_private(path, os.stat(path))
     except OSError as error:
         raise LkrError(f"cannot make {show(path)}: {error.strerror}") from None
+
+
+def make_dirs(path: str, mode: int) -> None:
+    """Makes `path` and what is missing above it, durably, each with `mode` less what the umask takes from others."""
+    missing, parent = [], path
+    while not os.path.isdir(parent):
+        missing.append(parent)
+        parent = os.path.dirname(parent)
+    for folder in reversed(missing):  # os.makedirs gives the mode to the last one only
+        try:
+            os.mkdir(folder, mode)
+            if os.stat(folder).st_mode & 0o700 != 0o700:  # the umask took our own rights away
+                os.chmod(folder, 0o700)
+        except FileExistsError:
+            pass  # another lkr was faster
+        sync_dir(os.path.dirname(folder))
 
 
 def write_private(path: str, data: bytes) -> None:
@@ -84,11 +104,20 @@ def write_private(path: str, data: bytes) -> None:
 
 
 def replace_file(path: str, data: bytes, mode: int, folder: str, name: str) -> None:
-    """The atomic write itself, for our files and for the user's manifest. OSError as it comes."""
-    temporary = os.path.join(folder, f"{_TMP}{os.getpid()}-{name}"[:250])
+    """The atomic write itself, for our files and for the user's manifest. OSError as it comes.
+
+    A file that is there gets exactly `mode`. A new one gets `mode` less what the umask takes from others.
+    """
+    temporary = os.path.join(folder, f"{_TMP}{os.urandom(8).hex()}-{name}"[:250])
+    kept = os.path.lexists(path)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
+    _writing.add(temporary)
     try:
         try:
+            _mark(fd)
+            wanted = mode if kept else os.fstat(fd).st_mode & 0o777 | mode & 0o700
+            if os.name == "posix":
+                os.fchmod(fd, wanted)
             view = memoryview(data)
             while view:
                 view = view[os.write(fd, view) :]
@@ -97,9 +126,20 @@ def replace_file(path: str, data: bytes, mode: int, folder: str, name: str) -> N
             os.close(fd)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
         raise
+    finally:
+        _writing.discard(temporary)
     sync_dir(folder)
+
+
+def _mark(fd: int) -> None:
+    """Locks a temporary file for as long as its writer lives, so that others can tell."""
+    try:
+        os.lockf(fd, os.F_TLOCK, 0)  # os has it built in: fcntl would be a module more
+    except (OSError, AttributeError):
+        pass  # a file system or a system without locks: `leftovers` goes by age there
 
 
 def remove_private(path: str) -> bool:
@@ -142,7 +182,7 @@ def locked(folder: str) -> "AbstractContextManager[object]":
         except OSError as error:
             raise LkrError(f"cannot lock {show(folder)}: {error.strerror}") from None
         try:
-            sweep(folder)
+            _sweep(folder)
             yield
         finally:
             lock.release()
@@ -150,32 +190,52 @@ def locked(folder: str) -> "AbstractContextManager[object]":
     return hold()
 
 
-def sweep(folder: str) -> None:
-    """Removes the temporary files of writers that are no more."""
+def _sweep(folder: str) -> None:
+    """Removes what killed writers left below `folder`, once a day: a walk through 10,000 keys takes its time."""
+    import contextlib
+    import time
+
+    swept = os.path.join(folder, ".swept")
+    with contextlib.suppress(FileNotFoundError):
+        if abs(time.time() - os.lstat(swept).st_mtime) < _SWEPT_EVERY:
+            return
+    with contextlib.suppress(OSError):  # a full disk: swept again the next time
+        os.close(os.open(swept, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600))
+        os.utime(swept)
     for path in leftovers(folder):
-        try:
+        with contextlib.suppress(OSError):
             os.unlink(path)
-        except FileNotFoundError:
-            pass
 
 
 def leftovers(folder: str) -> list[str]:
-    """The temporary files below `folder` whose writer has died."""
+    """The temporary files below `folder` whose writer is no more."""
     return [
-        os.path.join(parent, name)
+        path
         for parent, _, names in os.walk(folder)
         for name in names
-        if name.startswith(_TMP) and not _alive(name.removeprefix(_TMP).partition("-")[0])
+        if name.startswith(_TMP) and _is_left(path := os.path.join(parent, name))
     ]
 
 
-def _alive(pid: str) -> bool:
-    if not pid.isdigit() or int(pid) == os.getpid():
+def _is_left(path: str) -> bool:
+    """True when no writer holds this temporary file: no thread of ours, and no process that has it locked."""
+    import time
+
+    if path in _writing:
         return False
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+        age = abs(time.time() - os.lstat(path).st_mtime)  # abs: the clock may have been put back
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except (OSError, AttributeError):
+        return age > _ABANDONED
+    try:
+        os.lockf(fd, os.F_TEST, 0)
+    except (BlockingIOError, PermissionError):
         return False
     except OSError:
-        pass
-    return True
+        return age > _ABANDONED
+    finally:
+        os.close(fd)
+    return age > _MOMENT

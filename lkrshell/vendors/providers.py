@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
-from lkrshell.state import paths
+from lkrshell.state import config, paths
 
 
 @dataclass(frozen=True)
@@ -25,31 +25,41 @@ class Provider:
     docs: str = ""
 
 
+@functools.cache
 def builtin() -> dict[str, Provider]:
     """Those that come with lkr, by name."""
-    found = _table(os.path.join(os.path.dirname(__file__), "providers.toml"))
-    return {name: _provider(name, fields) for name, fields in found.items()}
+    with open(os.path.join(os.path.dirname(__file__), "providers.toml"), "rb") as file:
+        return {name: _provider(name, fields) for name, fields in _table(file.read()).items()}
 
 
-@functools.cache
 def known() -> dict[str, Provider]:
-    """By name; the user's own go over ours. LkrError when one of the user's is wrong."""
-    own = _table(paths.config_file()).get("providers", {})
+    """By name; the user's own go over ours. LkrError when one of the user's is wrong.
+
+    A program that runs on sees a change of the settings: what is kept is of one state of their file.
+    """
+    path = paths.config_file()
+    try:
+        info = os.stat(path)
+    except OSError:
+        return _known(path, ())
+    return _known(path, (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns))
+
+
+@functools.lru_cache(maxsize=4)
+def _known(path: str, state: tuple[int, ...]) -> dict[str, Provider]:
+    own = _table(config.read(path) or b"").get("providers", {})
     if not isinstance(own, dict):
         raise _wrong("providers")
     return builtin() | {name: _provider(name, fields) for name, fields in own.items()}
 
 
-def _table(path: str) -> dict[str, object]:
+def _table(data: bytes) -> dict[str, object]:
     import tomllib
 
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        raise LkrError(f"cannot read {show(path)}", "lkr status says more") from None
+        return tomllib.loads(data.decode("utf-8"))
+    except ValueError:
+        raise LkrError(f"cannot read {show(paths.config_file())}", "lkr status says more") from None
 
 
 def _provider(name: str, fields: object) -> Provider:
