@@ -52,7 +52,7 @@ class User:
             env=self.env,
             cwd=cwd or self.home,
             capture_output=True,
-            timeout=60,
+            timeout=250,
         )
         out = done.stdout.decode("utf-8", "surrogateescape")
         for line in done.stderr.decode("utf-8", "surrogateescape").splitlines(keepends=True):

@@ -572,7 +572,7 @@ def test_a_reader_that_goes_gets_no_traceback(user: User, write: Callable[..., N
         child = subprocess.Popen(
             ["bash", "-c", command], env=user.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        out, err = child.communicate(timeout=20)
+        out, err = child.communicate(timeout=60)
         assert (out.count("\n"), err) == (1, ""), command
 
 

@@ -29,7 +29,7 @@ def answer(user: User, command: str, question: str, reply: str, folder: str = "p
     """Runs it on a terminal of its own; its whole output and its exit code."""
     child = pexpect.spawn(
         f"{BIN}/lkr", command.split(), env={**user.env, "TERM": "xterm"}, cwd=user.home / folder, encoding="utf-8",
-        timeout=20, dimensions=(24, 200),
+        timeout=60, dimensions=(24, 200),
     )  # fmt: skip
     child.expect(question)
     said = str(child.before) + str(child.after)

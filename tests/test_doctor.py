@@ -60,7 +60,7 @@ def mend(user: User, row: Row, cwd: Path | None = None, more: dict[str, str] | N
         env={**user.env, **(more or {})},
         cwd=str(cwd or user.home),
         encoding="utf-8",
-        timeout=20,
+        timeout=60,
     )
     said = ""
     while child.expect([r"\[y/N\]: ", pexpect.EOF]) == 0:

@@ -358,7 +358,7 @@ def test_the_audit_log_as_json_is_a_line_a_use_of_one_form(user: User) -> None:
 
 
 def test_nobody_waits_while_rotate_asks_for_the_new_value(user: User) -> None:
-    child = pexpect.spawn(f"{BIN}/lkr", ["rotate", "openai:prod"], env=user.env, cwd=str(user.home), timeout=20)
+    child = pexpect.spawn(f"{BIN}/lkr", ["rotate", "openai:prod"], env=user.env, cwd=str(user.home), timeout=60)
     child.expect("New value of openai:prod")
     child.expect(":")
     done = subprocess.run(
@@ -454,7 +454,7 @@ def test_import_asks_about_conflicts_and_keeps_what_was_set_for_the_key(user: Us
         env={**user.env, "TERM": "dumb"},
         cwd=str(folder),
         encoding="utf-8",
-        timeout=20,
+        timeout=60,
     )
     child.expect("CLAUDE_API_KEY → anthropic:claude-api-key")
     assert not (folder / ".lkr.toml").exists(), "the plan comes first"
@@ -508,7 +508,7 @@ def wayland() -> Iterator[dict[str, str]]:
 def test_the_clipboard_under_wayland_is_cleared_only_if_it_is_still_ours(user: User, wayland: dict[str, str]) -> None:
     def wl_paste() -> str:
         env = {**os.environ, **wayland}
-        return subprocess.run(["wl-paste", "-n"], env=env, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run(["wl-paste", "-n"], env=env, capture_output=True, text=True, timeout=60).stdout
 
     code, screen = terminal(user, "get", "openai:prod", "--clear-after", "2", **wayland)
     assert code == 0, screen
@@ -516,6 +516,6 @@ def test_the_clipboard_under_wayland_is_cleared_only_if_it_is_still_ours(user: U
     wait_until(lambda: wl_paste() == "")
     wait_until(lambda: nobody_clears(user))
     terminal(user, "get", "openai:prod", "--clear-after", "2", **wayland)
-    subprocess.run(["wl-copy"], input=b"mine", env={**os.environ, **wayland}, check=True, timeout=20)
+    subprocess.run(["wl-copy"], input=b"mine", env={**os.environ, **wayland}, check=True, timeout=60)
     wait_until(lambda: nobody_clears(user))
     assert wl_paste() == "mine"

@@ -186,8 +186,8 @@ def test_a_rekey_of_more_than_a_second_shows_how_far_it_is_on_a_terminal_only(mi
     child = pexpect.spawn(f"{BIN}/lkr", ["vault", "rekey"], env=mine.env, cwd=str(mine.home), encoding="utf-8")
     child.expect("Passphrase")
     child.sendline(PASS.decode())
-    child.expect(r"encrypting.*%", timeout=60)
-    child.expect("2502 keys are encrypted", timeout=60)
+    child.expect(r"encrypting.*%", timeout=120)
+    child.expect("2502 keys are encrypted", timeout=120)
     child.close()
 
 
