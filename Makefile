@@ -4,15 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 # tests at once: most of their time is waiting for a shell
 JOBS := $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
-# command (or folder):Debian package, for what the tests drive
-TOOLS := /usr/sbin/sshd:openssh-server zsh:zsh fish:fish direnv:direnv age:age strace:strace tmux:tmux shellcheck:shellcheck hyperfine:hyperfine setpriv:util-linux ssh-keygen:openssh-client dbus-send:dbus-bin Xvfb:xvfb xclip:xclip sway:sway wl-copy:wl-clipboard git:git pass:pass gpg:gnupg pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc /usr/share/powerlevel9k:zsh-theme-powerlevel9k \
-	xdotool:xdotool /usr/libexec/gcr-prompter:gcr \
-	dbus-run-session:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/share/bash-completion:bash-completion
+# What the tests drive, as command (or file):Debian package. A folder is no proof: other packages make it, too.
+TOOLS := zsh:zsh fish:fish direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux shellcheck:shellcheck \
+	/usr/sbin/sshd:openssh-server ssh-keygen:openssh-client age:age pass:pass gpg:gnupg \
+	pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc \
+	Xvfb:xvfb xclip:xclip xdotool:xdotool sway:sway wl-copy:wl-clipboard \
+	dbus-run-session:dbus dbus-send:dbus-bin gdbus:libglib2.0-bin \
+	gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/libexec/gcr-prompter:gcr \
+	/usr/share/bash-completion/bash_completion:bash-completion \
+	/usr/share/powerlevel9k/powerlevel9k.zsh-theme:zsh-theme-powerlevel9k
 
 # what Homebrew has of them; not run by us, and the tests of what only Linux has fail there
-BREW_TOOLS := bash fish direnv age tmux shellcheck hyperfine pass gnupg mandoc bash-completion@2
+BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-completion@2
 
-.PHONY: try test lint bench torture completions pictures install tools dist-check clean
+.PHONY: try test fresh lint bench torture completions pictures install tools dist-check clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,15 +37,20 @@ $(VENV)/.dev: pyproject.toml $(BIN)/lkr
 tools:
 	@if [ "$$(uname)" = Darwin ]; then brew install --quiet $(BREW_TOOLS); exit; fi; \
 	missing=; for tool in $(TOOLS); do \
-	  command -v "$${tool%%:*}" >/dev/null || [ -d "$${tool%%:*}" ] || missing="$$missing $${tool#*:}"; done; \
+	  command -v "$${tool%%:*}" >/dev/null || [ -e "$${tool%%:*}" ] || missing="$$missing $${tool#*:}"; done; \
 	if [ -n "$$missing" ]; then \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  $$sudo apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 
 test: tools $(VENV)/.dev
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
+
+# The two commands on new machines: minimal roots of three Debians, as root and as a plain user who has sudo.
+# Only some: `make fresh SUITES=forky USERS=plain`. What it needs, and other variables: see the script.
+fresh:
+	@tools/fresh
 
 lint: tools $(VENV)/.dev
 	$(BIN)/ruff check lkrshell tests bench docs tools
@@ -49,13 +59,15 @@ lint: tools $(VENV)/.dev
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	$(BIN)/zizmor --quiet --offline .github
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/ci.yml
-	shellcheck --external-sources lkr.plugin.bash completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try .ci/run
+	shellcheck --external-sources lkr.plugin.bash completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try tools/fresh .ci/run
 	zsh -n shell/lkr.zsh
 	zsh -n completions/_lkr
 	zsh -n lkr.plugin.zsh
 	fish --no-execute shell/lkr.fish completions/lkr.fish conf.d/lkr.fish
 
 # The side-by-side benchmark, and what a Tab takes; some minutes, best on a machine that does nothing else.
+bench: TOOLS += hyperfine:hyperfine
+bench: BREW_TOOLS += hyperfine
 bench: tools $(VENV)/.dev
 	$(BIN)/python bench/bench.py
 	$(BIN)/python bench/tab.py

@@ -1,6 +1,7 @@
 """A user's home with an unlocked vault, for the tests that drive the real program."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,12 @@ BIN = str(Path(sys.executable).parent)
 VALUE = "sk-test-0123456789-openai"
 OTHER = "sk-ant-0123456789-anthropic"
 
+
+# Whoever starts the tests in the background or by nohup has these ignored, and what is ignored stays so in each program
+# that the tests start. A handler does not: those programs hear Ctrl-C, and the tests themselves go on.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 # Who runs the tests may be a coding agent: then the users in them do not look at ancestor processes.
 UNDER_AGENT = agents.detect({}, agents.ancestors()) is not None
@@ -47,7 +54,7 @@ class User:
             env=self.env,
             cwd=cwd or self.home,
             capture_output=True,
-            timeout=60,
+            timeout=250,
             start_new_session=True,  # who runs the tests may have a terminal, which lkr would ask
         )
         out = done.stdout.decode("utf-8", "surrogateescape")

@@ -3,7 +3,9 @@
 import os
 import re
 import sys
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -20,7 +22,23 @@ HOOK = {
 }
 
 
+# What a shell itself tells its terminal: colours, modes of the keyboard, where a prompt or an output begins.
+_OF_A_SHELL = re.compile(r"\x1b(?:[=>]|\[[<=>?]?[0-9;]*[a-zA-Z]|[()][0-9A-Z]|\](?:7|133);[^\x07\x1b]*(?:\x07|\x1b\\))")
 _BREW = ["/opt/homebrew/bin"] if sys.platform == "darwin" else []
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Waits for what another program does; how long that takes says nothing of it on a busy machine."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What the process has spent, which a busy machine does not change."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 class Shell:
@@ -35,15 +53,20 @@ class Shell:
         command, *arguments = words or START[shell]
         self.child = pexpect.spawn(
             command, arguments, env=home, cwd=str(folder), encoding="utf-8", codec_errors="surrogateescape",
-            timeout=20, dimensions=(60, 300), echo=False,
+            timeout=60, dimensions=(60, 300), echo=False,
         )  # fmt: skip
+        # pexpect's pauses: a shell takes up what was typed while it was busy, and one that is closed has nothing to say
+        self.child.delaybeforesend = None
+        self.child.ptyproc.delayafterclose = self.child.ptyproc.delayafterterminate = 0.02
         if shell == "zsh":
             self.child.sendline("unsetopt zle prompt_sp prompt_cr; PS1='$ '; echo zle''off")
             self.child.expect("zleoff\r?\n")  # before that zsh's line editor would take up what we type, its way
             self.log += str(self.child.before)
         if shell == "fish":
-            self.child.sendline("function fish_prompt; echo '$ '; end")
+            self.child.sendline("function fish_prompt; echo '$ '; end; function fish_title; end")
         self.run(":")
+        if shell == "fish":
+            self.log = ""  # from 4.0 on its first title is there, whatever the terminal
         if hook:
             self.run(HOOK[shell])
 
@@ -56,12 +79,12 @@ class Shell:
         out = str(self.child.before)
         self.log += out
         out = re.sub(r"\u23ce? *\r", "", out)
-        lines = [re.sub(r"\x1b[\[\]()][0-9;?]*[a-zA-Z]?", "", each.rstrip("\r")) for each in out.split("\n")]
+        lines = [_OF_A_SHELL.sub("", each.rstrip("\r")) for each in out.split("\n")]
         return "\n".join(each for each in lines if f"{mark[:6]}''" not in each)
 
     def value(self, variable: str) -> str | None:
         """The variable in the environment of a program that the shell starts; None when it is not there."""
-        out = self.run(f"python3 -c \"import os; print('<' + ascii(os.environ.get('{variable}')) + '>')\"")
+        out = self.run(f"python3 -IS -c \"import os; print('<' + ascii(os.environ.get('{variable}')) + '>')\"")
         found = re.findall(r"<(None|'.*'|\".*\")>", out)
         assert found, out
         value = found[-1]

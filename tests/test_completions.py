@@ -87,7 +87,7 @@ class Shell:
         self.fish = shell == "fish"
         env = {**user.env, "TERM": "xterm" if self.fish else "dumb", "PS1": "> ", "PROMPT": "> "}
         self.child = pexpect.spawn(
-            shell, START[shell], env=env, cwd=str(cwd), encoding="utf-8", timeout=20, dimensions=(40, 300)
+            shell, START[shell], env=env, cwd=str(cwd), encoding="utf-8", timeout=60, dimensions=(40, 300)
         )
         self.child.delaybeforesend = None
         self.child.sendline(f"{setup}; {SETUP[shell]}" if setup else SETUP[shell])

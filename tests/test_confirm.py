@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pexpect
 import pytest
 from conftest import BIN, OTHER, VALUE, User
-from shells import Shell
+from shells import Shell, wait_until
 
 from lkrshell.runtime import confirm
 
@@ -29,7 +29,7 @@ def answer(user: User, command: str, question: str, reply: str, folder: str = "p
     """Runs it on a terminal of its own; its whole output and its exit code."""
     child = pexpect.spawn(
         f"{BIN}/lkr", command.split(), env={**user.env, "TERM": "xterm"}, cwd=user.home / folder, encoding="utf-8",
-        timeout=20, dimensions=(24, 200),
+        timeout=60, dimensions=(24, 200),
     )  # fmt: skip
     child.expect(question)
     said = str(child.before) + str(child.after)
@@ -115,12 +115,11 @@ def test_an_agent_does_not_confirm(user: User) -> None:
 def test_a_confirmation_ends_with_the_hard_limit(user: User) -> None:
     folder = user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
-    user.config("lock_limit = 3\nlock_after = 3\n")
+    user.config("lock_limit = 4\nlock_after = 4\n")
     said, code = answer(user, "confirm", r"\[y/N\] ", "y\r")
     assert code == 0, said
     assert VALUE in user.lkr("export", "bash", cwd=folder)
-    time.sleep(4)
-    assert "waits for you" in user.lkr("export", "bash", cwd=folder)
+    wait_until(lambda: "waits for you" in user.lkr("export", "bash", cwd=folder))
 
 
 @pytest.mark.parametrize(("program", "question", "yes", "no"), [

@@ -37,5 +37,5 @@ def test_an_interrupted_export_says_nothing(user: User) -> None:
         )  # fmt: skip
         time.sleep(delay)
         os.kill(child.pid, signal.SIGINT)
-        _, errors = child.communicate(timeout=20)
+        _, errors = child.communicate(timeout=60)
         assert VALUE.encode() not in errors

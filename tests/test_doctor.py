@@ -6,7 +6,6 @@ import resource
 import shlex
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def mend(user: User, row: Row, cwd: Path | None = None, more: dict[str, str] | N
         env={**user.env, **(more or {})},
         cwd=str(cwd or user.home),
         encoding="utf-8",
-        timeout=20,
+        timeout=60,
     )
     said = ""
     while child.expect([r"\[y/N\]: ", pexpect.EOF]) == 0:
@@ -592,12 +591,10 @@ def test_a_broken_setting_is_said_once(well: User) -> None:
 
 def test_it_takes_less_than_a_second(well: User) -> None:
     well.project("p")
-    best = 10.0
-    for _ in range(5):
-        start = time.monotonic()
-        well.lkr("doctor", cwd=well.home / "p")
-        best = min(best, time.monotonic() - start)
-    assert best < 1
+    start = os.times()
+    well.lkr("doctor", cwd=well.home / "p")
+    end = os.times()
+    assert end.children_user + end.children_system - start.children_user - start.children_system < 1
 
 
 def test_the_project_here_is_looked_at(user: User) -> None:

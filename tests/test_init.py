@@ -54,7 +54,7 @@ def begin(user: User, folder: Path, *words: str) -> "pexpect.spawn[str]":
     """`lkr init` below a bash, as a person starts it, so that it knows the shell; no key may be on the screen."""
     command = f"cd {folder} && {BIN}/lkr init {' '.join(words)}; echo code $?"
     return pexpect.spawn(
-        "bash", ["-c", command], env={**user.env, "TERM": "dumb"}, encoding="utf-8", timeout=20, dimensions=(60, 200)
+        "bash", ["-c", command], env={**user.env, "TERM": "dumb"}, encoding="utf-8", timeout=60, dimensions=(60, 200)
     )
 
 

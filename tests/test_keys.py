@@ -3,12 +3,10 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import jsonschema
 import pexpect
 import pytest
 from conftest import BIN, OTHER, VALUE, User
-from shells import Shell
+from shells import Shell, wait_until
 
 from lkrshell.cli.cmd_get import mask
 from lkrshell.vendors import providers
@@ -90,19 +88,31 @@ def pasted(x11: dict[str, str]) -> str:
     return done.stdout
 
 
+def nobody_clears(user: User) -> bool:
+    """No process of `lkr get` waits any more to clear the user's clipboard."""
+    for folder in Path("/proc").iterdir():
+        try:
+            ours = b"lkrshell.system.clipboard" in (folder / "cmdline").read_bytes()
+            if ours and f"HOME={user.home}\0".encode() in (folder / "environ").read_bytes():
+                return False
+        except OSError:
+            continue
+    return True
+
+
 def test_the_clipboard_is_cleared_after_a_while_even_when_the_terminal_is_gone(user: User, x11: dict[str, str]) -> None:
     code, screen = terminal(user, "get", "openai:prod", "--clear-after", "2", **x11)
     assert code == 0, screen
     assert "sk-...nai" in screen
     assert pasted(x11) == VALUE
-    time.sleep(4)
-    assert pasted(x11) == ""
+    wait_until(lambda: pasted(x11) == "")
 
 
 def test_a_clipboard_with_something_else_in_it_is_left_alone(user: User, x11: dict[str, str]) -> None:
     terminal(user, "get", "openai:prod", "--clear-after", "2", **x11)
+    assert not nobody_clears(user)
     subprocess.run(["xclip", "-selection", "clipboard"], input=b"mine", env={**os.environ, **x11}, check=True)
-    time.sleep(4)
+    wait_until(lambda: nobody_clears(user))
     assert pasted(x11) == "mine"
 
 
@@ -147,8 +157,8 @@ def test_exec_is_the_command_signals_and_exit_code_and_all(user: User) -> None:
     )
     assert child.stderr
     assert b"no terminal here" in child.stderr.readline()
-    time.sleep(0.3)
-    assert Path(f"/proc/{child.pid}/cmdline").read_bytes() == b"sleep\x0060\x00", "the same process"
+    command = Path(f"/proc/{child.pid}/cmdline")
+    wait_until(lambda: command.read_bytes() == b"sleep\x0060\x00")  # the same process
     child.send_signal(signal.SIGTERM)
     assert child.wait(10) == -signal.SIGTERM
 
@@ -348,7 +358,7 @@ def test_the_audit_log_as_json_is_a_line_a_use_of_one_form(user: User) -> None:
 
 
 def test_nobody_waits_while_rotate_asks_for_the_new_value(user: User) -> None:
-    child = pexpect.spawn(f"{BIN}/lkr", ["rotate", "openai:prod"], env=user.env, cwd=str(user.home), timeout=20)
+    child = pexpect.spawn(f"{BIN}/lkr", ["rotate", "openai:prod"], env=user.env, cwd=str(user.home), timeout=60)
     child.expect("New value of openai:prod")
     child.expect(":")
     done = subprocess.run(
@@ -444,7 +454,7 @@ def test_import_asks_about_conflicts_and_keeps_what_was_set_for_the_key(user: Us
         env={**user.env, "TERM": "dumb"},
         cwd=str(folder),
         encoding="utf-8",
-        timeout=20,
+        timeout=60,
     )
     child.expect("CLAUDE_API_KEY → anthropic:claude-api-key")
     assert not (folder / ".lkr.toml").exists(), "the plan comes first"
@@ -485,12 +495,10 @@ def wayland() -> Iterator[dict[str, str]]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        found: list[str] = []
-        for _ in range(100):
-            if found := [name for name in os.listdir(runtime) if re.fullmatch(r"wayland-\d+", name)]:
-                break
-            time.sleep(0.1)
-        yield {"XDG_RUNTIME_DIR": runtime, "WAYLAND_DISPLAY": found[0]}
+        sockets = Path(runtime)
+        wait_until(lambda: list(sockets.glob("wayland-?")))
+        (display,) = sockets.glob("wayland-?")
+        yield {"XDG_RUNTIME_DIR": runtime, "WAYLAND_DISPLAY": display.name}
     finally:
         server.terminate()
         server.wait()
@@ -500,14 +508,14 @@ def wayland() -> Iterator[dict[str, str]]:
 def test_the_clipboard_under_wayland_is_cleared_only_if_it_is_still_ours(user: User, wayland: dict[str, str]) -> None:
     def wl_paste() -> str:
         env = {**os.environ, **wayland}
-        return subprocess.run(["wl-paste", "-n"], env=env, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run(["wl-paste", "-n"], env=env, capture_output=True, text=True, timeout=60).stdout
 
     code, screen = terminal(user, "get", "openai:prod", "--clear-after", "2", **wayland)
     assert code == 0, screen
     assert wl_paste() == VALUE
-    time.sleep(4)
-    assert wl_paste() == ""
+    wait_until(lambda: wl_paste() == "")
+    wait_until(lambda: nobody_clears(user))
     terminal(user, "get", "openai:prod", "--clear-after", "2", **wayland)
-    subprocess.run(["wl-copy"], input=b"mine", env={**os.environ, **wayland}, check=True, timeout=20)
-    time.sleep(4)
+    subprocess.run(["wl-copy"], input=b"mine", env={**os.environ, **wayland}, check=True, timeout=60)
+    wait_until(lambda: nobody_clears(user))
     assert wl_paste() == "mine"

@@ -5,14 +5,13 @@ import json
 import re
 import shutil
 import subprocess
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import OTHER, VALUE, User
-from shells import HOOK, Shell
+from shells import HOOK, Shell, wait_until
 
 Open = Callable[..., Shell]
 A = "OPENAI_API_KEY"
@@ -544,11 +543,10 @@ def test_quiet_says_nothing(user: User, open_shell: Open) -> None:
 
 def test_the_vaults_time_out_reaches_an_idle_shell(user: User, open_shell: Open) -> None:
     folder = user.project("p")
-    user.config("lock_after = 2\n")
+    user.config("lock_after = 4\n")
     shell = open_shell(folder=folder, **{A: "mine"})
     assert shell.value(A) == VALUE
-    time.sleep(3)
-    assert "the vault is locked" in shell.run(":")
+    wait_until(lambda: "the vault is locked" in shell.run(":"))
     assert shell.value(A) == "mine"
     assert "lkr:" not in shell.run(":")
     user.lkr("unlock", "--stdin", stdin=b"a passphrase")

@@ -3,13 +3,12 @@
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import VALUE, User
-from shells import HOOK, Shell
+from shells import HOOK, Shell, wait_until
 
 ROOT = Path(__file__).parent.parent
 RC = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
@@ -151,11 +150,8 @@ def test_tmux_started_outside_and_inside_a_project(user: User, start: Start, tmp
     def screen(label: str, value: str) -> None:
         """Types the question into the pane; waits until it shows this answer."""
         subprocess.run([*tmux, "send-keys", ASK.format(label), "Enter"], check=True)
-        end, seen = time.monotonic() + 20, ""
-        while f"{label}:{value}." not in seen:
-            assert time.monotonic() < end, seen
-            time.sleep(0.1)
-            seen = subprocess.check_output([*tmux, "capture-pane", "-p"], text=True)
+        show = [*tmux, "capture-pane", "-p"]
+        wait_until(lambda: f"{label}:{value}." in subprocess.check_output(show, text=True))
 
     for where, first in (("/", ""), (str(folder), VALUE)):
         outer.run(f"cd {where}")

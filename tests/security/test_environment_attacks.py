@@ -4,13 +4,12 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import BIN, OTHER, VALUE, User
-from shells import Shell
+from shells import Shell, wait_until
 
 from lkrshell.core.errors import LkrError
 from lkrshell.state import memory
@@ -138,7 +137,7 @@ def test_no_escape_code_reaches_the_terminal_from_names_messages_or_the_log(user
     said.append(user.lkr("get", f"name{ESCAPES}", "--show", cwd=folder, code=64))
     said.append(user.lkr(f"none{ESCAPES}", cwd=folder, code=64))
     for text in said:
-        assert not re.search("[\x07\x1b\x9b\u202e]", re.sub(r"\x1b\[\??\d*[a-zA-Z]", "", text)), ascii(text)
+        assert not re.search("[\x07\x1b\x9b\u202e]", text), ascii(text)
         assert "owned\x07" not in text
 
 
@@ -229,10 +228,8 @@ def test_a_manifest_of_another_user_in_tmp_waits_to_be_allowed(user: User, tmp_p
 
 def test_a_variable_named_as_the_clock_stops_no_time_out(user: User, open_shell: Callable[..., Shell]) -> None:
     user.project("p")
-    user.lkr("policy", "openai:prod", "--ttl", "2s")
+    user.lkr("policy", "openai:prod", "--ttl", "4s")
     shell = open_shell(EPOCHSECONDS="0", EPOCHREALTIME="0")
     shell.run("cd p")
     assert shell.value("OPENAI_API_KEY") == VALUE
-    time.sleep(3)
-    shell.run(":")
-    assert shell.value("OPENAI_API_KEY") is None
+    wait_until(lambda: shell.value("OPENAI_API_KEY") is None)
