@@ -9,21 +9,23 @@ import tomlkit.exceptions
 from lkrshell.cli import cmd_allow, common
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.text import show
-from lkrshell.project import lookup
-from lkrshell.state import files
+from lkrshell.project import inside, lookup
 from lkrshell.vendors import providers
 
 
 @click.command("add")
 @click.argument("entry", metavar="VARIABLE[=NAME] | NAME")
 def command(entry: str) -> None:
-    """Add a key to this project's manifest. The result is allowed."""
+    """Add a key to this project's manifest. Makes the manifest where there is none; the result is allowed."""
     variable, name = _parts(entry)
-    folder = common.project_folder(None)
+    here = lookup.current_folder()
+    folder = lookup.find(here) or here
     place = lookup.Place(folder)
-    cmd_allow.check_allowed(place)
-    document = tomlkit.parse(place.text[1:])
+    if place.text == lookup.ABSENT:
+        inside.check_new(place)
+    else:
+        cmd_allow.check_allowed(place)
+    document = tomlkit.parse(place.text[1:] or "version = 1\n\n[keys]\n")
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):
         listed = [str(key) for key in keys]
@@ -42,14 +44,8 @@ def command(entry: str) -> None:
 
 
 def write_manifest(path: str, text: str) -> None:
-    """Replaces the manifest atomically, its mode kept. LkrError when the disk says no."""
-    target = os.path.realpath(path)
-    try:
-        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
-        folder, name = os.path.split(target)
-        files.replace_file(target, text.encode(), mode, folder, name)
-    except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "nothing was changed") from None
+    """Replaces the manifest atomically, its mode kept. LkrError when the disk says no, or a link leads elsewhere."""
+    inside.replace(*os.path.split(path), text.encode())
 
 
 def _parts(entry: str) -> tuple[str, str]:

@@ -83,10 +83,13 @@ def write_private(path: str, data: bytes) -> None:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", "see to the disk, then do it again") from None
 
 
-def replace_file(path: str, data: bytes, mode: int, folder: str, name: str) -> None:
-    """The atomic write itself, for our files and for the user's manifest. OSError as it comes."""
+def replace_file(path: str, data: bytes, mode: int, folder: str, name: str, dir_fd: int | None = None) -> None:
+    """The atomic write itself, for our files and for the user's manifest. OSError as it comes.
+
+    With `dir_fd`, an open folder, `path` and `folder` are relative to it (`folder` is empty): no link leads elsewhere.
+    """
     temporary = os.path.join(folder, f"{_TMP}{os.getpid()}-{name}"[:250])
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode, dir_fd=dir_fd)
     try:
         try:
             view = memoryview(data)
@@ -95,11 +98,14 @@ def replace_file(path: str, data: bytes, mode: int, folder: str, name: str) -> N
             os.fsync(fd)
         finally:
             os.close(fd)
-        os.replace(temporary, path)
+        os.replace(temporary, path, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
     except BaseException:
-        os.unlink(temporary)
+        os.unlink(temporary, dir_fd=dir_fd)
         raise
-    sync_dir(folder)
+    if dir_fd is None:
+        sync_dir(folder)
+    else:
+        os.fsync(dir_fd)
 
 
 def remove_private(path: str) -> bool:
