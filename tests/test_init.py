@@ -15,8 +15,8 @@ TYPED = "gsk_" + "x" * 20
 IN_ENV = "abcdefghijklmnop"
 # All that init may ask in the project of `first_run`, in order, and an answer that goes on.
 QUESTIONS = {
-    "Write this .lkr.toml and allow it?": "y",
     "Store these keys, which are in .env?": "y",
+    "Write this .lkr.toml and allow it?": "y",
     "Take the values out of .env?": "y",
     "Store it?": "y",
     "Label": "mine",
@@ -94,7 +94,7 @@ def test_a_first_run_that_agrees_to_all(user: User, first_run: Path) -> None:
         child.sendline(answer)
     child.expect_exact("code 0")
     assert (first_run / ".lkr.local.toml").read_text() == '[keys]\nGROQ_API_KEY = "groq:mine"\n'
-    assert (first_run / ".env").read_text() == "MISTRAL_API_KEY=\nPORT=80\n"
+    assert (first_run / ".env").read_text() == "# MISTRAL_API_KEY= moved to lkr: mistral:main\nPORT=80\n"
     assert (first_run / ".gitignore").read_text() == ".lkr.local.toml\n"
     assert "lkr" in (user.home / ".bashrc").read_text()
     lengths = user.lkr("exec", "--", "sh", "-c", "echo ${#GROQ_API_KEY} ${#MISTRAL_API_KEY}", cwd=first_run)
@@ -108,6 +108,8 @@ def test_a_first_run_that_agrees_to_all(user: User, first_run: Path) -> None:
 def test_each_step_can_be_declined(user: User, first_run: Path) -> None:
     before = sorted(path for path in user.home.rglob("*") if ".local/state/lkr" not in str(path))
     child = begin(user, first_run)
+    child.expect_exact("Store these keys, which are in .env?")
+    child.sendline("y")
     child.expect_exact("Write this .lkr.toml and allow it?")
     child.sendline("n")
     child.expect_exact("Have new shells load lkr")
@@ -180,7 +182,7 @@ def test_a_home_without_a_vault_gets_one(tmp_path: Path) -> None:
     user = User(tmp_path / "fresh")
     (user.home / "new/.env").write_text(f"MISTRAL_API_KEY={IN_ENV}\n")
     child = begin(user, user.home / "new")
-    for question in ("Write this", "A passphrase for the new vault", "Repeat", "Store these keys"):
+    for question in ("Store these keys", "Write this", "A passphrase for the new vault", "Repeat"):
         child.expect_exact(question)
         child.sendline("a passphrase" if question[0] in "AR" else "y")
     child.expect_exact("1 key is in the vault")

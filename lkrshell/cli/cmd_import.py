@@ -165,7 +165,9 @@ def named(wants: Iterable[Want]) -> dict[str, str]:
 def _in_file(file: envfile.EnvFile) -> dict[str, str]:
     """What the file sets, without what depends on the environment."""
     for variable in [each for each in adopt.keys_in(file.values) if each in file.open]:
-        what = f"{variable} is left out: it is made of {names.said(file.open[variable])}, which the file does not set"
+        name = file.open[variable]
+        name = name if names.is_variable(name) else names.said(name)
+        what = f"{variable} is left out: it is made of {name}, which the file does not set"
         click.echo(f"lkr: {what}; store it yourself: lkr set {providers.key_for(variable)}", err=True)
         del file.values[variable]
     return file.values

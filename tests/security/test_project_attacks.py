@@ -94,6 +94,8 @@ def test_init_allows_no_local_manifest_that_came_with_the_project(user: User) ->
     folder.mkdir()
     (folder / ".lkr.local.toml").write_text('[keys]\nSTOLEN_API_KEY = "anthropic:main"\n')
     assert "was there before and is not allowed" in user.lkr("init", "--yes", cwd=folder, code=78)
+    assert not (folder / ".lkr.toml").exists()
+    (folder / ".lkr.toml").write_text("version = 1\n")
     nothing_loads(user, folder)
 
 
@@ -184,18 +186,6 @@ def test_a_grant_or_key_of_another_user_is_not_read(user: User) -> None:
         assert "belongs to another user" in nothing_loads(user, folder, code=1)
         os.chown(path, 0, 0)
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
-
-
-def test_git_in_a_hostile_repository_starts_no_program_of_its(user: User) -> None:
-    folder = user.home / "unpacked"
-    folder.mkdir()
-    for words in (["init", "-q"], ["config", "core.fsmonitor", f"touch {user.home}/pwned; false"]):
-        subprocess.run(["git", *words], cwd=folder, env=user.env, check=True)
-    (folder / ".env.example").write_text(f"{A}=\n")
-    user.lkr("gen", ".env.example", "--force", cwd=folder)
-    (folder / ".env").write_text(f"{A}=sk-test-another-1234567890\n")
-    user.lkr("import", ".env", "--yes", cwd=folder)
-    assert not (user.home / "pwned").exists()
 
 
 def test_no_python_file_of_a_project_runs_when_lkr_runs_in_it(user: User) -> None:
