@@ -260,7 +260,7 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
     ),
     ("status",): form(
         manifest="string|null", grant="string|null", problem="string|null", store="string", locked="boolean",
-        loaded="object", profile="string|null", direnv="array",
+        loaded="object", changed="object", profile="string|null", direnv="array",
         wants=rows(variable="string", key="string", scope=SCOPE, stored="boolean"),
     ),
 }  # fmt: skip

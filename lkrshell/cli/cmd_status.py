@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from lkrshell.cli import common
+from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.project import grants, lookup, resolver
@@ -46,6 +47,8 @@ def command(as_json: bool, as_line: bool) -> None:
     loaded = dict(word.split("=")[:2] for word in os.environ.get("LKR_STATE", "").split() if "=" in word)
     report |= {"loaded": loaded, "profile": os.environ.get("LKR_PROFILE") or None}
     report["direnv"] = os.environ.get("LKR_DIRENV", "").split()
+    by_direnv = {want["variable"]: want["key"] for want in report["wants"] if want["variable"] in report["direnv"]}
+    report["changed"] = _changed(by_direnv | loaded)
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return
@@ -55,6 +58,8 @@ def command(as_json: bool, as_line: bool) -> None:
     if "store" in report:
         rows.append(("store", f"{report['store']}, {'locked' if report['locked'] else 'unlocked'}"))
     rows.append(("loaded", " ".join(f"{variable} ({key})" for variable, key in loaded.items()) or "nothing"))
+    for variable, how in report["changed"].items():
+        rows.append(("changed", f"{variable} was loaded, but {how} since: something else sets it in this shell"))
     rows += [("profile", report["profile"])] if report["profile"] else []
     rows += [("direnv", "holds " + " ".join(report["direnv"]))] if report["direnv"] else []
     rows += [("problem", report["problem"])] if report["problem"] else []
@@ -62,6 +67,25 @@ def command(as_json: bool, as_line: bool) -> None:
     for name, text in rows:
         click.echo(f"{'' if name == before else name:<10}{show(text)}")
         before = name
+
+
+def _changed(loaded: dict[str, str]) -> dict[str, str]:
+    """Variables that no longer hold what was loaded, and how that shows; a value only where the store is unlocked."""
+    found = {}
+    for variable in loaded:
+        if not os.environ.get(variable):
+            found[variable] = "emptied" if variable in os.environ else "unset"
+    rest = {variable: key for variable, key in loaded.items() if variable not in found and names.is_key(key)}
+    try:
+        store = common.store()
+        if rest and common.agent() is None and not store.is_locked():
+            secrets = store.get(list(dict.fromkeys(rest.values())))
+            for variable, key in rest.items():
+                if (secret := secrets.get(key)) and secret.reveal() != os.environ[variable]:
+                    found[variable] = "changed"
+    except LkrError:
+        pass  # its own line says so
+    return found
 
 
 def _line(want: dict[str, Any]) -> str:
