@@ -173,7 +173,7 @@ complete -c lkr -n "__lkr_options 'import'" -l as -x -a '(__lkr_fresh)' -d 'The 
 complete -c lkr -n "__lkr_options 'import'" -l dry-run -d 'Only show what would be stored'
 complete -c lkr -n "__lkr_options 'import'" -l yes -d 'Do not ask. Keys that are there with another value are kept'
 complete -c lkr -n "__lkr_options 'import'" -l replace -d 'Replace keys that are there with another value'
-complete -c lkr -n "__lkr_options 'import'" -l blank -d 'Take the stored values out of FILE, comments kept'
+complete -c lkr -n "__lkr_options 'import'" -l blank -d 'Comment the stored values\' lines out of FILE'
 complete -c lkr -n "__lkr_options 'import'" -l json -d 'The plan as JSON'
 complete -c lkr -n "__lkr_at 'import' 1" -r -F
 complete -c lkr -n "__lkr_at ''" -a init -d 'Guide through a project\'s set-up'
