@@ -97,7 +97,7 @@ _lkr_one() {
             [[ $current == -* ]] || _lkr_words add agent-env allow audit confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status uninstall unlock usage use vault
             ;;
         'add')
-            _lkr_options -h --help
+            _lkr_options --replace -h --help
             ((place == 1)) && _lkr_pairs
             ;;
         'agent-env')

@@ -119,6 +119,7 @@ complete -c lkr -f
 complete -c lkr -n "__lkr_at ''" -l version -d 'Show the version'
 complete -c lkr -n '__lkr_look; test -z "$__lkr_end"' -s h -l help -d 'Show the help'
 complete -c lkr -n "__lkr_at ''" -a add -d 'Add a key to this project\'s manifest'
+complete -c lkr -n "__lkr_options 'add'" -l replace -d 'Do not ask before another key takes a variable'
 complete -c lkr -n "__lkr_at 'add' 1" -a '(__lkr_pairs)'
 complete -c lkr -n "__lkr_at ''" -a agent-env -d 'Start an agent without the project\'s keys'
 complete -c lkr -n "__lkr_options 'agent-env'" -l agent -x -a 'claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'The agent\'s name for policy and audit; default: by its command'
@@ -174,7 +175,7 @@ complete -c lkr -n "__lkr_options 'import'" -l as -x -a '(__lkr_fresh)' -d 'The 
 complete -c lkr -n "__lkr_options 'import'" -l dry-run -d 'Only show what would be stored'
 complete -c lkr -n "__lkr_options 'import'" -l yes -d 'Do not ask. Keys that are there with another value are kept'
 complete -c lkr -n "__lkr_options 'import'" -l replace -d 'Replace keys that are there with another value'
-complete -c lkr -n "__lkr_options 'import'" -l blank -d 'Take the stored values out of FILE, comments kept'
+complete -c lkr -n "__lkr_options 'import'" -l blank -d 'Comment the stored values\' lines out of FILE'
 complete -c lkr -n "__lkr_options 'import'" -l json -d 'The plan as JSON'
 complete -c lkr -n "__lkr_at 'import' 1" -r -F
 complete -c lkr -n "__lkr_at ''" -a init -d 'Guide through a project\'s set-up'

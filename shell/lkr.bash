@@ -173,7 +173,7 @@ __lkr_hook() {
             \builtin set +aekuvxET
             ;;
     esac
-    __lkr_aside='' __lkr_folder=$PWD
+    __lkr_aside=${LKR_DIRENV+1} __lkr_folder=$PWD
     while [[ ! -e $__lkr_folder/.lkr.toml ]]; do
         if [[ ! $__lkr_folder ]]; then
             __lkr_outside
@@ -185,8 +185,7 @@ __lkr_hook() {
     __lkr_text=${EPOCHSECONDS-} # bash 5
     [[ $__lkr_text || ! $__lkr_until ]] || \builtin printf -v __lkr_text '%(%s)T' -1
     # `test`, since [[ ]] may ignore case (nocasematch)
-    if \builtin test "$__lkr_folder//${LKR_PROFILE-}" = "$__lkr_at//$__lkr_profile" && [[ ! ${LKR_DIRENV+x} &&
-        (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $__lkr_text -lt $__lkr_until) ]]; then
+    if \builtin test "$__lkr_folder//${LKR_PROFILE-}//${LKR_DIRENV_STATE-}" = "$__lkr_at//$__lkr_profile//$__lkr_held" && [[ (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $__lkr_text -lt $__lkr_until) ]]; then
         __lkr_i=0
         for __lkr_file in "${__lkr_files[@]}"; do
             if [[ -f $__lkr_file && -r $__lkr_file ]]; then
@@ -218,6 +217,7 @@ __lkr_hook() {
 # and its variables may be called anything.
 __lkr_outside() {
     __lkr_at=
+    \builtin unset -v LKR_ENDS
     if [[ ${LKR_STATE-}${__lkr_wrapped-} ]]; then
         \builtin local __lkr_before=${DIRENV_DIFF-}
         __lkr_leave
@@ -231,10 +231,13 @@ __lkr_outside() {
 # Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
     \builtin local __lkr_was="${LKR_STATE-}" __lkr_has_direnv='' __lkr_statements
-    [[ $1 == "$__lkr_at" ]] || __lkr_over=
+    if [[ $1 != "$__lkr_at" ]]; then
+        __lkr_over=
+        \builtin unset -v LKR_ENDS
+    fi
     __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
     [[ $__lkr_was${__lkr_wrapped-} ]] && __lkr_leave
-    if [[ ! ${LKR_DIRENV+x} ]] && \builtin declare -F _direnv_hook >/dev/null; then
+    if \builtin declare -F _direnv_hook >/dev/null; then
         __lkr_has_direnv=1
         case ${PROMPT_COMMAND[*]} in *_direnv_hook*__lkr_hook*) # ours is to come first, or direnv would see our keys
             for __lkr_i in "${!PROMPT_COMMAND[@]}"; do
@@ -249,10 +252,8 @@ __lkr_change() {
         _direnv_hook
         __lkr_diff=${DIRENV_DIFF-}
     fi
-    if [[ ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
-        __lkr_aside=1
-        \builtin return
-    fi
+    # Where direnv holds this folder, by `use lkr`, it has the keys, and the agents' functions and the time are ours.
+    __lkr_aside=${LKR_DIRENV+1} __lkr_held=${LKR_DIRENV_STATE-}
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ $__lkr_lost ]] || \builtin printf 'lkr: the program is gone from %q; run lkr hook again\n' "${__lkr_boot%/*}" >&2
@@ -278,7 +279,7 @@ elif [[ ${__lkr_at-} != works ]]; then
     \printf 'lkr: builtin is a function in this shell, nothing works with that; unset -f builtin\n' >&2
 else
     [[ ${__lkr_wrapped-} ]] || __lkr_wrapped=() # or a second eval of this would take our functions for the user's
-    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile='' __lkr_diff=${DIRENV_DIFF-}
+    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile='' __lkr_held='' __lkr_diff=${DIRENV_DIFF-}
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;
         *)

@@ -179,7 +179,7 @@ end
 
 # True when the state is still the right one for $argv[1], the folder of the nearest manifest.
 function __lkr_same
-    test "$argv[1]" = "$__lkr_at" -a "$LKR_PROFILE" = "$__lkr_profile"; or return 1
+    test "$argv[1]" = "$__lkr_at" -a "$LKR_PROFILE" = "$__lkr_profile" -a "$LKR_DIRENV_STATE" = "$__lkr_held"; or return 1
     set -l __lkr_text
     test -z "$__lkr_gen" -o -e $__lkr_generation/$__lkr_gen; or return 1
     if test -n "$__lkr_until_up"
@@ -214,6 +214,7 @@ function __lkr_check
     test "$PWD" = "$__lkr_pwd"; or __lkr_climb
     if not builtin path filter -q -- $__lkr_above/.lkr.toml
         set -g __lkr_at
+        set -e -g LKR_ENDS
         if test -n "$LKR_STATE$__lkr_wrapped"
             set -l fish_trace
             set -l __lkr_before "$DIRENV_DIFF"
@@ -230,11 +231,6 @@ function __lkr_check
         test -e $__lkr_folder/.lkr.toml; and break
     end
     test -n "$__lkr_folder"; or set __lkr_folder /
-    if set -q LKR_DIRENV # direnv holds this folder, by `use lkr`
-        test -n "$LKR_STATE$__lkr_wrapped"; and __lkr_leave
-        set -g __lkr_at
-        return
-    end
     __lkr_same "$__lkr_folder"; or __lkr_change "$__lkr_folder"
 end
 
@@ -242,7 +238,10 @@ end
 function __lkr_change
     set -l fish_trace # no trace while a key is about
     set -l __lkr_was $LKR_STATE
-    test "$argv[1]" = "$__lkr_at"; or set -g __lkr_over
+    if test "$argv[1]" != "$__lkr_at"
+        set -g __lkr_over
+        set -e -g LKR_ENDS
+    end
     set -g __lkr_at # until it is done: Ctrl-C here means that the next prompt tries again
     test -n "$__lkr_was$__lkr_wrapped"; and __lkr_leave
     set -l __lkr_has_direnv
@@ -256,8 +255,9 @@ function __lkr_change
         # for what the shell had before.
         __direnv_export_eval
         set -g __lkr_diff "$DIRENV_DIFF"
-        set -q LKR_DIRENV; and return # direnv holds this folder from now on
     end
+    # Where direnv holds this folder, by `use lkr`, it has the keys, and the agents' functions and the time are ours.
+    set -g __lkr_held "$LKR_DIRENV_STATE"
     __lkr_now - '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
     if not test -x $__lkr_python -a -e $__lkr_boot
         set -q __lkr_lost; or builtin echo "lkr: the program is gone from $(string escape -- $__lkr_boot); run lkr hook again" >&2
@@ -292,5 +292,6 @@ set -e __lkr_first
 set -g __lkr_at
 set -g __lkr_gone
 set -g __lkr_pwd
+set -g __lkr_held
 set -g __lkr_diff "$DIRENV_DIFF"
 __lkr_now '' '' '' '' ''

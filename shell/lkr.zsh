@@ -144,7 +144,7 @@ __lkr_hook() {
         fi
         __lkr_folder=${__lkr_folder:h}
     done
-    if [[ $__lkr_folder == "$__lkr_at" && -z ${LKR_DIRENV+x} && ${LKR_PROFILE-} == "$__lkr_profile" &&
+    if [[ $__lkr_folder == "$__lkr_at" && ${LKR_DIRENV_STATE-} == "$__lkr_held" && ${LKR_PROFILE-} == "$__lkr_profile" &&
         ( -z $__lkr_gen || -e $__lkr_generation/$__lkr_gen ) && ( -z $__lkr_until || $EPOCHSECONDS -lt $__lkr_until ) ]]; then
         for __lkr_file __lkr_text in "${(@)__lkr_watch}"; do
             if [[ -f $__lkr_file && -r $__lkr_file ]]; then
@@ -178,6 +178,7 @@ __lkr_hook() {
 # Where no manifest is: takes back what is loaded.
 __lkr_outside() {
     __lkr_at=
+    \builtin unset LKR_ENDS
     if [[ -n ${LKR_STATE-}$__lkr_wrapped ]]; then
         \builtin local __lkr_before=${DIRENV_DIFF-}
         __lkr_leave
@@ -191,10 +192,13 @@ __lkr_outside() {
 # Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
     \builtin local __lkr_was="${LKR_STATE-}" __lkr_has_direnv= __lkr_statements
-    [[ $1 == "$__lkr_at" ]] || __lkr_over=
+    if [[ $1 != "$__lkr_at" ]]; then
+        __lkr_over=
+        \builtin unset LKR_ENDS
+    fi
     __lkr_at= # until it is done: Ctrl-C here means that the next prompt tries again
     [[ -n $__lkr_was$__lkr_wrapped ]] && __lkr_leave
-    if [[ -z ${LKR_DIRENV+x} ]] && (($+functions[_direnv_hook])); then
+    if (($+functions[_direnv_hook])); then
         __lkr_has_direnv=1
         # Ours is to come first, or direnv would see our keys.
         precmd_functions=(__lkr_hook ${precmd_functions:#__lkr_hook})
@@ -204,9 +208,8 @@ __lkr_change() {
         _direnv_hook
         __lkr_diff=${DIRENV_DIFF-}
     fi
-    if [[ -n ${LKR_DIRENV+x} ]]; then # direnv holds this folder, by `use lkr`
-        \builtin return
-    fi
+    # Where direnv holds this folder, by `use lkr`, it has the keys, and the agents' functions and the time are ours.
+    __lkr_held=${LKR_DIRENV_STATE-}
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
         [[ -n $__lkr_lost ]] || \builtin print -ru2 -- "lkr: the program is gone from ${(qq)__lkr_boot%/*}; run lkr hook again"
@@ -232,7 +235,7 @@ else () {
     # A variable of that name, from the environment, would stand in the clock's way.
     [[ ${(t)EPOCHSECONDS-} == *special* ]] || \builtin unset EPOCHSECONDS
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
-    \builtin typeset -g __lkr_at= __lkr_lost= __lkr_over= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_gone= __lkr_diff=${DIRENV_DIFF-}
+    \builtin typeset -g __lkr_at= __lkr_lost= __lkr_over= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_held= __lkr_gone= __lkr_diff=${DIRENV_DIFF-}
     \builtin typeset -ga __lkr_watch __lkr_wrapped
     __lkr_watch=()
     \builtin typeset -ga precmd_functions chpwd_functions

@@ -30,7 +30,11 @@ SHOWS = {
     "direnv.md": ["direnv holds OPENAI_API_KEY"],
     "agents.md": ["an agent sees no key"],
     "ssh.md": ["the program has 25 characters"],
-    "moving.md": ["GROQ_API_KEY → groq:main (new)", "mistral:main (new)", "\nGROQ_API_KEY=\r"],
+    "moving.md": [
+        "GROQ_API_KEY → groq:main (new)",
+        "mistral:main (new)",
+        "\n# GROQ_API_KEY= moved to lkr: groq:main\r",
+    ],
 }
 PASSPHRASE = "a passphrase"  # the fixture's
 ASKS = {r"\[(?:y/N|Y/n)\]: $": "y", r"alue[^\n\[]*: $": VALUE, r"(?:assphrase|peat)[^\n]*: $": PASSPHRASE}

@@ -15,8 +15,8 @@ TYPED = "gsk_" + "x" * 20
 IN_ENV = "abcdefghijklmnop"
 # All that init may ask in the project of `first_run`, in order, and an answer that goes on.
 QUESTIONS = {
-    "Write this .lkr.toml and allow it?": "y",
     "Store these keys, which are in .env?": "y",
+    "Write this .lkr.toml and allow it?": "y",
     "Take the values out of .env?": "y",
     "Store it?": "y",
     "Label": "mine",
@@ -94,7 +94,7 @@ def test_a_first_run_that_agrees_to_all(user: User, first_run: Path) -> None:
         child.sendline(answer)
     child.expect_exact("code 0")
     assert (first_run / ".lkr.local.toml").read_text() == '[keys]\nGROQ_API_KEY = "groq:mine"\n'
-    assert (first_run / ".env").read_text() == "MISTRAL_API_KEY=\nPORT=80\n"
+    assert (first_run / ".env").read_text() == "# MISTRAL_API_KEY= moved to lkr: mistral:main\nPORT=80\n"
     assert (first_run / ".gitignore").read_text() == ".lkr.local.toml\n"
     assert "lkr" in (user.home / ".bashrc").read_text()
     lengths = user.lkr("exec", "--", "sh", "-c", "echo ${#GROQ_API_KEY} ${#MISTRAL_API_KEY}", cwd=first_run)
@@ -108,6 +108,8 @@ def test_a_first_run_that_agrees_to_all(user: User, first_run: Path) -> None:
 def test_each_step_can_be_declined(user: User, first_run: Path) -> None:
     before = sorted(path for path in user.home.rglob("*") if ".local/state/lkr" not in str(path))
     child = begin(user, first_run)
+    child.expect_exact("Store these keys, which are in .env?")
+    child.sendline("y")
     child.expect_exact("Write this .lkr.toml and allow it?")
     child.sendline("n")
     child.expect_exact("Have new shells load lkr")
@@ -180,7 +182,7 @@ def test_a_home_without_a_vault_gets_one(tmp_path: Path) -> None:
     user = User(tmp_path / "fresh")
     (user.home / "new/.env").write_text(f"MISTRAL_API_KEY={IN_ENV}\n")
     child = begin(user, user.home / "new")
-    for question in ("Write this", "A passphrase for the new vault", "Repeat", "Store these keys"):
+    for question in ("Store these keys", "Write this", "A passphrase for the new vault", "Repeat"):
         child.expect_exact(question)
         child.sendline("a passphrase" if question[0] in "AR" else "y")
     child.expect_exact("1 key is in the vault")
@@ -228,3 +230,136 @@ def test_a_broken_manifest_names_the_line_at_once(user: User) -> None:
     (allowed / ".lkr.toml").write_text("version = 1\n[keys\n")
     said = user.lkr("export", "bash", cwd=allowed, code=78)
     assert f"{allowed}/.lkr.toml: not TOML: line 2" in said and "changed since" not in said
+
+
+THEIRS = "sk-test-of-another-project-1234"
+
+
+def second_project(user: User) -> Path:
+    """A project whose .env has another OpenAI key than the stored openai:main."""
+    user.lkr("set", "openai:main", "--stdin", stdin=b"sk-test-of-the-first-project")
+    folder = user.home / "second"
+    folder.mkdir()
+    (folder / ".env").write_text(f"OPENAI_API_KEY={THEIRS}\n")
+    return folder
+
+
+def all_of(user: User) -> dict[Path, bytes]:
+    """Every file of the user's but the log and what counts uses."""
+    files = [path for path in user.home.rglob("*") if path.is_file() and ".local/state" not in str(path)]
+    return {path: path.read_bytes() for path in files}
+
+
+def test_a_second_project_gets_its_own_key_after_a_slip_at_the_label(user: User) -> None:
+    folder = second_project(user)
+    child = begin(user, folder)
+    answers = {"Store these keys": "y", "openai:main has another value. Replace it?": "n", "Another label": "My App",
+               "a label has": None, "leave it out)": "prod", "stored already": None, "leave it out) ": "second",
+               "Write this": "y", "Take the values": "n", "Have new shells": "n"}  # fmt: skip
+    for question, answer in answers.items():
+        child.expect_exact(question)
+        if answer:
+            assert not (folder / ".lkr.toml").exists() or question[:4] in ("Take", "Have")
+            child.sendline(answer)
+    child.expect_exact("code 0")
+    assert 'OPENAI_API_KEY = "openai:second"' in (folder / ".lkr.toml").read_text()
+    assert user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder) == f"{THEIRS}\n"
+    assert "the-first-project" in user.lkr("exec", "-k", "openai:main", "--", "env")
+
+
+@pytest.mark.parametrize("end", ["n", "ctrl-c"])
+@pytest.mark.parametrize("last", ["Replace it?", "Another label", "Write this"])
+def test_a_no_or_ctrl_c_in_a_second_project_leaves_nothing_half_done(user: User, last: str, end: str) -> None:
+    folder = second_project(user)
+    (folder / "app.py").write_text("os.environ['GROQ_API_KEY']")
+    before = all_of(user)
+    child = begin(user, folder)
+    for question, answer in {
+        "Store these": "y",
+        "Replace it?": "n",
+        "Another label": "second",
+        "Write this": "n",
+    }.items():
+        child.expect_exact(question)
+        child.expect(": $")
+        if question == last and end == "ctrl-c":
+            time.sleep(0.3)
+            child.sendcontrol("c")
+            child.expect_exact("nothing was changed")
+            break
+        child.sendline("" if question == last == "Another label" else answer)
+    else:
+        child.expect_exact("Have new shells")
+        child.sendline("n")
+    child.expect_exact("code")
+    child.close()
+    assert all_of(user) == before
+
+
+@pytest.mark.parametrize("words", [["--yes"], ["--yes", "--import"]])
+def test_init_without_questions_never_names_another_projects_key(user: User, words: list[str]) -> None:
+    folder = second_project(user)
+    (folder / "app.py").write_text("os.environ['GROQ_API_KEY']")
+    said = user.lkr("init", *words, cwd=folder)
+    assert "OPENAI_API_KEY is left out" in said
+    assert (folder / ".lkr.toml").read_text() == 'version = 1\n\n[keys]\nGROQ_API_KEY = "groq:main"\n'
+
+
+def test_a_key_of_the_same_value_is_the_one_that_is_named(user: User) -> None:
+    user.lkr("set", "openai:blog", "--stdin", stdin=THEIRS.encode())
+    folder = second_project(user)
+    assert "openai:blog (same)" in user.lkr("init", "--yes", "--import", cwd=folder)
+    assert "openai:blog" in (folder / ".lkr.toml").read_text()
+
+
+def test_init_names_no_key_that_no_file_speaks_of(user: User) -> None:
+    folder = user.home / "empty"
+    folder.mkdir()
+    assert "lkr add" in user.lkr("init", "--yes", cwd=folder, code=1)
+    assert not list(folder.iterdir())
+    user.lkr("add", "OPENAI_API_KEY=openai:prod", cwd=folder)
+    assert user.lkr("exec", "--", "env", cwd=folder).count("_API_KEY=") == 1
+
+
+def test_init_proposes_no_admin_key(user: User) -> None:
+    user.lkr("set", "groq:admin", "--stdin", "--kind", "admin", stdin=b"gsk_admin_12345678")
+    user.lkr("set", "mistral:main", "--stdin", "--kind", "admin", stdin=b"admin-12345678")
+    folder = user.home / "new"
+    folder.mkdir()
+    (folder / ".env.example").write_text("GROQ_API_KEY=\nMISTRAL_API_KEY=\n")
+    user.lkr("init", "--yes", cwd=folder)
+    text = (folder / ".lkr.toml").read_text()
+    assert 'GROQ_API_KEY = "groq:main"' in text
+    assert 'MISTRAL_API_KEY = "mistral:mistral-api-key"' in text
+
+
+def test_a_key_of_my_own_in_a_teams_project_goes_into_my_file(user: User) -> None:
+    folder = user.project("team", 'OPENAI_API_KEY = "openai:prod"', allow=False)
+    (folder / ".env").write_text(f"OPENAI_API_KEY={THEIRS}\n")
+    before = (folder / ".lkr.toml").read_text()
+    child = begin(user, folder)
+    for question, answer in {"Allow?": "y", "Store these": "y", "Replace it?": "n", "Another label": "mine",
+                             "Take the values": "y", "Have new shells": "n"}.items():  # fmt: skip
+        child.expect_exact(question)
+        child.sendline(answer)
+    child.expect_exact("code 0")
+    assert (folder / ".lkr.toml").read_text() == before
+    assert (folder / ".lkr.local.toml").read_text() == '[keys]\nOPENAI_API_KEY = "openai:mine"\n'
+    assert user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder) == f"{THEIRS}\n"
+
+
+def test_what_loads_the_env_file_afterwards_leaves_the_loaded_key_alone(
+    user: User, open_shell: Callable[..., Shell]
+) -> None:
+    folder = user.home / "p"
+    folder.mkdir()
+    (folder / ".env").write_text(f"export OPENAI_API_KEY='{THEIRS}' # the key\nPORT=80\n")
+    user.lkr("import", ".env", "--yes", "--blank", cwd=folder)
+    assert (folder / ".env").read_text() == "# OPENAI_API_KEY= moved to lkr: openai:main # the key\nPORT=80\n"
+    shell = open_shell()
+    shell.run("cd p")
+    if shell.shell != "fish":
+        shell.run("set -a; source ./.env; set +a")
+    assert shell.value("OPENAI_API_KEY") == THEIRS
+    script = "import dotenv, os; dotenv.load_dotenv('.env', override=True); print(os.environ['OPENAI_API_KEY'] != '')"
+    assert "True" in shell.run(f'{BIN}/python -c "{script}"')

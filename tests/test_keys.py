@@ -163,47 +163,6 @@ def test_exec_is_the_command_signals_and_exit_code_and_all(user: User) -> None:
     assert child.wait(10) == -signal.SIGTERM
 
 
-def test_gen_fills_an_env_example(user: User) -> None:
-    (user.home / ".env.example").write_text(f"# keys\nexport {A}=your-key # here\n{B}=\nPORT=80\n")
-    user.lkr("gen", ".env.example", code=2)
-    out = user.lkr("gen", ".env.example", "--force")
-    made = user.home / ".env"
-    assert made.read_text() == f"# keys\nexport {A}={VALUE}\n{B}={OTHER}\nPORT=80\n"
-    assert made.stat().st_mode & 0o777 == 0o600
-    assert VALUE not in out
-    user.lkr("set", "openai:two", "--stdin", stdin=b"sk-second-12345678")
-    assert "could be openai:prod, openai:two" in user.lkr("gen", ".env.example", "--force", code=1)
-
-
-def test_gen_fills_places_in_any_text_and_escapes_for_json(user: User) -> None:
-    odd = 'sk-"quote\\back\nline'
-    user.lkr("set", "openai:odd", "--stdin", stdin=odd.encode())
-    (user.home / "config.json.template").write_text('{"a": "{{lkr:openai:odd}}", "b": "{{ lkr:anthropic:main }}"}')
-    user.lkr("gen", "config.json.template", "--force")
-    assert json.loads((user.home / "config.json").read_text()) == {"a": odd, "b": OTHER}
-    user.lkr("set", "groq:admin", "--stdin", "--kind", "admin", stdin=b"gsk_admin_12345678")
-    (user.home / "t.template").write_text("{{lkr:groq:admin}}")
-    assert "admin key" in user.lkr("gen", "t.template", "--force", code=2)
-    (user.home / "t.template").write_text("{{lkr:groq:none}}")
-    assert "not stored" in user.lkr("gen", "t.template", "--force", code=1)
-    assert not (user.home / "t").exists()
-
-
-def test_gen_asks_git_itself(user: User) -> None:
-    git = ["git", "-C", str(user.home), "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    subprocess.run([*git, "init", "-q"], check=True, env=user.env)
-    (user.home / "t.template").write_text("{{lkr:openai:prod}}")
-    assert "git does not ignore" in user.lkr("gen", "t.template", "-o", "seen", "--force")
-    (user.home / ".gitignore").write_text("hidden\n")
-    assert "git" not in user.lkr("gen", "t.template", "-o", "hidden", "--force")
-    (user.home / "tracked").write_text("x")
-    subprocess.run([*git, "add", "tracked"], check=True, env=user.env)
-    code, screen = terminal(user, "gen", "t.template", "-o", "tracked")
-    assert code == 2
-    assert "git tracks" in screen
-    assert (user.home / "tracked").read_text() == "x"
-
-
 ENV = f"""# head
 export {A}="sk-imported-'1'-12345678"   # the key
 {B}='sk-ant-line1
@@ -229,7 +188,8 @@ def test_import_stores_names_and_blanks(user: User) -> None:
     show = f'printf "%s|%s" "${A}" "$MISTRAL_API_KEY"'
     assert user.lkr("exec", "--", "sh", "-c", show, cwd=folder).endswith("sk-imported-'1'-12345678|x-interpolated")
     assert env.read_text() == (
-        f"# head\nexport {A}=   # the key\n{B}='sk-ant-line1\nline2'\nBASE=x\nMISTRAL_API_KEY= # note\n"
+        f"# head\n# {A}= moved to lkr: openai:main   # the key\n{B}='sk-ant-line1\nline2'\nBASE=x\n"
+        "# MISTRAL_API_KEY= moved to lkr: mistral:main # note\n"
         "EMPTY_API_KEY=\nPORT=80 # stays\n"
     )
     user.lkr("import", ".env", "--yes", "--replace", "--blank", cwd=folder)
@@ -310,7 +270,7 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
     ),
     ("status",): form(
         manifest="string|null", grant="string|null", problem="string|null", store="string", locked="boolean",
-        loaded="object", profile="string|null", direnv="array",
+        loaded="object", changed="object", profile="string|null", direnv="array",
         wants=rows(variable="string", key="string", scope=SCOPE, stored="boolean"),
     ),
 }  # fmt: skip
@@ -467,7 +427,9 @@ def test_import_asks_about_conflicts_and_keeps_what_was_set_for_the_key(user: Us
     child.expect("Take the values out")
     child.sendline("y")
     child.expect(pexpect.EOF)
-    assert (folder / ".env").read_text() == f"{B}=\nCLAUDE_API_KEY=\n"
+    assert (folder / ".env").read_text() == (
+        f"# {B}= moved to lkr: anthropic:second\n# CLAUDE_API_KEY= moved to lkr: anthropic:claude-api-key\n"
+    )
     out = user.lkr("exec", "--", "env", cwd=folder)
     assert f"{B}=sk-ant-second-12345678\n" in out
     assert "CLAUDE_API_KEY=sk-ant-third-12345678\n" in out

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -619,3 +620,108 @@ def test_a_hostile_inherited_state_does_nothing_but_unset_names(user: User, open
     assert "Traceback" not in shell.log
     assert not list(user.home.rglob("pwned"))
     assert shell.value("LKR_STATE") is None
+
+
+def test_status_looks_at_what_a_loaded_variable_really_holds(user: User, open_shell: Open) -> None:
+    user.project("p")
+    shell = open_shell()
+    shell.run("cd p")
+    assert "changed" not in shell.run("lkr status")
+    shell.run(f"export {A}=sk-of-somebody-else")
+    said = shell.run("lkr status")
+    assert f"{A} was loaded, but changed since" in said
+    assert "somebody" not in said
+    shell.run(word(shell, f"export {A}=", f"set -gx {A} ''"))
+    assert f"{A} was loaded, but emptied since" in shell.run("lkr status")
+    user.lkr("lock")
+    shell.run("cd ..")
+
+
+def direnv_shell(user: User, open_shell: Open, folder: Path, lkr_first: bool = True, native: bool = True) -> Shell:
+    """A shell with direnv's hook, `use lkr` in the folder, and ours."""
+    (folder / ".envrc").write_text("use lkr\n")
+    lib = user.home / ".config/direnv/lib"
+    lib.mkdir(parents=True, exist_ok=True)
+    (lib / "lkr.sh").write_text(user.lkr("hook", "direnv"))
+    subprocess.run(["direnv", "allow", str(folder)], env=user.env, check=True)
+    shell = open_shell(hook=False)
+    direnv = word(shell, f'eval "$(direnv hook {shell.shell})"', "direnv hook fish | source")
+    for line in ((HOOK[shell.shell], direnv) if lkr_first else (direnv, HOOK[shell.shell])) if native else (direnv,):
+        shell.run(line)
+    return shell
+
+
+@pytest.mark.parametrize("lkr_first", [False, True])
+def test_an_agent_typed_in_a_direnv_folder_starts_without_the_keys(
+    user: User, open_shell: Open, lkr_first: bool
+) -> None:
+    folder = user.project("p")
+    tool = user.home / "bin/claude"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho \"key<${OPENAI_API_KEY-}> $(env | grep -c '^DIRENV_\\|^LKR_[^B]')\"\n")
+    tool.chmod(0o755)
+    user.env["PATH"] = f"{tool.parent}:{user.env['PATH']}"
+    shell = direnv_shell(user, open_shell, folder, lkr_first)
+    for _ in range(2):
+        shell.run("cd ~/p")
+        assert shell.value(A) == VALUE
+        assert "key<> 0" in shell.run("claude")
+        shell.run("cd ~")
+        assert "key<>" in shell.run("claude")
+        kind = shell.run("type claude")
+        assert "function" not in kind, kind
+
+
+@pytest.mark.parametrize("lkr_first", [False, True])
+def test_a_keys_time_ends_in_a_direnv_folder_too(user: User, open_shell: Open, lkr_first: bool) -> None:
+    folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
+    user.lkr("policy", "openai:prod", "--ttl", "10s")
+    shell = direnv_shell(user, open_shell, folder, lkr_first)
+    shell.run("cd p")
+    assert (shell.value(A), shell.value(B)) == (VALUE, OTHER)
+    end = shell.value("LKR_ENDS")
+    assert end and end.startswith(f"{A}=openai:prod=")
+    time.sleep(1.5)
+    user.lkr("set", "groq:x", "--stdin", stdin=b"gsk_12345678901234")  # has direnv reload
+    assert "direnv: loading" in shell.run(":")
+    shell.run(":")
+    assert shell.value(A) == VALUE
+    assert shell.value("LKR_ENDS") == end, "the reload gave it no more time"
+    time.sleep(max(0.0, int(end.rpartition("=")[2]) + 0.1 - time.time()))
+    shell.run(":")
+    assert (shell.value(A), shell.value(B)) == (None, OTHER)
+    user.lkr("set", "groq:x", "--stdin", stdin=b"gsk_12345678901235")
+    assert "direnv: loading" in shell.run(":")
+    assert shell.value(A) is None, "nor does a later one bring it back"
+    shell.run("cd ..")
+    assert shell.value(B) is None
+    shell.run("cd p")
+    assert shell.value(A) == VALUE, "coming back is a new load"
+
+
+def test_the_vaults_time_out_reaches_a_direnv_folder(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    user.config("lock_after = 3\n")
+    user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    shell = direnv_shell(user, open_shell, folder)
+    shell.run("cd p")
+    assert shell.value(A) == VALUE
+    time.sleep(3.5)
+    shell.run(":")
+    assert shell.value(A) is None
+
+
+def test_an_idle_prompt_in_a_direnv_folder_starts_none_of_our_processes(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    tool = user.home / "bin/claude"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    user.env["PATH"] = f"{tool.parent}:{user.env['PATH']}"
+    shell = direnv_shell(user, open_shell, folder)
+    shell.run("cd p")
+    shell.run(":")
+    shell.run(word(shell, "__lkr_python=/bin/false", "set -g __lkr_python /bin/false"))
+    shell.run(":")
+    assert shell.value(A) == VALUE
+    assert "function" in shell.run("type claude"), "what the first prompt made is still there"

@@ -5,18 +5,23 @@ import tomlkit
 from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.project import approve, lookup
+from lkrshell.project import approve, inside, lookup
 from lkrshell.vendors import providers
 
 
 @declare.command("add")
 @declare.argument("entry", metavar="VARIABLE[=NAME] | NAME")
-def command(entry: str) -> None:
-    """Add a key to this project's manifest. The result is allowed."""
+@declare.option("--replace", is_flag=True, help="Do not ask before another key takes a variable.")
+def command(entry: str, replace: bool) -> None:
+    """Add a key to this project's manifest. Makes the manifest where there is none; the result is allowed."""
     variable, name = _parts(entry)
-    place = lookup.Place(common.project_folder(None))
-    approve.check_allowed(place)
-    document = tomlkit.parse(place.text[1:])
+    here = lookup.current_folder()
+    place = lookup.Place(lookup.find(here) or here)
+    if place.text == lookup.ABSENT:
+        inside.check_new(place)
+    else:
+        approve.check_allowed(place)
+    document = tomlkit.parse(place.text[1:] or "version = 1\n\n[keys]\n")
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):
         listed = [str(key) for key in keys]
@@ -27,9 +32,17 @@ def command(entry: str) -> None:
         keys = table
     if keys.get(variable) == name:
         raise LkrError(f"{variable} is {name} already", "nothing was changed")
+    if before := _name_of(keys.get(variable)):
+        prompts.yes(f"{variable} is {before} here. Use {name} instead?", replace, "say --replace")
     keys[variable] = name
     prompts.write_and_allow(place, tomlkit.dumps(document))
-    declare.echo(f"lkr: added {variable} ← {name}, and allowed it", err=True)
+    what = f"{variable} is now {name} instead of {before}" if before else f"added {variable} ← {name}"
+    declare.echo(f"lkr: {what}, and allowed it", err=True)
+
+
+def _name_of(entry: object) -> str:
+    """The key that a manifest's entry names, in its short form or as a table; empty for none."""
+    return str(entry.get("key", "")) if isinstance(entry, dict) else str(entry or "")
 
 
 def _parts(entry: str) -> tuple[str, str]:

@@ -76,7 +76,8 @@ def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
     own = [
         name
         for name in environment
-        if name in (b"LKR_STATE", b"LKR_DIR", b"LKR_KEYS", b"LKR_DIRENV") or name[:7] == b"DIRENV_"
+        if name in (b"LKR_STATE", b"LKR_DIR", b"LKR_KEYS", b"LKR_DIRENV", b"LKR_DIRENV_STATE", b"LKR_ENDS")
+        or name[:7] == b"DIRENV_"
     ]
     for name in own:
         del environment[name]

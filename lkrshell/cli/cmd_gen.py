@@ -5,9 +5,13 @@ import os
 import re
 
 from lkrshell.cli import ask, common, declare
+from lkrshell.core import policy
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.state import files, index
+from lkrshell.core.want import Want
+from lkrshell.project import inside, lookup
+from lkrshell.runtime import adopt, confirm, execute, session
+from lkrshell.state import config, index
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -22,7 +26,11 @@ _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 @declare.option("--force", is_flag=True, help="Without a terminal, over a file that is there, or one that git tracks.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON: the file, and which keys went where.")
 def command(template: str, output: str | None, force: bool, as_json: bool) -> None:
-    """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file."""
+    """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file.
+
+    A TEMPLATE is a text with {{lkr:NAME}} in it, as {{lkr:openai:prod}}, or else an env file: a variable that the
+    project's manifest names gets its key. Keys that no allowed manifest here names are asked about.
+    """
     path = output or _default(template)
     there = os.path.abspath(path)
     if not force and not ask.on_terminal():
@@ -32,18 +40,22 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
         raise LkrError(f"git tracks {show(path)}", "write another file, or say --force", REFUSED)
     if not force and os.path.lexists(path):
         raise LkrError(f"{show(path)} is there already", "write another file, or say --force", REFUSED)
-    filled, used = _fill(text, path)
-    common.log("gen", *dict.fromkeys(name for _, name in used), project=there)
-    try:
-        files.replace_file(there, filled.encode("utf-8", "surrogateescape"), 0o600, *os.path.split(there))
-    except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}") from None
+    wants, folder = _project()
+    used = _used(text, wants)
+    if not used:
+        hint = "write {{lkr:NAME}}, or VARIABLE= for a variable of the manifest"
+        raise LkrError(f"{show(template)} has no place for a key", f"{hint}; nothing was written")
+    _agree([key for _, key in used], wants, there)
+    values = _values(used, folder, there)
+    common.log("gen", *dict.fromkeys(key for _, key in used), project=there)
+    _write(path, _fill(text, dict(used), values, path))
     if as_json:
         keys = [{"place": place, "name": name} for place, name in used]
         declare.echo(json.dumps({"file": there, "keys": keys, "git_sees": git.sees(path)}, indent=2))
     for variable, name in [] if as_json else used:
         declare.echo(f"  {show(variable)} ← {name}", err=True)
-    declare.echo(f"lkr: wrote {show(path)} with {len(used)} values, for you alone to read", err=True)
+    wrote = common.count(len(used), "value", "values")
+    declare.echo(f"lkr: wrote {show(path)} with {wrote}, for you alone to read", err=True)
     if git.sees(path):
         declare.echo(f"lkr: git does not ignore {show(path)}: add it to .gitignore", err=True)
 
@@ -56,55 +68,91 @@ def _default(template: str) -> str:
 
 
 def _read(template: str) -> str:
-    try:
-        with open(template, "rb") as file:
-            return file.read().decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise LkrError(f"cannot read {show(template)}: {error.strerror}") from None
+    data = inside.read(*inside.root_of(template))
+    if data is None:
+        raise LkrError(f"cannot read {show(template)}: No such file or directory")
+    return data.decode("utf-8", "surrogateescape")
 
 
-def _fill(text: str, path: str) -> tuple[str, list[tuple[str, str]]]:
-    """The text with values, and (place, key) of each."""
-    wanted = [common.checked_key(name) for name in _PLACE.findall(text)]
-    by_line = {}
-    if not wanted:
-        store_names = index.names(common.store().name)
-        for line in text.split("\n"):
-            if (match := _LINE.match(line)) and (name := _key_of(match[2], store_names)):
-                by_line[match[2]] = name
-    values = _values([*wanted, *by_line.values()])
-    if wanted:
-        quote = _json if path.endswith((".json", ".jsonc", ".json5")) else str
-        filled = _PLACE.sub(lambda match: quote(values[match[1]]), text)
-        return filled, [(f"{{{{lkr:{name}}}}}", name) for name in dict.fromkeys(wanted)]
-
-    def line_of(line: str) -> str:
-        match = _LINE.match(line)
-        if not match or match[2] not in by_line:
-            return line
-        return match[1] + match[2] + "=" + _dotenv(values[by_line[match[2]]])
-
-    return "\n".join(map(line_of, text.split("\n"))), list(by_line.items())
+def _write(path: str, text: str) -> None:
+    """Writes the file, 0600. No link leads it out of the project."""
+    folder, name = inside.root_of(path)
+    inside.replace(folder, name, text.encode("utf-8", "surrogateescape"), 0o600)
 
 
-def _key_of(variable: str, stored: list[str]) -> str | None:
-    """The one stored key whose provider has this variable. LkrError that names them when there are several."""
+def _project() -> tuple[list[Want], str | None]:
+    """What the allowed manifest here wants, as for `lkr exec`, and its real folder; nothing outside a project."""
+    if lookup.find(lookup.current_folder()) is None:
+        return [], None
+    wants, folder = execute.project_wants()
+    return [want for want in wants if not want.commands], folder
+
+
+def _used(text: str, wants: list[Want]) -> list[tuple[str, str]]:
+    """The places in the template, each with its key: `{{lkr:…}}`, and where there is none the lines of an env file."""
+    if named := dict.fromkeys(_PLACE.findall(text)):
+        return [(f"{{{{lkr:{name}}}}}", common.checked_key(name)) for name in named]
+    variables = dict.fromkeys(match[2] for line in text.split("\n") if (match := _LINE.match(line)))
+    store = common.store()
+    keys = {want.variable: want.key for want in wants if not want.optional or store.exists(want.key)}
+    stored = [] if wants else adopt.runtime_keys(store)
+    found = {variable: keys.get(variable) or _only(variable, stored) for variable in variables}
+    return [(variable, key) for variable, key in found.items() if key]
+
+
+def _only(variable: str, stored: list[str]) -> str | None:
+    """Outside a project: the one stored key whose provider has this variable. LkrError that names them when there are
+    several."""
     owners = providers.providers_of(variable)
     fits = [name for name in stored if name.partition(":")[0] in owners]
-    fits = [name for name in fits if (entry := index.read(common.store().name, name)) and entry.kind == "runtime"]
     if len(fits) > 1:
         raise LkrError(f"{variable} could be {', '.join(fits)}", f"write {variable}={{{{lkr:NAME}}}} in the template")
     return fits[0] if fits else None
 
 
-def _values(wanted: list[str]) -> dict[str, str]:
-    secrets = common.store().get(list(dict.fromkeys(wanted)))
-    for name in wanted:
-        if name not in secrets:
-            raise LkrError(f"not stored: {name}", f"lkr set {name}; nothing was written")
-        if secrets[name].kind == "admin":
-            raise common.refused(f"{name} is an admin key: it never goes into a template", "nothing was written", name)
-    return {name: secret.reveal() for name, secret in secrets.items()}
+def _agree(keys: list[str], wants: list[Want], there: str) -> None:
+    """Asks about the keys that no allowed manifest here names: a template is the repository's, and may name any."""
+    more = [key for key in dict.fromkeys(keys) if key not in {want.key for want in wants}]
+    if not more:
+        return
+    what = f"no allowed manifest here names {' '.join(more)}"
+    if not ask.on_terminal():
+        raise common.refused(what, "run it on a terminal, or add them: lkr add VARIABLE=NAME", *more, project=there)
+    declare.echo(f"lkr: {what}", err=True)
+    ask.agree(f"Write the values of all of these into {show(there)}?")
+
+
+def _values(used: list[tuple[str, str]], folder: str | None, there: str) -> dict[str, str]:
+    """The values by key, under each key's policy: for the project, and for the folder that the file will be in."""
+    target, store, settings = os.path.realpath(os.path.dirname(there)), common.store(), config.load()
+    wants = [Want(place, key) for place, key in used]
+    for want in wants:
+        entry = index.read(store.name, want.key)
+        if reason := policy.elsewhere(entry, target):
+            raise common.refused(reason, "nothing was written", want.key, project=there)
+        if entry and entry.kind == "admin":
+            message = f"{want.key} is an admin key: it never goes into a template"
+            raise common.refused(message, "nothing was written", want.key, project=there)
+    use = policy.Use("exec", folder or target, None)
+    loaded, _, waiting = session.fetch(store, wants, use)
+    if waiting:
+        confirm.ask(waiting, use.folder, None, settings)
+        common.log("confirm", *(want.key for want in waiting), project=use.folder)
+        loaded, _, _ = session.fetch(store, wants, use)
+    return {want.key: secret.reveal() for want, secret, _ in loaded}
+
+
+def _fill(text: str, used: dict[str, str], values: dict[str, str], path: str) -> str:
+    quote = _json if path.endswith((".json", ".jsonc", ".json5")) else str
+    if _PLACE.search(text):
+        return _PLACE.sub(lambda match: quote(values[match[1]]), text)
+
+    def line_of(line: str) -> str:
+        match = _LINE.match(line)
+        key = used.get(match[2]) if match else None
+        return match[1] + match[2] + "=" + _dotenv(values[key]) if match and key else line
+
+    return "\n".join(map(line_of, text.split("\n")))
 
 
 def _json(value: str) -> str:

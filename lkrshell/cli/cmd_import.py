@@ -2,6 +2,7 @@
 
 from lkrshell.cli import declare, importing, prompts
 from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.project import approve, envfile, inside, lookup, naming
 
 
 @declare.command("import")
@@ -14,7 +15,7 @@ from lkrshell.core.errors import USAGE, LkrError
 @declare.option("--dry-run", is_flag=True, help="Only show what would be stored.")
 @declare.option("--yes", is_flag=True, help="Do not ask. Keys that are there with another value are kept.")
 @declare.option("--replace", is_flag=True, help="Replace keys that are there with another value.")
-@declare.option("--blank", is_flag=True, help="Take the stored values out of FILE, comments kept.")
+@declare.option("--blank", is_flag=True, help="Comment the stored values' lines out of FILE.")
 @declare.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
 def command(
     file: str | None,
@@ -30,19 +31,33 @@ def command(
     """Store the keys of an env file. Writes the manifest that names them."""
     if bool(file) + environment + bool(tool) != 1:
         raise LkrError("one source is needed", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
-    found = importing.keys(
-        importing.file_values(file) if file else importing.from_tool(tool, name) if tool else importing.environment()
+    env = envfile.read(file) if file else None
+    values = (
+        importing.in_file(env) if env else importing.from_tool(str(tool), name) if tool else importing.environment()
     )
-    if not found:
+    place = lookup.Place(lookup.current_folder())
+    plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run, name)
+    if not plan.found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
-    plan = importing.Plan(found, name)
     if as_json:
+        rows = [{"variable": each, "name": key, "state": plan.state(each)} for each, key in plan.keys.items()]
         import json
 
-        declare.echo(json.dumps(plan.rows(), indent=2))
+        declare.echo(json.dumps(rows, indent=2))
     else:
-        plan.tell()
+        importing.tell(plan)
     if dry_run:
         return
+    inside.check_new(place)
+    if env:
+        inside.check(env.folder, env.name)
     prompts.yes("Store these?", yes, "say --yes, or --dry-run")
-    plan.carry_out(file, yes, replace, blank)
+    importing.settle(plan, yes, replace)
+    if not plan.keys:
+        declare.echo("lkr: nothing was stored", err=True)
+        return
+    if place.text != lookup.ABSENT:
+        approve.check_allowed(place)
+    importing.carry_out(plan, place, *naming.with_keys(place, plan.keys))
+    if env and plan.keys and (blank or (not yes and importing.may_blank(env))):
+        importing.take_out(env, plan.keys)

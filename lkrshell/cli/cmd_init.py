@@ -9,9 +9,12 @@ from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
-from lkrshell.project import approve, discover, grants, lookup
+from lkrshell.project import approve, discover, envfile, grants, inside, lookup, naming
+from lkrshell.project.manifest import Manifest
+from lkrshell.runtime import adopt
 from lkrshell.shells import rcfiles
-from lkrshell.state import files, index
+from lkrshell.state import index
+from lkrshell.stores.base import Store
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -32,16 +35,13 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
             raise LkrError(f"cannot enter {show(folder)}: {error.strerror}") from None
         os.environ["PWD"] = os.path.abspath(folder)
     here = lookup.current_folder()
-    manifest = os.path.join(here, lookup.MANIFEST)
     begun = False
     try:
-        allowed = _take_up(here, yes) if os.path.lexists(manifest) else _make(here, yes)
+        allowed = _set_up(lookup.Place(here), yes, take)
         begun = True
-        if allowed and os.path.isfile(os.path.join(here, ".env")) and (take or not yes):
-            importing.offer(".env", yes)
         if allowed:
             _missing(here, yes)
-        if os.path.lexists(manifest):
+        if os.path.lexists(os.path.join(here, lookup.MANIFEST)):
             _ignore(here, yes)
         if install or not yes:
             _install(yes)
@@ -55,56 +55,111 @@ def _agreed(question: str) -> bool:
     return ask.confirm(question, default=True)
 
 
-def _make(folder: str, yes: bool) -> bool:
-    """Proposes a manifest and writes it; True when it is allowed."""
-    store = common.store()
-    stored = index.names(store.name)
-    seen = discover.variables(folder)
-    entries = {}
+def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
+    """Manifest, keys of `.env` and grant: asks all that is open, then does it all. True when the project is allowed."""
+    inside.check_new(place)
+    new = place.text == lookup.ABSENT
+    parsed = None if new else approve.read_manifest(place)
+    known = grants.read(place.real)
+    allowed = bool(known and known.covers(place))
+    if parsed and not allowed and not _shown(place, parsed, yes):
+        return False
+    wanted = importing.named(parsed.wants) if parsed else {}
+    seen = discover.variables(place.folder) if new else {}
     for variable, where in seen.items():
-        key = str(providers.key_for(variable))
-        same = [each for each in stored if each.startswith(key.partition(":")[0] + ":")]
-        entries[variable] = same[0] if len(same) == 1 else key
         declare.echo(f"  {variable} is in {show(where)}", err=True)
-    entries = entries or _from_store(store.name, stored)
-    lines = ["version = 1", "", "[keys]", *(f'{variable} = "{key}"' for variable, key in entries.items())]
-    if not entries:
-        lines.append('# OPENAI_API_KEY = "openai:prod"')
-    place, text = lookup.Place(folder), "\n".join(lines) + "\n"
-    if not yes:
-        declare.echo("\n" + text, err=True)
-        if not _agreed("Write this .lkr.toml and allow it?"):
-            return False
-    prompts.write_and_allow(place, text)
-    declare.echo(f"lkr: wrote .lkr.toml with {common.count(len(entries), 'key', 'keys')}, and allowed it", err=True)
+    env = _env(place.folder, take)
+    plan = _offer(env, wanted, yes) if env and (take or not yes) else None
+    keys = plan.keys if plan else {}
+    if new:
+        keys = _proposed(seen, keys, env)
+    text, local = naming.with_keys(place, keys)
+    if new and not _agreed_to(text, keys, yes):
+        return False
+    if new or plan or not allowed:
+        importing.carry_out(plan, place, text, local)
+    what = f"wrote .lkr.toml with {common.count(len(keys), 'key', 'keys')}, and allowed it"
+    declare.echo(f"lkr: {what if new else f'{show(place.real)} is allowed'}", err=True)
+    if env and plan and not yes and importing.may_blank(env):
+        importing.take_out(env, plan.keys)
     return True
 
 
-def _from_store(store: str, stored: list[str]) -> dict[str, str]:
-    entries: dict[str, str] = {}
-    for key in stored:
-        entry = index.read(store, key)
-        if entry and entry.kind == "runtime" and (variable := providers.variable_of(key)):
-            entries.setdefault(variable, key)
-    return entries
-
-
-def _take_up(folder: str, yes: bool) -> bool:
-    """Shows what the manifest that is there would get; True when it is allowed."""
-    place = lookup.Place(folder)
-    parsed = approve.read_manifest(place)
-    known = grants.read(place.real)
-    if known and known.covers(place):
-        declare.echo(f"lkr: {show(place.real)} is allowed", err=True)
-        return True
+def _shown(place: lookup.Place, parsed: Manifest, yes: bool) -> bool:
+    """Shows what a manifest that came with the project would get; True when the person allows it."""
     declare.echo(f"{show(place.real)} would get:", err=True)
     for line in approve.difference((), parsed.wants):
         declare.echo(line, err=True)
-    if not yes and not _agreed("Allow?"):
+    return yes or _agreed("Allow?")
+
+
+def _agreed_to(text: str, keys: dict[str, str], yes: bool) -> bool:
+    """Shows the new manifest; True when the person wants it. LkrError when nothing names a key and nobody is asked."""
+    if yes and not keys:
+        raise LkrError("no file here names a key", "name one yourself: lkr add VARIABLE=provider:label")
+    if yes:
+        return True
+    declare.echo("\n" + text, err=True)
+    if not keys:
+        declare.echo("No file here names a key. Name one afterwards: lkr add VARIABLE=provider:label", err=True)
+    return _agreed("Write this .lkr.toml and allow it?")
+
+
+def _env(folder: str, needed: bool) -> envfile.EnvFile | None:
+    """The project's env file. One that cannot be taken is an error where it is `needed`, else a line."""
+    path = os.path.join(folder, ".env")
+    if not os.path.isfile(path):
+        return None
+    try:
+        return envfile.read(path)
+    except LkrError as error:
+        if needed:
+            raise
+        declare.echo(f"lkr: {error}", err=True)
+        return None
+
+
+def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> adopt.Plan | None:
+    """What is to become of the keys in the env file, settled with the person; None without any, or after a no."""
+    plan = importing.make_plan(importing.keys_of_file(env), wanted, yes)
+    if not plan.found:
+        return None
+    importing.tell(plan)
+    if not yes and not _agreed(f"Store these keys, which are in {show(env.name)}?"):
+        return None
+    importing.settle(plan, yes)
+    return plan if plan.keys else None
+
+
+def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile | None) -> dict[str, str]:
+    """The key for each variable that was seen: the one planned for it, the provider's only one, or a name to store it
+    under. A variable that `.env` gives another value than that key has is left out."""
+    store = common.store()
+    stored = adopt.runtime_keys(store)
+    values = importing.keys_of_file(env) if env else {}
+    entries = {}
+    for variable in seen:
+        main = str(providers.key_for(variable))
+        own = [key for key in stored if key.startswith(main.partition(":")[0] + ":")]
+        key = own[0] if len(own) == 1 else main
+        entry = index.read(store.name, key)
+        if entry and entry.kind == "admin":
+            key = adopt.free_name(main, variable, lambda each: index.read(store.name, each) is None)
+        if variable in taken:
+            entries[variable] = taken[variable]
+        elif variable in values and store.exists(key) and not _same(store, key, values[variable]):
+            declare.echo(f"lkr: {variable} is left out: .env has another value than {key}; lkr import .env", err=True)
+        else:
+            entries[variable] = key
+    return entries | taken
+
+
+def _same(store: Store, key: str, value: str) -> bool:
+    """True when the store has this very value; False while it is locked, since nobody can say."""
+    if store.is_locked():
         return False
-    prompts.allow(place, parsed)
-    declare.echo(f"lkr: allowed {show(place.real)}", err=True)
-    return True
+    secret = store.get([key]).get(key)
+    return secret is not None and secret.reveal() == value
 
 
 def _missing(folder: str, yes: bool) -> None:
@@ -124,10 +179,10 @@ def _missing(folder: str, yes: bool) -> None:
                 labels[want.variable] = key
     finally:  # a key that is stored is not to be forgotten because a later question was not answered
         if labels:
-            _write_labels(place, labels)
+            _write_labels(folder, place, labels)
 
 
-def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:
+def _write_labels(folder: str, place: lookup.Place, labels: dict[str, str]) -> None:
     document = tomlkit.parse(place.local[1:])
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):
@@ -149,7 +204,6 @@ def _ask(want: Want) -> str | None:
     while not names.is_key(key := f"{provider}:{ask.text('Label', label)}"):
         declare.echo("a label is of a-z, 0-9 and -", err=True)
     if not common.store().exists(key):
-        common.make_vault(common.store())
         prompts.set_key(common.store(), key)
     return key
 
@@ -160,19 +214,10 @@ def _ignore(folder: str, yes: bool) -> None:
         return
     if not yes and not _agreed(f"Add {lookup.LOCAL} to .gitignore?"):
         return
-    path = os.path.join(folder, ".gitignore")
-    target = os.path.realpath(path)
-    try:
-        old = b""
-        if os.path.exists(target):
-            with open(target, "rb") as file:
-                old = file.read()
-        end = b"\r\n" if b"\r\n" in old else b"\n"
-        glue = b"" if not old or old.endswith(b"\n") else end
-        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
-        files.replace_file(target, old + glue + lookup.LOCAL.encode() + end, mode, *os.path.split(target))
-    except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}", f"add {lookup.LOCAL} to it") from None
+    old = inside.read(folder, ".gitignore") or b""
+    end = b"\r\n" if b"\r\n" in old else b"\n"
+    glue = b"" if not old or old.endswith(b"\n") else end
+    inside.replace(folder, ".gitignore", old + glue + lookup.LOCAL.encode() + end)
     declare.echo(f"lkr: {lookup.LOCAL} is in .gitignore now", err=True)
 
 

@@ -1,143 +1,111 @@
-"""What `lkr import` and `lkr init` do with keys found elsewhere: a plan, the store, the manifest, a blanked file."""
+"""What `lkr import` and `lkr init` share: a plan for keys that were found, its questions, its execution."""
 
-import io
 import os
-import re
 import subprocess
-from collections.abc import Iterator
-
-import tomlkit
+from collections.abc import Iterable
 
 from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.core.text import show
-from lkrshell.project import approve, grants, lookup
+from lkrshell.core.want import Want
+from lkrshell.project import envfile, grants, inside, lookup, manifest
+from lkrshell.runtime import adopt
 from lkrshell.runtime import keys as service
-from lkrshell.state import files
 from lkrshell.stores.vault import Vault
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
 
-def offer(file: str, yes: bool) -> None:
-    """For `lkr init`: shows which keys of the env file would be stored, and stores them unless the person says no."""
-    if found := keys(file_values(file)):
-        store = common.store()
-        common.make_vault(store)
-        if store.is_locked() and not yes:
-            vault = isinstance(store, Vault)
-            store.unlock(common.read_secret("Passphrase of the vault", False) if vault else None)
-        plan = Plan(found)
-        plan.tell()
-        if yes or ask.confirm(f"Store these keys, which are in {show(file)}?", default=True):
-            plan.carry_out(file, yes, replace=False, blank=False)
+def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> adopt.Plan:
+    """The plan for what was found. Asks for the passphrase where the store is locked, unless `yes`."""
+    store, found = common.store(), adopt.keys_in(values)
+    vault = isinstance(store, Vault)
+    made = not isinstance(store, Vault) or store.made()
+    if found and not yes and ask.on_terminal() and made and store.is_locked():
+        store.unlock(common.read_secret("Passphrase of the vault", False) if vault else None)
+    return adopt.Plan(store, found, named, name)
 
 
-def keys(values: dict[str, str]) -> dict[str, str]:
-    """Those of the variables that hold keys, by their names."""
-    return {
-        variable: value for variable, value in values.items() if providers.key_for(variable) and _fits(variable, value)
-    }
+def tell(plan: adopt.Plan) -> None:
+    for variable, key in plan.keys.items():
+        declare.echo(f"  {variable} → {key} ({plan.state(variable)})", err=True)
 
 
-class Plan:
-    """Which key each variable found becomes, and whether the store has that key: `new`, `same` or `differs`."""
-
-    def __init__(self, found: dict[str, str], name: str | None = None) -> None:
-        self.found = found
-        self.names = dict.fromkeys(found, name) if name else _propose(found, _named())
-        self.store = common.store()
-        common.make_vault(self.store)
-        present = self.store.get(list(set(self.names.values())))
-        self.state = {variable: self._state(variable, present.get(key)) for variable, key in self.names.items()}
-
-    def _state(self, variable: str, there: Secret | None) -> str:
-        return "new" if there is None else "same" if there.reveal() == self.found[variable] else "differs"
-
-    def rows(self) -> list[dict[str, str]]:
-        return [
-            {"variable": variable, "name": key, "state": self.state[variable]} for variable, key in self.names.items()
-        ]
-
-    def tell(self) -> None:
-        for variable, key in self.names.items():
-            declare.echo(f"  {variable} → {key} ({self.state[variable]})", err=True)
-
-    def carry_out(self, file: str | None, yes: bool, replace: bool, blank: bool) -> None:
-        """Stores the keys, asking about those that differ, and names them in the manifest here."""
-        for variable in [variable for variable, each in self.state.items() if each == "differs" and not replace]:
-            self._settle(variable, yes)
-        named = _Named(self.names)  # before anything is stored: what cannot be named is not stored either
-        fresh = {key: variable for variable, key in self.names.items() if self.state[variable] != "same"}
-        with common.logged("import") as done:
-            for key in common.progress(list(fresh), "storing"):
-                done.append(key)
-                replaced = self.state[fresh[key]] == "differs"  # which the person agreed to
-                service.keep(self.store, key, Secret(self.found[fresh[key]]), replace=replaced)
-        named.write()
-        stored = common.count(len(self.names), "key is", "keys are")
-        declare.echo(f"lkr: {stored} in the {self.store.name} and named in .lkr.toml", err=True)
-        if file and self.names and (blank or (not yes and _may_blank(file))):
-            _blank(file, set(self.names))
-
-    def _settle(self, variable: str, yes: bool) -> None:
-        """A key that is there with another value: replaced, stored under another label, or left out."""
-        while (key := self.names[variable]) and self.state[variable] == "differs" and not yes:
-            if ask.confirm(f"{key} has another value. Replace it?"):
-                return
-            label = ask.text("Another label for this one (empty: leave it out)", "")
-            if not label:
-                break
-            self.names[variable] = self._another(variable, f"{key.partition(':')[0]}:{label}")
-            there = self.store.get([self.names[variable]]).get(self.names[variable])
-            self.state[variable] = self._state(variable, there)
-        if self.state[variable] == "differs":
+def settle(plan: adopt.Plan, yes: bool, replace: bool = False) -> None:
+    """Has the person decide about each key that is there with another value. Nothing is written yet."""
+    if replace:
+        plan.replaced.update(plan.keys.values())
+    for variable in plan.conflicts():
+        key = plan.keys[variable]
+        asked = not yes and plan.state(variable) == adopt.DIFFERS
+        if asked and ask.confirm(f"{key} has another value. Replace it?"):
+            plan.replaced.add(key)
+            continue
+        label = None if yes else _other_label(plan, variable)
+        if label:
+            plan.keys[variable] = label
+        else:
             declare.echo(f"lkr: {key} differs and is kept; {variable} is left out", err=True)
-            del self.names[variable]
-
-    def _another(self, variable: str, key: str) -> str:
-        """`key` as a name that no other variable of this plan has for another value."""
-        for other, taken in self.names.items():
-            if taken == common.checked_key(key) and other != variable and self.found[other] != self.found[variable]:
-                raise LkrError(f"{key} is for {other} already", "nothing was stored; choose another label", USAGE)
-        return key
+            del plan.keys[variable]
 
 
-def _may_blank(file: str) -> bool:
-    try:
-        return ask.confirm(f"Take the values out of {show(file)}?")
-    except KeyboardInterrupt:  # what was stored stays, so it must not end in "nothing was changed"
-        declare.echo(err=True)
-        return False
+def _other_label(plan: adopt.Plan, variable: str) -> str | None:
+    """Another key for this variable, asked for until it fits; None for an empty answer."""
+    provider = plan.keys[variable].partition(":")[0]
+    while answer := ask.text("Another label for this one (empty: leave it out)", "").strip():
+        key = answer if answer.startswith(f"{provider}:") else f"{provider}:{answer}"
+        problem = plan.problem(variable, key)
+        if problem is None:
+            return str(key)
+        declare.echo(f"lkr: {problem}", err=True)
+    return None
 
 
-def _propose(found: dict[str, str], named: dict[str, str]) -> dict[str, str]:
-    """A key's name for each variable: the one in `named`, else by provider. Two with the same value share one; another
-    value gets its variable as label."""
-    plan: dict[str, str] = {}
-    for variable, value in found.items():
-        key = named.get(variable) or str(providers.key_for(variable))
-        if variable not in named and any(found[other] != value for other, taken in plan.items() if taken == key):
-            key = f"{key.partition(':')[0]}:{variable.lower().replace('_', '-').strip('-')}"
-        plan[variable] = key
-    return plan
+def carry_out(plan: adopt.Plan | None, place: lookup.Place, text: str, local: str | None = None) -> None:
+    """Stores what the plan has, writes the manifest where it differs from what lies there, and allows the result."""
+    manifest.parse(lookup.MANIFEST, text, lookup.LOCAL, local if local is not None else _local(place))
+    values = plan.values() if plan else {}
+    if plan and values:
+        common.make_vault(plan.store)
+        with common.logged("import") as done:
+            for key in common.progress(list(values), "storing"):
+                done.append(key)
+                service.keep(plan.store, key, values[key], replace=key in plan.replaced)
+    prompts.write_and_allow(place, text, local)
+    if plan and plan.keys:
+        stored = common.count(len(plan.keys), "key is", "keys are")
+        declare.echo(f"lkr: {stored} in the {plan.store.name} and named in .lkr.toml", err=True)
 
 
-def _named() -> dict[str, str]:
+def _local(place: lookup.Place) -> str | None:
+    return None if place.local == lookup.ABSENT else place.local[1:]
+
+
+def allowed_keys(place: lookup.Place) -> dict[str, str]:
     """What the manifest here calls the keys, if it is allowed."""
-    place = lookup.Place(lookup.current_folder())
     grant = grants.read(place.real)
-    if grant is None or not grant.covers(place):
-        return {}
-    return {want.variable: want.key for want in grant.wants if not want.profile}
+    return named(grant.wants) if grant and grant.covers(place) else {}
 
 
-def _fits(variable: str, value: str | None) -> bool:
-    plain = bool(value) and "\0" not in str(value) and len(str(value).encode("utf-8", "surrogateescape")) <= MAX_VALUE
-    name = providers.key_for(variable)
-    return plain and names.is_variable(variable) and not names.changes_programs(variable) and names.is_key(name or "")
+def named(wants: Iterable[Want]) -> dict[str, str]:
+    return {want.variable: want.key for want in wants if not want.profile}
+
+
+def in_file(file: envfile.EnvFile) -> dict[str, str]:
+    """What the file sets, without what depends on the environment."""
+    for variable in [each for each in adopt.keys_in(file.values) if each in file.open]:
+        name = file.open[variable]
+        name = name if names.is_variable(name) else names.said(name)
+        what = f"{variable} is left out: it is made of {name}, which the file does not set"
+        declare.echo(f"lkr: {what}; store it yourself: lkr set {providers.key_for(variable)}", err=True)
+        del file.values[variable]
+    return file.values
+
+
+def keys_of_file(file: envfile.EnvFile) -> dict[str, str]:
+    """The keys that an env file holds, by variable."""
+    return adopt.keys_in(in_file(file))
 
 
 def environment() -> dict[str, str]:
@@ -172,68 +140,20 @@ def _output(*words: str) -> str:
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
-def file_values(path: str) -> dict[str, str]:
-    """As python-dotenv reads it: quotes, several lines, `export`, interpolation."""
-    import dotenv
-
-    values = dotenv.dotenv_values(stream=io.StringIO(_text(path)))
-    return {variable: value for variable, value in values.items() if value}
-
-
-def _text(path: str) -> str:
+def may_blank(file: envfile.EnvFile) -> bool:
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read()
-    except OSError as error:
-        raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise LkrError(f"{show(path)} is not UTF-8") from None
+        return ask.confirm(f"Take the values out of {show(file.name)}?")
+    except KeyboardInterrupt:  # what was stored stays, so it must not end in "nothing was changed"
+        declare.echo(err=True)
+        return False
 
 
-class _Named:
-    """The manifest here with the keys in it, a new one if need be. LkrError when it cannot be that."""
-
-    def __init__(self, plan: dict[str, str]) -> None:
-        self._place = lookup.Place(lookup.current_folder())
-        if self._place.text == lookup.ABSENT:
-            document = tomlkit.parse("version = 1\n\n[keys]\n")
-        else:
-            approve.check_allowed(self._place)
-            document = tomlkit.parse(self._place.text[1:])
-        keys = document.setdefault("keys", tomlkit.table())
-        if isinstance(keys, list):
-            hint = "write [keys] with VARIABLE = NAME; nothing was stored"
-            raise LkrError("the manifest has the short form of keys", hint)
-        for variable, name in plan.items():
-            keys.setdefault(variable, name)
-        self._text = tomlkit.dumps(document)
-
-    def write(self) -> None:
-        prompts.write_and_allow(self._place, self._text)
-
-
-def _blank(path: str, variables: set[str]) -> None:
-    """Rewrites the file with these values empty; all else stays as it is."""
-    text = "".join(_blanked(_text(path), variables))
-    try:
-        target = os.path.realpath(path)
-        files.replace_file(target, text.encode(), os.stat(target).st_mode & 0o777, *os.path.split(target))
-    except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "the keys are stored") from None
-    declare.echo(f"lkr: took {common.count(len(variables), 'value', 'values')} out of {show(path)}", err=True)
+def take_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:
+    """Comments the lines of these variables out: an empty value would take the loaded key's place."""
+    path = os.path.join(file.folder, file.name)
+    if inside.read(file.folder, file.name, alone=True) != file.text.encode():
+        raise LkrError(f"{show(file.name)} has changed since lkr read it", "the keys are stored; do it again")
+    inside.replace(file.folder, file.name, envfile.without(file, keys).encode())
+    declare.echo(f"lkr: took {common.count(len(keys), 'value', 'values')} out of {show(file.name)}", err=True)
     if git.tracks(path):
         declare.echo("lkr: git has had this file: its history holds the values, so revoke those keys", err=True)
-
-
-def _blanked(text: str, variables: set[str]) -> Iterator[str]:
-    from dotenv.parser import parse_stream
-
-    for binding in parse_stream(io.StringIO(text)):
-        line = binding.original.string
-        head = re.match(r"\s*(?:export\s+)?['\"]?[^=\s'\"]+['\"]?[ \t]*=", line)
-        if binding.key in variables and head:
-            # A comment at the end stays, unless it has a quote in it and so might be a part of the value.
-            tail = re.search(r"((?:[ \t]+#[^'\"\r\n]*)?)(\r?\n)?\Z", line[head.end() :])
-            yield head[0] + (tail[0] if tail else "")
-        else:
-            yield line

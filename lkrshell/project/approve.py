@@ -11,8 +11,8 @@ from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
-from lkrshell.project import grants, lookup, manifest
-from lkrshell.state import audit, files, generation
+from lkrshell.project import grants, inside, lookup, manifest
+from lkrshell.state import audit, generation
 from lkrshell.stores.base import Store
 
 
@@ -57,23 +57,12 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
             raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; do it again")
     for (path, content), (_, new) in zip(before, place.files(), strict=True):
         if new != content:
-            write_file(path, new[1:])
+            inside.replace(place.folder, os.path.basename(path), new[1:].encode())
     if was_local:
         hint = f"look at it, then: lkr allow {quoted(place.folder)}"
         raise ManifestError(f"wrote the manifest, but {lookup.LOCAL} was there before and is not allowed", hint)
     record(place, parsed)
     return parsed
-
-
-def write_file(path: str, text: str) -> None:
-    """Replaces the file atomically, its mode kept. LkrError when the disk says no."""
-    target = os.path.realpath(path)
-    try:
-        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644
-        folder, name = os.path.split(target)
-        files.replace_file(target, text.encode(), mode, folder, name)
-    except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "nothing was changed") from None
 
 
 def revoke(real: str) -> bool:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 
 from lkrshell.core import names
-from lkrshell.project import lookup
+from lkrshell.core.errors import LkrError
+from lkrshell.project import inside
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -40,8 +41,7 @@ def variables(folder: str) -> dict[str, str]:
     """Variables that look like keys, and the file that each was seen in first; env files before code."""
     found: dict[str, str] = {}
     for name in ENV_FILES:
-        text = lookup.read_text(os.path.join(folder, name))
-        for line in text[1:].splitlines() if text.startswith(lookup.TEXT) else ():
+        for line in _read(folder, name, inside.LIMIT).decode("utf-8", "surrogateescape").splitlines():
             match = _LINE.match(line)  # no further than the `=`
             if match and _is_key(match[1]):
                 found.setdefault(match[1], name)
@@ -49,7 +49,7 @@ def variables(folder: str) -> dict[str, str]:
     for number, name in enumerate(_code(folder)):
         if number >= _MOST_FILES or time.monotonic() > end:
             break
-        for variable in _read_by(os.path.join(folder, name)):
+        for variable in _read_by(folder, name):
             plain = providers.providers_of(variable) or variable.endswith("_API_KEY")
             if plain and variable not in found and _is_key(variable):
                 found[variable] = name
@@ -77,20 +77,22 @@ def _walk(folder: str) -> Iterator[str]:
             yield os.path.relpath(os.path.join(parent, entry), folder)
 
 
-def _read_by(path: str) -> list[str]:
+def _read(folder: str, name: str, limit: int) -> bytes:
+    """The beginning of the file, empty when it is none, or reached by a link that leads out of the folder."""
     try:
-        if os.path.islink(path) or not os.path.isfile(path):
-            return []
-        with open(path, "rb") as file:
-            text = file.read(2)
-            if "." not in os.path.basename(path) and os.path.basename(path) not in _NAMES and text != b"#!":
-                return []
-            text += file.read(_MOST_BYTES)
-    except OSError:
+        return inside.read(folder, name, limit, whole=False) or b""
+    except (LkrError, ValueError):
+        return b""
+
+
+def _read_by(folder: str, name: str) -> list[str]:
+    text = _read(folder, name, _MOST_BYTES)
+    base = os.path.basename(name)
+    if "." not in base and base not in _NAMES and not text.startswith(b"#!"):
         return []
     matches = list(_CODE.finditer(text))
     for unpacked in _UNPACKED.finditer(text):
         matches += _PLAIN.finditer(text, *unpacked.span(1))
-    if path.endswith((".yml", ".yaml")):
+    if name.endswith((".yml", ".yaml")):
         matches += _COMPOSE.finditer(text)
     return [match[1].decode("ascii") for match in sorted(matches, key=re.Match.start)]

@@ -33,7 +33,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
         folder = lookup.find(lookup.current_folder())
     out: list[str] = []
     watch: list[tuple[str, str]] = []
-    before = _state(os.environ.get("LKR_WAS", ""))
+    before = _state(os.environ.get("LKR_ENDS" if shell == "direnv" else "LKR_WAS", ""))
     over = dict.fromkeys(os.environ.get("LKR_OVER", "").split())  # their ttl ran out in this shell
     now: dict[str, str] = {}
     until, quiet, seen, code = "", False, "", 0
@@ -42,10 +42,16 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
         seen = generation.read()
         settings = config.load()
         quiet = settings.quiet
-        if folder is not None and not _stands_aside(shell, folder, watch):
+        held = shell != "direnv" and "LKR_DIRENV" in os.environ  # by `use lkr`, in this shell
+        if folder is not None and (held or not _stands_aside(shell, folder, watch)):
             chain = session.chain(folder, watch)
             wanted = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
-            wants = _not_direnvs(shell, [want for want in wanted if want.scope == "shell"])
+            wants = [] if held else _not_direnvs(shell, [want for want in wanted if want.scope == "shell"])
+            if held:
+                from lkrshell.runtime import beside_direnv
+
+                statements, until = beside_direnv.beside(speak, shell, _clock())
+                out.extend(statements)
             if shell != "direnv" and (functions := _functions(wanted, settings)):
                 out.extend(speak.call("__lkr_wrap", *words) for words in functions)
             if wants:
@@ -65,7 +71,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
                 for want, secret, ttl in loaded:
                     state = want.key
                     if ttl:
-                        end = _end(before.get(want.variable, ""), want.key) or clock + ttl
+                        end = min(_end(before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
                         if want.variable in over or end <= clock:
                             over[want.variable] = ""
                             continue
@@ -96,7 +102,9 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
             for path, _ in [*watch, (os.path.join(paths.generation_dir(), seen), "")]
         )
         if now:
-            out.append(f"export LKR_DIRENV={speak.quote(' '.join(now))}\n")
+            from lkrshell.runtime import beside_direnv
+
+            out.append(beside_direnv.exports(speak, now, until))
     else:
         if version != __version__:
             _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; open a new shell")

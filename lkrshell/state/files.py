@@ -103,14 +103,15 @@ def write_private(path: str, data: bytes) -> None:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", "see to the disk, then do it again") from None
 
 
-def replace_file(path: str, data: bytes, mode: int, folder: str, name: str) -> None:
+def replace_file(path: str, data: bytes, mode: int, folder: str, name: str, dir_fd: int | None = None) -> None:
     """The atomic write itself, for our files and for the user's manifest. OSError as it comes.
 
-    A file that is there gets exactly `mode`. A new one gets `mode` less what the umask takes from others.
+    A file that is there gets exactly `mode`. A new one gets `mode` less what the umask takes from others. `dir_fd` is an
+    open folder, to which `path` is relative then (and `folder` is empty), so that no link leads elsewhere.
     """
     temporary = os.path.join(folder, f"{_TMP}{os.urandom(8).hex()}-{name}"[:250])
-    kept = os.path.lexists(path)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
+    kept = _exists(path, dir_fd)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode, dir_fd=dir_fd)
     _writing.add(temporary)
     try:
         try:
@@ -124,14 +125,25 @@ def replace_file(path: str, data: bytes, mode: int, folder: str, name: str) -> N
             os.fsync(fd)
         finally:
             os.close(fd)
-        os.replace(temporary, path)
+        os.replace(temporary, path, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
     except BaseException:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
+        if _exists(temporary, dir_fd):
+            os.unlink(temporary, dir_fd=dir_fd)
         raise
     finally:
         _writing.discard(temporary)
-    sync_dir(folder)
+    if dir_fd is None:
+        sync_dir(folder)
+    else:
+        os.fsync(dir_fd)
+
+
+def _exists(path: str, dir_fd: int | None) -> bool:
+    try:
+        os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _mark(fd: int) -> None:

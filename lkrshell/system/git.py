@@ -1,39 +1,101 @@
-"""What git says of a path. Asks git itself; without git, or outside a repository, there is nothing to say."""
+"""What git says of a path. The only module that starts git, and it starts nothing that a repository names.
+
+Without git, or outside a repository, there is nothing to say. Settings of the system and of the person count, since
+they say which folders are safe and what is ignored. The repository's settings start no program, transport or hook.
+"""
 
 import os
+import stat
 import subprocess
 
+from lkrshell.core import folders
 
-def _asks(path: str, *words: str) -> bool:
-    """True when git, run in the path's folder, ends well. The repository's own settings start no program."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", os.path.dirname(os.path.abspath(path)), "-c", "core.fsmonitor=false", *words],
-            capture_output=True, timeout=10, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0
+_SETTINGS = (
+    "safe.bareRepository=explicit",  # a bare repository inside the project is none
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.pager=cat",
+    "core.sshCommand=false",
+    "core.askPass=",
+    "credential.helper=",
+    "diff.external=",
+    "gpg.program=false",
+    "protocol.allow=never",
+)
+_VARIABLES = {
+    "GIT_NO_LAZY_FETCH": "1",  # or a partial clone fetches what it lacks, by a program that its settings name
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_PAGER": "cat",
+    "LC_ALL": "C",
+}
+_KEPT = ("HOME", "XDG_CONFIG_HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "GIT_CONFIG_NOSYSTEM")
+_MARKS = (".git", ".lkr.toml")  # of a project's folder
+_WAIT = 10  # seconds
 
 
 def tracks(path: str) -> bool:
     """True when `path` is in the index."""
-    return _asks(path, "ls-files", "--error-unmatch", "--", os.path.basename(path))
+    folder, name = os.path.split(os.path.abspath(path))
+    return _ask(folder, "ls-files", "--error-unmatch", "--", f":(literal){name}") is not None
 
 
 def sees(path: str) -> bool:
     """True when `path` lies in a repository and no .gitignore covers it."""
-    return _asks(path, "rev-parse") and not _asks(path, "check-ignore", "-q", "--", os.path.basename(path))
+    folder, name = os.path.split(os.path.abspath(path))
+    return _ask(folder, "rev-parse") is not None and _ask(folder, "check-ignore", "-q", "--", f"./{name}") is None
 
 
 def files(folder: str) -> list[str] | None:
     """What git knows below `folder` or would add, by names relative to it; None outside a repository."""
+    listed = _ask(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return None if listed is None else [os.fsdecode(name) for name in listed.split(b"\0") if name]
+
+
+def _ask(folder: str, *words: str) -> bytes | None:
+    """What git, run in `folder`, prints; None when it fails, or when there is none."""
+    search = _search_path(folder)
+    program = _program(search)
+    if program is None:
+        return None
+    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+    environment = {variable: os.environ[variable] for variable in _KEPT if variable in os.environ}
     try:
         done = subprocess.run(
-            ["git", "-C", folder, "-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others",
-             "--exclude-standard"],
-            capture_output=True, timeout=10, check=True,
+            [program, "--no-pager", *settings, "-C", folder, *words],
+            env=environment | _VARIABLES | {"PATH": search},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_WAIT, check=True,
         )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+    return done.stdout
+
+
+def _search_path(folder: str) -> str:
+    """PATH without what a project could have put there: relative entries, and those within the project."""
+    top = _top(os.path.realpath(folder))
+    return os.pathsep.join(
+        entry
+        for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)
+        if os.path.isabs(entry) and not folders.within(os.path.realpath(entry), top)
+    )
+
+
+def _top(folder: str) -> str:
+    """The topmost folder above that looks like a project's, else `folder`. Never the home folder or one above it."""
+    home = os.path.realpath(os.path.expanduser("~"))
+    inside = [each for each in folders.above(folder) if not folders.within(home, each)]
+    marked = [each for each in inside if any(os.path.lexists(os.path.join(each, mark)) for mark in _MARKS)]
+    return (marked or inside[:1] or [os.path.join(folder, ".git")])[-1]
+
+
+def _program(search: str) -> str | None:
+    for entry in search.split(os.pathsep):
+        path = os.path.join(entry, "git.exe" if os.name == "nt" else "git")
+        try:
+            if entry and stat.S_ISREG(os.stat(path).st_mode) and os.access(path, os.X_OK):
+                return path
+        except OSError:
+            continue
+    return None

@@ -64,28 +64,27 @@ def test_a_manifest_swapped_while_i_am_asked_is_not_what_i_allowed(user: User, o
 def test_a_manifest_swapped_in_after_our_own_write_is_not_allowed(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     from lkrshell.cli import cmd_add
     from lkrshell.core import errors
-    from lkrshell.project import approve, grants, lookup
+    from lkrshell.project import grants, inside, lookup
 
     for name, value in user.env.items():
         monkeypatch.setenv(name, value)
     folder = user.project("p")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PWD", str(folder))
-    write = approve.write_file
+    write = inside.replace
 
-    def then_swap(path: str, text: str) -> None:
-        write(path, text)
-        (folder / ".lkr.toml").write_text(f'version = 1\n[keys]\nSTOLEN_API_KEY = "openai:prod"\n# {len(text)}')
+    def then_swap(where: str, name: str, data: bytes) -> None:
+        write(where, name, data)
+        (folder / ".lkr.toml").write_text(f'version = 1\n[keys]\nSTOLEN_API_KEY = "openai:prod"\n# {len(data)}')
 
-    monkeypatch.setattr(approve, "write_file", then_swap)
-    assert cmd_add.command.callback is not None
-    cmd_add.command.callback("ANTHROPIC_API_KEY=anthropic:main")
+    monkeypatch.setattr(inside, "replace", then_swap)
+    cmd_add.command.callback("ANTHROPIC_API_KEY=anthropic:main", False)
     grant = grants.read(str(folder))
     assert grant is not None
     assert [want.variable for want in grant.wants] == [A, B]
     assert not grant.covers(lookup.Place(str(folder)))
     with pytest.raises(errors.ManifestError):
-        cmd_add.command.callback("GROQ_API_KEY=groq:ci")
+        cmd_add.command.callback("GROQ_API_KEY=groq:ci", False)
 
 
 def test_init_allows_no_local_manifest_that_came_with_the_project(user: User) -> None:
@@ -93,6 +92,8 @@ def test_init_allows_no_local_manifest_that_came_with_the_project(user: User) ->
     folder.mkdir()
     (folder / ".lkr.local.toml").write_text('[keys]\nSTOLEN_API_KEY = "anthropic:main"\n')
     assert "was there before and is not allowed" in user.lkr("init", "--yes", cwd=folder, code=78)
+    assert not (folder / ".lkr.toml").exists()
+    (folder / ".lkr.toml").write_text("version = 1\n")
     nothing_loads(user, folder)
 
 
@@ -183,18 +184,6 @@ def test_a_grant_or_key_of_another_user_is_not_read(user: User) -> None:
         assert "belongs to another user" in nothing_loads(user, folder, code=1)
         os.chown(path, 0, 0)
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
-
-
-def test_git_in_a_hostile_repository_starts_no_program_of_its(user: User) -> None:
-    folder = user.home / "unpacked"
-    folder.mkdir()
-    for words in (["init", "-q"], ["config", "core.fsmonitor", f"touch {user.home}/pwned; false"]):
-        subprocess.run(["git", *words], cwd=folder, env=user.env, check=True)
-    (folder / ".env.example").write_text(f"{A}=\n")
-    user.lkr("gen", ".env.example", "--force", cwd=folder)
-    (folder / ".env").write_text(f"{A}=sk-test-another-1234567890\n")
-    user.lkr("import", ".env", "--yes", cwd=folder)
-    assert not (user.home / "pwned").exists()
 
 
 def test_no_python_file_of_a_project_runs_when_lkr_runs_in_it(user: User) -> None:

@@ -1,0 +1,95 @@
+"""Env files: read as python-dotenv reads them, within bounds, and with nothing of the person's environment in them.
+
+`${NAME}` is another variable of the same file, never one of the environment: a project's file must not take what lies
+there. A line that is taken out stays as a comment that names the key.
+"""
+
+import io
+import re
+from dataclasses import dataclass, field
+
+from lkrshell.core.errors import LkrError
+from lkrshell.core.secret import MAX_VALUE
+from lkrshell.core.text import show
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.project import inside
+
+_TIME_LIMIT = 5.0  # seconds, should a file be slow to read in a way that nobody thought of
+_MOST_SPACE = 1000  # characters in a row: python-dotenv takes the square of that
+_MOST_EXPANDED = 1 << 22  # characters that a file's references may make in all
+
+
+@dataclass
+class EnvFile:
+    """What a file sets, by variable; which of its values have a reference that it does not resolve; and its text."""
+
+    folder: str
+    name: str
+    text: str
+    values: dict[str, str] = field(default_factory=dict)
+    open: dict[str, str] = field(default_factory=dict)  # variable → the name that is not in the file
+
+
+def read(path: str) -> EnvFile:
+    """LkrError when it cannot be read, leads elsewhere (2), is not UTF-8, or is more than an env file is."""
+    folder, name = inside.root_of(path)
+    data = inside.read(folder, name, alone=True)
+    if data is None:
+        raise LkrError(f"cannot read {show(path)}: No such file or directory")
+    try:
+        found = EnvFile(folder, name, data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise LkrError(f"{show(path)} is not UTF-8") from None
+    if any(len(run) > _MOST_SPACE for run in re.findall(r"[^\S\r\n]+", found.text)):
+        raise LkrError(f"{show(path)} has more than {_MOST_SPACE} spaces in a row", "take them out")
+    from dotenv.parser import parse_stream
+
+    budget = _MOST_EXPANDED
+    with TimeLimit(_TIME_LIMIT):
+        for binding in parse_stream(io.StringIO(found.text)):
+            if binding.key is None:
+                continue
+            value, missing = _expanded(binding.value or "", found.values)
+            budget -= len(value) if value != binding.value else 0
+            if budget < 0:
+                raise LkrError(f"{show(path)}: its references make too much text", "write the values themselves")
+            found.values[binding.key] = value
+            found.open.pop(binding.key, None)
+            if missing:
+                found.open[binding.key] = missing
+    return found
+
+
+def _expanded(text: str, known: dict[str, str]) -> tuple[str, str]:
+    """`text` with `${NAME}` and `${NAME:-DEFAULT}` filled in, and the first name that is not known, empty for none.
+
+    No longer than just over the longest value that a key may have.
+    """
+    out, at, missing = "", 0, ""
+    while (start := text.find("${", at)) >= 0 and (end := text.find("}", start)) >= 0 and len(out) <= MAX_VALUE:
+        name, dash, default = text[start + 2 : end].partition(":-")
+        out += text[at:start]
+        if name in known or dash:
+            out += known.get(name, default)
+        else:
+            missing, out = missing or name, out + text[start : end + 1]
+        at = end + 1
+    return out + text[at:], missing
+
+
+def without(file: EnvFile, keys: dict[str, str]) -> str:
+    """The file's text with the lines of these variables commented out; each comment names the variable's key."""
+    from dotenv.parser import parse_stream
+
+    out = []
+    for binding in parse_stream(io.StringIO(file.text)):
+        line = binding.original.string
+        head = re.match(r"(\s*)(?:export[^\S\r\n]+)?['\"]?[^=\s'\"]+['\"]?[^\S\r\n]*=", line)
+        if binding.key in keys and head:
+            # A comment at the end stays, unless it has a quote in it and so might be a part of the value.
+            tail = re.search(r"((?:[ \t]+#[^'\"\r\n]*)?)(\r?\n)?\Z", line[head.end() :])
+            comment, end = (tail[1], tail[2] or "") if tail else ("", "")
+            out.append(f"{head[1]}# {binding.key}= moved to lkr: {keys[binding.key]}{comment}{end}")
+        else:
+            out.append(line)
+    return "".join(out)

@@ -1,0 +1,117 @@
+"""The files of a project, read and written without being led out of its folder by a link.
+
+A repository may bring links along: `.env` to another project's, `.gitignore` to a file of the person's. Each part of a
+path is opened by itself and no link is followed then, so none can be put there in between either.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+from lkrshell.core import folders
+from lkrshell.core.errors import REFUSED, LkrError, ManifestError
+from lkrshell.core.text import show
+from lkrshell.project import lookup
+from lkrshell.state import files
+
+LIMIT = 1 << 20  # bytes
+
+
+def root_of(path: str) -> tuple[str, str]:
+    """The folder that a path which the person named must not lead out of, and the path relative to it.
+
+    That is the project here, or the folder we are in, when the path is below it; else the folder that was named.
+    """
+    whole, here = os.path.abspath(path), os.getcwd()
+    for folder in (lookup.find(here), here):
+        if folder and whole != folder and folders.within(whole, folder):
+            return folder, os.path.relpath(whole, folder)
+    return os.path.split(whole)
+
+
+def read(folder: str, name: str, limit: int = LIMIT, alone: bool = False, whole: bool = True) -> bytes | None:
+    """The content of the file `name` in `folder`, None when there is none; the first `limit` bytes unless `whole`.
+
+    LkrError (2) when it is elsewhere or, with `alone`, has a second name; LkrError when it is no file, too large, or
+    not readable.
+    """
+    path = os.path.join(folder, name)
+    try:
+        with _opened(folder, name) as (parent, last):
+            fd = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+            with open(fd, "rb") as file:
+                info = os.fstat(fd)
+                if not stat.S_ISREG(info.st_mode):
+                    raise LkrError(f"{show(path)} is not a file")
+                if alone and info.st_nlink > 1:
+                    hint = "it may be another project's file; put a copy in its place"
+                    raise LkrError(f"{show(path)} is a hard link", hint, REFUSED)
+                data = file.read(limit + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
+    if len(data) > limit and whole:
+        raise LkrError(f"{show(path)} is larger than {limit >> 10} KiB", "that is more than lkr reads of such a file")
+    return data[:limit]
+
+
+def replace(folder: str, name: str, data: bytes, mode: int | None = None) -> None:
+    """Writes the file `name` in `folder` anew, atomically; its mode is kept unless `mode` says another.
+
+    A link within the folder stays, and what it leads to is written. LkrError (2) when it leads out of the folder, and
+    LkrError when the disk says no.
+    """
+    try:
+        with _opened(folder, name) as (parent, last):
+            files.replace_file(last, data, _mode(parent, last) if mode is None else mode, "", last, parent)
+    except OSError as error:
+        where = show(os.path.join(folder, name))
+        raise LkrError(f"cannot write {where}: {error.strerror}", "nothing was changed in it") from None
+
+
+def check(folder: str, *names: str) -> None:
+    """LkrError (2) when one of the files in `folder` is a link that leads out of it. For before the first write."""
+    for name in names:
+        _real(folder, name)
+
+
+def check_new(place: lookup.Place) -> None:
+    """LkrError when the manifests of `place` cannot be written: by links, or since a new one would let in what nobody
+    allowed."""
+    check(place.folder, lookup.MANIFEST, lookup.LOCAL)
+    if place.text == lookup.ABSENT and place.local != lookup.ABSENT:
+        hint = "look at it, and move it away until there is a .lkr.toml"
+        raise ManifestError(f"{lookup.LOCAL} was there before and is not allowed", hint)
+
+
+def _mode(parent: int, last: str) -> int:
+    try:
+        return os.stat(last, dir_fd=parent, follow_symlinks=False).st_mode & 0o777
+    except FileNotFoundError:
+        return 0o644
+
+
+@contextlib.contextmanager
+def _opened(folder: str, name: str) -> Iterator[tuple[int, str]]:
+    """The open folder that really holds `name`, and the file's name in it. OSError when there is no such folder."""
+    top, parts = _real(folder, name)
+    fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        yield fd, parts[-1]
+    finally:
+        os.close(fd)
+
+
+def _real(folder: str, name: str) -> tuple[str, list[str]]:
+    """The real folder, and the parts of the file's real path below it."""
+    top, real = os.path.realpath(folder), os.path.realpath(os.path.join(folder, name))
+    if real == top or not folders.within(real, top):
+        message = f"{show(os.path.join(folder, name))} is a link that leads out of {show(folder)}"
+        raise LkrError(message, f"lkr follows none; put a file in its place, or name {show(real)} itself", REFUSED)
+    return top, os.path.relpath(real, top).split(os.sep)

@@ -1,0 +1,118 @@
+"""Keys found in a file or an environment, on their way into the store: which key each of them becomes.
+
+A plan is made, the person answers what it leaves open, and only then is it carried out. This module reads the store and
+never writes it.
+"""
+
+from lkrshell.core import names
+from lkrshell.core.secret import MAX_VALUE, Secret
+from lkrshell.state import index
+from lkrshell.stores.vault import Vault
+from lkrshell.vendors import providers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lkrshell.stores.base import Store
+
+NEW, SAME, DIFFERS = "new", "same", "differs"
+
+
+def keys_in(values: dict[str, str]) -> dict[str, str]:
+    """Those of the variables that hold keys."""
+    return {variable: value for variable, value in values.items() if _fits(variable, value)}
+
+
+class Plan:
+    """What was found, by variable, and the key that each value becomes. A `replace` is a key whose value goes."""
+
+    def __init__(self, store: "Store", found: dict[str, str], named: dict[str, str], name: str | None = None) -> None:
+        """`named` is what the manifest calls the keys; `name` is one for all of them."""
+        self.store, self.found = store, found
+        self.keys: dict[str, str] = {}
+        self.replaced: set[str] = set()
+        self._stored = runtime_keys(store)
+        self._present: dict[str, Secret | None] = {}
+        for variable in found:
+            self.keys[variable] = name or named.get(variable) or self._proposed(variable)
+
+    def state(self, variable: str) -> str:
+        """`new`, `same` or `differs`: what the store has under the name of this variable's key."""
+        there = self.present(self.keys[variable])
+        if there is None:
+            return NEW
+        return SAME if there.reveal() == self.found[variable] else DIFFERS
+
+    def conflicts(self) -> list[str]:
+        """Variables whose key has another value, in the store, where nobody has said to replace it, or in this plan."""
+        found, first = [], dict[str, str]()
+        for variable, key in self.keys.items():
+            other = self.found[first.setdefault(key, variable)] != self.found[variable]
+            if other or (self.state(variable) == DIFFERS and key not in self.replaced):
+                found.append(variable)
+        return found
+
+    def problem(self, variable: str, key: str) -> str | None:
+        """Why this variable's value cannot be stored as `key` without a loss; None when it can."""
+        if not names.is_key(key):
+            return "a label has a-z, 0-9 and -, as in prod or my-app"
+        there = self.present(key)
+        if there is not None and (there.kind == "admin" or there.reveal() != self.found[variable]):
+            return f"{key} is stored already, with another value"
+        if any(self.found[other] != self.found[variable] for other in self._taken(key) if other != variable):
+            return f"{key} is another variable's in this plan"
+        return None
+
+    def values(self) -> dict[str, Secret]:
+        """What is to be stored, by key. An admin key whose value is replaced stays one."""
+        fresh = {key: variable for variable, key in self.keys.items() if self.state(variable) != SAME}
+        kinds = {key: there.kind for key in fresh if (there := self.present(key))}
+        return {key: Secret(self.found[variable], kinds.get(key, "runtime")) for key, variable in fresh.items()}
+
+    def present(self, key: str) -> Secret | None:
+        if key not in self._present:
+            empty = isinstance(self.store, Vault) and not self.store.made()
+            self._present[key] = None if empty else self.store.get([key]).get(key)
+        return self._present[key]
+
+    def _taken(self, key: str) -> list[str]:
+        return [variable for variable, name in self.keys.items() if name == key]
+
+    def _proposed(self, variable: str) -> str:
+        """The provider's key that has this very value, else its `main`, else one labelled by the variable."""
+        main = str(providers.key_for(variable))
+        provider = main.partition(":")[0]
+        for key in [main, *self._stored]:
+            if key.startswith(f"{provider}:") and key in self._stored and not self.problem(variable, key):
+                return key
+        there = self.present(main)
+        if (there is None or there.kind != "admin") and not any(
+            self.found[other] != self.found[variable] for other in self._taken(main)
+        ):
+            return main
+        return free_name(main, variable, lambda key: self.problem(variable, key) is None)
+
+
+def free_name(main: str, variable: str, fits: "Callable[[str], bool]") -> str:
+    """A name beside `main` that is labelled by the variable."""
+    provider = main.partition(":")[0]
+    label = "-".join(part for part in variable.lower().split("_") if part)
+    candidates = [f"{provider}:{label}", *(f"{provider}:{label}-{number}" for number in range(2, 100))]
+    return next((key for key in candidates if fits(key)), candidates[0])
+
+
+def runtime_keys(store: "Store") -> list[str]:
+    """The stored keys that an environment may get, by the index."""
+    found = []
+    for key in index.names(store.name):
+        entry = index.read(store.name, key)
+        if entry and entry.kind == "runtime":
+            found.append(key)
+    return found
+
+
+def _fits(variable: str, value: str | None) -> bool:
+    plain = bool(value) and "\0" not in str(value) and len(str(value).encode("utf-8", "surrogateescape")) <= MAX_VALUE
+    name = providers.key_for(variable)
+    return plain and names.is_variable(variable) and not names.changes_programs(variable) and names.is_key(name or "")
