@@ -47,7 +47,7 @@ def test_a_key_waits_at_the_prompt_and_comes_when_i_confirm(user: User, open_she
     user.lkr("policy", "openai:prod", "--confirm")
     shell = open_shell()
     said = shell.run("cd p")
-    assert f"lkr: {A} waits for you: lkr confirm" in said
+    assert f"lkr: {A} awaits your confirmation: lkr confirm" in said
     assert (shell.value(A), shell.value(B)) == (None, OTHER), "the others come as usual"
     assert "lkr:" not in shell.run(":"), "said once"
     shell.child.sendline("lkr confirm")
@@ -57,13 +57,13 @@ def test_a_key_waits_at_the_prompt_and_comes_when_i_confirm(user: User, open_she
     shell.child.expect("confirmed OPENAI_API_KEY")
     shell.run(":")
     assert shell.value(A) == VALUE
-    assert "waits for you" in shell.run("cd ~/q"), "each project on its own"
+    assert "awaits your confirmation" in shell.run("cd ~/q"), "each project on its own"
     assert shell.value(A) is None
     shell.run("cd ~/p")
     assert shell.value(A) == VALUE
     user.lkr("lock")
     user.lkr("unlock", "--stdin", stdin=b"a passphrase")
-    assert "waits for you" in shell.run(":"), "gone with lkr lock"
+    assert "awaits your confirmation" in shell.run(":"), "gone with lkr lock"
     assert '"keys": "openai:prod"' in user.lkr("audit", "--json", "--event", "confirm")
 
 
@@ -119,7 +119,7 @@ def test_a_confirmation_ends_with_the_hard_limit(user: User) -> None:
     said, code = answer(user, "confirm", r"\[y/N\] ", "y\r")
     assert code == 0, said
     assert VALUE in user.lkr("export", "bash", cwd=folder)
-    wait_until(lambda: "waits for you" in user.lkr("export", "bash", cwd=folder))
+    wait_until(lambda: "awaits your confirmation" in user.lkr("export", "bash", cwd=folder))
 
 
 @pytest.mark.parametrize(("program", "question", "yes", "no"), [

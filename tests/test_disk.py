@@ -126,7 +126,7 @@ def test_settings_that_others_could_have_written_stop_every_command(user: User, 
     user.lkr("policy", "openai:prod", "--confirm")
     user.config(pinentry(user))
     path = user.home / ".config/lkr/config.toml"
-    assert "+OPENAI" in user.lkr("export", "bash", cwd=folder) or "waits for you" in user.lkr(
+    assert "+OPENAI" in user.lkr("export", "bash", cwd=folder) or "awaits your confirmation" in user.lkr(
         "export", "bash", cwd=folder
     )
     end = user.home / "dotfiles/config.toml"

@@ -45,6 +45,15 @@ def by_uv(wheel: Path, folder: Path) -> Path:
     return folder / "bin"
 
 
+def by_uv_with_the_oldest(wheel: Path, folder: Path) -> Path:
+    """The oldest versions that pyproject.toml allows; the others are tried with the newest."""
+    run(sys.executable, "-m", "venv", folder / "env")
+    python = str(folder / "env/bin/python")
+    words = ["pip", "install", "--no-config", "--resolution", "lowest-direct", "--python", python]
+    run(f"{BIN}/uv", *words, wheel, UV_CACHE_DIR=str(folder / "cache"))
+    return folder / "env/bin"
+
+
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of `make dist-check`, or else one made here; by way of an sdist, which so is whole."""
@@ -55,7 +64,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@pytest.mark.parametrize("install", [by_pip, by_pipx, by_uv])
+@pytest.mark.parametrize("install", [by_pip, by_pipx, by_uv, by_uv_with_the_oldest])
 def test_the_wheel_does_the_main_job_where_an_installer_puts_it(
     wheel: Path, tmp_path: Path, install: Callable[[Path, Path], Path]
 ) -> None:
@@ -65,6 +74,10 @@ def test_the_wheel_does_the_main_job_where_an_installer_puts_it(
     user = User(tmp_path / "home", str(bin_folder))
     version = wheel.name.split("-")[1]
     assert version in user.lkr("--version")
+    for words in ([], ["vault"], ["help", "set"]):
+        help_text = user.lkr(*words)
+        assert help_text.startswith("Usage: lkr") and help_text.count("\n") > 8, "lines, not one escaped line"
+    assert "did you mean lkr vault?" in user.lkr("vualt", code=64)
     user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
     user.lkr("set", "openai:prod", "--stdin", "--force", stdin=VALUE.encode())
     folder = user.project("p")

@@ -31,7 +31,7 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, .
     if clean:
         for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
             del environment[os.fsencode(variable)]
-    execute.replace(wants, folder, words, environment)
+    execute.replace(wants, folder, words, environment, require_all=bool(keys))
 
 
 def _check_named(wants: list[Want], program: str, agent: str) -> None:

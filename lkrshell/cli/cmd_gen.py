@@ -134,12 +134,12 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str) -> dict
             message = f"{want.key} is an admin key: it never goes into a template"
             raise common.refused(message, "nothing was written", want.key, project=there)
     use = policy.Use("exec", folder or target, None)
-    loaded, _, waiting = session.fetch(store, wants, use)
-    if waiting:
-        confirm.ask(waiting, use.folder, None, settings)
-        common.log("confirm", *(want.key for want in waiting), project=use.folder)
-        loaded, _, _ = session.fetch(store, wants, use)
-    return {want.key: secret.reveal() for want, secret, _ in loaded}
+    found = session.fetch(store, wants, use, require_all=True)
+    if found.waiting:
+        confirm.ask(found.waiting, use.folder, None, settings)
+        common.log("confirm", *(want.key for want in found.waiting), project=use.folder)
+        found = session.fetch(store, wants, use, require_all=True)
+    return {want.key: secret.reveal() for want, secret, _ in found.loaded}
 
 
 def _fill(text: str, used: dict[str, str], values: dict[str, str], path: str) -> str:

@@ -58,10 +58,10 @@ def run(arguments: list[str]) -> object:
         arguments = [*arguments[1:], "--help"]
     try:
         return lkr.main(arguments, prog_name="lkr", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:  # from click 8.2 on, the help comes as an error
-        declare.echo(error.format_message())
-        return 0
     except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # from click 8.2 on, the help comes as an error
+            declare.echo(error.format_message())
+            return 0
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "lkr"
         raise LkrError(error.format_message().rstrip("."), f"see {path} --help", USAGE) from None

@@ -34,15 +34,19 @@ def project_wants(command: str | None = None) -> tuple[list[Want], str]:
 
 
 def replace(
-    wants: list[Want], folder: str, words: tuple[str, ...] | list[str], environment: dict[bytes, bytes] | None = None
+    wants: list[Want],
+    folder: str,
+    words: tuple[str, ...] | list[str],
+    environment: dict[bytes, bytes] | None = None,
+    require_all: bool = False,
 ) -> None:
     """Becomes the command, with the values in its environment (default: a copy of ours). `folder` is for the policy.
 
-    Returns never; LkrError 126 or 127 when it cannot.
+    Never returns. LkrError 126 or 127 when it cannot; with `require_all` also when one of the keys is missing.
     """
     environment = os.environb.copy() if environment is None else environment
     quiet = os.environ.get("LKR_QUIET", "0") not in ("", "0")
-    fetched = _fetch(wants, folder, program_name(words[0])) if wants else []
+    fetched = _fetch(wants, folder, program_name(words[0]), require_all) if wants else []
     for want, secret in fetched:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
     if not fetched and not quiet:
@@ -68,7 +72,7 @@ def program_name(word: str) -> str:
     return os.path.basename(word) if any(os.access(os.path.join(each, word), os.X_OK) for each in folders) else ""
 
 
-def _fetch(wants: list[Want], folder: str, program: str) -> list[tuple[Want, Secret]]:
+def _fetch(wants: list[Want], folder: str, program: str, require_all: bool) -> list[tuple[Want, Secret]]:
     settings, line = config.load(), agents.ancestors()
     agent = agents.detect(dict(os.environ), line, settings)
 
@@ -81,23 +85,25 @@ def _fetch(wants: list[Want], folder: str, program: str) -> list[tuple[Want, Sec
 
     try:
         store = registry.choose(settings)
-        loaded, _, waiting = session.fetch(store, wants, use)
-        if waiting:
+        found = session.fetch(store, wants, use, require_all)
+        if found.waiting:
             from lkrshell.runtime import confirm
             from lkrshell.state import generation
 
-            confirm.ask(waiting, folder, agent, settings)
+            confirm.ask(found.waiting, folder, agent, settings)
             generation.bump()  # live shells may have them too now
-            record("confirm", waiting)
-            loaded, _, waiting = session.fetch(store, wants, use)
+            record("confirm", found.waiting)
+            found = session.fetch(store, wants, use, require_all)
     except LkrError as error:
         if error.code == REFUSED:
             record("refused", wants)
         raise
-    if loaded:
-        record("exec", [want for want, _, _ in loaded])
-        session.used(store, [want.key for want, _, _ in loaded])
-    return [(want, secret) for want, secret, _ in loaded]
+    if found.missing:
+        os.write(2, f"lkr: {'; '.join(session.missing_line(found.missing))}\n".encode())
+    if found.loaded:
+        record("exec", [want for want, _, _ in found.loaded])
+        session.used(store, [want.key for want, _, _ in found.loaded])
+    return [(want, secret) for want, secret, _ in found.loaded]
 
 
 def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:

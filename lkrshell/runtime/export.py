@@ -62,13 +62,10 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
                 )
                 with TimeLimit(_TIME_LIMIT):
                     store = registry.choose(settings)
-                    loaded, left_out, waiting = session.fetch(store, wants, use)
-                if left_out:
-                    _say(f"lkr: left out for {agent}: {' '.join(want.variable for want in left_out)}")
-                if waiting:
-                    _say(f"lkr: {' '.join(want.variable for want in waiting)} waits for you: lkr confirm")
+                    found = session.fetch(store, wants, use)
+                _say_rest(found, agent)
                 clock, ends = _clock(), []
-                for want, secret, ttl in loaded:
+                for want, secret, ttl in found.loaded:
                     state = want.key
                     if ttl:
                         end = min(_end(before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
@@ -128,6 +125,17 @@ def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
     )
     own = dict.fromkeys(command for want in wanted for command in want.commands if command not in found)
     return [words for words in (["agent-env", *found], ["exec", *own]) if len(words) > 1]
+
+
+def _say_rest(found: session.Fetched, agent: str | None) -> None:
+    """A line for each reason why a key is not loaded."""
+    if found.left_out:
+        _say(f"lkr: left out for {agent}: {' '.join(want.variable for want in found.left_out)}")
+    if found.waiting:
+        names = " ".join(want.variable for want in found.waiting)
+        _say(f"lkr: {names} awaits your confirmation: lkr confirm")
+    if found.missing:
+        _say(f"lkr: {'; '.join(session.missing_line(found.missing))}")
 
 
 def _record(event: str, keys: list[str], variables: list[str], use: policy.Use, line: list[str]) -> None:

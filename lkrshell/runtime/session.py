@@ -77,14 +77,26 @@ def record(
     return problem
 
 
-def fetch(
-    store: "Store", wants: list[Want], use: policy.Use
-) -> tuple[list[tuple[Want, Secret, int]], list[Want], list[Want]]:
-    """The values, each with its key's `ttl` in seconds (0: no end); the wants left out since an agent asks; and those
-    that wait to be confirmed. For `exec` nothing is loaded when there is one of the last sort.
+class Fetched:
+    """What a project gets, and what it does not get.
 
-    LkrError when a key that is not optional is missing, is an admin key, or is for other folders, and when all
-    that is wanted is left out.
+    `loaded` has the values, each with its key's `ttl` in seconds (0: no end). The keys of `left_out` are not for the
+    coding agent that asks, those of `waiting` have to be confirmed first, and those of `missing` are not stored.
+    """
+
+    __slots__ = ("left_out", "loaded", "missing", "waiting")
+
+    def __init__(self, left_out: list[Want], waiting: list[Want]) -> None:
+        self.loaded: list[tuple[Want, Secret, int]] = []
+        self.left_out, self.waiting = left_out, waiting
+        self.missing: list[Want] = []
+
+
+def fetch(store: "Store", wants: list[Want], use: policy.Use, require_all: bool = False) -> Fetched:
+    """The values of the keys that `wants` names. With `exec`, load nothing while any key still waits for confirmation.
+
+    LkrError when a key is an admin key or for other folders, when everything is left out, and when a key is missing
+    while none can be loaded, or with `require_all`.
     """
     entries = {want.key: index.read(store.name, want.key) for want in wants}
     left_out = [want for want in wants if not policy.for_agent(entries[want.key], use)]
@@ -96,25 +108,30 @@ def fetch(
     for want in wants:
         if reason := policy.elsewhere(entries[want.key], use.folder):
             raise LkrError(reason, code=REFUSED)
-    wait = waiting(store, wants, use.folder, entries)
-    if wait and use.event == "exec":
-        return [], left_out, wait
-    wants = [want for want in wants if want not in wait]
-    loaded, missing = [], []
+    found = Fetched(left_out, waiting(store, wants, use.folder, entries))
+    if found.waiting and use.event == "exec":
+        return found
+    wants = [want for want in wants if want not in found.waiting]
     secrets = store.get(list(dict.fromkeys(want.key for want in wants)))
     for want in wants:
         secret, entry = secrets.get(want.key), entries[want.key]
         if secret is None:
             if not want.optional:
-                missing.append(want.key)
+                found.missing.append(want)
             continue
         if "admin" in (secret.kind, entry.kind if entry else ""):
             message = f"{want.key} is an admin key: it never enters an environment"
             raise LkrError(message, f"drop {want.variable}", REFUSED)
-        loaded.append((want, secret, entry.ttl if entry else 0))
-    if missing:
-        raise LkrError(f"not stored: {', '.join(missing)}", f"lkr set {missing[0]}")
-    return loaded, left_out, wait
+        found.loaded.append((want, secret, entry.ttl if entry else 0))
+    if found.missing and (require_all or not found.loaded):
+        raise LkrError(*missing_line(found.missing))
+    return found
+
+
+def missing_line(wants: list[Want]) -> tuple[str, str]:
+    """What is not stored, and the command that changes that."""
+    keys = list(dict.fromkeys(want.key for want in wants))
+    return f"not stored: {', '.join(keys)}", f"lkr set {keys[0]}"
 
 
 def used(store: "Store", keys: list[str]) -> None:

@@ -106,8 +106,8 @@ def write_private(path: str, data: bytes) -> None:
 def replace_file(path: str, data: bytes, mode: int, folder: str, name: str, dir_fd: int | None = None) -> None:
     """The atomic write itself, for our files and for the user's manifest. OSError as it comes.
 
-    A file that is there gets exactly `mode`. A new one gets `mode` less what the umask takes from others. With `dir_fd`, an
-    open folder, `path` is relative to it and `folder` is empty, so that no link leads elsewhere.
+    A file that is there gets exactly `mode`. A new one gets `mode` less what the umask takes away. `dir_fd` is an open
+    folder: `path` is relative to it, and `folder` is empty, so that no link leads elsewhere.
     """
     temporary = os.path.join(folder, f"{_TMP}{os.urandom(8).hex()}-{name}"[:250])
     kept = _exists(path, dir_fd)

@@ -14,6 +14,7 @@ import sys
 import time
 
 from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
 
 _WAIT = 5  # seconds for the tool: a display that is gone answers nothing at all
 _START = (
@@ -41,9 +42,21 @@ def copy(value: str, seconds: int) -> str:
         os.killpg(child.pid, signal.SIGKILL)  # and the tool that it waits for
         child.wait()
         raise LkrError("the clipboard does not answer", "is the display that DISPLAY names still there? Or use --show")
-    if child.stdout.readline() != b"copied\n":
-        raise LkrError("there is no clipboard here", "install wl-clipboard, xclip or xsel, or use --show")
+    if (answer := child.stdout.readline()) != b"copied\n":
+        raise _problem(answer)
     return f"it is in the clipboard for {seconds} s"
+
+
+def _problem(answer: bytes) -> LkrError:
+    """Why nothing was copied: no display to copy to, one that cannot be reached, or no tool for it."""
+    here = os.environ
+    display = here.get("WAYLAND_DISPLAY") or here.get("DISPLAY", "")
+    if sys.platform == "linux" and not display:
+        return LkrError("there is no clipboard here, since there is no display", "use --show")
+    if answer == b"lost\n":
+        return LkrError(f"the clipboard took nothing: is there a display {show(display)}?", "use --show")
+    package = "wl-clipboard" if here.get("WAYLAND_DISPLAY") else "xclip or xsel"
+    return LkrError("there is no clipboard tool here", f"install {package}, or use --show")
 
 
 def tool() -> str:
@@ -92,8 +105,11 @@ def main(step: str, seconds: str) -> None:
     if step == "copy":
         value = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
         pyperclip.copy(value)
-        sys.stdout.write("copied\n")
+        copied = pyperclip.paste() == value  # a tool without a display fails, and pyperclip does not say so
+        sys.stdout.write("copied\n" if copied else "lost\n")
         sys.stdout.flush()
+        if not copied:
+            return
         salt = os.urandom(16)
         reading, writing = os.pipe()
         os.write(writing, f"{salt.hex()} {_hash(salt, value)}\n".encode())
