@@ -52,6 +52,14 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     if waiting:
         names = " ".join(want.variable for want in waiting)
         declare.echo(f"lkr: {names} awaits your confirmation: lkr confirm", err=True)
+    for want, secret, _ in loaded:
+        environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    keys, variables = [want.key for want, _, _ in loaded], [want.variable for want, _, _ in loaded]
+    program = execute.program_name(words[0])
+    logged = name if agent or program else ""  # a value that went astray is no name
+    use = policy.Use("agent", folder, logged if loaded else None)
+    if problem := session.record(use, keys, variables, line, program, _LOG_TIME_LIMIT, agent=logged):
+        declare.echo(f"lkr: {problem}", err=True)
     if not settings.quiet:
         declare.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)
     environment[b"AI_AGENT"] = os.fsencode(name)  # one that lkr does not know is known as an agent by this

@@ -13,7 +13,7 @@ def command() -> None:
     wants, folder = execute.project_wants()
     waiting = session.waiting(common.store(), wants, folder)
     if not waiting:
-        declare.echo("lkr: no key of this project waits for you", err=True)
+        declare.echo("lkr: no key of this project awaits your confirmation", err=True)
         return
     keys = list(dict.fromkeys(want.key for want in waiting))
     try:
