@@ -9,7 +9,7 @@ from lkrshell.project import approve, inside, lookup
 from lkrshell.vendors import providers
 
 
-@declare.command("add")
+@declare.command("add", examples=("lkr add openai:prod", "lkr add OPENAI_API_KEY=openai:blog"))
 @declare.argument("entry", metavar="VARIABLE[=NAME] | NAME")
 @declare.option("--replace", is_flag=True, help="Do not ask before another key takes a variable.")
 def command(entry: str, replace: bool) -> None:
@@ -53,6 +53,11 @@ def _parts(entry: str) -> tuple[str, str]:
             raise LkrError(f"no known variable for {entry}", f"write VARIABLE={entry}", USAGE)
     elif not equals:
         name = providers.key_for(variable) or ""
+        if not name:
+            known = providers.known().values()
+            hint = common.meant(variable, [each.variable for each in known if each.variable], "lkr add {}")
+            hint = hint if "did you mean" in hint else f"write {variable}=provider:label, as {variable}=openai:prod"
+            raise LkrError(f"lkr knows no provider whose variable is {names.said(variable)}", hint, USAGE)
     if not names.is_variable(variable) or names.changes_programs(variable):
         raise LkrError("that is no variable for a key", "write VARIABLE=provider:label", USAGE)
     return variable, common.checked_key(name)

@@ -17,9 +17,13 @@ from lkrshell.stores import registry
 _LOG_TIME_LIMIT = 2.0  # seconds for other writers of the audit log
 
 
-@declare.command("agent-env", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@declare.command(
+    "agent-env",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    examples=("lkr agent-env -- claude", "lkr agent-env --agent mine -- ./my-agent"),
+)
 @declare.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: by its command.")
-@declare.argument("words", nargs=-1, required=True)
+@declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
 def command(agent: str | None, words: tuple[str, ...]) -> None:
     """Start an agent without the project's keys. Those that policy lets it have stay."""
     settings = config.load()

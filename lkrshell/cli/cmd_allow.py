@@ -1,13 +1,15 @@
 """`lkr allow`: shows what a project would get, and what changed, and records the grant."""
 
+import os
+
 from lkrshell.cli import common, declare, prompts
 from lkrshell.core.errors import ManifestError
-from lkrshell.core.text import show
-from lkrshell.project import approve, grants, lookup
+from lkrshell.core.text import show, tilde
+from lkrshell.project import approve, grants, lookup, references
 from lkrshell.state import index
 
 
-@declare.command("allow")
+@declare.command("allow", examples=("lkr allow", "lkr allow ~/work/app"))
 @declare.argument("folder", required=False)
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(folder: str | None, yes: bool) -> None:
@@ -18,6 +20,9 @@ def command(folder: str | None, yes: bool) -> None:
         before = grants.read(place.real)
     except ManifestError:
         before = None
+    if before is None and (others := references.with_text(place.text, place.local)):
+        home = os.path.expanduser("~")
+        declare.echo(f"The same content is allowed at {show(tilde(others[0], home))}.", err=True)
     declare.echo(f"{show(place.real)} would get:", err=True)
     for line in approve.difference(before.wants if before else (), parsed.wants):
         declare.echo(line, err=True)

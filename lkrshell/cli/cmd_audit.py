@@ -23,7 +23,7 @@ _POLL = 0.25  # seconds between two looks for what comes
 _MOST = 3  # keys in a line for people
 
 
-@declare.command("audit")
+@declare.command("audit", examples=("lkr audit --key openai:prod --days 7", "lkr audit --verify"))
 @declare.option("--key", "key", metavar="NAME", help="Only this key.")
 @declare.option(
     "--event", type=declare.Choice(EVENTS), metavar="EVENT", help="Only this event: exec, shell, refused, get, ..."

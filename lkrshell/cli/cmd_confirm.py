@@ -7,7 +7,7 @@ from lkrshell.state import generation
 from lkrshell.state.config import load
 
 
-@declare.command("confirm")
+@declare.command("confirm", examples=("lkr confirm", "cd ~/work/app && lkr confirm"))
 def command() -> None:
     """Let this project have the keys that wait for you. Their policy is --confirm; it holds for this session."""
     wants, folder = execute.project_wants()

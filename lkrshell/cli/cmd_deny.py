@@ -7,7 +7,7 @@ from lkrshell.core.text import show
 from lkrshell.project import approve, grants, lookup
 
 
-@declare.command("deny")
+@declare.command("deny", examples=("lkr deny", "lkr deny ~/work/app"))
 @declare.argument("folder", required=False)
 def command(folder: str | None) -> None:
     """Take a project's grant back. FOLDER: here, by default."""

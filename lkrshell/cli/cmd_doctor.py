@@ -11,7 +11,7 @@ from lkrshell.core.text import show
 _COLOURS = {"wrong": "red", "warning": "yellow"}
 
 
-@declare.command("doctor")
+@declare.command("doctor", examples=("lkr doctor", "lkr doctor --fix"))
 @declare.option("--fix", is_flag=True, help="Mend the index, stale grants and leftovers of killed writers.")
 @declare.option("--agents", is_flag=True, help="Only print what coding agents may do.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")

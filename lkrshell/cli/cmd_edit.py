@@ -9,7 +9,7 @@ from lkrshell.core.text import quoted
 from lkrshell.project import approve, lookup, manifest
 
 
-@declare.command("edit")
+@declare.command("edit", examples=("lkr edit", "EDITOR=nano lkr edit"))
 def command() -> None:
     """Edit this project's manifest in your editor. That is $VISUAL or $EDITOR; the result is allowed."""
     folder = common.project_folder(None)

@@ -11,11 +11,15 @@ from lkrshell.state import index
 from lkrshell.vendors import providers
 
 
-@declare.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@declare.command(
+    "exec",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    examples=("lkr exec -- python app.py", "lkr exec -k openai:prod -- ./smoke-test"),
+)
 @declare.option("-k", "--key", "keys", multiple=True, metavar="[VARIABLE=]NAME", help="This key, not the project's.")
 @declare.option("--all", "every", is_flag=True, help="Every runtime key that is stored, in its provider's variable.")
 @declare.option("--clean", is_flag=True, help="Take other variables that look like providers' keys out.")
-@declare.argument("words", nargs=-1, required=True)
+@declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
 def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, ...]) -> None:
     """Run a command with this project's keys. Those of scope "exec" too; admin keys never."""
     if keys and every:

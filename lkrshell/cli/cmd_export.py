@@ -5,7 +5,7 @@ from lkrshell.runtime import export
 from lkrshell.shells import dialects
 
 
-@declare.command("export")
+@declare.command("export", examples=("lkr export bash", "lkr export fish"))
 @declare.argument("shell", type=declare.Choice(dialects.SHELLS))
 def command(shell: str) -> int:
     """Print what SHELL is to evaluate here. The hook runs this for you."""

@@ -20,9 +20,9 @@ _LINE = re.compile(r"(\s*(?:export\s+)?)([A-Za-z_][A-Za-z0-9_]*)(\s*=\s*)(.*)")
 _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 
 
-@declare.command("gen")
+@declare.command("gen", examples=("lkr gen .env.example", "lkr gen config.json.template -o config.json"))
 @declare.argument("template")
-@declare.option("-o", "--output", help="The file to write; default: TEMPLATE without .example or .template.")
+@declare.option("-o", "--output", metavar="FILE", help="Default: TEMPLATE without .example or .template.")
 @declare.option("--force", is_flag=True, help="Without a terminal, over a file that is there, or one that git tracks.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON: the file, and which keys went where.")
 def command(template: str, output: str | None, force: bool, as_json: bool) -> None:

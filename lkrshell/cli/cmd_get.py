@@ -8,7 +8,7 @@ from lkrshell.core.text import show as printable
 from lkrshell.system import clipboard
 
 
-@declare.command("get")
+@declare.command("get", examples=("lkr get openai:prod", "lkr get openai:prod --show"))
 @common.KEY
 @declare.option("--show", is_flag=True, help="Print the value, to a terminal only.")
 @declare.option("--plain", is_flag=True, help="Print the value and nothing else, to a terminal only.")

@@ -5,7 +5,7 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.shells import dialects, hook
 
 
-@declare.command("hook")
+@declare.command("hook", examples=('eval "$(lkr hook zsh)"', "lkr hook fish | source"))
 @declare.argument("shell", required=False, type=declare.Choice(dialects.SHELLS))
 def command(shell: str | None) -> None:
     """Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in."""

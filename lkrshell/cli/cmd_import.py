@@ -5,8 +5,8 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.project import approve, envfile, inside, lookup, naming
 
 
-@declare.command("import")
-@declare.argument("file", required=False)
+@declare.command("import", examples=("lkr import .env --blank", "lkr import --from pass:api/openai --as openai:main"))
+@declare.argument("file", required=False, metavar="[FILE]")
 @declare.option("--environment", is_flag=True, help="From the present environment instead of a file.")
 @declare.option(
     "--from", "tool", metavar="TOOL:WHAT", help="pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE."

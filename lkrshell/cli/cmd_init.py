@@ -19,7 +19,7 @@ from lkrshell.system import git
 from lkrshell.vendors import providers
 
 
-@declare.command("init")
+@declare.command("init", examples=("lkr init", "lkr init --yes --import"))
 @declare.argument("folder", required=False)
 @declare.option("--yes", is_flag=True, help="Write and allow the manifest without asking; ask for no value.")
 @declare.option("--import", "take", is_flag=True, help="With --yes: also store the values that .env holds.")

@@ -4,7 +4,7 @@ from lkrshell.cli import declare, installing
 from lkrshell.shells import rcfiles
 
 
-@declare.command("install")
+@declare.command("install", examples=("lkr install", "lkr install zsh --direnv"))
 @declare.argument("shells", nargs=-1, metavar="[SHELL]...", type=declare.Choice(rcfiles.SHELLS))
 @declare.option("--direnv", is_flag=True, help="Also `use lkr` for direnv.")
 @declare.option("--completions/--no-completions", default=None, help="The completions too; on by default.")

@@ -20,7 +20,7 @@ _HEADINGS = ("NAME", "KIND", "SET", "LAST USE", "VARIABLE", "PROJECTS")
 _GROUPED = 12  # keys; more are shown by provider, with a line between
 
 
-@declare.command("list")
+@declare.command("list", examples=("lkr list", "lkr list openai --json"))
 @declare.argument("provider", required=False)
 @declare.option("--all", "show_all", is_flag=True, help="Admin keys too.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")

@@ -7,7 +7,7 @@ from lkrshell.state import config, generation
 from lkrshell.stores import registry
 
 
-@declare.command("lock")
+@declare.command("lock", examples=("lkr lock", "lkr lock && lkr status"))
 def command() -> None:
     """Lock the store. Loaded keys leave every shell at its next prompt."""
     try:

@@ -18,7 +18,7 @@ from lkrshell.stores.vault import Vault
 from lkrshell.vendors import providers
 
 
-@declare.command("migrate")
+@declare.command("migrate", examples=("lkr migrate keyring --dry-run", "lkr migrate vault --move"))
 @declare.argument("source", metavar="vault | keyring | keyring:SERVICE")
 @declare.option("-k", "--key", "only", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this one; may be repeated.")
 @declare.option("--move", is_flag=True, help="Remove from the source what has arrived.")

@@ -3,7 +3,7 @@
 from lkrshell.cli import common, declare, unlocking
 
 
-@declare.command("passwd")
+@declare.command("passwd", examples=("lkr passwd", "lkr passwd --stdin < two-lines"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read both from standard input, a line each: old, new.")
 def command(from_stdin: bool) -> None:
     """Change the vault's passphrase. The keys are not encrypted anew, and backups keep the old one."""

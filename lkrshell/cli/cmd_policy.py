@@ -5,18 +5,19 @@ import os
 import re
 from collections.abc import Callable
 
-from lkrshell.cli import common, declare
+from lkrshell.cli import common, declare, output
 from lkrshell.core import policy
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS
-from lkrshell.core.text import show
+from lkrshell.core.text import show, tilde
 from lkrshell.runtime import keys
+from lkrshell.state import index
 from lkrshell.system import terminal
 
 
-@declare.command("policy")
-@common.KEY
+@declare.command("policy", examples=("lkr policy", "lkr policy openai:prod --only ~/work/app --ttl 8h"))
+@declare.argument("name", required=False)
 @declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use it; may be repeated.")
 @declare.option("--anywhere", is_flag=True, help="Every allowed project may use it.")
 @declare.option(
@@ -27,7 +28,7 @@ from lkrshell.system import terminal
 @declare.option("--kind", type=declare.Choice(KINDS), help="admin: never in an environment.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
-    name: str,
+    name: str | None,
     only: tuple[str, ...],
     anywhere: bool,
     agents: str | None,
@@ -36,7 +37,13 @@ def command(
     kind: str | None,
     as_json: bool,
 ) -> None:
-    """Show, or change, what the key NAME may do. What lets it do more is asked on the terminal."""
+    """Show or change what the key NAME may do. Without NAME, show all. A change that allows more asks you."""
+    changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
+    if name is None:
+        if changes:
+            raise LkrError("which key?", "lkr policy NAME with the options", USAGE)
+        _tell_all(as_json)
+        return
     common.checked_key(name)
     if only and anywhere:
         raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
@@ -51,21 +58,13 @@ def command(
 
     store = common.store()
     entry = keys.entry_of(store, name)
-    if folders or anywhere or agents or kind or time is not None or confirm is not None:
+    if changes:
         entry = keys.change(store, name, edit, _agreed(entry, edit))
         common.log("policy", name)
     if as_json:
-        row = {
-            "name": name,
-            "kind": entry.kind,
-            "only": list(entry.only),
-            "agents": entry.agents,
-            "ttl": entry.ttl or None,
-            "confirm": entry.confirm,
-        }
         import json
 
-        declare.echo(json.dumps(row))
+        declare.echo(json.dumps(_row(entry)))
         return
     where = " ".join(show(folder) for folder in entry.only) or "anywhere"
     confirm_text = "on" if entry.confirm else "off"
@@ -73,6 +72,45 @@ def command(
     declare.echo(
         f"{name}: kind {entry.kind}; projects {where}; agents {entry.agents}; ttl {ttl_text}; confirm {confirm_text}"
     )
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "only": list(entry.only),
+        "agents": entry.agents,
+        "ttl": entry.ttl or None,
+        "confirm": entry.confirm,
+    }
+
+
+def _tell_all(as_json: bool) -> None:
+    """A table of every key's policy; what differs from the default stands out."""
+    store, home = common.store().name, os.path.expanduser("~")
+    entries = [entry for name in index.names(store) if (entry := index.read(store, name))]
+    if as_json:
+        import json
+
+        declare.echo(json.dumps([_row(entry) for entry in entries], indent=2))
+        return
+    rows = [
+        (
+            entry.name,
+            entry.kind,
+            entry.agents,
+            policy.span(entry.ttl) if entry.ttl else "-",
+            "asks" if entry.confirm else "-",
+            ", ".join(show(tilde(folder, home)) for folder in entry.only) or "anywhere",
+        )
+        for entry in entries
+    ]
+    usual = ("", "runtime", "exec", "-", "-", "anywhere")
+    colours = [
+        ("bold", *("dim" if cell == each else "yellow" for cell, each in zip(row[1:], usual[1:], strict=True)))
+        for row in rows
+    ]
+    declare.echo(output.table(("NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "PROJECTS"), rows, colours), nl=False)
 
 
 def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
@@ -93,7 +131,7 @@ def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
 
 def _folder(path: str) -> str:
     if not os.path.isdir(path):
-        raise LkrError(f"{show(path)} is no folder", "nothing was changed", USAGE)
+        raise LkrError(f"{show(path)} is not a folder", "nothing was changed", USAGE)
     return os.path.realpath(path)
 
 
@@ -102,5 +140,5 @@ def _seconds(text: str) -> int:
         return 0
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
     if not found:
-        raise LkrError("that is no time", "write 90s, 30m, 8h, 2d or off", USAGE)
+        raise LkrError("that is not a length of time", "write 90s, 30m, 8h, 2d or off", USAGE)
     return int(found[1]) * policy.UNITS[found[2]]

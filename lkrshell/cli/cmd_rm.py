@@ -4,13 +4,14 @@ from lkrshell.cli import common, declare, prompts
 from lkrshell.runtime import keys
 
 
-@declare.command("rm")
+@declare.command("rm", examples=("lkr rm openai:old", "lkr rm openai:old --yes"))
 @common.KEY
 @declare.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
 def command(name: str, yes: bool) -> None:
     """Remove the key NAME from the store. There is no way back."""
     common.checked_key(name)
     store = common.store()
+    prompts.tell_projects(name)
     if store.exists(name):
         prompts.yes(f"Remove {name} for good?", yes)
     keys.remove(store, name)

@@ -5,7 +5,7 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.runtime import keys
 
 
-@declare.command("rotate")
+@declare.command("rotate", examples=("lkr rotate openai:prod", "lkr rotate openai:prod --undo"))
 @common.KEY
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the new value from standard input.")
 @declare.option("--confirm", is_flag=True, help="The new value works: forget the old one.")

@@ -4,7 +4,7 @@ from lkrshell.cli import declare
 from lkrshell.project import schema
 
 
-@declare.command("schema")
+@declare.command("schema", examples=("lkr schema > lkr.schema.json", "lkr schema --local"))
 @declare.option("--local", is_flag=True, help="The schema of .lkr.local.toml.")
 def command(local: bool) -> None:
     """Print the JSON Schema of .lkr.toml, for editors."""

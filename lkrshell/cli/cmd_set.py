@@ -3,7 +3,7 @@
 from lkrshell.cli import common, declare, prompts
 
 
-@declare.command("set")
+@declare.command("set", examples=("lkr set openai:prod", "pbpaste | lkr set anthropic:main"))
 @common.KEY
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input, as a pipe does too.")
 @declare.option("--kind", type=declare.Choice(["runtime", "admin"]), help="admin: never in an environment.")
@@ -11,6 +11,7 @@ from lkrshell.cli import common, declare, prompts
 def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
     """Store the key NAME (provider:label). Asks for the value; never takes it as an argument."""
     common.checked_key(name)
+    prompts.ask_provider(name)
     store = common.store()
     common.make_vault(store)
     prompts.set_key(store, name, from_stdin or common.piped(), kind or "", force)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _COLOURS = {"loaded": "green", "not loaded": "yellow", "not stored": "red", "changed": "red"}
 
 
-@declare.command("status")
+@declare.command("status", examples=("lkr status", "lkr status --json"))
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 @declare.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
 def command(as_json: bool, as_line: bool) -> None:

@@ -5,7 +5,7 @@ from lkrshell.core.text import show
 from lkrshell.shells import rcfiles
 
 
-@declare.command("uninstall")
+@declare.command("uninstall", examples=("lkr uninstall", "lkr uninstall --yes"))
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(yes: bool) -> None:
     """Take lkr out of the shells' files again. Keys and manifests stay."""

@@ -9,7 +9,7 @@ from lkrshell.state import index
 from lkrshell.vendors import costs
 
 
-@declare.command("usage")
+@declare.command("usage", examples=("lkr usage", "lkr usage openai --days 7"))
 @declare.argument("provider", required=False, metavar="[openai | anthropic]")
 @declare.option("--days", type=declare.IntRange(1, 366), help="The last DAYS days; default: this month.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")

@@ -11,7 +11,7 @@ from lkrshell.core.text import show
 from lkrshell.project import approve, lookup
 
 
-@declare.command("use")
+@declare.command("use", examples=("lkr use", "lkr use staging"))
 @declare.argument("profile", required=False)
 @declare.option("--default", "plain", is_flag=True, help="Go back to the manifest's plain [keys].")
 @declare.option("--list", "listed", is_flag=True, help="List the profiles, as without PROFILE.")

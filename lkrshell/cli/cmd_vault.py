@@ -7,7 +7,7 @@ import time
 
 import pyrage
 
-from lkrshell.cli import common, declare
+from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names, policy
 from lkrshell.core.clock import now
 from lkrshell.core.entry import MAX_TTL, Entry
@@ -27,8 +27,8 @@ def command() -> None:
     """Back up keys, and renew the vault's identity. All keys go to one age file, and come from such a file."""
 
 
-@command.command("export")
-@declare.argument("file")
+@command.command("export", examples=("lkr vault export backup.age", "lkr vault export backup.age --to age1..."))
+@declare.argument("file", metavar="FILE")
 @declare.option(
     "--to", "recipients", multiple=True, metavar="RECIPIENT", help="An age or SSH public key; may be repeated."
 )
@@ -70,8 +70,8 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     declare.echo(f"lkr: wrote {len(keys)} keys to {show(file)}", err=True)
 
 
-@command.command("import")
-@declare.argument("file")
+@command.command("import", examples=("lkr vault import backup.age", "lkr vault import backup.age --force"))
+@declare.argument("file", metavar="FILE")
 @declare.option("--identity", metavar="PATH", help="The age or SSH private key that opens the file.")
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 @declare.option("--force", is_flag=True, help="Replace keys that are there with another value.")
@@ -86,6 +86,7 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
         raise LkrError("that does not open the file, or it is damaged", "nothing was changed", LOCKED) from None
     keys = _parse(plain)
     store = common.store()
+    common.make_vault(store)
     present = store.get(list(keys))
     stored = kept = 0
     with common.logged("restore") as changed:
@@ -105,13 +106,31 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
     declare.echo(f"lkr: stored {stored} keys, kept {kept}", err=True)
 
 
-@command.command("recipient")
+@command.command(
+    "recipient", examples=("lkr vault recipient", 'lkr vault export keys.age --to "$(ssh laptop lkr vault recipient)"')
+)
 def recipient() -> None:
     """Print this vault's public key: another machine's `lkr vault export --to` takes it. It is no secret."""
     declare.echo(common.vault().recipient())
 
 
-@command.command("rekey")
+@command.command("reset", examples=("lkr vault reset", "lkr vault reset --yes && lkr unlock"))
+@declare.option("--yes", is_flag=True, help="Do not ask.")
+def reset(yes: bool) -> None:
+    """Start over after a lost passphrase: put the vault aside, so that the next lkr set makes a new one.
+
+    Nobody can open the old keys without the passphrase. They stay in a folder beside the vault, in case you remember
+    it. Policies and grants stay too, and lkr doctor names the keys to store again.
+    """
+    chosen = common.vault()
+    prompts.yes(f"Put the vault with {common.count(len(chosen.names()), 'key', 'keys')} aside, and start over?", yes)
+    aside = chosen.put_aside()
+    generation.bump()
+    common.log("lock")
+    declare.echo(f"lkr: the old vault is now {show(aside)}; lkr unlock makes a new one", err=True)
+
+
+@command.command("rekey", examples=("lkr vault rekey", "lkr vault rekey --stdin < passphrase"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def rekey(from_stdin: bool) -> None:
     """Give the vault a new identity and encrypt every key to it. Stopped in the middle, run it again."""

@@ -10,13 +10,14 @@ from lkrshell.cli import ask, declare
 from lkrshell.core import names
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import MAX_VALUE, Secret
+from lkrshell.core.text import show
 from lkrshell.project import lookup
 from lkrshell.runtime import agents
 from lkrshell.state import audit, config
 from lkrshell.stores import registry
 from lkrshell.stores.vault import Vault
 
-KEY = declare.argument("name")
+KEY = declare.argument("name", metavar="NAME")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def checked_key(name: str) -> str:
         return name
     if names.looks_like_a_value(name):
         raise LkrError("that looks like a key's value; arguments are seen by others", "lkr set provider:label", USAGE)
-    raise LkrError(f"{names.said(name)} is no key name", "write provider:label, as openai:prod", USAGE)
+    raise LkrError(f"{names.said(name)} is not a valid key name", "write provider:label, as openai:prod", USAGE)
 
 
 def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
@@ -154,4 +155,6 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
 
 def project_folder(folder: str | None) -> str:
     """The folder with the manifest that serves `folder` (default: here). LkrError when there is none."""
+    if folder and not os.path.isdir(folder):
+        raise LkrError(f"there is no folder {show(folder)}", "name a folder that holds a .lkr.toml", USAGE)
     return lookup.serving(os.path.abspath(folder) if folder else lookup.current_folder())

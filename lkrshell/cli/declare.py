@@ -89,6 +89,7 @@ class Command:
 
     def __init__(self, path: str, callback: "Callable[..., Any]", settings: "dict[str, Any]") -> None:
         self.path, self.callback, self.settings = path, callback, settings
+        self.examples: tuple[str, ...] = settings.pop("examples", ())
         self.name = path.rpartition(" ")[2]
         self.parameters: list[Parameter] = list(reversed(getattr(callback, "parameters", [])))
 
@@ -152,6 +153,7 @@ class Command:
             callback=callback,
             params=[each.click() for each in self.parameters],
             help=self.callback.__doc__,
+            epilog="\b\nExamples:\n" + "\n".join(f"  {each}" for each in self.examples),
             **self.settings,
         )
 

@@ -1,9 +1,12 @@
 """What several commands ask the person, or show before they ask."""
 
+import os
+
 from lkrshell.cli import ask, common, declare
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
-from lkrshell.project import approve, lookup, manifest
+from lkrshell.core.text import show, tilde
+from lkrshell.project import approve, lookup, manifest, references
 from lkrshell.runtime import keys
 from lkrshell.stores.base import Store
 from lkrshell.vendors import providers
@@ -37,6 +40,26 @@ def set_key(store: Store, name: str, from_stdin: bool = False, kind: str = "", r
     keys.keep(store, name, value_of(name, f"Value of {name}", from_stdin), kind, replace)
     common.log("set", name)
     declare.echo(f"lkr: stored {name} in the {store.name}", err=True)
+
+
+def tell_projects(name: str) -> None:
+    """Names the allowed projects whose manifest has this key: they lose it, or have to name another."""
+    if folders := references.by_key().get(name):
+        home = os.path.expanduser("~")
+        named = ", ".join(show(tilde(folder, home)) for folder in folders[:5])
+        more = f" and {len(folders) - 5} more" if len(folders) > 5 else ""
+        declare.echo(f"lkr: {name} is in the manifest of {named}{more}", err=True)
+
+
+def ask_provider(name: str) -> None:
+    """Asks about a provider that is one slip of the keyboard away from one that lkr knows."""
+    provider, _, label = name.partition(":")
+    if provider in providers.known() or not ask.on_terminal():
+        return
+    import difflib
+
+    if close := difflib.get_close_matches(provider, providers.known(), 1, 0.8):
+        ask.agree(f"lkr knows no provider {provider}, but {close[0]}. Store {name}, and not {close[0]}:{label}?")
 
 
 def allow(place: lookup.Place, parsed: manifest.Manifest) -> None:

@@ -37,6 +37,7 @@ def record(place: lookup.Place, parsed: manifest.Manifest) -> None:
     """Writes the grant for exactly the texts in `place`."""
     audit.remember_place()
     grants.write(grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, now()))
+    grants.note_denied(place.real, False)
     generation.bump()
 
 
@@ -68,6 +69,8 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
 def revoke(real: str) -> bool:
     """Takes the grant of this real folder back; False when there was none."""
     had = grants.remove(real)
+    if had:
+        grants.note_denied(real, True)
     generation.bump()
     return had
 

@@ -72,3 +72,19 @@ def write(grant: Grant) -> None:
 
 def remove(real: str) -> bool:
     return files.remove_private(path_of(real))
+
+
+def _denied(real: str) -> str:
+    return os.path.join(paths.data_dir(), "denied", os.path.basename(path_of(real)))
+
+
+def note_denied(real: str, denied: bool) -> None:
+    """Notes, or forgets, that the person took the project's grant back: so that `not allowed yet` is not said of it."""
+    if denied:
+        files.write_private(_denied(real), b"")
+    else:
+        files.remove_private(_denied(real))
+
+
+def was_denied(real: str) -> bool:
+    return os.path.exists(_denied(real))

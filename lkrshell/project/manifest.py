@@ -110,7 +110,7 @@ def _toml_message(text: str, error: Exception) -> str:
     """tomllib's message without what it quotes of the text, and with the column."""
     message = str(error)
     place = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    what = re.sub(r"'[^']*'|\"[^\"]*\"", "…", message.partition(" (at ")[0])
+    what = re.sub(r"'[^'\]]{2,}'|\"[^\"\]]{2,}\"", "…", message.partition(" (at ")[0])
     return f"line {place[1]}, column {place[2]}: {what}" if place else what
 
 

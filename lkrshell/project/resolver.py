@@ -20,9 +20,12 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
     if UNREADABLE in (place.text, place.local):
         raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")
     if grant is None:
+        from lkrshell.project.grants import was_denied
         from lkrshell.project.preview import requested  # it costs a TOML parser, so only here
 
         what, missing = requested(place)
+        if was_denied(place.real):
+            raise ManifestError(f"you denied {where}", f"to allow it again: lkr allow {quoted(place.folder)}")
         hint = "allow it and store what is missing: lkr init" if missing else "look at it and allow it: lkr allow"
         raise ManifestError(f"{where} is not allowed yet{what}", f"{hint} {quoted(place.folder)}")
     if not grant.covers(place):

@@ -136,6 +136,20 @@ class Vault:
         plain: bytes = pyrage.decrypt(data, _identities(self._unlocked(renew=True)))
         return plain
 
+    def put_aside(self) -> str:
+        """Renames the vault's folder, so that there is none; the new path. LkrError when the disk says no."""
+        import time
+
+        aside = f"{self._root}-{time.strftime('%Y-%m-%dT%H%M%S')}"
+        self.lock()
+        try:
+            with files.locked(self._root):
+                os.rename(self._root, aside)
+                files.sync_dir(os.path.dirname(aside))
+        except OSError as error:
+            raise LkrError(f"cannot rename {show(self._root)}: {error.strerror}", "nothing was changed") from None
+        return aside
+
     def check(self, passphrase: Secret) -> None:
         """StoreLocked when it is not the vault's passphrase."""
         self._open(passphrase)
