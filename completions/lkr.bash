@@ -252,7 +252,7 @@ _lkr_one() {
             ;;
         'vault')
             _lkr_options -h --help
-            _lkr_words export import recipient rekey
+            _lkr_words export import recipient rekey reset
             ;;
         'vault export')
             case $option in
@@ -270,6 +270,9 @@ _lkr_one() {
             ;;
         'vault recipient')
             _lkr_options -h --help
+            ;;
+        'vault reset')
+            _lkr_options --yes -h --help
             ;;
         'vault rekey')
             _lkr_options --stdin -h --help

@@ -17,4 +17,4 @@ def quoted(path: str) -> str:
 
 def tilde(path: str, home: str) -> str:
     """`path` with `~` for the home folder in front."""
-    return "~" + path.removeprefix(home) if path.startswith(f"{home}/") else path
+    return "~" + path.removeprefix(home) if path == home or path.startswith(f"{home}/") else path

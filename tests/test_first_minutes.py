@@ -1,0 +1,265 @@
+"""What somebody who tries lkr for the first time types, and what it tells them."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pexpect
+import pytest
+from conftest import BIN, OTHER, VALUE, User
+
+from lkrshell.cli import declare, main, rights
+
+A = "OPENAI_API_KEY"
+
+
+def on_terminal(user: User, *words: str, cwd: Path | None = None, columns: int = 100) -> pexpect.spawn:
+    """A call on a terminal of its own."""
+    env = {**user.env, "TERM": "xterm", "NO_COLOR": "1"}
+    return pexpect.spawn(
+        f"{BIN}/lkr", list(words), env=env, cwd=str(cwd or user.home), encoding="utf-8", timeout=60,
+        dimensions=(50, columns), echo=False,
+    )  # fmt: skip
+
+
+def shown(user: User, *words: str, cwd: Path | None = None, columns: int = 100) -> list[str]:
+    child = on_terminal(user, *words, cwd=cwd, columns=columns)
+    child.expect(pexpect.EOF)
+    return str(child.before).replace("\r", "").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("lst", "lkr list"), ("polcy", "lkr policy"), ("sttus", "lkr status"), ("unlok", "lkr unlock")]
+)
+def test_a_slip_in_a_command_names_the_one_that_is_meant(user: User, typed: str, meant: str) -> None:
+    assert f"did you mean {meant}?" in user.lkr(typed, code=64)
+
+
+def test_a_slip_that_is_like_nothing_leads_to_the_help(user: User) -> None:
+    assert user.lkr("zzzz", code=64) == "lkr: there is no command 'zzzz'; see lkr --help\n"
+
+
+def test_lkr_alone_shows_the_project_or_the_grouped_help(user: User) -> None:
+    text = user.lkr()
+    for title in ("Start:", "Keys:", "Projects:", "Agents:", "Security:", "Shell:"):
+        assert f"\n{title}\n" in text
+    folder = user.project("p", f'{A} = "openai:prod"\nGROQ_API_KEY = "groq:team"')
+    said = user.lkr(cwd=folder)
+    assert re.search(r"GROQ_API_KEY +groq:team +not stored", said)
+    assert said.endswith("\nNext: lkr set groq:team\n")
+
+
+def test_ls_and_help_are_what_everybody_types(user: User) -> None:
+    assert user.lkr("ls") == user.lkr("list")
+    assert user.lkr("help", "set") == user.lkr("set", "--help")
+    assert user.lkr("help") == user.lkr("--help")
+
+
+@pytest.mark.parametrize("command", rights.commands(), ids=lambda command: command.path)
+def test_every_command_shows_two_examples_that_are_calls_of_lkr(command: declare.Command) -> None:
+    assert len(command.examples) == 2
+    for example in command.examples:
+        called = re.search(r"\blkr ([a-z-]+)", example)
+        assert called and called[1] in main.COMMANDS, example
+
+
+def test_a_new_member_gets_what_is_stored_and_one_line_about_the_rest(user: User) -> None:
+    keys = {f"{name}_API_KEY": f"{name.lower()}:team" for name in ("GROQ", "MISTRAL", "XAI")}
+    both = {A: "openai:prod", "ANTHROPIC_API_KEY": "anthropic:main"}
+    folder = user.project("p", "\n".join(f'{name} = "{key}"' for name, key in (both | keys).items()))
+    said = user.lkr("export", "bash", cwd=folder)
+    assert VALUE in said and OTHER in said
+    assert "lkr: not stored: groq:team, mistral:team, xai:team; lkr set groq:team\n" in said
+    assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
+    assert "not stored" in user.lkr("exec", "-k", "groq:team", "--", "env", cwd=folder, code=1)
+
+
+def test_a_locked_vault_is_opened_on_the_way(user: User) -> None:
+    folder = user.project("p")
+    user.lkr("lock")
+    for words in (
+        ["exec", "--", "printenv", A],
+        ["exec", "--clean", "--", "printenv", A],
+        ["get", "openai:prod", "--show"],
+    ):
+        child = on_terminal(user, *words, cwd=folder)
+        child.expect_exact("Passphrase of the vault")
+        child.sendline("not this one")
+        child.expect_exact("not the vault's passphrase")
+        child.expect_exact("Passphrase of the vault")
+        child.sendline("a passphrase")
+        child.expect_exact("locks after 15 minutes without use")
+        child.expect_exact(VALUE)
+        child.expect(pexpect.EOF)
+        user.lkr("lock")
+    assert "locked" in user.lkr("exec", "--", "env", cwd=folder, code=77), "nobody is asked without a terminal"
+
+
+def test_a_weak_passphrase_is_warned_of(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    child = on_terminal(user, "unlock")
+    for _ in range(2):
+        child.expect("passphrase|confirmation")
+        child.sendline("password1")
+    child.expect(r"could be guessed in [^\r\n]+ Use it anyway")
+    child.sendline("n")
+    for _ in range(2):
+        child.expect("passphrase|confirmation")
+        child.sendline("marmot-anvil-ferry-quilt")
+    child.expect_exact("unlocked")
+    child.expect(pexpect.EOF)
+    assert "could be guessed" in user.lkr("passwd", "--stdin", stdin=b"marmot-anvil-ferry-quilt\nqwerty\n")
+
+
+def test_a_wrong_current_passphrase_is_told_before_a_new_one_is_asked_for(user: User) -> None:
+    child = on_terminal(user, "passwd")
+    child.expect_exact("Current passphrase")
+    child.sendline("not this one")
+    child.expect(pexpect.EOF)
+    assert "New passphrase" not in str(child.before)
+
+
+def test_starting_over_after_a_lost_passphrase(user: User) -> None:
+    user.lkr("lock")
+    user.lkr("vault", "reset", code=2)
+    assert "the old vault is now" in user.lkr("vault", "reset", "--yes")
+    assert "the vault is gone, and the index lists" in user.lkr("doctor", code=1)
+    user.lkr("unlock", "--stdin", stdin=b"another passphrase\n")
+    user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+    assert VALUE in user.lkr("exec", "--", "env", cwd=user.project("p"))
+    (old,) = (user.home / ".local/share/lkr").glob("vault-*")
+    assert (old / "keys/anthropic/main.age").exists(), "kept, in case the passphrase comes back"
+
+
+def test_a_backup_makes_the_vault_of_a_new_machine(user: User, tmp_path: Path) -> None:
+    user.lkr("vault", "export", "all.age", "--stdin", stdin=b"for the file")
+    new = User(tmp_path / "new")
+    new.home.mkdir()
+    shutil.copy(user.home / "all.age", new.home)
+    child = on_terminal(new, "vault", "import", "all.age")
+    child.expect_exact("Passphrase of the file")
+    child.sendline("for the file")
+    for _ in range(2):
+        child.expect("new vault|confirmation")
+        child.sendline("marmot-anvil-ferry-quilt")
+    child.expect_exact("stored 2 keys")
+    child.expect(pexpect.EOF)
+
+
+def test_removing_or_renaming_a_key_names_the_projects_that_use_it(user: User) -> None:
+    user.project("p")
+    assert "openai:prod is in the manifest of ~/p" in user.lkr("rename", "openai:prod", "openai:blog")
+    user.project("q", f'{A} = "openai:blog"')
+    assert "openai:blog is in the manifest of ~/q" in user.lkr("rm", "openai:blog", "--yes")
+
+
+def test_a_provider_one_letter_off_is_asked_about(user: User) -> None:
+    child = on_terminal(user, "set", "opnai:prod")
+    child.expect_exact("lkr knows no provider opnai, but openai. Store opnai:prod, and not openai:prod?")
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    assert "opnai" not in user.lkr("list")
+    user.lkr("set", "acme:prod", "--stdin", stdin=b"a-value-of-acme")
+
+
+def test_a_copied_project_is_recognized(user: User) -> None:
+    folder = user.project("p")
+    shutil.copytree(folder, user.home / "copy")
+    assert "The same content is allowed at ~/p." in user.lkr("allow", "--yes", "copy")
+    assert "The same content" not in user.lkr("allow", "--yes", "copy")
+
+
+def test_add_asks_before_another_key_takes_a_variable(user: User) -> None:
+    folder = user.project("p")
+    user.lkr("set", "openai:blog", "--stdin", stdin=OTHER.encode())
+    assert "say --replace" in user.lkr("add", "openai:blog", cwd=folder, code=2)
+    assert '"openai:prod"' in (folder / ".lkr.toml").read_text()
+    assert f"{A} is now openai:blog instead of openai:prod" in user.lkr("add", "openai:blog", "--replace", cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["add", "MISTRAL"], "did you mean lkr add MISTRAL_API_KEY?"),
+        (["add", "WHATEVER_X"], "write WHATEVER_X=provider:label"),
+        (["allow", "../nonexist"], "there is no folder ../nonexist"),
+        (["set", "openai"], "'openai' is not a valid key name"),
+        (["list", "opnai"], "did you mean openai?"),
+    ],
+)
+def test_a_mistake_is_named_with_what_to_write_instead(user: User, words: list[str], says: str) -> None:
+    done = subprocess.run([f"{BIN}/lkr", *words], env=user.env, cwd=user.project("p"), capture_output=True, text=True)
+    assert done.returncode and says in done.stderr
+
+
+def test_a_toml_error_keeps_its_brackets(user: User) -> None:
+    folder = user.project("p", allow=False)
+    (folder / ".lkr.toml").write_text("version = 1\n[keys\n")
+    assert "Expected ']'" in user.lkr("allow", "--yes", cwd=folder, code=78)
+
+
+def test_what_i_denied_is_called_denied(user: User) -> None:
+    folder = user.project("p")
+    user.lkr("deny", cwd=folder)
+    assert f"you denied {folder}" in user.lkr("export", "bash", cwd=folder, code=78)
+    user.lkr("allow", "--yes", cwd=folder)
+    assert VALUE in user.lkr("export", "bash", cwd=folder)
+
+
+def test_a_bad_setting_hides_no_manifest(user: User) -> None:
+    folder = user.project("p")
+    user.config("colour = 1\n")
+    said = user.lkr("status", cwd=folder)
+    assert "Project  ~/p" in said and "unknown setting" in said
+
+
+def test_a_use_within_the_second_of_set_counts(user: User) -> None:
+    folder = user.project("p")
+    user.lkr("set", "openai:prod", "--stdin", "--force", stdin=VALUE.encode())
+    user.lkr("exec", "--", "true", cwd=folder)
+    row = next(row for row in json.loads(user.lkr("list", "--json")) if row["name"] == "openai:prod")
+    assert row["last_use"]
+
+
+def test_the_policy_of_every_key_is_one_table(user: User) -> None:
+    user.lkr("policy", "openai:prod", "--agents", "deny", "--ttl", "8h", "--only", str(user.home))
+    lines = shown(user, "policy")
+    assert lines[0].split() == ["NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "PROJECTS"]
+    assert ["openai:prod", "runtime", "deny", "8h", "-", "~"] in [line.split() for line in lines]
+    assert [row["name"] for row in json.loads(user.lkr("policy", "--json"))] == ["anthropic:main", "openai:prod"]
+    user.lkr("policy", "--ttl", "8h", code=64)
+
+
+def test_three_hundred_keys_and_forty_projects_stay_readable(user: User) -> None:
+    index = user.home / ".local/share/lkr/index/vault"
+    entry = (index / "openai/prod").read_text()
+    for provider in ("openai", "groq", "mistral"):
+        (index / provider).mkdir(exist_ok=True)
+        for number in range(100):
+            (index / provider / f"k{number}").write_text(entry)
+            (index / provider / f"k{number}").chmod(0o600)
+    grant = next((user.home / ".local/share/lkr/grants").glob("*"), None) or user.project("a" * 60)
+    lines = shown(user, "list", columns=80)
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[:2] == ["NAME", "KIND"]
+    assert lines.count("") == 3, "a line between the vendors"
+    assert grant
+    only = shown(user, "list", "groq", columns=80)
+    assert len(only) == 100 + 1 + only.count("") and all(line.startswith(("groq:", "NAME")) for line in only if line)
+
+
+def test_a_display_that_is_gone_is_not_called_a_clipboard(user: User) -> None:
+    controller, terminal = pty.openpty()
+    env = {**user.env, "DISPLAY": ":77"}
+    done = subprocess.run(
+        [f"{BIN}/lkr", "get", "openai:prod"], env=env, stdout=terminal, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(terminal)
+    os.close(controller)
+    assert done.returncode == 1
+    assert "is there a display :77?" in done.stderr
+    assert "for 30 s" not in done.stderr
