@@ -1,4 +1,4 @@
-"""`lkr export SHELL`: the statements that give a shell what its folder should have.
+"""`lkr export SHELL`: the statements (fish: the words of calls) that give a shell what its folder should have.
 
 The hook has already taken back what was loaded, so this starts from the user's own environment: find the
 manifest, check its grant, resolve, fetch, print. Start-up time rules here: tests/test_imports.py holds the
