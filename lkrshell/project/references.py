@@ -3,12 +3,13 @@
 import os
 
 from lkrshell.core import records
+from lkrshell.core.errors import LkrError
 from lkrshell.state import files, paths
 
 
 def by_project() -> dict[str, list[str]]:
-    """The keys that each project, by its real folder, was allowed, sorted. A damaged grant is passed over: `lkr
-    doctor` names it."""
+    """The keys that each project, by its real folder, was allowed, sorted. A grant that is damaged or open
+    to others is passed over: `lkr doctor` names it."""
     found: dict[str, list[str]] = {}
     root = paths.grants_dir()
     try:
@@ -18,12 +19,12 @@ def by_project() -> dict[str, list[str]]:
     for name in names:
         if name.startswith("."):
             continue
-        data = files.read_private(os.path.join(root, name)) or b""
-        lines = data.decode("utf-8", "surrogateescape").split("\n")
         try:  # the texts of the manifests are not needed, so not unescaped
+            data = files.read_private(os.path.join(root, name)) or b""
+            lines = data.decode("utf-8", "surrogateescape").split("\n")
             _, folder = map(records.unescape, lines[1].split("\t"))
             found[folder] = sorted({line.split("\t")[3] for line in lines if line.startswith("want\t")})
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, LkrError):
             continue
     return found
 
