@@ -192,3 +192,24 @@ print(providers.variable_of("two:x"), providers.variable_of("openai:x"))
 """
     user.config("")
     assert python(user, code).split() == ["ONE_API_KEY", "TWO_API_KEY", "None", "OPENAI_API_KEY"]
+
+
+@pytest.mark.parametrize("change", ["mode", "owner", "text", "pipe", "link"])
+def test_a_grant_that_is_not_right_stops_no_list_and_doctor_names_it(user: User, change: str) -> None:
+    user.project("good")
+    user.project("bad", 'ANTHROPIC_API_KEY = "anthropic:main"')
+    grants = user.home / DATA / "grants"
+    path = next(each for each in grants.iterdir() if b"anthropic" in each.read_bytes())
+    if change == "mode":
+        path.chmod(0o644)
+    elif change == "owner":
+        os.chown(path, 65534, 65534)
+    elif change == "text":
+        path.write_text("damaged")
+    else:
+        path.rename(user.home / "elsewhere")
+        os.mkfifo(path) if change == "pipe" else path.symlink_to(user.home / "elsewhere")
+    out = user.lkr("list")
+    assert "~/good" in out and "anthropic:main" in out and "~/bad" not in out
+    assert path.name in user.lkr("doctor", code=1)
+    user.lkr("export", "bash", cwd=user.home / "bad", code=78 if change == "text" else 1)

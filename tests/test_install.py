@@ -1,9 +1,11 @@
 """`lkr install` and `lkr uninstall`: new shells load keys, and afterwards every file is what it was, byte for byte."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
+from hashlib import blake2b
 from pathlib import Path
 
 import pexpect
@@ -104,9 +106,31 @@ def test_what_i_wrote_since_the_install_stays(user: User, text: bytes) -> None:
     rc.write_bytes(b"above\n" + rc.read_bytes() + b"below\n")
     assert "your changes" in user.lkr("uninstall", "--yes")
     assert rc.read_bytes() == b"above\nfirst\nbelow\n"
-    (kept,) = (path for path in (user.home / ".local/state/lkr/before-install").iterdir())
-    assert kept.read_bytes() == text
-    assert kept.stat().st_mode & 0o777 == 0o600
+    assert not list((user.home / ".local/state/lkr/before-install").iterdir())
+
+
+def test_no_copy_of_a_file_with_a_key_outlives_its_use(user: User) -> None:
+    key, kept = "sk-proj-in-the-file-0123456789", user.home / ".local/state/lkr/before-install"
+    (user.home / ".bashrc").write_text(f"export OPENAI_API_KEY={key}\n")
+    theirs = user.home / ".config/fish/conf.d/lkr.fish"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(f"set -gx GROQ_API_KEY {key}\n")
+    kept.mkdir(mode=0o700)
+    rc = blake2b(os.fsencode(user.home / ".bashrc"), digest_size=16).hexdigest()
+    (kept / rc).write_text((user.home / ".bashrc").read_text())  # as 0.1.0 did
+    (kept / rc).chmod(0o600)
+    user.lkr("install", "bash", "fish", "--yes")
+    copies = [path for path in kept.iterdir() if key in path.read_text()]
+    assert [path.name.partition("-")[2] for path in copies] == ["lkr.fish"], "none of the rc file"
+    assert copies[0].stat().st_mode & 0o777 == 0o600
+    found = [each for each in json.loads(user.lkr("doctor", "--json", code=1)) if "plain text" in each["text"]]
+    assert any("before-install" in each["text"] for each in found)
+    for each in found:
+        subprocess.run(["bash", "-c", each["mend"]], env=user.env, check=True, capture_output=True)
+    assert not [path for path in user.home.rglob("*") if path.is_file() and key in path.read_text(errors="replace")]
+    theirs.write_text("# changed since\n")
+    user.lkr("uninstall", "--yes")
+    assert [path.name for path in kept.iterdir()] == ["list"], "names alone"
 
 
 def test_a_block_that_i_took_out_myself_leaves_nothing_behind(user: User) -> None:

@@ -2,24 +2,44 @@
 
 from lkrshell.core.errors import StoreUnreachable
 
+_ends: "dict[int, float]" = {}  # by thread: when its time is over, where no timer tells
+
 
 class TimeLimit:
     """Raises StoreUnreachable inside its block after `seconds`. Inside another one that ends sooner it does nothing.
 
-    By SIGALRM, so in the main thread only; where a system has no such timer there is no limit.
+    By SIGALRM, which only the main thread can set. In another thread nothing interrupts the block: what waits on a
+    socket there asks `left` how long it may. Where a system has no such timer there is no limit.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._armed = False
+        self._thread = 0
 
     def __enter__(self) -> None:
         import _signal
 
         if hasattr(_signal, "setitimer") and not _signal.getitimer(_signal.ITIMER_REAL)[0]:
-            self._before = _signal.signal(_signal.SIGALRM, _ring)
-            _signal.setitimer(_signal.ITIMER_REAL, self._seconds)
-            self._armed = True
+            try:
+                self._before = _signal.signal(_signal.SIGALRM, _ring)
+            except ValueError:
+                pass  # not the main thread
+            else:
+                _signal.setitimer(_signal.ITIMER_REAL, self._seconds)
+                self._armed = True
+                return
+        self._note_end()
+
+    def _note_end(self) -> None:
+        import time
+        from _thread import get_ident
+
+        end = time.monotonic() + self._seconds
+        if _ends.get(get_ident(), end + 1) > end:
+            self._thread = get_ident()
+            self._outer = _ends.get(self._thread)
+            _ends[self._thread] = end
 
     def __exit__(self, *_: object) -> None:
         if self._armed:
@@ -27,6 +47,21 @@ class TimeLimit:
 
             _signal.setitimer(_signal.ITIMER_REAL, 0)
             _signal.signal(_signal.SIGALRM, self._before)
+        elif self._thread:
+            if self._outer is None:
+                del _ends[self._thread]
+            else:
+                _ends[self._thread] = self._outer
+
+
+def left(most: float) -> float:
+    """How many seconds this thread may still wait for a socket: at most `most`, and more than none."""
+    if not _ends:
+        return most
+    import time
+    from _thread import get_ident
+
+    return max(0.001, min(most, _ends.get(get_ident(), float("inf")) - time.monotonic()))
 
 
 def _ring(*_: object) -> None:

@@ -161,6 +161,7 @@ def _files() -> list[str]:
     home, units = rcfiles.home(), os.path.join(rcfiles.home(), ".config/environment.d")
     found += [rcfiles.fish_folder("fish_variables"), os.path.join(home, ".pam_environment")]
     found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
+    found += rcfiles.kept_copies()  # of files that `lkr install` wrote over
     return [path for path in dict.fromkeys(found) if os.access(path, os.W_OK)]
 
 

@@ -1,8 +1,9 @@
 """Which of the user's files load lkr, what `lkr install` makes of them, and how `lkr uninstall` takes that back.
 
-An rc file gets a block between two markers; all else in it stays byte for byte. Other files are ours whole. What was
-there before is kept in the state folder, with a list of what was written; a file that the user has changed since is
-never overwritten with the old one. Not on the path of `lkr export`. Prints nothing.
+An rc file gets a block between two markers, which can be cut out exactly, so no copy of it is kept: it may hold keys.
+Other files are ours whole; one of another maker that lay there is kept in the state folder until `lkr uninstall`,
+beside a list of what was written. A file that the user has changed since is never overwritten with the old one.
+Prints nothing.
 """
 
 import os
@@ -66,7 +67,8 @@ def program() -> str:
     found = shutil.which("lkr")
     if found and os.path.exists(ours) and os.path.samefile(found, ours):
         path = os.path.abspath(found)
-        return _written().get(path, "").removeprefix(_LINK) or path  # where our own link leads
+        note = _written().get(path, _Note()).ours
+        return note.removeprefix(_LINK) if note.startswith(_LINK) else path  # where our own link leads
     if not os.access(ours, os.X_OK):
         raise LkrError("cannot tell where the program lkr is", "run it by its path: /where/it/is/lkr install")
     return ours
@@ -118,19 +120,19 @@ def uninstall() -> tuple[list[Change], list[str]]:
     written = _written()
     for path in dict.fromkeys([*written, *(path for shell in SHELLS for path in rc_files(shell, every=True))]):
         now = read(path)
-        digest = written.get(path, "")
-        if digest.startswith(_LINK):
-            if os.path.islink(path) and os.readlink(path) == digest.removeprefix(_LINK):
+        note = written.get(path, _Note())
+        if note.ours.startswith(_LINK):
+            if os.path.islink(path) and os.readlink(path) == note.ours.removeprefix(_LINK):
                 changes.append(Change(path, os.fsencode(os.readlink(path)), None, link=True))
             continue
         if now is None:
             continue
-        if not digest:
+        if not note.ours:
             after: bytes | None = _cut(path, now)
             if after == now:
                 continue
-            changes.append(Change(path, now, after if after or _kept(path) is not None else None, whole=False))
-        elif digest == _digest(now):
+            changes.append(Change(path, now, after if after or note.before else None, whole=False))
+        elif note.ours == _digest(now):
             changes.append(Change(path, now, _kept(path)))
         else:
             remarks.append(f"{show(path)} was changed since lkr wrote it: left as it is")
@@ -138,19 +140,23 @@ def uninstall() -> tuple[list[Change], list[str]]:
 
 
 def apply(change: Change) -> None:
-    """Makes one change of an `install`, after keeping what was there. LkrError when that cannot be."""
+    """Makes one change of an `install`, after noting what was there. LkrError when that cannot be."""
     written = _written()
+    note = written.get(change.path, _Note())
     if change.link:
-        written[change.path] = _LINK + os.fsdecode(change.after or b"")
-        _save(written)
-        _write(change)
-        return
-    ours = change.before is not None and written.get(change.path) == _digest(change.before)
-    if change.before is None:
-        files.remove_private(_keeping_place(change.path))
-    elif not ours and (change.whole or not BLOCK.search(change.before)):
-        files.write_private(_keeping_place(change.path), change.before)
-    written[change.path] = _digest(change.after or b"") if change.whole else ""
+        note = _Note(_LINK + os.fsdecode(change.after or b""))
+    elif change.whole:
+        ours = change.before is not None and note.ours == _digest(change.before)
+        if change.before is None:
+            _drop_copy(change.path)
+        elif not ours:
+            files.write_private(_place_of_copy(change.path), change.before)
+        note = _Note(_digest(change.after or b""))
+    else:
+        _drop_copy(change.path)  # earlier versions of lkr kept one
+        if not BLOCK.search(change.before or b""):
+            note = _Note(before=_digest(change.before) if change.before is not None else "")
+    written[change.path] = note
     _save(written)  # before the file itself: what is not there does no harm to uninstall
     _write(change)
 
@@ -158,26 +164,30 @@ def apply(change: Change) -> None:
 def revert(change: Change) -> bool:
     """Makes one change of an `uninstall`; True when the file is again what it was before the install."""
     _write(change)
-    same = change.link or change.after == _kept(change.path)
     written = _written()
-    written.pop(change.path, None)
+    note = written.pop(change.path, _Note())
+    if change.link:
+        same = True
+    elif change.whole:
+        same = change.after == _kept(change.path)
+    else:
+        same = note.before == ("" if change.after is None else _digest(change.after))
     _save(written)
-    if same:
-        files.remove_private(_keeping_place(change.path))
+    _drop_copy(change.path)
     return same
 
 
 def forget() -> None:
-    """Removes the hooks that the loaders keep in the cache folder, and what was noted of files without a block of ours
-    (any more, or since they could not be written)."""
+    """Removes the hooks that the loaders keep in the cache folder, every copy that is left, and what was noted of files
+    without a block of ours (any more, or since they could not be written)."""
     written = _written()
-    for path in [path for path, digest in written.items() if not digest]:
+    for path in [path for path, note in written.items() if not note.ours]:
         now = read(path)
         if now is None or _cut(path, now) == now:
             del written[path]
-            if _kept(path) == now:
-                files.remove_private(_keeping_place(path))
     _save(written)
+    for path in kept_copies():
+        files.remove_private(path)
     for shell in SHELLS:
         files.remove_private(kept_hook(shell))
 
@@ -187,9 +197,11 @@ def kept_hook(shell: str) -> str:
     return os.path.join(_xdg("XDG_CACHE_HOME", ".cache"), "lkr", f"hook.{shell}")
 
 
-def keeping_place() -> str:
-    """The folder with what files held before lkr first changed them."""
-    return os.path.join(paths.state_dir(), "before-install")
+def kept_copies() -> list[str]:
+    """The paths of what is kept of files that lkr wrote over."""
+    folder = _keeping_place()
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [os.path.join(folder, name) for name in names if name != "list" and not name.startswith(".")]
 
 
 def read(path: str) -> bytes | None:
@@ -403,30 +415,50 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _keeping_place(path: str) -> str:
-    return os.path.join(keeping_place(), _digest(os.fsencode(path)))
+@dataclass(frozen=True)
+class _Note:
+    """`ours` is the digest of a file that is ours whole, empty for one with a block; `before` that of what a file with
+    a block held without it, empty for none."""
+
+    ours: str = ""
+    before: str = ""
+
+
+def _keeping_place() -> str:
+    return os.path.join(paths.state_dir(), "before-install")
+
+
+def _place_of_copy(path: str) -> str:
+    """With the file's own name at its end, by which its syntax is known."""
+    return os.path.join(_keeping_place(), f"{_digest(os.fsencode(path))}-{os.path.basename(path)}")
 
 
 def _kept(path: str) -> bytes | None:
-    return files.read_private(_keeping_place(path))
+    return files.read_private(_place_of_copy(path))
+
+
+def _drop_copy(path: str) -> None:
+    files.remove_private(_place_of_copy(path))
+    files.remove_private(os.path.join(_keeping_place(), _digest(os.fsencode(path))))  # where it was once
 
 
 def _list() -> str:
-    return os.path.join(keeping_place(), "list")
+    return os.path.join(_keeping_place(), "list")
 
 
-def _written() -> dict[str, str]:
-    """What `install` wrote: path, and the digest of a file that is ours whole (empty for one with a block)."""
+def _written() -> dict[str, _Note]:
+    """What `install` wrote, by path."""
     data = files.read_private(_list())
     try:
-        return {path: digest for path, digest in records.load(data)} if data else {}  # noqa: C416  # two, or ValueError
-    except ValueError:
+        return {path: _Note(*digests) for path, *digests in records.load(data)} if data else {}
+    except (ValueError, TypeError):
         raise LkrError(f"{show(_list())} is damaged", "remove it; whole files of lkr then stay") from None
 
 
-def _save(written: dict[str, str]) -> None:
+def _save(written: dict[str, _Note]) -> None:
     if written:
-        files.write_private(_list(), records.dump(list(written.items())))
+        rows: list[tuple[str, ...]] = [(path, note.ours, note.before) for path, note in written.items()]
+        files.write_private(_list(), records.dump(rows))
     else:
         files.remove_private(_list())
 

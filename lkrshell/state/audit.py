@@ -7,6 +7,7 @@ the chain; who may write the file can make a new one, so it is evidence against 
 
 import os
 import stat
+from _thread import allocate_lock
 
 from lkrshell.core import records
 from lkrshell.core.text import show
@@ -17,6 +18,9 @@ KEPT = 9  # logs put aside
 FIELDS = ("time", "event", "project", "keys", "variables", "process", "ancestors", "terminal", "agent")
 _PLACE = "log-place"  # in the data folder: which state folder has the log
 CUT = "cut"  # stands for the hash of a line that was not written to its end
+# Held by the thread that writes. The lock on the file is the whole process's, and goes when any of its threads closes
+# the log: a program with threads holds this too while it reads the log.
+turn = allocate_lock()
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -89,6 +93,15 @@ def _terminal() -> str:
 
 def _append(log: str, line: str, patience: float) -> None:
     """Waits at most `patience` seconds for other writers. OSError, LkrError when the log cannot be written."""
+    if not turn.acquire(timeout=patience):
+        raise OSError(11, "another thread holds it")
+    try:
+        _append_locked(log, line, patience)
+    finally:
+        turn.release()
+
+
+def _append_locked(log: str, line: str, patience: float) -> None:
     end = 0.0
     while True:
         try:
@@ -102,6 +115,8 @@ def _append(log: str, line: str, patience: float) -> None:
                 files.check_private(log, info)
                 if not stat.S_ISREG(info.st_mode):
                     raise OSError(22, "it is no file")
+                if info.st_mode & 0o600 != 0o600:
+                    os.fchmod(fd, 0o600)  # made under a umask that takes our own rights away
                 if info.st_size <= MAX_BYTES:
                     _write(fd, log, line, info.st_size)
                     return

@@ -9,6 +9,7 @@ is of the kind "plain": the values cross a socket that belongs to this user alon
 
 import os
 
+from lkrshell.core import time_limit
 from lkrshell.core.errors import StoreLocked, StoreUnreachable
 
 TYPE_CHECKING = False
@@ -123,7 +124,7 @@ class _Bus:
         problem = OSError(0, "there is no session bus")
         for address in addresses():
             self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-            self._socket.settimeout(_WAIT)
+            self._socket.settimeout(time_limit.left(_WAIT))
             try:
                 self._socket.connect(address)
             except OSError as error:
@@ -168,6 +169,7 @@ class _Bus:
     def send(self) -> None:
         view = memoryview(self._out)
         while view:
+            self._socket.settimeout(time_limit.left(_WAIT))
             view = view[self._socket.send(view) :]
         self._out = b""
 
@@ -200,6 +202,7 @@ class _Bus:
             self._answers[fields[_REPLY_SERIAL]] = body.read(fields.get(_SIGNATURE, ""))
 
     def _more(self) -> None:
+        self._socket.settimeout(time_limit.left(_WAIT))
         chunk = self._socket.recv(1 << 16)
         if not chunk:
             raise OSError(0, "the connection was closed")
