@@ -1,3 +1,3 @@
 """lkr: LLM API keys from the keychain, in the environment only inside the project that needs them."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

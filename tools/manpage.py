@@ -8,7 +8,7 @@ import click
 from lkrshell.cli import help as cli
 
 FILES = ("lkr.1",)
-_DATE = "2026-11-24"  # of the last release; readers want one, and today's would make the page change by itself
+_DATE = "2026-11-25"  # of the last release; readers want one, and today's would make the page change by itself
 _CODES = {
     "0": "done",
     "1": "error",
