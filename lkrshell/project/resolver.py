@@ -39,6 +39,11 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
     return grant
 
 
+def requires_all(chain: "list[Grant]") -> bool:
+    """True when one of the manifests says that a missing key is a reason to load none."""
+    return any(grant.require_all for grant in chain)
+
+
 def resolve(chain: "list[Grant]", profile: str) -> list[Want]:
     """What the project wants: `chain` nearest first, each one's profile over its `[keys]`, nearer over farther.
 

@@ -7,16 +7,11 @@ over, it has direnv reload. Both variables hold names and times only.
 
 import os
 
-from lkrshell.shells.dialects import Posix
 
-
-def exports(speak: Posix, now: dict[str, str], until: str) -> str:
-    """What `use lkr` has direnv set beside the keys."""
+def exports(now: dict[str, str], until: str) -> list[tuple[str, str]]:
+    """The variables that `use lkr` has direnv set beside the keys, with their values."""
     words = [f"until={until}"] + [f"{variable}={state}" for variable, state in now.items() if "=" in state]
-    return "".join(
-        f"export {name}={speak.quote(' '.join(each))}\n"
-        for name, each in (("LKR_DIRENV", now), ("LKR_DIRENV_STATE", words))
-    )
+    return [("LKR_DIRENV", " ".join(now)), ("LKR_DIRENV_STATE", " ".join(words))]
 
 
 def ends() -> dict[str, str]:
@@ -26,18 +21,16 @@ def ends() -> dict[str, str]:
     return {variable: state for variable, _, state in pairs if variable.isupper() and "=" in state}
 
 
-def beside(speak: Posix, shell: str, clock: int) -> tuple[list[str], str]:
-    """The statements for our hook in a shell whose keys are direnv's, and the time of its next look."""
-    form = "set -gx {} {}\n" if shell == "fish" else "\\builtin export {}={}\n"
+def beside(clock: int) -> tuple[list[tuple[str, str]], str]:
+    """The variables that our hook sets in a shell whose keys are direnv's, and the time of its next look."""
     out = []
     if kept := ends():
-        words = " ".join(f"{variable}={state}" for variable, state in kept.items())
-        out.append(form.format("LKR_ENDS", speak.quote(words)))
+        out.append(("LKR_ENDS", " ".join(f"{variable}={state}" for variable, state in kept.items())))
     first = os.environ.get("LKR_DIRENV_STATE", "").partition(" ")[0].removeprefix("until=")
     if not first.isdecimal() or len(first) > 15:
         return out, ""
     if int(first) > clock:
         return out, first
     if os.environ.get("LKR_HAS_DIRENV"):  # direnv takes files it cannot make sense of for changed ones, and reloads
-        out.append(form.format("DIRENV_WATCHES", speak.quote("")))
+        out.append(("DIRENV_WATCHES", ""))
     return out, ""

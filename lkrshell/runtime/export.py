@@ -10,17 +10,44 @@ import os
 from lkrshell import __version__
 from lkrshell.core import folders, policy
 from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
-from lkrshell.shells.dialects import dialect
+from lkrshell.shells.dialects import Posix, dialect
 from lkrshell.state import config, generation, paths
 from lkrshell.stores import registry
 
 _TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
 _LOG_TIME_LIMIT = 0.2  # seconds for other writers of the audit log
+
+
+class Plan:
+    """What a shell should have in a folder, as data: `render` turns it into statements.
+
+    `watch` are the files that decide this, with their texts. `until` is the time of the next look, `seen` the
+    generation, `over` are variables whose key has run out of time here, and `exports` are variables for the hook beside direnv.
+    """
+
+    __slots__ = (
+        "before", "code", "exports", "functions", "loads", "now", "over", "quiet", "seen", "until", "watch",
+    )  # fmt: skip
+
+    def __init__(self, before: dict[str, str], over: list[str]) -> None:
+        self.before, self.over = before, dict.fromkeys(over)
+        self.watch: list[tuple[str, str]] = []
+        self.exports: list[tuple[str, str]] = []
+        self.code, self.quiet, self.seen = 0, False, ""
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing is to be loaded."""
+        self.functions: list[list[str]] = []
+        self.loads: list[tuple[str, str, Secret]] = []
+        self.now: dict[str, str] = {}
+        self.until = ""
 
 
 def export(shell: str, folder: str | None, version: str = __version__) -> int:
@@ -29,92 +56,103 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
     Returns the exit code. A refusal is a line on stderr and statements that load nothing, and remember it.
     """
     speak = dialect(shell)
-    if folder is None:
-        folder = lookup.find(lookup.current_folder())
-    out: list[str] = []
-    watch: list[tuple[str, str]] = []
+    plan = make_plan(shell, lookup.find(lookup.current_folder()) if folder is None else folder)
+    _write(1, "".join(render(plan, speak, shell, version)))
+    return plan.code
+
+
+def make_plan(shell: str, folder: str | None) -> Plan:
+    """What the shell should have in the project at `folder` (None: in no project)."""
     before = _state(os.environ.get("LKR_ENDS" if shell == "direnv" else "LKR_WAS", ""))
-    over = dict.fromkeys(os.environ.get("LKR_OVER", "").split())  # their ttl ran out in this shell
-    now: dict[str, str] = {}
-    until, quiet, seen, code = "", False, "", 0
-    use: policy.Use | None = None
+    plan = Plan(before, os.environ.get("LKR_OVER", "").split())
     try:
-        seen = generation.read()
+        plan.seen = generation.read()
         settings = config.load()
-        quiet = settings.quiet
+        plan.quiet = settings.quiet
         held = shell != "direnv" and "LKR_DIRENV" in os.environ  # by `use lkr`, in this shell
-        if folder is not None and (held or not _stands_aside(shell, folder, watch)):
-            chain = session.chain(folder, watch)
+        if folder is not None and (held or not _stands_aside(shell, folder, plan.watch)):
+            chain = session.chain(folder, plan.watch)
             wanted = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
-            wants = [] if held else _not_direnvs(shell, [want for want in wanted if want.scope == "shell"])
+            if shell != "direnv":
+                plan.functions = _functions(wanted, settings)
             if held:
                 from lkrshell.runtime import beside_direnv
 
-                statements, until = beside_direnv.beside(speak, shell, _clock())
-                out.extend(statements)
-            if shell != "direnv" and (functions := _functions(wanted, settings)):
-                out.extend(speak.call("__lkr_wrap", *words) for words in functions)
-            if wants:
-                line = agents.ancestors()
-                agent = agents.detect(dict(os.environ), line, settings)
-                use = policy.Use(
-                    "direnv" if shell == "direnv" else "shell", chain[0].real, agent, settings.keys_of(agent)
-                )
-                with TimeLimit(_TIME_LIMIT):
-                    store = registry.choose(settings)
-                    found = session.fetch(store, wants, use)
-                _say_rest(found, agent)
-                clock, ends = _clock(), []
-                for want, secret, ttl in found.loaded:
-                    state = want.key
-                    if ttl:
-                        end = min(_end(before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
-                        if want.variable in over or end <= clock:
-                            over[want.variable] = ""
-                            continue
-                        ends.append(end)
-                        state += f"={end}"
-                    out.append(speak.load(want.variable, state, secret.reveal()))
-                    now[want.variable] = state
-                if (left := store.left()) is not None:
-                    ends.append(clock + left)
-                until = str(min(ends, default=""))
-                keys = [state.partition("=")[0] for state in now.values()]
-                if now:
-                    _record(use.event, keys, list(now), use, line)
-                    session.used(store, keys)
+                plan.exports, plan.until = beside_direnv.beside(_clock())
+            elif wants := _not_direnvs(shell, [want for want in wanted if want.scope == "shell"]):
+                event = "direnv" if shell == "direnv" else "shell"
+                _load(plan, wants, event, chain[0].real, resolver.requires_all(chain), settings)
     except LkrError as error:
-        out.clear()
-        now.clear()
-        code = error.code
+        plan.clear()
+        plan.code = error.code
         _say(f"lkr: {error}")
-        if code == REFUSED and use:
+    return plan
+
+
+def _load(plan: Plan, wants: list[Want], event: str, real: str, require_all: bool, settings: config.Config) -> None:
+    """Adds the keys of `wants` to the plan. LkrError, recorded where it is a refusal, when none can be loaded."""
+    line = agents.ancestors()
+    agent = agents.detect(dict(os.environ), line, settings)
+    use = policy.Use(event, real, agent, settings.keys_of(agent))
+    try:
+        with TimeLimit(_TIME_LIMIT):
+            store = registry.choose(settings)
+            found = session.fetch(store, wants, use, require_all)
+        _say_rest(found, agent)
+        clock = _clock()
+        ends = [end for each in found.loaded if (end := _add(plan, *each, clock))]
+        if (left := store.left()) is not None:
+            ends.append(clock + left)
+        plan.until = str(min(ends, default=""))
+        if plan.now:
+            keys = [state.partition("=")[0] for state in plan.now.values()]
+            _record(event, keys, list(plan.now), use, line)
+            session.used(store, keys)
+    except LkrError as error:
+        if error.code == REFUSED:
             _record("refused", [want.key for want in wants], [want.variable for want in wants], use, line)
-    difference = [] if quiet else _difference(before, now)
+        raise
+
+
+def _add(plan: Plan, want: Want, secret: Secret, ttl: int, clock: int) -> int:
+    """Adds one key, unless its time is over; when that ends, 0 for never."""
+    state, end = want.key, 0
+    if ttl:
+        end = min(_end(plan.before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
+        if want.variable in plan.over or end <= clock:
+            plan.over[want.variable] = None
+            return 0
+        state += f"={end}"
+    plan.loads.append((want.variable, state, secret))
+    plan.now[want.variable] = state
+    return end
+
+
+def render(plan: Plan, speak: Posix, shell: str, version: str) -> list[str]:
+    """The statements that take the shell to what the plan says."""
+    out = [speak.export(*each) for each in plan.exports]
+    out += [speak.call("__lkr_wrap", *words) for words in plan.functions]
+    out += [speak.load(variable, state, secret.reveal()) for variable, state, secret in plan.loads]
+    difference = [] if plan.quiet else _difference(plan)
     if shell == "direnv":
         if difference:
             _say("lkr: " + " ".join(difference))
-        out.extend(
-            f"watch_file {speak.quote(path)}\n"
-            for path, _ in [*watch, (os.path.join(paths.generation_dir(), seen), "")]
-        )
-        if now:
+        files = [path for path, _ in plan.watch] + [os.path.join(paths.generation_dir(), plan.seen)]
+        out += [f"watch_file {speak.quote(path)}\n" for path in files]
+        if plan.now:
             from lkrshell.runtime import beside_direnv
 
-            out.append(beside_direnv.exports(speak, now, until))
-    else:
-        if version != __version__:
-            _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; open a new shell")
-            out.append(speak.assign("__lkr_version", __version__))
-        if difference:  # the shell says it, which knows what it left alone
-            out.append(speak.call("__lkr_say", *difference))
-        flat = [word.replace("\0", "") for pair in watch for word in pair]
-        quiet_flag = "1" if quiet else ""
-        out.append(
-            speak.call("__lkr_now", seen, until, quiet_flag, os.environ.get("LKR_PROFILE", ""), " ".join(over), *flat)
-        )
-    _write(1, "".join(out))
-    return code
+            out += [speak.export(*each) for each in beside_direnv.exports(plan.now, plan.until)]
+        return out
+    if version != __version__:
+        _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; open a new shell")
+        out.append(speak.assign("__lkr_version", __version__))
+    if difference:  # the shell says it, which knows what it left alone
+        out.append(speak.call("__lkr_say", *difference))
+    flat = [word.replace("\0", "") for pair in plan.watch for word in pair]
+    quiet, profile = "1" if plan.quiet else "", os.environ.get("LKR_PROFILE", "")
+    out.append(speak.call("__lkr_now", plan.seen, plan.until, quiet, profile, " ".join(plan.over), *flat))
+    return out
 
 
 def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
@@ -187,9 +225,11 @@ def _not_direnvs(shell: str, wants: list[Want]) -> list[Want]:
     return [want for want in wants if want.variable not in held]
 
 
-def _difference(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """What goes and what comes, from state to state: "-VARIABLE", "+VARIABLE (key)"."""
-    gone = [f"-{variable}" for variable in before if variable not in now]
+def _difference(plan: Plan) -> list[str]:
+    """What goes and what comes: "-VARIABLE", "+VARIABLE (key)"."""
+    before, now = plan.before, plan.now
+    why = dict.fromkeys(plan.over, " (its time is over)")
+    gone = [f"-{variable}{why.get(variable, '')}" for variable in before if variable not in now]
     come = [f"+{variable} ({key.partition('=')[0]})" for variable, key in now.items() if before.get(variable) != key]
     return gone + come
 

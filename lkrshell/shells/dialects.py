@@ -23,6 +23,10 @@ class Posix:
         """Sets a variable of the hook's own, not exported."""
         return f"{variable}={self.quote(value)}\n"
 
+    def export(self, variable: str, value: str) -> str:
+        """Sets an exported variable of the hook's own."""
+        return f"\\builtin export {variable}={self.quote(value)}\n"
+
 
 class Fish(Posix):
     """fish: single quotes, in which backslash and quote are escaped."""
@@ -40,6 +44,9 @@ class Fish(Posix):
 
     def assign(self, variable: str, value: str) -> str:
         return self.call("set", "-g", variable, value)
+
+    def export(self, variable: str, value: str) -> str:
+        return self.call("set", "-gx", variable, value)
 
 
 class Direnv(Posix):
