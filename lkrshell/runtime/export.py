@@ -28,7 +28,7 @@ class Plan:
     """What a shell should have in a folder, as data: `render` turns it into statements.
 
     `watch` are the files that decide this, with their texts. `until` is the time of the next look, `seen` the
-    generation, `over` are variables whose key has run out of time here, and `exports` are variables for the hook beside direnv.
+    generation. `over` are variables whose key has run out of time here, `exports` those for the hook beside direnv.
     """
 
     __slots__ = (
