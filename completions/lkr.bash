@@ -54,7 +54,7 @@ _lkr_pairs() {
 # The name of a key that need not be there yet.
 _lkr_fresh() {
     _lkr_keys
-    [[ $current == *:* ]] || _lkr_words ai21: anthropic: anyscale: assemblyai: azure-openai: baseten: cerebras: cohere: dashscope: databricks: deepgram: deepinfra: deepseek: elevenlabs: exa: fal: fireworks: gemini: google: groq: huggingface: jina: langsmith: litellm: mistral: moonshot: nebius: novita: nvidia: openai: openrouter: perplexity: portkey: replicate: sambanova: scaleway: siliconflow: stability: tavily: together: upstage: voyage: watsonx: xai: zhipu:
+    [[ $current == *:* ]] || _lkr_words ai21: anthropic: anyscale: assemblyai: azure-openai: baseten: bedrock: cerebras: cohere: dashscope: databricks: deepgram: deepinfra: deepseek: elevenlabs: exa: fal: fireworks: gemini: google: groq: huggingface: jina: langsmith: litellm: mistral: moonshot: nebius: novita: nvidia: openai: openrouter: perplexity: portkey: replicate: sambanova: scaleway: siliconflow: stability: tavily: together: upstage: voyage: watsonx: xai: zhipu:
 }
 
 # What the pattern $1 finds in the lines of the nearest manifest.
@@ -73,7 +73,7 @@ _lkr_manifest() {
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]'; }
 _lkr_variables() {
     _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*='
-    _lkr_words AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY
+    _lkr_words AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AWS_BEARER_TOKEN_BEDROCK AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY
 }
 
 # A command of the system, then what that command completes by itself.
@@ -108,7 +108,10 @@ _lkr_one() {
             _lkr_commands
             ;;
         'allow')
-            _lkr_options --yes -h --help
+            case $option in
+                --variable) _lkr_nothing; return ;;
+            esac
+            _lkr_options --yes --variable --worktrees --no-worktrees -h --help
             ((place == 1)) && _lkr_folders
             ;;
         'audit')
@@ -303,7 +306,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused --variable -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || $command == vault ]]; then
             command+=${command:+ }$word
         else

@@ -21,7 +21,7 @@ function __lkr_look
         else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused -k -o; and set option $word
+            contains -- $word --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused --variable -k -o; and set option $word
         else if contains -- "$__lkr_command" '' vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
@@ -81,7 +81,7 @@ end
 # The name of a key that need not be there yet.
 function __lkr_fresh
     __lkr_keys
-    string split ' ' -- 'ai21: anthropic: anyscale: assemblyai: azure-openai: baseten: cerebras: cohere: dashscope: databricks: deepgram: deepinfra: deepseek: elevenlabs: exa: fal: fireworks: gemini: google: groq: huggingface: jina: langsmith: litellm: mistral: moonshot: nebius: novita: nvidia: openai: openrouter: perplexity: portkey: replicate: sambanova: scaleway: siliconflow: stability: tavily: together: upstage: voyage: watsonx: xai: zhipu:'
+    string split ' ' -- 'ai21: anthropic: anyscale: assemblyai: azure-openai: baseten: bedrock: cerebras: cohere: dashscope: databricks: deepgram: deepinfra: deepseek: elevenlabs: exa: fal: fireworks: gemini: google: groq: huggingface: jina: langsmith: litellm: mistral: moonshot: nebius: novita: nvidia: openai: openrouter: perplexity: portkey: replicate: sambanova: scaleway: siliconflow: stability: tavily: together: upstage: voyage: watsonx: xai: zhipu:'
 end
 
 # What the pattern finds in the lines of the nearest manifest.
@@ -101,7 +101,7 @@ end
 
 function __lkr_variables
     __lkr_manifest '^\s*([A-Z][A-Z0-9_]*)\s*=.*'
-    string split ' ' -- 'AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY'
+    string split ' ' -- 'AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AWS_BEARER_TOKEN_BEDROCK AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY'
 end
 
 # A command of the system, then what that command completes by itself.
@@ -126,6 +126,8 @@ complete -c lkr -n "__lkr_options 'agent-env'" -l agent -x -a 'claude codex gemi
 complete -c lkr -n "__lkr_at 'agent-env'" -a '(__lkr_commands)'
 complete -c lkr -n "__lkr_at ''" -a allow -d 'Let a project have the keys its manifest names'
 complete -c lkr -n "__lkr_options 'allow'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_options 'allow'" -l variable -x -d 'Let a key into this variable as well'
+complete -c lkr -n "__lkr_options 'allow'" -l worktrees -l no-worktrees -d 'Also in the repository\'s other git worktrees'
 complete -c lkr -n "__lkr_at 'allow' 1" -a '(__fish_complete_directories (commandline -ct))'
 complete -c lkr -n "__lkr_at ''" -a audit -d 'Show who used which key when'
 complete -c lkr -n "__lkr_options 'audit'" -l key -x -a '(__lkr_keys)' -d 'Only this key'
@@ -140,7 +142,7 @@ complete -c lkr -n "__lkr_options 'audit'" -l older -x -d 'Keys whose value is o
 complete -c lkr -n "__lkr_options 'audit'" -l gone -d 'Projects, of the log and of grants, that are there no more'
 complete -c lkr -n "__lkr_options 'audit'" -l json -d 'As JSON, a line each'
 complete -c lkr -n "__lkr_at ''" -a confirm -d 'Let this project have the keys that wait for you'
-complete -c lkr -n "__lkr_at ''" -a deny -d 'Take a project\'s grant back'
+complete -c lkr -n "__lkr_at ''" -a deny -d 'Take a project\'s grant back, with that of its worktrees'
 complete -c lkr -n "__lkr_at 'deny' 1" -a '(__fish_complete_directories (commandline -ct))'
 complete -c lkr -n "__lkr_at ''" -a doctor -d 'Say what is wrong and the command that mends it'
 complete -c lkr -n "__lkr_options 'doctor'" -l fix -d 'Mend the index, stale grants and leftovers of killed writers'

@@ -26,7 +26,7 @@ GOOD = [
     "version = 1",
     HEAD,
     HEAD + 'OPENAI_API_KEY = "openai:prod"',
-    HEAD + 'A = { key = "a:b" }\nB2_ = "0:1-"',
+    HEAD + 'A_KEY = { key = "a:b" }\nB2_TOKEN = "0:1-"',
     HEAD + 'HF_TOKEN = { key = "huggingface:read", optional = true, scope = "exec" }',
     HEAD + 'GROQ_API_KEY = { key = "groq:ci", optional = false, scope = "shell" }',
     HEAD + 'GROQ_API_KEY = { key = "groq:ci", scope = { commands = ["python3.12", "claude"] } }',
@@ -35,9 +35,9 @@ GOOD = [
     'version = 1\n[profiles.staging.keys]\nOPENAI_API_KEY = "openai:stg"',
     'version = 1\n[profiles.a-B_9]\n[profiles.other]\nkeys = ["openai:stg"]',
     HEAD + 'AZURE_OPENAI_EMBEDDINGS_API_KEY = "azure:embeddings"',
-    HEAD + f'{LONG.upper()} = "openai:prod"',
+    HEAD + f'{LONG[4:].upper()}_KEY = "openai:prod"',
     HEAD + f'A_KEY = "a:{LONG[2:]}"',
-    HEAD + "".join(f'K{n} = "openai:prod"\n' for n in range(256)),
+    HEAD + "".join(f'K{n}_KEY = "openai:prod"\n' for n in range(256)),
 ]
 BAD = [
     "",
@@ -58,7 +58,7 @@ BAD = [
     HEAD + 'openai = "openai:prod"',
     HEAD + '1A = "openai:prod"',
     HEAD + '"" = "openai:prod"',
-    HEAD + f'{LONG.upper()}X = "openai:prod"',
+    HEAD + f'{LONG.upper()}_KEY = "openai:prod"',
     HEAD + f'A_KEY = "a:{LONG}"',
     HEAD + 'A_KEY = ""',
     HEAD + 'A_KEY = "openai:"',
@@ -72,27 +72,34 @@ BAD = [
     HEAD + 'A_KEY = { key = "openai:prod", scope = { commands = [] } }',
     HEAD + 'A_KEY = { key = "openai:prod", scope = { commands = ["cd"] } }',
     HEAD + 'A_KEY = { key = "openai:prod", scope = { commands = ["a b"] } }',
+    HEAD + 'A_KEY = { key = "openai:prod", scope = { commands = ["TRAPDEBUG"] } }',
+    HEAD + 'A_KEY = { key = "openai:prod", scope = { commands = ["precmd"] } }',
     HEAD + 'A_KEY = { key = "openai:prod", scope = { commands = "python" } }',
     HEAD + 'A_KEY = { key = "openai:prod", scope = { commands = ["python"], more = 1 } }',
     HEAD + 'A_KEY = { key = "openai:prod", scope = {} }',
     HEAD + 'A_KEY = { key = "openai:prod", optional = "yes" }',
-    HEAD + "".join(f'K{n} = "openai:prod"\n' for n in range(257)),
+    HEAD + "".join(f'K{n}_KEY = "openai:prod"\n' for n in range(257)),
     *(
         HEAD + f'{variable} = "openai:prod"'
         for variable in """PATH ENV IFS PS1 HOME LD_PRELOAD DYLD_X PYTHONPATH PYTHON GIT_SSH NODE_OPTIONS BASH_ENV
             PROMPT_COMMAND HTTPS_PROXY SSL_CERT_FILE MY_SSL_CERT_X REQUESTS_CA_BUNDLE LKR_STATE XDG_DATA_HOME TERM
-            TERMINFO MANPAGER GEM_PATH EDITOR""".split()
+            TERMINFO MANPAGER GEM_PATH EDITOR SAVEHIST OPENAI_BASE_URL CLAUDECODE PERLLIB LOCALDOMAIN""".split()
     ),
 ]
-NOT_IN_A_SCHEMA = ["version = 1.0", 'version = 1\nkeys = ["openai:a", "openai:b"]', 'version = 1\nkeys = ["no:prod"]']
+NOT_IN_A_SCHEMA = [
+    HEAD + 'OURS = "openai:prod"',
+    "version = 1.0",
+    'version = 1\nkeys = ["openai:a", "openai:b"]',
+    'version = 1\nkeys = ["no:prod"]',
+]
 
 
-def parser_takes(text: str, local: bool = False) -> bool:
+def parser_takes(text: str, local: bool = False, let_in: str = "") -> bool:
     try:
         if local:
             manifest.parse("/p/.lkr.toml", "version = 1", "/p/.lkr.local.toml", text)
         else:
-            manifest.parse("/p/.lkr.toml", text)
+            manifest.parse("/p/.lkr.toml", text, let_in=(let_in,))
     except ManifestError:
         return False
     return True
@@ -157,7 +164,8 @@ def test_the_local_file_has_a_schema_of_its_own(text: str, good: bool) -> None:
 )
 def test_schema_and_parser_agree_on_every_variable(variable: str) -> None:
     text = HEAD + f'{variable} = "openai:prod"'
-    assert parser_takes(text) == schema_takes(text)
+    assert parser_takes(text, let_in=variable) == schema_takes(text)
+    assert not parser_takes(text) or schema_takes(text)
 
 
 @given(st.text(st.sampled_from("ab0-:_A sk"), max_size=12))
@@ -183,6 +191,8 @@ def test_an_editor_s_linter_takes_the_comment_and_points_at_the_word(user: User)
     code, says = lint(HEAD + 'OPENAI_API_KEY = "openai:prod"\nHF_TOKEN = "huggingface"')
     assert code == 1
     assert ".lkr.toml:5:12" in says
-    code, says = lint(HEAD + 'LD_PRELOAD = "openai:prod"')
-    assert code == 1
-    assert ".lkr.toml:4:14" in says
+    for variable in ("LD_PRELOAD", "OLLAMA_HOST", "SAVEHIST", "MY_EDITOR"):
+        code, says = lint(HEAD + f'{variable} = "openai:prod"')
+        assert code == 1
+        assert f".lkr.toml:4:{len(variable) + 4}" in says
+    assert lint(HEAD + 'PROMPTFOO_API_KEY = "promptfoo:main"\nDATABASE_URL = "db:main"')[0] == 0

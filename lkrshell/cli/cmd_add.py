@@ -5,7 +5,7 @@ import tomlkit
 from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.project import approve, inside, lookup
+from lkrshell.project import approve, grants, inside, lookup
 from lkrshell.vendors import providers
 
 
@@ -21,6 +21,10 @@ def command(entry: str, replace: bool) -> None:
         inside.check_new(place)
     else:
         approve.check_allowed(place)
+    grant = grants.in_force(place)
+    if why := providers.refusal(variable, grant.let_in if grant else ()):
+        hint = f"write it into {lookup.MANIFEST} yourself, then {why[1]}" if "--variable" in why[1] else why[1]
+        raise LkrError(why[0], hint, USAGE)
     document = tomlkit.parse(place.text[1:] or "version = 1\n\n[keys]\n")
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):
@@ -58,6 +62,6 @@ def _parts(entry: str) -> tuple[str, str]:
             hint = common.meant(variable, [each.variable for each in known if each.variable], "lkr add {}")
             hint = hint if "did you mean" in hint else f"write {variable}=provider:label, as {variable}=openai:prod"
             raise LkrError(f"lkr knows no provider whose variable is {names.said(variable)}", hint, USAGE)
-    if not names.is_variable(variable) or names.changes_programs(variable):
-        raise LkrError("that is no variable for a key", "write VARIABLE=provider:label", USAGE)
+    if not names.is_variable(variable):
+        raise LkrError("that is not a variable for a key", "write VARIABLE=provider:label", USAGE)
     return variable, common.checked_key(name)

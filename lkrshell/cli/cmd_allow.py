@@ -2,24 +2,31 @@
 
 import os
 
-from lkrshell.cli import common, declare, prompts
-from lkrshell.core.errors import ManifestError
+from lkrshell.cli import ask, common, declare, prompts
+from lkrshell.core import names
+from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
-from lkrshell.project import approve, grants, lookup, references
+from lkrshell.project import approve, lookup, references, worktrees
 from lkrshell.state import index
+from lkrshell.vendors import providers
 
 
 @declare.command("allow", examples=("lkr allow", "lkr allow ~/work/app"))
 @declare.argument("folder", required=False)
 @declare.option("--yes", is_flag=True, help="Do not ask.")
-def command(folder: str | None, yes: bool) -> None:
+@declare.option("--variable", "variables", multiple=True, metavar="NAME", help="Let a key into this variable as well.")
+@declare.option(
+    "--worktrees/--no-worktrees", "everywhere", default=None, help="Also in the repository's other git worktrees."
+)
+def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywhere: bool | None) -> None:
     """Let a project have the keys its manifest names. FOLDER: here, by default."""
     place = lookup.Place(common.project_folder(folder))
-    parsed = approve.read_manifest(place)
-    try:
-        before = grants.read(place.real)
-    except ManifestError:
-        before = None
+    if everywhere:
+        place = worktrees.target(place)
+    before = approve.before(place)
+    parsed = approve.read_manifest(place, _checked(variables))
+    if unnamed := [name for name in variables if name not in {want.variable for want in parsed.wants}]:
+        raise LkrError(f"this manifest does not name {unnamed[0]}", "nothing was changed", USAGE)
     if before is None and (others := references.with_text(place.text, place.local)):
         home = os.path.expanduser("~")
         declare.echo(f"The same content is allowed at {show(tilde(others[0], home))}.", err=True)
@@ -33,6 +40,44 @@ def command(folder: str | None, yes: bool) -> None:
         lacking = approve.missing(store, key) if key in needed and not entry else []
         for line in approve.limits(entry, place.real) if entry else lacking:
             declare.echo(f"! {line}", err=True)
+    for name in parsed.let_in:
+        declare.echo(f"! {name} does not look like a secret's variable; --variable lets it in", err=True)
+    if everywhere is None and before is not None and before.worktrees:
+        everywhere = True
+    if everywhere:
+        declare.echo(f"! the same in {_others(place)} with this manifest, and in later ones, until lkr deny", err=True)
     prompts.yes("Allow?", yes)
-    prompts.allow(place, parsed)
-    declare.echo(f"lkr: allowed {show(place.real)}", err=True)
+    if everywhere is None:
+        place, everywhere = _offer_worktrees(place, yes)
+    prompts.allow(place, parsed, everywhere)
+    declare.echo(f"lkr: allowed {show(place.real)}{' and its worktrees' if everywhere else ''}", err=True)
+
+
+def _checked(variables: tuple[str, ...]) -> tuple[str, ...]:
+    """`variables`, when the person may let them in. LkrError (64) for one that no key ever goes into."""
+    for name in variables:
+        if not names.is_variable(name):
+            raise LkrError(f"{names.said(name)} is not a name for a variable", "use A-Z, 0-9 and _", USAGE)
+        if why := providers.refusal(name, variables):
+            raise LkrError(*why, USAGE)
+    return variables
+
+
+def _others(place: lookup.Place) -> str:
+    number = len(worktrees.registered(place.real))
+    return common.count(number, "git worktree", "git worktrees") if number else "every git worktree"
+
+
+def _offer_worktrees(place: lookup.Place, yes: bool) -> tuple[lookup.Place, bool]:
+    """Asks whether the repository's other worktrees are to have the same; where the grant goes, and the answer."""
+    if not worktrees.registered(place.real):
+        return place, False
+    try:
+        main = worktrees.target(place)
+    except LkrError:  # another manifest there, so this one alone
+        return place, False
+    if yes:
+        declare.echo(f"lkr: not for its {_others(place)}; lkr allow --worktrees includes them", err=True)
+        return place, False
+    answer = ask.confirm(f"The same for its {_others(place)}, and for later ones?")
+    return (main if answer else place), answer

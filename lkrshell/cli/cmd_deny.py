@@ -10,10 +10,11 @@ from lkrshell.project import approve, grants, lookup
 @declare.command("deny", examples=("lkr deny", "lkr deny ~/work/app"))
 @declare.argument("folder", required=False)
 def command(folder: str | None) -> None:
-    """Take a project's grant back. FOLDER: here, by default."""
+    """Take a project's grant back, with that of its worktrees. FOLDER: here, by default."""
     real = os.path.realpath(folder or lookup.current_folder())
     if not os.path.exists(grants.path_of(real)):  # the folder itself, or its manifest, may be gone
         real = os.path.realpath(common.project_folder(folder))
-    had = approve.revoke(real)
-    common.log("deny", project=real)
-    declare.echo(f"lkr: {'denied' if had else 'was not allowed:'} {show(real)}", err=True)
+    denied = approve.revoke(real)
+    for each in denied or [real]:
+        common.log("deny", project=each)
+        declare.echo(f"lkr: {'denied' if denied else 'was not allowed:'} {show(each)}", err=True)

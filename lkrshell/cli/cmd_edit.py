@@ -26,7 +26,7 @@ def command() -> None:
             declare.echo("lkr: nothing was changed", err=True)
             return
         try:
-            manifest.parse(path, edited)
+            manifest.parse(path, edited, let_in=before.let_in)
             break
         except ManifestError as error:
             declare.echo(f"lkr: {error}", err=True)

@@ -6,6 +6,7 @@ from lkrshell.cli import common, declare
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError, ManifestError
 from lkrshell.core.want import Want
+from lkrshell.project import grants, lookup
 from lkrshell.runtime import execute
 from lkrshell.state import index
 from lkrshell.vendors import providers
@@ -68,6 +69,18 @@ def _named(text: str) -> Want:
     found = variable if equals else providers.variable_of(name)
     if not found:
         raise LkrError(f"no known variable for {name}", f"write -k VARIABLE={name}", USAGE)
-    if not names.is_variable(found) or names.changes_programs(found):
-        raise LkrError(f"{found} is no variable for a key", "use another", USAGE)
+    if not names.is_variable(found):
+        raise LkrError(f"{names.said(found)} is no name for a variable", "use A-Z, 0-9 and _", USAGE)
+    if why := providers.refusal(found, _let_in()):
+        raise LkrError(*why, USAGE)
     return Want(found, name)
+
+
+def _let_in() -> tuple[str, ...]:
+    """The variables that the person let into the project here."""
+    folder = lookup.find(lookup.current_folder())
+    if folder is None:
+        return ()
+    place = lookup.Place(folder)
+    grant = grants.in_force(place)
+    return grant.let_in if grant and grant.covers(place) else ()

@@ -60,7 +60,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     inside.check_new(place)
     new = place.text == lookup.ABSENT
     parsed = None if new else approve.read_manifest(place)
-    known = grants.read(place.real)
+    known = grants.in_force(place)
     allowed = bool(known and known.covers(place))
     if parsed and not allowed and not _shown(place, parsed, yes):
         return False

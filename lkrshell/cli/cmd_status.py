@@ -35,7 +35,8 @@ def command(as_json: bool, as_line: bool) -> None:
 
 def _report() -> "dict[str, Any]":
     folder = lookup.find(lookup.current_folder())
-    report: dict[str, Any] = {"manifest": None, "grant": None, "wants": [], "problem": None}
+    report: dict[str, Any] = {"manifest": None, "grant": None, "worktree_of": None, "wants": []}
+    report["problem"] = None
     report |= {"profile": os.environ.get("LKR_PROFILE") or None, "profile_by": None, "profiles": []}
     if folder is not None:
         report["manifest"] = os.path.join(folder, lookup.MANIFEST)
@@ -44,8 +45,7 @@ def _report() -> "dict[str, Any]":
         report |= {"store": store.name, "locked": store.is_locked(), "left": store.left()}
         if folder is not None:
             chain = session.chain(folder, [])
-            grant = grants.read(os.path.realpath(folder))
-            report["grant"] = grant.allowed if grant else None
+            report |= {"grant": chain[0].allowed, "worktree_of": chain[0].of or None}
             report |= _profile(chain)
             report["wants"] = [
                 {
@@ -100,6 +100,8 @@ def _tell(report: "dict[str, Any]") -> None:
         lines = [("Project", "none: no .lkr.toml here or above")]
     else:
         allowed = f", allowed {output.since(report['grant'])}" if report["grant"] else ""
+        if report["worktree_of"]:
+            allowed += f" with the worktrees of {tilde(report['worktree_of'], home)}"
         lines = [("Project", f"{tilde(os.path.dirname(manifest), home)}{allowed}")]
     if report["profile"]:
         lines.append(("Profile", f"{report['profile']}, chosen by {report['profile_by']}"))

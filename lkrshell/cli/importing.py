@@ -84,7 +84,7 @@ def _local(place: lookup.Place) -> str | None:
 
 def allowed_keys(place: lookup.Place) -> dict[str, str]:
     """What the manifest here calls the keys, if it is allowed."""
-    grant = grants.read(place.real)
+    grant = grants.in_force(place)
     return named(grant.wants) if grant and grant.covers(place) else {}
 
 

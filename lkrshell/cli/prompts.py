@@ -62,9 +62,9 @@ def ask_provider(name: str) -> None:
         ask.agree(f"lkr knows no provider {provider}, but {close[0]}. Store {name}, and not {close[0]}:{label}?")
 
 
-def allow(place: lookup.Place, parsed: manifest.Manifest) -> None:
+def allow(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
     """Records the grant for what lies there, and that it was given."""
-    approve.record(place, parsed)
+    approve.record(place, parsed, everywhere)
     _log_allowed(place, parsed)
 
 

@@ -1,4 +1,4 @@
-"""What may name a key, a variable, a profile; and which variables no manifest may set."""
+"""What may name a key, a variable, a profile, a command; lkrshell.core.variables says which variables hold keys."""
 
 import re
 
@@ -23,19 +23,11 @@ SHELL_WORDS = frozenset(
     vared wait whence where which while zcompile zmodload zparseopts zstat zstyle""".split()
 )
 
-# Variables that change what programs run, load, trust or where they connect, or that a shell itself owns.
-_PREFIXES = """LD_ DYLD_ PYTHON GIT_ LKR_ BASH DIRENV_ NPM_CONFIG_ PIP_ UV_ CONDA_ XDG_ SSH_ DBUS_ GCONV_ MALLOC_ GLIBC_
-    RUBY PERL5 DOTNET_ CORECLR_ CARGO_ RUSTC JAVA_ JDK_ _JAVA LC_ HIST ZSH FISH_ PROMPT RPROMPT LESS TERM EPOCH
-    SHELL NODE_ ELECTRON_""".split()
-_SUFFIXES = ("_PROXY", "_OPTIONS", "_CA_BUNDLE", "_CA_CERTS", "_PATH", "PAGER")
-_EXACT = """PATH ENV IFS PS0 PS1 PS2 PS3 PS4 HOME USER LOGNAME PWD OLDPWD LANG LANGUAGE TMPDIR TMP TEMP CDPATH FPATH
-    ZDOTDIR EDITOR VISUAL BROWSER UID EUID GID EGID PPID RANDOM SECONDS LINENO FUNCNEST OPTIND OPTARG OPTERR
-    DISPLAY MAIL MAILPATH MAILCHECK NULLCMD READNULLCMD WORDCHARS TMOUT IGNOREEOF PIPESTATUS COLUMNS LINES TZ
-    REPLY ARGV STATUS SHLVL GROUPS DIRSTACK HOST HOSTNAME HOSTTYPE OSTYPE MACHTYPE INPUTRC POSIXLY_CORRECT
-    FUNCNAME FIGNORE GLOBIGNORE EXECIGNORE COMPREPLY MAILCAPS KEYTIMEOUT SPROMPT""".split()
-PROGRAMS = re.compile(
-    f"^({'|'.join(_PREFIXES)})|({'|'.join(_SUFFIXES)})$|SSL_CERT|^({'|'.join(_EXACT)})$"
-)  # in the words that JSON Schema has too
+# Functions that a shell calls by itself, at a prompt, a signal or an unknown command.
+SHELL_FUNCTIONS = re.compile(
+    r"(TRAP|fish_|zsh_|zle-|prompt_|bash_|comp(init|def|dump|audit|install)$|zsh(exit|addhistory)$"
+    r"|(precmd|preexec|chpwd|periodic|command_not_found_handler?)$)"
+)
 
 # What vendors' keys begin with: enough to see that somebody pasted a value where a name belongs.
 _VALUE = re.compile(
@@ -51,7 +43,7 @@ _HIDDEN = re.compile(
 
 def said(text: str) -> str:
     """`text`, quoted for a message: safe on a terminal, and not there at all when a key's value may be in it."""
-    return "that" if _HIDDEN.search(text) else repr(show(text))
+    return "that" if _HIDDEN.search(text) else repr(show(text[:MAX_NAME]))
 
 
 # What a store adds to a key's name for the value that `lkr rotate` replaced. No name of a key has a `~`.
@@ -80,16 +72,13 @@ def is_variable(name: str) -> bool:
 
 def is_command(name: str) -> bool:
     """True for the name of a program that may become a function of the shell."""
-    return len(name) <= MAX_NAME and COMMAND.match(name) is not None and name not in SHELL_WORDS
+    if len(name) > MAX_NAME or COMMAND.match(name) is None:
+        return False
+    return name not in SHELL_WORDS and SHELL_FUNCTIONS.match(name) is None
 
 
 def is_profile(name: str) -> bool:
     return len(name) <= MAX_NAME and PROFILE.match(name) is not None
-
-
-def changes_programs(variable: str) -> bool:
-    """True for `PATH`, `LD_PRELOAD`, `HTTPS_PROXY` and their like."""
-    return PROGRAMS.search(variable) is not None
 
 
 def looks_like_a_value(text: str) -> bool:

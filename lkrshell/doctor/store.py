@@ -5,12 +5,13 @@ import stat
 from collections.abc import Iterator
 
 from lkrshell.core import records
-from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.errors import LkrError, ManifestError, StoreLocked, StoreUnreachable
 from lkrshell.core.names import OLD_BEFORE, is_key, key_of_old
 from lkrshell.core.text import quoted, show
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.doctor import Finding, fact, warning, wrong
-from lkrshell.project import approve, lookup
+from lkrshell.project import approve, lookup, worktrees
+from lkrshell.project.grants import read as read_grant
 from lkrshell.runtime import keys
 from lkrshell.state import config, files, index, paths
 from lkrshell.stores import keyring, registry
@@ -143,6 +144,13 @@ def _below(folder: str) -> Iterator[str]:
             yield os.path.join(parent, name)
 
 
+def _readable(real: str) -> Iterator[Finding]:
+    try:
+        read_grant(real)
+    except ManifestError as error:
+        yield wrong(error.message, error.hint)
+
+
 def grants(fix: bool) -> Iterator[Finding]:
     """Grants of projects that are no more."""
     folder = paths.grants_dir()
@@ -158,6 +166,9 @@ def grants(fix: bool) -> Iterator[Finding]:
         except LkrError:
             continue  # not private: `folders` has named it
         if os.path.exists(os.path.join(real, lookup.MANIFEST)):
+            yield from _readable(real)
+            continue
+        if worktrees.served(real):  # of a bare repository, or its main checkout is on another branch
             continue
         if fix:
             approve.revoke(real)

@@ -11,32 +11,52 @@ from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
-from lkrshell.project import grants, inside, lookup, manifest
+from lkrshell.project import grants, inside, lookup, manifest, worktrees
 from lkrshell.state import audit, generation
 from lkrshell.stores.base import Store
 
 
-def read_manifest(place: lookup.Place) -> manifest.Manifest:
-    """The manifest of `place`, checked. ManifestError when it cannot be read or is invalid."""
+def before(place: lookup.Place) -> grants.Grant | None:
+    """The grant in force at `place`, whatever lies there now; None without one, or when it is damaged."""
+    try:
+        return grants.in_force(place)
+    except ManifestError:
+        return None
+
+
+def read_manifest(place: lookup.Place, let_in: tuple[str, ...] = ()) -> manifest.Manifest:
+    """The manifest of `place`, checked. ManifestError when it cannot be read or is invalid.
+
+    `let_in` are variables to accept besides those that the grant there has.
+    """
     (path, text), (local_path, local) = place.files()
     for each, content in ((path, text), (local_path, local)):
         if content == lookup.UNREADABLE:
             raise ManifestError(f"cannot read {show(each)}", "it must be a text file that you may read")
-    return manifest.parse(path, text[1:], local_path, None if local == lookup.ABSENT else local[1:])
+    known = before(place)
+    let_in += known.let_in if known else ()
+    return manifest.parse(path, text[1:], local_path, None if local == lookup.ABSENT else local[1:], let_in)
 
 
 def check_allowed(place: lookup.Place) -> None:
     """ManifestError unless the manifest as it lies there is valid and allowed: an edit must not smuggle the rest in."""
     read_manifest(place)
-    known = grants.read(place.real)
+    known = grants.in_force(place)
     if known is None or not known.covers(place):
         raise ManifestError("the manifest as it is now is not allowed", "look at it first: lkr allow")
 
 
-def record(place: lookup.Place, parsed: manifest.Manifest) -> None:
-    """Writes the grant for exactly the texts in `place`."""
+def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
+    """Writes the grant for exactly the texts in `place`; `everywhere`: for its worktrees too, by default as before."""
     audit.remember_place()
-    grants.write(grants.Grant(place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, now()))
+    if everywhere is None:
+        known = before(place)
+        everywhere = known is not None and known.worktrees
+    grant = grants.Grant(
+        place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, now(), parsed.let_in,
+        everywhere, require_all=parsed.require_all,
+    )  # fmt: skip
+    grants.write(grant)
     grants.note_denied(place.real, False)
     generation.bump()
 
@@ -49,14 +69,14 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
     written, when a `.lkr.local.toml` that nobody allowed lies beside it.
     """
     was_local = place.text == lookup.ABSENT and place.local != lookup.ABSENT
-    before = place.files()
+    lay_there = place.files()
     place.text = place.text if text is None else lookup.TEXT + text
     place.local = place.local if local is None else lookup.TEXT + local
     parsed = read_manifest(place)
-    for path, content in before:
+    for path, content in lay_there:
         if lookup.read_text(path) != content:
             raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; do it again")
-    for (path, content), (_, new) in zip(before, place.files(), strict=True):
+    for (path, content), (_, new) in zip(lay_there, place.files(), strict=True):
         if new != content:
             inside.replace(place.folder, os.path.basename(path), new[1:].encode())
     if was_local:
@@ -66,13 +86,14 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
     return parsed
 
 
-def revoke(real: str) -> bool:
-    """Takes the grant of this real folder back; False when there was none."""
-    had = grants.remove(real)
-    if had:
-        grants.note_denied(real, True)
+def revoke(real: str) -> list[str]:
+    """Takes the grant of this real folder back and, in a worktree, the one that serves all of them. Those that there
+    were, by their folders."""
+    denied = [folder for folder in worktrees.granted(real) if grants.remove(folder)]
+    for folder in denied:
+        grants.note_denied(folder, True)
     generation.bump()
-    return had
+    return denied
 
 
 def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:

@@ -58,9 +58,7 @@ def variables(folder: str) -> dict[str, str]:
 
 def _is_key(variable: str) -> bool:
     key = providers.key_for(variable)
-    return (
-        key is not None and names.is_key(key) and names.is_variable(variable) and not names.changes_programs(variable)
-    )
+    return key is not None and names.is_key(key) and names.is_variable(variable) and not providers.refusal(variable)
 
 
 def _code(folder: str) -> Iterator[str]:

@@ -1,30 +1,41 @@
 """Grants: the user's record that one manifest content, at one real path, may have the keys it lists.
 
-A grant holds both texts and the parsed form, so that entering needs no TOML. On the path of `lkr export`.
+A grant holds both texts and the parsed form, so that entering needs no TOML. On the path of `lkr export`. One of the
+first format was given under laxer rules for names, so they are looked at anew.
 """
 
 import os
 
 from lkrshell.core import records
 from lkrshell.core.errors import ManifestError
-from lkrshell.core.text import show
+from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
 from lkrshell.project import lookup
 from lkrshell.state import files, paths
 
-_MAGIC = "lkr-grant-1"
+_MAGIC, _FIRST = "lkr-grant-2", "lkr-grant-1"
 
 
 class Grant:
-    """What was allowed: the texts (in the form of project.Place) and what they ask for."""
+    """What was allowed: the texts (in the form of project.Place) and what they ask for.
 
-    __slots__ = ("allowed", "inherit", "local", "profile", "real", "text", "wants")
+    `let_in` are variables that are no secret's by their names, let in by the person. With `worktrees`, the grant is
+    for the worktrees of the same repository too; `of` is then, in one of those, the folder that has the grant. With
+    `require_all`, a missing key is a reason to load none.
+    """
+
+    __slots__ = (
+        "allowed", "inherit", "let_in", "local", "of", "profile", "real", "require_all", "text",
+        "wants", "worktrees",
+    )  # fmt: skip
 
     def __init__(
-        self, real: str, text: str, local: str, inherit: bool, profile: str, wants: tuple[Want, ...], allowed: str
-    ) -> None:
+        self, real: str, text: str, local: str, inherit: bool, profile: str, wants: tuple[Want, ...], allowed: str,
+        let_in: "tuple[str, ...] | list[str]" = (), worktrees: bool = False, of: str = "", require_all: bool = False,
+    ) -> None:  # fmt: skip
         self.real, self.text, self.local = real, text, local
         self.inherit, self.profile, self.wants, self.allowed = inherit, profile, wants, allowed
+        self.let_in, self.worktrees, self.of, self.require_all = tuple(let_in), worktrees, of, require_all
 
     def covers(self, place: lookup.Place) -> bool:
         """True when it was given for exactly this content at exactly this real path."""
@@ -47,14 +58,63 @@ def read(real: str) -> Grant | None:
         return None
     try:
         (magic,), (_, path), (_, text), (_, local), (_, inherit), (_, profile), (_, allowed), *rest = records.load(data)
-        if magic != _MAGIC or path != real:
+        if magic not in (_MAGIC, _FIRST) or path != real:
             raise ValueError("not this grant")
+        let_in = worktrees = require = ""
+        if magic == _MAGIC:
+            (_, let_in), (_, worktrees), (_, require), *rest = rest
         wants = tuple(
             Want(variable, key, optional == "1", scope, profile) for _, profile, variable, key, optional, scope in rest
         )
     except ValueError:
         raise ManifestError(f"the grant for {show(real)} is damaged", "give it anew: lkr allow") from None
-    return Grant(real, text, local, inherit == "1", profile, wants, allowed)
+    if magic == _FIRST:
+        _check_names(real, wants)
+    return Grant(
+        real,
+        text,
+        local,
+        inherit == "1",
+        profile,
+        wants,
+        allowed,
+        let_in.split(),
+        worktrees == "1",
+        "",
+        require == "all",
+    )
+
+
+def _check_names(real: str, wants: tuple[Want, ...]) -> None:
+    """ManifestError when a grant of the first format has a variable or a command that no manifest may name now."""
+    from lkrshell.core.variables import ends_like_a_secret, steers_programs
+
+    for want in wants:
+        bad = "" if ends_like_a_secret(want.variable) and not steers_programs(want.variable) else want.variable
+        if bad:  # reading the providers costs, and few need it
+            from lkrshell.vendors.providers import refusal
+
+            bad = bad if refusal(bad) else ""
+        if want.commands:
+            from lkrshell.core.names import is_command
+
+            bad = bad or next((each for each in want.commands if not is_command(each)), "")
+        if bad:
+            message = f"{show(real)} was allowed by an earlier lkr, which let {show(bad)} pass"
+            raise ManifestError(message, f"look at it anew: lkr allow {quoted(real)}")
+
+
+def in_force(place: lookup.Place) -> Grant | None:
+    """The grant for this folder: its own or, in a git worktree, that of the main checkout where it serves worktrees.
+
+    One of its own that does not cover what lies there is returned when there is no other.
+    """
+    own = read(place.real)
+    if own is not None and own.covers(place):
+        return own
+    from lkrshell.project import worktrees
+
+    return worktrees.grant(place) or own
 
 
 def write(grant: Grant) -> None:
@@ -66,6 +126,9 @@ def write(grant: Grant) -> None:
         ("inherit", "1" if grant.inherit else ""),
         ("profile", grant.profile),
         ("allowed", grant.allowed),
+        ("variables", " ".join(grant.let_in)),
+        ("worktrees", "1" if grant.worktrees else ""),
+        ("require", "all" if grant.require_all else ""),
     ]
     files.write_private(path_of(grant.real), records.dump(rows + [want.row() for want in grant.wants]))
 

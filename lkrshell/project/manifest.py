@@ -4,40 +4,42 @@ Not on the path of `lkr export`: a grant keeps the parsed form (see grants).
 """
 
 import re
-import tomllib
+from collections.abc import Container
 from dataclasses import dataclass
 
-from lkrshell.core import names
+from lkrshell.core import names, toml_text
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
-from lkrshell.vendors.providers import variable_of
+from lkrshell.vendors.providers import refusal, variable_of
 
-MAX_BYTES, MAX_KEYS = 65536, 256
+MAX_KEYS = 256
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One manifest, its local file laid over it."""
+    """One manifest, its local file laid over it. `let_in`: the variables that pass because the person let them in."""
 
     inherit: bool
     wants: tuple[Want, ...]
     profile: str = ""
+    let_in: tuple[str, ...] = ()
+    require_all: bool = False
 
 
 class _File:
-    """One file being checked: knows how to name a place in it."""
+    """One file being checked: knows how to name a place in it, and which variables the person let in."""
 
-    def __init__(self, path: str, text: str) -> None:
-        self.path, self.text = path, text
+    def __init__(self, path: str, text: str, let_in: Container[str]) -> None:
+        self.path, self.text, self.let_in = path, text, let_in
 
     def error(self, message: str, hint: str, table: str = "", name: str = "") -> ManifestError:
         """`path:line:column: message; hint`, the place of `name` in `[table]` found by looking for it."""
         place = show(self.path)
         current = ""
         for number, line in enumerate(self.text.split("\n"), 1):
-            if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
-                current = header[1].replace('"', "")
+            if line.lstrip()[:1] == "[" and "]" in line:
+                current = line.lstrip("[ \t").partition("]")[0].strip().replace('"', "")
                 if not name and current == table:
                     place += f":{number}:1"
                     break
@@ -48,36 +50,41 @@ class _File:
         return ManifestError(f"{place}: {message}", hint)
 
 
-def parse(path: str, text: str, local_path: str = "", local_text: str | None = None) -> Manifest:
-    """The manifest of `text`, with the local file's entries over it.
+def parse(
+    path: str, text: str, local_path: str = "", local_text: str | None = None, let_in: Container[str] = ()
+) -> Manifest:
+    """The manifest of `text`, with the local file's entries over it. `let_in`: variables that the person let in.
 
     Raises ManifestError with file, line, column where known, and what to write instead; no message quotes a
     string that could be a key's value.
     """
-    inherit, _, wants = _parse_file(_File(path, text))
+    inherit, require, _, wants = _parse_file(_File(path, text, let_in))
     profile = ""
     if local_text is not None:
-        local_inherit, profile, local_wants = _parse_file(_File(local_path, local_text), local=True)
+        local_inherit, local_require, profile, local_wants = _parse_file(
+            _File(local_path, local_text, let_in), local=True
+        )
         inherit = inherit if local_inherit is None else local_inherit
+        require = require if local_require is None else local_require
         wants |= local_wants
     if len(wants) > MAX_KEYS:
         raise ManifestError(f"{show(path)}: more than {MAX_KEYS} keys", "split the project")
-    return Manifest(bool(inherit), tuple(wants.values()), profile)
+    used = sorted({want.variable for want in wants.values() if refusal(want.variable)})
+    return Manifest(bool(inherit), tuple(wants.values()), profile, tuple(used), bool(require))
 
 
-def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, str, dict[tuple[str, str], Want]]:
-    """`inherit`, the chosen `profile` (of a local file only), and the wants by profile and variable."""
+def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, bool | None, str, dict[tuple[str, str], Want]]:
+    """`inherit`, whether all keys are required, the chosen `profile` (of a local file only), and the wants by profile
+    and variable. None for what the file does not say."""
     where = show(file.path)
-    if len(file.text.encode("utf-8", "surrogateescape")) > MAX_BYTES:
-        raise ManifestError(f"{where}: larger than {MAX_BYTES // 1024} KiB", "a manifest only names keys")
     try:
         file.text.encode("utf-8")
-        table = tomllib.loads(file.text)
+        table = toml_text.parse(file.text)
     except UnicodeEncodeError:
         raise ManifestError(f"{where}: not UTF-8", "save it as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ManifestError(f"{where}: not TOML: {_toml_message(file.text, error)}", "mend the line") from None
-    known = ("version", "inherit", "keys", "profiles") + ("profile",) * local
+    except toml_text.TomlError as error:
+        raise ManifestError(f"{where}: {error}", "fix that; a manifest only names keys") from None
+    known = ("version", "inherit", "require", "keys", "profiles") + ("profile",) * local
     for field in table:
         if field not in known:
             raise file.error(f"unknown field {names.said(field)}", f"known: {', '.join(known)}", "", field)
@@ -89,6 +96,9 @@ def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, str, dic
     inherit = table.get("inherit")
     if inherit is not None and not isinstance(inherit, bool):
         raise file.error("inherit must be true or false", "write inherit = true", "", "inherit")
+    require = table.get("require")
+    if require not in (None, "all", "any"):
+        raise file.error('require must be "all" or "any"', 'write require = "all"', "", "require")
     chosen = table.get("profile", "")
     if chosen != "" and not (isinstance(chosen, str) and names.is_profile(chosen)):
         raise file.error("profile must be the name of one", 'write profile = "staging"', "", "profile")
@@ -103,15 +113,7 @@ def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, str, dic
         if not isinstance(content, dict) or set(content) - {"keys"}:
             raise file.error(f"profile {names.said(profile)} may hold keys only", "write [profiles.NAME.keys]", section)
         wants |= _parse_keys(file, content.get("keys", {}), f"{section}.keys", profile)
-    return inherit, chosen, wants
-
-
-def _toml_message(text: str, error: Exception) -> str:
-    """tomllib's message without what it quotes of the text, and with the column."""
-    message = str(error)
-    place = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    what = re.sub(r"'[^'\]]{2,}'|\"[^\"\]]{2,}\"", "…", message.partition(" (at ")[0])
-    return f"line {place[1]}, column {place[2]}: {what}" if place else what
+    return inherit, None if require is None else require == "all", chosen, wants
 
 
 def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tuple[str, str], Want]:
@@ -125,9 +127,8 @@ def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tup
             raise file.error("a variable's name looks like a real key", "remove it, and revoke that key", table)
         if not names.is_variable(variable):
             raise file.error(f"{names.said(variable)} is no name for a variable", "use A-Z, 0-9 and _", table, variable)
-        if names.changes_programs(variable):
-            hint = "a manifest sets keys only; choose another variable"
-            raise file.error(f"{variable} changes how programs run", hint, table, variable)
+        if why := refusal(variable, file.let_in):
+            raise file.error(*why, table, variable)
         wants[profile, variable] = _parse_entry(file, variable, entry, table, profile)
     return wants
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from lkrshell.core import records
 from lkrshell.core.errors import LkrError
+from lkrshell.project import worktrees
 from lkrshell.state import files, paths
 
 
@@ -25,7 +26,7 @@ def _grants() -> Iterator[list[str]]:
 
 
 def by_project() -> dict[str, list[str]]:
-    """The keys that each project, by its real folder, was allowed, sorted."""
+    """The keys that each project, by its real folder, was allowed, sorted; git worktrees that share a grant too."""
     found: dict[str, list[str]] = {}
     for lines in _grants():
         try:  # the texts of the manifests are not needed, so not unescaped
@@ -33,6 +34,8 @@ def by_project() -> dict[str, list[str]]:
             found[folder] = sorted({line.split("\t")[3] for line in lines if line.startswith("want\t")})
         except (ValueError, IndexError):
             continue
+        if "worktrees\t1" in lines[:9]:
+            found |= dict.fromkeys(worktrees.served(folder), found[folder])
     return found
 
 

@@ -2,7 +2,8 @@
 `python -m lkrshell.project.schema FOLDER`.
 
 Draft-07, which the TOML editors read. They say all that a schema can; manifest.py has the last word: on the
-64 KiB, on 256 keys in all profiles together, on a variable that two keys of a short list would set, and on `1.0`.
+64 KiB, on 256 keys in all profiles together, on a variable that two keys of a short list would set, on `1.0`, and on
+variables that are no secret's by their names, which the person may let in.
 """
 
 import json
@@ -10,9 +11,13 @@ import os
 import re
 import sys
 
-from lkrshell.core import names
+from lkrshell.core import names, variables
 from lkrshell.project.manifest import MAX_KEYS
 
+_VARIABLE = (
+    "A variable of A-Z, 0-9 and _: a provider's, or one that ends like a secret's, as _KEY, _TOKEN or _PASSWORD. Any "
+    "other waits for lkr allow --variable NAME."
+)
 FILES = ("manifest.schema.json", "manifest.local.schema.json")
 
 
@@ -31,6 +36,10 @@ def schema(local: bool = False) -> dict[str, object]:
     """The schema of `.lkr.toml`, or of `.lkr.local.toml`."""
     fields: dict[str, object] = {
         "version": {"description": "The manifest's version: 1.", "const": 1},
+        "require": {
+            "description": "all: load no key while one is missing. any, the default: load those that are stored.",
+            "enum": ["all", "any"],
+        },
         "inherit": {"description": "Add the nearest manifest above, which must be allowed too.", "type": "boolean"},
         "keys": {"$ref": "#/definitions/keys"},
         "profiles": {
@@ -60,9 +69,10 @@ def schema(local: bool = False) -> dict[str, object]:
             "keys": {
                 "description": "Variables and the names of their keys, or a list of names.",
                 "type": ["object", "array"],
-                "propertyNames": _name(names.VARIABLE, "A variable: A-Z, 0-9 and _."),
+                "propertyNames": _name(names.VARIABLE, _VARIABLE),
                 "patternProperties": {
-                    names.PROGRAMS.pattern: {"description": "This changes how programs run.", "not": {}},
+                    pattern: {"description": "This changes how programs run.", "not": {}}
+                    for pattern in variables.patterns()
                 },
                 "additionalProperties": {"$ref": "#/definitions/entry"},
                 "maxProperties": MAX_KEYS,
@@ -85,7 +95,12 @@ def schema(local: bool = False) -> dict[str, object]:
                                 "type": "array",
                                 "items": {
                                     **_name(names.COMMAND, "The name of a program."),
-                                    "not": {"enum": sorted(names.SHELL_WORDS)},
+                                    "not": {
+                                        "anyOf": [
+                                            {"enum": sorted(names.SHELL_WORDS)},
+                                            {"pattern": f"^{names.SHELL_FUNCTIONS.pattern}"},
+                                        ]
+                                    },
                                 },
                                 "minItems": 1,
                             }

@@ -115,4 +115,4 @@ def runtime_keys(store: "Store") -> list[str]:
 def _fits(variable: str, value: str | None) -> bool:
     plain = bool(value) and "\0" not in str(value) and len(str(value).encode("utf-8", "surrogateescape")) <= MAX_VALUE
     name = providers.key_for(variable)
-    return plain and names.is_variable(variable) and not names.changes_programs(variable) and names.is_key(name or "")
+    return plain and names.is_variable(variable) and not providers.refusal(variable) and names.is_key(name or "")

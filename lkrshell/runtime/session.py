@@ -32,7 +32,7 @@ def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
             watch.append((os.path.join(candidate, lookup.MANIFEST), lookup.ABSENT))
             continue
         watch.extend(place.files())
-        grant = resolver.check(place, grants.read(place.real))
+        grant = resolver.check(place, grants.in_force(place))
         found.append(grant)
         if not grant.inherit:
             break

@@ -145,17 +145,17 @@ def _compiled(data: bytes) -> Config | None:
 
 
 def _parse(path: str, data: bytes) -> Config:
-    import tomllib
+    import typing
 
-    from lkrshell.core import names
+    from lkrshell.core import names, toml_text
 
     where = show(path)
     try:
-        table = tomllib.loads(data.decode("utf-8"))
+        table: dict[str, typing.Any] = toml_text.parse(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise LkrError(f"{where} is not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise LkrError(f"{where}: {error}", "mend it or remove the file") from None
+    except toml_text.TomlError as error:
+        raise LkrError(f"{where}: {error}", "fix it or remove the file") from None
     for name, value in table.items():
         if name not in _TYPES:
             raise LkrError(f"{where}: unknown setting {names.said(name)}", f"use {', '.join(_TYPES)}")

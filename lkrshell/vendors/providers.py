@@ -6,9 +6,10 @@ Not on the path of `lkr export`: it reads TOML.
 import functools
 import os
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 
-from lkrshell.core import names
+from lkrshell.core import names, toml_text, variables
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.state import config, paths
@@ -54,10 +55,8 @@ def _known(path: str, state: tuple[int, ...]) -> dict[str, Provider]:
 
 
 def _table(data: bytes) -> dict[str, object]:
-    import tomllib
-
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return toml_text.parse(data.decode("utf-8"))
     except ValueError:
         raise LkrError(f"cannot read {show(paths.config_file())}", "lkr status says more") from None
 
@@ -69,10 +68,9 @@ def _provider(name: str, fields: object) -> Provider:
     texts = [fields.get(field, "") for field in ("variable", "prefix", "shape", "docs")]
     if set(fields) - {"variable", "aliases", "prefix", "shape", "docs"} or not isinstance(aliases, list):
         raise _wrong(name)
-    variables = [texts[0], *aliases]
     if not all(isinstance(text, str) for text in [*texts, *aliases]):
         raise _wrong(name)
-    if not all(names.is_variable(variable) and not names.changes_programs(variable) for variable in variables):
+    if not all(names.is_variable(each) and not variables.steers_programs(each) for each in [texts[0], *aliases]):
         raise _wrong(name)
     try:
         re.compile(texts[2])
@@ -95,6 +93,19 @@ def variable_of(key: str) -> str | None:
 def providers_of(variable: str) -> list[str]:
     """The providers whose keys go into `variable`."""
     return [name for name, each in known().items() if variable in (each.variable, *each.aliases)]
+
+
+def refusal(variable: str, let_in: Container[str] = ()) -> tuple[str, str] | None:
+    """Why no manifest may set `variable`, and what to do; None when it may. `let_in` are those that the person let in.
+
+    The one rule for manifests, `lkr exec -k`, `lkr add` and `lkr import`; `variable` has the form of one.
+    """
+    if variables.steers_programs(variable):
+        return f"{variable} changes how programs run", "a manifest sets keys only; choose another variable"
+    if variables.ends_like_a_secret(variable) or variable in let_in or providers_of(variable):
+        return None
+    what = f"{variable} is no provider's variable, and does not end like a secret's (_KEY, _TOKEN, _SECRET, ...)"
+    return what, f"let it in: lkr allow --variable {variable}"
 
 
 def key_for(variable: str) -> str | None:

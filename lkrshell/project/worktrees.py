@@ -1,0 +1,178 @@
+"""Git worktrees: a grant given with `lkr allow --worktrees` in a repository serves its linked worktrees too.
+
+Git keeps a worktree in two places that name each other: the file `.git` in the worktree, and the folder
+`worktrees/NAME` of the repository. Both are asked, all of it has to be the user's own, and no symbolic link may be on
+the way: who can write only one of the two gets nothing. This reads a few small files and starts no git. It is on the
+path of `lkr export` only where a folder has no grant of its own that fits.
+"""
+
+import os
+import stat
+
+from lkrshell.core.errors import USAGE, LkrError, ManifestError
+from lkrshell.core.folders import above
+from lkrshell.core.text import quoted, show
+from lkrshell.project import grants, lookup
+
+_LIMIT = 8192  # bytes; each file holds one path
+
+
+class Repository:
+    """A real folder's repository: its git folder, the top of the checkout there, whether that is a linked worktree, and
+    the folder that stands for all of them: the main checkout or, of a bare repository, the git folder."""
+
+    __slots__ = ("common", "linked", "main", "top")
+
+    def __init__(self, common: str, top: str, linked: bool) -> None:
+        self.common, self.top, self.linked = common, top, linked
+        self.main = os.path.dirname(common) if os.path.basename(common) == ".git" else common
+
+    def home(self, real: str) -> str:
+        """The folder whose grant counts for `real` in every worktree: at the same place in the main checkout."""
+        return os.path.normpath(os.path.join(self.main, os.path.relpath(real, self.top)))
+
+
+def repository(real: str) -> Repository | None:
+    """The repository of the nearest checkout around `real`; None outside one, and where its records do not agree."""
+    for folder in above(real):
+        path = os.path.join(folder, ".git")
+        if os.path.lexists(path):
+            if _is_ours(path):
+                return Repository(path, folder, linked=False)
+            common = _linked(folder)
+            return Repository(common, folder, linked=True) if common else None
+        if os.path.lexists(os.path.join(folder, "HEAD")) and os.path.isdir(os.path.join(folder, "worktrees")):
+            return Repository(folder, folder, linked=False)  # bare
+    return None
+
+
+def grant(place: lookup.Place) -> grants.Grant | None:
+    """The grant that serves the linked worktree at `place` from the main checkout, made out to this folder.
+
+    A worktree without a `.lkr.local.toml` has what that of the main checkout said when it was allowed.
+    """
+    found = repository(place.real)
+    if found is None or not found.linked:
+        return None
+    home = found.home(place.real)
+    given = grants.read(home)
+    if given is None or not given.worktrees:
+        return None
+    if place.text != given.text or place.local not in (lookup.ABSENT, given.local):
+        return None
+    return grants.Grant(
+        place.real,
+        place.text,
+        place.local,
+        given.inherit,
+        given.profile,
+        given.wants,
+        given.allowed,
+        given.let_in,
+        of=home,
+        require_all=given.require_all,
+    )
+
+
+def served(home: str) -> list[str]:
+    """The real folders in worktrees that the grant of `home` serves now."""
+    found = []
+    for each in registered(home):
+        try:
+            given = grant(lookup.Place(each))
+        except LkrError:
+            continue
+        found += [each] if given and given.of == home else []
+    return found
+
+
+def registered(real: str) -> list[str]:
+    """The folders that stand for `real` in the linked worktrees of its repository, without `real` itself."""
+    repo = repository(real)
+    if repo is None:
+        return []
+    root = os.path.join(repo.common, "worktrees")
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:
+        return []
+    tops = [os.path.dirname(_points(os.path.join(root, name), "gitdir")) for name in names]
+    inside = os.path.relpath(real, repo.top)
+    found = [os.path.normpath(os.path.join(top, inside)) for top in tops if top and _linked(top) == repo.common]
+    return [folder for folder in dict.fromkeys(found) if folder != real]
+
+
+def target(place: lookup.Place) -> lookup.Place:
+    """Where the grant for all worktrees has to be: `place`, or for a linked worktree that of the main checkout.
+
+    LkrError where there is no repository, and where the main checkout has another manifest.
+    """
+    repo = repository(place.real)
+    if repo is None:
+        hint = "say lkr allow without --worktrees"
+        raise LkrError(f"{show(place.real)} is in no git repository whose records agree", hint, USAGE)
+    if not repo.linked:
+        return place
+    home = repo.home(place.real)
+    main = lookup.Place(home)
+    texts = (main.text, main.local)
+    if main.real != home or texts not in ((place.text, place.local), (lookup.ABSENT, lookup.ABSENT)):
+        message = f"the main checkout has another manifest than this worktree: {show(home)}"
+        raise ManifestError(message, f"lkr allow --worktrees {quoted(home)}, or lkr allow for this one alone")
+    main.text, main.local = place.text, place.local
+    return main
+
+
+def granted(real: str) -> list[str]:
+    """The folders whose grant serves `real`: its own and, in a worktree, the one that serves all of them."""
+    folders = [real]
+    repo = repository(real)
+    if repo and repo.linked:
+        try:
+            given = grants.read(repo.home(real))
+        except ManifestError:
+            given = None  # it serves nobody
+        folders += [given.real] if given and given.worktrees else []
+    return folders
+
+
+def _linked(top: str) -> str | None:
+    """The git folder of the repository that `top` is a linked worktree of; None when the two do not name each other."""
+    path = os.path.join(top, ".git")
+    admin = _points(top, ".git", "gitdir: ")
+    root = os.path.dirname(admin)
+    common = os.path.dirname(root)
+    if os.path.basename(root) != "worktrees" or os.path.realpath(admin) != admin or os.path.realpath(top) != top:
+        return None
+    if _points(admin, "gitdir") != path or _points(admin, "commondir") != common:
+        return None
+    return common if all(_is_ours(each) for each in (top, admin, root, common)) else None
+
+
+def _points(folder: str, name: str, head: str = "") -> str:
+    """The path in the one-line file `name` of `folder`, made absolute; empty when it is no such file, or not ours."""
+    try:
+        fd = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o002:
+            return ""
+        text = os.read(fd, _LIMIT).decode("utf-8", "surrogateescape").removesuffix("\n")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+    if not text.startswith(head) or not text[len(head) :] or "\n" in text or "\0" in text:
+        return ""
+    return os.path.normpath(os.path.join(folder, text[len(head) :]))
+
+
+def _is_ours(path: str) -> bool:
+    """True for a folder of the user's own that not everybody can write."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid() and not info.st_mode & 0o002
