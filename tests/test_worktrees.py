@@ -81,7 +81,7 @@ def test_without_the_option_a_worktree_waits_as_any_folder_does(user: User) -> N
     tree = worktree(user, top)
     assert loads(user, top)
     assert not loads(user, tree)
-    assert "not for 1 git worktree of it; lkr allow --worktrees is" in user.lkr("allow", "--yes", cwd=top)
+    assert "not for its 1 git worktree; lkr allow --worktrees includes them" in user.lkr("allow", "--yes", cwd=top)
     assert not loads(user, tree)
     said = user.lkr("allow", "--yes", "--worktrees", cwd=top)
     assert "! the same in 1 git worktree with this manifest, and in later ones" in said
@@ -102,7 +102,7 @@ def test_allow_offers_it_where_there_are_worktrees(user: User, open_shell: Calla
         shell.child.sendline("lkr allow")
         shell.child.expect(r"Allow\?")
         shell.child.sendline("y")
-        shell.child.expect(r"The same for \d git worktrees? of it, and for later ones\?")
+        shell.child.expect(r"The same for its \d git worktrees?, and for later ones\?")
         shell.child.sendline(answer)
         shell.child.expect("allowed")
         shell.run(":")

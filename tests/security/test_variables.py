@@ -110,7 +110,7 @@ def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
     )
     both = ("--variable", "DATABASE_URL", "--variable", "SENTRY_DSN")
     assert "this manifest does not name SENTRY_DSN" in allow(user, folder, *both, code=64)
-    assert "! DATABASE_URL is no secret's variable" in allow(user, folder, "--variable", "DATABASE_URL")
+    assert "! DATABASE_URL does not look like a secret's variable" in allow(user, folder, "--variable", "DATABASE_URL")
     assert f"DATABASE_URL={VALUE}" in user.lkr("exec", "--", "env", cwd=folder)
     assert "'DATABASE_URL'" in user.lkr("export", "bash", cwd=folder)
     assert f"DATABASE_URL={OTHER}" in user.lkr("exec", "-k", "DATABASE_URL=anthropic:main", "--", "env", cwd=folder)
@@ -121,7 +121,7 @@ def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
 
     user.lkr("add", "ANTHROPIC_API_KEY=anthropic:main", cwd=folder)
     (folder / ".lkr.toml").write_text((folder / ".lkr.toml").read_text() + "# more\n")
-    assert "! DATABASE_URL is no secret's variable" in allow(user, folder), "kept while it is there, and shown"
+    assert "! DATABASE_URL does not look like a secret's variable" in allow(user, folder), "kept while it is there, and shown"
     out = user.lkr("exec", "--", "env", cwd=folder)
     assert f"DATABASE_URL={VALUE}" in out and OTHER in out
 
@@ -145,7 +145,7 @@ def as_first_format(path: Path, change: tuple[str, str] = ("", "")) -> None:
     """The grant as lkr wrote it before variables were let in."""
     rows = path.read_text().splitlines(keepends=True)
     assert rows[0] == "lkr-grant-2\n"
-    text = "".join(["lkr-grant-1\n", *(row for row in rows[1:] if not row.startswith(("variables\t", "worktrees\t")))])
+    text = "".join(["lkr-grant-1\n", *(row for row in rows[1:] if not row.startswith(("variables\t", "worktrees\t", "require\t")))])
     path.write_text(text.replace(*change) if change[0] else text)
 
 
