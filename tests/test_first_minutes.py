@@ -205,7 +205,7 @@ def test_a_toml_error_keeps_its_brackets(user: User) -> None:
 def test_what_i_denied_is_called_denied(user: User) -> None:
     folder = user.project("p")
     user.lkr("deny", cwd=folder)
-    assert f"you denied {folder}" in user.lkr("export", "bash", cwd=folder, code=78)
+    assert f"{folder} is not allowed: you denied it" in user.lkr("export", "bash", cwd=folder, code=78)
     user.lkr("allow", "--yes", cwd=folder)
     assert VALUE in user.lkr("export", "bash", cwd=folder)
 

@@ -25,7 +25,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
 
         what, missing = requested(place)
         if was_denied(place.real):
-            raise ManifestError(f"you denied {where}", f"to allow it again: lkr allow {quoted(place.folder)}")
+            raise ManifestError(f"{where} is not allowed: you denied it", f"to allow it again: lkr allow {quoted(place.folder)}")
         hint = "allow it and store what is missing: lkr init" if missing else "look at it and allow it: lkr allow"
         raise ManifestError(f"{where} is not allowed yet{what}", f"{hint} {quoted(place.folder)}")
     if not grant.covers(place):
