@@ -184,8 +184,11 @@ __lkr_hook() {
     __lkr_folder=${__lkr_folder:-/}
     __lkr_text=${EPOCHSECONDS-} # bash 5
     [[ $__lkr_text || ! $__lkr_until ]] || \builtin printf -v __lkr_text '%(%s)T' -1
-    # `test`, since [[ ]] may ignore case (nocasematch)
-    if \builtin test "$__lkr_folder//${LKR_PROFILE-}//${LKR_DIRENV_STATE-}" = "$__lkr_at//$__lkr_profile//$__lkr_held" && [[ (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $__lkr_text -lt $__lkr_until) ]]; then
+    # x is X where nocasematch is set: then [[ ]] is not enough to compare with.
+    # shellcheck disable=SC2050
+    if [[ $__lkr_folder == "$__lkr_at" && ${LKR_DIRENV_STATE-} == "$__lkr_held" && ${LKR_PROFILE-} == "$__lkr_profile" &&
+        (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $__lkr_text -lt $__lkr_until) ]] &&
+        { [[ x != X ]] || \builtin test "$__lkr_folder//${LKR_PROFILE-}" = "$__lkr_at//$__lkr_profile"; }; then
         __lkr_i=0
         for __lkr_file in "${__lkr_files[@]}"; do
             if [[ -f $__lkr_file && -r $__lkr_file ]]; then
@@ -204,7 +207,10 @@ __lkr_hook() {
             else
                 __lkr_text=-
             fi
-            \builtin test "$__lkr_text" = "${__lkr_texts[__lkr_i++]}" || __lkr_i=1000000
+            if [[ $__lkr_text != "${__lkr_texts[__lkr_i++]}" ]] ||
+                { [[ x == X ]] && ! \builtin test "$__lkr_text" = "${__lkr_texts[__lkr_i - 1]}"; }; then
+                __lkr_i=1000000
+            fi
         done
         ((__lkr_i < 1000000)) && \builtin return "$__lkr_status"
     fi
