@@ -257,3 +257,32 @@ def test_a_life_of_commands_leaves_nothing_open_to_others(tmp_path: Path, umask:
         assert not mode & (0o077 if private else 0o022) or path.name in theirs, (path, oct(mode))
         assert mode & 0o400, (path, oct(mode))
         assert "tmp" not in path.name
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_something_else_in_place_of_one_of_our_files_hangs_nothing_and_is_not_followed(user: User, kind: str) -> None:
+    folder = user.project("p")
+    user.lkr("export", "bash", cwd=folder)
+    found = [path for part in (DATA, STATE) for path in (user.home / part).rglob("*") if path.is_file()]
+    found = [path for path in found if path.parent.name != "generations"]  # whose names change
+    assert len(found) > 8
+    target = user.home / "target"
+    for path in found:
+        kept = user.home / "kept"
+        path.rename(kept)
+        target.write_text("theirs")
+        if kind == "pipe":
+            os.mkfifo(path, 0o600)
+        elif kind == "link":
+            path.symlink_to(target)
+        else:
+            path.mkdir(mode=0o700)
+        for words in (["export", "bash"], ["list"], ["doctor"], ["set", "openai:prod", "--stdin"]):
+            done = subprocess.run(
+                [user.program, *words], input=b"new", env=user.env, cwd=folder, capture_output=True, timeout=60
+            )
+            assert b"Traceback" not in done.stderr and b"unexpected" not in done.stderr, (path, words, done.stderr)
+        assert target.read_text() == "theirs", path
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        kept.replace(path)
