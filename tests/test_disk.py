@@ -213,3 +213,76 @@ def test_a_grant_that_is_not_right_stops_no_list_and_doctor_names_it(user: User,
     assert "~/good" in out and "anthropic:main" in out and "~/bad" not in out
     assert path.name in user.lkr("doctor", code=1)
     user.lkr("export", "bash", cwd=user.home / "bad", code=78 if change == "text" else 1)
+
+
+LIFE = (
+    ("unlock --stdin", b"a passphrase"), ("set openai:prod --stdin", b"sk-first"), ("set groq:x --stdin", b"v"),
+    ("import .env --yes", b""), ("install bash zsh fish --direnv --completions --yes", b""), ("allow --yes", b""),
+    ("policy openai:prod --ttl 8h", b""), ("rotate openai:prod --stdin", b"sk-second"), ("exec -- true", b""),
+    ("export bash", b""), ("lock", b""), ("unlock --stdin", b"a passphrase"), ("rename groq:x groq:y", b""),
+    ("vault rekey --stdin", b"a passphrase"), ("vault export backup.age --stdin", b"for the file"),
+    ("gen .env.example --force", b""), ("rm --yes groq:y", b""), ("deny", b""), ("uninstall --yes", b""),
+    ("install zsh --yes", b""), ("doctor", b""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
+def test_a_life_of_commands_leaves_nothing_open_to_others(tmp_path: Path, umask: int) -> None:
+    home = tmp_path / "mine"
+    home.mkdir()
+    user = User(home)
+    theirs = {
+        ".zshrc": "mine\n",
+        ".env": "GROQ_API_KEY=gsk_0123456789abcdef0123\n",
+        ".env.example": "GROQ_API_KEY={{lkr:groq:main}}\n",
+    }
+    for name, text in theirs.items():
+        (home / name).write_text(text)
+    # Root may all: without these rights it sees, as others do, whether its own are there.
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] if os.getuid() == 0 else []
+    for words, stdin in LIFE:
+        done = subprocess.run(
+            [*drop, user.program, *words.split()],
+            input=stdin, env=user.env, cwd=home, capture_output=True, umask=umask,
+        )  # fmt: skip
+        assert done.returncode == 0 or words == "doctor", (words, done.stderr.decode())
+        assert b"cannot" not in done.stderr, (words, done.stderr.decode())
+    shell = [*drop, "zsh", "-ic", ":"]  # keeps the hook
+    subprocess.run(shell, env={**user.env, "TERM": "dumb"}, cwd=home, check=True, capture_output=True, umask=umask)
+    assert (home / ".cache/lkr/hook.zsh").exists()
+    ours = [home / folder for folder in (DATA, STATE, ".cache/lkr")]
+    for path in home.rglob("*"):
+        mode = path.stat().st_mode & 0o777
+        private = any(path == each or each in path.parents for each in ours) or path.name in (".env.out", "backup.age")
+        assert not mode & (0o077 if private else 0o022) or path.name in theirs, (path, oct(mode))
+        assert mode & 0o400, (path, oct(mode))
+        assert "tmp" not in path.name
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_something_else_in_place_of_one_of_our_files_hangs_nothing_and_is_not_followed(user: User, kind: str) -> None:
+    folder = user.project("p")
+    user.lkr("export", "bash", cwd=folder)
+    found = [path for part in (DATA, STATE) for path in (user.home / part).rglob("*") if path.is_file()]
+    found = [path for path in found if path.parent.name != "generations"]  # whose names change
+    assert len(found) > 8
+    target = user.home / "target"
+    for path in found:
+        kept = user.home / "kept"
+        path.rename(kept)
+        target.write_text("theirs")
+        if kind == "pipe":
+            os.mkfifo(path, 0o600)
+        elif kind == "link":
+            path.symlink_to(target)
+        else:
+            path.mkdir(mode=0o700)
+        for words in (["export", "bash"], ["list"], ["doctor"], ["set", "openai:prod", "--stdin"]):
+            done = subprocess.run(
+                [user.program, *words], input=b"new", env=user.env, cwd=folder, capture_output=True, timeout=60
+            )
+            assert b"Traceback" not in done.stderr and b"unexpected" not in done.stderr, (path, words, done.stderr)
+        assert target.read_text() == "theirs", path
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        kept.replace(path)

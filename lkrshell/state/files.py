@@ -154,6 +154,17 @@ def _mark(fd: int) -> None:
         pass  # a file system or a system without locks: `leftovers` goes by age there
 
 
+def make_private_file(path: str) -> None:
+    """Makes an empty file, 0600 under any umask, where there is none. OSError as it comes."""
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
+    try:
+        if os.name == "posix":
+            os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
+
+
 def remove_private(path: str) -> bool:
     """Removes the file; False when there was none."""
     try:
@@ -212,7 +223,7 @@ def _sweep(folder: str) -> None:
         if abs(time.time() - os.lstat(swept).st_mtime) < _SWEPT_EVERY:
             return
     with contextlib.suppress(OSError):  # a full disk: swept again the next time
-        os.close(os.open(swept, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600))
+        make_private_file(swept)
         os.utime(swept)
     for path in leftovers(folder):
         with contextlib.suppress(OSError):

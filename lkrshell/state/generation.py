@@ -41,7 +41,7 @@ def bump() -> str:
             if any(renamed):
                 return new
             if not renamed:
-                os.close(os.open(os.path.join(folder, "0"), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+                files.make_private_file(os.path.join(folder, "0"))
     except OSError as error:
         raise LkrError(f"cannot write {show(folder)}: {error.strerror}") from None
 
