@@ -350,6 +350,7 @@ def test_sixteen_writers_at_once_while_the_log_is_put_aside_lose_no_line(
     assert sorted(path.name for path in log_of(user).parent.glob("audit.*")) == ["audit.1", "audit.2", "audit.3"]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="which files lkr has open is shown to root alone, by strace too")
 @pytest.mark.parametrize("call", ["rename", "openat", "write", "lseek,pread64", "fcntl"])
 def test_a_kill_at_any_step_of_putting_aside_loses_no_line(
     user: User, write: Callable[..., None], tmp_path: Path, call: str
@@ -428,6 +429,8 @@ def in_the_way(user: User, what: str) -> None:
         log.touch(0o644)
         log.chmod(0o644)
     elif what == "a log of another user":
+        if os.getuid() != 0:
+            pytest.skip("only root can give a file to another user")
         log.touch(0o600)
         os.chown(log, 1234, 1234)
 

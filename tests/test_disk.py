@@ -70,7 +70,8 @@ def test_a_lock_does_not_walk_through_all_keys_each_time(user: User) -> None:
     folder = user.home / DATA / "index/vault"
     user.lkr("set", "groq:a", "--stdin", stdin=b"value")
     trace = user.home.parent / "trace"
-    command = ["strace", "-f", "-e", "trace=openat,getdents64", "-y", "-o", str(trace), f"{BIN}/lkr"]
+    shown = ["-y", "-e", "trace=openat,getdents64,prctl", "-e", "inject=prctl:retval=0"]  # to others than root, too
+    command = ["strace", "-f", *shown, "-o", str(trace), f"{BIN}/lkr"]
     done = subprocess.run(
         [*command, "set", "groq:b", "--stdin"], input=b"value", env=user.env, cwd=user.home, capture_output=True
     )

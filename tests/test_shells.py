@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -311,7 +312,7 @@ def test_idle_prompts_and_leaving_start_no_process(user: User, open_shell: Open,
         lines = [line for line in trace.read_text().splitlines() if "CLONE_THREAD" not in line]
         return len(re.findall(r"\b(?:v?fork|clone3?|execve)\(", "\n".join(lines)))
 
-    for _ in range(50):
+    for _ in range(12):
         for line in (":", ":", "cd u/v/w", "cd ../../../x", "cd .."):
             shell.child.sendline(line)
     shell.run(":")
@@ -319,7 +320,7 @@ def test_idle_prompts_and_leaving_start_no_process(user: User, open_shell: Open,
     shell.run("cd p")
     entered = clones()
     assert entered > 0, "strace sees the one that entering starts"
-    for _ in range(100):
+    for _ in range(30):
         shell.child.sendline(":")
     shell.run("cd ../x")
     shell.run(":")
@@ -507,7 +508,7 @@ def test_a_manifest_made_unreadable_withdraws_once(user: User, open_shell: Open)
 
 def test_a_manifest_that_i_may_not_read_withdraws(user: User) -> None:
     folder = user.project("p")
-    drop = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all"
+    drop = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all" if os.getuid() == 0 else ""
     script = (
         f'{user.lkr("hook", "bash")}\n__lkr_hook; echo "<${{{A}-}}>"; chmod 000 .lkr.toml; __lkr_hook; __lkr_hook; '
     )
