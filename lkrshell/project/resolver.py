@@ -25,7 +25,8 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
 
         what, missing = requested(place)
         if was_denied(place.real):
-            raise ManifestError(f"{where} is not allowed: you denied it", f"to allow it again: lkr allow {quoted(place.folder)}")
+            again = f"to allow it again: lkr allow {quoted(place.folder)}"
+            raise ManifestError(f"{where} is not allowed: you denied it", again)
         hint = "allow it and store what is missing: lkr init" if missing else "look at it and allow it: lkr allow"
         raise ManifestError(f"{where} is not allowed yet{what}", f"{hint} {quoted(place.folder)}")
     if not grant.covers(place):
