@@ -1,4 +1,4 @@
-"""`lkr doctor`: each fault is made for real, found, mended by the very command that doctor names, and gone then."""
+"""`lkr doctor`: each fault is made for real, found, fixed by the very command that doctor names, and gone then."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def look(user: User, cwd: Path | None = None, shell: str = "bash", code: int | N
         env=user.env, cwd=cwd or user.home, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     rows: list[Row] = json.loads(done.stdout)
-    assert done.returncode == (1 if any(row["level"] == "wrong" and not row["mended"] for row in rows) else 0)
+    assert done.returncode == (1 if any(row["level"] == "wrong" and not row["fixed"] for row in rows) else 0)
     assert done.returncode == code or code is None, rows
     assert not any(value in done.stdout + done.stderr for value in (VALUE, OTHER, PLAIN))
     return rows
@@ -52,11 +52,11 @@ def only(rows: list[Row], level: str = "wrong") -> Row:
     return found[0]
 
 
-def mend(user: User, row: Row, cwd: Path | None = None, more: dict[str, str] | None = None) -> None:
+def repair(user: User, row: Row, cwd: Path | None = None, more: dict[str, str] | None = None) -> None:
     """Runs the command that a finding names, on a terminal, as a person does who agrees."""
     child = pexpect.spawn(
         "bash",
-        ["-c", str(row["mend"])],
+        ["-c", str(row["fix"])],
         env={**user.env, **(more or {})},
         cwd=str(cwd or user.home),
         encoding="utf-8",
@@ -68,7 +68,7 @@ def mend(user: User, row: Row, cwd: Path | None = None, more: dict[str, str] | N
         child.sendline("y")
     said += str(child.before)
     child.wait()
-    assert child.exitstatus == 0, (row["mend"], said)
+    assert child.exitstatus == 0, (row["fix"], said)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def locking(well: User) -> Iterator[User]:
 def test_a_good_set_up_is_said_in_a_few_lines_and_ends_well(well: User) -> None:
     well.project("p")
     out = well.lkr("doctor", cwd=well.home / "p")
-    facts = [line for line in out.splitlines() if not line.startswith(("warning", "    mend it"))]
+    facts = [line for line in out.splitlines() if not line.startswith(("warning", "    fix:"))]
     assert facts[-1] == "lkr: nothing is wrong"
     assert len(facts) < 15
     for said in ("lkr 0.", "vault (by LKR_BACKEND), unlocked", "bash 5", "loads lkr by ~/.bashrc", "on PATH:"):
@@ -107,8 +107,8 @@ def test_a_new_user_is_told_what_to_do_first_and_nothing_is_made(tmp_path: Path)
     assert not list(fresh.home.rglob("*"))
     assert "first key would go to the vault" in str(rows)
     row = only(rows)
-    assert (row["check"], row["mend"]) == ("shells", "lkr install bash")
-    mend(fresh, row)
+    assert (row["check"], row["fix"]) == ("shells", "lkr install bash")
+    repair(fresh, row)
     rows = look(fresh, code=0)
     assert "bash" in str([row["text"] for row in rows if "loads lkr" in str(row["text"])])
 
@@ -117,8 +117,8 @@ def test_a_new_user_is_told_what_to_do_first_and_nothing_is_made(tmp_path: Path)
 def test_a_shell_that_does_not_load_lkr_is_named(user: User, shell: str) -> None:
     user.env["SHELL"] = f"/usr/bin/{shell}"
     row = only(look(user, shell=shell, code=1))
-    assert row["mend"] == f"lkr install {shell}"
-    mend(user, row)
+    assert row["fix"] == f"lkr install {shell}"
+    repair(user, row)
     look(user, shell=shell, code=0)
 
 
@@ -140,7 +140,7 @@ def test_a_shell_that_loads_lkr_twice_is_told_which_line_goes(user: User, shell:
     rc.symlink_to(rc.with_name("dotfile"))
     row = only(look(user, shell=shell, code=1))
     assert "twice" in str(row["text"])
-    mend(user, row)
+    repair(user, row)
     look(user, shell=shell, code=0)
     assert rc.is_symlink()
     words = [shell, "-i", "-c", "functions -q __lkr_hook" if shell == "fish" else "typeset -f __lkr_hook >/dev/null"]
@@ -181,7 +181,7 @@ def test_a_line_that_takes_the_hook_away_is_found(user: User, start: str, shell:
     assert value() is None
     row = only(look(user, shell=shell, code=1))
     assert "anew" in str(row["text"])
-    mend(user, row)
+    repair(user, row)
     look(user, shell=shell, code=0)
     assert value() == VALUE
 
@@ -215,7 +215,7 @@ def test_a_plugin_is_one_load_however_it_is_written(user: User) -> None:
     user.lkr("install", "zsh", "--yes")
     row = only(look(user, shell="zsh", code=1))
     assert "as a plugin" in str(row["text"])
-    mend(user, row)
+    repair(user, row)
     look(user, shell="zsh", code=0)
 
 
@@ -225,11 +225,11 @@ def test_a_program_that_moved_and_a_hook_of_another_version_are_found(well: User
     loader.write_text(good.replace(f"{BIN}/lkr", "/gone/lkr"))
     row = only(look(well, code=1))
     assert "/gone/lkr, which is gone" in str(row["text"])
-    mend(well, row)
+    repair(well, row)
     assert loader.read_text() == good
 
     loader.write_text(good.replace("umask 077", "umask 022"))
-    mend(well, only(look(well, code=1)))
+    repair(well, only(look(well, code=1)))
     assert loader.read_text() == good
 
     kept = well.home / ".cache/lkr/hook.bash"
@@ -240,10 +240,10 @@ def test_a_program_that_moved_and_a_hook_of_another_version_are_found(well: User
     look(well, code=0)  # its date is not the program's: the next shell renews it
     os.utime(kept, ns=(info.st_atime_ns, info.st_mtime_ns))
     row = only(look(well, code=1))
-    mend(well, row)
+    repair(well, row)
     look(well, code=0)
     loader.unlink()
-    mend(well, only(look(well, code=1)))
+    repair(well, only(look(well, code=1)))
     look(well, code=0)
 
 
@@ -254,7 +254,7 @@ def test_a_shell_too_old_for_the_hook_is_named(well: User, tmp_path: Path) -> No
     well.env["SHELL"] = str(old)
     row = only(look(well, code=1))
     assert "bash 3.2 is too old" in str(row["text"])
-    assert str(row["mend"]).endswith("install bash")
+    assert str(row["fix"]).endswith("install bash")
     well.env["SHELL"] = "/bin/bash"
     look(well, code=0)
 
@@ -263,7 +263,7 @@ def test_a_login_file_that_does_not_load_lkr_is_warned_of(well: User) -> None:
     (well.home / ".bash_profile").write_text("export MINE=1\n")
     row = only([row for row in look(well, code=0) if row["check"] == "shells"], "warning")
     assert "~/.bash_profile" in str(row["text"])
-    mend(well, row)
+    repair(well, row)
     assert not [row for row in look(well) if row["check"] == "shells" and row["level"] == "warning"]
 
 
@@ -289,10 +289,10 @@ def test_a_key_in_plain_text_is_stored_before_its_line_goes(locking: User, kind:
     locking.lkr("lock")
     locking.config('backend = "nonsense"\n')  # a store that takes nothing
     with pytest.raises(AssertionError):
-        mend(locking, row)
+        repair(locking, row)
     assert PLAIN in path.read_text()
     locking.config("")
-    mend(locking, row)
+    repair(locking, row)
     assert PLAIN not in path.read_text()
     assert path.read_text().endswith(before)
     look(locking, code=0)
@@ -313,7 +313,7 @@ def test_a_home_of_any_name_is_only_a_name_in_the_commands(user: User) -> None:
     (home / ".bashrc").write_text(f"{HOOK['bash']}\n{HOOK['bash']}\nunset PROMPT_COMMAND\n")
     for row in look(here, code=1):
         if row["level"] == "wrong":
-            mend(here, row)
+            repair(here, row)
             look(here)
     assert "lkr set" not in str(look(here))
     assert not list(user.home.parent.rglob("pwned"))
@@ -322,8 +322,8 @@ def test_a_home_of_any_name_is_only_a_name_in_the_commands(user: User) -> None:
 def test_a_key_that_the_store_has_only_loses_its_line(well: User) -> None:
     (well.home / ".bash_login").write_text(f". ~/.bashrc\nexport {A}={VALUE}\n")
     row = only(look(well, code=1))
-    assert "lkr set" not in str(row["mend"])
-    mend(well, row)
+    assert "lkr set" not in str(row["fix"])
+    repair(well, row)
     look(well, code=0)
     assert len(json.loads(well.lkr("list", "--json"))) == 2
 
@@ -334,7 +334,7 @@ def test_a_universal_variable_of_fish_is_stored_and_goes(well: User) -> None:
     config.write_text(f"{config.read_text() if config.exists() else ''}echo hello\nset -gx {A} (echo other)\n")
     row = only(look(well, code=1))
     assert "fish_variables" in str(row["text"])
-    mend(well, row, more={A: "another value, of the environment"})
+    repair(well, row, more={A: "another value, of the environment"})
     look(well, code=0)
     assert PLAIN not in (well.home / ".config/fish/fish_variables").read_text()
     assert well.lkr("exec", "-k", "openai:main", "--", "sh", "-c", f'printf %s "${A}"') == PLAIN
@@ -350,14 +350,14 @@ def test_a_line_that_does_more_is_for_a_person_to_edit(well: User, tmp_path: Pat
     for line in (f"alias ask='{A}={PLAIN} ask'", f"export MORE=1 {A}={PLAIN}", f"{A}={PLAIN}; export {A}"):
         path.write_text(f"{line}\n")
         row = only(look(well, code=1))
-        assert "${EDITOR:-vi} +1 " in str(row["mend"])
-        subprocess.run(["bash", "-c", str(row["mend"]).rpartition("&& ")[2]], env={**well.env, "EDITOR": str(editor)})
+        assert "${EDITOR:-vi} +1 " in str(row["fix"])
+        subprocess.run(["bash", "-c", str(row["fix"]).rpartition("&& ")[2]], env={**well.env, "EDITOR": str(editor)})
         look(well, code=0)
 
 
 def test_pams_own_syntax_is_for_a_person_too(well: User) -> None:
     (well.home / ".pam_environment").write_text(f"{A} DEFAULT={PLAIN}\n")
-    assert "${EDITOR:-vi} +1 " in str(only(look(well, code=1))["mend"])
+    assert "${EDITOR:-vi} +1 " in str(only(look(well, code=1))["fix"])
 
 
 def test_two_keys_for_one_variable_are_both_kept(well: User) -> None:
@@ -366,7 +366,7 @@ def test_two_keys_for_one_variable_are_both_kept(well: User) -> None:
     (well.home / ".profile").write_text(f". ~/.bashrc\nexport {A}={other}\n")
     rows = [row for row in look(well, code=1) if row["level"] == "wrong"]
     for row in rows:
-        mend(well, row)
+        repair(well, row)
     look(well, code=0)
     names = {row["name"] for row in json.loads(well.lkr("list", "--json"))} - {"openai:prod", "anthropic:main"}
     values = [well.lkr("exec", "-k", name, "--", "sh", "-c", f'printf %s "${A}"') for name in names]
@@ -387,14 +387,14 @@ def test_a_key_that_a_command_gives_every_shell_is_a_warning(well: User) -> None
     rc = well.home / ".bashrc"
     rc.write_text(rc.read_text() + f"export {A}=$(pass show openai)\n")
     row = only([row for row in look(well, code=0) if row["check"] == "variables"], "warning")
-    mend(well, row)
+    repair(well, row)
     assert not [row for row in look(well, code=0) if row["check"] == "variables"]
 
 
 def test_a_variable_of_ones_own_project_is_looked_for_too(well: User) -> None:
     well.project("p", 'OUR_OWN_THING = "openai:prod"')
     (well.home / ".zshenv").write_text(f"export OUR_OWN_THING={PLAIN}\n")
-    mend(well, only(look(well, code=1)))
+    repair(well, only(look(well, code=1)))
     look(well, code=0)
 
 
@@ -405,12 +405,12 @@ def test_a_variable_that_this_shell_has_from_elsewhere_is_a_warning(locking: Use
         assert shell.value(A) == VALUE
         rows = within(shell)
         row = only([row for row in rows if row["check"] == "variables"], "warning")
-        shell.run(str(row["mend"]))
+        shell.run(str(row["fix"]))
         rows = within(shell)
         assert not [row for row in rows if row["check"] == "variables"]
         for line in ("cd /", "lkr lock", f"export {A}=from-elsewhere", "cd -"):
             shell.run(line)
-        assert f"has a value in this shell that lkr did not load\n    mend it: unset {A}" in shell.run("lkr doctor")
+        assert f"has a value in this shell that lkr did not load\n    fix: unset {A}" in shell.run("lkr doctor")
         shell.run(f"unset {A}")
         assert "did not load" not in shell.run("lkr doctor")
         locking.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
@@ -423,12 +423,12 @@ def test_use_lkr_that_direnv_does_not_know_is_found(well: User) -> None:
     folder = well.project("p")
     (folder / ".envrc").write_text("use lkr\n")
     row = only(look(well, folder, code=1))
-    assert row["mend"] == "lkr install --direnv"
-    mend(well, row)
+    assert row["fix"] == "lkr install --direnv"
+    repair(well, row)
     look(well, folder, code=0)
     library = well.home / ".config/direnv/lib/lkr.sh"
     library.write_text(library.read_text().replace("boot.py", "gone.py"))
-    mend(well, only(look(well, code=1)))
+    repair(well, only(look(well, code=1)))
     look(well, folder, code=0)
 
 
@@ -464,7 +464,7 @@ def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(
     assert value == PLAIN
     row = only(rows)
     assert "direnv's value is in force" in str(row["text"])
-    mend(well, row, folder, {"EDITOR": str(editor)})
+    repair(well, row, folder, {"EDITOR": str(editor)})
     subprocess.run(allow, env=well.env, check=True)
     value, rows = loaded()
     assert value not in (None, PLAIN)
@@ -477,11 +477,11 @@ def test_a_store_that_does_not_answer_is_wrong_and_a_locked_one_is_a_fact(lockin
     locking.env["LKR_BACKEND"] = "keyring"
     row = only(look(locking, code=1))
     assert row["check"] == "store"
-    done = subprocess.run(["bash", "-c", f"{row['mend']}; lkr doctor"], env=locking.env, capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", f"{row['fix']}; lkr doctor"], env=locking.env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
-def test_permissions_and_their_mend(well: User) -> None:
+def test_permissions_and_their_fix(well: User) -> None:
     data = well.home / ".local/share/lkr"
     (data / "vault/keys").chmod(0o755)
     (data / "index/vault/openai").chmod(0o770)
@@ -489,24 +489,24 @@ def test_permissions_and_their_mend(well: User) -> None:
     rows = [row for row in look(well, code=1) if row["level"] == "wrong"]
     assert len(rows) == 3
     for row in rows:
-        mend(well, row)
+        repair(well, row)
     look(well, code=0)
 
 
 def test_a_grant_without_its_manifest_is_a_warning_and_fix_revokes_it(well: User) -> None:
     (well.project("p") / ".lkr.toml").unlink()
     row = only([row for row in look(well, code=0) if row["check"] == "grants"], "warning")
-    mend(well, row)
+    repair(well, row)
     assert not [row for row in look(well) if row["check"] == "grants"]
     assert not any(name for name in os.listdir(well.home / ".local/share/lkr/grants") if not name.startswith("."))
 
 
-def test_core_dumps_are_warned_of_and_the_mend_stops_them(well: User) -> None:
+def test_core_dumps_are_warned_of_and_the_fix_stops_them(well: User) -> None:
     script = "ulimit -S -c unlimited; lkr doctor"
     loud = subprocess.run(["bash", "-c", script], env=well.env, capture_output=True, text=True)
     assert loud.returncode == 0
     assert "a program that crashes leaves its memory" in loud.stdout
-    mend(well, {"mend": loud.stdout.partition("mend it: ")[2].splitlines()[0]})
+    repair(well, {"fix": loud.stdout.partition("fix: ")[2].splitlines()[0]})
     assert (well.home / ".bashrc").read_text().endswith("ulimit -c 0\n")
     quiet = subprocess.run(["bash", "-ic", "lkr doctor"], env=well.env, capture_output=True, text=True)
     assert "no core dumps" in quiet.stdout
@@ -563,7 +563,7 @@ def test_another_program_of_our_name_that_comes_first_is_a_warning(well: User, t
     path = f"{tmp_path}:{well.env['PATH']}"
     done = subprocess.run([well.program, "doctor"], env={**well.env, "PATH": path}, capture_output=True, text=True)
     assert done.returncode == 0
-    command = done.stdout.partition("mend it: ")[2].splitlines()[0]
+    command = done.stdout.partition("fix: ")[2].splitlines()[0]
     script = f"shopt -s expand_aliases\n{command}\nlkr --version"
     done = subprocess.run(["bash", "-c", script], env={**well.env, "PATH": path}, capture_output=True, text=True)
     assert "lkr, version" in done.stdout
@@ -601,10 +601,10 @@ def test_the_project_here_is_looked_at(user: User) -> None:
     assert "no manifest" in str(look(user, code=None))
     folder = user.project("p", 'OPENAI_API_KEY = "openai:prod"\nGROQ_API_KEY = "groq:team"', allow=False)
     row = next(row for row in look(user, folder, code=1) if "not allowed yet" in str(row["text"]))
-    assert f"lkr init {folder}" in str(row["mend"])
+    assert f"lkr init {folder}" in str(row["fix"])
     user.lkr("allow", "--yes", str(folder))
     row = next(row for row in look(user, folder, code=1) if "not stored" in str(row["text"]))
-    assert (row["text"], row["mend"]) == ("this project needs groq:team, which is not stored", "lkr set groq:team")
+    assert (row["text"], row["fix"]) == ("this project needs groq:team, which is not stored", "lkr set groq:team")
     user.lkr("set", "groq:team", "--stdin", stdin=PLAIN.encode())
     assert not [row for row in look(user, folder) if "stored" in str(row["text"]) and row["level"] == "wrong"]
     (folder / ".lkr.toml").write_text("version = 1\n[keys\n")
@@ -616,7 +616,7 @@ def test_a_shell_without_the_hook_is_told_how_to_load_the_keys(user: User) -> No
     for shell in ("bash", "fish"):
         typed = Shell(shell, user.env, folder, hook=False)
         row = next(row for row in within(typed) if "this shell has not loaded" in str(row["text"]))
-        assert f"hook {shell}" in str(row["mend"])
+        assert f"hook {shell}" in str(row["fix"])
         typed.run(HOOK[shell])
         assert typed.value(A) == VALUE
         assert not [row for row in within(typed) if "this shell has not loaded" in str(row["text"])]

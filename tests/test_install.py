@@ -126,7 +126,7 @@ def test_no_copy_of_a_file_with_a_key_outlives_its_use(user: User) -> None:
     found = [each for each in json.loads(user.lkr("doctor", "--json", code=1)) if "plain text" in each["text"]]
     assert any("before-install" in each["text"] for each in found)
     for each in found:
-        subprocess.run(["bash", "-c", each["mend"]], env=user.env, check=True, capture_output=True)
+        subprocess.run(["bash", "-c", each["fix"]], env=user.env, check=True, capture_output=True)
     assert not [path for path in user.home.rglob("*") if path.is_file() and key in path.read_text(errors="replace")]
     theirs.write_text("# changed since\n")
     user.lkr("uninstall", "--yes")

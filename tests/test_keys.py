@@ -260,7 +260,7 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
         name="string", kind="string", only=TEXTS, agents="string", ttl="integer|null", confirm="boolean"
     ),
     ("doctor",): rows(
-        check="string", level={"enum": ["fact", "warning", "wrong"]}, text="string", mend="string", mended="boolean"
+        check="string", level={"enum": ["fact", "warning", "wrong"]}, text="string", fix="string", fixed="boolean"
     ),
     ("import", ".env", "--dry-run"): rows(
         variable="string", name="string", state={"enum": ["new", "same", "differs"]}

@@ -1,4 +1,4 @@
-"""`lkr doctor`: how things are, what is wrong, and the command that mends it. Changes nothing without --fix."""
+"""`lkr doctor`: diagnoses problems and shows how to fix them. Changes nothing without --fix."""
 
 import sys
 from typing import Any
@@ -12,21 +12,21 @@ _COLOURS = {"wrong": "red", "warning": "yellow"}
 
 
 @declare.command("doctor", examples=("lkr doctor", "lkr doctor --fix"))
-@declare.option("--fix", is_flag=True, help="Mend the index, stale grants and leftovers of killed writers.")
+@declare.option("--fix", is_flag=True, help="Repair the index, stale grants and leftovers of killed writers.")
 @declare.option("--agents", is_flag=True, help="Only print what coding agents may do.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(fix: bool, agents: bool, as_json: bool) -> int:
-    """Say what is wrong and the command that mends it. Exit code 1 when something is; a warning is not."""
+    """Diagnose problems and show how to fix them. The exit code is 1 when something is wrong; a warning is not."""
     if agents:
         if fix:
             raise LkrError("--fix and --agents do not go together", "choose one", USAGE)
         _tell_rights(rights.table(), as_json)
         return 0
     found = list(doctor.run(fix))
-    count = sum(each.level == "wrong" and not each.mended for _, each in found)
+    count = sum(each.level == "wrong" and not each.fixed for _, each in found)
     if as_json:
         rows = [
-            {"check": name, "level": each.level, "text": each.text, "mend": each.mend, "mended": bool(each.mended)}
+            {"check": name, "level": each.level, "text": each.text, "fix": each.fix, "fixed": bool(each.fixed)}
             for name, each in found
         ]
         import json
@@ -36,15 +36,13 @@ def command(fix: bool, agents: bool, as_json: bool) -> int:
     before = ""
     for name, each in found:
         if each.level == "fact":
-            declare.echo(
-                f"{'' if name == before else name:<11}{show(each.text)}{f' ({each.mend})' if each.mend else ''}"
-            )
+            declare.echo(f"{'' if name == before else name:<11}{show(each.text)}{f' ({each.fix})' if each.fix else ''}")
             before = name
     for level, colour in reversed(_COLOURS.items()):  # the worst last, where it is seen
         for _, each in found:
             if each.level == level:
                 head = output.style(level, fg=colour) if output.colours(sys.stdout) else level
-                declare.echo(f"{head}: {show(each.text)}\n    {'mended' if each.mended else f'mend it: {each.mend}'}")
+                declare.echo(f"{head}: {show(each.text)}\n    {'fixed' if each.fixed else f'fix: {each.fix}'}")
     declare.echo(f"lkr: {count} wrong" if count else "lkr: nothing is wrong")
     return 1 if count else 0
 

@@ -11,7 +11,7 @@ REFUSED = 2
 
 
 class LkrError(Exception):
-    """Something the user can mend. `hint` says how; `code` is the exit code (design, section 4)."""
+    """Something that the user can fix. `hint` says how; `code` is the exit code (design, section 4)."""
 
     code = 1
 

@@ -1,6 +1,6 @@
 """What `lkr doctor` looks at. A check is a generator of findings; none prints, makes a file or tells a key's value.
 
-With `fix` a check mends what is lkr's own: index, grants, leftovers. Nothing else is ever changed.
+With `fix` a check fixes what is lkr's own: index, grants, leftovers. Nothing else is ever changed.
 """
 
 import os
@@ -15,7 +15,7 @@ from lkrshell.core.text import quoted, show, tilde
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen, and the command that mends it, for a POSIX shell. `mended`: what --fix did, empty for nothing.
+    """What was seen, and the command that fixes it, for a POSIX shell. `fixed`: what --fix did, empty for nothing.
 
     `level` is "wrong" (lkr does not work as it should, or a key lies open), "warning" (a risk of the machine, or what
     may be meant so), or "fact".
@@ -23,20 +23,20 @@ class Finding:
 
     text: str
     level: str = "fact"
-    mend: str = ""
-    mended: str = ""
+    fix: str = ""
+    fixed: str = ""
 
 
-def fact(text: str, mend: str = "") -> Finding:
-    return Finding(text, "fact", mend)
+def fact(text: str, fix: str = "") -> Finding:
+    return Finding(text, "fact", fix)
 
 
-def warning(text: str, mend: str, mended: str = "") -> Finding:
-    return Finding(text, "warning", mend, mended)
+def warning(text: str, fix: str, fixed: str = "") -> Finding:
+    return Finding(text, "warning", fix, fixed)
 
 
-def wrong(text: str, mend: str, mended: str = "") -> Finding:
-    return Finding(text, "wrong", mend, mended)
+def wrong(text: str, fix: str, fixed: str = "") -> Finding:
+    return Finding(text, "wrong", fix, fixed)
 
 
 def run(fix: bool) -> Iterator[tuple[str, Finding]]:

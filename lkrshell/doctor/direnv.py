@@ -63,8 +63,8 @@ def _both(envrc: str) -> Iterator[Finding]:
     found = [each for source in sources for each in plaintext.assignments(source, wanted)]
     for each in found:
         text = f"{short(each.path)}, line {each.line}, sets {each.variable}, and so does the manifest"
-        mend = f"{plaintext.mend(each)} && direnv allow {quoted(folder)}"
-        yield wrong(f"{text}: direnv's value is in force", mend)
+        remedy = f"{plaintext.remedy(each)} && direnv allow {quoted(folder)}"
+        yield wrong(f"{text}: direnv's value is in force", remedy)
     loaded = direnv_state.held() - set(os.environ.get("LKR_DIRENV", "").split())
     for variable in sorted(loaded & wanted - {each.variable for each in found}):
         text = f"{short(envrc)} sets {variable} in some way, and so does the manifest"

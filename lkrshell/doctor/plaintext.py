@@ -63,7 +63,7 @@ def variables(fix: bool) -> Iterator[Finding]:
         if each.command:
             yield warning(f"{where}, gives {each.variable} to every shell, by a command", _without(each))
         else:
-            yield wrong(f"{where}, holds the value of {each.variable} in plain text", mend(each))
+            yield wrong(f"{where}, holds the value of {each.variable} in plain text", remedy(each))
     yield from _set_here({each.variable for each in found})
 
 
@@ -113,7 +113,7 @@ def _assignment(path: str, number: int, variable: str, rest: str, syntax: str, w
         yield Assignment(path, number, variable, syntax)
 
 
-def mend(each: Assignment) -> str:
+def remedy(each: Assignment) -> str:
     """The command that stores the value, unless the store has it, and only then takes the line out."""
     out = _without(each)
     if each.command:

@@ -58,11 +58,11 @@ def shells(fix: bool) -> Iterator[Finding]:
     if "LKR_STATE" in os.environ:
         yield fact("this shell has loaded lkr")
     elif yours and not any(found[shell] for shell in yours) and not by_direnv:
-        text, mend = f"{yours[0]} does not load lkr, so no key comes on entering a project", f"lkr install {yours[0]}"
+        text, remedy = f"{yours[0]} does not load lkr, so no key comes on entering a project", f"lkr install {yours[0]}"
         if os.path.exists(rcfiles.kept_hook(yours[0])):  # something has loaded it
-            yield warning(f"no file that lkr knows of has {yours[0]} load it, though it once did", mend)
+            yield warning(f"no file that lkr knows of has {yours[0]} load it, though it once did", remedy)
         else:
-            yield wrong(text, mend)
+            yield wrong(text, remedy)
     if found.get("bash") and (lacking := [path for path in rcfiles.rc_files("bash") if not _in(path, found["bash"])]):
         yield warning(f"login shells read {short(lacking[0])}, which does not load lkr", "lkr install bash")
 
@@ -162,8 +162,8 @@ def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
     installed = [load for load in found if load.installed]
     for load in [*installed, *plugins, *own][1:]:
         if load.own:
-            mend = blank(load.path, load.line, "lkr")
-            yield wrong(f"{shell} loads lkr twice, again by {short(load.path)}, line {load.line}", mend)
+            remedy = blank(load.path, load.line, "lkr")
+            yield wrong(f"{shell} loads lkr twice, again by {short(load.path)}, line {load.line}", remedy)
         elif not load.installed:
             yield wrong(f"{shell} loads lkr twice, as a plugin and by what lkr install wrote", "lkr uninstall")
 
@@ -175,8 +175,8 @@ def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
         if over := rcfiles.UNDOING[shell].search(text, load.end):
             variable = "PROMPT_COMMAND" if shell == "bash" else "precmd_functions"
             where = f"{short(load.path)}, line {_number(text, over.end())}"
-            mend = f"lkr install {shell}" if load.installed else sed(f"{load.line}{{h;s/.*/:/;}};$G", load.path)
-            yield wrong(f"{where}, sets {variable} anew, after lkr was loaded: its hook is gone then", mend)
+            remedy = f"lkr install {shell}" if load.installed else sed(f"{load.line}{{h;s/.*/:/;}};$G", load.path)
+            yield wrong(f"{where}, sets {variable} anew, after lkr was loaded: its hook is gone then", remedy)
 
 
 def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
@@ -185,15 +185,15 @@ def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
         return
     path = rcfiles.fish_folder("conf.d/lkr.fish") if shell == "fish" else rcfiles.loader_path(shell)
     text = os.fsdecode(text_of(path))
-    mend = f"lkr install {shell}"
+    remedy = f"lkr install {shell}"
     if not text:
-        yield wrong(f"{short(path)} is gone, so {shell} loads nothing", mend)
+        yield wrong(f"{short(path)} is gone, so {shell} loads nothing", remedy)
         return
     program = rcfiles.loader_program(text)
     if program and not os.access(program, os.X_OK):
-        yield wrong(f"{shell} loads lkr from {short(program)}, which is gone", mend)
+        yield wrong(f"{shell} loads lkr from {short(program)}, which is gone", remedy)
     elif not text.endswith(rcfiles.loader_rest(shell)):
-        yield wrong(f"{short(path)} is of another version of lkr", mend)
+        yield wrong(f"{short(path)} is of another version of lkr", remedy)
     elif os.path.exists(program) and os.path.samefile(program, rcfiles.program()):
         kept = rcfiles.kept_hook(shell)
         if not os.path.exists(kept) or os.stat(kept).st_mtime != os.stat(program).st_mtime:

@@ -80,10 +80,10 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         try:
             index.read(chosen.name, name)
         except LkrError as error:
-            mended = ""
+            fixed = ""
             if fix and keys.write_entry_anew(chosen, name):
-                mended = "written anew"
-            yield wrong(error.message, "lkr doctor --fix", mended)
+                fixed = "written anew"
+            yield wrong(error.message, "lkr doctor --fix", fixed)
     listed = chosen.names()
     if listed is None:
         yield fact("this keychain cannot list its keys, so the index cannot be compared with it")
@@ -172,8 +172,8 @@ def grants(fix: bool) -> Iterator[Finding]:
             continue
         if fix:
             approve.revoke(real)
-        mended = "revoked" if fix else ""
+        fixed = "revoked" if fix else ""
         if os.path.isdir(real):  # on another branch, maybe
-            yield warning(f"{show(real)} is allowed and has no manifest any more", "lkr doctor --fix", mended)
+            yield warning(f"{show(real)} is allowed and has no manifest any more", "lkr doctor --fix", fixed)
         else:
-            yield wrong(f"{show(real)} is allowed and not there any more", "lkr doctor --fix", mended)
+            yield wrong(f"{show(real)} is allowed and not there any more", "lkr doctor --fix", fixed)

@@ -78,7 +78,7 @@ def is_the_accounts_own() -> bool:
 
 
 def load() -> Config:
-    """`config.toml`, with `LKR_BACKEND` and `LKR_QUIET` over it. LkrError with line and mend when it is bad."""
+    """`config.toml`, overridden by `LKR_BACKEND` and `LKR_QUIET`. LkrError, with line and remedy, when it is bad."""
     path = paths.config_file()
     data = read(path)
     config = Config() if data is None else _compiled(data) or _parse(path, data)
@@ -200,19 +200,19 @@ def _agents(where: str, table: "dict[str, object]") -> list[tuple[str, ...]]:
 
     rows = []
     for name, given in table.items():
-        mend = 'write agents.claude = ["anthropic:main"]'
+        hint = 'write agents.claude = ["anthropic:main"]'
         if not names.is_profile(name):
-            raise LkrError(f"{where}: {names.said(name)} is no name of an agent", mend)
+            raise LkrError(f"{where}: {names.said(name)} is not a name for an agent", hint)
         parts: dict[str, typing.Any] = given if isinstance(given, dict) else {"keys": given}
         if unknown := set(parts) - {"keys", "marks", "processes"}:
             hint = "known: keys, marks, processes"
             raise LkrError(f"{where}: agents.{name}: unknown field {names.said(min(unknown))}", hint)
         for part, words in parts.items():
             if not isinstance(words, list) or not all(isinstance(word, str) and word.isprintable() for word in words):
-                raise LkrError(f"{where}: agents.{name}: {part} must be a list of texts", mend)
+                raise LkrError(f"{where}: agents.{name}: {part} must be a list of texts", hint)
             if not all(
                 names.is_key(word) if part == "keys" else word not in {"", *names.SHELL_WORDS} for word in words
             ):
-                raise LkrError(f"{where}: agents.{name}: {part} has one that is no name", mend)
+                raise LkrError(f"{where}: agents.{name}: {part} has one that is not a valid name", hint)
         rows.append((name, *("\n".join(parts.get(part, ())) for part in ("keys", "marks", "processes"))))
     return rows
