@@ -392,7 +392,8 @@ def test_a_key_that_a_command_gives_every_shell_is_a_warning(well: User) -> None
 
 
 def test_a_variable_of_ones_own_project_is_looked_for_too(well: User) -> None:
-    well.project("p", 'OUR_OWN_THING = "openai:prod"')
+    folder = well.project("p", 'OUR_OWN_THING = "openai:prod"', allow=False)
+    well.lkr("allow", "--yes", "--variable", "OUR_OWN_THING", str(folder))
     (well.home / ".zshenv").write_text(f"export OUR_OWN_THING={PLAIN}\n")
     repair(well, only(look(well, code=1)))
     look(well, code=0)

@@ -45,7 +45,7 @@ def first_run(user: User) -> Path:
     folder = user.home / "new"
     folder.mkdir()
     (folder / ".env").write_text(f"MISTRAL_API_KEY={IN_ENV}\nPORT=80\n")
-    (folder / "app.py").write_text("import os\nos.environ['GROQ_API_KEY']\nos.environ['PYTHONPATH_API_KEY']\n")
+    (folder / "app.py").write_text("import os\nos.environ['GROQ_API_KEY']\nos.environ['LD_PRELOAD_API_KEY']\n")
     subprocess.run(["git", "init", "-q"], cwd=folder, env=user.env, check=True)
     return folder
 

@@ -269,8 +269,14 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
         file="string", git_sees="boolean", keys=rows(place="string", name="string")
     ),
     ("status",): form(
+<<<<<<< ours
         manifest="string|null", grant="string|null", problem="string|null", store="string", locked="boolean",
         loaded="object", changed="object", profile="string|null", direnv="array",
+=======
+        manifest="string|null", grant="string|null", worktree_of="string|null", problem="string|null",
+        store="string", locked="boolean",
+        loaded="object", profile="string|null", direnv="array",
+>>>>>>> theirs
         wants=rows(variable="string", key="string", scope=SCOPE, stored="boolean"),
     ),
 }  # fmt: skip
