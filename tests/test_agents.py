@@ -78,10 +78,11 @@ def test_an_agent_is_known_however_its_interpreter_is_called(user: User, tmp_pat
     [
         [PYTHON, "{py}/mine.py", "claude", "COMMAND"],
         [PYTHON, "-c", RUN, "codex", "COMMAND"],
+        ["node", "--no-warnings", "{py}/mine.js", "codex", "COMMAND"],
         ["node", "{py}/mine.js", "--agent", "codex", "COMMAND"],
         ["sh", "-c", "COMMAND", "claude"],
     ],
-    ids=["script", "code", "node", "name of a shell"],
+    ids=["script", "code", "node with an option", "node", "name of a shell"],
 )
 def test_a_program_of_mine_that_speaks_of_an_agent_is_none(user: User, tmp_path: Path, words: list[str]) -> None:
     folder = user.project("p")
@@ -233,3 +234,23 @@ def test_a_name_of_ones_own_choice_gains_nothing(user: User) -> None:
     done = subprocess.run([f"{BIN}/lkr", "export", "bash"], env=env, cwd=folder, capture_output=True, text=True)
     assert (done.returncode, VALUE in done.stdout) == (2, False)
     assert json.dumps("claude") not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "name"),
+    [
+        ("uv", "run --with x aider --yes", "aider"),
+        ("uv", "tool run aider", "aider"),
+        ("uvx", "--from aider-chat aider", "aider"),
+        ("python3.12", "-m pipx run aider", "aider"),
+        ("bun", "x codex", "codex"),
+        ("deno", "run -A npm:@openai/codex@latest", "codex"),
+        ("npm", "exec @openai/codex@0.1", "codex"),
+        ("node", "/usr/lib/node_modules/npm/bin/npx-cli.js -y codex", "codex"),
+        ("node", "--require ./hook.js --unhandled-rejections strict codex.js", "codex"),
+        ("python3", "aider/__main__.py", "aider"),
+        ("node", "node_modules/@google/gemini-cli/dist/index.js", "gemini"),
+    ],
+)
+def test_what_runs_a_package_is_known_by_its_words(program: str, words: str, name: str) -> None:
+    assert agents.detect({}, agents.runs(program, words.split())) == name

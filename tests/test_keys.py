@@ -269,15 +269,11 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
         file="string", git_sees="boolean", keys=rows(place="string", name="string")
     ),
     ("status",): form(
-<<<<<<< ours
-        manifest="string|null", grant="string|null", problem="string|null", store="string", locked="boolean",
-        loaded="object", changed="object", profile="string|null", direnv="array",
-=======
         manifest="string|null", grant="string|null", worktree_of="string|null", problem="string|null",
-        store="string", locked="boolean",
-        loaded="object", profile="string|null", direnv="array",
->>>>>>> theirs
-        wants=rows(variable="string", key="string", scope=SCOPE, stored="boolean"),
+        store="string", locked="boolean", left="integer|null",
+        loaded="object", changed="object", profile="string|null", profile_by="string|null", profiles="array",
+        direnv="array",
+        wants=rows(variable="string", key="string", scope=SCOPE, stored="boolean", optional="boolean"),
     ),
 }  # fmt: skip
 

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from lkrshell.state.config import Config
 
 UNKNOWN = "agent"  # an agent whose name nothing tells
-_INTERPRETERS = frozenset("node nodejs bun deno python python2 python3 pypy3 MainThread uv ruby".split())
-_SHELLS = frozenset("sh bash dash zsh ksh fish".split())
-_SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".py", ".pyz", ".sh", ".exe")
-_SUBCOMMANDS = frozenset("run x exec tool".split())  # of bun, deno and uv, before the script's name
-_CODE = frozenset("-c -e -p --eval --print -pe".split())  # the program is in the next word, and has no name
-_PACKAGES = ("/node_modules/", "/site-packages/")
+_SHELLS = frozenset(("bash", "zsh", "fish", "sh", "dash", "ksh"))
+_INTERPRETERS = frozenset(("python", "pypy", "node", "nodejs", "bun", "deno", "ruby", "MainThread", "node-MainThread"))
+_RUNNERS = frozenset(("npx", "npm", "npx-cli", "npm-cli", "pnpm", "yarn", "bunx", "uv", "uvx", "pipx"))
+_SUBCOMMANDS = frozenset(("run", "tool", "exec", "x", "dlx"))
+# Options of node whose value is the next word. Of others both that word and the one after it are looked at.
+_WITH_VALUE = frozenset(("-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"))
+_CODE = frozenset(("-c", "-e", "-p", "--eval", "--print", "-pe"))  # the program is the next word, and has no name
+_ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".py", ".pyw", ".pyz", ".sh")
 # A process of another name makes no function of the shell.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _NO_AGENTS = ("/bin", "/sbin", "/usr/sbin", "/usr/local/sbin")  # nobody installs one there, and each look costs
@@ -170,67 +172,91 @@ def _environment(pid: int, line: Line, before: list[bytes]) -> None:
 
 def _names(pid: int, comm: str) -> list[str]:
     """What the process may be known by, the best name first: of an interpreter, what it runs."""
-    interprets = comm in _INTERPRETERS or comm in _SHELLS or comm[:6] == "python"
-    if not interprets and len(comm.encode("utf-8", "replace")) < _CUT:
+    if not _runs_others(comm) and len(comm.encode("utf-8", "replace")) < _CUT:
         return [comm]
     words = _read(f"/proc/{pid}/cmdline", 1 << 16).decode("utf-8", "replace").split("\0")
+    if words[0].startswith("npm "):  # which writes a title there
+        words = words[0].split()
     called = os.path.basename(words[0]).lstrip("-")
-    if not interprets:
+    if not _runs_others(comm):
         whole = (os.path.basename(word).lstrip("-") for word in words[:16])  # a script's own name is the second word
         return [next((name for name in whole if name.startswith(comm)), comm)]
-    if called and called not in _INTERPRETERS and called not in _SHELLS and called[:6] != "python":
+    if called and not _runs_others(called):
         return [called, comm]  # an interpreter within one program, as copilot is
-    return [*_scripts(words[1:64], called[:6] == "python"), comm]
+    return [*runs(called or comm, words[1:64]), comm]
 
 
-def _scripts(words: list[str], python: bool) -> list[str]:
-    """The names of what an interpreter with these words runs: one, or two where the first may be an option's value."""
-    found: list[str] = []
-    after_option = False
+def _runs_others(name: str) -> bool:
+    """True for an interpreter, a shell, and what runs programs of packages."""
+    return name in _SHELLS or name in _RUNNERS or name.rstrip("0123456789.") in _INTERPRETERS
+
+
+def runs(program: str, words: list[str]) -> list[str]:
+    """The names of what an interpreter, or a program that runs others, was told to run by `words`."""
+    if program.startswith(("python", "pypy")):
+        found, rest = _python(words)
+    else:
+        found, rest = _others(words)
+    if found and found[0] in _RUNNERS:
+        found = _others(rest)[0] + found
+    return found
+
+
+def _python(words: list[str]) -> tuple[list[str], list[str]]:
+    """As Python itself reads its options."""
     at = 0
-    while at < len(words) and len(found) < 2:
+    while at < len(words) and words[at].startswith("-"):
         word = words[at]
         at += 1
-        if word in _CODE:
-            break
-        if python and word[:1] == "-" and word[:2] != "--" and (letter := _with_value(word)):
-            rest = word[word.index(letter) + 1 :]
-            if not rest:
-                rest, at = (words[at] if at < len(words) else ""), at + 1
+        if word.startswith("--"):
+            at += word == "--check-hash-based-pycs"
+            continue
+        for place, letter in enumerate(word[1:], 2):
             if letter == "c":
+                return [], []
+            if letter in "mWX":
+                value = word[place:] or (words[at] if at < len(words) else "")
+                at += not word[place:]
+                if letter == "m":
+                    return [value.partition(".")[0]], words[at:]
                 break
-            if letter == "m":
-                found.append(rest.partition(".")[0])
-                break
-            continue
-        if word[:1] == "-" or not word:
-            after_option = "=" not in word and not python
-            continue
-        if word in _SUBCOMMANDS and not found:
-            continue
-        found += _of_path(word)
-        if not after_option:
+    return (_called(words[at]), words[at + 1 :]) if at < len(words) else ([], [])
+
+
+def _others(words: list[str]) -> tuple[list[str], list[str]]:
+    """The first word that is no option. The value of an option that we do not know counts too, for it may be it."""
+    found: list[str] = []
+    before = ""
+    for at, word in enumerate(words):
+        if word in _CODE and not found:
+            return [], []
+        if before in _WITH_VALUE or word in _SUBCOMMANDS or not word or word == "--":
+            before = ""
+        elif word.startswith("-"):
+            before = "" if "=" in word else word
+        else:
+            found += _called(word)
+            if not before or "/" in word or word.endswith(_ENDINGS):
+                return found, words[at + 1 :]
+            before = ""
+    return found, []
+
+
+def _called(word: str) -> list[str]:
+    """The names that a script's path, or a package's name, may go by."""
+    *folders, name = word.removeprefix("npm:").rstrip("/").split("/")
+    name = name.partition("@")[0]  # and a version
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    names = [name]
+    if name == "__main__" and folders:
+        names.insert(0, folders[-1])
+    for place in range(len(folders) - 1, -1, -1):
+        if folders[place] in ("node_modules", "site-packages", "dist-packages"):
+            inner = [*folders, name][place + 1 :]
+            names.append(inner[1] if inner[0].startswith("@") and len(inner) > 1 else inner[0])
             break
-        after_option = False
-    return [name for name in found if name]
-
-
-def _with_value(word: str) -> str:
-    """Python's option within `word` (as -u, -Bm, -Xutf8) that takes a value; empty without one."""
-    return next((letter for letter in word[1:] if letter in "cmWX"), "")
-
-
-def _of_path(path: str) -> list[str]:
-    """The script's name without its suffix, and the name of the package that it lies in."""
-    name = os.path.basename(path)
-    for suffix in _SUFFIXES:
-        name = name.removesuffix(suffix)
-    found = [name]
-    for folder in _PACKAGES:
-        if folder in path:
-            parts = path.rpartition(folder)[2].split("/")
-            found.append(parts[1] if parts[0][:1] == "@" and len(parts) > 1 else parts[0])
-    return found
+    return names
 
 
 def _read(path: str, most: int) -> bytes:

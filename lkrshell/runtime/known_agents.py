@@ -11,10 +11,10 @@ Seen: started from its package, with a model of ours behind it, and its shell to
 
 AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # seen
-    "claude": (("CLAUDECODE",), ("claude",)),
+    "claude": (("CLAUDECODE",), ("claude", "claude-code")),
     "codex": (("CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_CI", "CODEX_THREAD_ID"), ("codex",)),
-    "gemini": (("GEMINI_CLI",), ("gemini",)),
-    "qwen": (("QWEN_CODE",), ("qwen",)),
+    "gemini": (("GEMINI_CLI",), ("gemini", "gemini-cli")),
+    "qwen": (("QWEN_CODE",), ("qwen", "qwen-code")),
     "kilo": (("KILO", "KILO_RUN_ID"), ("kilo", "kilocode")),
     "opencode": (("OPENCODE",), ("opencode",)),
     "copilot": (("COPILOT_CLI", "COPILOT_AGENT", "COPILOT_AGENT_SESSION_ID"), ("copilot",)),
@@ -23,7 +23,7 @@ AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "aider": ((), ("aider",)),
     "continue": ((), ("cn",)),
     "gptme": ((), ("gptme",)),
-    "mini": ((), ("mini", "mini-swe-agent")),
+    "mini": ((), ("mini", "mini-swe-agent", "minisweagent")),
     # from documentation
     "amp": (("AMP_CURRENT_THREAD_ID",), ("amp",)),
     "antigravity": (("ANTIGRAVITY_AGENT",), ()),
