@@ -299,13 +299,13 @@ def test_status_says_a_scope_as_the_manifest_does(user: User) -> None:
     (want,) = json.loads(user.lkr("status", "--json", cwd=folder))["wants"]
     assert want["scope"] == {"commands": ["python", "claude"]}
     said = user.lkr("status", cwd=folder)
-    assert f"manifest  {folder}/.lkr.toml, allowed 20" in said
-    assert "OPENAI_API_KEY ← openai:prod, for python claude alone\n" in said
-    assert "store     vault, unlocked\n" in said
-    assert "problem" not in said
+    assert "Project  ~/p, allowed " in said
+    assert "OPENAI_API_KEY  openai:prod  only for python claude\n" in said
+    assert "Store    vault, unlocked for " in said
+    assert "Problem" not in said
     (folder / ".lkr.toml").write_text("version = 1\nkeys = 3\n")
-    assert "problem   " in user.lkr("status", cwd=folder)
-    assert "manifest  none here or above\n" in user.lkr("status", cwd=user.home)
+    assert "Problem  " in user.lkr("status", cwd=folder)
+    assert "Project  none: no .lkr.toml here or above\n" in user.lkr("status", cwd=user.home)
 
 
 def test_the_audit_log_as_json_is_a_line_a_use_of_one_form(user: User) -> None:

@@ -353,7 +353,7 @@ def test_status_list_and_the_log_say_which_worktree_it_is(user: User) -> None:
     tree, other = worktree(user, top), worktree(user, top, "other")
     (other / ".lkr.toml").write_text("version = 1\n")
     user.env["PWD"] = str(tree)
-    assert f"with the worktrees of {top}" in user.lkr("status", cwd=tree)
+    assert f"with the worktrees of ~/{top.name}" in user.lkr("status", cwd=tree)
     assert json.loads(user.lkr("status", "--json", cwd=tree))["worktree_of"] == str(top)
     user.env["PWD"] = str(top)
     assert json.loads(user.lkr("status", "--json", cwd=top))["worktree_of"] is None
