@@ -99,7 +99,7 @@ def test_exec_asks_and_then_not_again(user: User) -> None:
     assert (code, VALUE in said) == (0, True)
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
     assert VALUE in user.lkr("export", "bash", cwd=folder)
-    assert "no key of this project waits" in user.lkr("confirm", cwd=folder)
+    assert "no key of this project awaits" in user.lkr("confirm", cwd=folder)
 
 
 def test_an_agent_does_not_confirm(user: User) -> None:

@@ -42,7 +42,7 @@ def command(provider: str | None, show_all: bool, as_json: bool) -> None:
         declare.echo(json.dumps(rows, indent=2))
         return
     if not rows:
-        declare.echo("lkr: no keys are stored; store one: lkr set openai:prod", err=True)
+        declare.echo("lkr: no keys stored yet; store one: lkr set openai:prod", err=True)
         return
     shown = [_cells(row) for row in rows]
     colours = [("bold", "yellow" if row["kind"] == "admin" else "", "dim", "dim", "", "") for row in rows]
