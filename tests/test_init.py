@@ -229,7 +229,7 @@ def test_a_broken_manifest_names_the_line_at_once(user: User) -> None:
     allowed = user.project("allowed")
     (allowed / ".lkr.toml").write_text("version = 1\n[keys\n")
     said = user.lkr("export", "bash", cwd=allowed, code=78)
-    assert f"{allowed}/.lkr.toml: not TOML: line 2" in said and "changed since" not in said
+    assert f"changed since you allowed it: {allowed}/.lkr.toml: not TOML: line 2" in said
 
 
 THEIRS = "sk-test-of-another-project-1234"

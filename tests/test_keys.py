@@ -362,7 +362,7 @@ def test_import_from_pass(user: User, tmp_path: Path) -> None:
 def test_list_says_which_projects_have_a_key_and_when_it_was_used(user: User) -> None:
     for name in ("a", "b", "c"):
         user.project(name)
-    assert f"{A}  ~/a, ~/b and 1 more" in user.lkr("list")
+    assert f"{A}     ~/a, ~/b and 1 more" in user.lkr("list")
     user.lkr("deny", str(user.home / "a"))
     listed = {row["name"]: row["projects"] for row in json.loads(user.lkr("list", "--json"))}
     assert listed == {"openai:prod": [str(user.home / "b"), str(user.home / "c")], "anthropic:main": []}

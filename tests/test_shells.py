@@ -630,10 +630,10 @@ def test_status_looks_at_what_a_loaded_variable_really_holds(user: User, open_sh
     assert "changed" not in shell.run("lkr status")
     shell.run(f"export {A}=sk-of-somebody-else")
     said = shell.run("lkr status")
-    assert f"{A} was loaded, but changed since" in said
+    assert "changed since it was loaded" in said
     assert "somebody" not in said
     shell.run(word(shell, f"export {A}=", f"set -gx {A} ''"))
-    assert f"{A} was loaded, but emptied since" in shell.run("lkr status")
+    assert "emptied since it was loaded" in shell.run("lkr status")
     user.lkr("lock")
     shell.run("cd ..")
 
@@ -683,15 +683,16 @@ def test_a_keys_time_ends_in_a_direnv_folder_too(user: User, open_shell: Open, l
     end = shell.value("LKR_ENDS")
     assert end and end.startswith(f"{A}=openai:prod=")
     time.sleep(1.5)
-    user.lkr("set", "groq:x", "--stdin", stdin=b"gsk_12345678901234")  # has direnv reload
+    user.lkr("set", "groq:x", "--stdin", "--force", stdin=b"gsk_12345678901234")  # has direnv reload
     assert "direnv: loading" in shell.run(":")
     shell.run(":")
     assert shell.value(A) == VALUE
     assert shell.value("LKR_ENDS") == end, "the reload gave it no more time"
-    time.sleep(max(0.0, int(end.rpartition("=")[2]) + 0.1 - time.time()))
+    late = 1.2 if shell.shell == "fish" else 0.1  # fish knows the time to a second
+    time.sleep(max(0.0, int(end.rpartition("=")[2]) + late - time.time()))
     shell.run(":")
     assert (shell.value(A), shell.value(B)) == (None, OTHER)
-    user.lkr("set", "groq:x", "--stdin", stdin=b"gsk_12345678901235")
+    user.lkr("set", "groq:x", "--stdin", "--force", stdin=b"gsk_12345678901235")
     assert "direnv: loading" in shell.run(":")
     assert shell.value(A) is None, "nor does a later one bring it back"
     shell.run("cd ..")

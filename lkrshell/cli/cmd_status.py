@@ -13,7 +13,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_COLOURS = {"loaded": "green", "not loaded": "yellow", "not stored": "red", "changed": "red"}
+_COLOURS = {
+    "loaded": "green",
+    "not loaded": "yellow",
+    "not stored": "red",
+    "changed": "red",
+    "emptied": "red",
+    "unset": "red",
+}
 
 
 @declare.command("status", examples=("lkr status", "lkr status --json"))
@@ -120,7 +127,7 @@ def _tell(report: "dict[str, Any]") -> None:
     more = {variable: key for variable, key in report["loaded"].items() if variable not in wanted}
     rows += [(variable, key, _state(variable, report)) for variable, key in more.items()]
     if rows:
-        colours = [("", "", _COLOURS.get(row[2].partition(",")[0], "")) for row in rows]
+        colours = [("", "", _COLOURS.get(row[2].partition(",")[0].partition(" since")[0], "")) for row in rows]
         shown = [tuple(map(show, row)) for row in rows]
         declare.echo("\n" + output.table(("VARIABLE", "KEY", "STATE"), shown, colours), nl=False)
     elif manifest is None:
@@ -144,7 +151,7 @@ def _row(want: "dict[str, Any]", report: "dict[str, Any]") -> tuple[str, str, st
 
 def _state(variable: str, report: "dict[str, Any]") -> str:
     if how := report["changed"].get(variable):
-        return f"changed, {how} since it was loaded: something else sets it in this shell"
+        return f"{how} since it was loaded: something else sets it in this shell"
     if variable in report["loaded"]:
         return "loaded"
     return "loaded by direnv" if variable in report["direnv"] else "not loaded"

@@ -24,7 +24,8 @@ def colours(stream: "TextIO") -> bool:
 
 def style(text: str, fg: str = "", bold: bool = False, dim: bool = False) -> str:
     """`text` between the codes of ECMA-48 (SGR) for a colour, bold or dim."""
-    codes = [code for code, wanted in (("1", bold), ("2", dim)) if wanted] + [code for name, code in _CODES.items() if name == fg]
+    chosen = (("1", bold), ("2", dim), (_CODES.get(fg, ""), fg in _CODES))
+    codes = [code for code, wanted in chosen if wanted]
     return f"\033[{';'.join(codes)}m{text}\033[0m" if codes else text
 
 

@@ -32,11 +32,12 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
     if not grant.covers(place):
         from lkrshell.project.preview import requested
 
-        requested(place)  # a manifest that is broken now says where, before anything else
-        raise ManifestError(
-            f"the manifest in {where} changed since you allowed it",
-            f"see how: lkr allow {quoted(place.folder)}",
-        )
+        changed = f"the manifest in {where} changed since you allowed it"
+        try:
+            requested(place)  # a manifest that is broken now says where
+        except ManifestError as error:
+            raise ManifestError(f"{changed}: {error.message}", error.hint) from None
+        raise ManifestError(changed, f"see how: lkr allow {quoted(place.folder)}")
     return grant
 
 
