@@ -186,6 +186,7 @@ _lkr_one() {
             ;;
         'list')
             _lkr_options --all --json -h --help
+            ((place == 1)) && _lkr_words ai21 anthropic anyscale assemblyai azure-openai baseten bedrock cerebras cohere dashscope databricks deepgram deepinfra deepseek elevenlabs exa fal fireworks gemini google groq huggingface jina langsmith litellm mistral moonshot nebius novita nvidia openai openrouter perplexity portkey replicate sambanova scaleway siliconflow stability tavily together upstage voyage watsonx xai zhipu
             ;;
         'lock')
             _lkr_options -h --help

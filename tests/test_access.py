@@ -89,7 +89,7 @@ def test_a_grant_is_taken_back_when_its_folder_or_manifest_is_gone(user: User) -
     assert f"denied {gone}" in user.lkr("deny", str(gone))
     assert f"denied {emptied}" in user.lkr("deny", str(emptied))
     (emptied / ".lkr.toml").write_text(text)
-    assert "not allowed yet" in export(user, emptied, code=78)
+    assert "is not allowed: you denied it" in export(user, emptied, code=78)
     assert f"denied {user.home / 'p'}" in user.lkr("deny", cwd=user.home / "p"), "that of the folder above was kept"
 
 
@@ -238,10 +238,10 @@ def test_an_agent_of_ones_own_is_known_by_its_mark(user: User) -> None:
     ("text", "says"),
     [
         ("agents.claude = 1\n", "must be a list"),
-        ('agents.claude = ["anthropic"]\n', "is no name"),
-        ('agents."a b" = []\n', "no name of an agent"),
+        ('agents.claude = ["anthropic"]\n', "is not a valid name"),
+        ('agents."a b" = []\n', "not a name for an agent"),
         ("[agents.x]\nkey = []\n", "unknown field 'key'"),
-        ('[agents.x]\nmarks = [""]\n', "is no name"),
+        ('[agents.x]\nmarks = [""]\n', "is not a valid name"),
         ('[agents.x]\nmarks = ["A\\nB"]\n', "list of texts"),
     ],
 )

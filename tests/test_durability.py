@@ -116,7 +116,7 @@ def test_a_disk_that_fills_up_at_any_step_keeps_the_old_value_or_the_new_one(
                 pytest.fail(f"no passphrase opens the vault after {injected}")
         values = {
             name: subprocess.run(
-                [f"{BIN}/lkr", "exec", "-k", f"V={name}", "--", "sh", "-c", 'printf %s "$V"'],
+                [f"{BIN}/lkr", "exec", "-k", f"V_KEY={name}", "--", "sh", "-c", 'printf %s "$V_KEY"'],
                 env=mine.env, cwd=mine.home, capture_output=True, text=True,
             ).stdout
             for name in ("openai:prod", "groq:new")
@@ -130,4 +130,6 @@ def test_a_disk_that_fills_up_at_any_step_keeps_the_old_value_or_the_new_one(
             mine.lkr("unlock", "--stdin", stdin=PASS)
     else:
         pytest.fail("it never went through")
-    assert mine.lkr("exec", "-k", "V=anthropic:main", "--", "sh", "-c", 'printf %s "$V"', cwd=mine.home) == OTHER
+    assert (
+        mine.lkr("exec", "-k", "V_KEY=anthropic:main", "--", "sh", "-c", 'printf %s "$V_KEY"', cwd=mine.home) == OTHER
+    )

@@ -104,7 +104,7 @@ def test_gen_keeps_to_what_a_key_is_for(user: User) -> None:
     user.lkr("policy", "openai:prod", "--only", str(other))
     assert "is for other folders" in user.lkr("gen", ".env.example", "--force", code=2, cwd=folder)
     assert "is for other folders" in user.lkr("gen", ".env.example", "-o", "../other/x", "--force", code=2, cwd=folder)
-    user.lkr("policy", "openai:prod", "--only", str(folder))
+    user.typed("policy", "openai:prod", "--only", str(folder))
     assert "is for other folders" in user.lkr("gen", ".env.example", "-o", "../other/x", "--force", code=2, cwd=folder)
     assert not (other / "x").exists()
     user.lkr("gen", ".env.example", "--force", cwd=folder)

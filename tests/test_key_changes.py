@@ -244,8 +244,7 @@ def test_another_label_that_is_taken_is_asked_about_too(user: User) -> None:
     child.sendline("n")
     child.expect("Another label")
     child.sendline("adm")
-    child.expect("anthropic:adm has another value. Replace it")
-    child.sendline("n")
+    child.expect("anthropic:adm is stored already, with another value")
     child.expect("Another label")
     child.sendline("")
     child.expect("left out")
@@ -271,19 +270,22 @@ def test_two_variables_get_no_one_label_for_two_values(user: User) -> None:
     child.sendline("n")
     child.expect("Another label")
     child.sendline("claude-api-key")
-    child.expect("anthropic:claude-api-key is for CLAUDE_API_KEY already; nothing was stored")
+    child.expect("anthropic:claude-api-key is another variable's in this plan")
+    child.expect("Another label")
+    child.sendcontrol("c")
+    child.expect("nothing was changed")
     child.expect(pexpect.EOF)
     assert "claude-api-key" not in user.lkr("list")
 
 
-def test_import_stores_nothing_that_the_manifest_cannot_name(user: User) -> None:
+def test_import_names_keys_in_a_manifest_of_the_short_form_too(user: User) -> None:
     folder = user.home / "p"
     folder.mkdir()
     (folder / ".lkr.toml").write_text('version = 1\nkeys = ["openai:prod"]\n')
     user.lkr("allow", "--yes", cwd=folder)
     (folder / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\n")
-    assert "nothing was stored" in user.lkr("import", ".env", "--yes", cwd=folder, code=1)
-    assert "groq" not in user.lkr("list")
+    user.lkr("import", ".env", "--yes", cwd=folder)
+    assert user.lkr("exec", "--", "printenv", "GROQ_API_KEY", A, cwd=folder) == f"gsk_12345678901234\n{VALUE}\n"
 
 
 @pytest.mark.parametrize("pairs", [("n:a=one", "n:a=two"), ("n:a=one", "n:b=one")])
@@ -345,7 +347,7 @@ def test_a_deletion_that_the_keychain_refuses_is_not_reported_as_done(user: User
 
 
 def test_a_key_that_was_not_loaded_does_not_count_as_used(user: User) -> None:
-    folder = user.project("p", f'{A} = "openai:prod"\nGROQ_API_KEY = "groq:none"')
+    folder = user.project("p", f'{A} = "openai:prod"\nGROQ_API_KEY = "groq:none"', top='require = "all"')
     user.lkr("export", "bash", cwd=folder, code=1)
     user.lkr("exec", "--", "true", cwd=folder, code=1)
     assert row(user, "openai:prod")["last_use"] is None

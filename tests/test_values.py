@@ -13,7 +13,7 @@ from lkrshell.shells.dialects import dialect
 VALUES = st.binary(max_size=300).filter(lambda data: b"\0" not in data)
 EVERY_BYTE = bytes(range(1, 256))
 NASTY = "'\"\\ $(touch x) `touch x` !! * ~ \t\r\n\n ü日本 \\' end'".encode()
-PRINT = "import os,sys; sys.stdout.buffer.write(os.environb[b'V'])"
+PRINT = "import os,sys; sys.stdout.buffer.write(os.environb[b'V_KEY'])"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -26,7 +26,7 @@ def test_every_value_survives_the_quoting(shell: str) -> None:
     @example(b"'" * 999)
     def check(value: bytes) -> None:
         quoted = dialect(shell).quote(value.decode("utf-8", "surrogateescape"))
-        export = "set -gx V " if shell == "fish" else "export V="
+        export = "set -gx V_KEY " if shell == "fish" else "export V_KEY="
         script = export.encode() + quoted.encode("utf-8", "surrogateescape") + f'\npython3 -c "{PRINT}"\n'.encode()
         flags = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["-N"]}[shell]
         env = {"PATH": "/usr/bin:/bin:" + os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent"}
@@ -39,7 +39,7 @@ def test_every_value_survives_the_quoting(shell: str) -> None:
 @pytest.mark.parametrize("value", [EVERY_BYTE, NASTY, b"y" * 65536])
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_value_survives_store_hook_and_shell(user: User, shell: str, value: bytes) -> None:
-    folder = user.project("p", 'V = "any:value"', allow=True)
+    folder = user.project("p", 'V_KEY = "any:value"', allow=True)
     user.lkr("set", "any:value", "--stdin", stdin=value + b"\n")
     flags = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["-N"]}[shell]
     hook = user.lkr("hook", shell)

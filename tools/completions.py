@@ -25,7 +25,7 @@ _KINDS = {
 _WORDS = {
     "audit event": [*EVENTS], "audit agent": ["any", *known_agents.AGENTS], "agent-env agent": [*known_agents.AGENTS],
     "import tool": ["pass:", "secret-tool:", "envchain:"], "migrate source": ["vault", "keyring"],
-    "usage provider": [*costs.BASES], "policy ttl": ["off", "30m", "8h", "2d"],
+    "list provider": [*providers.builtin()], "usage provider": [*costs.BASES], "policy ttl": ["off", "30m", "8h", "2d"],
 }  # fmt: skip
 _HEAD = "Made from the command line's definition by `make completions`; do not edit.\n"
 

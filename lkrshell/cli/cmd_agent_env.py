@@ -36,7 +36,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     name = name or agent or agents.named(program, settings)
     environment = stripped(dict(os.environb))
     try:
-        wants, folder = execute.project_wants(agent or program)
+        wants, folder, _ = execute.project_wants(agent or program)
         wants = [want for want in wants if want.scope != "exec"]
         own = [want.key for want in wants if want.commands]  # what the manifest has for this agent alone
     except LkrError:

@@ -10,7 +10,7 @@ from lkrshell.state.config import load
 @declare.command("confirm", examples=("lkr confirm", "cd ~/work/app && lkr confirm"))
 def command() -> None:
     """Let this project have the keys that wait for you. Their policy is --confirm; it holds for this session."""
-    wants, folder = execute.project_wants()
+    wants, folder, _ = execute.project_wants()
     waiting = session.waiting(common.store(), wants, folder)
     if not waiting:
         declare.echo("lkr: no key of this project awaits your confirmation", err=True)

@@ -25,18 +25,18 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, .
     """Run a command with this project's keys. Those of scope "exec" too; admin keys never."""
     if keys and every:
         raise LkrError("-k and --all do not go together", "choose one", USAGE)
-    folder = os.path.realpath(".")
+    folder, require_all = os.path.realpath("."), bool(keys)
     if keys or every:
         wants = [_named(key) for key in keys] if keys else _every()
         if who := common.agent():
             _check_named(wants, words[0], who)
     else:
-        wants, folder = execute.project_wants(words[0])
+        wants, folder, require_all = execute.project_wants(words[0])
     environment = os.environb.copy()
     if clean:
         for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
             del environment[os.fsencode(variable)]
-    execute.replace(wants, folder, words, environment, require_all=bool(keys))
+    execute.replace(wants, folder, words, environment, require_all=require_all)
 
 
 def _check_named(wants: list[Want], program: str, agent: str) -> None:

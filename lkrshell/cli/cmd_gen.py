@@ -84,7 +84,7 @@ def _project() -> tuple[list[Want], str | None]:
     """What the allowed manifest here wants, as for `lkr exec`, and its real folder; nothing outside a project."""
     if lookup.find(lookup.current_folder()) is None:
         return [], None
-    wants, folder = execute.project_wants()
+    wants, folder, _ = execute.project_wants()
     return [want for want in wants if not want.commands], folder
 
 

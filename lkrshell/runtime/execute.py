@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _LOG_TIME_LIMIT = 2.0  # seconds for other writers of the audit log
 
 
-def project_wants(command: str | None = None) -> tuple[list[Want], str]:
-    """What the project here wants for `command` (a name, or a path that ends in it; None: for any) and its real folder.
+def project_wants(command: str | None = None) -> tuple[list[Want], str, bool]:
+    """What the project here wants for `command` (a name, or a path that ends in it; None: for any), its real folder, and
+    whether one missing key is a reason to give none.
 
     ManifestError when there is none, or it is not allowed.
     """
@@ -30,7 +31,7 @@ def project_wants(command: str | None = None) -> tuple[list[Want], str]:
     if command is not None:
         name = os.path.basename(command)
         wants = [want for want in wants if not want.commands or name in want.commands]
-    return wants, chain[0].real
+    return wants, chain[0].real, resolver.requires_all(chain)
 
 
 def replace(
@@ -113,17 +114,23 @@ def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
     """
     try:
         try:
-            replace(*project_wants(words[0]), words)
+            _in_project(words)
         except StoreLocked:
             if not unlock():
                 raise
-            replace(*project_wants(words[0]), words)
+            _in_project(words)
     except LkrError as error:
         return _failed(error)
     except KeyboardInterrupt:  # at the question of a key that asks first
         os.write(2, b"\nlkr: stopped, nothing was started\n")
         return 130
     return 1
+
+
+def _in_project(words: list[str]) -> None:
+    """Becomes the command with the keys of the project here."""
+    wants, folder, require_all = project_wants(words[0])
+    replace(wants, folder, words, require_all=require_all)
 
 
 def wrapped(words: list[str]) -> int:
@@ -133,7 +140,7 @@ def wrapped(words: list[str]) -> int:
     """
     try:
         if lookup.find(lookup.current_folder()) is not None:
-            wants, folder = project_wants(words[0])
+            wants, folder, _ = project_wants(words[0])
             replace([want for want in wants if want.commands], folder, words)
     except LkrError as error:
         if _failed(error) in (126, 127):
