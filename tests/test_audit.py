@@ -173,7 +173,7 @@ def test_a_key_for_other_folders_is_refused_by_name(user: User) -> None:
 
 def test_an_import_that_stops_half_way_names_what_it_stored(user: User) -> None:
     (user.home / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\nMISTRAL_API_KEY=12345678901234567890\n")
-    blocked = user.home / ".local/share/lkr/index/vault/mistral"
+    blocked = user.home / ".local/share/lkr/vault/keys/mistral"
     blocked.write_text("in the way")
     done = subprocess.run(
         [user.program, "import", ".env", "--yes"], env=user.env, cwd=user.home, capture_output=True, text=True

@@ -21,8 +21,8 @@ _LOG_TIME_LIMIT = 2.0  # seconds for other writers of the audit log
 
 
 def project_wants(command: str | None = None) -> tuple[list[Want], str, bool]:
-    """What the project here wants for `command` (a name, or a path that ends in it; None: for any), its real folder, and
-    whether one missing key is a reason to give none.
+    """What the project here wants for `command` (a name, or a path that ends in it; None: for any), its real folder,
+    and whether one missing key is a reason to give none.
 
     ManifestError when there is none, or it is not allowed.
     """
