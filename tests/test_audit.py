@@ -171,7 +171,7 @@ def test_a_key_for_other_folders_is_refused_by_name(user: User) -> None:
     assert len(rows(user, "--event", "refused")) == 2
 
 
-def test_an_import_that_stops_half_way_names_what_it_stored(user: User) -> None:
+def test_an_import_that_cannot_go_through_stores_nothing(user: User) -> None:
     (user.home / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\nMISTRAL_API_KEY=12345678901234567890\n")
     blocked = user.home / ".local/share/lkr/vault/keys/mistral"
     blocked.write_text("in the way")
@@ -179,8 +179,8 @@ def test_an_import_that_stops_half_way_names_what_it_stored(user: User) -> None:
         [user.program, "import", ".env", "--yes"], env=user.env, cwd=user.home, capture_output=True, text=True
     )
     assert done.returncode == 1, done
-    assert rows(user)[-1]["event"] == "import"
-    assert "groq:main" in rows(user)[-1]["keys"].split()
+    assert rows(user)[-1]["event"] == "set"
+    assert "groq:main" not in user.lkr("list")
 
 
 def test_the_log_is_filtered_by_key_event_agent_project_and_days(user: User) -> None:
