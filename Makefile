@@ -17,7 +17,11 @@ TOOLS := zsh:zsh fish:fish direnv:direnv tmux:tmux git:git strace:strace setpriv
 # what Homebrew has of them; not run by us, and the tests of what only Linux has fail there
 BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-completion@2
 
-.PHONY: try test fresh lint bench torture completions pictures install tools dist-check clean
+# What there is to type.
+help:
+	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:( |$$)/{if(text!=""){split($$1,n,":"); printf "  %-12s %s\n", n[1], text} text=""} !/^#/{text=""}' Makefile
+
+.PHONY: help check fmt generated unit try test fresh lint bench torture completions pictures install tools dist-check clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +30,7 @@ $(BIN)/lkr: pyproject.toml
 
 install: $(BIN)/lkr
 
+# Shows the main job with a throw-away vault, in a real bash.
 try: install
 	@examples/try $(BIN)
 
@@ -44,17 +49,33 @@ tools:
 	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 
+# Every test. Installs the shells and tools that they need.
 test: tools $(VENV)/.dev
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
 
 # The two commands on new machines: minimal roots of three Debians, as root and as a plain user who has sudo.
-# Only some: `make fresh SUITES=forky USERS=plain`. What it needs, and other variables: see the script.
+# The two commands on new machines; some: `make fresh SUITES=forky USERS=plain`. What it needs, and other variables: see the script.
 fresh:
 	@tools/fresh
 
+# The quick checks, without root: style, types, and the tests that start no shell.
+check: $(VENV)/.dev unit
+	$(BIN)/ruff check lkrshell tests bench docs tools
+	$(BIN)/mypy
+
+# The tests that start no shell; some seconds.
+unit: $(VENV)/.dev
+	$(BIN)/pytest tests/unit
+
+# Formats the Python files.
+fmt: $(VENV)/.dev
+	$(BIN)/ruff check --fix lkrshell tests bench docs tools
+	$(BIN)/ruff format lkrshell tests bench docs tools
+
+# Linters and type checks, with the shells' own.
 lint: tools $(VENV)/.dev
 	$(BIN)/ruff check lkrshell tests bench docs tools
-	$(BIN)/ruff format --check lkrshell tests bench docs tools tools
+	$(BIN)/ruff format --check lkrshell tests bench docs tools
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	$(BIN)/zizmor --quiet --offline .github
@@ -78,7 +99,7 @@ torture: $(VENV)/.dev
 
 # All that is generated and checked in: completions from the command line's definition, the man page from the same,
 # schemas from the parser's rules.
-completions: $(VENV)/.dev
+generated completions: $(VENV)/.dev
 	$(BIN)/python -m tools.completions completions
 	$(BIN)/python -m lkrshell.project.schema lkrshell/project
 	$(BIN)/python -m tools.manpage man

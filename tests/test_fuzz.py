@@ -18,6 +18,7 @@ from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.want import Want
 from lkrshell.project import grants, lookup, manifest
 from lkrshell.runtime import export
+from lkrshell.shells import session_state
 from lkrshell.state import config, index, memory
 from lkrshell.stores.vault import Vault
 
@@ -172,9 +173,9 @@ def test_no_message_repeats_what_may_be_a_value(before: str, after: str) -> None
 @example("OPENAI_API_KEY=openai:prod=99999999999999999999")
 @example("= == PATH=x A=b=c=d")
 def test_an_inherited_state_of_any_form_is_read(text: str) -> None:
-    state = export._state(text)
+    state = session_state.parse(text)
     for key in state.values():
-        assert export._end(key, key.partition("=")[0]) >= 0
+        assert session_state.end_of(key, key.partition("=")[0]) >= 0
 
 
 @relaxed

@@ -20,6 +20,7 @@ ALLOWED = {
     "lkrshell.core.want", "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup",
     "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export",
     "lkrshell.runtime.known_agents", "lkrshell.runtime.session", "lkrshell.shells", "lkrshell.shells.dialects",
+    "lkrshell.shells.session_state",
     "lkrshell.state", "lkrshell.state.audit", "lkrshell.state.config", "lkrshell.state.files",
     "lkrshell.state.generation", "lkrshell.state.index", "lkrshell.state.memory", "lkrshell.state.paths",
     "lkrshell.stores", "lkrshell.stores.registry", "lkrshell.stores.vault",

@@ -11,6 +11,7 @@ from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.want import Want
 from lkrshell.runtime import agents, execute, session
+from lkrshell.shells import session_state
 from lkrshell.state import config
 from lkrshell.stores import registry
 
@@ -72,19 +73,15 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
 
 def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
     """The environment as it was before the shell's hook, or direnv by `use lkr`, loaded anything into it."""
-    loaded = [word.partition(b"=")[0] for word in environment.get(b"LKR_STATE", b"").split()]
+    state = environment.get(b"LKR_STATE", b"").decode("utf-8", "surrogateescape")
+    loaded = [os.fsencode(variable) for variable in session_state.parse(state)]
     for variable in [*loaded, *environment.get(b"LKR_DIRENV", b"").split()]:
         old = environment.pop(b"LKR_OLD_" + variable, None)
         environment.pop(variable, None)
         if old is not None:
             environment[variable] = old
     # direnv keeps the values in DIRENV_DIFF, so all of its own goes too.
-    own = [
-        name
-        for name in environment
-        if name in (b"LKR_STATE", b"LKR_DIR", b"LKR_KEYS", b"LKR_DIRENV", b"LKR_DIRENV_STATE", b"LKR_ENDS")
-        or name[:7] == b"DIRENV_"
-    ]
+    own = [name for name in environment if name in map(os.fsencode, session_state.OWN) or name[:7] == b"DIRENV_"]
     for name in own:
         del environment[name]
     return environment

@@ -8,6 +8,7 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.runtime import session, status_line
+from lkrshell.shells import session_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _report() -> "dict[str, Any]":
             ]
     except LkrError as error:
         report["problem"] = str(error)
-    loaded = dict(word.split("=")[:2] for word in os.environ.get("LKR_STATE", "").split() if "=" in word)
+    loaded = session_state.loaded()
     report |= {"loaded": loaded, "direnv": os.environ.get("LKR_DIRENV", "").split()}
     by_direnv = {want["variable"]: want["key"] for want in report["wants"] if want["variable"] in report["direnv"]}
     report["changed"] = _changed(by_direnv | loaded)

@@ -29,21 +29,19 @@ SHELL_FUNCTIONS = re.compile(
     r"|(precmd|preexec|chpwd|periodic|command_not_found_handler?)$)"
 )
 
-# What vendors' keys begin with: enough to see that somebody pasted a value where a name belongs.
-_VALUE = re.compile(
-    r"(sk-|sk_|gsk_|hf_|xai-|pplx-|r8_|AIza|ghp_|github_pat_|glpat-|fw_|tgp_|nvapi-|key-|Bearer )"
-    r"|[A-Za-z0-9+/_=.-]{24,}\Z"
+# What vendors' keys begin with: enough to see that somebody pasted a value where a name belongs. A test holds it to the
+# vendors' table.
+_STARTS = "|".join(
+    r"""sk- sk_ csk- gsk_ hf_ xai- pplx- r8_ AIza gh[pousr]_ github_pat_ glpat- fw_ tgp_ nvapi- key- esecret_ dapi jina_
+    lsv2_ tvly- up_ pa- Bearer\s""".split()
 )
-
-
-_HIDDEN = re.compile(
-    r"(sk-|sk_|gsk_|hf_|xai-|pplx-|r8_|AIza|gh[pousr]_|github_pat_|glpat-|nvapi-|Bearer )|[A-Za-z0-9+/_=-]{20,}"
-)
+_VALUE = re.compile(rf"({_STARTS})|[A-Za-z0-9+/_=.-]{{24,}}\Z")
+_HIDDEN = re.compile(rf"(?<![A-Za-z0-9])({_STARTS})(?=[A-Za-z0-9_-]{{4}})|[A-Za-z0-9+/_=-]{{20,}}")
 
 
 def said(text: str) -> str:
     """`text`, quoted for a message: safe on a terminal, and not there at all when a key's value may be in it."""
-    return "that" if _HIDDEN.search(text) else repr(show(text[:MAX_NAME]))
+    return "that" if _HIDDEN.search(text) and not is_key(text) else repr(show(text[:MAX_NAME]))
 
 
 # What a store adds to a key's name for the value that `lkr rotate` replaced. No name of a key has a `~`.

@@ -19,7 +19,7 @@ from lkrshell.doctor import Finding, blank, editor, short, store, warning, wrong
 from lkrshell.doctor.shells import present, startup, text_of
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import session
-from lkrshell.shells import direnv_state, rcfiles
+from lkrshell.shells import direnv_state, rcfiles, session_state
 from lkrshell.state import config, index, paths
 from lkrshell.state.files import read_private
 from lkrshell.stores.vault import Vault
@@ -214,7 +214,7 @@ def _stored(provider: str) -> dict[str, Secret]:
 
 def _set_here(named: set[str]) -> Iterator[Finding]:
     """Variables of this project that something other than lkr and direnv has set in this shell."""
-    loaded = {word.partition("=")[0] for word in os.environ.get("LKR_STATE", "").split()}
+    loaded = set(session_state.loaded())
     ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | direnv_state.held() | named
     unset = "set -e" if present() == "fish" else "unset"
     for want in wants_here():

@@ -12,7 +12,7 @@ from lkrshell.doctor.shells import present
 from lkrshell.doctor.store import WAIT, in_force
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
-from lkrshell.shells import rcfiles
+from lkrshell.shells import rcfiles, session_state
 from lkrshell.state import config
 from lkrshell.stores.base import Store
 
@@ -47,7 +47,7 @@ def project(fix: bool) -> Iterator[Finding]:
 
 def _shell(chosen: "Store", wants: list[Want], settings: config.Config) -> Iterator[Finding]:
     """Whether this shell has what it should have; a locked store and a coding agent explain why not."""
-    held = {word.split("=")[0] for word in os.environ.get("LKR_STATE", "").split()}
+    held = set(session_state.loaded())
     held.update(os.environ.get("LKR_DIRENV", "").split())
     lacking = [want.variable for want in wants if want.variable not in held]
     if not lacking or chosen.is_locked() or agents.detect(dict(os.environ), agents.ancestors(), settings):

@@ -16,6 +16,7 @@ from lkrshell.core.time_limit import TimeLimit
 from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
+from lkrshell.shells import session_state
 from lkrshell.shells.dialects import Posix, dialect
 from lkrshell.state import config, generation, paths
 from lkrshell.stores import registry
@@ -63,7 +64,7 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
 
 def make_plan(shell: str, folder: str | None) -> Plan:
     """What the shell should have in the project at `folder` (None: in no project)."""
-    before = _state(os.environ.get("LKR_ENDS" if shell == "direnv" else "LKR_WAS", ""))
+    before = session_state.parse(os.environ.get("LKR_ENDS" if shell == "direnv" else "LKR_WAS", ""))
     plan = Plan(before, os.environ.get("LKR_OVER", "").split())
     try:
         plan.seen = generation.read()
@@ -105,7 +106,7 @@ def _load(plan: Plan, wants: list[Want], event: str, real: str, require_all: boo
             ends.append(clock + left)
         plan.until = str(min(ends, default=""))
         if plan.now:
-            keys = [state.partition("=")[0] for state in plan.now.values()]
+            keys = [session_state.key_of(state) for state in plan.now.values()]
             _record(event, keys, list(plan.now), use, line)
             session.used(store, keys)
     except LkrError as error:
@@ -118,7 +119,7 @@ def _add(plan: Plan, want: Want, secret: Secret, ttl: int, clock: int) -> int:
     """Adds one key, unless its time is over; when that ends, 0 for never."""
     state, end = want.key, 0
     if ttl:
-        end = min(_end(plan.before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
+        end = min(session_state.end_of(plan.before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
         if want.variable in plan.over or end <= clock:
             plan.over[want.variable] = None
             return 0
@@ -181,18 +182,6 @@ def _record(event: str, keys: list[str], variables: list[str], use: policy.Use, 
         _say(f"lkr: {problem}")
 
 
-def _end(state: str, key: str) -> int:
-    """When the time of `key` ends that is loaded already, 0 when it is not or has no end."""
-    loaded, _, end = state.partition("=")
-    return int(end) if loaded == key and end.isdecimal() and len(end) < 16 else 0
-
-
-def _state(text: str) -> dict[str, str]:
-    """`LKR_STATE`: words `VARIABLE=key`, or `VARIABLE=key=END` for a key with a ttl; others are passed over."""
-    pairs = (word.partition("=") for word in text.split(" "))
-    return {variable: key for variable, equals, key in pairs if equals}
-
-
 def _stands_aside(shell: str, folder: str, watch: list[tuple[str, str]]) -> bool:
     """True when another of our two ways in holds this folder: direnv by `use lkr`, or the native hook."""
     if shell == "direnv":
@@ -230,7 +219,9 @@ def _difference(plan: Plan) -> list[str]:
     before, now = plan.before, plan.now
     why = dict.fromkeys(plan.over, " (its time is over)")
     gone = [f"-{variable}{why.get(variable, '')}" for variable in before if variable not in now]
-    come = [f"+{variable} ({key.partition('=')[0]})" for variable, key in now.items() if before.get(variable) != key]
+    come = [
+        f"+{variable} ({session_state.key_of(key)})" for variable, key in now.items() if before.get(variable) != key
+    ]
     return gone + come
 
 

@@ -6,6 +6,7 @@ from lkrshell.core.errors import LkrError, ManifestError, StoreLocked
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
+from lkrshell.shells import session_state
 from lkrshell.state import config
 from lkrshell.stores import registry
 
@@ -17,7 +18,7 @@ def line() -> str:
     folder = lookup.find(lookup.current_folder())
     if folder is None:
         return ""
-    held = [word.split("=")[1] for word in os.environ.get("LKR_STATE", "").split() if "=" in word]
+    held = list(session_state.loaded().values())
     by_direnv = os.environ.get("LKR_DIRENV", "").split()
     if held and not by_direnv:
         return " ".join(dict.fromkeys(held))
