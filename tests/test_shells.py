@@ -88,7 +88,8 @@ def test_a_shell_started_inside_and_a_nested_one_leave_rightly(user: User, open_
     assert shell.value(A) == VALUE
     shell.child.sendline({"bash": "bash --norc -i", "zsh": "zsh -f -i", "fish": "fish -N -i"}[shell.shell])
     if shell.shell == "zsh":
-        shell.child.sendline("unsetopt zle prompt_sp prompt_cr")
+        shell.child.sendline("unsetopt zle prompt_sp prompt_cr; echo zle''off")
+        shell.child.expect("zleoff\r?\n")  # before that its line editor would take up what we type, its way
     shell.run(HOOK[shell.shell])
     assert shell.value(A) == VALUE
     shell.run("cd ..")
