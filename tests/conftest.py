@@ -64,12 +64,19 @@ class User:
         assert "Traceback" not in out
         return out
 
+    def on_terminal(
+        self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None, columns: int = 200,
+        timeout: int = 60,
+    ) -> "pexpect.spawn[str]":  # fmt: skip
+        """Starts `lkr` on a terminal of its own. `env` are more variables."""
+        return pexpect.spawn(
+            self.program, list(words), env={**self.env, "TERM": "dumb", **(env or {})}, cwd=str(cwd or self.home),
+            encoding="utf-8", timeout=timeout, dimensions=(60, columns),
+        )  # fmt: skip
+
     def typed(self, *words: str, answer: str = "y", code: int = 0, cwd: Path | None = None) -> str:
         """Runs `lkr` on a terminal of its own and types the answer to its question; what was on the screen."""
-        child = pexpect.spawn(
-            self.program, list(words), env={**self.env, "TERM": "dumb"}, cwd=str(cwd or self.home), encoding="utf-8",
-            timeout=30, dimensions=(24, 300),
-        )  # fmt: skip
+        child = self.on_terminal(*words, cwd=cwd, columns=300, timeout=30)
         child.expect(r"\[y/N\]:? ")
         screen = str(child.before) + str(child.after)
         time.sleep(0.3)  # what is typed before the question is thrown away

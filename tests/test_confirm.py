@@ -27,10 +27,7 @@ def forgotten(user: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def answer(user: User, command: str, question: str, reply: str, folder: str = "p") -> tuple[str, int]:
     """Runs it on a terminal of its own; its whole output and its exit code."""
-    child = pexpect.spawn(
-        f"{BIN}/lkr", command.split(), env={**user.env, "TERM": "xterm"}, cwd=user.home / folder, encoding="utf-8",
-        timeout=60, dimensions=(24, 200),
-    )  # fmt: skip
+    child = user.on_terminal(*command.split(), cwd=user.home / folder, env={"TERM": "xterm"})
     child.expect(question)
     said = str(child.before) + str(child.after)
     time.sleep(0.3)  # what is typed before the question is thrown away

@@ -55,7 +55,7 @@ def fsync(fd):
         print(len(files.leftovers(folder)), beside, flush=True)
     sync(fd)
 os.fsync = fsync
-thread = threading.Thread(target=files.replace_file, args=(f"{folder}/x", b"new", 0o600, folder, "x"))
+thread = threading.Thread(target=files.replace_file, args=(f"{folder}/x", b"new", 0o600))
 thread.start()
 thread.join()
 print(open(f"{folder}/x").read())

@@ -17,17 +17,8 @@ from lkrshell.cli import declare, main, rights
 A = "OPENAI_API_KEY"
 
 
-def on_terminal(user: User, *words: str, cwd: Path | None = None, columns: int = 100) -> pexpect.spawn:
-    """A call on a terminal of its own."""
-    env = {**user.env, "TERM": "xterm", "NO_COLOR": "1"}
-    return pexpect.spawn(
-        f"{BIN}/lkr", list(words), env=env, cwd=str(cwd or user.home), encoding="utf-8", timeout=60,
-        dimensions=(50, columns), echo=False,
-    )  # fmt: skip
-
-
 def shown(user: User, *words: str, cwd: Path | None = None, columns: int = 100) -> list[str]:
-    child = on_terminal(user, *words, cwd=cwd, columns=columns)
+    child = user.on_terminal(*words, cwd=cwd, columns=columns, env={"TERM": "xterm", "NO_COLOR": "1"})
     child.expect(pexpect.EOF)
     return str(child.before).replace("\r", "").splitlines()
 
@@ -86,7 +77,7 @@ def test_a_locked_vault_is_opened_on_the_way(user: User) -> None:
         ["exec", "--clean", "--", "printenv", A],
         ["get", "openai:prod", "--show"],
     ):
-        child = on_terminal(user, *words, cwd=folder)
+        child = user.on_terminal(*words, cwd=folder)
         child.expect_exact("Passphrase of the vault")
         child.sendline("not this one")
         child.expect_exact("not the vault's passphrase")
@@ -101,7 +92,7 @@ def test_a_locked_vault_is_opened_on_the_way(user: User) -> None:
 
 def test_a_weak_passphrase_is_warned_of(tmp_path: Path) -> None:
     user = User(tmp_path)
-    child = on_terminal(user, "unlock")
+    child = user.on_terminal("unlock")
     for _ in range(2):
         child.expect("passphrase|confirmation")
         child.sendline("password1")
@@ -116,7 +107,7 @@ def test_a_weak_passphrase_is_warned_of(tmp_path: Path) -> None:
 
 
 def test_a_wrong_current_passphrase_is_told_before_a_new_one_is_asked_for(user: User) -> None:
-    child = on_terminal(user, "passwd")
+    child = user.on_terminal("passwd")
     child.expect_exact("Current passphrase")
     child.sendline("not this one")
     child.expect(pexpect.EOF)
@@ -140,7 +131,7 @@ def test_a_backup_makes_the_vault_of_a_new_machine(user: User, tmp_path: Path) -
     new = User(tmp_path / "new")
     new.home.mkdir()
     shutil.copy(user.home / "all.age", new.home)
-    child = on_terminal(new, "vault", "import", "all.age")
+    child = new.on_terminal("vault", "import", "all.age")
     child.expect_exact("Passphrase of the file")
     child.sendline("for the file")
     for _ in range(2):
@@ -158,7 +149,7 @@ def test_removing_or_renaming_a_key_names_the_projects_that_use_it(user: User) -
 
 
 def test_a_provider_one_letter_off_is_asked_about(user: User) -> None:
-    child = on_terminal(user, "set", "opnai:prod")
+    child = user.on_terminal("set", "opnai:prod")
     child.expect_exact("lkr knows no provider opnai, but openai. Store opnai:prod, and not openai:prod?")
     child.sendline("n")
     child.expect(pexpect.EOF)

@@ -2,21 +2,13 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import BIN, OTHER, VALUE, User
+from conftest import OTHER, VALUE, User
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 BOTH = f'{A} = "openai:prod"\n{B} = "anthropic:main"'
-
-
-def ask(user: User, *words: str, cwd: Path) -> "pexpect.spawn[str]":
-    return pexpect.spawn(
-        f"{BIN}/lkr", list(words), env={**user.env, "TERM": "dumb"}, cwd=str(cwd), encoding="utf-8", timeout=20,
-        dimensions=(60, 300),
-    )  # fmt: skip
 
 
 def test_gen_fills_an_env_example_with_the_keys_that_the_manifest_names(user: User) -> None:
@@ -61,13 +53,13 @@ def test_a_template_gets_no_key_that_the_manifest_does_not_name_unless_i_agree(u
     (folder / "t.template").write_text("{{lkr:openai:prod}} {{lkr:anthropic:main}}")
     said = user.lkr("gen", "t.template", "--force", code=2, cwd=folder)
     assert "no allowed manifest here names anthropic:main" in said
-    child = ask(user, "gen", "t.template", cwd=folder)
+    child = user.on_terminal("gen", "t.template", cwd=folder)
     child.expect("names anthropic:main")
     child.expect("all of these")
     child.sendline("n")
     child.expect(pexpect.EOF)
     assert not (folder / "t").exists()
-    child = ask(user, "gen", "t.template", cwd=folder)
+    child = user.on_terminal("gen", "t.template", cwd=folder)
     child.expect("all of these")
     child.sendline("y")
     child.expect("2 values")
@@ -87,7 +79,7 @@ def test_outside_a_project_gen_asks_about_every_key(user: User, text: str) -> No
     folder.mkdir()
     (folder / "t.template").write_text(text)
     user.lkr("gen", "t.template", "--force", code=2, cwd=folder)
-    child = ask(user, "gen", "t.template", cwd=folder)
+    child = user.on_terminal("gen", "t.template", cwd=folder)
     child.expect("names openai:prod")
     child.sendline("y")
     child.expect("1 value,")
@@ -112,7 +104,7 @@ def test_gen_keeps_to_what_a_key_is_for(user: User) -> None:
     user.lkr("policy", "openai:prod", "--confirm")
     user.lkr("gen", ".env.example", "--force", code=2, cwd=folder)
     assert not (folder / ".env").exists()
-    child = ask(user, "gen", ".env.example", cwd=folder)
+    child = user.on_terminal("gen", ".env.example", cwd=folder)
     child.expect_exact(f"have {A} (openai:prod)?")
     child.sendline("y")
     child.expect("1 value,")
@@ -130,7 +122,7 @@ def test_gen_asks_git_itself(user: User) -> None:
     for name in ("tracked", "*"):
         (folder / name).write_text("x")
         subprocess.run([*git, "add", "-f", f":(literal){name}"], check=True, env=user.env)
-        child = ask(user, "gen", "t.template", "-o", name, cwd=folder)
+        child = user.on_terminal("gen", "t.template", "-o", name, cwd=folder)
         child.expect("git tracks")
         assert (folder / name).read_text() == "x"
         child.close()

@@ -242,9 +242,7 @@ def test_it_shows_the_difference_and_asks(user: User) -> None:
     user.lkr("install", "zsh", code=2)
     assert "lkr" not in rc.read_text()
     for answer, code in (("n", 130), ("y", 0)):
-        child = pexpect.spawn(
-            f"{BIN}/lkr", ["install", "zsh"], env={**user.env, "TERM": "dumb"}, cwd=str(user.home), encoding="utf-8"
-        )
+        child = user.on_terminal("install", "zsh")
         child.expect_exact("Change these files?")
         shown = str(child.before)
         assert "+# >>> lkr >>>" in shown

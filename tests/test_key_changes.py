@@ -225,14 +225,7 @@ def importing(user: User, text: str) -> "pexpect.spawn[str]":
     folder = user.home / "p"
     folder.mkdir(exist_ok=True)
     (folder / ".env").write_text(text)
-    return pexpect.spawn(
-        f"{BIN}/lkr",
-        ["import", ".env"],
-        env={**user.env, "TERM": "dumb"},
-        cwd=str(folder),
-        encoding="utf-8",
-        timeout=20,
-    )
+    return user.on_terminal("import", ".env", cwd=folder)
 
 
 def test_another_label_that_is_taken_is_asked_about_too(user: User) -> None:
@@ -375,7 +368,7 @@ def test_ctrl_c_at_the_question_of_exec_is_a_line(user: User) -> None:
     folder = user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
     for words in (["exec", "--", "env"], ["exec", "-k", "openai:prod", "--", "env"]):
-        child = pexpect.spawn(f"{BIN}/lkr", words, env=user.env, cwd=str(folder), encoding="utf-8", timeout=20)
+        child = user.on_terminal(*words, cwd=folder)
         child.expect(r"\[y/N\]")
         time.sleep(0.3)
         child.sendintr()
@@ -394,10 +387,7 @@ def test_a_display_that_answers_nothing_does_not_hang_get(user: User) -> None:
         dead.bind(path)
         dead.listen(8)
         try:
-            child = pexpect.spawn(
-                f"{BIN}/lkr", ["get", "openai:prod"], env={**user.env, "DISPLAY": f":{number}"}, cwd=str(user.home),
-                encoding="utf-8", timeout=40,
-            )  # fmt: skip
+            child = user.on_terminal("get", "openai:prod", timeout=40, env={"DISPLAY": f":{number}"})
             child.expect("the clipboard does not answer")
             child.expect(pexpect.EOF)
             child.close()

@@ -24,9 +24,7 @@ A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 
 def terminal(user: User, *words: str, **more: str) -> tuple[int, str]:
     """Runs lkr with a terminal on all three; exit code and what was on the screen."""
-    child = pexpect.spawn(
-        f"{BIN}/lkr", list(words), env={**user.env, "TERM": "dumb", **more}, cwd=str(user.home), encoding="utf-8"
-    )
+    child = user.on_terminal(*words, env=more)
     child.expect(pexpect.EOF)
     child.close()
     return int(child.exitstatus or 0), str(child.before)
@@ -320,7 +318,7 @@ def test_the_audit_log_as_json_is_a_line_a_use_of_one_form(user: User) -> None:
 
 
 def test_nobody_waits_while_rotate_asks_for_the_new_value(user: User) -> None:
-    child = pexpect.spawn(f"{BIN}/lkr", ["rotate", "openai:prod"], env=user.env, cwd=str(user.home), timeout=60)
+    child = user.on_terminal("rotate", "openai:prod")
     child.expect("New value of openai:prod")
     child.expect(":")
     done = subprocess.run(
@@ -410,14 +408,7 @@ def test_import_asks_about_conflicts_and_keeps_what_was_set_for_the_key(user: Us
     folder.mkdir()
     user.lkr("policy", "anthropic:main", "--ttl", "8h")
     (folder / ".env").write_text(f"{B}=sk-ant-second-12345678\nCLAUDE_API_KEY=sk-ant-third-12345678\n")
-    child = pexpect.spawn(
-        f"{BIN}/lkr",
-        ["import", ".env"],
-        env={**user.env, "TERM": "dumb"},
-        cwd=str(folder),
-        encoding="utf-8",
-        timeout=60,
-    )
+    child = user.on_terminal("import", ".env", cwd=folder)
     child.expect("CLAUDE_API_KEY → anthropic:claude-api-key")
     assert not (folder / ".lkr.toml").exists(), "the plan comes first"
     child.expect("Store these")

@@ -653,16 +653,21 @@ def direnv_shell(user: User, open_shell: Open, folder: Path, lkr_first: bool = T
     return shell
 
 
+def install_agent(user: User, script: str) -> None:
+    """A program on PATH that has the name of an agent."""
+    tool = user.home / "bin/claude"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    user.env["PATH"] = f"{tool.parent}:{user.env['PATH']}"
+
+
 @pytest.mark.parametrize("lkr_first", [False, True])
 def test_an_agent_typed_in_a_direnv_folder_starts_without_the_keys(
     user: User, open_shell: Open, lkr_first: bool
 ) -> None:
     folder = user.project("p")
-    tool = user.home / "bin/claude"
-    tool.parent.mkdir()
-    tool.write_text("#!/bin/sh\necho \"key<${OPENAI_API_KEY-}> $(env | grep -c '^DIRENV_\\|^LKR_[^B]')\"\n")
-    tool.chmod(0o755)
-    user.env["PATH"] = f"{tool.parent}:{user.env['PATH']}"
+    install_agent(user, "echo \"key<${OPENAI_API_KEY-}> $(env | grep -c '^DIRENV_\\|^LKR_[^B]')\"")
     shell = direnv_shell(user, open_shell, folder, lkr_first)
     for _ in range(2):
         shell.run("cd ~/p")
@@ -716,11 +721,7 @@ def test_the_vaults_time_out_reaches_a_direnv_folder(user: User, open_shell: Ope
 
 def test_an_idle_prompt_in_a_direnv_folder_starts_none_of_our_processes(user: User, open_shell: Open) -> None:
     folder = user.project("p")
-    tool = user.home / "bin/claude"
-    tool.parent.mkdir()
-    tool.write_text("#!/bin/sh\n")
-    tool.chmod(0o755)
-    user.env["PATH"] = f"{tool.parent}:{user.env['PATH']}"
+    install_agent(user, "")
     shell = direnv_shell(user, open_shell, folder)
     shell.run("cd p")
     shell.run(":")

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pexpect
 import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell, wait_until
@@ -183,7 +182,7 @@ def test_a_rekey_of_more_than_a_second_shows_how_far_it_is_on_a_terminal_only(mi
         (keys / f"k{number}.age").write_bytes((keys / "prod.age").read_bytes())
         (keys / f"k{number}.age").chmod(0o600)
     assert "encrypting" not in mine.lkr("vault", "rekey", "--stdin", stdin=PASS)
-    child = pexpect.spawn(f"{BIN}/lkr", ["vault", "rekey"], env=mine.env, cwd=str(mine.home), encoding="utf-8")
+    child = mine.on_terminal("vault", "rekey", env={"TERM": "xterm"})
     child.expect("Passphrase")
     child.sendline(PASS.decode())
     child.expect(r"encrypting.*%", timeout=120)

@@ -5,7 +5,7 @@ import tomlkit
 from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.project import approve, grants, inside, lookup
+from lkrshell.project import approve, grants, inside, lookup, naming
 from lkrshell.vendors import providers
 
 
@@ -25,15 +25,8 @@ def command(entry: str, replace: bool) -> None:
     if why := providers.refusal(variable, grant.let_in if grant else ()):
         hint = f"write it into {lookup.MANIFEST} yourself, then {why[1]}" if "--variable" in why[1] else why[1]
         raise LkrError(why[0], hint, USAGE)
-    document = tomlkit.parse(place.text[1:] or "version = 1\n\n[keys]\n")
-    keys = document.setdefault("keys", tomlkit.table())
-    if isinstance(keys, list):
-        listed = [str(key) for key in keys]
-        table = tomlkit.table()
-        for key in listed:
-            table[providers.variable_of(key) or ""] = key
-        document["keys"] = table
-        keys = table
+    document = tomlkit.parse(place.text[1:] or naming.EMPTY)
+    keys = naming.keys_of(document)
     if keys.get(variable) == name:
         raise LkrError(f"{variable} is {name} already", "nothing was changed")
     if before := _name_of(keys.get(variable)):
@@ -59,8 +52,8 @@ def _parts(entry: str) -> tuple[str, str]:
         name = providers.key_for(variable) or ""
         if not name:
             known = providers.known().values()
-            hint = common.meant(variable, [each.variable for each in known if each.variable], "lkr add {}")
-            hint = hint if "did you mean" in hint else f"write {variable}=provider:label, as {variable}=openai:prod"
+            otherwise = f"write {variable}=provider:label, as {variable}=openai:prod"
+            hint = common.meant(variable, [each.variable for each in known if each.variable], otherwise, "lkr add {}")
             raise LkrError(f"lkr knows no provider whose variable is {names.said(variable)}", hint, USAGE)
     if not names.is_variable(variable):
         raise LkrError("that is not a variable for a key", "write VARIABLE=provider:label", USAGE)

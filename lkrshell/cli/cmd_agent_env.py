@@ -15,8 +15,6 @@ from lkrshell.shells import session_state
 from lkrshell.state import config
 from lkrshell.stores import registry
 
-_LOG_TIME_LIMIT = 2.0  # seconds for other writers of the audit log
-
 
 @declare.command(
     "agent-env",
@@ -63,7 +61,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     program = execute.program_name(words[0])
     logged = name if agent or program else ""  # a value that went astray is no name
     use = policy.Use("agent", folder, logged if loaded else None)
-    if problem := session.record(use, keys, variables, line, program, _LOG_TIME_LIMIT, agent=logged):
+    if problem := session.record(use, keys, variables, line, program, agent=logged):
         declare.echo(f"lkr: {problem}", err=True)
     if not settings.quiet:
         declare.echo(f"lkr: {name} starts with {' '.join(variables) or 'no keys'}", err=True)

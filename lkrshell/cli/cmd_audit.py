@@ -7,10 +7,9 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 from lkrshell.cli import common, declare, output
-from lkrshell.core import folders, records
+from lkrshell.core import clock, folders, records
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.events import EVENTS, OF_PROJECTS
 from lkrshell.core.text import show, tilde
@@ -73,7 +72,7 @@ def command(
 
 
 def _limit(days: int) -> str:
-    return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return clock.stamp(time.time() - days * 86400)
 
 
 def _show(

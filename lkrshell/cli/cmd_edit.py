@@ -18,9 +18,9 @@ def command() -> None:
     before = approve.read_manifest(place)
     approve.check_allowed(place)
     text = place.text[1:]
-    while True:
-        import click
+    import click
 
+    while True:
         edited = click.edit(text, extension=".toml")
         if edited is None or edited == place.text[1:]:
             declare.echo("lkr: nothing was changed", err=True)

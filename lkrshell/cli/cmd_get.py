@@ -5,6 +5,7 @@ import sys
 from lkrshell.cli import common, declare
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show as printable
+from lkrshell.runtime import keys
 from lkrshell.system import clipboard
 
 
@@ -25,7 +26,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     store = common.store()
     secret = store.get([name]).get(name)
     if secret is None:
-        raise LkrError(f"no key {name} in the {store.name}", "see lkr list")
+        raise keys.missing(store, name)
     common.log("get", name)
     value = secret.reveal()
     if as_json:

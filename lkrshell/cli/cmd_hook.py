@@ -3,19 +3,16 @@
 from lkrshell.cli import declare
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.shells import dialects, hook
+from lkrshell.shells.present import present
 
 
 @declare.command("hook", examples=('eval "$(lkr hook zsh)"', "lkr hook fish | source"))
 @declare.argument("shell", required=False, type=declare.Choice(dialects.SHELLS))
 def command(shell: str | None) -> None:
     """Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in."""
-    if shell is None:
-        import shellingham
-
-        try:
-            shell = str(shellingham.detect_shell()[0])
-        except shellingham.ShellDetectionFailure:
-            raise LkrError("cannot tell which shell this is", "name it: lkr hook bash", USAGE) from None
+    shell = shell or present()
+    if not shell:
+        raise LkrError("cannot tell which shell this is", "name it: lkr hook bash", USAGE)
     if shell not in dialects.SHELLS:
         raise LkrError(f"no hook for {shell}", f"there are {', '.join(dialects.SHELLS)}", USAGE)
     declare.echo(hook.text(shell), nl=False)

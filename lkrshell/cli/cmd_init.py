@@ -64,7 +64,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     allowed = bool(known and known.covers(place))
     if parsed and not allowed and not _shown(place, parsed, yes):
         return False
-    wanted = importing.named(parsed.wants) if parsed else {}
+    wanted = naming.named(parsed.wants) if parsed else {}
     seen = discover.variables(place.folder) if new else {}
     for variable, where in seen.items():
         declare.echo(f"  {variable} is in {show(where)}", err=True)

@@ -1,13 +1,11 @@
 """`lkr list`: the names of the keys, never a value."""
 
-import os
 import sys
 
 from lkrshell.cli import common, declare, output
 from lkrshell.core import names
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError
-from lkrshell.core.text import show, tilde
 from lkrshell.project import references
 from lkrshell.state import index
 from lkrshell.vendors import providers
@@ -30,9 +28,9 @@ def command(provider: str | None, show_all: bool, as_json: bool) -> None:
     every = index.names(store)
     named = [name for name in every if provider in (None, name.partition(":")[0])]
     if provider and not named:
-        raise LkrError(
-            f"no keys of {names.said(provider)}", common.meant(provider, {n.partition(":")[0] for n in every})
-        )
+        there = sorted({name.partition(":")[0] for name in every})
+        otherwise = f"there are {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
+        raise LkrError(f"no keys of {names.said(provider)}", common.meant(provider, there, otherwise))
     projects = references.by_key() if named else {}
     entries = [entry for name in named if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")]
     rows = [_row(store, entry, projects.get(entry.name, [])) for entry in entries]
@@ -61,14 +59,7 @@ def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
         if terminal
         else (set_on[:10], (used or "never used")[:10])
     )
-    return row["name"], row["kind"], *dates, row["variable"] or "-", _projects(row["projects"])
-
-
-def _projects(folders: list[str]) -> str:
-    """The first two, and how many more."""
-    home = os.path.expanduser("~")
-    more = f" and {len(folders) - 2} more" if len(folders) > 2 else ""
-    return show(", ".join(tilde(each, home) for each in folders[:2])) + more
+    return row["name"], row["kind"], *dates, row["variable"] or "-", common.some_folders(row["projects"], 2)
 
 
 def _row(store: str, entry: Entry, projects: list[str]) -> "dict[str, Any]":

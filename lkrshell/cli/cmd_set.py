@@ -1,12 +1,13 @@
 """`lkr set NAME`: stores a value, from a hidden prompt or standard input."""
 
 from lkrshell.cli import common, declare, prompts
+from lkrshell.core.secret import KINDS
 
 
 @declare.command("set", examples=("lkr set openai:prod", "pbpaste | lkr set anthropic:main"))
 @common.KEY
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input, as a pipe does too.")
-@declare.option("--kind", type=declare.Choice(["runtime", "admin"]), help="admin: never in an environment.")
+@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never in an environment.")
 @declare.option("--force", is_flag=True, help="Replace the value of a key that is there, without asking.")
 def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
     """Store the key NAME (provider:label). Asks for the value; never takes it as an argument."""

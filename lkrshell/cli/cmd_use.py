@@ -28,7 +28,8 @@ def command(profile: str | None, plain: bool, listed: bool) -> None:
         _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)
         return
     if profile and profile not in profiles and not parsed.inherit:
-        raise LkrError(f"there is no profile {names.said(profile)} here", _meant(profile, profiles))
+        hint = common.meant(profile, profiles, f"there are {', '.join(profiles) or 'no profiles'}")
+        raise LkrError(f"there is no profile {names.said(profile)} here", hint)
     document = tomlkit.parse(place.local[1:])
     if profile:
         document["profile"] = profile
@@ -41,11 +42,3 @@ def command(profile: str | None, plain: bool, listed: bool) -> None:
 def _list(profiles: list[str], chosen: str) -> None:
     for name in ["", *profiles]:
         declare.echo(f"{'*' if name == chosen else ' '} {name or '(plain [keys])'}")
-
-
-def _meant(profile: str, profiles: list[str]) -> str:
-    """The profile that may be meant, else all there are."""
-    import difflib
-
-    close = difflib.get_close_matches(profile, profiles, 1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(profiles) or 'no profiles'}"

@@ -3,13 +3,11 @@
 import base64
 import json
 import os
-import time
 
 import pyrage
 
 from lkrshell.cli import common, declare, prompts
-from lkrshell.core import names, policy
-from lkrshell.core.clock import now
+from lkrshell.core import clock, names, policy
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LOCKED, LkrError
 from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
@@ -64,7 +62,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     path = os.path.abspath(file)
     common.log("backup", *keys, project=path)
     try:
-        files.replace_file(path, data, 0o600, *os.path.split(path))
+        files.replace_file(path, data, 0o600)
     except OSError as error:
         raise LkrError(f"cannot write {show(file)}: {error.strerror}") from None
     declare.echo(f"lkr: wrote {len(keys)} keys to {show(file)}", err=True)
@@ -178,7 +176,7 @@ def _secret(row: dict[str, str], field: str) -> Secret:
 
 
 def _entry(name: str, row: dict[str, object]) -> Entry:
-    entry = Entry(name, str(row["kind"]), _date(row, "created") or now(), _date(row, "rotated"))
+    entry = Entry(name, str(row["kind"]), _date(row, "created") or clock.now(), _date(row, "rotated"))
     entry.before, only = _date(row, "before"), row.get("only", [])
     entry.ttl, entry.agents = int(str(row.get("ttl", 0))), str(row.get("agents", "exec"))
     if not isinstance(only, list) or not 0 <= entry.ttl < MAX_TTL or entry.agents not in policy.AGENTS:
@@ -190,11 +188,7 @@ def _entry(name: str, row: dict[str, object]) -> Entry:
 def _date(row: dict[str, object], field: str) -> str:
     """The date in `field`, empty without one."""
     date = str(row.get(field, ""))
-    try:
-        time.strptime(date, "%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        return ""
-    return date
+    return date if clock.is_date(date) else ""
 
 
 def _recipient(text: str) -> "pyrage.x25519.Recipient | pyrage.ssh.Recipient":

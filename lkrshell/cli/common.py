@@ -1,6 +1,7 @@
 """What several commands share: the terminal, the chosen store, checks of names."""
 
 import contextlib
+import functools
 import os
 import stat
 import sys
@@ -10,7 +11,7 @@ from lkrshell.cli import ask, declare
 from lkrshell.core import names
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import MAX_VALUE, Secret
-from lkrshell.core.text import show
+from lkrshell.core.text import show, tilde
 from lkrshell.project import lookup
 from lkrshell.runtime import agents
 from lkrshell.state import audit, config
@@ -21,7 +22,7 @@ KEY = declare.argument("name", metavar="NAME")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import TypeVar
 
     from lkrshell.stores.base import Store
@@ -71,6 +72,13 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
+def some_folders(folders: "Sequence[str]", most: int) -> str:
+    """The first `most` of them for a sentence, and how many more."""
+    home = os.path.expanduser("~")
+    more = f" and {len(folders) - most} more" if len(folders) > most else ""
+    return show(", ".join(tilde(each, home) for each in folders[:most])) + more
+
+
 def two_lines() -> tuple[Secret, Secret]:
     """Two values from standard input, a line each."""
     lines = sys.stdin.buffer.read(2 * MAX_VALUE).decode("utf-8", "surrogateescape").splitlines()
@@ -79,15 +87,21 @@ def two_lines() -> tuple[Secret, Secret]:
     return Secret(lines[0]), Secret(lines[1])
 
 
+@functools.cache
+def _behind() -> tuple[agents.Line, str | None]:
+    """The processes above us, and the coding agent among them. Looked at once: /proc tells the same all along."""
+    line = agents.ancestors()
+    return line, agents.detect(dict(os.environ), line, config.load())
+
+
 def agent() -> str | None:
     """The coding agent that runs us, None without one."""
-    return agents.detect(dict(os.environ), agents.ancestors(), config.load())
+    return _behind()[1]
 
 
 def log(event: str, *keys: str, project: str = "") -> None:
     """Adds to the audit log, and says so when that cannot be."""
-    line = agents.ancestors()
-    who = agents.detect(dict(os.environ), line, config.load())
+    line, who = _behind()
     if problem := audit.record(event, list(keys), [], project, line, who):
         declare.echo(f"lkr: {problem}", err=True)
 
@@ -112,14 +126,12 @@ def piped() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
-def meant(word: str, known: "Iterable[str]", form: str = "{}") -> str:
-    """`did you mean …?` for a slip of the keyboard; else what there is, when that is little."""
+def meant(word: str, known: "Sequence[str]", otherwise: str, form: str = "{}") -> str:
+    """`did you mean …?` for a slip of the keyboard, else `otherwise`."""
     import difflib
 
-    every = sorted(known)
-    if close := difflib.get_close_matches(word, every, 1, 0.6):
-        return f"did you mean {form.format(close[0])}?"
-    return f"there are {', '.join(every)}" if 0 < len(every) <= 8 else "see lkr list"
+    close = difflib.get_close_matches(word, known, 1)
+    return f"did you mean {form.format(close[0])}?" if close else otherwise
 
 
 def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:

@@ -7,8 +7,6 @@ from lkrshell.cli import declare, main
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 
-_MOST_WRONG = 0.6  # how alike a word must be to be meant, as difflib counts
-
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -22,7 +20,10 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None:
-            raise LkrError(f"there is no command {names.said(args[0])}", _meant(args[0]), USAGE)
+            from lkrshell.cli import common  # which loads the stores
+
+            hint = common.meant(args[0], [*main.COMMANDS, *main.ALIASES], "see lkr --help", "lkr {}")
+            raise LkrError(f"there is no command {names.said(args[0])}", hint, USAGE)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -36,14 +37,6 @@ class _Commands(click.Group):
 
 def _first_sentence(command: click.Command | None) -> str:
     return command.get_short_help_str(100) if command else ""
-
-
-def _meant(word: str) -> str:
-    """The command that `word` may stand for."""
-    import difflib
-
-    close = difflib.get_close_matches(word, [*main.COMMANDS, *main.ALIASES], 1, _MOST_WRONG)
-    return f"did you mean lkr {close[0]}?" if close else "see lkr --help"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -2,14 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Iterable
 
 from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.core.want import Want
-from lkrshell.project import envfile, grants, inside, lookup, manifest
+from lkrshell.project import envfile, grants, inside, lookup, manifest, naming
 from lkrshell.runtime import adopt
 from lkrshell.runtime import keys as service
 from lkrshell.stores.vault import Vault
@@ -64,7 +62,7 @@ def _other_label(plan: adopt.Plan, variable: str) -> str | None:
 
 def carry_out(plan: adopt.Plan | None, place: lookup.Place, text: str, local: str | None = None) -> None:
     """Stores what the plan has, writes the manifest where it differs from what lies there, and allows the result."""
-    manifest.parse(lookup.MANIFEST, text, lookup.LOCAL, local if local is not None else _local(place))
+    manifest.parse(lookup.MANIFEST, text, lookup.LOCAL, place.local_content() if local is None else local)
     values = plan.values() if plan else {}
     if plan and values:
         common.make_vault(plan.store)
@@ -78,18 +76,10 @@ def carry_out(plan: adopt.Plan | None, place: lookup.Place, text: str, local: st
         declare.echo(f"lkr: {stored} in the {plan.store.name} and named in .lkr.toml", err=True)
 
 
-def _local(place: lookup.Place) -> str | None:
-    return None if place.local == lookup.ABSENT else place.local[1:]
-
-
 def allowed_keys(place: lookup.Place) -> dict[str, str]:
     """What the manifest here calls the keys, if it is allowed."""
     grant = grants.in_force(place)
-    return named(grant.wants) if grant and grant.covers(place) else {}
-
-
-def named(wants: Iterable[Want]) -> dict[str, str]:
-    return {want.variable: want.key for want in wants if not want.profile}
+    return naming.named(grant.wants) if grant and grant.covers(place) else {}
 
 
 def in_file(file: envfile.EnvFile) -> dict[str, str]:

@@ -4,6 +4,7 @@ from lkrshell.cli import ask, declare
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.shells import rcfiles
+from lkrshell.shells.present import present
 
 
 def agree(changes: list[rcfiles.Change], remarks: list[str], yes: bool, diff: bool = False) -> None:
@@ -25,12 +26,7 @@ def tell(changes: list[rcfiles.Change], remarks: list[str], diff: bool = False) 
 
 def present_shell() -> str:
     """The shell that runs us. LkrError (64) when that cannot be told, or lkr does not support it."""
-    import shellingham
-
-    try:
-        shell = str(shellingham.detect_shell()[0])
-    except shellingham.ShellDetectionFailure:
-        shell = ""
+    shell = present()
     if shell not in rcfiles.SHELLS:
         raise LkrError(f"cannot install for {show(shell) or 'this shell'}", "name one: lkr install zsh", USAGE)
     return shell

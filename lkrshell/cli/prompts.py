@@ -1,11 +1,8 @@
 """What several commands ask the person, or show before they ask."""
 
-import os
-
 from lkrshell.cli import ask, common, declare
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
-from lkrshell.core.text import show, tilde
 from lkrshell.project import approve, lookup, manifest, references
 from lkrshell.runtime import keys
 from lkrshell.stores.base import Store
@@ -45,10 +42,7 @@ def set_key(store: Store, name: str, from_stdin: bool = False, kind: str = "", r
 def tell_projects(name: str) -> None:
     """Names the allowed projects whose manifest has this key: they lose it, or have to name another."""
     if folders := references.by_key().get(name):
-        home = os.path.expanduser("~")
-        named = ", ".join(show(tilde(folder, home)) for folder in folders[:5])
-        more = f" and {len(folders) - 5} more" if len(folders) > 5 else ""
-        declare.echo(f"lkr: {name} is in the manifest of {named}{more}", err=True)
+        declare.echo(f"lkr: {name} is in the manifest of {common.some_folders(folders, 5)}", err=True)
 
 
 def ask_provider(name: str) -> None:

@@ -14,11 +14,21 @@ def stamp(seconds: float) -> str:
     return time.strftime(_FORM, time.gmtime(seconds))
 
 
+def is_date(text: str) -> bool:
+    """True for a date in this form."""
+    return _parsed(text) is not None
+
+
 def seconds(date: str) -> float:
     """Seconds since the epoch of a date; those of this moment where it is none."""
     import calendar
 
+    parsed = _parsed(date)
+    return calendar.timegm(parsed) if parsed else time.time()
+
+
+def _parsed(text: str) -> time.struct_time | None:
     try:
-        return calendar.timegm(time.strptime(date, _FORM))
+        return time.strptime(text, _FORM)
     except ValueError:
-        return time.time()
+        return None

@@ -1,4 +1,5 @@
-"""Small text files of ours: a line a record, fields parted by tabs. On the path of `lkr export`.
+"""Small text files of ours: a line a record, fields parted by tabs, and digests to name or chain them by. On the path
+of `lkr export`.
 
 Readable with `cat`, parsed without json. A backslash escapes backslash, tab and newline (carriage return
 too), so that a path or a manifest text of any bytes fits in one field.
@@ -46,3 +47,13 @@ def load(data: bytes) -> list[list[str]]:
     if not text.endswith("\n"):
         raise ValueError("cut short")
     return [[unescape(field) for field in line.split("\t")] for line in text[:-1].split("\n")]
+
+
+def digest(data: bytes) -> str:
+    """BLAKE2b of 16 bytes, in hexadecimal."""
+    try:
+        from _blake2 import blake2b  # hashlib costs more than the rest of an export
+    except ImportError:
+        from hashlib import blake2b
+
+    return blake2b(data, digest_size=16).hexdigest()

@@ -16,7 +16,7 @@ from lkrshell.doctor.shells import output, text_of
 from lkrshell.project import lookup
 from lkrshell.shells import direnv_state, hook, rcfiles
 
-_MEND = "lkr install --direnv"
+_FIX = "lkr install --direnv"
 
 
 def direnv(fix: bool) -> Iterator[Finding]:
@@ -31,13 +31,13 @@ def direnv(fix: bool) -> Iterator[Finding]:
     envrc = _nearest()
     wanted = envrc and re.search(rb"^[ \t]*use[ \t]+lkr\b", text_of(envrc), re.M)
     if wanted and not has:
-        yield wrong(f"{short(str(envrc))} says `use lkr`, which {short(library)} does not have", _MEND)
+        yield wrong(f"{short(str(envrc))} says `use lkr`, which {short(library)} does not have", _FIX)
     elif (
         has
         and text.startswith(b"__lkr_python=")
         and os.fsdecode(text) != hook.preamble("direnv") + hook.data("shell", "lkr.direnv")
     ):
-        yield wrong(f"{short(library)} is of another version of lkr, or of a program that has moved", _MEND)
+        yield wrong(f"{short(library)} is of another version of lkr, or of a program that has moved", _FIX)
     if envrc:
         yield from _both(envrc)
 

@@ -9,9 +9,10 @@ import lkrshell
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
 from lkrshell.doctor import Finding, fact, package, short, warning
-from lkrshell.doctor.shells import login, present
+from lkrshell.doctor.shells import login
 from lkrshell.runtime import agents as known
 from lkrshell.shells import rcfiles
+from lkrshell.shells.present import present
 from lkrshell.state import config
 
 

@@ -9,19 +9,19 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from lkrshell.core import names, records
+from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import quoted
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.core.want import Want
 from lkrshell.doctor import Finding, blank, editor, short, store, warning, wrong
-from lkrshell.doctor.shells import present, startup, text_of
-from lkrshell.project import lookup, resolver
+from lkrshell.doctor.shells import startup, text_of
+from lkrshell.project import lookup, references
 from lkrshell.runtime import session
 from lkrshell.shells import direnv_state, rcfiles, session_state
-from lkrshell.state import config, index, paths
-from lkrshell.state.files import read_private
+from lkrshell.shells.present import present
+from lkrshell.state import config, index
 from lkrshell.stores.vault import Vault
 from lkrshell.vendors import providers
 
@@ -56,7 +56,7 @@ class Assignment:
 def variables(fix: bool) -> Iterator[Finding]:
     """Variables of keys that a file gives every shell, or that something gave this one."""
     known = {variable for each in providers.known().values() for variable in (each.variable, *each.aliases)}
-    known |= _granted()
+    known |= {variable for variable in references.variables() if names.is_variable(variable)}
     found = [each for path in _files() for each in assignments(path, known)]
     for each in found:
         where = f"{short(each.path)}, line {each.line}"
@@ -71,8 +71,7 @@ def wants_here() -> list[Want]:
     """What the project we are in would get; empty without one, or when it is not allowed."""
     folder = lookup.find(lookup.current_folder())
     try:
-        chain = session.chain(folder, []) if folder else []
-        return list(resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))) if chain else []
+        return session.wanted(folder, [])[1] if folder else []
     except LkrError:
         return []  # `lkr status` says why
 
@@ -163,18 +162,6 @@ def _files() -> list[str]:
     found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
     found += rcfiles.kept_copies()  # of files that `lkr install` wrote over
     return [path for path in dict.fromkeys(found) if os.access(path, os.W_OK)]
-
-
-def _granted() -> set[str]:
-    """The variables of every project that was allowed; damaged grants are named elsewhere."""
-    folder, found = paths.grants_dir(), set()
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
-        try:
-            rows = records.load(read_private(os.path.join(folder, name)) or b"") if not name.startswith(".") else []
-        except (ValueError, LkrError):
-            continue
-        found |= {row[2] for row in rows if row[0] == "want" and len(row) > 2 and names.is_variable(row[2])}
-    return found
 
 
 _given: dict[str, Secret | None] = {}  # names that this run's commands would take, two of which must not be one

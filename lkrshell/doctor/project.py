@@ -8,11 +8,11 @@ from lkrshell.core.text import quoted
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.core.want import Want
 from lkrshell.doctor import Finding, fact, short, warning, wrong
-from lkrshell.doctor.shells import present
 from lkrshell.doctor.store import WAIT, in_force
-from lkrshell.project import lookup, resolver
+from lkrshell.project import lookup
 from lkrshell.runtime import agents, session
 from lkrshell.shells import rcfiles, session_state
+from lkrshell.shells.present import present
 from lkrshell.state import config
 from lkrshell.stores.base import Store
 
@@ -25,8 +25,7 @@ def project(fix: bool) -> Iterator[Finding]:
         return
     name = short(os.path.join(folder, lookup.MANIFEST))
     try:
-        chain = session.chain(folder, [])
-        wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+        _, wants = session.wanted(folder, [])
     except LkrError as error:
         yield wrong(error.message, error.hint or f"lkr allow {quoted(folder)}")
         return

@@ -11,6 +11,7 @@ from lkrshell.core.text import quoted
 from lkrshell.doctor import Finding, blank, fact, package, sed, short, warning, wrong
 from lkrshell.project import lookup
 from lkrshell.shells import hook, rcfiles
+from lkrshell.shells.present import present
 
 _WRITTEN = b"# Written by lkr install"
 _OLDEST = {"bash": (4, 4), "zsh": (5, 3), "fish": (3, 6)}
@@ -65,16 +66,6 @@ def shells(fix: bool) -> Iterator[Finding]:
             yield wrong(text, remedy)
     if found.get("bash") and (lacking := [path for path in rcfiles.rc_files("bash") if not _in(path, found["bash"])]):
         yield warning(f"login shells read {short(lacking[0])}, which does not load lkr", "lkr install bash")
-
-
-def present() -> str:
-    """The shell that we run in, empty when that cannot be told."""
-    import shellingham
-
-    try:
-        return str(shellingham.detect_shell()[0])
-    except shellingham.ShellDetectionFailure:
-        return ""
 
 
 def login() -> str:

@@ -35,7 +35,7 @@ def read_manifest(place: lookup.Place, let_in: tuple[str, ...] = ()) -> manifest
             raise ManifestError(f"cannot read {show(each)}", "it must be a text file that you may read")
     known = before(place)
     let_in += known.let_in if known else ()
-    return manifest.parse(path, text[1:], local_path, None if local == lookup.ABSENT else local[1:], let_in)
+    return manifest.parse(path, text[1:], local_path, place.local_content(), let_in)
 
 
 def check_allowed(place: lookup.Place) -> None:

@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Iterator
 
-from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.project import inside
 from lkrshell.system import git
@@ -43,7 +42,7 @@ def variables(folder: str) -> dict[str, str]:
     for name in ENV_FILES:
         for line in _read(folder, name, inside.LIMIT).decode("utf-8", "surrogateescape").splitlines():
             match = _LINE.match(line)  # no further than the `=`
-            if match and _is_key(match[1]):
+            if match and providers.may_hold_a_key(match[1]):
                 found.setdefault(match[1], name)
     end = time.monotonic() + _MOST_SECONDS
     for number, name in enumerate(_code(folder)):
@@ -51,14 +50,9 @@ def variables(folder: str) -> dict[str, str]:
             break
         for variable in _read_by(folder, name):
             plain = providers.providers_of(variable) or variable.endswith("_API_KEY")
-            if plain and variable not in found and _is_key(variable):
+            if plain and variable not in found and providers.may_hold_a_key(variable):
                 found[variable] = name
     return found
-
-
-def _is_key(variable: str) -> bool:
-    key = providers.key_for(variable)
-    return key is not None and names.is_key(key) and names.is_variable(variable) and not providers.refusal(variable)
 
 
 def _code(folder: str) -> Iterator[str]:

@@ -43,12 +43,7 @@ class Grant:
 
 
 def path_of(real: str) -> str:
-    try:
-        from _blake2 import blake2b
-    except ImportError:
-        from hashlib import blake2b
-
-    return os.path.join(paths.grants_dir(), blake2b(os.fsencode(real), digest_size=16).hexdigest())
+    return os.path.join(paths.grants_dir(), records.digest(os.fsencode(real)))
 
 
 def read(real: str) -> Grant | None:

@@ -65,7 +65,7 @@ def replace(folder: str, name: str, data: bytes, mode: int | None = None) -> Non
     """
     try:
         with _opened(folder, name) as (parent, last):
-            files.replace_file(last, data, _mode(parent, last) if mode is None else mode, "", last, parent)
+            files.replace_file(last, data, _mode(parent, last) if mode is None else mode, parent)
     except OSError as error:
         where = show(os.path.join(folder, name))
         raise LkrError(f"cannot write {where}: {error.strerror}", "nothing was changed in it") from None

@@ -33,6 +33,10 @@ class Place:
             (os.path.join(self.folder, LOCAL), self.local),
         ]
 
+    def local_content(self) -> str | None:
+        """What the local file has, None without one."""
+        return None if self.local == ABSENT else self.local[1:]
+
 
 def read_text(path: str) -> str:
     try:

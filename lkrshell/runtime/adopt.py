@@ -112,7 +112,6 @@ def runtime_keys(store: "Store") -> list[str]:
     return found
 
 
-def _fits(variable: str, value: str | None) -> bool:
-    plain = bool(value) and "\0" not in str(value) and len(str(value).encode("utf-8", "surrogateescape")) <= MAX_VALUE
-    name = providers.key_for(variable)
-    return plain and names.is_variable(variable) and not providers.refusal(variable) and names.is_key(name or "")
+def _fits(variable: str, value: str) -> bool:
+    plain = bool(value) and "\0" not in value and len(value.encode("utf-8", "surrogateescape")) <= MAX_VALUE
+    return plain and providers.may_hold_a_key(variable)

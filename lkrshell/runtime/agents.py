@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.state.config import Config
 
+    Row = tuple[str, tuple[str, ...], tuple[str, ...]]  # an agent: its name, its marks, its processes
+
 UNKNOWN = "agent"  # an agent whose name nothing tells
 _SHELLS = frozenset(("bash", "zsh", "fish", "sh", "dash", "ksh"))
 _INTERPRETERS = frozenset(("python", "pypy", "node", "nodejs", "bun", "deno", "ruby", "MainThread", "node-MainThread"))
@@ -67,9 +69,7 @@ def detect(environment: "dict[str, str]", line: list[str], settings: "Config | N
     return _self_named(known, environment.get("AI_AGENT", ""))
 
 
-def _by_process(
-    known: "list[tuple[str, tuple[str, ...], tuple[str, ...]]]", line: list[str], settings: "Config | None"
-) -> str | None:
+def _by_process(known: "list[Row]", line: list[str], settings: "Config | None") -> str | None:
     own = settings.agent_processes if settings else ()
     others = line.others if isinstance(line, Line) else []
     for process in (*line, *others):
@@ -86,11 +86,11 @@ def _by_process(
     return None
 
 
-def _marked(known: "list[tuple[str, tuple[str, ...], tuple[str, ...]]]", environment: "dict[str, str]") -> str | None:
+def _marked(known: "list[Row]", environment: "dict[str, str]") -> str | None:
     return next((name for name, marks, _ in known if any(map(environment.get, marks))), None)
 
 
-def _self_named(known: "list[tuple[str, tuple[str, ...], tuple[str, ...]]]", value: str) -> str:
+def _self_named(known: "list[Row]", value: str) -> str:
     plain = _PLAIN.issuperset(value) and 1 < len(value) <= 50 and not value.isdigit()
     return value if plain and value not in ("true", *(name for name, _, _ in known)) else UNKNOWN
 
@@ -100,7 +100,7 @@ def named(program: str, settings: "Config") -> str:
     return next((name for name, _, names in _known(settings) if program in names), program)
 
 
-def _known(settings: "Config | None") -> "list[tuple[str, tuple[str, ...], tuple[str, ...]]]":
+def _known(settings: "Config | None") -> "list[Row]":
     own = settings.agents if settings else ()
     rows = [(name, tuple(marks.split()), tuple(names.split("\n") if names else ())) for name, _, marks, names in own]
     return rows + [(name, *row) for name, row in AGENTS.items()]

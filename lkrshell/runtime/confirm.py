@@ -21,12 +21,7 @@ _KEPT = 100  # confirmations; more do not fit a key of the kernel with long path
 
 
 def _name() -> str:
-    try:
-        from _blake2 import blake2b
-    except ImportError:
-        from hashlib import blake2b
-
-    return "lkr-confirm:" + blake2b(os.fsencode(os.path.realpath(paths.data_dir())), digest_size=16).hexdigest()
+    return "lkr-confirm:" + records.digest(os.fsencode(os.path.realpath(paths.data_dir())))
 
 
 def _rows() -> list[list[str]]:

@@ -17,17 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_LOG_TIME_LIMIT = 2.0  # seconds for other writers of the audit log
-
-
 def project_wants(command: str | None = None) -> tuple[list[Want], str, bool]:
     """What the project here wants for `command` (a name, or a path that ends in it; None: for any), its real folder,
     and whether one missing key is a reason to give none.
 
     ManifestError when there is none, or it is not allowed.
     """
-    chain = session.chain(lookup.serving(lookup.current_folder()), [])
-    wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+    chain, wants = session.wanted(lookup.serving(lookup.current_folder()), [])
     if command is not None:
         name = os.path.basename(command)
         wants = [want for want in wants if not want.commands or name in want.commands]
@@ -81,7 +77,7 @@ def _fetch(wants: list[Want], folder: str, program: str, require_all: bool) -> l
 
     def record(event: str, used: list[Want]) -> None:
         names, variables = [want.key for want in used], [want.variable for want in used]
-        if problem := session.record(use, names, variables, line, program, _LOG_TIME_LIMIT, event):
+        if problem := session.record(use, names, variables, line, program, event):
             os.write(2, f"lkr: {problem}\n".encode("utf-8", "backslashreplace"))
 
     try:

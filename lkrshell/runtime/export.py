@@ -72,8 +72,7 @@ def make_plan(shell: str, folder: str | None) -> Plan:
         plan.quiet = settings.quiet
         held = shell != "direnv" and "LKR_DIRENV" in os.environ  # by `use lkr`, in this shell
         if folder is not None and (held or not _stands_aside(shell, folder, plan.watch)):
-            chain = session.chain(folder, plan.watch)
-            wanted = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+            chain, wanted = session.wanted(folder, plan.watch)
             if shell != "direnv":
                 plan.functions = _functions(wanted, settings)
             if held:
@@ -178,7 +177,7 @@ def _say_rest(found: session.Fetched, agent: str | None) -> None:
 
 
 def _record(event: str, keys: list[str], variables: list[str], use: policy.Use, line: list[str]) -> None:
-    if problem := session.record(use, keys, variables, line, "lkr", _LOG_TIME_LIMIT, event):
+    if problem := session.record(use, keys, variables, line, "lkr", event, patience=_LOG_TIME_LIMIT):
         _say(f"lkr: {problem}")
 
 

@@ -39,6 +39,12 @@ def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
     return found
 
 
+def wanted(folder: str, watch: list[tuple[str, str]]) -> tuple[list[grants.Grant], list[Want]]:
+    """The grants in force at `folder`, see `chain`, and what they want under the profile that LKR_PROFILE names."""
+    found = chain(folder, watch)
+    return found, resolver.resolve(found, os.environ.get("LKR_PROFILE", ""))
+
+
 def waiting(
     store: "Store", wants: list[Want], folder: str, entries: "dict[str, Entry | None] | None" = None
 ) -> list[Want]:
@@ -60,9 +66,9 @@ def record(
     variables: list[str],
     line: list[str],
     program: str,
-    patience: float,
     event: str = "",
     agent: str | None = None,
+    patience: float = audit.PATIENCE,
 ) -> str | None:
     """Writes the line of the audit log for a use, before anything is given; what went wrong, in words.
 

@@ -4,7 +4,7 @@ import os
 
 from lkrshell.core.errors import LkrError, ManifestError, StoreLocked
 from lkrshell.core.time_limit import TimeLimit
-from lkrshell.project import lookup, resolver
+from lkrshell.project import lookup
 from lkrshell.runtime import agents, session
 from lkrshell.shells import session_state
 from lkrshell.state import config
@@ -23,8 +23,7 @@ def line() -> str:
     if held and not by_direnv:
         return " ".join(dict.fromkeys(held))
     try:
-        wanted = resolver.resolve(session.chain(folder, []), os.environ.get("LKR_PROFILE", ""))
-        wants = [want for want in wanted if want.scope == "shell"]
+        wants = [want for want in session.wanted(folder, [])[1] if want.scope == "shell"]
         if not wants:
             return ""
         if by_direnv:

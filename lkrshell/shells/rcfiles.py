@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from lkrshell.core import records
 from lkrshell.core.errors import LkrError
@@ -132,7 +131,7 @@ def uninstall() -> tuple[list[Change], list[str]]:
             if after == now:
                 continue
             changes.append(Change(path, now, after if after or note.before else None, whole=False))
-        elif note.ours == _digest(now):
+        elif note.ours == records.digest(now):
             changes.append(Change(path, now, _kept(path)))
         else:
             remarks.append(f"{show(path)} was changed since lkr wrote it: left as it is")
@@ -146,16 +145,16 @@ def apply(change: Change) -> None:
     if change.link:
         note = _Note(_LINK + os.fsdecode(change.after or b""))
     elif change.whole:
-        ours = change.before is not None and note.ours == _digest(change.before)
+        ours = change.before is not None and note.ours == records.digest(change.before)
         if change.before is None:
             _drop_copy(change.path)
         elif not ours:
             files.write_private(_place_of_copy(change.path), change.before)
-        note = _Note(_digest(change.after or b""))
+        note = _Note(records.digest(change.after or b""))
     else:
         _drop_copy(change.path)  # earlier versions of lkr kept one
         if not BLOCK.search(change.before or b""):
-            note = _Note(before=_digest(change.before) if change.before is not None else "")
+            note = _Note(before=records.digest(change.before) if change.before is not None else "")
     written[change.path] = note
     _save(written)  # before the file itself: what is not there does no harm to uninstall
     _write(change)
@@ -171,7 +170,7 @@ def revert(change: Change) -> bool:
     elif change.whole:
         same = change.after == _kept(change.path)
     else:
-        same = note.before == ("" if change.after is None else _digest(change.after))
+        same = note.before == ("" if change.after is None else records.digest(change.after))
     _save(written)
     _drop_copy(change.path)
     return same
@@ -216,9 +215,8 @@ def read(path: str) -> bytes | None:
 
 def loader_text(shell: str, completions: bool = False) -> str:
     """The plugin file with the program's path in place of the search for it; a function where PATH lacks it."""
-    where, speak = program(), dialects.dialect(shell)
-    under = os.path.relpath(where, home())
-    path = speak.quote(where) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
+    speak = dialects.dialect(shell)
+    path = _from_home(program(), speak)
     head = "# Written by lkr install; lkr uninstall takes it out.\n"
     if shell == "bash":
         head = "# shellcheck shell=bash\n" + head
@@ -269,6 +267,12 @@ def home() -> str:
     if not folder.startswith("/"):
         raise LkrError("there is no home folder", "set HOME to an absolute path")
     return folder
+
+
+def _from_home(path: str, speak: dialects.Posix) -> str:
+    """`path` quoted for a shell, by `$HOME` where it lies below it."""
+    under = os.path.relpath(path, home())
+    return speak.quote(path) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
 
 
 def fish_folder(name: str) -> str:
@@ -334,9 +338,7 @@ def zdotdir() -> str:
 
 def _source(loader: str) -> bytes:
     """The block's line, in words that sh understands too, since ~/.profile is for all of them."""
-    speak = dialects.dialect("bash")
-    under = os.path.relpath(loader, home())
-    path = speak.quote(loader) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
+    path = _from_home(loader, dialects.dialect("bash"))
     own = "BASH_VERSION" if loader.endswith("bash") else "ZSH_VERSION"
     return os.fsencode(f'if [ -n "${{{own}-}}" ] && [ -r {path} ]; then . {path}; fi\n')
 
@@ -393,7 +395,7 @@ def _write(change: Change) -> None:
             return
         files.make_dirs(os.path.dirname(target), 0o755)  # a shell runs what is there
         old = os.stat(target) if os.path.exists(target) else None
-        files.replace_file(target, change.after, 0o600 if old else 0o644, *os.path.split(target))
+        files.replace_file(target, change.after, 0o600 if old else 0o644)
         if old:
             os.chmod(target, old.st_mode & 0o7777)
             if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
@@ -411,10 +413,6 @@ def _write_link(change: Change) -> None:
         os.unlink(change.path)
 
 
-def _digest(data: bytes) -> str:
-    return blake2b(data, digest_size=16).hexdigest()
-
-
 @dataclass(frozen=True)
 class _Note:
     """`ours` is the digest of a file that is ours whole, empty for one with a block; `before` that of what a file with
@@ -430,7 +428,7 @@ def _keeping_place() -> str:
 
 def _place_of_copy(path: str) -> str:
     """With the file's own name at its end, by which its syntax is known."""
-    return os.path.join(_keeping_place(), f"{_digest(os.fsencode(path))}-{os.path.basename(path)}")
+    return os.path.join(_keeping_place(), f"{records.digest(os.fsencode(path))}-{os.path.basename(path)}")
 
 
 def _kept(path: str) -> bytes | None:
@@ -439,7 +437,7 @@ def _kept(path: str) -> bytes | None:
 
 def _drop_copy(path: str) -> None:
     files.remove_private(_place_of_copy(path))
-    files.remove_private(os.path.join(_keeping_place(), _digest(os.fsencode(path))))  # where it was once
+    files.remove_private(os.path.join(_keeping_place(), records.digest(os.fsencode(path))))  # where it was once
 
 
 def _list() -> str:

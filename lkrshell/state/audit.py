@@ -9,7 +9,7 @@ import os
 import stat
 from _thread import allocate_lock
 
-from lkrshell.core import records
+from lkrshell.core import clock, records
 from lkrshell.core.text import show
 from lkrshell.state import files, paths
 
@@ -17,6 +17,7 @@ MAX_BYTES = 1 << 20  # then the log is put aside
 KEPT = 9  # logs put aside
 FIELDS = ("time", "event", "project", "keys", "variables", "process", "ancestors", "terminal", "agent")
 _PLACE = "log-place"  # in the data folder: which state folder has the log
+PATIENCE = 2.0  # seconds for other writers, where no prompt waits
 CUT = "cut"  # stands for the hash of a line that was not written to its end
 # Held by the thread that writes. The lock on the file is the whole process's, and goes when any of its threads closes
 # the log: a program with threads holds this too while it reads the log.
@@ -36,22 +37,20 @@ def record(
     line: list[str] | None = None,
     agent: str | None = None,
     program: str = "lkr",
-    patience: float = 2.0,
+    patience: float = PATIENCE,
 ) -> str | None:
     """Adds a line; returns what went wrong, in words, when it could not.
 
     `line` are the names of our ancestors, `program` is what we are or become. Never raises, and waits no longer than
     `patience` seconds for another writer.
     """
-    import time
-
     log = ""
     try:
         # A name may have spaces in it, and then would be taken for two.
         above = "\0".join(line or ()).replace(" ", "_").replace("\0", " ")
         row = (
-            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), event, project, " ".join(keys),
-            " ".join(variables or ()), f"{os.getpid()} {program}".rstrip(), above, _terminal(), agent or "",
+            clock.now(), event, project, " ".join(keys), " ".join(variables or ()),
+            f"{os.getpid()} {program}".rstrip(), above, _terminal(), agent or "",
         )  # fmt: skip
         log = path()
         _append(log, "\t".join(map(records.escape, row)), patience)
@@ -178,12 +177,7 @@ def _end_of(log: str) -> str:
 
 def link(before: str, line: str) -> str:
     """The hash that ends `line`, when the line before ended in `before`."""
-    try:
-        from _blake2 import blake2b
-    except ImportError:
-        from hashlib import blake2b
-
-    return blake2b(f"{before}\t{line}".encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return records.digest(f"{before}\t{line}".encode("utf-8", "surrogateescape"))
 
 
 def _put_aside(log: str) -> None:

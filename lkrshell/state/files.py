@@ -95,20 +95,20 @@ def make_dirs(path: str, mode: int) -> None:
 
 def write_private(path: str, data: bytes) -> None:
     """Replaces `path` by `data`, 0600, atomically and durably. LkrError when the disk says no."""
-    folder, name = os.path.split(path)
-    make_private_dir(folder)
+    make_private_dir(os.path.dirname(path))
     try:
-        replace_file(path, data, 0o600, folder, name)
+        replace_file(path, data, 0o600)
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", "see to the disk, then do it again") from None
 
 
-def replace_file(path: str, data: bytes, mode: int, folder: str, name: str, dir_fd: int | None = None) -> None:
+def replace_file(path: str, data: bytes, mode: int, dir_fd: int | None = None) -> None:
     """The atomic write itself, for our files and for the user's manifest. OSError as it comes.
 
     A file that is there gets exactly `mode`. A new one gets `mode` less what the umask takes away. `dir_fd` is an open
-    folder: `path` is relative to it, and `folder` is empty, so that no link leads elsewhere.
+    folder, and `path` then a name in it, so that no link leads elsewhere.
     """
+    folder, name = os.path.split(path)
     temporary = os.path.join(folder, f"{_TMP}{os.urandom(8).hex()}-{name}"[:250])
     kept = _exists(path, dir_fd)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode, dir_fd=dir_fd)

@@ -7,9 +7,10 @@ that a lost index opens no key to more than it was for. On the path of `lkr expo
 
 import os
 
-from lkrshell.core import clock, records
+from lkrshell.core import clock, policy, records
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LkrError
+from lkrshell.core.secret import KINDS
 from lkrshell.core.text import show
 from lkrshell.state import files, paths
 
@@ -54,7 +55,7 @@ def _parse(name: str, data: bytes) -> Entry:
         entry.only = tuple(value for field, value in rows if field == "only")
         entry.before = fields.get("before", "")
         entry.confirm = {"": False, "1": True}[fields.get("confirm", "")]
-        if entry.agents not in ("deny", "exec", "allow") or entry.kind not in ("runtime", "admin"):
+        if entry.agents not in policy.AGENTS or entry.kind not in KINDS:
             raise ValueError("policy")
     except (ValueError, KeyError):
         raise LkrError(f"the index entry of {name} is damaged", "lkr doctor --fix") from None

@@ -119,6 +119,11 @@ def key_for(variable: str) -> str | None:
     return None
 
 
+def may_hold_a_key(variable: str) -> bool:
+    """True for a variable that a manifest may set, and that has a key to propose: `OPENAI_API_KEY`, not `PATH`."""
+    return names.is_variable(variable) and not refusal(variable) and names.is_key(key_for(variable) or "")
+
+
 def shape_warning(key: str, value: str) -> str | None:
     """What is odd about `value` for this provider, without a word of the value; None when nothing is."""
     name = key.partition(":")[0]
