@@ -12,7 +12,7 @@ import pexpect
 import pytest
 from shells import Shell, environment
 
-from lkrshell.runtime import agents
+from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory
 
 BIN = str(Path(sys.executable).parent)
@@ -132,7 +132,13 @@ def user(template: Path, opened: Callable[[], None], tmp_path: Path) -> User:
     home = tmp_path / "home"
     shutil.copytree(template, home)
     opened()
-    return User(home)
+    user = User(home)
+    with pytest.MonkeyPatch.context() as patch:  # a root that had this path and number before shares our kernel's keyring
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+            patch.delenv(name, raising=False)
+        patch.setenv("HOME", str(home))
+        confirm.forget()
+    return user
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])

@@ -87,22 +87,17 @@ def two_lines() -> tuple[Secret, Secret]:
     return Secret(lines[0]), Secret(lines[1])
 
 
-@functools.cache
-def _behind() -> tuple[agents.Line, str | None]:
-    """The processes above us, and the coding agent among them. Looked at once: /proc tells the same all along."""
-    line = agents.ancestors()
-    return line, agents.detect(dict(os.environ), line, config.load())
+_ancestors = functools.cache(agents.ancestors)  # the same all along
 
 
 def agent() -> str | None:
     """The coding agent that runs us, None without one."""
-    return _behind()[1]
+    return agents.detect(dict(os.environ), _ancestors(), config.load())
 
 
 def log(event: str, *keys: str, project: str = "") -> None:
     """Adds to the audit log, and says so when that cannot be."""
-    line, who = _behind()
-    if problem := audit.record(event, list(keys), [], project, line, who):
+    if problem := audit.record(event, list(keys), [], project, _ancestors(), agent()):
         declare.echo(f"lkr: {problem}", err=True)
 
 

@@ -21,7 +21,13 @@ _KEPT = 100  # confirmations; more do not fit a key of the kernel with long path
 
 
 def _name() -> str:
-    return "lkr-confirm:" + records.digest(os.fsencode(os.path.realpath(paths.data_dir())))
+    """The record's name. Containers of one user share the kernel's keyring, and often the path of their data folder."""
+    folder = os.path.realpath(paths.data_dir())
+    try:
+        info = os.stat(folder)
+    except OSError:
+        return "lkr-confirm:" + records.digest(os.fsencode(folder))
+    return "lkr-confirm:" + records.digest(os.fsencode(f"{folder}\n{info.st_dev}\n{info.st_ino}"))
 
 
 def _rows() -> list[list[str]]:
