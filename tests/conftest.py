@@ -133,7 +133,8 @@ def user(template: Path, opened: Callable[[], None], tmp_path: Path) -> User:
     shutil.copytree(template, home)
     opened()
     user = User(home)
-    with pytest.MonkeyPatch.context() as patch:  # a root that had this path and number before shares our kernel's keyring
+    # Another root, where this path was in use before, shares our kernel's keyring: it may hold a confirmation.
+    with pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
             patch.delenv(name, raising=False)
         patch.setenv("HOME", str(home))
