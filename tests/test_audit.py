@@ -65,7 +65,7 @@ def every_line(user: User) -> list[str]:
 
 def whole(user: User) -> int:
     """The number of lines, of which none is broken."""
-    found = re.search(r"(\d+) lines, the chain is whole", user.lkr("audit", "--verify"))
+    found = re.search(r"(\d+) lines, the chain is intact", user.lkr("audit", "--verify"))
     assert found
     return int(found[1])
 
@@ -239,7 +239,7 @@ def test_a_line_fits_a_terminal_and_says_who(user: User) -> None:
 def test_without_a_log_that_is_said(user: User) -> None:
     log_of(user).unlink()
     done = subprocess.run([user.program, "audit"], env=user.env, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "lkr: the audit log has no such line\n")
+    assert (done.stdout, done.stderr) == ("", "lkr: the audit log has no matching lines\n")
     assert whole(user) == 0
     assert rows(user) == []
 

@@ -464,7 +464,7 @@ def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(
     value, rows = loaded()
     assert value == PLAIN
     row = only(rows)
-    assert "direnv's value is in force" in str(row["text"])
+    assert "direnv's value wins" in str(row["text"])
     repair(well, row, folder, {"EDITOR": str(editor)})
     subprocess.run(allow, env=well.env, check=True)
     value, rows = loaded()

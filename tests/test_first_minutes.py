@@ -118,7 +118,7 @@ def test_starting_over_after_a_lost_passphrase(user: User) -> None:
     user.lkr("lock")
     user.lkr("vault", "reset", code=2)
     assert "the old vault is now" in user.lkr("vault", "reset", "--yes")
-    assert "the vault is gone, and the index lists" in user.lkr("doctor", code=1)
+    assert "the vault is missing, but the index lists" in user.lkr("doctor", code=1)
     user.lkr("unlock", "--stdin", stdin=b"another passphrase\n")
     user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     assert VALUE in user.lkr("exec", "--", "env", cwd=user.project("p"))
@@ -167,7 +167,7 @@ def test_a_copied_project_is_recognized(user: User) -> None:
 def test_add_asks_before_another_key_takes_a_variable(user: User) -> None:
     folder = user.project("p")
     user.lkr("set", "openai:blog", "--stdin", stdin=OTHER.encode())
-    assert "say --replace" in user.lkr("add", "openai:blog", cwd=folder, code=2)
+    assert "add --replace" in user.lkr("add", "openai:blog", cwd=folder, code=2)
     assert '"openai:prod"' in (folder / ".lkr.toml").read_text()
     assert f"{A} is now openai:blog instead of openai:prod" in user.lkr("add", "openai:blog", "--replace", cwd=folder)
 

@@ -284,7 +284,7 @@ def test_a_backup_is_read_or_refused(plain: bytes) -> None:
     try:
         keys = cmd_vault._parse(plain)
     except LkrError as error:
-        assert str(error).startswith("that is no backup of lkr's")
+        assert str(error).startswith("this is not a backup that lkr made")
     else:
         assert all(names.is_key(name) and entry.kind == value.kind for name, (value, entry, _) in keys.items())
 

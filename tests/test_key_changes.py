@@ -284,7 +284,7 @@ def test_import_names_keys_in_a_manifest_of_the_short_form_too(user: User) -> No
 @pytest.mark.parametrize("pairs", [("n:a=one", "n:a=two"), ("n:a=one", "n:b=one")])
 def test_migrate_takes_no_name_twice(user: User, pairs: tuple[str, str]) -> None:
     said = user.lkr("migrate", "keyring:other", "-k", pairs[0], "-k", pairs[1], "--move", "--yes", code=64)
-    assert "one name is there twice" in said
+    assert "one name appears twice" in said
 
 
 def test_edit_overwrites_nothing_that_changed_meanwhile_and_keeps_what_i_wrote(user: User) -> None:

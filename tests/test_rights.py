@@ -105,7 +105,7 @@ def test_an_agent_is_refused_before_anything_is_read_or_written(agent: User, wor
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "a coding agent (claude)" in done.stderr
-    assert "the person can: lkr " in done.stderr
+    assert "the user can run: lkr " in done.stderr
     (new,) = log(agent)[len(lines) :]
     assert (new["event"], new["agent"], new["project"]) == ("refused", "claude", str(agent.home / "p"))
 
@@ -159,7 +159,7 @@ def test_a_command_that_nobody_gave_a_row_is_refused_to_agents(
     monkeypatch.setenv("CLAUDECODE", "1")
     assert cli.run(["fresh", "inner"]) == 2
     assert not ran
-    assert "the person can: lkr fresh inner" in capfd.readouterr().err
+    assert "the user can run: lkr fresh inner" in capfd.readouterr().err
 
 
 def test_every_row_is_of_a_command_and_its_options() -> None:

@@ -14,12 +14,12 @@ from lkrshell.vendors import providers
 @declare.command("allow", examples=("lkr allow", "lkr allow ~/work/app"))
 @declare.argument("folder", required=False)
 @declare.option("--yes", is_flag=True, help="Do not ask.")
-@declare.option("--variable", "variables", multiple=True, metavar="NAME", help="Let a key into this variable as well.")
+@declare.option("--variable", "variables", multiple=True, metavar="NAME", help="Also allow a key in this variable.")
 @declare.option(
-    "--worktrees/--no-worktrees", "everywhere", default=None, help="Also in the repository's other git worktrees."
+    "--worktrees/--no-worktrees", "everywhere", default=None, help="Include the repository's other git worktrees."
 )
 def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywhere: bool | None) -> None:
-    """Let a project have the keys its manifest names. FOLDER: here, by default."""
+    """Let a project have the keys its manifest names. FOLDER is the current folder by default."""
     place = lookup.Place(common.project_folder(folder))
     if everywhere:
         place = worktrees.target(place)
@@ -41,11 +41,11 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
         for line in approve.limits(entry, place.real) if entry else lacking:
             declare.echo(f"! {line}", err=True)
     for name in parsed.let_in:
-        declare.echo(f"! {name} does not look like a secret's variable; --variable lets it in", err=True)
+        declare.echo(f"! {name} does not look like a secret's variable; --variable allows it", err=True)
     if everywhere is None and before is not None and before.worktrees:
         everywhere = True
     if everywhere:
-        declare.echo(f"! the same in {_others(place)} with this manifest, and in later ones, until lkr deny", err=True)
+        declare.echo(f"! this includes {_others(place)} with this manifest, and later ones, until lkr deny", err=True)
     prompts.yes("Allow?", yes)
     if everywhere is None:
         place, everywhere = _offer_worktrees(place, yes)
@@ -57,7 +57,7 @@ def _checked(variables: tuple[str, ...]) -> tuple[str, ...]:
     """`variables`, when the person may let them in. LkrError (64) for one that no key ever goes into."""
     for name in variables:
         if not names.is_variable(name):
-            raise LkrError(f"{names.said(name)} is not a name for a variable", "use A-Z, 0-9 and _", USAGE)
+            raise LkrError(f"{names.said(name)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
         if why := providers.refusal(name, variables):
             raise LkrError(*why, USAGE)
     return variables
@@ -77,7 +77,7 @@ def _offer_worktrees(place: lookup.Place, yes: bool) -> tuple[lookup.Place, bool
     except LkrError:  # another manifest there, so this one alone
         return place, False
     if yes:
-        declare.echo(f"lkr: not for its {_others(place)}; lkr allow --worktrees includes them", err=True)
+        declare.echo(f"lkr: this does not cover its {_others(place)}; lkr allow --worktrees does", err=True)
         return place, False
-    answer = ask.confirm(f"The same for its {_others(place)}, and for later ones?")
+    answer = ask.confirm(f"Include its {_others(place)}, and later ones?")
     return (main if answer else place), answer

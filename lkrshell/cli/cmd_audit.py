@@ -27,15 +27,17 @@ _MOST = 3  # keys in a line for people
 @declare.option(
     "--event", type=declare.Choice(EVENTS), metavar="EVENT", help="Only this event: exec, shell, refused, get, ..."
 )
-@declare.option("--agent", metavar="AGENT", help="Only uses by this agent; any: by whichever.")
+@declare.option("--agent", metavar="AGENT", help="Only uses by this agent, or by any agent: any.")
 @declare.option("--project", "folder", metavar="DIR", help="Only uses in this folder and below.")
-@declare.option("--days", type=declare.IntRange(1, 36500), metavar="DAYS", help="The last so many days.")
-@declare.option("--follow", is_flag=True, help="Go on with what comes.")
-@declare.option("--verify", is_flag=True, help="Check the chain; name the first line that is broken.")
-@declare.option("--unused", type=declare.IntRange(1, 36500), metavar="DAYS", help="Keys not used for so many days.")
-@declare.option("--older", type=declare.IntRange(1, 36500), metavar="DAYS", help="Keys whose value is older.")
-@declare.option("--gone", is_flag=True, help="Projects, of the log and of grants, that are there no more.")
-@declare.option("--json", "as_json", is_flag=True, help="As JSON, a line each.")
+@declare.option("--days", type=declare.IntRange(1, 36500), metavar="DAYS", help="Only the last DAYS days.")
+@declare.option("--follow", is_flag=True, help="Keep showing new lines.")
+@declare.option("--verify", is_flag=True, help="Verify the log, and name the first broken line.")
+@declare.option("--unused", type=declare.IntRange(1, 36500), metavar="DAYS", help="List keys not used for DAYS days.")
+@declare.option(
+    "--older", type=declare.IntRange(1, 36500), metavar="DAYS", help="List keys whose value is older than DAYS days."
+)
+@declare.option("--gone", is_flag=True, help="List allowed or logged projects that no longer exist.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON, one object on each line.")
 def command(
     key: str | None,
     event: str | None,
@@ -57,7 +59,7 @@ def command(
         fits = {"unused": {"key"}, "older": {"key"}, "gone": {"folder"}, "follow": given - set(_ALONE)}.get(name, set())
         if other := sorted(given - fits - {name}):
             option = "project" if other[0] == "folder" else other[0]
-            raise LkrError(f"--{name} and --{option} do not go together", "choose one", USAGE)
+            raise LkrError(f"--{name} and --{option} cannot be used together", "choose one", USAGE)
     if key:
         common.checked_key(key)
     below = os.path.realpath(folder) if folder else ""
@@ -97,7 +99,7 @@ def _show(
             sys.stdout.flush()
     sys.stdout.flush()
     if not shown and not as_json:
-        declare.echo("lkr: the audit log has no such line", err=True)
+        declare.echo("lkr: the audit log has no matching lines", err=True)
 
 
 def _line(row: Row, home: str, coloured: bool) -> str:
@@ -193,9 +195,9 @@ def _verify(as_json: bool) -> None:
         declare.echo(json.dumps({"lines": count, "broken": broken}))
     if broken:
         more = f", and {len(broken) - 1} more after it" if len(broken) > 1 else ""
-        raise LkrError(f"the audit log is broken at {show(broken[0])}{more}", "what is before it is whole")
+        raise LkrError(f"the audit log is broken at {show(broken[0])}{more}", "the lines before it are intact")
     if not as_json:
-        declare.echo(f"lkr: {count} lines, the chain is whole", err=True)
+        declare.echo(f"lkr: {count} lines, the chain is intact", err=True)
 
 
 def check() -> tuple[int, list[str]]:
@@ -224,7 +226,7 @@ def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool)
     """Keys not used for `unused` days, or whose value is older than `older` days; first the one that is longest so."""
     store = common.store().name
     if key and not index.read(store, key):
-        raise LkrError(f"no key {key} in the index", "see lkr list")
+        raise LkrError(f"there is no key {key} in the index", "see lkr list")
     found = []
     for name in [key] if key else index.names(store):
         entry = index.read(store, name)
@@ -268,7 +270,7 @@ def _gone(below: str, as_json: bool) -> None:
         text = f"{folder}  no {missing}  {'used ' + seen[:10] if seen else 'not in the log'}"
         declare.echo(show(text + (f"  still allowed {' '.join(keys)}" if keys else "")))
     if not found and not as_json:
-        declare.echo("lkr: every project is where it was", err=True)
+        declare.echo("lkr: every project still exists", err=True)
 
 
 def _is_gone(path: str) -> bool:

@@ -9,7 +9,7 @@ from lkrshell.state.config import load
 
 @declare.command("confirm", examples=("lkr confirm", "cd ~/work/app && lkr confirm"))
 def command() -> None:
-    """Let this project have the keys that wait for you. Their policy is --confirm; it holds for this session."""
+    """Confirm this project's keys that ask first. Their policy is --confirm. The answer holds for this session."""
     wants, folder, _ = execute.project_wants()
     waiting = session.waiting(common.store(), wants, folder)
     if not waiting:

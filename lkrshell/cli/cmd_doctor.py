@@ -12,14 +12,14 @@ _COLOURS = {"wrong": "red", "warning": "yellow"}
 
 
 @declare.command("doctor", examples=("lkr doctor", "lkr doctor --fix"))
-@declare.option("--fix", is_flag=True, help="Repair the index, stale grants and leftovers of killed writers.")
+@declare.option("--fix", is_flag=True, help="Repair the index, stale grants and leftover files.")
 @declare.option("--agents", is_flag=True, help="Only print what coding agents may do.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(fix: bool, agents: bool, as_json: bool) -> int:
-    """Diagnose problems and show how to fix them. The exit code is 1 when something is wrong; a warning is not."""
+    """Diagnose problems and show how to fix them. The exit code is 1 if something is wrong. Warnings do not count."""
     if agents:
         if fix:
-            raise LkrError("--fix and --agents do not go together", "choose one", USAGE)
+            raise LkrError("--fix and --agents cannot be used together", "choose one", USAGE)
         _tell_rights(rights.table(), as_json)
         return 0
     found = list(doctor.run(fix))
@@ -58,4 +58,4 @@ def _tell_rights(rows: list[dict[str, Any]], as_json: bool) -> None:
             options = " ".join(row["options"])
             declare.echo(f"{row['command']:<10} {row['gets']}{f'  ({options})' if options else ''}")
     refused = ", ".join(row["command"] for row in rows if not row["allowed"])
-    declare.echo(f"refused    {refused}, every option that is not named above, and every command to come")
+    declare.echo(f"refused    {refused}, every option not named above, and every future command")

@@ -11,7 +11,7 @@ from lkrshell.project import approve, lookup, manifest
 
 @declare.command("edit", examples=("lkr edit", "EDITOR=nano lkr edit"))
 def command() -> None:
-    """Edit this project's manifest in your editor. That is $VISUAL or $EDITOR; the result is allowed."""
+    """Edit this project's manifest in your editor. Uses $VISUAL or $EDITOR, and allows the result."""
     folder = common.project_folder(None)
     path = os.path.join(folder, lookup.MANIFEST)
     place = lookup.Place(folder)
@@ -31,7 +31,7 @@ def command() -> None:
         except ManifestError as error:
             declare.echo(f"lkr: {error}", err=True)
             if not ask.on_terminal() or not ask.confirm("Edit it again?", default=True):
-                raise LkrError("the edit is no valid manifest", "nothing was changed") from None
+                raise LkrError("the edited manifest is not valid", "nothing was changed") from None
             text = edited
     try:
         parsed = prompts.write_and_allow(place, edited)

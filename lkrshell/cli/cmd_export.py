@@ -8,5 +8,5 @@ from lkrshell.shells import dialects
 @declare.command("export", examples=("lkr export bash", "lkr export fish"))
 @declare.argument("shell", type=declare.Choice(dialects.SHELLS))
 def command(shell: str) -> int:
-    """Print what SHELL is to evaluate here. The hook runs this for you."""
+    """Print the statements that SHELL evaluates here. The hook runs this for you."""
     return export.main([shell])

@@ -14,5 +14,5 @@ def command(shell: str | None) -> None:
     if not shell:
         raise LkrError("cannot tell which shell this is", "name it: lkr hook bash", USAGE)
     if shell not in dialects.SHELLS:
-        raise LkrError(f"no hook for {shell}", f"there are {', '.join(dialects.SHELLS)}", USAGE)
+        raise LkrError(f"there is no hook for {shell}", f"there are {', '.join(dialects.SHELLS)}", USAGE)
     declare.echo(hook.text(shell), nl=False)

@@ -20,17 +20,17 @@ _GROUPED = 12  # keys; more are shown by provider, with a line between
 
 @declare.command("list", examples=("lkr list", "lkr list openai --json"))
 @declare.argument("provider", required=False)
-@declare.option("--all", "show_all", is_flag=True, help="Admin keys too.")
+@declare.option("--all", "show_all", is_flag=True, help="Include admin keys.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(provider: str | None, show_all: bool, as_json: bool) -> None:
-    """List the stored keys, or those of one PROVIDER. Name, kind, date, last use, variable, projects; never a value."""
+    """List the stored keys, or those of one PROVIDER. Never shows a value."""
     store = common.store().name
     every = index.names(store)
     named = [name for name in every if provider in (None, name.partition(":")[0])]
     if provider and not named:
         there = sorted({name.partition(":")[0] for name in every})
         otherwise = f"there are {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
-        raise LkrError(f"no keys of {names.said(provider)}", common.meant(provider, there, otherwise))
+        raise LkrError(f"no keys of {names.said(provider)} are stored", common.meant(provider, there, otherwise))
     projects = references.by_key() if named else {}
     entries = [entry for name in named if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")]
     rows = [_row(store, entry, projects.get(entry.name, [])) for entry in entries]

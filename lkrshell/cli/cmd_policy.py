@@ -18,14 +18,14 @@ from lkrshell.system import terminal
 
 @declare.command("policy", examples=("lkr policy", "lkr policy openai:prod --only ~/work/app --ttl 8h"))
 @declare.argument("name", required=False)
-@declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use it; may be repeated.")
-@declare.option("--anywhere", is_flag=True, help="Every allowed project may use it.")
+@declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use the key. May be repeated.")
+@declare.option("--anywhere", is_flag=True, help="Every allowed project may use the key.")
 @declare.option(
-    "--agents", type=declare.Choice(policy.AGENTS), help="deny: never; exec: by lkr exec only; allow: as you."
+    "--agents", type=declare.Choice(policy.AGENTS), help="deny: never; exec: only with lkr exec; allow: like you."
 )
-@declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load of a session.")
-@declare.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
-@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never in an environment.")
+@declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load in a session.")
+@declare.option("--ttl", metavar="TIME", help="How long a shell keeps the key: 90s, 30m, 8h, 2d, or off.")
+@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never enters an environment.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
     name: str | None,
@@ -37,16 +37,16 @@ def command(
     kind: str | None,
     as_json: bool,
 ) -> None:
-    """Show or change what the key NAME may do. Without NAME, show all. A change that allows more asks you."""
+    """Show or change what the key NAME may do. Without NAME, show all keys. lkr asks before a key may do more."""
     changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
     if name is None:
         if changes:
-            raise LkrError("which key?", "lkr policy NAME with the options", USAGE)
+            raise LkrError("which key?", "name it: lkr policy NAME with the options", USAGE)
         _tell_all(as_json)
         return
     common.checked_key(name)
     if only and anywhere:
-        raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
+        raise LkrError("--only and --anywhere cannot be used together", "choose one", USAGE)
     folders, time = tuple(_folder(each) for each in only), None if ttl is None else _seconds(ttl)
 
     def edit(entry: Entry) -> None:
@@ -122,10 +122,10 @@ def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
         try:
             agreed = terminal.ask(f"From now on {before.name} {', '.join(wider)}?")
         except LkrError:
-            hint = "run it on a terminal of your own"
-            raise common.refused("a wider policy needs a yes that is typed on a terminal", hint, before.name) from None
+            hint = "run it on your own terminal"
+            raise common.refused("to widen a policy, you must type yes on a terminal", hint, before.name) from None
         if not agreed:
-            raise common.refused(f"the policy of {before.name} stays", "nothing was changed", before.name)
+            raise common.refused(f"the policy of {before.name} stays as it is", "nothing was changed", before.name)
     return wider
 
 
@@ -140,5 +140,5 @@ def _seconds(text: str) -> int:
         return 0
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
     if not found:
-        raise LkrError("that is not a length of time", "write 90s, 30m, 8h, 2d or off", USAGE)
+        raise LkrError("that is not a duration", "write 90s, 30m, 8h, 2d or off", USAGE)
     return int(found[1]) * policy.UNITS[found[2]]

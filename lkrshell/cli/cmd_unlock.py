@@ -9,7 +9,7 @@ from lkrshell.stores.vault import Vault
 @declare.command("unlock", examples=("lkr unlock", "pass show lkr | lkr unlock --stdin"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def command(from_stdin: bool) -> None:
-    """Unlock the store. Creates the vault when there is none."""
+    """Unlock the store. Creates the vault if there is none."""
     store = common.store()
     if isinstance(store, Vault):
         if from_stdin or store.made():

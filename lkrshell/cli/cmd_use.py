@@ -18,7 +18,7 @@ from lkrshell.project import approve, lookup
 def command(profile: str | None, plain: bool, listed: bool) -> None:
     """Use PROFILE in this project from now on. Without PROFILE, list the profiles. LKR_PROFILE overrides the choice."""
     if bool(profile) + plain + listed > 1:
-        raise LkrError("PROFILE, --default and --list do not go together", "choose one", USAGE)
+        raise LkrError("PROFILE, --default and --list cannot be used together", "choose one", USAGE)
     folder = common.project_folder(None)
     place = lookup.Place(folder)
     approve.check_allowed(place)

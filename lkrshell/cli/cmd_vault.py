@@ -38,7 +38,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     file id_ed25519.pub.
     """
     if os.path.lexists(file):
-        raise LkrError(f"{show(file)} is there already", "choose another name; nothing was written")
+        raise LkrError(f"{show(file)} already exists", "choose another name; nothing was written")
     to = [_recipient(text) for text in recipients]
     store = common.store()
     indexed = index.names(store.name)
@@ -52,7 +52,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
             if secret := found.get(name):
                 keys[name] = _row(secret, index.read(store.name, name), found.get(names.old_of(name)))
     for name in sorted(set(wanted) - set(keys)):
-        declare.echo(f"lkr: {name} is in the index and not in the {store.name}, so not in the file", err=True)
+        declare.echo(f"lkr: skipped {name}: the index lists it, but the {store.name} does not have it", err=True)
     plain = json.dumps({"form": _FORM, "keys": keys}).encode()
     if to:
         data = pyrage.encrypt(plain, to)
@@ -72,7 +72,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
 @declare.argument("file", metavar="FILE")
 @declare.option("--identity", metavar="PATH", help="The age or SSH private key that opens the file.")
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
-@declare.option("--force", is_flag=True, help="Replace keys that are there with another value.")
+@declare.option("--force", is_flag=True, help="Replace keys that already have another value.")
 def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> None:
     """Store the keys of FILE, as `lkr vault export` wrote it. Keys that differ here are kept, unless --force.
 
@@ -81,7 +81,7 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
     try:
         plain = _open(_content(file), identity, from_stdin)
     except (pyrage.DecryptError, pyrage.IdentityError):
-        raise LkrError("that does not open the file, or it is damaged", "nothing was changed", LOCKED) from None
+        raise LkrError("this does not open the file, or the file is damaged", "nothing was changed", LOCKED) from None
     keys = _parse(plain)
     store = common.store()
     common.make_vault(store)
@@ -95,7 +95,7 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
                 stored += 1
                 continue
             if there and not force:
-                declare.echo(f"lkr: {name} differs here, kept; --force replaces it", err=True)
+                declare.echo(f"lkr: kept {name}, which has another value here; --force replaces it", err=True)
                 kept += 1
                 continue
             changed.append(name)
@@ -165,7 +165,7 @@ def _parse(plain: bytes) -> dict[str, tuple[Secret, Entry, Secret | None]]:
             if names.is_key(name)
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise LkrError("that is no backup of lkr's", "nothing was changed") from None
+        raise LkrError("this is not a backup that lkr made", "nothing was changed") from None
 
 
 def _secret(row: dict[str, str], field: str) -> Secret:
@@ -197,7 +197,7 @@ def _recipient(text: str) -> "pyrage.x25519.Recipient | pyrage.ssh.Recipient":
             pyrage.ssh.Recipient.from_str(text) if text.startswith("ssh-") else pyrage.x25519.Recipient.from_str(text)
         )
     except pyrage.RecipientError:
-        raise LkrError("that is no age recipient and no SSH public key", "nothing was written") from None
+        raise LkrError("this is neither an age recipient nor an SSH public key", "nothing was written") from None
 
 
 def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:

@@ -38,9 +38,9 @@ def vault() -> Vault:
     """The vault, for what only a vault can do. LkrError when it is not the store in force, or not made yet."""
     chosen = store()
     if not isinstance(chosen, Vault):
-        raise LkrError("that is for the vault, and the keychain serves here", "use your desktop's own means", USAGE)
+        raise LkrError("this is for the vault, but lkr uses the keychain here", "use your desktop's own tools", USAGE)
     if not chosen.made():
-        raise LkrError("there is no vault yet", "make one: lkr unlock")
+        raise LkrError("there is no vault yet", "create it: lkr unlock")
     return chosen
 
 
@@ -83,7 +83,7 @@ def two_lines() -> tuple[Secret, Secret]:
     """Two values from standard input, a line each."""
     lines = sys.stdin.buffer.read(2 * MAX_VALUE).decode("utf-8", "surrogateescape").splitlines()
     if len(lines) != 2 or not all(lines):
-        raise LkrError("two lines are needed, none empty", "nothing was changed", USAGE)
+        raise LkrError("standard input must have two lines, neither of them empty", "nothing was changed", USAGE)
     return Secret(lines[0]), Secret(lines[1])
 
 
@@ -140,8 +140,10 @@ def checked_key(name: str) -> str:
     if names.is_key(name):
         return name
     if names.looks_like_a_value(name):
-        raise LkrError("that looks like a key's value; arguments are seen by others", "lkr set provider:label", USAGE)
-    raise LkrError(f"{names.said(name)} is not a valid key name", "write provider:label, as openai:prod", USAGE)
+        raise LkrError(
+            "that looks like a key's value, and other users can see arguments", "lkr set provider:label", USAGE
+        )
+    raise LkrError(f"{names.said(name)} is not a valid key name", "write provider:label, such as openai:prod", USAGE)
 
 
 def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
@@ -150,13 +152,13 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
         data = sys.stdin.buffer.read(MAX_VALUE + 2)
         text = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
     elif not ask.on_terminal():
-        raise LkrError(f"no terminal to ask for the {prompt.lower()}", "give it by --stdin", REFUSED)
+        raise LkrError(f"no terminal to ask for the {prompt.lower()}", "pass it with --stdin", REFUSED)
     else:
         text = ask.hidden(prompt, twice)
     if not text:
         raise LkrError("the value is empty", "nothing was changed")
     if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > MAX_VALUE:
-        raise LkrError("a value cannot hold a NUL byte or be longer than 64 KiB", "nothing was changed")
+        raise LkrError("a value cannot contain a NUL byte or be longer than 64 KiB", "nothing was changed")
     return Secret(text, kind)
 
 

@@ -12,7 +12,7 @@ def agree(changes: list[rcfiles.Change], remarks: list[str], yes: bool, diff: bo
     tell(changes, remarks, diff)
     if changes and not yes:
         if not ask.on_terminal():
-            raise LkrError("no terminal to ask on", "say --yes", REFUSED)
+            raise LkrError("no terminal to ask on", "add --yes", REFUSED)
         ask.agree("Change these files?")
 
 

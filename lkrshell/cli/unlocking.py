@@ -45,7 +45,7 @@ def new_passphrase(prompt: str) -> Secret:
     LkrError (2) without a terminal.
     """
     if not ask.on_terminal():
-        raise LkrError("there is no terminal to ask for a passphrase", "give it by --stdin", REFUSED)
+        raise LkrError("there is no terminal to ask for a passphrase", "pass it with --stdin", REFUSED)
     while True:
         passphrase = Secret(ask.hidden(prompt, twice=True))
         if not (warning := weakness(passphrase)) or ask.confirm(f"{warning} Use it anyway?"):

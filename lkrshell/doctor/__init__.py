@@ -67,7 +67,7 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
                 seen.add(finding)
                 yield name, finding
         except OSError as error:
-            yield name, wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "see to the disk")
+            yield name, wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "check the disk")
 
 
 def short(path: str) -> str:

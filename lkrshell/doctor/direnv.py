@@ -26,18 +26,18 @@ def direnv(fix: bool) -> Iterator[Finding]:
     library = rcfiles.direnv_library()
     text = text_of(library)
     has = b"use_lkr" in text
-    where = f"`use lkr` by {short(library)}" if has else "no `use lkr`"
+    where = f"`use lkr` from {short(library)}" if has else "no `use lkr`"
     yield fact(f"{output('direnv', 'version') or 'of an unknown version'}, {where}")
     envrc = _nearest()
     wanted = envrc and re.search(rb"^[ \t]*use[ \t]+lkr\b", text_of(envrc), re.M)
     if wanted and not has:
-        yield wrong(f"{short(str(envrc))} says `use lkr`, which {short(library)} does not have", _FIX)
+        yield wrong(f"{short(str(envrc))} says `use lkr`, which {short(library)} does not define", _FIX)
     elif (
         has
         and text.startswith(b"__lkr_python=")
         and os.fsdecode(text) != hook.preamble("direnv") + hook.data("shell", "lkr.direnv")
     ):
-        yield wrong(f"{short(library)} is of another version of lkr, or of a program that has moved", _FIX)
+        yield wrong(f"{short(library)} belongs to another version of lkr, or to a program that has moved", _FIX)
     if envrc:
         yield from _both(envrc)
 
@@ -64,8 +64,8 @@ def _both(envrc: str) -> Iterator[Finding]:
     for each in found:
         text = f"{short(each.path)}, line {each.line}, sets {each.variable}, and so does the manifest"
         remedy = f"{plaintext.remedy(each)} && direnv allow {quoted(folder)}"
-        yield wrong(f"{text}: direnv's value is in force", remedy)
+        yield wrong(f"{text}: direnv's value wins", remedy)
     loaded = direnv_state.held() - set(os.environ.get("LKR_DIRENV", "").split())
     for variable in sorted(loaded & wanted - {each.variable for each in found}):
-        text = f"{short(envrc)} sets {variable} in some way, and so does the manifest"
-        yield wrong(f"{text}: direnv's value is in force", editor(envrc, 1))
+        text = f"{short(envrc)} somehow sets {variable}, and so does the manifest"
+        yield wrong(f"{text}: direnv's value wins", editor(envrc, 1))

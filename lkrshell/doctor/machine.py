@@ -29,7 +29,7 @@ def versions(fix: bool) -> Iterator[Finding]:
     others = [path for path in dict.fromkeys(found) if not os.path.samefile(path, ours)]
     if others and found[0] == others[0]:
         where = "" if ours in found else ", which is not on PATH"
-        text = f"`lkr` is {short(others[0])}, another program than this one, {short(ours)}{where}"
+        text = f"`lkr` runs {short(others[0])}, not this program, {short(ours)}{where}"
         yield warning(text, f"alias lkr={quoted(ours)}")
     elif others:
         yield fact(f"another lkr is further down on PATH: {', '.join(map(short, others))}")
@@ -39,26 +39,26 @@ def agents(fix: bool) -> Iterator[Finding]:
     """Those that could be started, and the one that started us."""
     settings = config.load()
     found = known.programs(settings)
-    off = "" if settings.agent_functions else "; their functions are off by agent_functions"
+    off = "" if settings.agent_functions else "; agent_functions turns their functions off"
     yield fact(f"on PATH: {', '.join(dict.fromkeys(found)) or 'none'}{off}")
     if not settings.agent_ancestors:
-        yield fact("ancestor processes are not looked at, by agent_ancestors")
+        yield fact("agent_ancestors turns the check of ancestor processes off")
     if agent := known.detect(dict(os.environ), known.ancestors(), settings):
-        yield fact(f"{show(agent)} started this shell: it gets only keys with --agents allow, by policy")
+        yield fact(f"{show(agent)} started this shell, so it gets only keys with --agents allow")
 
 
 def memory(fix: bool) -> Iterator[Finding]:
     """Where a shell's memory, keys in it, may come to lie on a disk."""
     swaps = open_swaps()
     for device in swaps:
-        text = f"{show(device)} is swap that is not encrypted: what a shell holds may be written there"
+        text = f"{show(device)} is unencrypted swap, so a shell's memory may be written there"
         yield warning(text, f"sudo swapoff {quoted(device)}")
     dumps = core_dumps()
     if dumps:
-        text = f"a program that crashes leaves its memory {dumps}, keys in its environment included"
+        text = f"a program that crashes leaves its memory {dumps}, including keys in its environment"
         yield warning(text, _no_dumps())
     if not swaps and not dumps:
-        yield fact("no open swap, no core dumps")
+        yield fact("no unencrypted swap, no core dumps")
 
 
 def open_swaps(root: str = "/") -> list[str]:
@@ -135,4 +135,4 @@ def clipboard(fix: bool) -> Iterator[Finding]:
     elif os.environ.get("DISPLAY"):
         yield fact("none, for lkr get", package("xclip"))
     else:
-        yield fact("none here, without a display; lkr get --show prints to the terminal")
+        yield fact("none, since there is no display; lkr get --show prints to the terminal")

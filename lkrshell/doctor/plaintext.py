@@ -61,7 +61,7 @@ def variables(fix: bool) -> Iterator[Finding]:
     for each in found:
         where = f"{short(each.path)}, line {each.line}"
         if each.command:
-            yield warning(f"{where}, gives {each.variable} to every shell, by a command", _without(each))
+            yield warning(f"{where}, runs a command that gives {each.variable} to every shell", _without(each))
         else:
             yield wrong(f"{where}, holds the value of {each.variable} in plain text", remedy(each))
     yield from _set_here({each.variable for each in found})
@@ -207,7 +207,7 @@ def _set_here(named: set[str]) -> Iterator[Finding]:
     for want in wants_here():
         before = f"LKR_OLD_{want.variable}"
         if os.environ.get(before) and want.variable not in named:
-            text = f"{want.variable} had a value in this shell before lkr loaded it, which comes back on leaving"
+            text = f"{want.variable} had a value before lkr loaded it, and has it again when you leave"
             yield warning(text, f"{unset} {before}")
         elif (value := os.environ.get(want.variable)) and want.variable not in ours:
             secret = _stored(want.key.partition(":")[0]).get(want.key)

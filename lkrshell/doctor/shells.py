@@ -47,10 +47,10 @@ def shells(fix: bool) -> Iterator[Finding]:
         name = f"{shell} {'.'.join(map(str, version))}"
         where = " and ".join(dict.fromkeys(short(load.path) for load in found[shell]))
         if found[shell]:
-            yield fact(f"{name} loads lkr by {where}")
+            yield fact(f"{name} loads lkr from {where}")
             if version < _OLDEST[shell]:
                 least = ".".join(map(str, _OLDEST[shell]))
-                yield wrong(f"{name} is too old for lkr's hook, which wants {least}", package(shell))
+                yield wrong(f"{name} is too old for lkr's hook, which needs {least}", package(shell))
             yield from _twice(shell, found[shell])
             yield from _undone(shell, found[shell])
             yield from _loader(shell, found[shell])
@@ -59,9 +59,9 @@ def shells(fix: bool) -> Iterator[Finding]:
     if "LKR_STATE" in os.environ:
         yield fact("this shell has loaded lkr")
     elif yours and not any(found[shell] for shell in yours) and not by_direnv:
-        text, remedy = f"{yours[0]} does not load lkr, so no key comes on entering a project", f"lkr install {yours[0]}"
+        text, remedy = f"{yours[0]} does not load lkr, so entering a project loads no keys", f"lkr install {yours[0]}"
         if os.path.exists(rcfiles.kept_hook(yours[0])):  # something has loaded it
-            yield warning(f"no file that lkr knows of has {yours[0]} load it, though it once did", remedy)
+            yield warning(f"lkr cannot find what makes {yours[0]} load it, but it was loaded before", remedy)
         else:
             yield wrong(text, remedy)
     if found.get("bash") and (lacking := [path for path in rcfiles.rc_files("bash") if not _in(path, found["bash"])]):
@@ -154,7 +154,7 @@ def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
     for load in [*installed, *plugins, *own][1:]:
         if load.own:
             remedy = blank(load.path, load.line, "lkr")
-            yield wrong(f"{shell} loads lkr twice, again by {short(load.path)}, line {load.line}", remedy)
+            yield wrong(f"{shell} loads lkr twice, the second time from {short(load.path)}, line {load.line}", remedy)
         elif not load.installed:
             yield wrong(f"{shell} loads lkr twice, as a plugin and by what lkr install wrote", "lkr uninstall")
 
@@ -167,7 +167,7 @@ def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
             variable = "PROMPT_COMMAND" if shell == "bash" else "precmd_functions"
             where = f"{short(load.path)}, line {_number(text, over.end())}"
             remedy = f"lkr install {shell}" if load.installed else sed(f"{load.line}{{h;s/.*/:/;}};$G", load.path)
-            yield wrong(f"{where}, sets {variable} anew, after lkr was loaded: its hook is gone then", remedy)
+            yield wrong(f"{where}, replaces {variable} after lkr was loaded, which removes lkr's hook", remedy)
 
 
 def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
@@ -184,13 +184,13 @@ def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
     if program and not os.access(program, os.X_OK):
         yield wrong(f"{shell} loads lkr from {short(program)}, which is gone", remedy)
     elif not text.endswith(rcfiles.loader_rest(shell)):
-        yield wrong(f"{short(path)} is of another version of lkr", remedy)
+        yield wrong(f"{short(path)} belongs to another version of lkr", remedy)
     elif os.path.exists(program) and os.path.samefile(program, rcfiles.program()):
         kept = rcfiles.kept_hook(shell)
         if not os.path.exists(kept) or os.stat(kept).st_mtime != os.stat(program).st_mtime:
             return  # the next shell makes it anew
         if os.fsdecode(text_of(kept)) != hook.preamble(shell) + hook.data("shell", f"lkr.{shell}"):
-            yield wrong(f"{short(kept)} is of another version of lkr", f"rm {quoted(kept)}")
+            yield wrong(f"{short(kept)} belongs to another version of lkr", f"rm {quoted(kept)}")
 
 
 def _version(shell: str) -> tuple[int, int]:

@@ -28,7 +28,7 @@ def in_force(settings: config.Config) -> tuple["Store | None", str]:
         return registry.choose(settings), f"by {why}"
     if files.read_private(os.path.join(paths.state_dir(), "backend")) is None:
         return None, ""
-    return registry.choose(settings), "as found at the first use"
+    return registry.choose(settings), "chosen at the first use"
 
 
 def store(fix: bool) -> Iterator[Finding]:
@@ -42,15 +42,15 @@ def store(fix: bool) -> Iterator[Finding]:
             elif not (unmade := isinstance(chosen, Vault) and not chosen.made()):
                 state, weak = _state(chosen), keyring.weak_backend() if chosen.name == "keyring" else None
     except StoreUnreachable as error:
-        yield wrong(f"{error.message}; until it does, the vault can serve", "export LKR_BACKEND=vault")
+        yield wrong(f"{error.message}; until then, you can use the vault", "export LKR_BACKEND=vault")
         return
     if chosen is None:
         yield fact(f"none yet; the first key would go to the {found}", "lkr set NAME")
     elif unmade and (lost := index.names(chosen.name)):
-        text = f"the vault is gone, and the index lists {_some(lost)}"
+        text = f"the vault is missing, but the index lists {_some(lost)}"
         yield wrong(text, "lkr vault import FILE restores a backup; lkr vault reset starts over")
     elif unmade:
-        yield fact(f"vault ({why}), not made yet", "lkr unlock")
+        yield fact(f"vault ({why}), not created yet", "lkr unlock")
     else:
         yield fact(f"{chosen.name}{_kind(chosen)} ({why}), {state}")
         if weak:
@@ -82,7 +82,7 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         except LkrError as error:
             fixed = ""
             if fix and keys.write_entry_anew(chosen, name):
-                fixed = "written anew"
+                fixed = "rewritten"
             yield wrong(error.message, "lkr doctor --fix", fixed)
     listed = chosen.names()
     if listed is None:
@@ -90,7 +90,7 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         return
     if gone := sorted(set(indexed) - set(listed)):
         removed = [name for name in gone if fix and keys.remove_entry(chosen, name)]
-        text = f"the index lists {_some(gone)}, not in the {chosen.name}"
+        text = f"the index lists {_some(gone)}, which the {chosen.name} does not have"
         yield wrong(text, "lkr doctor --fix", "removed" if len(removed) == len(gone) else "")
     unlisted = sorted(set(listed) - set(indexed))
     for stored in unlisted:
@@ -100,11 +100,11 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         if fix:
             keys.settle_old(chosen, name)
         text = f"the {chosen.name} has an old value of {name}"
-        reason = "as lkr 0.1.0 kept it" if name in listed else f"and no {name}"
+        reason = "as lkr 0.1.0 stored it" if name in listed else f"but no {name}"
         yield wrong(f"{text}, {reason}", "lkr doctor --fix", "settled" if fix else "")
     if missing := [stored for stored in unlisted if not key_of_old(stored)]:
         added = [stored for stored in missing if fix and is_key(stored) and keys.write_entry_anew(chosen, stored)]
-        text = f"the {chosen.name} has {_some(missing)}, not in the index"
+        text = f"the {chosen.name} has {_some(missing)}, which the index does not list"
         yield wrong(text, "lkr doctor --fix", "added" if len(added) == len(missing) else "")
 
 
@@ -128,7 +128,7 @@ def folders(fix: bool) -> Iterator[Finding]:
             if fix:
                 os.unlink(path)
             yield wrong(
-                f"{show(path)} was left by a writer that was killed", "lkr doctor --fix", "removed" if fix else ""
+                f"{show(path)} is left over from an interrupted write", "lkr doctor --fix", "removed" if fix else ""
             )
     for path in _below(os.path.dirname(paths.config_file())):  # may be read by others: nothing in it is secret
         info = os.lstat(path)
@@ -174,6 +174,6 @@ def grants(fix: bool) -> Iterator[Finding]:
             approve.revoke(real)
         fixed = "revoked" if fix else ""
         if os.path.isdir(real):  # on another branch, maybe
-            yield warning(f"{show(real)} is allowed and has no manifest any more", "lkr doctor --fix", fixed)
+            yield warning(f"{show(real)} is allowed but no longer has a manifest", "lkr doctor --fix", fixed)
         else:
-            yield wrong(f"{show(real)} is allowed and not there any more", "lkr doctor --fix", fixed)
+            yield wrong(f"{show(real)} is allowed but no longer exists", "lkr doctor --fix", fixed)

@@ -32,7 +32,7 @@ def read_manifest(place: lookup.Place, let_in: tuple[str, ...] = ()) -> manifest
     (path, text), (local_path, local) = place.files()
     for each, content in ((path, text), (local_path, local)):
         if content == lookup.UNREADABLE:
-            raise ManifestError(f"cannot read {show(each)}", "it must be a text file that you may read")
+            raise ManifestError(f"cannot read {show(each)}", "it must be a text file that you can read")
     known = before(place)
     let_in += known.let_in if known else ()
     return manifest.parse(path, text[1:], local_path, place.local_content(), let_in)
@@ -43,7 +43,7 @@ def check_allowed(place: lookup.Place) -> None:
     read_manifest(place)
     known = grants.in_force(place)
     if known is None or not known.covers(place):
-        raise ManifestError("the manifest as it is now is not allowed", "look at it first: lkr allow")
+        raise ManifestError("the manifest's current content is not allowed", "review it first: lkr allow")
 
 
 def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
@@ -75,13 +75,13 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
     parsed = read_manifest(place)
     for path, content in lay_there:
         if lookup.read_text(path) != content:
-            raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; do it again")
+            raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; try again")
     for (path, content), (_, new) in zip(lay_there, place.files(), strict=True):
         if new != content:
             inside.replace(place.folder, os.path.basename(path), new[1:].encode())
     if was_local:
-        hint = f"look at it, then: lkr allow {quoted(place.folder)}"
-        raise ManifestError(f"wrote the manifest, but {lookup.LOCAL} was there before and is not allowed", hint)
+        hint = f"review it, then run lkr allow {quoted(place.folder)}"
+        raise ManifestError(f"wrote the manifest, but {lookup.LOCAL} was already there and is not allowed", hint)
     record(place, parsed)
     return parsed
 
@@ -112,11 +112,11 @@ def limits(entry: Entry, folder: str) -> list[str]:
     if reason := policy.elsewhere(entry, folder):
         lines.append(reason)
     if entry.agents == "deny":
-        lines.append(f"{name} is for no coding agent, not even by lkr exec; {policy_of} --agents exec")
+        lines.append(f"{name} is closed to coding agents, even with lkr exec; {policy_of} --agents exec")
     if entry.agents == "allow":
-        lines.append(f"{name} is loaded for coding agents too; {policy_of} --agents exec")
+        lines.append(f"{name} is also loaded for coding agents; {policy_of} --agents exec")
     if entry.confirm:
-        lines.append(f"{name} waits for lkr confirm before the first load of a session; {policy_of} --no-confirm")
+        lines.append(f"{name} needs lkr confirm before its first load in a session; {policy_of} --no-confirm")
     if entry.ttl:
         lines.append(f"{name} leaves a shell {policy.span(entry.ttl)} after loading; {policy_of} --ttl off")
     return lines
@@ -132,6 +132,6 @@ def missing(store: Store, key: str) -> list[str]:
 
 def describe(want: Want) -> str:
     notes = [f"profile {want.profile}"] * bool(want.profile) + ["optional"] * want.optional
-    notes += ["only by lkr exec"] * (want.scope == "exec")
+    notes += ["only for lkr exec"] * (want.scope == "exec")
     notes += [f"only for {' and '.join(want.commands)}"] * bool(want.commands)
     return f"{want.variable} ← {want.key}" + (f" ({', '.join(notes)})" if notes else "")

@@ -52,7 +52,7 @@ def read(path: str) -> EnvFile:
             value, missing = _expanded(binding.value or "", found.values)
             budget -= len(value) if value != binding.value else 0
             if budget < 0:
-                raise LkrError(f"{show(path)}: its references make too much text", "write the values themselves")
+                raise LkrError(f"{show(path)}: its references expand to too much text", "write the values themselves")
             found.values[binding.key] = value
             found.open.pop(binding.key, None)
             if missing:

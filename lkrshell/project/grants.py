@@ -62,7 +62,7 @@ def read(real: str) -> Grant | None:
             Want(variable, key, optional == "1", scope, profile) for _, profile, variable, key, optional, scope in rest
         )
     except ValueError:
-        raise ManifestError(f"the grant for {show(real)} is damaged", "give it anew: lkr allow") from None
+        raise ManifestError(f"the grant for {show(real)} is damaged", "allow it again: lkr allow") from None
     if magic == _FIRST:
         _check_names(real, wants)
     return Grant(
@@ -95,8 +95,8 @@ def _check_names(real: str, wants: tuple[Want, ...]) -> None:
 
             bad = bad or next((each for each in want.commands if not is_command(each)), "")
         if bad:
-            message = f"{show(real)} was allowed by an earlier lkr, which let {show(bad)} pass"
-            raise ManifestError(message, f"look at it anew: lkr allow {quoted(real)}")
+            message = f"{show(real)} was allowed by an earlier lkr, which accepted {show(bad)}"
+            raise ManifestError(message, f"review it again: lkr allow {quoted(real)}")
 
 
 def in_force(place: lookup.Place) -> Grant | None:

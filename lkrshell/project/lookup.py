@@ -76,7 +76,7 @@ def serving(start: str) -> str:
     """The folder with the manifest that serves `start`. ManifestError when there is none."""
     found = find(start)
     if found is None:
-        raise ManifestError("no .lkr.toml here or above", "make one: lkr init")
+        raise ManifestError("no .lkr.toml here or above", "create one: lkr init")
     return found
 
 

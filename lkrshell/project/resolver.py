@@ -27,7 +27,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
         if was_denied(place.real):
             again = f"to allow it again: lkr allow {quoted(place.folder)}"
             raise ManifestError(f"{where} is not allowed: you denied it", again)
-        hint = "allow it and store what is missing: lkr init" if missing else "look at it and allow it: lkr allow"
+        hint = "allow it and store what is missing: lkr init" if missing else "review and allow it: lkr allow"
         raise ManifestError(f"{where} is not allowed yet{what}", f"{hint} {quoted(place.folder)}")
     if not grant.covers(place):
         from lkrshell.project.preview import requested
@@ -37,7 +37,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
             requested(place)  # a manifest that is broken now says where
         except ManifestError as error:
             raise ManifestError(f"{changed}: {error.message}", error.hint) from None
-        raise ManifestError(changed, f"see how: lkr allow {quoted(place.folder)}")
+        raise ManifestError(changed, f"see what changed: lkr allow {quoted(place.folder)}")
     return grant
 
 
@@ -55,9 +55,7 @@ def resolve(chain: "list[Grant]", profile: str) -> list[Want]:
     if not profile and chain:
         profile = chain[0].profile
     if profile and not any(want.profile == profile for grant in chain for want in grant.wants):
-        raise ManifestError(
-            f"no profile {show(profile)!r} here", "unset LKR_PROFILE or say lkr use, or add the profile"
-        )
+        raise ManifestError(f"no profile {show(profile)!r} here", "unset LKR_PROFILE, run lkr use, or add the profile")
     wanted: dict[str, Want] = {}
     for grant in reversed(chain):
         for chosen in ("", profile) if profile else ("",):

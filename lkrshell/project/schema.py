@@ -15,8 +15,8 @@ from lkrshell.core import names, variables
 from lkrshell.project.manifest import MAX_KEYS
 
 _VARIABLE = (
-    "A variable of A-Z, 0-9 and _: a provider's, or one that ends like a secret's, as _KEY, _TOKEN or _PASSWORD. Any "
-    "other waits for lkr allow --variable NAME."
+    "A variable of A-Z, 0-9 and _: a provider's, or one that ends like a secret's, such as _KEY or _TOKEN. Any "
+    "other needs lkr allow --variable NAME."
 )
 FILES = ("manifest.schema.json", "manifest.local.schema.json")
 
@@ -43,7 +43,7 @@ def schema(local: bool = False) -> dict[str, object]:
         "inherit": {"description": "Add the nearest manifest above, which must be allowed too.", "type": "boolean"},
         "keys": {"$ref": "#/definitions/keys"},
         "profiles": {
-            "description": "Laid over keys when LKR_PROFILE or `lkr use` names one.",
+            "description": "Override keys if LKR_PROFILE or `lkr use` names one.",
             "type": "object",
             "propertyNames": _name(names.PROFILE, "A profile's name."),
             "additionalProperties": {
@@ -64,7 +64,7 @@ def schema(local: bool = False) -> dict[str, object]:
         "additionalProperties": False,
         **({} if local else {"required": ["version"]}),
         "definitions": {
-            "name": _name(names.KEY, "The name of a key: provider:label, as openai:prod."),
+            "name": _name(names.KEY, "The name of a key: provider:label, such as openai:prod."),
             # Two types in one, without anyOf: so an editor's message points at the very word that is wrong.
             "keys": {
                 "description": "Variables and the names of their keys, or a list of names.",
@@ -85,7 +85,7 @@ def schema(local: bool = False) -> dict[str, object]:
                 "type": ["string", "object"],
                 "properties": {
                     "key": {"$ref": "#/definitions/name"},
-                    "optional": {"description": "No error when it is not stored.", "type": "boolean"},
+                    "optional": {"description": "true: say nothing if it is not stored.", "type": "boolean"},
                     "scope": {
                         "description": "exec: for `lkr exec` only. A table: for these commands only.",
                         "type": ["string", "object"],

@@ -56,12 +56,12 @@ class Plan:
     def problem(self, variable: str, key: str) -> str | None:
         """Why this variable's value cannot be stored as `key` without a loss; None when it can."""
         if not names.is_key(key):
-            return "a label has a-z, 0-9 and -, as in prod or my-app"
+            return "a label consists of a-z, 0-9 and -, such as prod or my-app"
         there = self.present(key)
         if there is not None and (there.kind == "admin" or there.reveal() != self.found[variable]):
-            return f"{key} is stored already, with another value"
+            return f"{key} is already stored with another value"
         if any(self.found[other] != self.found[variable] for other in self._taken(key) if other != variable):
-            return f"{key} is another variable's in this plan"
+            return f"{key} already belongs to another variable in this plan"
         return None
 
     def values(self) -> dict[str, Secret]:

@@ -61,7 +61,7 @@ def ask(wants: "list[Want]", folder: str, agent: str | None, settings: "Config")
     what = " ".join(f"{want.variable} ({want.key})" for want in wants)
     if agent:
         hint = "run it yourself: lkr confirm"
-        raise LkrError(f"a coding agent ({agent}) does not confirm {what}", hint, REFUSED)
+        raise LkrError(f"a coding agent ({agent}) cannot confirm {what}", hint, REFUSED)
     if not _says_yes(f"Let {show(folder)} have {what}?", settings):
         raise LkrError(f"{what} was not confirmed", "nothing was loaded", REFUSED)
     end = str(int(time.time()) + settings.lock_limit)

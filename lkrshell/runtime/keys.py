@@ -41,7 +41,7 @@ def keep(store: Store, name: str, value: Secret, kind: str = "", replace: bool =
 
 def exists(name: str) -> LkrError:
     return LkrError(
-        f"{name} is stored already", f"lkr rotate {name} gives it a new value; --force replaces it", REFUSED
+        f"{name} is already stored", f"lkr rotate {name} gives it a new value; --force replaces it", REFUSED
     )
 
 
@@ -96,14 +96,14 @@ def take_away(store: Store, account: str, ours: bool) -> None:
 
 
 def missing(store: Store, name: str) -> LkrError:
-    return LkrError(f"no key {name} in the {store.name}", "see lkr list")
+    return LkrError(f"there is no key {name} in the {store.name}", "see lkr list")
 
 
 def rename(store: Store, name: str, new: str) -> None:
     """Gives a key, and its old value, another name."""
     with index.changing(store.name):
         if store.exists(new):
-            raise LkrError(f"there is a key {new} already", f"lkr rm {new} first")
+            raise LkrError(f"there is already a key {new}", f"lkr rm {new} first")
         value, old = _value(store, name), _old(store, name)
         entry = index.read(store.name, name) or Entry(new, value.kind, now())
         entry.name = new
@@ -122,9 +122,9 @@ def rotating(store: Store, name: str, begun: bool) -> Secret:
     """The key's value. LkrError unless the key is being rotated, or is not, as `begun` says."""
     value, old = _value(store, name), _old(store, name)
     if begun and not old:
-        raise LkrError(f"{name} is not being rotated", f"lkr rotate {name} begins")
+        raise LkrError(f"{name} is not being rotated", f"start with lkr rotate {name}")
     if old and not begun:
-        raise LkrError(f"{name} is being rotated already", "say --confirm or --undo first")
+        raise LkrError(f"{name} is already being rotated", "finish that with --confirm or --undo")
     return value
 
 
@@ -175,7 +175,7 @@ def entry_of(store: Store, name: str) -> Entry:
     """The entry of a key. LkrError without one."""
     if entry := index.read(store.name, name):
         return entry
-    raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
+    raise LkrError(f"there is no key {name} in the index", "see lkr list, lkr doctor")
 
 
 def write_entry_anew(store: Store, name: str) -> bool:

@@ -77,7 +77,7 @@ def record(
     problem = audit.record(event or use.event, keys, variables, use.folder, line, agent or use.agent, program, patience)
     if use.agent and event != "refused":
         if not problem and audit.is_elsewhere():
-            problem = "XDG_STATE_HOME leads to another log than the person's; lkr allow, by the person, accepts it"
+            problem = "XDG_STATE_HOME leads to a log that is not the user's; the user can accept it with lkr allow"
         if problem:
             raise LkrError(f"no keys for a coding agent ({use.agent}) without a line in the log", problem, REFUSED)
     return problem

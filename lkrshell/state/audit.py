@@ -113,7 +113,7 @@ def _append_locked(log: str, line: str, patience: float) -> None:
                 info = os.fstat(fd)
                 files.check_private(log, info)
                 if not stat.S_ISREG(info.st_mode):
-                    raise OSError(22, "it is no file")
+                    raise OSError(22, "it is not a file")
                 if info.st_mode & 0o600 != 0o600:
                     os.fchmod(fd, 0o600)  # made under a umask that takes our own rights away
                 if info.st_size <= MAX_BYTES:

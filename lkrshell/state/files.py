@@ -54,7 +54,7 @@ def read_checked(path: str, check: "Callable[[str, os.stat_result], None]", flag
         info = os.fstat(fd)
         check(path, info)
         if not stat.S_ISREG(info.st_mode):
-            raise LkrError(f"{show(path)} is no regular file", "move it away")
+            raise LkrError(f"{show(path)} is not a regular file", "move it away")
         chunks, size = [], 0
         while chunk := os.read(fd, 1 << 16):
             chunks.append(chunk)
@@ -74,7 +74,7 @@ def make_private_dir(path: str) -> None:
         make_dirs(path, 0o700)
         check_private(path, os.stat(path))
     except OSError as error:
-        raise LkrError(f"cannot make {show(path)}: {error.strerror}") from None
+        raise LkrError(f"cannot create {show(path)}: {error.strerror}") from None
 
 
 def make_dirs(path: str, mode: int) -> None:
@@ -99,7 +99,7 @@ def write_private(path: str, data: bytes) -> None:
     try:
         replace_file(path, data, 0o600)
     except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "see to the disk, then do it again") from None
+        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "check the disk, then try again") from None
 
 
 def replace_file(path: str, data: bytes, mode: int, dir_fd: int | None = None) -> None:
@@ -173,7 +173,7 @@ def remove_private(path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        hint = "see to the disk, then do it again"
+        hint = "check the disk, then try again"
         raise LkrError(f"cannot remove {show(path)}: {error.strerror}", hint) from None
     return True
 

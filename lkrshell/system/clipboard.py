@@ -41,7 +41,7 @@ def copy(value: str, seconds: int) -> str:
     if not select.select([child.stdout], [], [], _WAIT)[0]:
         os.killpg(child.pid, signal.SIGKILL)  # and the tool that it waits for
         child.wait()
-        raise LkrError("the clipboard does not answer", "is the display that DISPLAY names still there? Or use --show")
+        raise LkrError("the clipboard does not answer", "check that the display in DISPLAY still exists, or use --show")
     if (answer := child.stdout.readline()) != b"copied\n":
         raise _problem(answer)
     return f"it is in the clipboard for {seconds} s"
@@ -54,7 +54,7 @@ def _problem(answer: bytes) -> LkrError:
     if sys.platform == "linux" and not display:
         return LkrError("there is no clipboard here, since there is no display", "use --show")
     if answer == b"lost\n":
-        return LkrError(f"the clipboard took nothing: is there a display {show(display)}?", "use --show")
+        return LkrError(f"nothing reached the clipboard: is there a display {show(display)}?", "use --show")
     package = "wl-clipboard" if here.get("WAYLAND_DISPLAY") else "xclip or xsel"
     return LkrError("there is no clipboard tool here", f"install {package}, or use --show")
 

@@ -58,7 +58,7 @@ def _table(data: bytes) -> dict[str, object]:
     try:
         return toml_text.parse(data.decode("utf-8"))
     except ValueError:
-        raise LkrError(f"cannot read {show(paths.config_file())}", "lkr status says more") from None
+        raise LkrError(f"cannot read {show(paths.config_file())}", "lkr status shows more") from None
 
 
 def _provider(name: str, fields: object) -> Provider:
@@ -81,7 +81,7 @@ def _provider(name: str, fields: object) -> Provider:
 
 def _wrong(name: str) -> LkrError:
     hint = 'write [providers.NAME] with variable = "NAME_API_KEY", and aliases, prefix, shape, docs if you like'
-    return LkrError(f"config.toml: the provider {names.said(name)} is not right", hint)
+    return LkrError(f"config.toml: the provider {names.said(name)} is not valid", hint)
 
 
 def variable_of(key: str) -> str | None:
@@ -104,8 +104,8 @@ def refusal(variable: str, let_in: Container[str] = ()) -> tuple[str, str] | Non
         return f"{variable} changes how programs run", "a manifest sets keys only; choose another variable"
     if variables.ends_like_a_secret(variable) or variable in let_in or providers_of(variable):
         return None
-    what = f"{variable} is no provider's variable, and does not end like a secret's (_KEY, _TOKEN, _SECRET, ...)"
-    return what, f"let it in: lkr allow --variable {variable}"
+    what = f"{variable} does not belong to a provider or end like a secret's name (_KEY, _TOKEN, _SECRET, ...)"
+    return what, f"allow it: lkr allow --variable {variable}"
 
 
 def key_for(variable: str) -> str | None:
@@ -128,12 +128,12 @@ def shape_warning(key: str, value: str) -> str | None:
     """What is odd about `value` for this provider, without a word of the value; None when nothing is."""
     name = key.partition(":")[0]
     if value != value.strip() or "\n" in value:
-        return "the value has white space around or line breaks in it"
+        return "the value has spaces around it or line breaks in it"
     provider = known().get(name, Provider(""))
     if not value.startswith(provider.prefix):
         return f"keys of {name} begin with {provider.prefix}, this one does not ({provider.docs})"
     if provider.prefix and len(value) < len(provider.prefix) + 8:
-        return f"this is short for a key of {name} ({provider.docs})"
+        return f"this looks short for a key of {name} ({provider.docs})"
     if provider.shape and not re.fullmatch(provider.shape, value):
         return f"keys of {name} look different ({provider.docs})"
     return None

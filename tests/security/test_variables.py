@@ -104,8 +104,8 @@ def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
     folder = user.project("p", 'DATABASE_URL = "openai:prod"', allow=False)
     said = allow(user, folder, code=78)
     assert ".lkr.toml:4:1: DATABASE_URL is no provider's variable" in said
-    assert "let it in: lkr allow --variable DATABASE_URL" in said
-    assert "let it in: lkr allow --variable DATABASE_URL" in user.lkr(
+    assert "allow it: lkr allow --variable DATABASE_URL" in said
+    assert "allow it: lkr allow --variable DATABASE_URL" in user.lkr(
         "exec", "-k", "DATABASE_URL=openai:prod", "--", "env", code=64
     )
     both = ("--variable", "DATABASE_URL", "--variable", "SENTRY_DSN")
@@ -138,7 +138,7 @@ def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
 def test_add_says_how_a_variable_that_is_no_secret_s_gets_in(user: User) -> None:
     folder = user.project("p")
     said = user.lkr("add", "DATABASE_URL=openai:prod", cwd=folder, code=64)
-    assert "write it into .lkr.toml yourself, then let it in: lkr allow --variable DATABASE_URL" in said
+    assert "write it into .lkr.toml yourself, then allow it: lkr allow --variable DATABASE_URL" in said
     assert "DATABASE_URL" not in (folder / ".lkr.toml").read_text()
 
 
@@ -165,7 +165,7 @@ def test_a_grant_of_an_earlier_lkr_gives_nothing_that_is_refused_now(user: User,
     as_first_format(grant_of(user), (A, name))
     for words in (("export", "bash"), ("exec", "--", "env")):
         said = user.lkr(*words, cwd=folder, code=78)
-        assert f"was allowed by an earlier lkr, which let {name} pass; look at it anew: lkr allow" in said
+        assert f"was allowed by an earlier lkr, which let {name} pass; review it again: lkr allow" in said
         assert VALUE not in said
     assert name in user.lkr("doctor", cwd=folder, code=1)
     if name == "OUR_OWN_THING":
