@@ -197,7 +197,7 @@ def test_the_log_is_filtered_by_key_event_agent_project_and_days(user: User) -> 
     )
     assert relative.stdout.count("\n") == 2
     assert "~/work/one" in relative.stdout
-    assert "no such line" in user.lkr("audit", "--agent", "codex")
+    assert "no matching lines" in user.lkr("audit", "--agent", "codex")
     log = log_of(user)
     log.write_text(log.read_text().replace(time.strftime("%Y-"), "2001-"))
     assert rows(user, "--days", "36500")
@@ -622,7 +622,7 @@ def test_projects_that_are_gone_are_shown(user: User) -> None:
     for folder in (kept, moved, emptied, forgotten):
         use(user, folder)
     user.lkr("exec", "-k", "openai:prod", "--", "true", cwd=plain)
-    assert "every project is where it was" in user.lkr("audit", "--gone")
+    assert "every project still exists" in user.lkr("audit", "--gone")
     user.lkr("deny", str(forgotten))
     shutil.rmtree(forgotten)
     shutil.move(moved, user.home / "elsewhere")

@@ -103,10 +103,10 @@ def test_an_agent_does_not_confirm(user: User) -> None:
     user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
     user.env["CLAUDECODE"] = "1"
-    for words, says in (("exec -- env", "does not confirm"), ("confirm", "not for a coding agent")):
+    for words, says in (("exec -- env", "cannot confirm"), ("confirm", "may not do this")):
         said, code = answer(user, words, says, "y\r")
         assert (code, VALUE in said) == (2, False)
-    assert "not for a coding agent" in user.lkr("policy", "openai:prod", "--no-confirm", code=2)
+    assert "may not do this" in user.lkr("policy", "openai:prod", "--no-confirm", code=2)
 
 
 def test_a_confirmation_ends_with_the_hard_limit(user: User) -> None:

@@ -94,7 +94,7 @@ def test_a_good_set_up_is_said_in_a_few_lines_and_ends_well(well: User) -> None:
     facts = [line for line in out.splitlines() if not line.startswith(("warning", "    fix:"))]
     assert facts[-1] == "lkr: nothing is wrong"
     assert len(facts) < 15
-    for said in ("lkr 0.", "vault (by LKR_BACKEND), unlocked", "bash 5", "loads lkr by ~/.bashrc", "on PATH:"):
+    for said in ("lkr 0.", "vault (by LKR_BACKEND), unlocked", "bash 5", "loads lkr from ~/.bashrc", "on PATH:"):
         assert said in out
 
 
@@ -555,7 +555,7 @@ def test_an_agent_around_us_and_those_on_path_are_said(well: User, tmp_path: Pat
     assert "aider" in out
     assert "claude started this shell" in out
     well.config("agent_functions = false\n")
-    assert "off by agent_functions" in well.lkr("doctor")
+    assert "agent_functions turns their functions off" in well.lkr("doctor")
 
 
 def test_another_program_of_our_name_that_comes_first_is_a_warning(well: User, tmp_path: Path) -> None:
@@ -633,6 +633,6 @@ def test_a_vault_that_is_gone_is_one_finding(user: User) -> None:
     shutil.move(user.home / "lost", user.home / ".local/share/lkr/vault")
     shutil.rmtree(user.home / ".local/share/lkr/vault/keys/groq")
     (row,) = [row for row in look(user, code=1) if "groq:k0" in str(row["text"])]
-    assert "and 3 more keys, not in the vault" in str(row["text"])
+    assert "and 3 more keys, which the vault does not have" in str(row["text"])
     user.lkr("doctor", "--fix", code=1)  # no shell loads lkr here, which stays wrong
     assert "groq" not in user.lkr("list")

@@ -150,7 +150,7 @@ def test_removing_or_renaming_a_key_names_the_projects_that_use_it(user: User) -
 
 def test_a_provider_one_letter_off_is_asked_about(user: User) -> None:
     child = user.on_terminal("set", "opnai:prod")
-    child.expect_exact("lkr knows no provider opnai, but openai. Store opnai:prod, and not openai:prod?")
+    child.expect_exact("lkr knows openai, but not opnai. Store opnai:prod anyway?")
     child.sendline("n")
     child.expect(pexpect.EOF)
     assert "opnai" not in user.lkr("list")

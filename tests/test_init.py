@@ -254,7 +254,7 @@ def test_a_second_project_gets_its_own_key_after_a_slip_at_the_label(user: User)
     folder = second_project(user)
     child = begin(user, folder)
     answers = {"Store these keys": "y", "openai:main has another value. Replace it?": "n", "Another label": "My App",
-               "a label has": None, "leave it out)": "prod", "stored already": None, "leave it out) ": "second",
+               "a label has": None, "leave it out)": "prod", "already stored": None, "leave it out) ": "second",
                "Write this": "y", "Take the values": "n", "Have new shells": "n"}  # fmt: skip
     for question, answer in answers.items():
         child.expect_exact(question)

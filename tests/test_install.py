@@ -75,7 +75,7 @@ def test_after_install_new_shells_load_keys_and_uninstall_leaves_no_trace(user: 
     user.lkr("uninstall", "--yes")
     assert files(user.home) == before
     assert not loads(user, STARTS[start], folder)
-    assert "nothing to take out" in user.lkr("uninstall", "--yes")
+    assert "nothing to uninstall" in user.lkr("uninstall", "--yes")
 
 
 @pytest.mark.parametrize(

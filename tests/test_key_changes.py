@@ -49,10 +49,10 @@ def before_0_2(user: User, name: str = "openai:prod", old: str = "sk-from-010-12
 
 def test_set_over_a_key_asks_and_names_rotate(user: User) -> None:
     said = user.lkr("set", "openai:prod", "--stdin", stdin=NEW.encode(), code=2)
-    assert "stored already" in said and "lkr rotate openai:prod" in said and "--force" in said
+    assert "already stored" in said and "lkr rotate openai:prod" in said and "--force" in said
     assert value(user, "openai:prod") == VALUE
     said = user.typed("set", "openai:prod", answer="n", code=130)
-    assert "lkr rotate would keep its old value" in said
+    assert "which lkr rotate would keep" in said
     assert value(user, "openai:prod") == VALUE
     user.lkr("set", "openai:prod", "--stdin", "--force", stdin=NEW.encode())
     assert value(user, "openai:prod") == NEW
@@ -135,7 +135,7 @@ def test_an_old_value_of_0_1_0_is_taken_over_or_goes_with_its_key(user: User) ->
     before_0_2(user)
     before_0_2(user, "groq:gone", "gsk_orphan_12345678")
     said = user.lkr("doctor", code=1)
-    assert "an old value of openai:prod, as lkr 0.1.0 kept it" in said
+    assert "an old value of openai:prod, as lkr 0.1.0 stored it" in said
     assert "an old value of groq:gone, and no groq:gone" in said
     user.lkr("doctor", "--fix")
     assert "wrong:" not in user.lkr("doctor")
@@ -199,7 +199,7 @@ def test_a_policy_is_widened_only_by_a_yes_typed_on_a_terminal(user: User, first
         user.lkr("policy", "openai:prod", *first)
     before = policy(user, "openai:prod")
     said = user.lkr("policy", "openai:prod", *wider, stdin=b"y\ny\n", code=2)
-    assert "typed on a terminal" in said
+    assert "type yes on a terminal" in said
     user.typed("policy", "openai:prod", *wider, answer="n", code=2)
     assert policy(user, "openai:prod") == before
     assert "From now on openai:prod " in user.typed("policy", "openai:prod", *wider)
@@ -237,7 +237,7 @@ def test_another_label_that_is_taken_is_asked_about_too(user: User) -> None:
     child.sendline("n")
     child.expect("Another label")
     child.sendline("adm")
-    child.expect("anthropic:adm is stored already, with another value")
+    child.expect("anthropic:adm is already stored with another value")
     child.expect("Another label")
     child.sendline("")
     child.expect("left out")
@@ -263,7 +263,7 @@ def test_two_variables_get_no_one_label_for_two_values(user: User) -> None:
     child.sendline("n")
     child.expect("Another label")
     child.sendline("claude-api-key")
-    child.expect("anthropic:claude-api-key is another variable's in this plan")
+    child.expect("anthropic:claude-api-key already belongs to another variable in this plan")
     child.expect("Another label")
     child.sendcontrol("c")
     child.expect("nothing was changed")

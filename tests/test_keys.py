@@ -212,7 +212,7 @@ def test_rotate_reaches_live_values_and_can_be_undone(user: User) -> None:
 
     user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-rotated-12345678")
     assert value() == "sk-rotated-12345678"
-    assert "rotated already" in user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-third-12345678", code=1)
+    assert "already being rotated" in user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-third-12345678", code=1)
     assert "--old" not in user.lkr("list")
     user.lkr("rotate", "openai:prod", "--undo")
     assert value() == VALUE
@@ -229,7 +229,7 @@ def test_there_are_many_providers_and_users_add_their_own(user: User) -> None:
     assert "begin with acme-" in user.lkr("set", "acme:main", "--stdin", stdin=b"other-12345678")
     assert "other-12345678" in user.lkr("exec", "-k", "acme:main", "--", "env")
     user.config('[providers.acme]\nvariable = "PATH"\n')
-    assert "the provider 'acme' is not right" in user.lkr("exec", "-k", "acme:main", "--", "env", code=1)
+    assert "the provider 'acme' is not valid" in user.lkr("exec", "-k", "acme:main", "--", "env", code=1)
 
 
 def rows(**fields: object) -> dict[str, object]:

@@ -60,7 +60,7 @@ lkr list --all
     assert (desktop.home / "log").read_text().count("openai:prod") == 2, "once there, once back; kept ones are no use"
     assert f"read:{VALUE}" in out
     assert "admin stays admin: 2" in out
-    assert "openai:prod differs and is kept" in out
+    assert "kept openai:prod, which has another value here" in out
     assert [row["name"] for row in json.loads((desktop.home / "left").read_text())] == ["openai:prod"]
     assert f"back:sk-other-12345678:{OTHER}" in out
     assert "no keys stored" in out, "the keychain is empty after --move"
@@ -82,7 +82,7 @@ lkr exec --all -- sh -c 'echo "$MISTRAL_API_KEY $GROQ_API_KEY $TAVILY_API_KEY"'
 secret-tool lookup service my-tool username groq
 """,
     )
-    assert "is no name of ours" in out
+    assert "is not a valid key name" in out
     assert '"name": "mistral:main"' in out
     assert "groq → groq:main (new)" in out
     assert "mistral-value-1234 groq-value-1234567 odd-value-12345678" in out

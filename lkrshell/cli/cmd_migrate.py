@@ -29,7 +29,7 @@ from lkrshell.vendors import providers
 def command(
     source: str, only: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Copy keys from another store. They go from SOURCE into the store in use (see lkr status), with kinds and policies."""
+    """Copy keys from another store. SOURCE is where they come from. Kinds and policies are copied too."""
     target = common.store()
     origin, ours = _source(source, target)
     accounts = _accounts(origin, ours, only)

@@ -47,7 +47,7 @@ def tell_projects(name: str) -> None:
 
 def ask_provider(name: str) -> None:
     """Asks about a provider that is one slip of the keyboard away from one that lkr knows."""
-    provider, _, label = name.partition(":")
+    provider = name.partition(":")[0]
     if provider in providers.known() or not ask.on_terminal():
         return
     import difflib

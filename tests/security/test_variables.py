@@ -97,13 +97,13 @@ def test_a_steering_variable_is_refused_at_every_door(user: User, name: str) -> 
     assert "changes how programs run" in user.lkr("add", f"{name}=openai:prod", cwd=good, code=64)
     assert (good / ".lkr.toml").read_text() == text
     user.config(f'[providers.mine]\nvariable = "{name}"\n')
-    assert "the provider 'mine' is not right" in user.lkr("list", code=1)
+    assert "the provider 'mine' is not valid" in user.lkr("list", code=1)
 
 
 def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
     folder = user.project("p", 'DATABASE_URL = "openai:prod"', allow=False)
     said = allow(user, folder, code=78)
-    assert ".lkr.toml:4:1: DATABASE_URL is no provider's variable" in said
+    assert ".lkr.toml:4:1: DATABASE_URL does not belong to a provider" in said
     assert "allow it: lkr allow --variable DATABASE_URL" in said
     assert "allow it: lkr allow --variable DATABASE_URL" in user.lkr(
         "exec", "-k", "DATABASE_URL=openai:prod", "--", "env", code=64
