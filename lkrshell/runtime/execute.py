@@ -42,7 +42,7 @@ def replace(
     Never returns. LkrError 126 or 127 when it cannot; with `require_all` also when one of the keys is missing.
     """
     environment = os.environb.copy() if environment is None else environment
-    quiet = os.environ.get("LKR_QUIET", "0") not in ("", "0")
+    quiet = config.load().quiet
     fetched = _fetch(wants, folder, program_name(words[0]), require_all) if wants else []
     for want, secret in fetched:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
