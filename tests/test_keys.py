@@ -392,6 +392,17 @@ def test_exec_in_a_bare_environment_as_cron_gives_it(user: User) -> None:
     assert "no keys for it" in user.lkr("exec", "--all", "--", "true")
 
 
+def test_exec_is_quiet_when_my_settings_say_so(user: User) -> None:
+    folder = user.project("p")
+    user.config("quiet = true\n")
+    for words in (["exec", "--", "true"], ["exec", "--all", "--", "true"]):
+        done = subprocess.run(
+            [user.program, *words], env=user.env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
+            start_new_session=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b""), words
+
+
 def test_a_rotated_key_is_in_live_shells_at_the_next_prompt(user: User, open_shell: Callable[..., Shell]) -> None:
     shell = open_shell(folder=user.project("p"))
     assert shell.value(A) == VALUE

@@ -10,7 +10,7 @@ from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
 from lkrshell.project import inside, lookup
-from lkrshell.runtime import adopt, confirm, execute, session
+from lkrshell.runtime import adopt, execute, session
 from lkrshell.state import config, index
 from lkrshell.system import git
 from lkrshell.vendors import providers
@@ -124,7 +124,7 @@ def _agree(keys: list[str], wants: list[Want], there: str) -> None:
 
 def _values(used: list[tuple[str, str]], folder: str | None, there: str) -> dict[str, str]:
     """The values by key, under each key's policy: for the project, and for the folder that the file will be in."""
-    target, store, settings = os.path.realpath(os.path.dirname(there)), common.store(), config.load()
+    target, store = os.path.realpath(os.path.dirname(there)), common.store()
     wants = [Want(place, key) for place, key in used]
     for want in wants:
         entry = index.read(store.name, want.key)
@@ -134,11 +134,7 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str) -> dict
             message = f"{want.key} is an admin key: it never goes into a template"
             raise common.refused(message, "nothing was written", want.key, project=there)
     use = policy.Use("exec", folder or target, None)
-    found = session.fetch(store, wants, use, require_all=True)
-    if found.waiting:
-        confirm.ask(found.waiting, use.folder, None, settings)
-        common.log("confirm", *(want.key for want in found.waiting), project=use.folder)
-        found = session.fetch(store, wants, use, require_all=True)
+    found = session.fetch_asking(store, wants, use, config.load(), common.recorder(use.folder), require_all=True)
     return {want.key: secret.reveal() for want, secret, _ in found.loaded}
 
 

@@ -22,9 +22,10 @@ KEY = declare.argument("name", metavar="NAME")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
+    from lkrshell.core.want import Want
     from lkrshell.stores.base import Store
 
     T = TypeVar("T")
@@ -99,6 +100,11 @@ def log(event: str, *keys: str, project: str = "") -> None:
     """Adds to the audit log, and says so when that cannot be."""
     if problem := audit.record(event, list(keys), [], project, _ancestors(), agent()):
         declare.echo(f"lkr: {problem}", err=True)
+
+
+def recorder(project: str) -> "Callable[[str, list[Want]], None]":
+    """Writes lines of the audit log about the keys of this project, as `session.fetch_asking` takes it."""
+    return lambda event, wants: log(event, *dict.fromkeys(want.key for want in wants), project=project)
 
 
 @contextlib.contextmanager

@@ -10,10 +10,13 @@ import os
 from lkrshell.core import records
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.text import show
-from lkrshell.state import memory, paths
+from lkrshell.state import generation, memory, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lkrshell.core import policy
     from lkrshell.core.want import Want
     from lkrshell.state.config import Config
 
@@ -51,11 +54,25 @@ def forget() -> None:
     memory.forget(_name())
 
 
-def ask(wants: "list[Want]", folder: str, agent: str | None, settings: "Config") -> None:
-    """Asks the person whether the project at `folder` may have these; returns when they said yes, and keeps that.
+def ask(
+    wants: "list[Want]", use: "policy.Use", settings: "Config", record: "Callable[[str, list[Want]], None]"
+) -> None:
+    """Asks the person whether the project of `use` may have these keys. Returns when they said yes.
 
-    LkrError (2) for a no, for a coding agent, and where there is nobody to ask.
+    Keeps a yes, and makes live shells look again, which may load these keys now. `record` writes a line of the audit
+    log, for an event (`confirm` or `refused`) and keys. LkrError (2) for a no, for a coding agent, and where there is
+    nobody to ask.
     """
+    try:
+        _ask(wants, use.folder, use.agent, settings)
+    except LkrError:
+        record("refused", wants)
+        raise
+    generation.bump()
+    record("confirm", wants)
+
+
+def _ask(wants: "list[Want]", folder: str, agent: str | None, settings: "Config") -> None:
     import time
 
     what = " ".join(f"{want.variable} ({want.key})" for want in wants)

@@ -16,6 +16,9 @@ from lkrshell.state import audit, index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lkrshell.state.config import Config
     from lkrshell.stores.base import Store
 
 
@@ -131,6 +134,40 @@ def fetch(store: "Store", wants: list[Want], use: policy.Use, require_all: bool 
         found.loaded.append((want, secret, entry.ttl if entry else 0))
     if found.missing and (require_all or not found.loaded):
         raise LkrError(*missing_line(found.missing))
+    return found
+
+
+def fetch_asking(
+    store: "Store",
+    wants: list[Want],
+    use: policy.Use,
+    settings: "Config",
+    record: "Callable[[str, list[Want]], None]",
+    require_all: bool = False,
+) -> Fetched:
+    """The values as `fetch` gives them for `exec`, after the person has confirmed the keys that wait for that.
+
+    `record` writes a line of the audit log, for an event and keys; it is called for a refusal and for a confirmation.
+    LkrError as for `fetch` and `confirm.ask`.
+    """
+
+    def attempt() -> Fetched:
+        try:
+            return fetch(store, wants, use, require_all)
+        except LkrError as error:
+            if error.code == REFUSED:
+                record("refused", wants)
+            raise
+
+    found = attempt()
+    if found.waiting:
+        from lkrshell.runtime import confirm
+
+        confirm.ask(found.waiting, use, settings, record)
+        found = attempt()
+    if found.waiting:
+        names = " ".join(want.variable for want in found.waiting)
+        raise LkrError(f"the confirmation of {names} is over already", "do it again", REFUSED)
     return found
 
 
