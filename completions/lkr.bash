@@ -207,8 +207,13 @@ _lkr_one() {
                 --agents) _lkr_words deny exec allow; return ;;
                 --ttl) _lkr_words off 30m 8h 2d; return ;;
                 --kind) _lkr_words runtime admin; return ;;
+                --via) _lkr_words environment broker; return ;;
+                --models) _lkr_nothing; return ;;
+                --budget) _lkr_nothing; return ;;
+                --rate) _lkr_nothing; return ;;
+                --tokens) _lkr_nothing; return ;;
             esac
-            _lkr_options --only --anywhere --agents --confirm --no-confirm --ttl --kind --json -h --help
+            _lkr_options --only --anywhere --agents --confirm --no-confirm --ttl --kind --via --models --budget --rate --tokens --json -h --help
             ((place == 1)) && _lkr_keys
             ;;
         'rename')
@@ -307,7 +312,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused --variable -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --budget --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || $command == vault ]]; then
             command+=${command:+ }$word
         else
