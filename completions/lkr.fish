@@ -21,7 +21,7 @@ function __lkr_look
         else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused --variable -k -o; and set option $word
+            contains -- $word --agent --agents --as --budget --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --to --tokens --ttl --unused --variable --via -k -o; and set option $word
         else if contains -- "$__lkr_command" '' vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
@@ -213,6 +213,11 @@ complete -c lkr -n "__lkr_options 'policy'" -l agents -x -a 'deny exec allow' -d
 complete -c lkr -n "__lkr_options 'policy'" -l confirm -l no-confirm -d 'Ask before each project\'s first load of a session'
 complete -c lkr -n "__lkr_options 'policy'" -l ttl -x -a 'off 30m 8h 2d' -d 'How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off'
 complete -c lkr -n "__lkr_options 'policy'" -l kind -x -a 'runtime admin' -d 'admin: never in an environment'
+complete -c lkr -n "__lkr_options 'policy'" -l via -x -a 'environment broker' -d 'broker: programs get a virtual key, never the key itself'
+complete -c lkr -n "__lkr_options 'policy'" -l models -x -d 'At the broker: these models alone, or off. Repeatable'
+complete -c lkr -n "__lkr_options 'policy'" -l budget -x -d 'At the broker: US dollars a day, week or month: 20/day, or off'
+complete -c lkr -n "__lkr_options 'policy'" -l rate -x -d 'At the broker: requests a minute: 60/min, or off'
+complete -c lkr -n "__lkr_options 'policy'" -l tokens -x -d 'At the broker: tokens a day, week or month: 2M/day, or off'
 complete -c lkr -n "__lkr_options 'policy'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'policy' 1" -a '(__lkr_keys)'
 complete -c lkr -n "__lkr_at ''" -a rename -d 'Rename the key OLD to NEW'

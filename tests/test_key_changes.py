@@ -188,6 +188,12 @@ WIDER = [
     (["--kind", "admin"], ["--kind", "runtime"]),
     (["--only", "work"], ["--only", "work", "--only", "play"]), (["--only", "work"], ["--anywhere"]),
     (["--only", "work/in"], ["--only", "work"]),
+    (["--via", "broker"], ["--via", "environment"]),
+    (["--models", "gpt-*"], ["--models", "off"]), (["--models", "gpt-?"], ["--models", "gpt-*"]),
+    (["--budget", "20/day"], ["--budget", "20.000001/day"]), (["--budget", "20/day"], ["--budget", "off"]),
+    (["--budget", "20/month"], ["--budget", "20/day"]),
+    (["--rate", "60/min"], ["--rate", "61/min"]), (["--rate", "60/min"], ["--rate", "off"]),
+    (["--tokens", "2M/day"], ["--tokens", "2.001M/day"]), (["--tokens", "2M/day"], ["--tokens", "off"]),
 ]  # fmt: skip
 
 

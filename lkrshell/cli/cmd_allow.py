@@ -38,7 +38,7 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     needed = {want.key for want in parsed.wants if not want.optional}
     for key, entry in entries.items():
         lacking = approve.missing(store, key) if key in needed and not entry else []
-        for line in approve.limits(entry, place.real) if entry else lacking:
+        for line in approve.restrictions(entry, place.real) if entry else lacking:
             declare.echo(f"! {line}", err=True)
     for name in parsed.let_in:
         declare.echo(f"! {name} does not look like a secret's variable; --variable allows it", err=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from lkrshell.cli import common, declare, output
-from lkrshell.core import policy
+from lkrshell.core import limits, policy
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS
@@ -15,17 +15,38 @@ from lkrshell.runtime import keys
 from lkrshell.state import index
 from lkrshell.system import terminal
 
+_VIA = ("environment", "broker")
 
-@declare.command("policy", examples=("lkr policy", "lkr policy openai:prod --only ~/work/app --ttl 8h"))
+
+@declare.command(
+    "policy",
+    examples=(
+        "lkr policy openai:prod --only ~/work/app --ttl 8h",
+        "lkr policy openai:prod --via broker --budget 20/day",
+    ),
+)
 @declare.argument("name", required=False)
 @declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use the key. May be repeated.")
 @declare.option("--anywhere", is_flag=True, help="Every allowed project may use the key.")
 @declare.option(
     "--agents", type=declare.Choice(policy.AGENTS), help="deny: never; exec: only with lkr exec; allow: like you."
 )
+<<<<<<< HEAD
 @declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load in a session.")
 @declare.option("--ttl", metavar="TIME", help="How long a shell keeps the key: 90s, 30m, 8h, 2d, or off.")
 @declare.option("--kind", type=declare.Choice(KINDS), help="admin: never enters an environment.")
+=======
+@declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load of a session.")
+@declare.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
+@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never in an environment.")
+@declare.option("--via", type=declare.Choice(_VIA), help="broker: programs get a virtual key, never the key itself.")
+@declare.option(
+    "--models", multiple=True, metavar="GLOB", help="At the broker: these models alone, or off. Repeatable."
+)
+@declare.option("--budget", metavar="MONEY", help="At the broker: US dollars a day, week or month: 20/day, or off.")
+@declare.option("--rate", metavar="REQUESTS", help="At the broker: requests a minute: 60/min, or off.")
+@declare.option("--tokens", metavar="TOKENS", help="At the broker: tokens a day, week or month: 2M/day, or off.")
+>>>>>>> 675c1394b5349563f4a48c83daf1f69a55343aef
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
     name: str | None,
@@ -35,10 +56,22 @@ def command(
     confirm: bool | None,
     ttl: str | None,
     kind: str | None,
+    via: str | None,
+    models: tuple[str, ...],
+    budget: str | None,
+    rate: str | None,
+    tokens: str | None,
     as_json: bool,
 ) -> None:
+<<<<<<< HEAD
     """Show or change what the key NAME may do. Without NAME, show all keys. lkr asks before a key may do more."""
     changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
+=======
+    """Show or change what the key NAME may do. Without NAME, show all. A change that allows more asks you."""
+    given = {"models": " ".join(models) if models else None, "budget": budget, "rate": rate, "tokens": tokens}
+    at_broker = {field: text for field, text in given.items() if text is not None}
+    changes = bool(only or anywhere or agents or kind or via or at_broker) or ttl is not None or confirm is not None
+>>>>>>> 675c1394b5349563f4a48c83daf1f69a55343aef
     if name is None:
         if changes:
             raise LkrError("which key?", "name it: lkr policy NAME with the options", USAGE)
@@ -48,6 +81,7 @@ def command(
     if only and anywhere:
         raise LkrError("--only and --anywhere cannot be used together", "choose one", USAGE)
     folders, time = tuple(_folder(each) for each in only), None if ttl is None else _seconds(ttl)
+    at_broker = {field: _limit(field, text) for field, text in at_broker.items()}
 
     def edit(entry: Entry) -> None:
         if only or anywhere:
@@ -55,6 +89,9 @@ def command(
         entry.kind, entry.agents = kind or entry.kind, agents or entry.agents
         entry.ttl = entry.ttl if time is None else time
         entry.confirm = entry.confirm if confirm is None else confirm
+        entry.via = entry.via if via is None else ("broker" if via == "broker" else "")
+        for field, text in at_broker.items():
+            setattr(entry, field, text)
 
     store = common.store()
     entry = keys.entry_of(store, name)
@@ -69,9 +106,9 @@ def command(
     where = " ".join(show(folder) for folder in entry.only) or "anywhere"
     confirm_text = "on" if entry.confirm else "off"
     ttl_text = policy.span(entry.ttl) if entry.ttl else "off"
-    declare.echo(
-        f"{name}: kind {entry.kind}; projects {where}; agents {entry.agents}; ttl {ttl_text}; confirm {confirm_text}"
-    )
+    parts = [f"kind {entry.kind}", f"projects {where}", f"agents {entry.agents}", f"ttl {ttl_text}"]
+    parts += [f"confirm {confirm_text}", f"via {entry.via or _VIA[0]}", *limits.Limits.of(entry).words()]
+    declare.echo(f"{name}: {'; '.join(parts)}")
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -82,6 +119,9 @@ def _row(entry: Entry) -> dict[str, object]:
         "agents": entry.agents,
         "ttl": entry.ttl or None,
         "confirm": entry.confirm,
+        "via": entry.via or _VIA[0],
+        "models": entry.models.split(),
+        **{field: getattr(entry, field) or None for field in limits.FIELDS[1:]},
     }
 
 
@@ -101,16 +141,19 @@ def _tell_all(as_json: bool) -> None:
             entry.agents,
             policy.span(entry.ttl) if entry.ttl else "-",
             "asks" if entry.confirm else "-",
+            entry.via or "-",
+            ", ".join(limits.Limits.of(entry).words()) or "-",
             ", ".join(show(tilde(folder, home)) for folder in entry.only) or "anywhere",
         )
         for entry in entries
     ]
-    usual = ("", "runtime", "exec", "-", "-", "anywhere")
+    usual = ("", "runtime", "exec", "-", "-", "-", "-", "anywhere")
     colours = [
         ("bold", *("dim" if cell == each else "yellow" for cell, each in zip(row[1:], usual[1:], strict=True)))
         for row in rows
     ]
-    declare.echo(output.table(("NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "PROJECTS"), rows, colours), nl=False)
+    headings = ("NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "VIA", "LIMITS", "PROJECTS")
+    declare.echo(output.table(headings, rows, colours), nl=False)
 
 
 def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
@@ -133,6 +176,15 @@ def _folder(path: str) -> str:
     if not os.path.isdir(path):
         raise LkrError(f"{show(path)} is not a folder", "nothing was changed", USAGE)
     return os.path.realpath(path)
+
+
+def _limit(field: str, text: str) -> str:
+    """The text of a limit; empty for `off`."""
+    if text == "off":
+        return ""
+    if not text or not limits.is_limit(field, text):
+        raise LkrError(f"that is no limit for --{field}", f"{limits.HINTS[field]}, or off", USAGE)
+    return text
 
 
 def _seconds(text: str) -> int:

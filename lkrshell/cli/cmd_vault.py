@@ -7,7 +7,7 @@ import os
 import pyrage
 
 from lkrshell.cli import common, declare, prompts
-from lkrshell.core import clock, names, policy
+from lkrshell.core import clock, limits, names, policy
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LOCKED, LkrError
 from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
@@ -147,6 +147,7 @@ def _row(secret: Secret, entry: Entry | None, old: Secret | None) -> dict[str, o
     if entry:
         row |= {"created": entry.created, "ttl": entry.ttl, "agents": entry.agents, "only": list(entry.only)}
         row |= {"confirm": entry.confirm, "rotated": entry.rotated, "before": entry.before}
+        row |= {field: getattr(entry, field) for field in ("via", *limits.FIELDS) if getattr(entry, field)}
     return row
 
 
@@ -182,6 +183,14 @@ def _entry(name: str, row: dict[str, object]) -> Entry:
     if not isinstance(only, list) or not 0 <= entry.ttl < MAX_TTL or entry.agents not in policy.AGENTS:
         raise ValueError
     entry.only, entry.confirm = tuple(str(folder) for folder in only), row.get("confirm", False) is True
+    for field in limits.FIELDS:
+        text = str(row.get(field, ""))
+        if not limits.is_limit(field, text):
+            raise ValueError
+        setattr(entry, field, text)
+    entry.via = str(row.get("via", ""))
+    if entry.via not in policy.VIA:
+        raise ValueError
     return entry
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lkrshell.core.entry import Entry
 
 AGENTS = ("deny", "exec", "allow")  # each lets them do more than the one before
+VIA = ("", "broker")  # the environment holds the key itself, or a virtual key that is good at the broker alone
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -58,7 +59,11 @@ def widened(before: "Entry", after: "Entry") -> list[str]:
         found.append("does not ask first")
     if before.ttl and not 0 < after.ttl <= before.ttl:
         found.append(f"stays in a shell for {span(after.ttl)}" if after.ttl else "stays in a shell without an end")
-    return found
+    if before.via and not after.via:
+        found.append("enters environments itself, not by the broker")
+    from lkrshell.core import limits  # entering needs none
+
+    return found + limits.widened(limits.Limits.of(before), limits.Limits.of(after))
 
 
 def span(seconds: int) -> str:

@@ -5,7 +5,7 @@ Asking the person and writing the log are for the commands.
 
 import os
 
-from lkrshell.core import policy
+from lkrshell.core import limits, policy
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
@@ -103,7 +103,7 @@ def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:
     return lines or ["  (nothing)"]
 
 
-def limits(entry: Entry, folder: str) -> list[str]:
+def restrictions(entry: Entry, folder: str) -> list[str]:
     """What the key's own policy refuses in `folder`, however the manifest is, each with the command that changes it."""
     name, policy_of = entry.name, f"lkr policy {entry.name}"
     lines = []
@@ -119,6 +119,11 @@ def limits(entry: Entry, folder: str) -> list[str]:
         lines.append(f"{name} needs lkr confirm before its first load in a session; {policy_of} --no-confirm")
     if entry.ttl:
         lines.append(f"{name} leaves a shell {policy.span(entry.ttl)} after loading; {policy_of} --ttl off")
+    if entry.via:
+        lines.append(f"{name} enters no environment, only a virtual key does; {policy_of} --via environment")
+    if words := limits.Limits.of(entry).words():
+        off = " ".join(f"--{field} off" for field in limits.FIELDS if getattr(entry, field))
+        lines.append(f"{name} is limited at the broker to {', '.join(words)}; {policy_of} {off}")
     return lines
 
 
@@ -134,4 +139,6 @@ def describe(want: Want) -> str:
     notes = [f"profile {want.profile}"] * bool(want.profile) + ["optional"] * want.optional
     notes += ["only for lkr exec"] * (want.scope == "exec")
     notes += [f"only for {' and '.join(want.commands)}"] * bool(want.commands)
+    at_broker = limits.Limits.of(want).words()
+    notes += ["by the broker", *at_broker] if want.via else [f"at the broker: {each}" for each in at_broker]
     return f"{want.variable} ← {want.key}" + (f" ({', '.join(notes)})" if notes else "")

@@ -8,6 +8,7 @@ import os
 
 from lkrshell.core import records
 from lkrshell.core.errors import ManifestError
+from lkrshell.core.policy import VIA
 from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
 from lkrshell.project import lookup
@@ -59,9 +60,12 @@ def read(real: str) -> Grant | None:
         if magic == _MAGIC:
             (_, let_in), (_, worktrees), (_, require), *rest = rest
         wants = tuple(
-            Want(variable, key, optional == "1", scope, profile) for _, profile, variable, key, optional, scope in rest
+            Want(variable, key, optional == "1", scope, profile, *more)
+            for _, profile, variable, key, optional, scope, *more in rest
         )
-    except ValueError:
+        if any(len(row) not in (6, 11) for row in rest) or any(want.via not in VIA for want in wants):
+            raise ValueError("not a line of ours")
+    except (ValueError, TypeError):
         raise ManifestError(f"the grant for {show(real)} is damaged", "allow it again: lkr allow") from None
     if magic == _FIRST:
         _check_names(real, wants)

@@ -11,8 +11,8 @@ import os
 import re
 import sys
 
-from lkrshell.core import names, variables
-from lkrshell.project.manifest import MAX_KEYS
+from lkrshell.core import limits, names, variables
+from lkrshell.project.manifest import MAX_KEYS, VIA
 
 _VARIABLE = (
     "A variable of A-Z, 0-9 and _: a provider's, or one that ends like a secret's, such as _KEY or _TOKEN. Any "
@@ -32,6 +32,10 @@ def _name(pattern: re.Pattern[str], description: str, empty: bool = False) -> di
     }
 
 
+def _limit(pattern: str, description: str) -> dict[str, object]:
+    return {"description": description, "type": "string", "pattern": f"^({pattern})$"}
+
+
 def schema(local: bool = False) -> dict[str, object]:
     """The schema of `.lkr.toml`, or of `.lkr.local.toml`."""
     fields: dict[str, object] = {
@@ -41,6 +45,7 @@ def schema(local: bool = False) -> dict[str, object]:
             "enum": ["all", "any"],
         },
         "inherit": {"description": "Add the nearest manifest above, which must be allowed too.", "type": "boolean"},
+        "via": {"$ref": "#/definitions/via"},
         "keys": {"$ref": "#/definitions/keys"},
         "profiles": {
             "description": "Override keys if LKR_PROFILE or `lkr use` names one.",
@@ -65,6 +70,10 @@ def schema(local: bool = False) -> dict[str, object]:
         **({} if local else {"required": ["version"]}),
         "definitions": {
             "name": _name(names.KEY, "The name of a key: provider:label, such as openai:prod."),
+            "via": {
+                "description": "broker: programs get a virtual key. It works only at lkr's gateway on this machine.",
+                "enum": list(VIA),
+            },
             # Two types in one, without anyOf: so an editor's message points at the very word that is wrong.
             "keys": {
                 "description": "Variables and the names of their keys, or a list of names.",
@@ -86,6 +95,17 @@ def schema(local: bool = False) -> dict[str, object]:
                 "properties": {
                     "key": {"$ref": "#/definitions/name"},
                     "optional": {"description": "true: say nothing if it is not stored.", "type": "boolean"},
+                    "via": {"$ref": "#/definitions/via"},
+                    "models": {
+                        "description": "Broker: the models that may be called. * and ? are wildcards.",
+                        "type": "array",
+                        "items": {"type": "string", "pattern": f"^{limits.MODEL}$"},
+                        "minItems": 1,
+                        "maxItems": limits.MAX_MODELS,
+                    },
+                    "budget": _limit(limits.BUDGET, "Broker: US dollars a day, week or month, such as 20/day."),
+                    "rate": _limit(limits.RATE, "Broker: requests a minute, such as 60/min."),
+                    "tokens": _limit(limits.TOKENS, "Broker: tokens a day, week or month, such as 2M/day."),
                     "scope": {
                         "description": "exec: for `lkr exec` only. A table: for these commands only.",
                         "type": ["string", "object"],
