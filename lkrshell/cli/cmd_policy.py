@@ -31,22 +31,14 @@ _VIA = ("environment", "broker")
 @declare.option(
     "--agents", type=declare.Choice(policy.AGENTS), help="deny: never; exec: only with lkr exec; allow: like you."
 )
-<<<<<<< HEAD
 @declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load in a session.")
 @declare.option("--ttl", metavar="TIME", help="How long a shell keeps the key: 90s, 30m, 8h, 2d, or off.")
 @declare.option("--kind", type=declare.Choice(KINDS), help="admin: never enters an environment.")
-=======
-@declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load of a session.")
-@declare.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
-@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never in an environment.")
 @declare.option("--via", type=declare.Choice(_VIA), help="broker: programs get a virtual key, never the key itself.")
-@declare.option(
-    "--models", multiple=True, metavar="GLOB", help="At the broker: these models alone, or off. Repeatable."
-)
-@declare.option("--budget", metavar="MONEY", help="At the broker: US dollars a day, week or month: 20/day, or off.")
-@declare.option("--rate", metavar="REQUESTS", help="At the broker: requests a minute: 60/min, or off.")
-@declare.option("--tokens", metavar="TOKENS", help="At the broker: tokens a day, week or month: 2M/day, or off.")
->>>>>>> 675c1394b5349563f4a48c83daf1f69a55343aef
+@declare.option("--models", multiple=True, metavar="GLOB", help="Broker: only these models, or off. May be repeated.")
+@declare.option("--budget", metavar="MONEY", help="Broker: US dollars a day, week or month, such as 20/day, or off.")
+@declare.option("--rate", metavar="REQUESTS", help="Broker: requests a minute, such as 60/min, or off.")
+@declare.option("--tokens", metavar="TOKENS", help="Broker: tokens a day, week or month, such as 2M/day, or off.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
     name: str | None,
@@ -63,15 +55,10 @@ def command(
     tokens: str | None,
     as_json: bool,
 ) -> None:
-<<<<<<< HEAD
     """Show or change what the key NAME may do. Without NAME, show all keys. lkr asks before a key may do more."""
-    changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
-=======
-    """Show or change what the key NAME may do. Without NAME, show all. A change that allows more asks you."""
     given = {"models": " ".join(models) if models else None, "budget": budget, "rate": rate, "tokens": tokens}
     at_broker = {field: text for field, text in given.items() if text is not None}
     changes = bool(only or anywhere or agents or kind or via or at_broker) or ttl is not None or confirm is not None
->>>>>>> 675c1394b5349563f4a48c83daf1f69a55343aef
     if name is None:
         if changes:
             raise LkrError("which key?", "name it: lkr policy NAME with the options", USAGE)
