@@ -2,7 +2,7 @@
 
 import sys
 
-from lkrshell.cli import common, declare, output
+from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import names
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HEADINGS = ("NAME", "KIND", "SET", "LAST USE", "VARIABLE", "PROJECTS")
-_GROUPED = 12  # keys; more are shown by provider, with a line between
 
 
 @declare.command("list", examples=("lkr list", "lkr list openai --json"))
@@ -29,7 +28,7 @@ def command(provider: str | None, show_all: bool, as_json: bool) -> None:
     named = [name for name in every if provider in (None, name.partition(":")[0])]
     if provider and not named:
         there = sorted({name.partition(":")[0] for name in every})
-        otherwise = f"there are {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
+        otherwise = f"there are keys of {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
         raise LkrError(f"no keys of {names.said(provider)} are stored", common.meant(provider, there, otherwise))
     projects = references.by_key() if named else {}
     entries = [entry for name in named if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")]
@@ -44,12 +43,7 @@ def command(provider: str | None, show_all: bool, as_json: bool) -> None:
         return
     shown = [_cells(row) for row in rows]
     colours = [("bold", "yellow" if row["kind"] == "admin" else "", "dim", "dim", "", "") for row in rows]
-    lines = output.table(_HEADINGS, shown, colours).splitlines(keepends=True)
-    if sys.stdout.isatty() and len(rows) > _GROUPED:
-        for at in range(len(rows) - 1, 0, -1):
-            if named[at].partition(":")[0] != named[at - 1].partition(":")[0]:
-                lines.insert(at + 1, "\n")
-    declare.echo("".join(lines), nl=False)
+    declare.echo(layout.by_provider(_HEADINGS, shown, colours), nl=False)
 
 
 def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
