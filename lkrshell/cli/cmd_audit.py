@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from lkrshell.cli import common, declare, output
+from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import clock, folders, records
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.events import EVENTS, OF_PROJECTS
@@ -115,11 +115,15 @@ def _table(rows: list[Row], home: str) -> str:
     cells, colours = [], []
     for row in rows:
         when = output.since(row["time"]) if clock.is_date(row["time"]) else row["time"]
-        program = row["process"].partition(" ")[2]
-        line = (when, row["event"], _names(row), tilde(row["project"], home) or "-", program, row["agent"] or "-")
-        cells.append([show(cell) for cell in line[: 5 + agents]])
+        keys, program = row["keys"].split(), row["process"].partition(" ")[2]
+        names = keys[0] + (f" +{len(keys) - 1}" if len(keys) > 1 else "") if keys else "-"
+        line = (when, row["event"], names, "PROJECT", program, row["agent"])
+        cells.append([show(cell or "-") for cell in line[: 5 + agents]])
         event = "red" if row["event"] == "refused" else "bold"
         colours.append(("dim", event, "", "", "dim", "yellow" if row["agent"] else "dim"))
+    room = layout.room(headings[: 5 + agents], cells) + len("PROJECT")
+    for row, line in zip(rows, cells, strict=True):
+        line[3] = layout.short_path(row["project"], home, room) or "-"
     return output.table(headings[: 5 + agents], cells, colours)
 
 

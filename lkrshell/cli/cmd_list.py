@@ -1,5 +1,6 @@
 """`lkr list`: the names of the keys, never a value."""
 
+import os
 import sys
 
 from lkrshell.cli import common, declare, layout, output
@@ -41,19 +42,41 @@ def command(provider: str | None, show_all: bool, as_json: bool) -> None:
     if not rows:
         declare.echo("lkr: no keys stored yet; store one: lkr set openai:prod", err=True)
         return
-    shown = [_cells(row) for row in rows]
-    colours = [("bold", "yellow" if row["kind"] == "admin" else "", "dim", "dim", "", "") for row in rows]
-    declare.echo(layout.by_provider(_HEADINGS, shown, colours), nl=False)
+    declare.echo(
+        _for_terminal(rows) if sys.stdout.isatty() else output.table(_HEADINGS, [*map(_cells, rows)]), nl=False
+    )
 
 
 def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
-    set_on, used, terminal = row["rotated"] or row["created"], row["last_use"], sys.stdout.isatty()
-    dates = (
-        (output.since(set_on), output.since(used) if used else "never")
-        if terminal
-        else (set_on[:10], (used or "never used")[:10])
-    )
+    dates = (row["rotated"] or row["created"])[:10], (row["last_use"] or "never used")[:10]
     return row["name"], row["kind"], *dates, row["variable"] or "-", common.some_folders(row["projects"], 2)
+
+
+def _for_terminal(rows: "list[dict[str, Any]]") -> str:
+    """The same within the terminal's width: names stay whole, and what is the same for all keys is left out.
+
+    A kind is shown where there are admin keys. In groups, a provider's variable is in its heading.
+    """
+    grouped, kinds = layout.is_grouped(len(rows)), any(row["kind"] == "admin" for row in rows)
+    headings, cells, colours = ["NAME"], [[row["name"]] for row in rows], [["bold"] for _ in rows]
+
+    def column(heading: str, colour: str, texts: list[str]) -> None:
+        headings.append(heading)
+        for number, text in enumerate(texts):
+            cells[number].append(text)
+            colours[number].append("yellow" if text == "admin" else colour)
+
+    if kinds:
+        column("KIND", "", [row["kind"] for row in rows])
+    column("SET", "dim", [output.since(row["rotated"] or row["created"]) for row in rows])
+    column("LAST USE", "dim", [output.since(row["last_use"]) if row["last_use"] else "never" for row in rows])
+    if not grouped:
+        column("VARIABLE", "", [row["variable"] or "-" for row in rows])
+    home, room = os.path.expanduser("~"), layout.room(headings, cells)
+    column("PROJECTS", "", [layout.short_paths(row["projects"], home, room) for row in rows])
+    return layout.by_provider(
+        headings, cells, colours, lambda provider: providers.variable_of(f"{provider}:x") or "no known variable"
+    )
 
 
 def _row(store: str, entry: Entry, projects: list[str]) -> "dict[str, Any]":

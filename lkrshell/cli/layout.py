@@ -7,25 +7,58 @@ import sys
 import textwrap
 
 from lkrshell.cli import output
+from lkrshell.core.text import show, tilde
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
 _GROUPED = 12  # rows; a longer table has a line between two providers
 _READABLE = 100  # columns; wider sentences are hard to read
 
 
-def by_provider(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]", colours: "Sequence[Sequence[str]]") -> str:
-    """A table of keys, whose first column is the key's name. A long one has a line between two providers."""
+def by_provider(
+    headings: "Sequence[str]",
+    rows: "Sequence[Sequence[str]]",
+    colours: "Sequence[Sequence[str]]",
+    about: "Callable[[str], str] | None" = None,
+) -> str:
+    """A table of keys, whose first column is the key's name. A long one is in groups, one for each provider.
+
+    With `about`, a group has a heading: the provider, and what `about` says of it.
+    """
     lines = output.table(headings, rows, colours).splitlines(keepends=True)
-    if sys.stdout.isatty() and len(rows) > _GROUPED:
+    if is_grouped(len(rows)):
         of = [row[0].partition(":")[0] for row in rows]
-        for at in range(len(rows) - 1, 0, -1):
-            if of[at] != of[at - 1]:
-                lines.insert(at + 1, "\n")
+        for at in range(len(rows) - 1, -1, -1):
+            if at == 0 or of[at] != of[at - 1]:
+                lines.insert(at + 1, f"\n{heading(of[at])}  {about(of[at])}\n" if about else "\n" * (at > 0))
     return "".join(lines)
+
+
+def is_grouped(rows: int) -> bool:
+    """True when a table with so many rows is shown in groups."""
+    return sys.stdout.isatty() and rows > _GROUPED
+
+
+def room(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:
+    """How many columns of the terminal these columns of a table leave for one more; at least 12."""
+    lines = [headings, *rows]
+    taken = sum(max(len(line[column]) for line in lines) + 2 for column in range(len(headings)))
+    return max(12, output.width() - taken)
+
+
+def short_path(path: str, home: str, most: int) -> str:
+    """`path` in at most `most` columns: its end, since the last folder tells projects apart."""
+    shown = show(tilde(path, home))
+    return shown if len(shown) <= most else "…" + shown[len(shown) - most + 1 :]
+
+
+def short_paths(paths: "Sequence[str]", home: str, most: int) -> str:
+    """The first path in at most `most` columns, with how many more there are."""
+    more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
+    return short_path(paths[0], home, most - len(more)) + more if paths else ""
 
 
 def heading(text: str) -> str:
