@@ -122,8 +122,8 @@ def _table(rows: list[Row], home: str) -> str:
         event = "red" if row["event"] == "refused" else "bold"
         colours.append(("dim", event, "", "", "dim", "yellow" if row["agent"] else "dim"))
     room = layout.room(headings[: 5 + agents], cells) + len("PROJECT")
-    for row, line in zip(rows, cells, strict=True):
-        line[3] = layout.short_path(row["project"], home, room) or "-"
+    for row, shown in zip(rows, cells, strict=True):
+        shown[3] = layout.short_path(row["project"], home, room) or "-"
     return output.table(headings[: 5 + agents], cells, colours)
 
 
