@@ -136,7 +136,7 @@ def test_an_old_value_of_0_1_0_is_taken_over_or_goes_with_its_key(user: User) ->
     before_0_2(user, "groq:gone", "gsk_orphan_12345678")
     said = user.lkr("doctor", code=1)
     assert "an old value of openai:prod, as lkr 0.1.0 stored it" in said
-    assert "an old value of groq:gone, and no groq:gone" in said
+    assert "an old value of groq:gone, but no groq:gone" in said
     user.lkr("doctor", "--fix")
     assert "wrong:" not in user.lkr("doctor")
     stored = {str(path.relative_to(user.home / VAULT)) for path in (user.home / VAULT).rglob("*.age")}
