@@ -104,7 +104,7 @@ def test_what_i_wrote_since_the_install_stays(user: User, text: bytes) -> None:
     rc.write_bytes(text)
     user.lkr("install", "bash", "--yes")
     rc.write_bytes(b"above\n" + rc.read_bytes() + b"below\n")
-    assert "your changes" in user.lkr("uninstall", "--yes")
+    assert "changes of yours" in user.lkr("uninstall", "--yes")
     assert rc.read_bytes() == b"above\nfirst\nbelow\n"
     assert not list((user.home / ".local/state/lkr/before-install").iterdir())
 

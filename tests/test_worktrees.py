@@ -186,7 +186,7 @@ def test_allow_from_within_a_worktree_is_for_the_main_checkout_too_when_that_has
     said = user.lkr("allow", "--yes", "--worktrees", cwd=tree, code=78)
     assert f"the main checkout and this worktree have different manifests: {top}; lkr allow --worktrees {top}" in said
     assert not any(loads(user, each) for each in (top, tree, other))
-    assert "in no git repository" in user.lkr("allow", "--yes", "--worktrees", str(user.project("q")), code=64)
+    assert "not in a git repository" in user.lkr("allow", "--yes", "--worktrees", str(user.project("q")), code=64)
 
 
 def test_manifests_below_the_top_and_inherited_ones_serve_at_the_same_place_alone(user: User) -> None:

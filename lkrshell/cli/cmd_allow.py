@@ -1,14 +1,17 @@
 """`lkr allow`: shows what a project would get, and what changed, and records the grant."""
 
 import os
+import sys
 
-from lkrshell.cli import ask, common, declare, prompts
+from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
-from lkrshell.project import approve, lookup, references, worktrees
+from lkrshell.project import approve, lookup, manifest, references, worktrees
 from lkrshell.state import index
 from lkrshell.vendors import providers
+
+_MOST = 5  # keys that are not stored; more are counted
 
 
 @declare.command("allow", examples=("lkr allow", "lkr allow ~/work/app"))
@@ -31,26 +34,40 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
         home = os.path.expanduser("~")
         declare.echo(f"The same content is allowed at {show(tilde(others[0], home))}.", err=True)
     declare.echo(f"{show(place.real)} would get:", err=True)
-    for line in approve.difference(before.wants if before else (), parsed.wants):
+    for line in layout.changes(approve.difference(before.wants if before else (), parsed.wants), sys.stderr):
         declare.echo(line, err=True)
-    store = common.store()
-    entries = {want.key: index.read(store.name, want.key) for want in parsed.wants}
-    needed = {want.key for want in parsed.wants if not want.optional}
-    for key, entry in entries.items():
-        lacking = approve.missing(store, key) if key in needed and not entry else []
-        for line in approve.restrictions(entry, place.real) if entry else lacking:
-            declare.echo(f"! {line}", err=True)
-    for name in parsed.let_in:
-        declare.echo(f"! {name} does not look like a secret's variable; --variable allows it", err=True)
+    _warn(_remarks(parsed, place.real))
     if everywhere is None and before is not None and before.worktrees:
         everywhere = True
     if everywhere:
-        declare.echo(f"! this includes {_others(place)} with this manifest, and later ones, until lkr deny", err=True)
+        _warn([f"this includes {_others(place)} with this manifest, and later ones, until lkr deny"])
     prompts.yes("Allow?", yes)
     if everywhere is None:
         place, everywhere = _offer_worktrees(place, yes)
     prompts.allow(place, parsed, everywhere)
     declare.echo(f"lkr: allowed {show(place.real)}{' and its worktrees' if everywhere else ''}", err=True)
+
+
+def _warn(remarks: list[str]) -> None:
+    for remark in remarks:
+        declare.echo(layout.marked(f"! {remark}", "yellow", sys.stderr), err=True)
+
+
+def _remarks(parsed: manifest.Manifest, real: str) -> list[str]:
+    """What a key's own policy refuses here, which keys are not stored, and which variables were let in."""
+    store = common.store()
+    entries = {want.key: index.read(store.name, want.key) for want in parsed.wants}
+    needed = {want.key for want in parsed.wants if not want.optional}
+    absent = {key: approve.missing(store, key) for key in entries if key in needed and not entries[key]}
+    absent = {key: lines for key, lines in absent.items() if lines}
+    found: list[str] = []
+    if sys.stderr.isatty() and len(absent) > _MOST:
+        some = ", ".join(list(absent)[:_MOST])
+        found.append(f"{some} and {len(absent) - _MOST} more keys are not stored; lkr init asks for them")
+        absent = {}
+    for key, entry in entries.items():
+        found += approve.restrictions(entry, real) if entry else absent.get(key, [])
+    return found + [f"{name} does not look like a secret's variable; --variable allows it" for name in parsed.let_in]
 
 
 def _checked(variables: tuple[str, ...]) -> tuple[str, ...]:

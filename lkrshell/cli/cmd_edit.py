@@ -1,9 +1,10 @@
 """`lkr edit`: the manifest in an editor; checked before it is written, then allowed."""
 
 import os
+import sys
 import tempfile
 
-from lkrshell.cli import ask, common, declare, prompts
+from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted
 from lkrshell.project import approve, lookup, manifest
@@ -37,7 +38,7 @@ def command() -> None:
         parsed = prompts.write_and_allow(place, edited)
     except LkrError as error:
         raise LkrError(error.message, f"your edit is in {_kept(edited)}", error.code) from None
-    for line in approve.difference(before.wants, parsed.wants):
+    for line in layout.changes(approve.difference(before.wants, parsed.wants), sys.stderr):
         declare.echo(line, err=True)
     declare.echo("lkr: changed and allowed", err=True)
 

@@ -3,9 +3,10 @@
 import copy
 import os
 import re
+import sys
 from collections.abc import Callable
 
-from lkrshell.cli import common, declare, output
+from lkrshell.cli import common, declare, layout
 from lkrshell.core import limits, policy
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
@@ -90,6 +91,9 @@ def command(
 
         declare.echo(json.dumps(_row(entry)))
         return
+    if sys.stdout.isatty():
+        declare.echo(layout.fields(_said(entry)), nl=False)
+        return
     where = " ".join(show(folder) for folder in entry.only) or "anywhere"
     confirm_text = "on" if entry.confirm else "off"
     ttl_text = policy.span(entry.ttl) if entry.ttl else "off"
@@ -112,6 +116,24 @@ def _row(entry: Entry) -> dict[str, object]:
     }
 
 
+_AGENTS = {"deny": "never", "exec": "only with lkr exec", "allow": "like you"}
+
+
+def _said(entry: Entry) -> list[tuple[str, str]]:
+    """The policy in words, for a terminal."""
+    home = os.path.expanduser("~")
+    return [
+        ("Key", entry.name),
+        ("Kind", entry.kind if entry.kind == "runtime" else f"{entry.kind}: never enters an environment"),
+        ("Projects", ", ".join(show(tilde(folder, home)) for folder in entry.only) or "all that you allow"),
+        ("Agents", f"{entry.agents}: {_AGENTS[entry.agents]}"),
+        ("Time limit", f"{policy.span(entry.ttl)} after loading" if entry.ttl else "none"),
+        ("Confirm", "asks before each project's first load in a session" if entry.confirm else "never asks"),
+        ("Programs get", "a virtual key from the broker" if entry.via == "broker" else "the key itself"),
+        ("Limits", ", ".join(limits.Limits.of(entry).words()) or "none"),
+    ]
+
+
 def _tell_all(as_json: bool) -> None:
     """A table of every key's policy; what differs from the default stands out."""
     store, home = common.store().name, os.path.expanduser("~")
@@ -120,6 +142,9 @@ def _tell_all(as_json: bool) -> None:
         import json
 
         declare.echo(json.dumps([_row(entry) for entry in entries], indent=2))
+        return
+    if not entries:
+        declare.echo("lkr: no keys stored yet; store one: lkr set openai:prod", err=True)
         return
     rows = [
         (
@@ -135,12 +160,18 @@ def _tell_all(as_json: bool) -> None:
         for entry in entries
     ]
     usual = ("", "runtime", "exec", "-", "-", "-", "-", "anywhere")
-    colours = [
-        ("bold", *("dim" if cell == each else "yellow" for cell, each in zip(row[1:], usual[1:], strict=True)))
-        for row in rows
-    ]
     headings = ("NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "VIA", "LIMITS", "PROJECTS")
-    declare.echo(output.table(headings, rows, colours), nl=False)
+    # On a terminal, a column that says the usual of every key would take room from the names.
+    said = [
+        column
+        for column, heading in enumerate(headings)
+        if heading in ("NAME", "AGENTS", "PROJECTS")
+        or not sys.stdout.isatty()
+        or any(row[column] != usual[column] for row in rows)
+    ]
+    colours = [["bold", *("dim" if row[column] == usual[column] else "yellow" for column in said[1:])] for row in rows]
+    shown = [[row[column] for column in said] for row in rows]
+    declare.echo(layout.by_provider([headings[column] for column in said], shown, colours), nl=False)
 
 
 def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
@@ -170,7 +201,7 @@ def _limit(field: str, text: str) -> str:
     if text == "off":
         return ""
     if not text or not limits.is_limit(field, text):
-        raise LkrError(f"that is no limit for --{field}", f"{limits.HINTS[field]}, or off", USAGE)
+        raise LkrError(f"that is not a limit for --{field}", f"{limits.HINTS[field]}, or off", USAGE)
     return text
 
 
