@@ -12,7 +12,8 @@ TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:st
 	dbus-run-session:dbus dbus-send:dbus-bin gdbus:libglib2.0-bin \
 	gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/libexec/gcr-prompter:gcr \
 	/usr/share/bash-completion/bash_completion:bash-completion \
-	/usr/share/powerlevel9k/powerlevel9k.zsh-theme:zsh-theme-powerlevel9k
+	/usr/share/powerlevel9k/powerlevel9k.zsh-theme:zsh-theme-powerlevel9k \
+	/usr/share/doc/libnss-wrapper/copyright:libnss-wrapper
 
 # what Homebrew has of them; not run by us, and the tests of what only Linux has fail there
 BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-completion@2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from shells import Shell, environment
+from shells import Shell, account, environment
 
 from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory
@@ -38,7 +38,17 @@ class User:
         self.program = f"{bin_folder}/lkr"
         self.env = environment(home, bin_folder)
         if UNDER_AGENT and home.exists():
+            self.at_home()
             self.config("")
+
+    def at_home(self) -> None:
+        """Makes the home folder that of the account: a coding agent gets nothing from any other one's folders."""
+        self.env |= account(self.home)
+
+    def by_agent(self, mark: str = "CLAUDECODE") -> None:
+        """From now on a coding agent runs lkr, of which this variable tells."""
+        self.at_home()
+        self.env[mark] = "1"
 
     def config(self, text: str) -> None:
         """Writes config.toml."""

@@ -19,6 +19,13 @@ from lkrshell.runtime.known_agents import AGENTS
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 
 
+@pytest.fixture
+def user(user: User) -> User:
+    """The user, in the account's own home: a coding agent gets nothing from folders of any other."""
+    user.at_home()
+    return user
+
+
 def export(user: User, folder: Path, code: int = 0) -> str:
     return user.lkr("export", "bash", cwd=folder, code=code)
 

@@ -72,6 +72,7 @@ def whole(user: User) -> int:
 
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_every_use_is_in_the_log(user: User) -> None:
+    user.at_home()
     folder = user.project("p")
     user.lkr("export", "bash", cwd=folder)
     use(user, folder)
@@ -147,7 +148,7 @@ def test_what_an_agent_was_refused_is_in_the_log(user: User) -> None:
     folder = user.project("p", allow=False)
     (folder / "t.example").write_text(f"{A}=\n")
     (folder / ".env").write_text(f"GROQ_API_KEY={VALUE}\n")
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     for words, key in (
         (("allow", "--yes"), ""),  # before the manifest is read
         (("get", "openai:prod", "--force-plain"), "openai:prod"),
@@ -221,7 +222,7 @@ def test_options_that_do_not_go_together_are_said(user: User, words: str) -> Non
 def test_a_line_fits_a_terminal_and_says_who(user: User) -> None:
     folder = user.project("p")
     use(user, folder)
-    user.env["GEMINI_CLI"] = "1"
+    user.by_agent("GEMINI_CLI")
     use(user, folder)
     del user.env["GEMINI_CLI"]
     lines = user.lkr("audit").splitlines()

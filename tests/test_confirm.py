@@ -102,7 +102,7 @@ def test_exec_asks_and_then_not_again(user: User) -> None:
 def test_an_agent_does_not_confirm(user: User) -> None:
     user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     for words, says in (("exec -- env", "cannot confirm"), ("confirm", "may not do this")):
         said, code = answer(user, words, says, "y\r")
         assert (code, VALUE in said) == (2, False)

@@ -12,6 +12,13 @@ SEES = 'printf "<%s|%s|%s>\\n" "${OPENAI_API_KEY-none}" "$#" "$1"\n'
 KEYS = 'OPENAI_API_KEY = { key = "openai:prod", scope = { commands = ["tool", "a.b-c"] } }'
 
 
+@pytest.fixture
+def user(user: User) -> User:
+    """The user, in the account's own home: a coding agent gets nothing from folders of any other."""
+    user.at_home()
+    return user
+
+
 def program(user: User, name: str, text: str) -> Path:
     folder = user.home / "programs"
     folder.mkdir(exist_ok=True)

@@ -91,7 +91,7 @@ def test_rotating_gives_an_agent_no_value_that_policy_denies_it(user: User) -> N
     user.lkr("policy", "openai:prod", "--agents", "deny")
     user.lkr("rotate", "openai:prod", "--stdin", stdin=NEW.encode())
     user.project("p")
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     for name in ("openai:prod", "openai:prod--old", "openai:prod~old"):
         done = subprocess.run(
             [user.program, "exec", "-k", name, "--", "env"], env=user.env, cwd=user.home / "p", capture_output=True

@@ -48,7 +48,7 @@ def test_the_terminal_guards_whole_matrix(
     user.env |= x11
     out = user.lkr("get", "openai:prod", *options, code=in_pipe)
     assert (VALUE in out) == (clear and in_pipe == 0)
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     code, screen = terminal(user, "get", "openai:prod", *options, **x11)
     assert VALUE not in screen, "an agent gets no value, with or without a terminal"
     assert code == 2
@@ -441,7 +441,7 @@ def test_import_asks_about_conflicts_and_keeps_what_was_set_for_the_key(user: Us
     (folder / ".env").write_text(f"{B}=sk-ant-fourth-12345678\n")
     user.lkr("import", ".env", "--yes", "--replace", cwd=folder)
     assert json.loads(user.lkr("policy", "anthropic:main", "--json"))["ttl"] == 8 * 3600
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     user.lkr("import", ".env", "--yes", cwd=folder, code=2)
 
 

@@ -92,7 +92,7 @@ def test_migrate_refuses_what_makes_no_sense(user: User) -> None:
     assert "already in the vault" in user.lkr("migrate", "vault", code=64)
     user.lkr("migrate", "1password", code=64)
     user.lkr("migrate", "keyring:", code=64)
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     user.lkr("migrate", "keyring", code=2)
 
 

@@ -18,7 +18,7 @@ def test_the_line_says_why_nothing_is_loaded(user: User) -> None:
     assert user.lkr("status", "--short", cwd=folder) == "not allowed\n"
     user.lkr("allow", "--yes", str(folder))
     assert user.lkr("status", "--short", cwd=folder) == "not loaded\n"
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     assert user.lkr("status", "--short", cwd=folder) == "not loaded for claude\n"
     del user.env["CLAUDECODE"]
     user.lkr("lock")

@@ -73,7 +73,8 @@ def agent(user: User) -> User:
     (folder / ".env").write_text(f"{A}={OTHER}\nXAI_API_KEY=xai-0123456789\n")
     (folder / "t.example").write_text(f"{A}=\n")
     (user.home / ".bashrc").write_text("# mine\n")
-    user.env |= {"CLAUDECODE": "1", "EDITOR": "sh -c 'echo >>\"$1\"' edit", "SHELL": "/bin/bash", A: VALUE[::-1]}
+    user.by_agent()
+    user.env |= {"EDITOR": "sh -c 'echo >>\"$1\"' edit", "SHELL": "/bin/bash", A: VALUE[::-1]}
     return user
 
 

@@ -215,6 +215,6 @@ def test_without_an_admin_key_and_without_a_vendor(
 
 
 def test_an_agent_asks_no_vendor(user: User, vendor: Vendor) -> None:
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     assert "may not do this" in user.lkr("usage", "openai", code=2)
     assert not vendor.asked

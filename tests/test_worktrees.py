@@ -367,7 +367,7 @@ def test_status_list_and_the_log_say_which_worktree_it_is(user: User) -> None:
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_an_agent_works_in_a_worktree_that_it_made_and_lets_none_in(user: User) -> None:
     top = repository(user, "proj", "--worktrees")
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     tree = worktree(user, top)
     assert VALUE in user.lkr("exec", "--", "env", cwd=tree)
     second = repository(user, "second")

@@ -12,7 +12,7 @@ from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
 from lkrshell.project import grants, inside, lookup, manifest, worktrees
-from lkrshell.state import audit, generation
+from lkrshell.state import generation, paths
 from lkrshell.stores.base import Store
 
 
@@ -48,7 +48,7 @@ def check_allowed(place: lookup.Place) -> None:
 
 def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
     """Writes the grant for exactly the texts in `place`; `everywhere`: for its worktrees too, by default as before."""
-    audit.remember_place()
+    paths.accept()
     if everywhere is None:
         known = before(place)
         everywhere = known is not None and known.worktrees

@@ -51,8 +51,8 @@ class Line(list[str]):
 def detect(environment: "dict[str, str]", line: list[str], settings: "Config | None" = None) -> str | None:
     """The agent behind us, None without one. `line` is what `ancestors` found; `settings` are the user's.
 
-    `agent_ancestors = false` counts only in the account's own config.toml: whoever can set variables could bring
-    another one. What names itself by AI_AGENT alone is not taken for an agent that lkr knows.
+    `agent_ancestors = false` counts only in the account's own folders: whoever can set variables could bring others.
+    What names itself by AI_AGENT alone is not taken for an agent that lkr knows.
     """
     known = _known(settings)
     name = _marked(known, environment)
@@ -60,9 +60,9 @@ def detect(environment: "dict[str, str]", line: list[str], settings: "Config | N
         return name
     found = _by_process(known, line, settings)
     if found and settings is not None and not settings.agent_ancestors:
-        from lkrshell.state import config
+        from lkrshell.state import paths
 
-        if config.is_the_accounts_own():
+        if paths.are_the_accounts_own():
             found = None
     if name is None or (found and found != UNKNOWN):
         return found

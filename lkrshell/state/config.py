@@ -79,17 +79,6 @@ class Config:
         return [key for name, keys, _, _ in self.agents if name == agent for key in keys.split("\n")]
 
 
-def is_the_accounts_own() -> bool:
-    """True when the config.toml in force is that of the account's own home folder, whatever HOME and XDG_* say."""
-    import pwd
-
-    try:
-        home = pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        return False
-    return os.path.realpath(paths.config_file()) == os.path.realpath(paths.config_file(home))
-
-
 def load() -> Config:
     """`config.toml`, overridden by `LKR_BACKEND` and `LKR_QUIET`. LkrError, with line and remedy, when it is bad."""
     path = paths.config_file()
