@@ -70,15 +70,16 @@ class Vault:
         import time
 
         memory.harden()
-        deadline, _, identities = (memory.get(self._kernel_name()) or b"").partition(b"\n")
+        name = self._kernel_name()
+        deadline, _, identities = (memory.get(name) or b"").partition(b"\n")
         left = int(deadline) - int(time.time()) if deadline.isdigit() else 0
         if left <= 0:
             if deadline:
-                memory.forget(self._kernel_name())
+                memory.forget(name)
             raise StoreLocked("the vault is locked", "lkr unlock")
         self._left = min(self._lock_after, left)
         if renew:
-            memory.renew(self._kernel_name(), self._left)
+            memory.renew(name, self._left)
         return identities
 
     def set(self, name: str, secret: Secret) -> None:
