@@ -50,7 +50,7 @@ def test_ls_and_help_are_what_everybody_types(user: User) -> None:
     assert user.lkr("help") == user.lkr("--help")
 
 
-@pytest.mark.parametrize("command", rights.commands(), ids=lambda command: command.path)
+@pytest.mark.parametrize("command", list(rights.commands()), ids=lambda command: command.path)
 def test_every_command_shows_two_examples_that_are_calls_of_lkr(command: declare.Command) -> None:
     assert len(command.examples) == 2
     for example in command.examples:
