@@ -12,12 +12,8 @@ from pathlib import Path
 import forked
 import pexpect
 import pytest
-<<<<<<< HEAD
-from shells import Shell, account, environment
-=======
 import vaults
-from shells import Shell, environment
->>>>>>> 5780a9583ed3c3961cc39349e09dd43c0d86a134
+from shells import Shell, account, environment
 
 from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory

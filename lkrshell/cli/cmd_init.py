@@ -2,14 +2,12 @@
 
 import os
 
-import tomlkit
-
 from lkrshell.cli import ask, common, declare, importing, installing, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
-from lkrshell.project import approve, discover, envfile, grants, inside, lookup, naming
+from lkrshell.project import approve, discover, envfile, grants, inside, lookup, naming, reading
 from lkrshell.project.manifest import Manifest
 from lkrshell.runtime import adopt
 from lkrshell.shells import rcfiles
@@ -59,7 +57,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     """Manifest, keys of `.env` and grant: asks all that is open, then does it all. True when the project is allowed."""
     inside.check_new(place)
     new = place.text == lookup.ABSENT
-    parsed = None if new else approve.read_manifest(place)
+    parsed = None if new else reading.read_manifest(place)
     known = grants.in_force(place)
     allowed = bool(known and known.covers(place))
     if parsed and not allowed and not _shown(place, parsed, yes):
@@ -167,7 +165,7 @@ def _missing(folder: str, yes: bool) -> None:
     place = lookup.Place(folder)
     approve.check_allowed(place)
     store = common.store()
-    parsed = approve.read_manifest(place)
+    parsed = reading.read_manifest(place)
     labels: dict[str, str] = {}
     try:
         for want in parsed.wants:
@@ -179,18 +177,11 @@ def _missing(folder: str, yes: bool) -> None:
                 labels[want.variable] = key
     finally:  # a key that is stored is not to be forgotten because a later question was not answered
         if labels:
-            _write_labels(folder, place, labels)
+            _write_labels(place, labels)
 
 
-def _write_labels(folder: str, place: lookup.Place, labels: dict[str, str]) -> None:
-    document = tomlkit.parse(place.local[1:])
-    keys = document.setdefault("keys", tomlkit.table())
-    if isinstance(keys, list):
-        raise LkrError(f"{lookup.LOCAL} has the short form of keys", f"write [keys] and {labels}")
-    for variable, key in labels.items():
-        keys[variable] = key
-    text = tomlkit.dumps(document)
-    prompts.write_and_allow(place, local=text)
+def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:
+    prompts.write_and_allow(place, local=naming.added(place.local_content() or "", labels))
     declare.echo(f"lkr: wrote your labels into {lookup.LOCAL}, and allowed it", err=True)
 
 

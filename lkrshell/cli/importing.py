@@ -7,10 +7,9 @@ from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import envfile, grants, inside, lookup, manifest, naming
+from lkrshell.project import envfile, grants, inside, lookup, naming, reading
 from lkrshell.runtime import adopt
 from lkrshell.runtime import keys as service
-from lkrshell.stores.vault import Vault
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -18,10 +17,8 @@ from lkrshell.vendors import providers
 def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> adopt.Plan:
     """The plan for what was found. Asks for the passphrase where the store is locked, unless `yes`."""
     store, found = common.store(), adopt.keys_in(values)
-    vault = isinstance(store, Vault)
-    made = not isinstance(store, Vault) or store.made()
-    if found and not yes and ask.on_terminal() and made and store.is_locked():
-        store.unlock(common.read_secret("Passphrase of the vault", False) if vault else None)
+    if found and not yes and ask.on_terminal() and store.made() and store.is_locked():
+        store.unlock(common.read_secret("Passphrase of the vault", False) if store.takes_passphrase else None)
     return adopt.Plan(store, found, named, name)
 
 
@@ -62,7 +59,7 @@ def _other_label(plan: adopt.Plan, variable: str) -> str | None:
 
 def carry_out(plan: adopt.Plan | None, place: lookup.Place, text: str, local: str | None = None) -> None:
     """Stores what the plan has, writes the manifest where it differs from what lies there, and allows the result."""
-    manifest.parse(lookup.MANIFEST, text, lookup.LOCAL, place.local_content() if local is None else local)
+    reading.read_manifest(place, text=text, local=local)
     values = plan.values() if plan else {}
     if plan and values:
         common.make_vault(plan.store)
