@@ -7,7 +7,7 @@ from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
-from lkrshell.project import approve, lookup, manifest, references, worktrees
+from lkrshell.project import approve, lookup, manifest, reading, references, worktrees
 from lkrshell.state import index
 from lkrshell.vendors import providers
 
@@ -26,8 +26,8 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     place = lookup.Place(common.project_folder(folder))
     if everywhere:
         place = worktrees.target(place)
-    before = approve.before(place)
-    parsed = approve.read_manifest(place, _checked(variables))
+    before = reading.grant_of(place)
+    parsed = reading.read_manifest(place, _checked(variables))
     if unnamed := [name for name in variables if name not in {want.variable for want in parsed.wants}]:
         raise LkrError(f"this manifest does not name {unnamed[0]}", "nothing was changed", USAGE)
     if before is None and (others := references.with_text(place.text, place.local)):

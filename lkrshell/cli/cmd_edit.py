@@ -1,22 +1,20 @@
 """`lkr edit`: the manifest in an editor; checked before it is written, then allowed."""
 
-import os
 import sys
 import tempfile
 
 from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted
-from lkrshell.project import approve, lookup, manifest
+from lkrshell.project import approve, lookup, reading
 
 
 @declare.command("edit", examples=("lkr edit", "EDITOR=nano lkr edit"))
 def command() -> None:
     """Edit this project's manifest in your editor. Uses $VISUAL or $EDITOR, and allows the result."""
     folder = common.project_folder(None)
-    path = os.path.join(folder, lookup.MANIFEST)
     place = lookup.Place(folder)
-    before = approve.read_manifest(place)
+    before = reading.read_manifest(place)
     approve.check_allowed(place)
     text = place.text[1:]
     import click
@@ -27,7 +25,7 @@ def command() -> None:
             declare.echo("lkr: nothing was changed", err=True)
             return
         try:
-            manifest.parse(path, edited, let_in=before.let_in)
+            reading.read_manifest(place, text=edited)
             break
         except ManifestError as error:
             declare.echo(f"lkr: {error}", err=True)

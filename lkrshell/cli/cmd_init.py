@@ -9,7 +9,7 @@ from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
-from lkrshell.project import approve, discover, envfile, grants, inside, lookup, naming
+from lkrshell.project import approve, discover, envfile, grants, inside, lookup, naming, reading
 from lkrshell.project.manifest import Manifest
 from lkrshell.runtime import adopt
 from lkrshell.shells import rcfiles
@@ -59,7 +59,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     """Manifest, keys of `.env` and grant: asks all that is open, then does it all. True when the project is allowed."""
     inside.check_new(place)
     new = place.text == lookup.ABSENT
-    parsed = None if new else approve.read_manifest(place)
+    parsed = None if new else reading.read_manifest(place)
     known = grants.in_force(place)
     allowed = bool(known and known.covers(place))
     if parsed and not allowed and not _shown(place, parsed, yes):
@@ -167,7 +167,7 @@ def _missing(folder: str, yes: bool) -> None:
     place = lookup.Place(folder)
     approve.check_allowed(place)
     store = common.store()
-    parsed = approve.read_manifest(place)
+    parsed = reading.read_manifest(place)
     labels: dict[str, str] = {}
     try:
         for want in parsed.wants:

@@ -8,7 +8,7 @@ from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import approve, lookup
+from lkrshell.project import approve, lookup, reading
 
 
 @declare.command("use", examples=("lkr use", "lkr use staging"))
@@ -22,7 +22,7 @@ def command(profile: str | None, plain: bool, listed: bool) -> None:
     folder = common.project_folder(None)
     place = lookup.Place(folder)
     approve.check_allowed(place)
-    parsed = approve.read_manifest(place)
+    parsed = reading.read_manifest(place)
     profiles = sorted({want.profile for want in parsed.wants} - {""})
     if not profile and not plain:
         _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)

@@ -7,7 +7,7 @@ from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import envfile, grants, inside, lookup, manifest, naming
+from lkrshell.project import envfile, grants, inside, lookup, naming, reading
 from lkrshell.runtime import adopt
 from lkrshell.runtime import keys as service
 from lkrshell.stores.vault import Vault
@@ -62,7 +62,7 @@ def _other_label(plan: adopt.Plan, variable: str) -> str | None:
 
 def carry_out(plan: adopt.Plan | None, place: lookup.Place, text: str, local: str | None = None) -> None:
     """Stores what the plan has, writes the manifest where it differs from what lies there, and allows the result."""
-    manifest.parse(lookup.MANIFEST, text, lookup.LOCAL, place.local_content() if local is None else local)
+    reading.read_manifest(place, text=text, local=local)
     values = plan.values() if plan else {}
     if plan and values:
         common.make_vault(plan.store)

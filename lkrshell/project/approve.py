@@ -11,36 +11,14 @@ from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
-from lkrshell.project import grants, inside, lookup, manifest, worktrees
+from lkrshell.project import grants, inside, lookup, manifest, reading, worktrees
 from lkrshell.state import generation, paths
 from lkrshell.stores.base import Store
 
 
-def before(place: lookup.Place) -> grants.Grant | None:
-    """The grant in force at `place`, whatever lies there now; None without one, or when it is damaged."""
-    try:
-        return grants.in_force(place)
-    except ManifestError:
-        return None
-
-
-def read_manifest(place: lookup.Place, let_in: tuple[str, ...] = ()) -> manifest.Manifest:
-    """The manifest of `place`, checked. ManifestError when it cannot be read or is invalid.
-
-    `let_in` are variables to accept besides those that the grant there has.
-    """
-    (path, text), (local_path, local) = place.files()
-    for each, content in ((path, text), (local_path, local)):
-        if content == lookup.UNREADABLE:
-            raise ManifestError(f"cannot read {show(each)}", "it must be a text file that you can read")
-    known = before(place)
-    let_in += known.let_in if known else ()
-    return manifest.parse(path, text[1:], local_path, place.local_content(), let_in)
-
-
 def check_allowed(place: lookup.Place) -> None:
     """ManifestError unless the manifest as it lies there is valid and allowed: an edit must not smuggle the rest in."""
-    read_manifest(place)
+    reading.read_manifest(place)
     known = grants.in_force(place)
     if known is None or not known.covers(place):
         raise ManifestError("the manifest's current content is not allowed", "review it first: lkr allow")
@@ -50,7 +28,7 @@ def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | No
     """Writes the grant for exactly the texts in `place`; `everywhere`: for its worktrees too, by default as before."""
     paths.accept()
     if everywhere is None:
-        known = before(place)
+        known = reading.grant_of(place)
         everywhere = known is not None and known.worktrees
     grant = grants.Grant(
         place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, now(), parsed.let_in,
@@ -72,7 +50,7 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
     lay_there = place.files()
     place.text = place.text if text is None else lookup.TEXT + text
     place.local = place.local if local is None else lookup.TEXT + local
-    parsed = read_manifest(place)
+    parsed = reading.read_manifest(place)
     for path, content in lay_there:
         if lookup.read_text(path) != content:
             raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; try again")

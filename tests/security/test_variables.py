@@ -247,3 +247,20 @@ def test_what_people_write_is_far_from_the_bounds(user: User) -> None:
     profiles = "\n".join(f'[profiles.p{n}.keys]\nOPENAI_API_KEY = "openai:p{n}"' for n in range(128))
     comment = "# " + json.dumps("sk." * 300) + "\n"
     assert len(manifest.parse("/p", f"version = 1\n{comment}[keys]\n{keys}\n{profiles}\n").wants) == 256
+
+
+def test_what_i_let_in_is_no_fault_when_lkr_imports_adds_or_previews(user: User) -> None:
+    folder = user.project("p", 'DATABASE_URL = "openai:prod"', allow=False)
+    user.lkr("allow", "--yes", "--variable", "DATABASE_URL", cwd=folder)
+    (folder / ".env").write_text("GROQ_API_KEY=gsk_0123456789abcdef\n")
+    user.lkr("import", ".env", "--yes", cwd=folder)
+    user.lkr("add", "ANTHROPIC_API_KEY=anthropic:main", cwd=folder)
+    got = user.lkr("exec", "--", "env", cwd=folder)
+    for line in (f"DATABASE_URL={VALUE}", "GROQ_API_KEY=gsk_0123456789abcdef", f"ANTHROPIC_API_KEY={OTHER}"):
+        assert line in got
+    manifest = folder / ".lkr.toml"
+    manifest.write_text(manifest.read_text() + "# changed\n")
+    said = user.lkr("export", "bash", cwd=folder, code=78)
+    assert "changed since you allowed it" in said
+    user.lkr("deny", cwd=folder)
+    assert "DATABASE_URL" in user.lkr("export", "bash", cwd=folder, code=78), "and now it is named as what is wrong"
