@@ -333,6 +333,20 @@ def test_init_proposes_no_admin_key(user: User) -> None:
     assert 'MISTRAL_API_KEY = "mistral:mistral-api-key"' in text
 
 
+def test_a_label_of_my_own_goes_into_my_file_of_the_short_form_too(user: User) -> None:
+    folder = user.project("team", 'GROQ_API_KEY = "groq:team"', allow=False)
+    (folder / ".lkr.local.toml").write_text('keys = ["openai:prod"] # mine\n')
+    child = begin(user, folder)
+    for question, answer in {"Allow?": "y", "Store it?": "y", "Label": "mine", "Value of groq:mine": TYPED,
+                             "Have new shells": "n"}.items():  # fmt: skip
+        child.expect_exact(question)
+        child.sendline(answer)
+    child.expect_exact("code 0")
+    local = (folder / ".lkr.local.toml").read_text()
+    assert local.lstrip() == '[keys]\nOPENAI_API_KEY = "openai:prod"\nGROQ_API_KEY = "groq:mine"\n'
+    assert f"GROQ_API_KEY={TYPED}" in user.lkr("exec", "--", "env", cwd=folder)
+
+
 def test_a_key_of_my_own_in_a_teams_project_goes_into_my_file(user: User) -> None:
     folder = user.project("team", 'OPENAI_API_KEY = "openai:prod"', allow=False)
     (folder / ".env").write_text(f"OPENAI_API_KEY={THEIRS}\n")

@@ -2,8 +2,6 @@
 
 import os
 
-import tomlkit
-
 from lkrshell.cli import ask, common, declare, importing, installing, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
@@ -179,18 +177,11 @@ def _missing(folder: str, yes: bool) -> None:
                 labels[want.variable] = key
     finally:  # a key that is stored is not to be forgotten because a later question was not answered
         if labels:
-            _write_labels(folder, place, labels)
+            _write_labels(place, labels)
 
 
-def _write_labels(folder: str, place: lookup.Place, labels: dict[str, str]) -> None:
-    document = tomlkit.parse(place.local[1:])
-    keys = document.setdefault("keys", tomlkit.table())
-    if isinstance(keys, list):
-        raise LkrError(f"{lookup.LOCAL} has the short form of keys", f"write [keys] and {labels}")
-    for variable, key in labels.items():
-        keys[variable] = key
-    text = tomlkit.dumps(document)
-    prompts.write_and_allow(place, local=text)
+def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:
+    prompts.write_and_allow(place, local=naming.added(place.local_content() or "", labels))
     declare.echo(f"lkr: wrote your labels into {lookup.LOCAL}, and allowed it", err=True)
 
 

@@ -25,7 +25,7 @@ def with_keys(place: lookup.Place, keys: dict[str, str]) -> tuple[str, str | Non
     more = {variable: key for variable, key in keys.items() if both.get(variable) != key}
     own = {variable: key for variable, key in more.items() if variable in shared or variable in both}
     new = {variable: key for variable, key in more.items() if variable not in own}
-    return _added(text, new) if new else text, _added(local or "", own) if own else None
+    return added(text, new) if new else text, added(local or "", own) if own else None
 
 
 def named(wants: Iterable[Want]) -> dict[str, str]:
@@ -33,7 +33,9 @@ def named(wants: Iterable[Want]) -> dict[str, str]:
     return {want.variable: want.key for want in wants if not want.profile}
 
 
-def _added(text: str, new: dict[str, str]) -> str:
+def added(text: str, new: dict[str, str]) -> str:
+    """The text of a manifest, or of a local file, in which these variables have these keys. ManifestError when it is
+    not TOML."""
     try:
         document = tomlkit.parse(text)
     except TOMLKitError:
