@@ -472,6 +472,17 @@ def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(
     assert not [row for row in rows if row["level"] == "wrong"]
 
 
+def test_looking_does_not_decide_which_store_serves(user: User) -> None:
+    user.env["LKR_BACKEND"] = "auto"
+    record = user.home / ".local/state/lkr/backend"
+    for text in (None, "kwallet\n"):  # not chosen yet; chosen by an lkr that knows more stores
+        if text:
+            record.write_text(text)
+            record.chmod(0o600)
+        assert any("the first key would go to the vault" in str(row["text"]) for row in look(user))
+        assert (record.read_text() if record.exists() else None) == text
+
+
 def test_a_store_that_does_not_answer_is_wrong_and_a_locked_one_is_a_fact(locking: User) -> None:
     locking.lkr("lock")
     assert "vault (by LKR_BACKEND), locked" in str(look(locking, code=0))

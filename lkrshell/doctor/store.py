@@ -26,7 +26,7 @@ def in_force(settings: config.Config) -> tuple["Store | None", str]:
     if settings.backend != "auto":
         why = "LKR_BACKEND" if os.environ.get("LKR_BACKEND") else "config.toml"
         return registry.choose(settings), f"by {why}"
-    if files.read_private(os.path.join(paths.state_dir(), "backend")) is None:
+    if not registry.chosen_before():
         return None, ""
     return registry.choose(settings), "chosen at the first use"
 

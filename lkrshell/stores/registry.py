@@ -10,7 +10,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
-_CHOSEN = "backend"
+_STORES = ("keyring", "vault")
+
+
+def _record() -> str:
+    return os.path.join(paths.state_dir(), "backend")
+
+
+def chosen_before() -> str:
+    """The store that `auto` was decided to be, `keyring` or `vault`; empty while that is open."""
+    name = (files.read_private(_record()) or b"").decode("ascii", "replace").strip()
+    return name if name in _STORES else ""
 
 
 def choose(config: Config) -> "Store":
@@ -18,14 +28,13 @@ def choose(config: Config) -> "Store":
     that a login without a keychain does not make keys seem lost."""
     backend = config.backend
     if backend == "auto":
-        record = os.path.join(paths.state_dir(), _CHOSEN)
-        backend = (files.read_private(record) or b"").decode("ascii", "replace").strip()
-        if backend not in ("keyring", "vault"):
+        backend = chosen_before()
+        if not backend:
             from lkrshell.stores.keyring import works
 
             backend = "keyring" if works(config.collection) else "vault"
             try:
-                files.write_private(record, backend.encode() + b"\n")
+                files.write_private(_record(), backend.encode() + b"\n")
             except LkrError:
                 pass  # a read-only home: asked anew each time
     if backend == "vault":
