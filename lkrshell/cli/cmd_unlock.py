@@ -3,7 +3,6 @@
 from lkrshell.cli import common, declare, unlocking
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.state import generation
-from lkrshell.stores.vault import Vault
 
 
 @declare.command("unlock", examples=("lkr unlock", "pass show lkr | lkr unlock --stdin"))
@@ -11,7 +10,7 @@ from lkrshell.stores.vault import Vault
 def command(from_stdin: bool) -> None:
     """Unlock the store. Creates the vault if there is none."""
     store = common.store()
-    if isinstance(store, Vault):
+    if store.takes_passphrase:
         if from_stdin or store.made():
             passphrase = common.read_secret("Passphrase of the vault", from_stdin)
             if not store.made() and (warning := unlocking.weakness(passphrase)):

@@ -13,7 +13,8 @@ from lkrshell.core.errors import LOCKED, LkrError
 from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
 from lkrshell.core.text import show
 from lkrshell.runtime import keys as service
-from lkrshell.state import files, generation, index
+from lkrshell.state import config, files, generation, index
+from lkrshell.stores import registry
 from lkrshell.stores.vault import Vault, open_passphrase_file
 
 _FORM = "lkr-backup-1"
@@ -216,8 +217,8 @@ def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
         return plain
     if b"\n-> scrypt " in data[:256]:
         return open_passphrase_file(data, common.read_secret("Passphrase of the file", from_stdin))
-    store = common.store()
-    if isinstance(store, Vault) and store.made():
+    store = registry.vault(config.load())
+    if store and store.made():
         return store.open_file(data)
     raise LkrError("that file was made for a private key", "name it: --identity PATH")
 

@@ -16,7 +16,6 @@ from lkrshell.project import lookup
 from lkrshell.runtime import agents
 from lkrshell.state import audit, config
 from lkrshell.stores import registry
-from lkrshell.stores.vault import Vault
 
 KEY = declare.argument("name", metavar="NAME")
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from lkrshell.core.want import Want
     from lkrshell.stores.base import Store
+    from lkrshell.stores.vault import Vault
 
     T = TypeVar("T")
 
@@ -35,10 +35,10 @@ def store() -> "Store":
     return registry.choose(config.load())
 
 
-def vault() -> Vault:
+def vault() -> "Vault":
     """The vault, for what only a vault can do. LkrError when it is not the store in force, or not made yet."""
-    chosen = store()
-    if not isinstance(chosen, Vault):
+    chosen = registry.vault(config.load())
+    if chosen is None:
         raise LkrError("this is for the vault, but lkr uses the keychain here", "use your desktop's own tools", USAGE)
     if not chosen.made():
         raise LkrError("there is no vault yet", "create it: lkr unlock")
@@ -47,7 +47,7 @@ def vault() -> Vault:
 
 def make_vault(store: "Store") -> None:
     """Makes the vault when there is none, asking for its passphrase; `lkr unlock` does that without a terminal."""
-    if isinstance(store, Vault) and not store.made() and ask.on_terminal():
+    if not store.made() and ask.on_terminal():
         from lkrshell.cli import unlocking
 
         store.unlock(unlocking.new_passphrase("A passphrase for the new vault"))

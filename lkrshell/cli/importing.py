@@ -10,7 +10,6 @@ from lkrshell.core.text import show
 from lkrshell.project import envfile, grants, inside, lookup, naming, reading
 from lkrshell.runtime import adopt
 from lkrshell.runtime import keys as service
-from lkrshell.stores.vault import Vault
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -18,10 +17,8 @@ from lkrshell.vendors import providers
 def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> adopt.Plan:
     """The plan for what was found. Asks for the passphrase where the store is locked, unless `yes`."""
     store, found = common.store(), adopt.keys_in(values)
-    vault = isinstance(store, Vault)
-    made = not isinstance(store, Vault) or store.made()
-    if found and not yes and ask.on_terminal() and made and store.is_locked():
-        store.unlock(common.read_secret("Passphrase of the vault", False) if vault else None)
+    if found and not yes and ask.on_terminal() and store.made() and store.is_locked():
+        store.unlock(common.read_secret("Passphrase of the vault", False) if store.takes_passphrase else None)
     return adopt.Plan(store, found, named, name)
 
 

@@ -5,7 +5,10 @@ from lkrshell.core.errors import LOCKED, REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.state import config, generation
 from lkrshell.stores import registry
-from lkrshell.stores.vault import Vault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
 
 _TRIES = 3
 _WEAK = 3  # of zxcvbn's scores 0 to 4: below it, guessing takes less than 10^10 tries
@@ -16,7 +19,7 @@ def on_demand() -> bool:
     if not ask.on_terminal() or common.agent():
         return False
     store = registry.choose(config.load())
-    if not isinstance(store, Vault) or not store.made() or not store.is_locked():
+    if not store.takes_passphrase or not store.made() or not store.is_locked():
         return False
     for left in reversed(range(_TRIES)):
         try:
@@ -29,7 +32,7 @@ def on_demand() -> bool:
     return False
 
 
-def open_with(store: Vault, passphrase: Secret) -> None:
+def open_with(store: "Store", passphrase: Secret) -> None:
     """Unlocks, records it, has live shells look again, and says for how long."""
     store.unlock(passphrase)
     generation.bump()

@@ -22,7 +22,6 @@ from lkrshell.runtime import session
 from lkrshell.shells import direnv_state, rcfiles, session_state
 from lkrshell.shells.present import present
 from lkrshell.state import config, index
-from lkrshell.stores.vault import Vault
 from lkrshell.vendors import providers
 
 _SHORTEST = 8  # characters; less is a placeholder
@@ -178,7 +177,7 @@ def _place(each: Assignment) -> tuple[str, str, bool]:
                 return "" if key in _given else key, key, True
     with TimeLimit(store.WAIT):
         chosen, _ = store.in_force(config.load())
-    made = not isinstance(chosen, Vault) or chosen.made()
+    made = chosen is None or chosen.made()
     taken = {*(index.names(chosen.name) if chosen else ()), *_given}
     base = re.sub(r"[^a-z0-9]+", "-", os.path.basename(each.path).lower()).strip("-") or "file"
     free = [name, f"{provider}:{base}", *(f"{provider}:{base}-{number}" for number in range(2, len(taken) + 3))]

@@ -16,7 +16,6 @@ from lkrshell.runtime import keys
 from lkrshell.state import config, files, index, paths
 from lkrshell.stores import keyring, registry
 from lkrshell.stores.base import Store
-from lkrshell.stores.vault import Vault
 
 WAIT = 5.0  # seconds for the whole store: a person waits, and a hung keychain is what they want to be told
 
@@ -39,22 +38,22 @@ def store(fix: bool) -> Iterator[Finding]:
             chosen, why = in_force(settings)
             if chosen is None:
                 found = "keychain" if keyring.works(settings.collection) else "vault"
-            elif not (unmade := isinstance(chosen, Vault) and not chosen.made()):
-                state, weak = _state(chosen), keyring.weak_backend() if chosen.name == "keyring" else None
+            elif chosen.made():
+                state, weak = _state(chosen), chosen.weakness()
     except StoreUnreachable as error:
         yield wrong(f"{error.message}; until then, you can use the vault", "export LKR_BACKEND=vault")
         return
     if chosen is None:
         yield fact(f"none yet; the first key would go to the {found}", "lkr set NAME")
-    elif unmade and (lost := index.names(chosen.name)):
+    elif not chosen.made() and (lost := index.names(chosen.name)):
         text = f"the vault is missing, but the index lists {_some(lost)}"
         yield wrong(text, "lkr vault import FILE restores a backup; lkr vault reset starts over")
-    elif unmade:
+    elif not chosen.made():
         yield fact(f"vault ({why}), not created yet", "lkr unlock")
     else:
-        yield fact(f"{chosen.name}{_kind(chosen)} ({why}), {state}")
+        yield fact(f"{chosen.describe()} ({why}), {state}")
         if weak:
-            yield wrong(f"python-keyring's backend {weak} does not protect what it keeps", "export LKR_BACKEND=vault")
+            yield wrong(f"{weak} does not protect what it keeps", "export LKR_BACKEND=vault")
         yield from _index(chosen, fix)
 
 
@@ -62,16 +61,12 @@ def _state(chosen: "Store") -> str:
     try:
         if chosen.is_locked():
             return "locked"
-        # A keychain gives no answer to a name it does not have, locked or not. The vault counts a read as a use.
-        chosen.get([] if isinstance(chosen, Vault) else index.names(chosen.name)[:1] or ["lkr:probe"])
+        # A keychain gives no answer to a name it does not have, locked or not.
+        chosen.get([] if chosen.counts_reads else index.names(chosen.name)[:1] or ["lkr:probe"])
     except StoreLocked:
         return "locked"
     left = chosen.left()
     return "unlocked" if left is None else f"unlocked for {max(1, round(left / 60))} min"
-
-
-def _kind(chosen: "Store") -> str:
-    return "" if isinstance(chosen, Vault) else f" {keyring.backend_name()}"
 
 
 def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:

@@ -7,7 +7,6 @@ never writes it.
 from lkrshell.core import names
 from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.state import index
-from lkrshell.stores.vault import Vault
 from lkrshell.vendors import providers
 
 TYPE_CHECKING = False
@@ -72,8 +71,7 @@ class Plan:
 
     def present(self, key: str) -> Secret | None:
         if key not in self._present:
-            empty = isinstance(self.store, Vault) and not self.store.made()
-            self._present[key] = None if empty else self.store.get([key]).get(key)
+            self._present[key] = self.store.get([key]).get(key) if self.store.made() else None
         return self._present[key]
 
     def _taken(self, key: str) -> list[str]:

@@ -9,6 +9,17 @@ class Store(Protocol):
     """What every store can do. Errors: StoreLocked, StoreUnreachable, LkrError."""
 
     name: str
+    takes_passphrase: bool  # `unlock` needs one; False where the system asks for it by its own prompt
+    counts_reads: bool  # `get` of a key, stored or not, starts the time anew after which the store locks itself
+
+    def made(self) -> bool:
+        """False while it has to be made by the first `unlock`."""
+
+    def describe(self) -> str:
+        """Its name, and what it is made of where that differs between machines."""
+
+    def weakness(self) -> str | None:
+        """What serves in it and protects nothing, None when all is well."""
 
     def get(self, names: list[str]) -> dict[str, Secret]:
         """Values and kinds of those keys that there are; one turn of the store for all of them."""

@@ -79,17 +79,6 @@ def _name(backend: "KeyringBackend") -> str:
     return f"{type(backend).__module__}.{type(backend).__name__}"
 
 
-def backend_name() -> str:
-    """The name of the backend that serves."""
-    return _name(_backend())
-
-
-def weak_backend() -> str | None:
-    """The name of a configured backend that protects nothing."""
-    backend = _backend()
-    return None if protects(backend) else _name(backend)
-
-
 class Keyring:
     """Whatever backend python-keyring chooses.
 
@@ -97,10 +86,20 @@ class Keyring:
     Service (by its label) it locks that.
     """
 
-    name = "keyring"
+    name, takes_passphrase, counts_reads = "keyring", False, False
 
     def __init__(self, collection: str = "", service: str = SERVICE) -> None:
         self._collection, self._service = collection, service
+
+    def made(self) -> bool:
+        return True
+
+    def describe(self) -> str:
+        return f"{self.name} {_name(_backend())}"
+
+    def weakness(self) -> str | None:
+        backend = _backend()
+        return None if protects(backend) else f"python-keyring's backend {_name(backend)}"
 
     def _flag(self) -> str:
         return os.path.join(paths.state_dir(), "locked")

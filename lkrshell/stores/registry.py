@@ -9,6 +9,7 @@ from lkrshell.state.config import Config
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.stores.base import Store
+    from lkrshell.stores.vault import Vault
 
 _STORES = ("keyring", "vault")
 
@@ -44,3 +45,11 @@ def choose(config: Config) -> "Store":
     from lkrshell.stores.keyring import Keyring
 
     return Keyring(config.collection)
+
+
+def vault(config: Config) -> "Vault | None":
+    """The vault where it is the store in force, for what only a vault can do; else None."""
+    from lkrshell.stores.vault import Vault
+
+    store = choose(config)
+    return store if isinstance(store, Vault) else None

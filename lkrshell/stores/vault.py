@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Vault:
     """A vault in the data folder, unlocked for `lock_after` seconds from its last use."""
 
-    name = "vault"
+    name, takes_passphrase, counts_reads = "vault", True, True
 
     def __init__(self, lock_after: int, lock_limit: int) -> None:
         self._root = os.path.join(paths.data_dir(), "vault")
@@ -48,6 +48,12 @@ class Vault:
     def made(self) -> bool:
         """True once the vault has its identity."""
         return os.path.exists(os.path.join(self._root, "recipient"))
+
+    def describe(self) -> str:
+        return self.name
+
+    def weakness(self) -> None:
+        return None
 
     def get(self, names: list[str]) -> dict[str, Secret]:
         sealed = {name: data for name in names if (data := files.read_private(self._file(name))) is not None}
