@@ -13,10 +13,13 @@ def main() -> int:
         from lkrshell.runtime.export import main as export
 
         return export(arguments[1:])
-    if arguments[:1] == ["hook"] and arguments[1:] in (["bash"], ["zsh"], ["fish"]):
-        from lkrshell.shells.hook import main as hook
+    if arguments[:1] == ["hook"] and len(arguments) == 2:
+        from lkrshell.shells.base import SHELLS
 
-        return hook(arguments[1])
+        if arguments[1] in SHELLS:
+            from lkrshell.shells.hook import main as hook
+
+            return hook(arguments[1])
     if arguments == ["status", "--short"]:
         from lkrshell.runtime.status_line import main as short
 

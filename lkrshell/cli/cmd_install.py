@@ -1,11 +1,11 @@
 """`lkr install`: has the shells load lkr by themselves. Shows what it would change and asks."""
 
 from lkrshell.cli import declare, installing
-from lkrshell.shells import rcfiles
+from lkrshell.shells import base, rcfiles
 
 
 @declare.command("install", examples=("lkr install", "lkr install zsh --direnv"))
-@declare.argument("shells", nargs=-1, metavar="[SHELL]...", type=declare.Choice(rcfiles.SHELLS))
+@declare.argument("shells", nargs=-1, metavar="[SHELL]...", type=declare.Choice(base.SHELLS))
 @declare.option("--direnv", is_flag=True, help="Also install `use lkr` for direnv.")
 @declare.option(
     "--completions/--no-completions", default=None, help="Install completions, or not. Default: install them."

@@ -11,7 +11,7 @@ from lkrshell.core.text import quoted, show
 from lkrshell.doctor import Finding, fact, package, short, warning
 from lkrshell.doctor.shells import login
 from lkrshell.runtime import agents as known
-from lkrshell.shells import rcfiles
+from lkrshell.shells import base, rcfiles
 from lkrshell.shells.present import present
 from lkrshell.state import config
 
@@ -119,8 +119,8 @@ def core_dumps(pattern: str = "/proc/sys/kernel/core_pattern") -> str:
 
 def _no_dumps() -> str:
     """For this shell, and for those to come."""
-    shell = next((each for each in (present(), login()) if each in rcfiles.SHELLS), "bash")
-    rc = rcfiles.fish_folder("config.fish") if shell == "fish" else rcfiles.rc_files(shell)[0]
+    shell = next((each for each in (present(), login()) if each in base.SHELLS), "bash")
+    rc = base.dialect(shell).user_files()[0]
     return f"ulimit -c 0; echo 'ulimit -c 0' >> {quoted(rc)}"
 
 

@@ -19,7 +19,7 @@ from lkrshell.doctor import Finding, blank, editor, short, store, warning, wrong
 from lkrshell.doctor.shells import startup, text_of
 from lkrshell.project import lookup, references
 from lkrshell.runtime import session
-from lkrshell.shells import direnv_state, rcfiles, session_state
+from lkrshell.shells import base, direnv_state, fish, rcfiles, session_state, userfiles
 from lkrshell.shells.present import present
 from lkrshell.state import config, index
 from lkrshell.vendors import providers
@@ -155,9 +155,9 @@ def _syntax(path: str) -> str:
 
 def _files() -> list[str]:
     """What the shells, PAM and systemd read for this user, as far as it is the user's to change."""
-    found = [path for shell in rcfiles.SHELLS for path in startup(shell)]
-    home, units = rcfiles.home(), os.path.join(rcfiles.home(), ".config/environment.d")
-    found += [rcfiles.fish_folder("fish_variables"), os.path.join(home, ".pam_environment")]
+    found = [path for shell in base.SHELLS for path in startup(shell)]
+    home, units = userfiles.home(), os.path.join(userfiles.home(), ".config/environment.d")
+    found += [fish.folder("fish_variables"), os.path.join(home, ".pam_environment")]
     found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
     found += rcfiles.kept_copies()  # of files that `lkr install` wrote over
     return [path for path in dict.fromkeys(found) if os.access(path, os.W_OK)]
@@ -202,7 +202,8 @@ def _set_here(named: set[str]) -> Iterator[Finding]:
     """Variables of this project that something other than lkr and direnv has set in this shell."""
     loaded = set(session_state.loaded())
     ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | direnv_state.held() | named
-    unset = "set -e" if present() == "fish" else "unset"
+    shell = present()
+    unset = base.dialect(shell if shell in base.SHELLS else "bash").unset
     for want in wants_here():
         before = f"LKR_OLD_{want.variable}"
         if os.environ.get(before) and want.variable not in named:

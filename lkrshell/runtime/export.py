@@ -17,7 +17,7 @@ from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
 from lkrshell.shells import session_state
-from lkrshell.shells.dialects import Posix, dialect
+from lkrshell.shells.base import Shell, dialect
 from lkrshell.state import config, generation, paths
 from lkrshell.stores import registry
 
@@ -128,7 +128,7 @@ def _add(plan: Plan, want: Want, secret: Secret, ttl: int, clock: int) -> int:
     return end
 
 
-def render(plan: Plan, speak: Posix, shell: str, version: str) -> list[str]:
+def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
     """The statements that take the shell to what the plan says."""
     out = [speak.export(*each) for each in plan.exports]
     out += [speak.call("__lkr_wrap", *words) for words in plan.functions]
