@@ -340,7 +340,7 @@ def test_a_deletion_that_the_keychain_refuses_is_not_reported_as_done(user: User
     user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-plain-12345678")
     for words in (["rm", "openai:prod", "--yes"], ["rename", "openai:prod", "openai:moved"]):
         said = user.lkr(*words, code=1)
-        assert "the keychain has openai:prod still" in said
+        assert "the keychain still has openai:prod" in said
         assert "openai:prod" in user.lkr("list")
         assert value(user, "openai:prod") == "sk-plain-12345678"
 
