@@ -208,7 +208,7 @@ def test_a_policy_is_widened_only_by_a_yes_typed_on_a_terminal(user: User, first
     assert "type yes on a terminal" in said
     user.typed("policy", "openai:prod", *wider, answer="n", code=2)
     assert policy(user, "openai:prod") == before
-    assert "From now on openai:prod " in user.typed("policy", "openai:prod", *wider)
+    assert "From now on, openai:prod may " in user.typed("policy", "openai:prod", *wider)
     assert policy(user, "openai:prod") != before
     if first:
         user.lkr("policy", "openai:prod", *first)  # back needs no answer
