@@ -449,7 +449,8 @@ def _fish_value(parameter: _Parameter) -> str:
         return f"-x -a '{' '.join(parameter.choices)}'"
     folders = "-x -a '(__fish_complete_directories (commandline -ct))'"
     in_order = "-x -k -a '(__lkr_pairs)'"
-    return {"": "-x", "folders": folders, "files": "-r -F", "pairs": in_order}.get(parameter.kind, f"-x -a '(__lkr_{parameter.kind})'")
+    own = {"": "-x", "folders": folders, "files": "-r -F", "pairs": in_order}
+    return own.get(parameter.kind, f"-x -a '(__lkr_{parameter.kind})'")
 
 
 _FISH_HEAD = r"""
