@@ -51,7 +51,7 @@ class Event:
 
 
 def _account(home: Path) -> dict[str, str]:
-    """Makes `home` the home folder that the system has for this account, by libnss-wrapper: for lkr, agents have no other."""
+    """Makes `home` the account's home folder, by libnss-wrapper: agents get keys from no other home."""
     passwd, group = home / ".passwd", home / ".group"
     passwd.write_text(f"me:x:{os.getuid()}:{os.getgid()}::{home}:/bin/sh\n")
     group.write_text(f"me:x:{os.getgid()}:\n")
