@@ -67,14 +67,18 @@ function __lkr_keys
     string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $paths | string match -v '*--old'
 end
 
-# A key's name, or VARIABLE=NAME.
+# A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
 function __lkr_pairs
     set -l head (commandline -ct | string replace -r '^--[a-z]+=' '' | string match -r '^.*=')
     if set -q head[1]
         string join \n -- $head(__lkr_keys)
     else
-        __lkr_variables
         __lkr_keys
+        if commandline -ct | string match -qr '^(--[a-z]+=)?[A-Z_]'
+            __lkr_variables
+        else
+            __lkr_wanted
+        end
     end
 end
 
@@ -99,8 +103,12 @@ function __lkr_profiles
     __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].].*'
 end
 
-function __lkr_variables
+function __lkr_wanted
     __lkr_manifest '^\s*([A-Z][A-Z0-9_]*)\s*=.*'
+end
+
+function __lkr_variables
+    __lkr_wanted
     string split ' ' -- 'AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AWS_BEARER_TOKEN_BEDROCK AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY'
 end
 
@@ -120,7 +128,7 @@ complete -c lkr -n "__lkr_at ''" -l version -d 'Show the version'
 complete -c lkr -n '__lkr_look; test -z "$__lkr_end"' -s h -l help -d 'Show the help'
 complete -c lkr -n "__lkr_at ''" -a add -d 'Add a key to this project\'s manifest'
 complete -c lkr -n "__lkr_options 'add'" -l replace -d 'Replace a variable\'s key without asking'
-complete -c lkr -n "__lkr_at 'add' 1" -a '(__lkr_pairs)'
+complete -c lkr -n "__lkr_at 'add' 1" -k -a '(__lkr_pairs)'
 complete -c lkr -n "__lkr_at ''" -a agent-env -d 'Start an agent without the project\'s keys'
 complete -c lkr -n "__lkr_options 'agent-env'" -l agent -x -a 'claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'The agent\'s name for policies and the audit log. Default: from its command'
 complete -c lkr -n "__lkr_at 'agent-env'" -a '(__lkr_commands)'
@@ -150,7 +158,7 @@ complete -c lkr -n "__lkr_options 'doctor'" -l agents -d 'Only print what coding
 complete -c lkr -n "__lkr_options 'doctor'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at ''" -a edit -d 'Edit this project\'s manifest in your editor'
 complete -c lkr -n "__lkr_at ''" -a exec -d 'Run a command with this project\'s keys'
-complete -c lkr -n "__lkr_options 'exec'" -s k -l key -x -a '(__lkr_pairs)' -d 'Use this key instead of the project\'s. May be repeated'
+complete -c lkr -n "__lkr_options 'exec'" -s k -l key -x -k -a '(__lkr_pairs)' -d 'Use this key instead of the project\'s. May be repeated'
 complete -c lkr -n "__lkr_options 'exec'" -l all -d 'Every stored runtime key, in its provider\'s variable'
 complete -c lkr -n "__lkr_options 'exec'" -l clean -d 'Remove other variables that look like keys'
 complete -c lkr -n "__lkr_at 'exec'" -a '(__lkr_commands)'
@@ -158,8 +166,8 @@ complete -c lkr -n "__lkr_at ''" -a export -d 'Print the statements that SHELL e
 complete -c lkr -n "__lkr_at 'export' 1" -a 'bash zsh fish direnv'
 complete -c lkr -n "__lkr_at ''" -a gen -d 'Write TEMPLATE with the keys\' values in it'
 complete -c lkr -n "__lkr_options 'gen'" -s o -l output -r -F -d 'Default: TEMPLATE without .example or .template'
-complete -c lkr -n "__lkr_options 'gen'" -l force -d 'Without a terminal, over a file that is there, or one that git tracks'
-complete -c lkr -n "__lkr_options 'gen'" -l json -d 'As JSON: the file, and which keys went where'
+complete -c lkr -n "__lkr_options 'gen'" -l force -d 'Also write without a terminal, over an existing file, or over one that git tracks'
+complete -c lkr -n "__lkr_options 'gen'" -l json -d 'Print the file\'s name and its keys as JSON'
 complete -c lkr -n "__lkr_at 'gen' 1" -r -F
 complete -c lkr -n "__lkr_at ''" -a get -d 'Copy the key NAME to the clipboard, and show its mask'
 complete -c lkr -n "__lkr_options 'get'" -l show -d 'Print the value, but only to a terminal'
@@ -180,10 +188,10 @@ complete -c lkr -n "__lkr_options 'import'" -l replace -d 'Replace keys that alr
 complete -c lkr -n "__lkr_options 'import'" -l blank -d 'Comment the lines of stored keys out of FILE'
 complete -c lkr -n "__lkr_options 'import'" -l json -d 'Print the plan as JSON'
 complete -c lkr -n "__lkr_at 'import' 1" -r -F
-complete -c lkr -n "__lkr_at ''" -a init -d 'Guide through a project\'s set-up'
-complete -c lkr -n "__lkr_options 'init'" -l yes -d 'Write and allow the manifest without asking; ask for no value'
-complete -c lkr -n "__lkr_options 'init'" -l import -d 'With --yes: also store the values that .env holds'
-complete -c lkr -n "__lkr_options 'init'" -l install -d 'With --yes: also lkr install for the shell you are in'
+complete -c lkr -n "__lkr_at ''" -a init -d 'Set up a project step by step'
+complete -c lkr -n "__lkr_options 'init'" -l yes -d 'Write and allow the manifest without asking for anything'
+complete -c lkr -n "__lkr_options 'init'" -l import -d 'With --yes: also store the values from .env'
+complete -c lkr -n "__lkr_options 'init'" -l install -d 'With --yes: also run lkr install for your shell'
 complete -c lkr -n "__lkr_at 'init' 1" -a '(__fish_complete_directories (commandline -ct))'
 complete -c lkr -n "__lkr_at ''" -a install -d 'Make SHELL (bash, zsh, fish) load lkr when it starts'
 complete -c lkr -n "__lkr_options 'install'" -l direnv -d 'Also install `use lkr` for direnv'

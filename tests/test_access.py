@@ -249,7 +249,7 @@ def test_an_agent_of_ones_own_is_known_by_its_mark(user: User) -> None:
         ('agents."a b" = []\n', "not a name for an agent"),
         ("[agents.x]\nkey = []\n", "unknown field 'key'"),
         ('[agents.x]\nmarks = [""]\n', "is not a valid name"),
-        ('[agents.x]\nmarks = ["A\\nB"]\n', "list of texts"),
+        ('[agents.x]\nmarks = ["A\\nB"]\n', "list of strings"),
     ],
 )
 def test_a_bad_agents_table_is_said(user: User, text: str, says: str) -> None:

@@ -172,7 +172,7 @@ def test_lkr_exec_gives_a_commands_own_key_to_that_command_only(user: User) -> N
 def test_words_of_the_shell_cannot_be_wrapped(user: User, name: str) -> None:
     keys = f'OPENAI_API_KEY = {{ key = "openai:prod", scope = {{ commands = ["{name}"] }} }}'
     folder = user.project("p", keys, allow=False)
-    assert "no name of a program" in user.lkr("allow", "--yes", cwd=folder, code=78)
+    assert "not the name of a program" in user.lkr("allow", "--yes", cwd=folder, code=78)
 
 
 AGENT = 'printf "<%s|%s|%s>\\n" "${OPENAI_API_KEY-none}" "${ANTHROPIC_API_KEY-none}" "$1"\n'

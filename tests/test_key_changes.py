@@ -208,7 +208,7 @@ def test_a_policy_is_widened_only_by_a_yes_typed_on_a_terminal(user: User, first
     assert "type yes on a terminal" in said
     user.typed("policy", "openai:prod", *wider, answer="n", code=2)
     assert policy(user, "openai:prod") == before
-    assert "From now on openai:prod " in user.typed("policy", "openai:prod", *wider)
+    assert "From now on, openai:prod may " in user.typed("policy", "openai:prod", *wider)
     assert policy(user, "openai:prod") != before
     if first:
         user.lkr("policy", "openai:prod", *first)  # back needs no answer
@@ -340,7 +340,7 @@ def test_a_deletion_that_the_keychain_refuses_is_not_reported_as_done(user: User
     user.lkr("set", "openai:prod", "--stdin", stdin=b"sk-plain-12345678")
     for words in (["rm", "openai:prod", "--yes"], ["rename", "openai:prod", "openai:moved"]):
         said = user.lkr(*words, code=1)
-        assert "the keychain has openai:prod still" in said
+        assert "the keychain still has openai:prod" in said
         assert "openai:prod" in user.lkr("list")
         assert value(user, "openai:prod") == "sk-plain-12345678"
 

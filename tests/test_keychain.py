@@ -167,4 +167,4 @@ def test_a_collection_of_our_own_is_locked_for_real_and_nobody_elses(user: User)
     ):
         assert line in done.stdout.splitlines(), (line, out)
     assert done.stdout.endswith("sk-of-others"), out
-    assert "make it: lkr unlock" in out
+    assert "create it: lkr unlock" in out

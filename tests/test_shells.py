@@ -398,7 +398,7 @@ def test_direnv_setting_one_of_our_variables_keeps_no_key_in_the_shell(
             shell.run(line)
         for _ in range(2):
             said = shell.run("cd ~/both")
-            assert f"lkr: {A} is set by direnv here, left alone" in said
+            assert f"lkr: {A} is set by direnv here, so lkr leaves it alone" in said
             assert (shell.value(A), shell.value("MORE")) == ("theirs", "1")
             shell.run("cd ~")
             assert (shell.value(A), shell.value("MORE")) == (mine, None)
@@ -595,7 +595,7 @@ def test_a_saved_hook_tells_of_a_new_version_or_a_lost_program_once(user: User, 
     (user.home / "old").write_text(saved.replace(f"'{version[1]}'", "'0.0.1'"))
     (user.home / "lost").write_text(saved.replace("boot.py'", "boot.py-gone'"))
     shell.run("source ~/old")
-    assert "is of lkr 0.0.1" in shell.run(f"cd {folder}")
+    assert "is from lkr 0.0.1" in shell.run(f"cd {folder}")
     assert shell.value(A) == VALUE
     assert "0.0.1" not in shell.run("cd ..") + shell.run(f"cd {folder}")
     shell.run("cd ..")

@@ -111,7 +111,7 @@ def test_rekey_encrypts_all_anew_and_old_files_are_of_no_use(mine: User) -> None
     mine.lkr("lock")
     mine.lkr("unlock", "--stdin", stdin=PASS)
     (vault / "keys/openai/prod.age").write_bytes(old["prod.age"])
-    assert "damaged, or for another identity" in has(mine, folder, code=1)
+    assert "damaged, or encrypted to another identity" in has(mine, folder, code=1)
 
 
 def test_a_backup_goes_to_another_machine_and_back(mine: User, tmp_path: Path) -> None:

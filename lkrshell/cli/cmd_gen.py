@@ -23,8 +23,10 @@ _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 @declare.command("gen", examples=("lkr gen .env.example", "lkr gen config.json.template -o config.json"))
 @declare.argument("template")
 @declare.option("-o", "--output", metavar="FILE", help="Default: TEMPLATE without .example or .template.")
-@declare.option("--force", is_flag=True, help="Without a terminal, over a file that is there, or one that git tracks.")
-@declare.option("--json", "as_json", is_flag=True, help="As JSON: the file, and which keys went where.")
+@declare.option(
+    "--force", is_flag=True, help="Also write without a terminal, over an existing file, or over one that git tracks."
+)
+@declare.option("--json", "as_json", is_flag=True, help="Print the file's name and its keys as JSON.")
 def command(template: str, output: str | None, force: bool, as_json: bool) -> None:
     """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file.
 
@@ -34,12 +36,14 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
     path = output or _default(template)
     there = os.path.abspath(path)
     if not force and not ask.on_terminal():
-        raise common.refused("no terminal, and this writes keys to a file in clear", "say --force", project=there)
+        raise common.refused(
+            "there is no terminal, and this writes keys to a file in plain text", "add --force", project=there
+        )
     text = _read(template)
     if not force and git.tracks(path):
-        raise LkrError(f"git tracks {show(path)}", "write another file, or say --force", REFUSED)
+        raise LkrError(f"git tracks {show(path)}", "write to another file, or add --force", REFUSED)
     if not force and os.path.lexists(path):
-        raise LkrError(f"{show(path)} is there already", "write another file, or say --force", REFUSED)
+        raise LkrError(f"{show(path)} already exists", "write to another file, or add --force", REFUSED)
     wants, folder = _project()
     used = _used(text, wants)
     if not used:
@@ -55,7 +59,7 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
     for variable, name in [] if as_json else used:
         declare.echo(f"  {show(variable)} ← {name}", err=True)
     wrote = common.count(len(used), "value", "values")
-    declare.echo(f"lkr: wrote {show(path)} with {wrote}, for you alone to read", err=True)
+    declare.echo(f"lkr: wrote {show(path)} with {wrote}; only you can read it", err=True)
     if git.sees(path):
         declare.echo(f"lkr: git does not ignore {show(path)}: add it to .gitignore", err=True)
 
@@ -64,7 +68,7 @@ def _default(template: str) -> str:
     for ending in _ENDINGS:
         if template.endswith(ending) and os.path.basename(template) != ending:
             return template.removesuffix(ending)
-    raise LkrError("which file is to be written?", "say -o FILE", USAGE)
+    raise LkrError("which file should lkr write?", "add -o FILE", USAGE)
 
 
 def _read(template: str) -> str:

@@ -19,13 +19,13 @@ from lkrshell.vendors import providers
 
 @declare.command("init", examples=("lkr init", "lkr init --yes --import"))
 @declare.argument("folder", required=False)
-@declare.option("--yes", is_flag=True, help="Write and allow the manifest without asking; ask for no value.")
-@declare.option("--import", "take", is_flag=True, help="With --yes: also store the values that .env holds.")
-@declare.option("--install", is_flag=True, help="With --yes: also lkr install for the shell you are in.")
+@declare.option("--yes", is_flag=True, help="Write and allow the manifest without asking for anything.")
+@declare.option("--import", "take", is_flag=True, help="With --yes: also store the values from .env.")
+@declare.option("--install", is_flag=True, help="With --yes: also run lkr install for your shell.")
 def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
-    """Guide through a project's set-up. Manifest, keys, .gitignore, hook; each step can be declined."""
+    """Set up a project step by step. Covers the manifest, keys, .gitignore and the hook. You can decline each step."""
     if not yes and not ask.on_terminal():
-        raise LkrError("no terminal to ask on", "say --yes, and --import and --install if you want those", USAGE)
+        raise LkrError("no terminal to ask on", "add --yes, and --import and --install if you want those", USAGE)
     if folder:
         try:
             os.chdir(folder)
@@ -46,7 +46,7 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
     except KeyboardInterrupt:
         if not begun:
             raise
-        raise LkrError("stopped", "what you agreed to before is done; lkr init goes on from there", 130) from None
+        raise LkrError("stopped", "the earlier steps are done; lkr init continues from there", 130) from None
 
 
 def _agreed(question: str) -> bool:
@@ -99,7 +99,7 @@ def _agreed_to(text: str, keys: dict[str, str], yes: bool) -> bool:
         return True
     declare.echo("\n" + text, err=True)
     if not keys:
-        declare.echo("No file here names a key. Name one afterwards: lkr add VARIABLE=provider:label", err=True)
+        declare.echo("No file here names a key. Add one afterwards: lkr add VARIABLE=provider:label", err=True)
     return _agreed("Write this .lkr.toml and allow it?")
 
 
@@ -123,7 +123,7 @@ def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> adopt.Pla
     if not plan.found:
         return None
     importing.tell(plan)
-    if not yes and not _agreed(f"Store these keys, which are in {show(env.name)}?"):
+    if not yes and not _agreed(f"Store these keys from {show(env.name)}?"):
         return None
     importing.settle(plan, yes)
     return plan if plan.keys else None
@@ -146,7 +146,9 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
         if variable in taken:
             entries[variable] = taken[variable]
         elif variable in values and store.exists(key) and not _same(store, key, values[variable]):
-            declare.echo(f"lkr: {variable} is left out: .env has another value than {key}; lkr import .env", err=True)
+            declare.echo(
+                f"lkr: skipped {variable}: its value in .env is not that of {key}; run lkr import .env", err=True
+            )
         else:
             entries[variable] = key
     return entries | taken
@@ -193,7 +195,7 @@ def _ask(want: Want) -> str | None:
         return None
     provider, _, label = want.key.partition(":")
     while not names.is_key(key := f"{provider}:{ask.text('Label', label)}"):
-        declare.echo("a label is of a-z, 0-9 and -", err=True)
+        declare.echo("a label consists of a-z, 0-9 and -", err=True)
     if not common.store().exists(key):
         prompts.set_key(common.store(), key)
     return key
@@ -218,11 +220,11 @@ def _install(yes: bool) -> None:
     except LkrError:
         if yes:
             raise
-        declare.echo("lkr: to have new shells load lkr: lkr install SHELL", err=True)
+        declare.echo("lkr: to load lkr in new shells: lkr install SHELL", err=True)
         return
     changes, remarks = rcfiles.install([shell], False, None)
     installing.tell(changes, remarks)
-    if changes and (yes or _agreed("Have new shells load lkr, by these changes?")):
+    if changes and (yes or _agreed("Change these files, so that new shells load lkr?")):
         for change in changes:
             rcfiles.apply(change)
         declare.echo("lkr: installed; new shells load lkr", err=True)

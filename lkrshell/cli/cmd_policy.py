@@ -181,7 +181,7 @@ def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
     edit(after)
     if wider := policy.widened(before, after):
         try:
-            agreed = terminal.ask(f"From now on {before.name} {', '.join(wider)}?")
+            agreed = terminal.ask(f"From now on, {before.name} {', '.join(wider)}. Agree?")
         except LkrError:
             hint = "run it on your own terminal"
             raise common.refused("to widen a policy, you must type yes on a terminal", hint, before.name) from None

@@ -115,7 +115,7 @@ def _parse_file(
         raise file.error('via must be "broker" or "environment"', 'write via = "broker"', "", "via")
     chosen = table.get("profile", "")
     if chosen != "" and not (isinstance(chosen, str) and names.is_profile(chosen)):
-        raise file.error("profile must be the name of one", 'write profile = "staging"', "", "profile")
+        raise file.error("profile must be the name of a profile", 'write profile = "staging"', "", "profile")
     wants = _parse_keys(file, table.get("keys", {}), "keys", "")
     profiles = table.get("profiles", {})
     if not isinstance(profiles, dict):
@@ -125,7 +125,9 @@ def _parse_file(
         if not names.is_profile(profile):
             raise file.error("a profile's name has letters, digits, - and _ only", "rename it", section)
         if not isinstance(content, dict) or set(content) - {"keys"}:
-            raise file.error(f"profile {names.said(profile)} may hold keys only", "write [profiles.NAME.keys]", section)
+            raise file.error(
+                f"profile {names.said(profile)} may contain only keys", "write [profiles.NAME.keys]", section
+            )
         wants |= _parse_keys(file, content.get("keys", {}), f"{section}.keys", profile)
     return inherit, None if require is None else require == "all", via, chosen, wants
 
@@ -140,7 +142,9 @@ def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tup
         if names.looks_like_a_value(variable) and not names.is_variable(variable):
             raise file.error("a variable's name looks like a real key", "remove it, and revoke that key", table)
         if not names.is_variable(variable):
-            raise file.error(f"{names.said(variable)} is no name for a variable", "use A-Z, 0-9 and _", table, variable)
+            raise file.error(
+                f"{names.said(variable)} is not a valid variable name", "use A-Z, 0-9 and _", table, variable
+            )
         if why := refusal(variable, file.let_in):
             raise file.error(*why, table, variable)
         wants[profile, variable] = _parse_entry(file, variable, entry, table, profile)
@@ -205,7 +209,7 @@ def _parse_commands(file: _File, scope: dict[str, object], table: str, variable:
     for command in commands:
         if not isinstance(command, str) or not names.is_command(command):
             what = names.said(command) if isinstance(command, str) else "that"
-            raise file.error(f"{variable}: {what} is no name of a program", hint, table, variable)
+            raise file.error(f"{variable}: {what} is not the name of a program", hint, table, variable)
     return "commands:" + ",".join(dict.fromkeys(commands))
 
 
@@ -214,7 +218,7 @@ def _key_name(file: _File, key: object, table: str, variable: str) -> str:
         return key
     if isinstance(key, str) and names.looks_like_a_value(key):
         raise file.error(
-            f"{variable} holds what looks like a real key, not the name of one",
+            f"{variable} contains what looks like a real key, not the name of one",
             "revoke that key, store the new one with `lkr set provider:label`, and write the name here",
             table,
             variable,

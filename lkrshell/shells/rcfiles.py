@@ -261,7 +261,7 @@ def _only(path: str, text: bytes) -> "re.Match[bytes] | None":
     matches = list(BLOCK.finditer(text))
     if text.count(_BEGIN) != len(matches) or text.count(_END) != len(matches) or len(matches) > 1:
         where = show(path)
-        raise LkrError(f"{where}: the marks around lkr's block are damaged", "take the block out by hand")
+        raise LkrError(f"{where}: the marks around lkr's block are damaged", "remove the block by hand")
     return matches[0] if matches else None
 
 
@@ -289,7 +289,7 @@ def _write(change: Change) -> None:
             if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
                 os.chown(target, old.st_uid, old.st_gid)
     except OSError as error:
-        raise LkrError(f"cannot write {shown}: {error.strerror}", "it is as it was; see lkr hook --help") from None
+        raise LkrError(f"cannot write {shown}: {error.strerror}", "it is unchanged; see lkr hook --help") from None
 
 
 def _write_link(change: Change) -> None:
@@ -338,7 +338,7 @@ def _written() -> dict[str, _Note]:
     try:
         return {path: _Note(*digests) for path, *digests in records.load(data)} if data else {}
     except (ValueError, TypeError):
-        raise LkrError(f"{show(_list())} is damaged", "remove it; whole files of lkr then stay") from None
+        raise LkrError(f"{show(_list())} is damaged", "remove it; files that lkr wrote then stay") from None
 
 
 def _save(written: dict[str, _Note]) -> None:

@@ -32,7 +32,7 @@ def agents(where: str, table: dict[str, object]) -> tuple[Rows, Rows]:
         for part in lists:
             words = parts.get(part, [])
             if not isinstance(words, list) or not all(isinstance(word, str) and word.isprintable() for word in words):
-                raise LkrError(f"{where}: agents.{name}: {part} must be a list of texts", hint)
+                raise LkrError(f"{where}: agents.{name}: {part} must be a list of strings", hint)
             if not all(
                 names.is_key(word) if part == "keys" else word not in {"", *names.SHELL_WORDS} for word in words
             ):

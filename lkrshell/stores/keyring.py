@@ -43,7 +43,7 @@ def works(collection: str = "") -> bool:
         with TimeLimit(_WAIT):
             backend.get_password(SERVICE, "lkr:probe")
     except LkrError:  # too slow: that says nothing about the keychain, so nothing is to be remembered
-        hint = "answer it where it asks you something, and try again; LKR_BACKEND=vault uses the vault instead"
+        hint = "if it asks you something, answer and try again; LKR_BACKEND=vault uses the vault instead"
         raise StoreUnreachable("the keychain does not answer", hint) from None
     except Exception:
         return False
@@ -116,7 +116,7 @@ class Keyring:
         kind = type(backend).__module__
         if self._collection and f"{kind}\n".encode() != _SECRET_SERVICE:
             hint = "take collection out of config.toml, or start a Secret Service"
-            raise StoreUnreachable(f"a collection is for the Secret Service, and {_name(backend)} serves here", hint)
+            raise StoreUnreachable(f"a collection needs the Secret Service, but lkr uses {_name(backend)} here", hint)
         self._remember(kind)
         try:
             with TimeLimit(wait):
@@ -186,7 +186,7 @@ class Keyring:
             removed = False
         if self._call(lambda: keyring.get_password(self._service, name)) is not None:
             hint = "allow it where the keychain asks, or remove it there"
-            raise LkrError(f"the keychain has {name} still: it did not remove it", hint)
+            raise LkrError(f"the keychain still has {name}: it did not remove it", hint)
         return removed
 
     def exists(self, name: str) -> bool:
@@ -217,7 +217,7 @@ class Keyring:
         for collection in secretstorage.get_all_collections(bus):
             if collection.get_label() == self._collection:
                 return collection
-        raise StoreLocked("the keychain has no collection of ours yet", "make it: lkr unlock")
+        raise StoreLocked("the keychain has no collection for lkr yet", "create it: lkr unlock")
 
     def is_locked(self) -> bool:
         if self._collection:

@@ -36,7 +36,7 @@ class Vault:
         """The public half of the identity, as age writes it."""
         data = files.read_private(os.path.join(self._root, "recipient"))
         if data is None:
-            raise StoreLocked("there is no vault yet", "make one: lkr unlock, or lkr unlock --stdin")
+            raise StoreLocked("there is no vault yet", "create it: lkr unlock, or lkr unlock --stdin")
         text = data.decode("ascii", "replace").strip()
         if not text.isalnum():  # it also names the kernel's key and the memory file
             raise LkrError(f"{show(self._root)}/recipient is damaged", "restore it from a backup")
@@ -67,8 +67,10 @@ class Vault:
             try:
                 found[name] = parse_secret(pyrage.decrypt(data, openers))
             except pyrage.DecryptError:
-                hint = f"lkr set {name}, or a backup"
-                raise LkrError(f"the vault's file of {name} is damaged, or for another identity", hint) from None
+                hint = f"store it again with lkr set {name}, or restore a backup"
+                raise LkrError(
+                    f"the vault's file for {name} is damaged, or encrypted to another identity", hint
+                ) from None
         return found
 
     def _unlocked(self, renew: bool) -> bytes:
@@ -261,7 +263,7 @@ def _identities(text: bytes) -> "list[pyrage.x25519.Identity]":
     try:
         return [pyrage.x25519.Identity.from_str(line) for line in text.decode("ascii").split()]
     except (pyrage.IdentityError, UnicodeDecodeError):
-        raise LkrError("the vault's identity is damaged", "lkr lock, lkr unlock, or a backup") from None
+        raise LkrError("the vault's identity is damaged", "run lkr lock and lkr unlock, or restore a backup") from None
 
 
 def _listed(folder: str) -> list[str]:

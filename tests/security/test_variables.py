@@ -190,7 +190,7 @@ CALLED = """zshaddhistory zshexit zsh_directory_name precmd preexec chpwd period
 @pytest.mark.parametrize("name", CALLED)
 def test_no_function_that_a_shell_calls_by_itself_is_made_of_a_command(user: User, name: str) -> None:
     text = f'version = 1\n[keys]\n{A} = {{ key = "openai:prod", scope = {{ commands = ["{name}"] }} }}'
-    with pytest.raises(ManifestError, match="is no name of a program"):
+    with pytest.raises(ManifestError, match="is not the name of a program"):
         manifest.parse("/p/.lkr.toml", text)
 
 
