@@ -192,7 +192,7 @@ def _main() -> NoReturn:
     sys.argv[0], sys.path[0] = PROGRAM, os.path.dirname(PROGRAM)
     from lkrshell.__main__ import main
 
-    sys.exit(main())
+    main()
 
 
 if __name__ == "__main__":
