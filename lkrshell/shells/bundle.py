@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What entering with a vault loads; others come in the usual way. A test holds this to what is loaded.
 MODULES = (
     "lkrshell", "lkrshell.core", "lkrshell.core.clock", "lkrshell.core.entry", "lkrshell.core.errors",
-    "lkrshell.core.folders", "lkrshell.core.policy",
+    "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
     "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
     "lkrshell.core.want", "lkrshell.dispatch", "lkrshell.project", "lkrshell.project.grants",
     "lkrshell.project.lookup", "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents",

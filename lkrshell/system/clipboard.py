@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 
@@ -51,7 +52,7 @@ def _problem(answer: bytes) -> LkrError:
     """Why nothing was copied: no display to copy to, one that cannot be reached, or no tool for it."""
     here = os.environ
     display = here.get("WAYLAND_DISPLAY") or here.get("DISPLAY", "")
-    if sys.platform == "linux" and not display:
+    if platform.LINUX and not display:
         return LkrError("there is no clipboard here, since there is no display", "use --show")
     if answer == b"lost\n":
         return LkrError(f"nothing reached the clipboard: is there a display {show(display)}?", "use --show")

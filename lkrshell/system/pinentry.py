@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 
+from lkrshell.core import platform
 from lkrshell.core.errors import REFUSED, LkrError
 
 _GRAPHICAL = ("pinentry-gnome3", "pinentry-qt", "pinentry-qt5", "pinentry-gtk-2", "pinentry-mac")
@@ -14,7 +15,7 @@ _GRAPHICAL = ("pinentry-gnome3", "pinentry-qt", "pinentry-qt5", "pinentry-gtk-2"
 
 def graphical() -> str | None:
     """One that needs no terminal, where there is a display for it."""
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.uname().sysname == "Darwin"):
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or platform.DARWIN):
         return None
     return next((path for name in _GRAPHICAL if (path := shutil.which(name))), None)
 
