@@ -87,7 +87,7 @@ class Keyring:
     Service (by its label) it locks that.
     """
 
-    name, takes_passphrase, counts_reads = "keyring", False, False
+    name, noun, takes_passphrase, has_dialog, counts_reads = "keyring", "keychain", False, True, False
 
     def __init__(self, collection: str = "", service: str = SERVICE) -> None:
         self._collection, self._service = collection, service

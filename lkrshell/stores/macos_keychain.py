@@ -157,7 +157,7 @@ def works() -> bool:
 class MacosKeychain:
     """The keychain file, unlocked for as long as its own settings say: `lock_after` seconds, where lkr makes it."""
 
-    name = "keychain"
+    name, noun, takes_passphrase, has_dialog, counts_reads = "keychain", "keychain", True, True, True
 
     def __init__(self, lock_after: int) -> None:
         self._lock_after = lock_after
@@ -173,6 +173,12 @@ class MacosKeychain:
     def made(self) -> bool:
         """True once there is such a file, made by us or by the Rust `lkr`."""
         return os.path.exists(self.path())
+
+    def describe(self) -> str:
+        return f"macOS keychain {os.path.basename(_FILE)}"
+
+    def weakness(self) -> None:
+        return None
 
     # ---- reading
 
