@@ -71,7 +71,7 @@ class Mac:
     def pasteboard(self) -> dict[str, str]:
         """What was copied, by type."""
         lines = (self.folder / "pasteboard").read_text().splitlines()[1:]
-        return {kind: bytes.fromhex(data).decode() for kind, data in (line.split(" ") for line in lines)}
+        return {kind: bytes.fromhex(data.strip("-")).decode() for kind, data in (line.split(" ") for line in lines)}
 
 
 def darwin_package(folder: Path, library: Path) -> Path:
