@@ -4,11 +4,15 @@ The package is a copy that takes this system for macOS; everything else is the r
 no process of it holds an object that it should have released.
 """
 
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import standin
+from conftest import UNDER_AGENT
 from standin import PASSWORD, Mac, MacUser
 
 VALUE, OTHER = "sk-test-0123456789-openai", "sk-ant-0123456789-anthropic"
@@ -83,9 +87,6 @@ def test_get_copies_for_a_while_and_hides_it_from_clipboard_managers(user: MacUs
 
 
 def test_the_pasteboard_is_cleared_unless_something_else_was_copied(mac: Mac, tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     program = standin.darwin_package(tmp_path, mac.library)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -140,3 +141,118 @@ def test_over_ssh_the_terminal_is_asked(user: MacUser, mac: Mac) -> None:
     mac.switch("no-gui")
     user.typed("confirm", cwd=folder)
     assert VALUE in user.lkr("export", "bash", cwd=folder)
+
+
+RUN = "import subprocess, sys\nsubprocess.run(sys.argv[-1], shell=True)\n"
+
+
+def script(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def shows(user: MacUser, folder: Path, *words: str, **env: str) -> str:
+    """What `lkr export bash` prints when `words` start it."""
+    call = f"{user.program} export bash"
+    done = subprocess.run([*words, call], env={**user.env, **env}, cwd=folder, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+agents_here = pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
+
+
+@agents_here
+@pytest.mark.parametrize("how", ["script", "interpreter", "module", "node"])
+def test_an_agent_above_is_known_by_what_libproc_and_sysctl_tell(
+    user: MacUser, tmp_path: Path, mac: Mac, how: str
+) -> None:
+    folder = user.project("p")
+    aider = script(tmp_path, "aider", f"#!{sys.executable}\n{RUN}")
+    js = "require('child_process').spawnSync('sh', ['-c', process.argv[process.argv.length - 1]], {stdio: 'inherit'})"
+    words = {
+        "script": [aider],
+        "interpreter": [sys.executable, "-u", "-X", "utf8", aider],
+        "module": [sys.executable, "-m", "aider"],
+        "node": ["node", "--no-warnings", script(tmp_path, "codex.js", js)],
+    }[how]
+    (tmp_path / "m").mkdir()
+    script(tmp_path / "m", "aider.py", RUN)
+    out = shows(user, folder, *words, PYTHONPATH=str(tmp_path / "m"))
+    assert "no keys for a coding agent" in out and VALUE not in out
+
+
+@agents_here
+def test_a_program_of_mine_is_none(user: MacUser, tmp_path: Path) -> None:
+    folder = user.project("p")
+    assert VALUE in shows(user, folder, sys.executable, script(tmp_path, "mine.py", RUN), "claude")
+
+
+@agents_here
+@pytest.mark.parametrize("restricted", [False, True])
+def test_a_mark_is_seen_in_the_parents_environment_where_macos_shows_that(
+    user: MacUser, tmp_path: Path, mac: Mac, restricted: bool
+) -> None:
+    folder = user.project("p")
+    mine = script(tmp_path, "mine.py", "import os, sys\nos.environ.pop('CLAUDECODE')\n" + RUN)
+    if restricted:  # Apple's own programs keep theirs back
+        mac.switch("restricted=python", "restricted=" + Path(sys.executable).resolve().name)
+    out = shows(user, folder, sys.executable, mine, CLAUDECODE="1")
+    assert (VALUE in out) is restricted
+
+
+@agents_here
+def test_an_agent_that_ended_is_seen_as_the_leader_of_its_session(user: MacUser, tmp_path: Path) -> None:
+    import time
+
+    folder, out = user.project("p"), tmp_path / "out"
+    text = f"#!/bin/sh\n(sleep 1; {user.program} export bash >{out} 2>&1) </dev/null &\nsleep 4\n"
+    subprocess.run([script(tmp_path, "claude", text)], env=user.env, cwd=folder, start_new_session=True)
+    time.sleep(0.2)
+    assert "coding agent (claude)" in out.read_text()
+
+
+def test_the_vault_works_too_its_identity_in_a_process_that_forgets(user: MacUser, mac: Mac, tmp_path: Path) -> None:
+    folder = user.project("p", allow=False)
+    user.env["LKR_BACKEND"] = "vault"
+    user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
+    user.lkr("allow", "--yes", str(folder))
+    assert VALUE in user.lkr("export", "bash", cwd=folder)
+    place = mac.folder / "T/lkr"
+    assert place.stat().st_mode & 0o777 == 0o700 and (place / "memory").is_socket()
+    for path in place.rglob("*"):
+        assert not path.is_file() or b"AGE-SECRET-KEY" not in path.read_bytes(), "nothing of it is on a disk"
+    user.lkr("lock")
+    assert "locked" in user.lkr("export", "bash", cwd=folder, code=77)
+
+
+def test_the_process_that_remembers_ends_with_the_last_thing(user: MacUser, mac: Mac, tmp_path: Path) -> None:
+    import time
+
+    code = (
+        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "from lkrshell.state import memory\n"
+        "assert memory.put('one', b'1' * 3000, 60) == 'a process' and memory.get('one') == b'1' * 3000\n"
+        "memory.put('two', b'2', 1); memory.renew('two', 2); time.sleep(1.2); assert memory.get('two') == b'2'\n"
+        "time.sleep(2); assert memory.get('two') is None and memory.get('one')\n"
+        "memory.put('one', b'3', 60); assert memory.get('one') == b'3'\n"
+        "memory.forget('one'); time.sleep(0.5); assert memory.get('one') is None\n"
+        "memory.put('four', b'4', 1); time.sleep(1.5); assert memory.get('four') is None\n"
+    )
+    site = str(Path(user.program).parent.parent / "site")
+    subprocess.run([sys.executable, "-I", "-c", code, site], check=True, env=user.env)
+    time.sleep(0.5)
+    with socket.socket(socket.AF_UNIX) as client, pytest.raises(OSError):
+        client.connect(str(mac.folder / "T/lkr/memory"))
+
+
+def test_a_folder_that_others_made_is_not_used_for_the_identity(user: MacUser, mac: Mac) -> None:
+    (mac.folder / "T").mkdir(exist_ok=True)
+    (mac.folder / "T/lkr").mkdir(mode=0o755)
+    (mac.folder / "T/lkr").chmod(0o755)
+    user.env["LKR_BACKEND"] = "vault"
+    out = user.lkr("unlock", "--stdin", stdin=b"a passphrase\n", code=1)
+    assert "open to other users" in out
+    (mac.folder / "T/lkr").chmod(0o700)

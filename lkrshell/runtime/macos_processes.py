@@ -16,22 +16,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PIDTBSDINFO, _BSDINFO = 3, 136  # PROC_PIDTBSDINFO, and the bytes of its structure
-_PPID, _COMM, _NAME, _PGID = 16, 48, 64, 100  # offsets in it; MAXCOMLEN is 16, and the longer name has 32
+_PPID, _COMM, _NAME = 16, 48, 64  # offsets in it; MAXCOMLEN is 16, and the longer name has 32
 _KERN, _PROCARGS2, _ARGMAX = 1, 49, 8  # CTL_KERN, KERN_PROCARGS2, KERN_ARGMAX
 _room: "list[Any]" = []  # for the words and environment of one process after the other: a megabyte
 
 
-def status(pid: int) -> tuple[str, int, int, int]:
-    """A process's name, cut at 31 bytes, and the ids of its parent, group and session. OSError when it is gone.
-
-    Of a script the name is its interpreter's.
-    """
+def status(pid: int) -> tuple[bytes, int]:
+    """A process's name, cut at 31 bytes, and its parent's id. Of a script the name is its interpreter's. OSError when
+    the process is gone."""
     buffer = native.buffer(_BSDINFO)
     if native.call("proc_pidinfo", "iiiQPi", pid, _PIDTBSDINFO, 0, native.byref(buffer), _BSDINFO) != _BSDINFO:
         raise ProcessLookupError(native.errno(), "no such process")
     data = bytes(memoryview(buffer))
-    name = _text(data, _NAME, 32) or _text(data, _COMM, 16)
-    return name, _number(data, _PPID), _number(data, _PGID), os.getsid(pid)
+    name = data[_NAME : _NAME + 32].partition(b"\0")[0] or data[_COMM : _COMM + 16].partition(b"\0")[0]
+    return name, _number(data, _PPID)
 
 
 def words(pid: int) -> list[str]:
@@ -76,7 +74,3 @@ def _sysctl(name: list[int], answer: "Any") -> bytes:
 
 def _number(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "little")
-
-
-def _text(data: bytes, at: int, size: int) -> str:
-    return data[at : at + size].partition(b"\0")[0].decode("utf-8", "replace")
