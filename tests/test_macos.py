@@ -203,7 +203,7 @@ def test_a_mark_is_seen_in_the_parents_environment_where_macos_shows_that(
 
 
 @agents_here
-def test_an_agent_that_ended_is_seen_as_the_leader_of_its_session(user: MacUser, tmp_path: Path) -> None:
+def test_a_command_that_an_agent_sent_to_the_background_is_its_own(user: MacUser, tmp_path: Path) -> None:
     import time
 
     folder, out = user.project("p"), tmp_path / "out"
@@ -256,3 +256,30 @@ def test_a_folder_that_others_made_is_not_used_for_the_identity(user: MacUser, m
     out = user.lkr("unlock", "--stdin", stdin=b"a passphrase\n", code=1)
     assert "open to other users" in out
     (mac.folder / "T/lkr").chmod(0o700)
+
+
+def test_entering_takes_all_of_lkr_out_of_the_bundle(user: MacUser, tmp_path: Path) -> None:
+    folder = user.project("p")
+    user.lkr("hook", "bash")  # writes the bundle
+    root = Path(user.program).parent.parent / "site/lkrshell"
+    site = [str(root.parent), *(path for path in sys.path if path.endswith("site-packages"))]
+    words = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-X",
+        "utf8",
+        "-v",
+        str(root / "boot.py"),
+        "\n".join(site),
+        "bash",
+        str(folder),
+    ]
+    done = subprocess.run(words, env={**user.env, "PWD": str(folder)}, cwd=folder, capture_output=True, text=True)
+    assert VALUE in done.stdout
+    opened = [
+        line for line in done.stderr.splitlines() if str(root) in line and (".pyc" in line or "code object" in line)
+    ]
+    assert not opened
+    for slow in ("ctypes/__init__", "platformdirs", "/keyring/", "/json/", "subprocess"):
+        assert slow not in done.stderr

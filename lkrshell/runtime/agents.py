@@ -2,7 +2,8 @@
 
 Three things are looked at: our own environment; the names of our ancestors, up to the first process, and of the leaders
 of our session and process group, which stay when a command is sent to the background; and the environments that those
-were started with, where `env -u` leaves a mark in place. None of it is proof, see SECURITY.md. Source: proc(5).
+were started with, where `env -u` leaves a mark in place. None of it is proof, see SECURITY.md. Source: proc(5);
+for macOS see `macos_processes`.
 """
 
 import os
