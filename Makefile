@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # tests at once: most of their time is waiting for a shell
 JOBS := $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 # What the tests drive, as command (or file):Debian package. A folder is no proof: other packages make it, too.
-TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux shellcheck:shellcheck \
+TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux \
+	shellcheck:shellcheck cc:gcc /usr/include/stdio.h:libc6-dev \
 	/usr/sbin/sshd:openssh-server ssh-keygen:openssh-client age:age pass:pass gpg:gnupg \
 	pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc \
 	Xvfb:xvfb xclip:xclip xdotool:xdotool sway:sway wl-copy:wl-clipboard \

@@ -8,7 +8,7 @@ import sys
 import time
 
 from lkrshell.cli import ask, declare
-from lkrshell.core import names
+from lkrshell.core import names, platform
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.core.text import show, tilde
@@ -39,18 +39,22 @@ def vault() -> "Vault":
     """The vault, for what only a vault can do. LkrError when it is not the store in force, or not made yet."""
     chosen = registry.vault(config.load())
     if chosen is None:
-        raise LkrError("this is for the vault, but lkr uses the keychain here", "use your desktop's own tools", USAGE)
+        own = "use your desktop's own tools"
+        if platform.DARWIN:
+            own = "use macOS's own tool: security set-keychain-password lkr.keychain-db"
+        raise LkrError("this is for the vault, but lkr uses the keychain here", own, USAGE)
     if not chosen.made():
         raise LkrError("there is no vault yet", "create it: lkr unlock")
     return chosen
 
 
 def make_vault(store: "Store") -> None:
-    """Makes the vault when there is none, asking for its passphrase; `lkr unlock` does that without a terminal."""
+    """Makes the vault, or lkr's own keychain, when there is none, asking for its passphrase; `lkr unlock` does that
+    without a terminal."""
     if not store.made() and ask.on_terminal():
         from lkrshell.cli import unlocking
 
-        store.unlock(unlocking.new_passphrase("A passphrase for the new vault"))
+        store.unlock(unlocking.new_passphrase(f"A passphrase for the new {store.noun}"))
 
 
 def progress(items: "Sequence[T]", label: str) -> "Iterator[T]":

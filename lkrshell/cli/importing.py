@@ -18,7 +18,8 @@ def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: st
     """The plan for what was found. Asks for the passphrase where the store is locked, unless `yes`."""
     store, found = common.store(), adopt.keys_in(values)
     if found and not yes and ask.on_terminal() and store.made() and store.is_locked():
-        store.unlock(common.read_secret("Passphrase of the vault", False) if store.takes_passphrase else None)
+        prompt = f"Passphrase of the {store.noun}"
+        store.unlock(common.read_secret(prompt, False) if store.takes_passphrase else None)
     return adopt.Plan(store, found, named, name)
 
 

@@ -1,4 +1,4 @@
-"""Unlocking the vault from the terminal: `lkr unlock`, and any command that finds the vault locked."""
+"""Unlocking from the terminal the vault, or lkr's own keychain: `lkr unlock`, and any command that finds it locked."""
 
 from lkrshell.cli import ask, common, declare, output
 from lkrshell.core.errors import LOCKED, REFUSED, LkrError
@@ -15,7 +15,7 @@ _WEAK = 3  # of zxcvbn's scores 0 to 4: below it, guessing takes less than 10^10
 
 
 def on_demand() -> bool:
-    """Asks for the passphrase of a locked vault; False where that cannot be: no terminal, a coding agent, no vault."""
+    """Asks for the passphrase of a locked store; False where that cannot be: no terminal, a coding agent, none made."""
     if not ask.on_terminal() or common.agent():
         return False
     store = registry.choose(config.load())
@@ -23,7 +23,7 @@ def on_demand() -> bool:
         return False
     for left in reversed(range(_TRIES)):
         try:
-            open_with(store, Secret(ask.hidden("Passphrase of the vault")))
+            open_with(store, Secret(ask.hidden(f"Passphrase of the {store.noun}")))
             return True
         except LkrError as error:
             if error.code != LOCKED or not left:
@@ -38,8 +38,9 @@ def open_with(store: "Store", passphrase: Secret) -> None:
     generation.bump()
     common.log("unlock")
     settings = config.load()
-    idle, limit = output.span(settings.lock_after), output.span(settings.lock_limit)
-    declare.echo(f"lkr: unlocked; locks after {idle} without use, and in {limit} at the latest", err=True)
+    idle = output.span(store.left() or settings.lock_after)
+    limit = f"in {output.span(settings.lock_limit)} at the latest" if store.name == "vault" else "when the Mac sleeps"
+    declare.echo(f"lkr: unlocked; locks after {idle} without use, and {limit}", err=True)
 
 
 def new_passphrase(prompt: str) -> Secret:

@@ -5,10 +5,10 @@ With `fix` a check fixes what is lkr's own: index, grants, leftovers. Nothing el
 
 import os
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show, tilde
 
@@ -77,7 +77,7 @@ def short(path: str) -> str:
 
 def sed(script: str, path: str) -> str:
     """The command that edits a file in place: the file itself, where `path` is a link to it."""
-    in_place = "sed -i ''" if sys.platform == "darwin" else "sed -i"
+    in_place = "sed -i ''" if platform.DARWIN else "sed -i"
     return f"{in_place} {shlex.quote(script)} {quoted(os.path.realpath(path))}"
 
 

@@ -14,9 +14,13 @@ from lkrshell.project import approve, lookup, worktrees
 from lkrshell.project.grants import read as read_grant
 from lkrshell.runtime import keys
 from lkrshell.state import config, files, index, paths
-from lkrshell.stores import keyring, registry
+from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 
+_RESTORE = {
+    "vault": "lkr vault import FILE restores a backup; lkr vault reset starts over",
+    "keychain": "restore ~/Library/Keychains/lkr.keychain-db from a backup; lkr unlock starts over",
+}
 WAIT = 5.0  # seconds for the whole store: a person waits, and a hung keychain is what they want to be told
 
 
@@ -37,7 +41,7 @@ def store(fix: bool) -> Iterator[Finding]:
         with TimeLimit(WAIT):
             chosen, why = in_force(settings)
             if chosen is None:
-                found = "keychain" if keyring.works(settings.collection) else "vault"
+                found = "vault" if registry.found(settings) == "vault" else "keychain"
             elif chosen.made():
                 state, weak = _state(chosen), chosen.weakness()
     except StoreUnreachable as error:
@@ -46,10 +50,9 @@ def store(fix: bool) -> Iterator[Finding]:
     if chosen is None:
         yield fact(f"none yet; the first key would go to the {found}", "lkr set NAME")
     elif not chosen.made() and (lost := index.names(chosen.name)):
-        text = f"the vault is missing, but the index lists {_some(lost)}"
-        yield wrong(text, "lkr vault import FILE restores a backup; lkr vault reset starts over")
+        yield wrong(f"the {chosen.noun} is missing, but the index lists {_some(lost)}", _RESTORE[chosen.noun])
     elif not chosen.made():
-        yield fact(f"vault ({why}), not created yet", "lkr unlock")
+        yield fact(f"{chosen.noun} ({why}), not created yet", "lkr unlock")
     else:
         yield fact(f"{chosen.describe()} ({why}), {state}")
         if weak:

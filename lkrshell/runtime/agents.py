@@ -2,12 +2,17 @@
 
 Three things are looked at: our own environment; the names of our ancestors, up to the first process, and of the leaders
 of our session and process group, which stay when a command is sent to the background; and the environments that those
-were started with, where `env -u` leaves a mark in place. None of it is proof, see SECURITY.md. Source: proc(5).
+were started with, where `env -u` leaves a mark in place. None of it is proof, see SECURITY.md. Source: proc(5);
+for macOS see `macos_processes`.
 """
 
 import os
 
+from lkrshell.core import platform
 from lkrshell.runtime.known_agents import AGENTS
+
+if platform.DARWIN:
+    from lkrshell.runtime import macos_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +22,9 @@ if TYPE_CHECKING:
 
 UNKNOWN = "agent"  # an agent whose name nothing tells
 _SHELLS = frozenset(("bash", "zsh", "fish", "sh", "dash", "ksh"))
-_INTERPRETERS = frozenset(("python", "pypy", "node", "nodejs", "bun", "deno", "ruby", "MainThread", "node-MainThread"))
+_INTERPRETERS = frozenset(
+    ("python", "Python", "pypy", "node", "nodejs", "bun", "deno", "ruby", "MainThread", "node-MainThread")
+)
 _RUNNERS = frozenset(("npx", "npm", "npx-cli", "npm-cli", "pnpm", "yarn", "bunx", "uv", "uvx", "pipx"))
 _SUBCOMMANDS = frozenset(("run", "tool", "exec", "x", "dlx"))
 # Options of node whose value is the next word. Of others both that word and the one after it are looked at.
@@ -125,7 +132,7 @@ def programs(settings: "Config") -> list[str]:
 
 
 def ancestors() -> Line:
-    """The processes above us and beside them. Empty where there is no /proc."""
+    """The processes above us and beside them. Empty where the system tells nothing of them."""
     line, seen = Line(), {os.getpid()}
     _climb(os.getppid(), line, line, seen)
     for leader in (os.getsid(0), os.getpgrp()):
@@ -141,30 +148,48 @@ def _climb(pid: int, names: list[str], line: Line, seen: set[int]) -> None:
             return
         seen.add(pid)
         try:
-            head, _, tail = _read(f"/proc/{pid}/stat", 1).rpartition(b")")
-            first, *others = _names(pid, head.partition(b"(")[2])
-            parent = int(tail.split(None, 2)[1])
+            cut, parent = _status(pid)
+            first, *others = _names(pid, cut)
         except (OSError, ValueError, IndexError):
             return  # it has ended, or is hidden from us
         names.append(first)
         line.others += others
         try:
-            environment = _read(f"/proc/{pid}/environ", _LARGEST)
-            line.variables.update(dict.fromkeys(environment.decode("utf-8", "replace").split("\0")))
+            line.variables.update(dict.fromkeys(_environment(pid).decode("utf-8", "replace").split("\0")))
         except OSError:
             pass  # another user's
         pid = parent
 
 
+def _status(pid: int) -> tuple[bytes, int]:
+    """The name that the kernel keeps of a process, and its parent's id. OSError and so on when it has ended."""
+    if platform.DARWIN:
+        return macos_processes.status(pid)
+    head, _, tail = _read(f"/proc/{pid}/stat", 1).rpartition(b")")
+    return head.partition(b"(")[2], int(tail.split(None, 2)[1])
+
+
+def _words(pid: int) -> list[str]:
+    if platform.DARWIN:
+        return macos_processes.words(pid)
+    return _read(f"/proc/{pid}/cmdline", 1 << 16).decode("utf-8", "replace").split("\0")
+
+
+def _environment(pid: int) -> bytes:
+    """What the process was started with, as far as the system shows it: NAME=value, and NUL between two."""
+    return macos_processes.environment(pid) if platform.DARWIN else _read(f"/proc/{pid}/environ", _LARGEST)
+
+
 def _names(pid: int, cut: bytes) -> list[str]:
     """What the process may be known by, the best name first: of an interpreter, what it runs.
 
-    `cut` is the name that the kernel keeps, of at most 15 bytes.
+    `cut` is the name that the kernel keeps: on Linux of at most 15 bytes, on macOS of 31, there of a script's
+    interpreter.
     """
     comm = cut.decode("utf-8", "replace")
     if not _runs_others(comm) and len(cut) < _CUT:
         return [comm]
-    words = _read(f"/proc/{pid}/cmdline", 1 << 16).decode("utf-8", "replace").split("\0")
+    words = _words(pid)
     if words[0].startswith("npm "):  # which writes a title there
         words = words[0].split()
     called = os.path.basename(words[0]).lstrip("-")
@@ -183,7 +208,7 @@ def _runs_others(name: str) -> bool:
 
 def runs(program: str, words: list[str]) -> list[str]:
     """The names of what an interpreter, or a program that runs others, was told to run by `words`."""
-    if program.startswith(("python", "pypy")):
+    if program.lower().startswith(("python", "pypy")):
         found, rest = _python(words)
     else:
         found, rest = _others(words)

@@ -7,7 +7,7 @@ path of `lkr export`, for such keys only; it never asks.
 
 import os
 
-from lkrshell.core import records
+from lkrshell.core import platform, records
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.text import show
 from lkrshell.state import generation, memory, paths
@@ -91,6 +91,13 @@ def _says_yes(question: str, settings: "Config") -> bool:
 
     if settings.pinentry:
         return pinentry.confirm(settings.pinentry, question)
+    if platform.DARWIN:
+        from lkrshell.system import macos_objects
+
+        try:  # macOS says "python is trying to", and this
+            return macos_objects.authenticate(question[:1].lower() + question[1:].rstrip("?"))
+        except macos_objects.NobodyToAsk:
+            pass
     try:
         return terminal.ask(question)
     except LkrError:

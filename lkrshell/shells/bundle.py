@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What entering with a vault loads; others come in the usual way. A test holds this to what is loaded.
 MODULES = (
     "lkrshell", "lkrshell.core", "lkrshell.core.clock", "lkrshell.core.entry", "lkrshell.core.errors",
-    "lkrshell.core.folders", "lkrshell.core.policy",
+    "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
     "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
     "lkrshell.core.want", "lkrshell.dispatch", "lkrshell.project", "lkrshell.project.grants",
     "lkrshell.project.lookup", "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents",
@@ -31,6 +31,7 @@ MODULES = (
     "lkrshell.state.memory", "lkrshell.state.paths", "lkrshell.stores", "lkrshell.stores.registry",
     "lkrshell.stores.vault",
 )  # fmt: skip
+MACOS = ("lkrshell.runtime.macos_processes", "lkrshell.state.native", "lkrshell.stores.macos_keychain")  # and there
 PACKAGES = (
     "lkrshell", "lkrshell.core", "lkrshell.project", "lkrshell.runtime", "lkrshell.shells", "lkrshell.state",
     "lkrshell.stores",
@@ -49,10 +50,11 @@ def _is_fresh(root: str, codes: "Codes") -> bool:
 
     if codes["magic"] != _frozen_importlib_external.MAGIC_NUMBER:
         return False
-    for name in MODULES:
-        info = stat(_source(root, name))
-        if (info.st_mtime_ns, info.st_size) != codes[name][:2]:
-            return False
+    for name in codes:
+        if name != "magic":
+            info = stat(_source(root, name))
+            if (info.st_mtime_ns, info.st_size) != codes[name][:2]:
+                return False
     return True
 
 
@@ -195,7 +197,15 @@ def _remove(path: str) -> None:
         pass
 
 
-def _imports(name: str, text: bytes) -> list[str]:
+def _modules(root: str) -> tuple[str, ...]:
+    """What goes into the bundle on this system, as the package's own core/platform.py has it."""
+    names: dict[str, object] = {}
+    with open(_source(root, "lkrshell.core.platform"), "rb") as file:
+        exec(file.read(), names)  # noqa: S102
+    return MODULES + MACOS if names["DARWIN"] else MODULES
+
+
+def _imports(name: str, text: bytes, every: tuple[str, ...]) -> list[str]:
     """What of the bundle a module needs before it runs: its packages, and what it imports when it is loaded itself."""
     import ast
 
@@ -205,8 +215,8 @@ def _imports(name: str, text: bytes) -> list[str]:
             found += [each.name for each in node.names]
         elif isinstance(node, ast.ImportFrom):
             found += [f"{node.module}.{each.name}" for each in node.names]
-    every = [each.rsplit(".", count)[0] for each in found for count in range(each.count("."), -1, -1)]
-    return [each for each in dict.fromkeys(every) if each in MODULES and each != name]
+    packages = [each.rsplit(".", count)[0] for each in found for count in range(each.count("."), -1, -1)]
+    return [each for each in dict.fromkeys(packages) if each in every and each != name]
 
 
 def _collect(name: str, direct: dict[str, list[str]], into: list[str], seen: set[str]) -> None:
@@ -226,14 +236,15 @@ def _compile(root: str) -> None:
     codes: Codes = {"magic": MAGIC_NUMBER}
     head = _head(root)
     direct: dict[str, list[str]] = {}
-    for name in MODULES:
+    every = _modules(root)
+    for name in every:
         path = _source(root, name)
         with open(path, "rb") as file:
             info, text = os.fstat(file.fileno()), file.read()
-        direct[name], needs = _imports(name, text), list[str]()
+        direct[name], needs = _imports(name, text, every), list[str]()
         code = compile(text, path, "exec", dont_inherit=True, optimize=2)
         codes[name] = (info.st_mtime_ns, info.st_size, code, needs)
-    for name in MODULES:
+    for name in every:
         _collect(name, direct, codes[name][3], {name})
     target = name_of(root)
     os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)

@@ -11,7 +11,7 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
 from lkrshell.state import files, paths
 
-BACKENDS = ("auto", "keyring", "vault")
+BACKENDS = ("auto", "keychain", "keyring", "vault")
 _TYPES = {
     "backend": str,
     "collection": str,

@@ -1,20 +1,24 @@
 """Where things are: data, state and config folders, and whether they are the account's own.
 
-The folders are platformdirs' (`user_data_dir("lkr")` and so on). On Linux they are worked out here, since
+The folders are platformdirs' (`user_data_dir("lkr")` and so on). On Linux and macOS they are worked out here, since
 importing platformdirs costs more than the rest of an export; a test holds both to the same answers.
 """
 
 import os
-import sys
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 
-_BELOW_HOME = {"data": "/.local/share", "state": "/.local/state", "config": "/.config"}
+_BELOW_HOME = (
+    dict.fromkeys(("data", "state", "config"), "/Library/Application Support")
+    if platform.DARWIN
+    else {"data": "/.local/share", "state": "/.local/state", "config": "/.config"}
+)
 _ACCEPTED = "folders"  # in the account's own data folder: the folders that the person uses in place of the usual ones
 
 
 def _folder(kind: str, variable: str) -> str:
-    if sys.platform != "linux":
+    if not (platform.LINUX or platform.DARWIN):
         import platformdirs
 
         folder: str = getattr(platformdirs, f"user_{kind}_dir")("lkr", appauthor=False)
@@ -104,8 +108,7 @@ def _account_home() -> str | None:
 
 def _own(kind: str, home: str) -> str:
     """The usual folder of an account whose home is `home`."""
-    below = "/Library/Application Support" if sys.platform == "darwin" else _BELOW_HOME[kind]
-    return os.path.join(home + below, "lkr")
+    return os.path.join(home + _BELOW_HOME[kind], "lkr")
 
 
 def _note(home: str) -> str:

@@ -9,7 +9,9 @@ class Store(Protocol):
     """What every store can do. Errors: StoreLocked, StoreUnreachable, LkrError."""
 
     name: str
-    takes_passphrase: bool  # `unlock` needs one; False where the system asks for it by its own prompt
+    noun: str  # "vault" or "keychain", for a sentence
+    takes_passphrase: bool  # lkr may ask for it, and `unlock` takes it; False where the system alone asks
+    has_dialog: bool  # `unlock(None)` has the system ask
     counts_reads: bool  # `get` of a key, stored or not, starts the time anew after which the store locks itself
 
     def made(self) -> bool:

@@ -5,6 +5,7 @@ Service `com.llm-key-ring`, account `provider:label`: what the Rust `lkr` writes
 
 import os
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
 from lkrshell.core.secret import Secret, parse_secret
 from lkrshell.core.time_limit import TimeLimit
@@ -30,7 +31,7 @@ def works(collection: str = "") -> bool:
 
     With a collection of our own, which may not be made yet, it is enough that the Secret Service is there.
     """
-    if os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+    if platform.LINUX and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
         if not runtime or not os.path.exists(os.path.join(runtime, "bus")):
             return False
@@ -86,7 +87,7 @@ class Keyring:
     Service (by its label) it locks that.
     """
 
-    name, takes_passphrase, counts_reads = "keyring", False, False
+    name, noun, takes_passphrase, has_dialog, counts_reads = "keyring", "keychain", False, True, False
 
     def __init__(self, collection: str = "", service: str = SERVICE) -> None:
         self._collection, self._service = collection, service

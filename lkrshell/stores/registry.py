@@ -2,6 +2,7 @@
 
 import os
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.state import files, paths
 from lkrshell.state.config import Config
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
     from lkrshell.stores.vault import Vault
 
-_STORES = ("keyring", "vault")
+_STORES = ("keychain", "keyring", "vault")
 
 
 def _record() -> str:
@@ -31,9 +32,7 @@ def choose(config: Config) -> "Store":
     if backend == "auto":
         backend = chosen_before()
         if not backend:
-            from lkrshell.stores.keyring import works
-
-            backend = "keyring" if works(config.collection) else "vault"
+            backend = found(config)
             try:
                 files.write_private(_record(), backend.encode() + b"\n")
             except LkrError:
@@ -42,6 +41,12 @@ def choose(config: Config) -> "Store":
         from lkrshell.stores.vault import Vault
 
         return Vault(config.lock_after, config.lock_limit)
+    if backend == "keychain":
+        if not platform.DARWIN:
+            raise LkrError("the keychain backend is macOS's own", 'use backend = "keyring" or "vault"')
+        from lkrshell.stores.macos_keychain import MacosKeychain
+
+        return MacosKeychain(config.lock_after)
     from lkrshell.stores.keyring import Keyring
 
     return Keyring(config.collection)
@@ -53,3 +58,14 @@ def vault(config: Config) -> "Vault | None":
 
     store = choose(config)
     return store if isinstance(store, Vault) else None
+
+
+def found(config: Config) -> str:
+    """The name of what this machine has: macOS's keychain, else what python-keyring finds, else the vault."""
+    if platform.DARWIN:
+        from lkrshell.stores import macos_keychain
+
+        return "keychain" if macos_keychain.works() else "vault"
+    from lkrshell.stores.keyring import works
+
+    return "keyring" if works(config.collection) else "vault"

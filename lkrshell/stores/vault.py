@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Vault:
     """A vault in the data folder, unlocked for `lock_after` seconds from its last use."""
 
-    name, takes_passphrase, counts_reads = "vault", True, True
+    name, noun, takes_passphrase, has_dialog, counts_reads = "vault", "vault", True, False, True
 
     def __init__(self, lock_after: int, lock_limit: int) -> None:
         self._root = os.path.join(paths.data_dir(), "vault")

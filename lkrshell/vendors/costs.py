@@ -10,7 +10,6 @@ Sources: OpenAI, "Costs" (GET /v1/organization/costs: dollars); Anthropic, "Get 
 import json
 import os
 import ssl
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,6 +18,7 @@ from decimal import Decimal, InvalidOperation
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
 
@@ -95,7 +95,7 @@ def _context() -> ssl.SSLContext:
     """Trusts the system's certificate authorities. Not by ssl.create_default_context: that takes others from
     SSL_CERT_FILE and SSL_CERT_DIR, and writes the connection's keys where SSLKEYLOGFILE says."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if sys.platform == "win32":
+    if platform.WINDOWS:
         context.load_default_certs()
         return context
     own = ssl.get_default_verify_paths()  # the built-in places are named so, whatever the variables say
