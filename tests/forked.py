@@ -21,13 +21,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 PROGRAM = str(Path(sys.executable).parent / "lkr")
 
 # What changes how Python, or the loader of programs, starts.
 _OF_A_START = ("PYTHON", "LD_", "DYLD_", "LC_", "LANG", "TZ", "GLIBC_", "MALLOC_", "__PYVENV")
-_LIBRARIES = "click dotenv filelock json platformdirs pyrage shellingham sqlite3 subprocess tomlkit tomllib zxcvbn"
+# The ways to start that have a helper of their own. The second asks for accounts in files that the call names.
+_STARTS = ({"LANG": "C.UTF-8"}, {"LANG": "C.UTF-8", "LD_PRELOAD": "libnss_wrapper.so"})
+_LIBRARIES = "click dotenv filelock json platformdirs pyrage shellingham subprocess tomlkit tomllib"
 _PIPE = 65536  # bytes that a pipe holds
 
 
@@ -42,8 +43,10 @@ def lkr(
     command = " ".join(words[:2] if words and words[0] == "vault" else words[:1])
     first = command not in _seen
     _seen.add(command)
-    if not first and len(stdin) <= _PIPE and _of_a_start(env) == {"LANG": "C.UTF-8"}:
-        return _helper.run(words, stdin, env, cwd, timeout)
+    start = _of_a_start(env)
+    if not first and len(stdin) <= _PIPE and start in _STARTS:
+        helper = _helpers.setdefault(start.get("LD_PRELOAD", ""), _Helper(start))
+        return helper.run(words, stdin, env, cwd, timeout)
     return subprocess.run(
         [PROGRAM, *words], input=stdin, env=env, cwd=cwd, capture_output=True, timeout=timeout,
         start_new_session=True,  # who runs the tests may have a terminal, which lkr would ask
@@ -51,14 +54,16 @@ def lkr(
 
 
 def stop() -> None:
-    """Ends the helper."""
-    _helper.stop()
+    """Ends the helpers."""
+    for helper in _helpers.values():
+        helper.stop()
 
 
 class _Helper:
     """The process that forks, started when it is first needed. It ends when we do."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: dict[str, str]) -> None:
+        self._env = {**start, "HOME": "/"}
         self._process: subprocess.Popen[bytes] | None = None
         self._address = ""
 
@@ -68,7 +73,7 @@ class _Helper:
             server.bind(self._address)
             server.listen(16)
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(server.fileno())], env={"LANG": "C.UTF-8"}, pass_fds=[server.fileno()],
+                [sys.executable, __file__, str(server.fileno())], env=self._env, pass_fds=[server.fileno()],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )  # fmt: skip
 
@@ -113,7 +118,7 @@ class _Helper:
             shutil.rmtree(os.path.dirname(self._address))
 
 
-_helper = _Helper()
+_helpers: dict[str, _Helper] = {}
 _seen: set[str] = set()
 
 
@@ -145,38 +150,38 @@ def _serve(server: socket.socket) -> list[str]:
             importlib.import_module(module.name)
     gc.collect()
     gc.freeze()
+    wake, signaled = os.pipe()
+    os.set_blocking(signaled, False)
+    signal.set_wakeup_fd(signaled)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, socket.socket] = {}
     while True:
-        if sys.stdin.fileno() in select.select([server, sys.stdin], [], [])[0]:
+        ready, _, _ = select.select([server, wake, sys.stdin], [], [])
+        if sys.stdin in ready:
             os._exit(0)  # whoever started us has ended
-        connection, _ = server.accept()
-        if os.fork() == 0:
-            server.close()
-            break
-        connection.close()
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            pass
-    length, fds, _, _ = socket.recv_fds(connection, 8, 3)
-    with connection.makefile("rb") as requests:
-        words, env, cwd, umask = json.loads(requests.read(int(length, 16)))
-    if pid := os.fork():
-        for fd in fds:
-            os.close(fd)
-        for fd in range(3):
-            os.close(fd)
-        connection.sendall(b"%d\n" % pid)
-        _, status = os.waitpid(pid, 0)
-        try:
-            connection.sendall(b"%d\n" % status)
-        except BrokenPipeError:
-            pass
-        os._exit(0)
-    connection.close()
+        if wake in ready:
+            os.read(wake, 4096)
+            _tell_who_waits(running)
+        if server in ready:
+            connection, _ = server.accept()
+            length, fds, _, _ = socket.recv_fds(connection, 8, 3)
+            with connection.makefile("rb") as requests:
+                words, env, cwd, umask = json.loads(requests.read(int(length, 16)))
+            pid = os.fork()
+            if pid == 0:
+                break
+            for fd in fds:
+                os.close(fd)
+            running[pid] = connection
+            connection.sendall(b"%d\n" % pid)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
+    for each in (server, connection, *running.values()):
+        each.close()
+    for fd in (wake, signaled, *fds):
         os.close(fd)
     os.umask(umask)
     os.chdir(cwd)
@@ -187,7 +192,20 @@ def _serve(server: socket.socket) -> list[str]:
     return [str(word) for word in words]
 
 
-def _main() -> NoReturn:
+def _tell_who_waits(running: dict[int, socket.socket]) -> None:
+    """Sends the exit status of each process that has ended to whoever called it."""
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        with running.pop(pid) as connection:
+            try:
+                connection.sendall(b"%d\n" % status)
+            except BrokenPipeError:
+                pass
+
+
+def _main() -> None:
     sys.argv[1:] = _serve(socket.socket(fileno=int(sys.argv[1])))
     sys.argv[0], sys.path[0] = PROGRAM, os.path.dirname(PROGRAM)
     from lkrshell.__main__ import main
