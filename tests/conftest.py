@@ -174,6 +174,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     user.lkr("unlock", "--stdin", stdin=PASSPHRASE + b"\n")
     user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     user.lkr("set", "anthropic:main", "--stdin", stdin=OTHER.encode())
+    # Without this folder, the first fish with a configuration reads every manual page there is, in the background.
+    (user.home / ".local/share/fish/generated_completions").mkdir(parents=True)
     return Template(user.home)
 
 

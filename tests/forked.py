@@ -26,8 +26,9 @@ PROGRAM = str(Path(sys.executable).parent / "lkr")
 
 # What changes how Python, or the loader of programs, starts.
 _OF_A_START = ("PYTHON", "LD_", "DYLD_", "LC_", "LANG", "TZ", "GLIBC_", "MALLOC_", "__PYVENV")
-# The ways to start that have a helper of their own. The second asks for accounts in files that the call names.
+# The ways to start that have a helper of their own. The second looks for accounts in files that the call names.
 _STARTS = ({"LANG": "C.UTF-8"}, {"LANG": "C.UTF-8", "LD_PRELOAD": "libnss_wrapper.so"})
+_ACCOUNTS = ("NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP")
 _LIBRARIES = "click dotenv filelock json platformdirs pyrage shellingham subprocess tomlkit tomllib"
 _PIPE = 65536  # bytes that a pipe holds
 
@@ -65,10 +66,15 @@ class _Helper:
     def __init__(self, start: dict[str, str]) -> None:
         self._env = {**start, "HOME": "/"}
         self._process: subprocess.Popen[bytes] | None = None
-        self._address = ""
+        self._folder = self._address = ""
 
     def _start(self) -> None:
-        self._address = os.path.join(tempfile.mkdtemp(prefix="lkr-"), "s")  # short, as a socket's path must be
+        self._folder = tempfile.mkdtemp(prefix="lkr-")
+        self._address = os.path.join(self._folder, "s")  # short, as a socket's path must be
+        if "LD_PRELOAD" in self._env:  # nss-wrapper looks at its variables once, when Python starts
+            for name in _ACCOUNTS:
+                self._env[name] = os.path.join(self._folder, name)
+                Path(self._env[name]).touch()
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(self._address)
             server.listen(16)
@@ -82,6 +88,9 @@ class _Helper:
     ) -> "subprocess.CompletedProcess[bytes]":
         if self._process is None:
             self._start()
+        for name in _ACCOUNTS:
+            if name in self._env:
+                shutil.copyfile(env[name], self._env[name])
         umask = os.umask(0o022)
         os.umask(umask)
         ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
@@ -115,7 +124,7 @@ class _Helper:
         if self._process:
             self._process.kill()
             self._process.communicate()
-            shutil.rmtree(os.path.dirname(self._address))
+            shutil.rmtree(self._folder)
 
 
 _helpers: dict[str, _Helper] = {}
