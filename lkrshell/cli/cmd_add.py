@@ -54,7 +54,7 @@ def _parts(entry: str) -> tuple[str, str]:
             known = providers.known().values()
             otherwise = f"write {variable}=provider:label, such as {variable}=openai:prod"
             hint = common.meant(variable, [each.variable for each in known if each.variable], otherwise, "lkr add {}")
-            raise LkrError(f"lkr knows no provider whose variable is {names.said(variable)}", hint, USAGE)
+            raise LkrError(f"no known provider uses the variable {names.said(variable)}", hint, USAGE)
     if not names.is_variable(variable):
         raise LkrError("that is not a variable for a key", "write VARIABLE=provider:label", USAGE)
     return variable, common.checked_key(name)
