@@ -13,7 +13,7 @@ from lkrshell.vendors import providers
 @declare.argument("entry", metavar="VARIABLE[=NAME] | NAME")
 @declare.option("--replace", is_flag=True, help="Replace a variable's key without asking.")
 def command(entry: str, replace: bool) -> None:
-    """Add a key to this project's manifest. Makes the manifest where there is none; the result is allowed."""
+    """Add a key to this project's manifest. Creates the manifest if there is none, and allows the result."""
     variable, name = _parts(entry)
     here = lookup.current_folder()
     place = lookup.Place(lookup.find(here) or here)
