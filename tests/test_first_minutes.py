@@ -30,6 +30,12 @@ def test_a_slip_in_a_command_names_the_one_that_is_meant(user: User, typed: str,
     assert f"did you mean {meant}?" in user.lkr(typed, code=64)
 
 
+def test_a_slip_in_the_name_of_a_key_names_the_one_that_is_meant(user: User) -> None:
+    for words in (["policy", "openai:pord"], ["get", "openai:pord", "--json"], ["rm", "openai:pord", "--yes"]):
+        assert "did you mean openai:prod?" in user.lkr(*words, code=1)
+    assert "see lkr list" in user.lkr("policy", "zzzz:y", code=1)
+
+
 def test_a_slip_that_is_like_nothing_leads_to_the_help(user: User) -> None:
     assert user.lkr("zzzz", code=64) == "lkr: there is no command 'zzzz'; see lkr --help\n"
 

@@ -13,7 +13,7 @@ from lkrshell.vendors import providers
 @declare.argument("entry", metavar="VARIABLE[=NAME] | NAME")
 @declare.option("--replace", is_flag=True, help="Replace a variable's key without asking.")
 def command(entry: str, replace: bool) -> None:
-    """Add a key to this project's manifest. Makes the manifest where there is none; the result is allowed."""
+    """Add a key to this project's manifest. Creates the manifest if there is none, and allows the result."""
     variable, name = _parts(entry)
     here = lookup.current_folder()
     place = lookup.Place(lookup.find(here) or here)
@@ -54,7 +54,7 @@ def _parts(entry: str) -> tuple[str, str]:
             known = providers.known().values()
             otherwise = f"write {variable}=provider:label, such as {variable}=openai:prod"
             hint = common.meant(variable, [each.variable for each in known if each.variable], otherwise, "lkr add {}")
-            raise LkrError(f"lkr knows no provider whose variable is {names.said(variable)}", hint, USAGE)
+            raise LkrError(f"no known provider uses the variable {names.said(variable)}", hint, USAGE)
     if not names.is_variable(variable):
         raise LkrError("that is not a variable for a key", "write VARIABLE=provider:label", USAGE)
     return variable, common.checked_key(name)

@@ -28,10 +28,10 @@ _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 )
 @declare.option("--json", "as_json", is_flag=True, help="Print the file's name and its keys as JSON.")
 def command(template: str, output: str | None, force: bool, as_json: bool) -> None:
-    """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file.
+    """Fill TEMPLATE with the keys' values. For a program that reads variables, use lkr exec instead.
 
-    A TEMPLATE is a text with {{lkr:NAME}} in it, as {{lkr:openai:prod}}, or else an env file: a variable that the
-    project's manifest names gets its key. Keys that no allowed manifest here names are asked about.
+    TEMPLATE is a text with places such as {{lkr:openai:prod}}, or an env file whose variables the project's manifest
+    names. lkr asks before it uses a key that no allowed manifest here names.
     """
     path = output or _default(template)
     there = os.path.abspath(path)

@@ -51,7 +51,7 @@ def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
             declare.echo("lkr: the value goes into a pipe or file in plain text", err=True)
         return
     if not sys.stdout.isatty():
-        what = "lkr prints a value only to a terminal" if clear else "no terminal: nothing is copied"
+        what = "a value is printed only to a terminal" if clear else "no terminal: nothing is copied"
         raise common.refused(what, "lkr exec -- COMMAND is safer; --force-plain prints it anyway", name)
 
 

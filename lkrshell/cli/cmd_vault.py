@@ -23,7 +23,7 @@ _AT_ONCE = 200  # keys that are read in one turn of the store
 
 @declare.group("vault")
 def command() -> None:
-    """Back up keys, and renew the vault's identity. All keys go to one age file, and come from such a file."""
+    """Back up the vault, renew its identity, or start over."""
 
 
 @command.command("export", examples=("lkr vault export backup.age", "lkr vault export backup.age --to age1..."))
@@ -33,10 +33,11 @@ def command() -> None:
 )
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the file's passphrase from standard input.")
 def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
-    """Write every key, admin ones too, to the age file FILE: under a passphrase of its own, or to RECIPIENTs.
+    """Back up all keys to the age file FILE. Includes admin keys. The file gets a passphrase of its own, or is
+    encrypted to RECIPIENTs.
 
-    A RECIPIENT is what `lkr vault recipient` prints on another machine, what age-keygen -y prints, or the line of a
-    file id_ed25519.pub.
+    A RECIPIENT is the output of `lkr vault recipient` on another machine, the output of age-keygen -y, or the line in
+    a file such as id_ed25519.pub.
     """
     if os.path.lexists(file):
         raise LkrError(f"{show(file)} already exists", "choose another name; nothing was written")
@@ -75,7 +76,8 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 @declare.option("--force", is_flag=True, help="Replace keys that already have another value.")
 def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> None:
-    """Store the keys of FILE, as `lkr vault export` wrote it. Keys that differ here are kept, unless --force.
+    """Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys that differ here are kept, unless
+    you add --force.
 
     A file made for this machine's vault needs no --identity.
     """
@@ -109,14 +111,14 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
     "recipient", examples=("lkr vault recipient", 'lkr vault export keys.age --to "$(ssh laptop lkr vault recipient)"')
 )
 def recipient() -> None:
-    """Print this vault's public key: another machine's `lkr vault export --to` takes it. It is no secret."""
+    """Print this vault's public key. Use it with `lkr vault export --to` on another machine. It is not secret."""
     declare.echo(common.vault().recipient())
 
 
 @command.command("reset", examples=("lkr vault reset", "lkr vault reset --yes && lkr unlock"))
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def reset(yes: bool) -> None:
-    """Start over after a lost passphrase: put the vault aside, so that the next lkr set makes a new one.
+    """Start over after a lost passphrase. Puts the vault aside, so that the next lkr set creates a new one.
 
     Nobody can open the old keys without the passphrase. They stay in a folder beside the vault, in case you remember
     it. Policies and grants stay too, and lkr doctor names the keys to store again.
@@ -132,7 +134,7 @@ def reset(yes: bool) -> None:
 @command.command("rekey", examples=("lkr vault rekey", "lkr vault rekey --stdin < passphrase"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def rekey(from_stdin: bool) -> None:
-    """Give the vault a new identity and encrypt every key to it. Stopped in the middle, run it again."""
+    """Give the vault a new identity, and encrypt every key to it. If it was interrupted, run it again."""
     vault: Vault = common.vault()
     passphrase = common.read_secret("Passphrase of the vault", from_stdin)
     count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))

@@ -27,7 +27,7 @@ Keys:
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
-  vault      Back up keys, and renew the vault's identity.
+  vault      Back up the vault, renew its identity, or start over.
   usage      Show what a vendor charged your organization.
 
 Projects:
@@ -38,7 +38,7 @@ Projects:
   edit       Edit this project's manifest in your editor.
   use        Use PROFILE in this project from now on.
   exec       Run a command with this project's keys.
-  gen        Write TEMPLATE with the keys' values in it.
+  gen        Fill TEMPLATE with the keys' values.
   schema     Print the JSON Schema of .lkr.toml, for editors.
 
 Agents:
@@ -81,7 +81,7 @@ Keys:
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
-  vault      Back up keys, and renew the vault's identity.
+  vault      Back up the vault, renew its identity, or start over.
   usage      Show what a vendor charged your organization.
 
 Projects:
@@ -92,7 +92,7 @@ Projects:
   edit       Edit this project's manifest in your editor.
   use        Use PROFILE in this project from now on.
   exec       Run a command with this project's keys.
-  gen        Write TEMPLATE with the keys' values in it.
+  gen        Fill TEMPLATE with the keys' values.
   schema     Print the JSON Schema of .lkr.toml, for editors.
 
 Agents:
@@ -114,8 +114,8 @@ Shell:
 """\
 Usage: lkr add [OPTIONS] VARIABLE[=NAME] | NAME
 
-  Add a key to this project's manifest. Makes the manifest where there is none; the result is
-  allowed.
+  Add a key to this project's manifest. Creates the manifest if there is none, and allows the
+  result.
 
 Options:
   --replace   Replace a variable's key without asking.
@@ -128,8 +128,8 @@ Options:
 """\
 Usage: lkr add [OPTIONS] VARIABLE[=NAME] | NAME
 
-  Add a key to this project's manifest. Makes the manifest where there is
-  none; the result is allowed.
+  Add a key to this project's manifest. Creates the manifest if there is none,
+  and allows the result.
 
 Options:
   --replace   Replace a variable's key without asking.
@@ -423,11 +423,10 @@ Options:
 """\
 Usage: lkr gen [OPTIONS] TEMPLATE
 
-  Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file.
+  Fill TEMPLATE with the keys' values. For a program that reads variables, use lkr exec instead.
 
-  A TEMPLATE is a text with {{lkr:NAME}} in it, as {{lkr:openai:prod}}, or else an env file: a
-  variable that the project's manifest names gets its key. Keys that no allowed manifest here
-  names are asked about.
+  TEMPLATE is a text with places such as {{lkr:openai:prod}}, or an env file whose variables the
+  project's manifest names. lkr asks before it uses a key that no allowed manifest here names.
 
 Options:
   -o, --output FILE  Default: TEMPLATE without .example or .template.
@@ -443,11 +442,12 @@ Options:
 """\
 Usage: lkr gen [OPTIONS] TEMPLATE
 
-  Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file.
+  Fill TEMPLATE with the keys' values. For a program that reads variables, use
+  lkr exec instead.
 
-  A TEMPLATE is a text with {{lkr:NAME}} in it, as {{lkr:openai:prod}}, or
-  else an env file: a variable that the project's manifest names gets its key.
-  Keys that no allowed manifest here names are asked about.
+  TEMPLATE is a text with places such as {{lkr:openai:prod}}, or an env file
+  whose variables the project's manifest names. lkr asks before it uses a key
+  that no allowed manifest here names.
 
 Options:
   -o, --output FILE  Default: TEMPLATE without .example or .template.
@@ -1111,44 +1111,42 @@ Options:
 """\
 Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
 
-  Back up keys, and renew the vault's identity. All keys go to one age file, and come from such a
-  file.
+  Back up the vault, renew its identity, or start over.
 
 Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  export     Write every key, admin ones too, to the age file FILE: under a passphrase of its...
-  import     Store the keys of FILE, as `lkr vault export` wrote it.
-  recipient  Print this vault's public key: another machine's `lkr vault export --to` takes it.
-  rekey      Give the vault a new identity and encrypt every key to it.
-  reset      Start over after a lost passphrase: put the vault aside, so that the next lkr...
+  export     Back up all keys to the age file FILE.
+  import     Restore the keys from a backup.
+  recipient  Print this vault's public key.
+  rekey      Give the vault a new identity, and encrypt every key to it.
+  reset      Start over after a lost passphrase.
 """,
 """\
 Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
 
-  Back up keys, and renew the vault's identity. All keys go to one age file,
-  and come from such a file.
+  Back up the vault, renew its identity, or start over.
 
 Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  export     Write every key, admin ones too, to the age file FILE: under...
-  import     Store the keys of FILE, as `lkr vault export` wrote it.
-  recipient  Print this vault's public key: another machine's `lkr vault...
-  rekey      Give the vault a new identity and encrypt every key to it.
-  reset      Start over after a lost passphrase: put the vault aside, so...
+  export     Back up all keys to the age file FILE.
+  import     Restore the keys from a backup.
+  recipient  Print this vault's public key.
+  rekey      Give the vault a new identity, and encrypt every key to it.
+  reset      Start over after a lost passphrase.
 """),
     "vault export": (
 """\
 Usage: lkr vault export [OPTIONS] FILE
 
-  Write every key, admin ones too, to the age file FILE: under a passphrase of its own, or to
-  RECIPIENTs.
+  Back up all keys to the age file FILE. Includes admin keys. The file gets a passphrase of its
+  own, or is encrypted to RECIPIENTs.
 
-  A RECIPIENT is what `lkr vault recipient` prints on another machine, what age-keygen -y prints,
-  or the line of a file id_ed25519.pub.
+  A RECIPIENT is the output of `lkr vault recipient` on another machine, the output of age-keygen
+  -y, or the line in a file such as id_ed25519.pub.
 
 Options:
   --to RECIPIENT  An age or SSH public key; may be repeated.
@@ -1162,11 +1160,11 @@ Options:
 """\
 Usage: lkr vault export [OPTIONS] FILE
 
-  Write every key, admin ones too, to the age file FILE: under a passphrase of
-  its own, or to RECIPIENTs.
+  Back up all keys to the age file FILE. Includes admin keys. The file gets a
+  passphrase of its own, or is encrypted to RECIPIENTs.
 
-  A RECIPIENT is what `lkr vault recipient` prints on another machine, what
-  age-keygen -y prints, or the line of a file id_ed25519.pub.
+  A RECIPIENT is the output of `lkr vault recipient` on another machine, the
+  output of age-keygen -y, or the line in a file such as id_ed25519.pub.
 
 Options:
   --to RECIPIENT  An age or SSH public key; may be repeated.
@@ -1181,8 +1179,8 @@ Options:
 """\
 Usage: lkr vault import [OPTIONS] FILE
 
-  Store the keys of FILE, as `lkr vault export` wrote it. Keys that differ here are kept, unless
-  --force.
+  Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys that differ here are
+  kept, unless you add --force.
 
   A file made for this machine's vault needs no --identity.
 
@@ -1199,8 +1197,8 @@ Options:
 """\
 Usage: lkr vault import [OPTIONS] FILE
 
-  Store the keys of FILE, as `lkr vault export` wrote it. Keys that differ
-  here are kept, unless --force.
+  Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys
+  that differ here are kept, unless you add --force.
 
   A file made for this machine's vault needs no --identity.
 
@@ -1218,7 +1216,7 @@ Options:
 """\
 Usage: lkr vault recipient [OPTIONS]
 
-  Print this vault's public key: another machine's `lkr vault export --to` takes it. It is no
+  Print this vault's public key. Use it with `lkr vault export --to` on another machine. It is not
   secret.
 
 Options:
@@ -1231,8 +1229,8 @@ Options:
 """\
 Usage: lkr vault recipient [OPTIONS]
 
-  Print this vault's public key: another machine's `lkr vault export --to`
-  takes it. It is no secret.
+  Print this vault's public key. Use it with `lkr vault export --to` on
+  another machine. It is not secret.
 
 Options:
   -h, --help  Show this message and exit.
@@ -1245,7 +1243,7 @@ Options:
 """\
 Usage: lkr vault reset [OPTIONS]
 
-  Start over after a lost passphrase: put the vault aside, so that the next lkr set makes a new
+  Start over after a lost passphrase. Puts the vault aside, so that the next lkr set creates a new
   one.
 
   Nobody can open the old keys without the passphrase. They stay in a folder beside the vault, in
@@ -1263,8 +1261,8 @@ Options:
 """\
 Usage: lkr vault reset [OPTIONS]
 
-  Start over after a lost passphrase: put the vault aside, so that the next
-  lkr set makes a new one.
+  Start over after a lost passphrase. Puts the vault aside, so that the next
+  lkr set creates a new one.
 
   Nobody can open the old keys without the passphrase. They stay in a folder
   beside the vault, in case you remember it. Policies and grants stay too, and
@@ -1282,7 +1280,7 @@ Options:
 """\
 Usage: lkr vault rekey [OPTIONS]
 
-  Give the vault a new identity and encrypt every key to it. Stopped in the middle, run it again.
+  Give the vault a new identity, and encrypt every key to it. If it was interrupted, run it again.
 
 Options:
   --stdin     Read the passphrase from standard input.
@@ -1295,8 +1293,8 @@ Options:
 """\
 Usage: lkr vault rekey [OPTIONS]
 
-  Give the vault a new identity and encrypt every key to it. Stopped in the
-  middle, run it again.
+  Give the vault a new identity, and encrypt every key to it. If it was
+  interrupted, run it again.
 
 Options:
   --stdin     Read the passphrase from standard input.

@@ -12,10 +12,10 @@ from lkrshell.core.errors import LkrError
 PERIODS = ("day", "week", "month")
 FIELDS = ("models", "budget", "rate", "tokens")
 HINTS = {
-    "models": "write names of models with * and ?, as claude-*",
-    "budget": "write US dollars a day, week or month, as 20/day",
-    "rate": "write requests a minute, as 60/min",
-    "tokens": "write tokens a day, week or month, as 2M/day",
+    "models": "write names of models with * and ?, such as claude-*",
+    "budget": "write US dollars a day, week or month, such as 20/day",
+    "rate": "write requests a minute, such as 60/min",
+    "tokens": "write tokens a day, week or month, such as 2M/day",
 }
 MICRO = 1_000_000  # of a US dollar
 MAX_MODELS = 32
@@ -38,7 +38,7 @@ class Limits:
         """From the texts. LkrError for a text of another form."""
         for name, text in zip(FIELDS, (models, budget, rate, tokens), strict=True):
             if not is_limit(name, text):
-                raise LkrError(f"{name} is no limit that lkr understands", HINTS[name])
+                raise LkrError(f"{name} is not a limit that lkr understands", HINTS[name])
         self.models = tuple(models.split())
         self.budget = _budget(budget) if budget else None
         self.rate = int(rate.partition("/")[0]) if rate else None

@@ -1,7 +1,7 @@
-"""direnv beside us: whether `use lkr` is there when a project says it, and whether both set one variable.
+"""direnv: whether `use lkr` is installed when a project needs it, and whether direnv and lkr set the same variable.
 
-The order of the two hooks does not matter. A variable that a folder's .envrc and its manifest both set has direnv's
-value: the hook leaves it alone, and the key does not come.
+The order of the two hooks does not matter. If a folder's .envrc and its manifest set the same variable, direnv's
+value wins: the hook leaves it alone, and the key does not load.
 """
 
 import os
@@ -20,7 +20,7 @@ _FIX = "lkr install --direnv"
 
 
 def direnv(fix: bool) -> Iterator[Finding]:
-    """Nothing where there is no direnv."""
+    """Yields nothing if direnv is not installed."""
     if not shutil.which("direnv"):
         return
     library = rcfiles.direnv_library()
@@ -52,7 +52,7 @@ def _nearest() -> str | None:
 
 
 def _both(envrc: str) -> Iterator[Finding]:
-    """Variables that the .envrc, or an env file it loads, sets beside the manifest in force."""
+    """Variables that the manifest sets, and that the .envrc or an env file it loads sets too."""
     wanted = {want.variable for want in plaintext.wants_here() if want.scope == "shell"}
     if not wanted:
         return

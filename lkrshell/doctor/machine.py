@@ -17,7 +17,7 @@ from lkrshell.state import config
 
 
 def versions(fix: bool) -> Iterator[Finding]:
-    """lkr's own, of what it runs by, and other programs of its name."""
+    """The versions of lkr and what it needs, and other programs called lkr."""
     parts = [f"{name} {metadata.version(name)}" for name in ("keyring", "pyrage")]
     yield fact(f"lkr {lkrshell.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}, {', '.join(parts)}")
     try:
@@ -36,7 +36,7 @@ def versions(fix: bool) -> Iterator[Finding]:
 
 
 def agents(fix: bool) -> Iterator[Finding]:
-    """Those that could be started, and the one that started us."""
+    """The agents on PATH, and the one that started this process."""
     settings = config.load()
     found = known.programs(settings)
     off = "" if settings.agent_functions else "; agent_functions turns their functions off"
@@ -48,7 +48,7 @@ def agents(fix: bool) -> Iterator[Finding]:
 
 
 def memory(fix: bool) -> Iterator[Finding]:
-    """Where a shell's memory, keys in it, may come to lie on a disk."""
+    """Ways in which a shell's memory, including keys, may be written to a disk."""
     swaps = open_swaps()
     for device in swaps:
         text = f"{show(device)} is unencrypted swap, so a shell's memory may be written there"
@@ -62,7 +62,7 @@ def memory(fix: bool) -> Iterator[Finding]:
 
 
 def open_swaps(root: str = "/") -> list[str]:
-    """Swap areas on a disk that no layer below encrypts; by Linux's own lists, below `root`."""
+    """Swap areas on disks that no layer encrypts, from the lists of Linux below `root`."""
     try:
         with open(os.path.join(root, "proc/swaps"), encoding="utf-8", errors="surrogateescape") as file:
             devices = [line.split()[0] for line in file.readlines()[1:]]
@@ -76,7 +76,7 @@ def open_swaps(root: str = "/") -> list[str]:
 
 
 def _block(root: str, path: str) -> str:
-    """The name in /sys of the block device that `path` is, or that the file system it is a file of lies on."""
+    """The name in /sys of the block device `path`, or of the device that holds the file `path`."""
     real = os.path.realpath(path)
     if real.startswith("/dev/"):
         return os.path.basename(real)
@@ -118,14 +118,14 @@ def core_dumps(pattern: str = "/proc/sys/kernel/core_pattern") -> str:
 
 
 def _no_dumps() -> str:
-    """For this shell, and for those to come."""
+    """The command that turns core dumps off, for this shell and future ones."""
     shell = next((each for each in (present(), login()) if each in base.SHELLS), "bash")
     rc = base.dialect(shell).user_files()[0]
     return f"ulimit -c 0; echo 'ulimit -c 0' >> {quoted(rc)}"
 
 
 def clipboard(fix: bool) -> Iterator[Finding]:
-    """What `lkr get` would copy by."""
+    """The tool that `lkr get` would copy with."""
     from lkrshell.system.clipboard import tool
 
     if name := tool():

@@ -1,6 +1,6 @@
-"""Keys that lie open beside lkr: in the files that shells read at their start, and in the present environment.
+"""Exposed keys: in the files that shells read when they start, and in this environment.
 
-Values are looked at, to tell text from a command and to tell what the store has; none leaves this module.
+This module reads values, to tell text from a command and to compare with the store. No value leaves it.
 """
 
 import functools

@@ -112,7 +112,7 @@ def startup(shell: str) -> list[str]:
 
 
 def text_of(path: str) -> bytes:
-    """A file's content, empty when there is none or it is no plain file of at most 1 MiB."""
+    """A file's content. Empty if there is no such file, or if it is not a regular file of at most 1 MiB."""
     text = lookup.read_text(path)
     return text[1:].encode("utf-8", "surrogateescape") if text.startswith(lookup.TEXT) else b""
 
@@ -150,7 +150,7 @@ def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
 
 
 def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
-    """A line after ours in the same file that sets the prompt's hooks anew."""
+    """A line after ours in the same file that replaces the prompt's hooks."""
     speak = base.dialect(shell)
     for load in found if speak.undoing else ():
         text = text_of(load.path)

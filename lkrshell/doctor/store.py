@@ -1,4 +1,4 @@
-"""The store in force, the index beside it, the grants, and who may read them."""
+"""The store in use, its index, the grants, and who may read them."""
 
 import os
 import stat
@@ -21,7 +21,7 @@ _RESTORE = {
     "vault": "lkr vault import FILE restores a backup; lkr vault reset starts over",
     "keychain": "restore ~/Library/Keychains/lkr.keychain-db from a backup; lkr unlock starts over",
 }
-WAIT = 5.0  # seconds for the whole store: a person waits, and a hung keychain is what they want to be told
+WAIT = 5.0  # seconds for the whole store: a person waits, and needs to know about a keychain that hangs
 
 
 def in_force(settings: config.Config) -> tuple["Store | None", str]:
@@ -35,7 +35,7 @@ def in_force(settings: config.Config) -> tuple["Store | None", str]:
 
 
 def store(fix: bool) -> Iterator[Finding]:
-    """Which one serves, whether it answers, and whether the index tells the same as it."""
+    """Which store lkr uses, whether it answers, and whether the index agrees with it."""
     settings = config.load()
     try:
         with TimeLimit(WAIT):
@@ -113,7 +113,7 @@ def _some(found: list[str]) -> str:
 
 
 def folders(fix: bool) -> Iterator[Finding]:
-    """Who may read and write what is lkr's, and what killed writers left there."""
+    """Who may read and write lkr's files, and what interrupted writes left there."""
     for folder in (paths.data_dir(), paths.state_dir()):
         for path in _below(folder):
             try:
@@ -150,7 +150,7 @@ def _readable(real: str) -> Iterator[Finding]:
 
 
 def grants(fix: bool) -> Iterator[Finding]:
-    """Grants of projects that are no more."""
+    """Grants of projects that no longer exist."""
     folder = paths.grants_dir()
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         path = os.path.join(folder, name)

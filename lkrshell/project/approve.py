@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_allowed(place: lookup.Place) -> None:
-    """ManifestError unless the manifest as it lies there is valid and allowed: an edit must not smuggle the rest in."""
+    """ManifestError unless the current manifest is valid and allowed. An edit must not bring in unseen changes."""
     reading.read_manifest(place)
     known = grants.in_force(place)
     if known is None or not known.covers(place):
@@ -43,7 +43,7 @@ def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | No
 
 
 def write(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
-    """Writes the manifest, or the `.lkr.local.toml`, of `place` and allows it; nothing when the result is not valid.
+    """Writes the manifest, or the `.lkr.local.toml` of `place`, and allows it. Writes nothing invalid.
 
     What is allowed is what was written here and lay there before: the files are not read again, so nobody can swap
     another content in. ManifestError when one of them changed since `place` was read, and, after a new manifest was

@@ -1,6 +1,6 @@
 """Env files: read as python-dotenv reads them, within bounds, and with nothing of the person's environment in them.
 
-`${NAME}` is another variable of the same file, never one of the environment: a project's file must not take what lies
+`${NAME}` is another variable of the same file, never one of the environment: a project's file must not read what is
 there. A line that is taken out stays as a comment that names the key.
 """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check(place: "Place", grant: "Grant | None") -> "Grant":
-    """The grant, when it covers what lies there. ManifestError says why not, and what to do."""
+    """The grant, if it covers the current manifest. Otherwise a ManifestError says why not and what to do."""
     where = show(place.folder)
     if UNREADABLE in (place.text, place.local):
         raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")

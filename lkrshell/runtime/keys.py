@@ -97,8 +97,16 @@ def take_away(store: "Store", account: str, ours: bool) -> None:
         store.delete(account)
 
 
+def _meant(store: "Store", name: str, otherwise: str) -> str:
+    """A question for a slip of the keyboard in a key's name, else `otherwise`."""
+    import difflib
+
+    close = difflib.get_close_matches(name, index.names(store.name), 1)
+    return f"did you mean {close[0]}?" if close else otherwise
+
+
 def missing(store: "Store", name: str) -> LkrError:
-    return LkrError(f"there is no key {name} in the {store.name}", "see lkr list")
+    return LkrError(f"there is no key {name} in the {store.name}", _meant(store, name, "see lkr list"))
 
 
 def rename(store: "Store", name: str, new: str) -> None:
@@ -179,7 +187,7 @@ def entry_of(store: "Store", name: str) -> Entry:
     """The entry of a key. LkrError without one."""
     if entry := index.read(store.name, name):
         return entry
-    raise LkrError(f"there is no key {name} in the index", "see lkr list, lkr doctor")
+    raise LkrError(f"there is no key {name} in the index", _meant(store, name, "see lkr list, lkr doctor"))
 
 
 def write_entry_anew(store: "Store", name: str) -> bool:
