@@ -1,4 +1,4 @@
-"""What lies on the disk around a folder: the manifests in force, as text. On the path of `lkr export`."""
+"""What lies on the disk around a folder: the manifests in force, as text."""
 
 import os
 import stat
