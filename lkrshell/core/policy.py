@@ -1,4 +1,4 @@
-"""What a key may do: where, and with which kind of consumer. Pure; on the path of `lkr export`.
+"""What a key may do: where, and with which kind of consumer. Pure.
 
 A manifest cannot widen it. An agent's shell gets a key only when its policy says `allow`; `lkr exec` by an agent is
 refused under `deny`.

@@ -1,6 +1,6 @@
 """Which keys a project's files mention: its env files, and code that reads a provider's variable.
 
-Reads names only, and within limits: a repository may be large. Not on the path of `lkr export`.
+Reads names only, and within limits: a repository may be large.
 """
 
 import os

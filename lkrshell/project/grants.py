@@ -1,6 +1,6 @@
 """Grants: the user's record that one manifest content, at one real path, may have the keys it lists.
 
-A grant holds both texts and the parsed form, so that entering needs no TOML. On the path of `lkr export`. One of the
+A grant holds both texts and the parsed form, so that entering needs no TOML. One of the
 first format was given under laxer rules for names, so they are looked at anew.
 """
 

@@ -1,4 +1,4 @@
-"""Finds the manifests that apply to a folder, as text. On the path of `lkr export`."""
+"""Finds the manifests that apply to a folder, as text."""
 
 import os
 import stat

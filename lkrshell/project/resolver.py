@@ -1,7 +1,4 @@
-"""From manifests and grants to what a folder should have. Pure: reads nothing, prints nothing.
-
-On the path of `lkr export`.
-"""
+"""From manifests and grants to what a folder should have. Pure: reads nothing, prints nothing."""
 
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import quoted, show

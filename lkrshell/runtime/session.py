@@ -1,6 +1,6 @@
 """What a project gets, from the disk: chain of manifests, their grants, the wants, the values.
 
-Shared by `export` and `exec`; on the path of `lkr export`.
+Shared by `export` and `exec`.
 """
 
 import os

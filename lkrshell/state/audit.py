@@ -1,4 +1,4 @@
-"""The audit log: one line a use, hash-chained, never a value nor a hash of one. On the path of `lkr export`.
+"""The audit log: one line a use, hash-chained, never a value nor a hash of one.
 
 Fields, parted by tabs and escaped as in records: time, event, project, keys, variables, process, its ancestors'
 names, terminal, agent, and the BLAKE2b of the line before and this one. A changed, removed or inserted line breaks

@@ -1,4 +1,4 @@
-"""Reading and writing our own files: private, atomic, under a lock. Reading is on the path of `lkr export`.
+"""Reading and writing our own files: private, atomic, under a lock.
 
 A write goes to a temporary file in the same folder, is synced, renamed over the old one, and the folder is
 synced: a kill at any instant leaves the old content or the new one.

@@ -1,4 +1,4 @@
-"""Where values live. `choose` is the one place that decides which store serves; on the path of `lkr export`."""
+"""Where values live. `choose` is the one place that decides which store serves."""
 
 import os
 

@@ -1,7 +1,7 @@
 """The embedded vault: one age file a key, all to one X25519 identity behind a passphrase.
 
 `identity.age` is an age passphrase file, `recipient` its public half, `keys/PROVIDER/LABEL.age` the keys:
-`age -d` opens all of it. Adding a key needs no unlock. On the path of `lkr export`.
+`age -d` opens all of it. Adding a key needs no unlock.
 """
 
 import os
