@@ -99,11 +99,13 @@ torture: $(VENV)/.dev
 	$(BIN)/python bench/torture.py
 
 # All that is generated and checked in: completions from the command line's definition, the man page from the same,
-# schemas from the parser's rules.
+# schemas from the parser's rules, the help and the vendors' table as Python modules.
 generated completions: $(VENV)/.dev
 	$(BIN)/python -m tools.completions completions
 	$(BIN)/python -m lkrshell.project.schema lkrshell/project
 	$(BIN)/python -m tools.manpage man
+	$(BIN)/python -m tools.helptext
+	$(BIN)/python -m tools.providers
 
 # The pictures in README.md, from real sessions; a test compares what they say with what is said today.
 pictures: $(VENV)/.dev

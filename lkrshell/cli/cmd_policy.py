@@ -1,10 +1,7 @@
 """`lkr policy NAME`: what a key may do. No manifest can widen it."""
 
-import copy
 import os
-import re
 import sys
-from collections.abc import Callable
 
 from lkrshell.cli import common, declare, layout
 from lkrshell.core import limits, policy
@@ -15,6 +12,10 @@ from lkrshell.core.text import show, tilde
 from lkrshell.runtime import keys
 from lkrshell.state import index
 from lkrshell.system import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _VIA = ("environment", "broker")
 
@@ -174,9 +175,11 @@ def _tell_all(as_json: bool) -> None:
     declare.echo(layout.by_provider([headings[column] for column in said], shown, colours), nl=False)
 
 
-def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
+def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:
     """What the key may do more after `edit`, once the person has typed yes to it. LkrError (2) otherwise: no option, no
     pipe and no agent can say it."""
+    import copy
+
     after = copy.copy(before)
     edit(after)
     if wider := policy.widened(before, after):
@@ -208,6 +211,8 @@ def _limit(field: str, text: str) -> str:
 def _seconds(text: str) -> int:
     if text == "off":
         return 0
+    import re
+
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
     if not found:
         raise LkrError("that is not a duration", "write 90s, 30m, 8h, 2d or off", USAGE)

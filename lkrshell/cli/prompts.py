@@ -5,8 +5,11 @@ from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.project import approve, lookup, manifest, references
 from lkrshell.runtime import keys
-from lkrshell.stores.base import Store
 from lkrshell.vendors import providers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
 
 
 def yes(question: str, given: bool, hint: str = "add --yes", default: bool = False) -> None:
@@ -26,7 +29,7 @@ def value_of(name: str, prompt: str, from_stdin: bool) -> Secret:
     return secret
 
 
-def set_key(store: Store, name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:
+def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:
     """Asks for the value of a key and stores it; over one that is there only when the person says so."""
     if store.exists(name) and not replace:
         if from_stdin or not ask.on_terminal():

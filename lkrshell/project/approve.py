@@ -13,7 +13,10 @@ from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
 from lkrshell.project import grants, inside, lookup, manifest, reading, worktrees
 from lkrshell.state import generation, paths
-from lkrshell.stores.base import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
 
 
 def check_allowed(place: lookup.Place) -> None:
@@ -105,7 +108,7 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
     return lines
 
 
-def missing(store: Store, key: str) -> list[str]:
+def missing(store: "Store", key: str) -> list[str]:
     """A line where the store says that it has no such key."""
     try:
         return [] if store.exists(key) else [f"{key} is not stored; lkr set {key}"]

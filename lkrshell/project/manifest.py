@@ -4,14 +4,16 @@ Not on the path of `lkr export`: a grant keeps the parsed form (see grants).
 """
 
 import re
-from collections.abc import Container
-from dataclasses import dataclass
 
 from lkrshell.core import limits, names, toml_text
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
 from lkrshell.vendors.providers import refusal, variable_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 MAX_KEYS = 256
 VIA = ("broker", "environment")
@@ -22,21 +24,25 @@ _LIMITS = {
 _FIELDS = ("key", "optional", "scope", "via", *_LIMITS)
 
 
-@dataclass(frozen=True)
 class Manifest:
-    """One manifest, its local file laid over it. `let_in`: the variables that pass because the person let them in."""
+    """One manifest, its local file laid over it. `let_in`: the variables that pass because the person let them in.
 
-    inherit: bool
-    wants: tuple[Want, ...]
-    profile: str = ""
-    let_in: tuple[str, ...] = ()
-    require_all: bool = False
+    Not a dataclass, for the sake of `lkr allow`: see core/want.py.
+    """
+
+    __slots__ = ("inherit", "let_in", "profile", "require_all", "wants")
+
+    def __init__(
+        self, inherit: bool, wants: tuple[Want, ...], profile: str, let_in: tuple[str, ...], require_all: bool
+    ) -> None:
+        self.inherit, self.wants, self.profile = inherit, wants, profile
+        self.let_in, self.require_all = let_in, require_all
 
 
 class _File:
     """One file being checked: knows how to name a place in it, and which variables the person let in."""
 
-    def __init__(self, path: str, text: str, let_in: Container[str]) -> None:
+    def __init__(self, path: str, text: str, let_in: "Container[str]") -> None:
         self.path, self.text, self.let_in = path, text, let_in
 
     def error(self, message: str, hint: str, table: str = "", name: str = "") -> ManifestError:
@@ -57,7 +63,7 @@ class _File:
 
 
 def parse(
-    path: str, text: str, local_path: str = "", local_text: str | None = None, let_in: Container[str] = ()
+    path: str, text: str, local_path: str = "", local_text: str | None = None, let_in: "Container[str]" = ()
 ) -> Manifest:
     """The manifest of `text`, with the local file's entries over it. `let_in`: variables that the person let in.
 

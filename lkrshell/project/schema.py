@@ -8,7 +8,6 @@ variables that are no secret's by their names, which the person may let in.
 
 import json
 import os
-import re
 import sys
 
 from lkrshell.core import limits, names, variables
@@ -21,9 +20,9 @@ _VARIABLE = (
 FILES = ("manifest.schema.json", "manifest.local.schema.json")
 
 
-def _name(pattern: re.Pattern[str], description: str, empty: bool = False) -> dict[str, object]:
+def _name(pattern: str, description: str, empty: bool = False) -> dict[str, object]:
     """A string that `pattern` matches whole; or nothing at all, when `empty`."""
-    words = pattern.pattern.removesuffix(r"\Z")
+    words = pattern.removesuffix(r"\Z")
     return {
         "description": description,
         "type": "string",
@@ -118,7 +117,7 @@ def schema(local: bool = False) -> dict[str, object]:
                                     "not": {
                                         "anyOf": [
                                             {"enum": sorted(names.SHELL_WORDS)},
-                                            {"pattern": f"^{names.SHELL_FUNCTIONS.pattern}"},
+                                            {"pattern": f"^{names.SHELL_FUNCTIONS}"},
                                         ]
                                     },
                                 },
