@@ -14,7 +14,6 @@ from lkrshell.cli import declare, help, main
 
 FILE = Path(main.__file__).parent / "help_text.py"
 _HEAD = '''"""The help of each command: for 100 columns and more, and for 80. Made by `make generated`; do not edit."""
-# ruff: noqa: E501
 # fmt: off
 
 HELP: dict[str, tuple[str, str]] = {

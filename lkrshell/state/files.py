@@ -229,7 +229,7 @@ def _lock(path: str) -> "Callable[[], object]":
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(fd), os.stat(path)):  # else the folder was put aside in the meantime
                 os.fchmod(fd, 0o600)
-                return lambda: (fcntl.flock(fd, fcntl.LOCK_UN), os.close(fd))
+                return lambda: os.close(fd)  # which unlocks it: nobody else has this descriptor
         except (ImportError, OSError) as error:
             code = error.errno if isinstance(error, OSError) else errno.ENOSYS
             if code == errno.ENOSYS:
