@@ -1,6 +1,6 @@
 """Known LLM vendors, from providers.toml beside this file and the user's `[providers.NAME]` in config.toml.
 
-Not on the path of `lkr export`: it reads TOML.
+Ours come by way of builtin.py, which is made of that file. Not on the path of `lkr export`: the user's are TOML.
 """
 
 import functools
