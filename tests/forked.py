@@ -190,9 +190,9 @@ def _serve(server: socket.socket) -> list[str]:
 def _main() -> NoReturn:
     sys.argv[1:] = _serve(socket.socket(fileno=int(sys.argv[1])))
     sys.argv[0], sys.path[0] = PROGRAM, os.path.dirname(PROGRAM)
-    from lkrshell.__main__ import main
+    from lkrshell.__main__ import run
 
-    sys.exit(main())
+    sys.exit(run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

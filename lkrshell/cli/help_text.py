@@ -13,7 +13,7 @@ Options:
   -h, --help  Show this message and exit.
 
 Start:
-  init       Guide through a project's set-up.
+  init       Set up a project step by step.
   install    Make SHELL (bash, zsh, fish) load lkr when it starts.
   uninstall  Undo lkr install.
   doctor     Diagnose problems and show how to fix them.
@@ -67,7 +67,7 @@ Options:
   -h, --help  Show this message and exit.
 
 Start:
-  init       Guide through a project's set-up.
+  init       Set up a project step by step.
   install    Make SHELL (bash, zsh, fish) load lkr when it starts.
   uninstall  Undo lkr install.
   doctor     Diagnose problems and show how to fix them.
@@ -431,8 +431,9 @@ Usage: lkr gen [OPTIONS] TEMPLATE
 
 Options:
   -o, --output FILE  Default: TEMPLATE without .example or .template.
-  --force            Without a terminal, over a file that is there, or one that git tracks.
-  --json             As JSON: the file, and which keys went where.
+  --force            Also write without a terminal, over an existing file, or over one that git
+                     tracks.
+  --json             Print the file's name and its keys as JSON.
   -h, --help         Show this message and exit.
 
   Examples:
@@ -450,9 +451,9 @@ Usage: lkr gen [OPTIONS] TEMPLATE
 
 Options:
   -o, --output FILE  Default: TEMPLATE without .example or .template.
-  --force            Without a terminal, over a file that is there, or one
-                     that git tracks.
-  --json             As JSON: the file, and which keys went where.
+  --force            Also write without a terminal, over an existing file, or
+                     over one that git tracks.
+  --json             Print the file's name and its keys as JSON.
   -h, --help         Show this message and exit.
 
   Examples:
@@ -568,12 +569,13 @@ Options:
 """\
 Usage: lkr init [OPTIONS] [FOLDER]
 
-  Guide through a project's set-up. Manifest, keys, .gitignore, hook; each step can be declined.
+  Set up a project step by step. Covers the manifest, keys, .gitignore and the hook. You can
+  decline each step.
 
 Options:
-  --yes       Write and allow the manifest without asking; ask for no value.
-  --import    With --yes: also store the values that .env holds.
-  --install   With --yes: also lkr install for the shell you are in.
+  --yes       Write and allow the manifest without asking for anything.
+  --import    With --yes: also store the values from .env.
+  --install   With --yes: also run lkr install for your shell.
   -h, --help  Show this message and exit.
 
   Examples:
@@ -583,13 +585,13 @@ Options:
 """\
 Usage: lkr init [OPTIONS] [FOLDER]
 
-  Guide through a project's set-up. Manifest, keys, .gitignore, hook; each
-  step can be declined.
+  Set up a project step by step. Covers the manifest, keys, .gitignore and the
+  hook. You can decline each step.
 
 Options:
-  --yes       Write and allow the manifest without asking; ask for no value.
-  --import    With --yes: also store the values that .env holds.
-  --install   With --yes: also lkr install for the shell you are in.
+  --yes       Write and allow the manifest without asking for anything.
+  --import    With --yes: also store the values from .env.
+  --install   With --yes: also run lkr install for your shell.
   -h, --help  Show this message and exit.
 
   Examples:
