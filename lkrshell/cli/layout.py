@@ -4,7 +4,6 @@ Off a terminal nothing is added and no line is broken.
 """
 
 import sys
-import textwrap
 
 from lkrshell.cli import output
 from lkrshell.core.text import show, tilde
@@ -74,6 +73,8 @@ def wrapped(text: str, indent: int, stream: "TextIO", first: int = 0) -> str:
     if not stream.isatty():
         return text
     room = min(output.width(), _READABLE)
+    import textwrap
+
     lines = textwrap.wrap(
         " " * first + text if first else text, room, subsequent_indent=" " * indent, break_long_words=False,
         break_on_hyphens=False, drop_whitespace=True,
