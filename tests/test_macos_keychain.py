@@ -239,11 +239,11 @@ def test_a_hung_keychain_does_not_hang_the_prompt(keychain: MacosKeychain, monke
     import time
 
     from lkrshell.core.time_limit import TimeLimit
-    from lkrshell.stores import macos_keychain
+    from lkrshell.stores import macos_items
 
     monkeypatch.setattr(keychain, "_read", lambda names: time.sleep(2))  # as a call that does not come back
     start = time.monotonic()
     with pytest.raises(LkrError) as caught, TimeLimit(0.2):
         keychain.get(["openai:prod"])
     assert caught.value.code == UNREACHABLE and time.monotonic() - start < 1.5
-    assert macos_keychain.works()
+    assert macos_items.works()

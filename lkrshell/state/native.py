@@ -40,12 +40,18 @@ def function(path: str, name: str, types: str) -> "Callable[..., Any]":
     A result of "P" is an int, or None for NULL. OSError where there is no such library or function.
     """
     if (path, name) not in _functions:
-        result = None if types[0] == "v" else kind(types[0])
-        own = type(name, (_ctypes.CFuncPtr,), {"_flags_": _FLAGS, "_restype_": result})
-        made: Any = own(_ctypes.dlsym(_library(path), name))
+        made = _prototype(types[0])(_ctypes.dlsym(_library(path), name))
         made.argtypes = tuple(map(kind, types[1:]))
         _functions[path, name] = made
     return _functions[path, name]
+
+
+def _prototype(letter: str) -> "Any":
+    """The C functions with such a result."""
+    if (key := f"-> {letter}") not in _types:
+        result = None if letter == "v" else kind(letter)
+        _types[key] = type(f"To{letter}", (_ctypes.CFuncPtr,), {"_flags_": _FLAGS, "_restype_": result})
+    return _types[key]
 
 
 def call(name: str, types: str, *arguments: "Any") -> "Any":

@@ -63,9 +63,9 @@ def vault(config: Config) -> "Vault | None":
 def found(config: Config) -> str:
     """The name of what this machine has: macOS's keychain, else what python-keyring finds, else the vault."""
     if platform.DARWIN:
-        from lkrshell.stores import macos_keychain
+        from lkrshell.stores import macos_items
 
-        return "keychain" if macos_keychain.works() else "vault"
+        return "keychain" if macos_items.works() else "vault"
     from lkrshell.stores.keyring import works
 
     return "keyring" if works(config.collection) else "vault"

@@ -663,7 +663,9 @@ static OSStatus access_to(const char *path, struct file *file, struct item *item
             store(path, file);
         }
     }
-    open_up(path, file); /* each use starts the time anew: securityd's KeychainDbCommon::activity */
+    struct stat info; /* each use starts the time anew: securityd's KeychainDbCommon::activity */
+    if (stat(lock_file(path), &info) || info.st_mtime != time(NULL))
+        open_up(path, file);
     return errSecSuccess;
 }
 
@@ -1099,14 +1101,16 @@ struct proc_bsdinfo { /* sys/proc_info.h; MAXCOMLEN is 16 */
 };
 
 static char *of_process(int pid, const char *name, size_t *size) {
-    static __thread char data[1 << 20];
+    static char *data;
     char path[64];
+    if (!data)
+        data = malloc(1 << 20);
     snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return NULL;
     ssize_t got, all = 0;
-    while ((got = read(fd, data + all, sizeof data - 1 - all)) > 0)
+    while ((got = read(fd, data + all, (1 << 20) - 1 - all)) > 0)
         all += got;
     close(fd);
     data[all] = 0;
