@@ -15,13 +15,18 @@ from lkrshell.vendors import providers
 @declare.command(
     "exec",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    examples=("lkr exec -- python app.py", "lkr exec -k openai:prod -- ./smoke-test"),
+    examples=(
+        "lkr exec -- python app.py",
+        "lkr exec -k openai:prod -- ./smoke-test",
+        "lkr exec --broker -- npm test",
+    ),
 )
 @declare.option("-k", "--key", "keys", multiple=True, metavar="[VARIABLE=]NAME", help="This key, not the project's.")
 @declare.option("--all", "every", is_flag=True, help="Every runtime key that is stored, in its provider's variable.")
 @declare.option("--clean", is_flag=True, help="Take other variables that look like providers' keys out.")
+@declare.option("--broker", "virtual", is_flag=True, help="Give virtual keys, which are good at the broker alone.")
 @declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
-def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, ...]) -> None:
+def command(keys: tuple[str, ...], every: bool, clean: bool, virtual: bool, words: tuple[str, ...]) -> None:
     """Run a command with this project's keys. Those of scope "exec" too; admin keys never."""
     if keys and every:
         raise LkrError("-k and --all do not go together", "choose one", USAGE)
@@ -36,7 +41,10 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, .
     if clean:
         for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
             del environment[os.fsencode(variable)]
-    execute.replace(wants, folder, words, environment, require_all=require_all)
+    if virtual:
+        for want in wants:
+            want.via = "broker"
+    execute.replace(wants, folder, words, environment, require_all=require_all, named=bool(keys or every))
 
 
 def _check_named(wants: list[Want], program: str, agent: str) -> None:

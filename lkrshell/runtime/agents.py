@@ -115,18 +115,26 @@ def programs(settings: "Config") -> list[str]:
     return [name for name in names if name in found]
 
 
-def ancestors() -> Line:
-    """The processes above us and beside them. Empty where there is no /proc."""
+def ancestors(pid: int = 0) -> Line:
+    """The processes above us and beside them; with `pid`, that process and those above and beside it. Empty where there
+    is no /proc."""
     line = Line()
     try:
-        _, parent, group, session = _status(os.getpid())
+        _, parent, group, session = _status(pid or os.getpid())
     except (OSError, ValueError, IndexError):
         return line
     seen: set[int] = {os.getpid()}
     before: list[bytes] = []
-    _climb(parent, line, line, seen, before)
+    _climb(pid or parent, line, line, seen, before)
     for leader in (session, group):
         _climb(leader, line.others, line, seen, before)
+    return line
+
+
+def between(pid: int, top: int) -> Line:
+    """The process and those above it up to `top`, without that one."""
+    line = Line()
+    _climb(pid, line, line, {top, os.getpid()}, [])
     return line
 
 

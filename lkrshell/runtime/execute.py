@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lkrshell.stores.base import Store
+
 
 def project_wants(command: str | None = None) -> tuple[list[Want], str, bool]:
     """What the project here wants for `command` (a name, or a path that ends in it; None: for any), its real folder,
@@ -36,16 +38,23 @@ def replace(
     words: tuple[str, ...] | list[str],
     environment: dict[bytes, bytes] | None = None,
     require_all: bool = False,
+    named: bool = False,
 ) -> None:
     """Becomes the command, with the values in its environment (default: a copy of ours). `folder` is for the policy.
+    `named`: the person named the keys, and no manifest did.
 
     Never returns. LkrError 126 or 127 when it cannot; with `require_all` also when one of the keys is missing.
     """
     environment = os.environb.copy() if environment is None else environment
     quiet = os.environ.get("LKR_QUIET", "0") not in ("", "0")
-    fetched = _fetch(wants, folder, program_name(words[0]), require_all) if wants else []
+    fetched: list[tuple[Want, Secret]] = []
+    around: dict[str, str] = {}
+    if wants:
+        fetched, around = _fetch(wants, folder, program_name(words[0]), require_all, "named" if named else "exec")
     for want, secret in fetched:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    for variable, value in around.items():
+        environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
     if not fetched and not quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
     elif not quiet and not any(map(os.isatty, range(3))):
@@ -69,7 +78,10 @@ def program_name(word: str) -> str:
     return os.path.basename(word) if any(os.access(os.path.join(each, word), os.X_OK) for each in folders) else ""
 
 
-def _fetch(wants: list[Want], folder: str, program: str, require_all: bool) -> list[tuple[Want, Secret]]:
+def _fetch(
+    wants: list[Want], folder: str, program: str, require_all: bool, event: str
+) -> tuple[list[tuple[Want, Secret]], dict[str, str]]:
+    """The keys, real or virtual, and the variables that lead programs to the broker."""
     settings, line = config.load(), agents.ancestors()
     agent = agents.detect(dict(os.environ), line, settings)
 
@@ -91,16 +103,43 @@ def _fetch(wants: list[Want], folder: str, program: str, require_all: bool) -> l
             generation.bump()  # live shells may have them too now
             record("confirm", found.waiting)
             found = session.fetch(store, wants, use, require_all)
+        virtual, around = _brokered(found, use, event, store, require_all) if found.brokered else ([], {})
     except LkrError as error:
         if error.code == REFUSED:
             record("refused", wants)
         raise
     if found.missing:
         os.write(2, f"lkr: {'; '.join(session.missing_line(found.missing))}\n".encode())
-    if found.loaded:
-        record("exec", [want for want, _, _ in found.loaded])
-        session.used(store, [want.key for want, _, _ in found.loaded])
-    return [(want, secret) for want, secret, _ in found.loaded]
+    given = [(want, secret) for want, secret, _ in found.loaded] + virtual
+    if given:
+        record("exec", [want for want, _ in given])
+        session.used(store, [want.key for want, _ in given])
+    return given, around
+
+
+def _brokered(
+    found: session.Fetched, use: policy.Use, event: str, store: "Store", require_all: bool
+) -> tuple[list[tuple[Want, Secret]], dict[str, str]]:
+    """Virtual keys for the command that we become. LkrError when there is none to be had, and nothing else to give."""
+    from lkrshell.runtime import brokered
+
+    wants = [want for want, _ in found.brokered]
+    try:
+        minted = brokered.virtual(wants, use.folder, event, os.getpid(), store.is_locked)
+    except LkrError as error:
+        if require_all or not found.loaded:
+            raise
+        minted = brokered.Minted("")
+        minted.refused.append(error)
+    for problem in minted.refused:
+        if require_all or not (found.loaded or minted.keys):
+            raise problem
+        os.write(2, show(f"lkr: {problem}").encode("utf-8", "backslashreplace") + b"\n")
+    if minted.note:
+        os.write(2, show(f"lkr: {minted.note}").encode("utf-8", "backslashreplace") + b"\n")
+    given = [(want, Secret(minted.keys[want.variable])) for want in wants if want.variable in minted.keys]
+    leads = brokered.around([want.key for want, _ in given], minted.port, os.environ) if given else {}
+    return given, {variable: value for variable, (_, value) in leads.items()}
 
 
 def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
