@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "project": {"core", "state", "vendors", "stores", "system"},
     "shells": {"core", "state", "vendors", "stores", "system", "project"},
     "runtime": {"core", "state", "vendors", "stores", "system", "project", "shells"},
+    "broker": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "doctor": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor"},
 }

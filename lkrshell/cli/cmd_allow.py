@@ -7,8 +7,16 @@ from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import approve, lookup, references, worktrees
+from lkrshell.runtime import brokered, session
 from lkrshell.state import index
-from lkrshell.vendors import providers
+from lkrshell.vendors import providers, routes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lkrshell.core.entry import Entry
+    from lkrshell.core.want import Want
 
 
 @declare.command("allow", examples=("lkr allow", "lkr allow ~/work/app"))
@@ -40,6 +48,8 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
         lacking = approve.missing(store, key) if key in needed and not entry else []
         for line in approve.restrictions(entry, place.real) if entry else lacking:
             declare.echo(f"! {line}", err=True)
+    for line in _at_broker(parsed.wants, entries):
+        declare.echo(f"! {line}", err=True)
     for name in parsed.let_in:
         declare.echo(f"! {name} does not look like a secret's variable; --variable lets it in", err=True)
     if everywhere is None and before is not None and before.worktrees:
@@ -51,6 +61,24 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
         place, everywhere = _offer_worktrees(place, yes)
     prompts.allow(place, parsed, everywhere)
     declare.echo(f"lkr: allowed {show(place.real)}{' and its worktrees' if everywhere else ''}", err=True)
+
+
+def _at_broker(wants: "Sequence[Want]", entries: "dict[str, Entry | None]") -> list[str]:
+    """What else the project's shells get for keys that come by the broker, and what does not work with it."""
+    keys = dict.fromkeys(want.key for want in wants if session.by_broker(want, entries[want.key]))
+    variables: dict[str, None] = {}
+    lines = []
+    for key in keys:
+        route = routes.find(key.partition(":")[0])
+        if route is None:
+            try:
+                brokered.check_route(key)
+            except LkrError as error:
+                lines.append(str(error))
+        else:
+            variables |= dict.fromkeys(variable for variable, _ in route.bases)
+            lines += [f"{key}: {route.note}"] if route.note else []
+    return [f"{' '.join(variables)} lead to the broker", *lines] if variables else lines
 
 
 def _checked(variables: tuple[str, ...]) -> tuple[str, ...]:

@@ -120,6 +120,11 @@ def check_route(key: str) -> None:
         raise LkrError(f"the broker does not serve {key}: {why}", hint, REFUSED)
 
 
+def is_served(key: str) -> bool:
+    """True when the broker serves the vendor of the key."""
+    return routes.find(key.partition(":")[0]) is not None
+
+
 def virtual(
     wants: "list[Want]", folder: str, event: str, pid: int, is_locked: "Callable[[], bool]", patience: float = 5.0,
     agent: str = "",
