@@ -18,7 +18,7 @@ from conftest import User
 from test_keys import form, rows
 
 from lkrshell.cli import main as cli
-from lkrshell.vendors import costs
+from lkrshell.vendors import costs, tls
 
 ADMIN, ADMIN_A = "sk-admin-0123456789", "sk-ant-admin-0123456789"
 OPENAI_PAGES = {
@@ -184,7 +184,7 @@ def test_no_authority_of_the_environment_is_trusted(
     assert "cannot be reached" in capfd.readouterr().err
     assert not server.asked
     assert not (tmp_path / "secrets").exists()
-    assert costs._context().cert_store_stats()["x509_ca"] > 0, "the system's own are trusted"
+    assert tls.context().cert_store_stats()["x509_ca"] > 0, "the system's own are trusted"
 
 
 def test_no_proxy_of_the_environment_gets_the_key(
