@@ -67,7 +67,7 @@ class Broker:
         vendor = presented.removeprefix("lkr-vk-")
         return Key(presented, vendor) if vendor != presented and vendor.isidentifier() else None
 
-    async def permit(self, virtual: Key) -> Given:
+    async def permit(self, virtual: Key, peer_port: int, own_port: int) -> Given:
         self.permits += 1
         if self.refuse:
             raise self.refuse

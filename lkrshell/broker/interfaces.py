@@ -78,8 +78,8 @@ class VirtualKeys(Protocol[V_co]):
 class Authority(Protocol[V_contra, P_co]):
     """Says whether a virtual key may be used now, and gives the real one."""
 
-    async def permit(self, virtual: V_contra) -> P_co:
-        """Refused when it may not."""
+    async def permit(self, virtual: V_contra, peer_port: int, own_port: int) -> P_co:
+        """Refused when it may not. The ports are those of the connection."""
 
 
 class Limiter(Protocol[V_contra, P_contra]):

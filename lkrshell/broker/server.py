@@ -131,7 +131,7 @@ class Forwarder(Generic[V, P]):
     async def _send(self, request: web.BaseRequest, asked: checks.Asked, virtual: V, body: bytes) -> web.StreamResponse:
         model = bodies.model_of(asked.path, request.headers.get("Content-Type", ""), body)
         call = Call(virtual.vendor, asked.family, request.method, asked.path, model, body)
-        permit = await self._authority.permit(virtual)
+        permit = await self._authority.permit(virtual, *_ports(request))
         key = permit.secret.reveal()
         if not key or not (key.isascii() and key.isprintable()) or " " in key:
             raise Refused(403, "key", f"the key of {virtual.vendor} has characters that no vendor's has; set it again")
