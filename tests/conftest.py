@@ -127,7 +127,7 @@ def opened(template: Path) -> Callable[[], None]:
 
 
 @pytest.fixture
-def user(template: Path, opened: Callable[[], None], tmp_path: Path) -> User:
+def user(template: Path, opened: Callable[[], None], tmp_path: Path) -> Iterator[User]:
     """A user with openai:prod and anthropic:main in an unlocked vault."""
     home = tmp_path / "home"
     shutil.copytree(template, home)
@@ -139,7 +139,9 @@ def user(template: Path, opened: Callable[[], None], tmp_path: Path) -> User:
             patch.delenv(name, raising=False)
         patch.setenv("HOME", str(home))
         confirm.forget()
-    return user
+    yield user
+    if (home / ".local/state/lkr/broker-port").exists():
+        user.lkr("broker", "stop")
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])

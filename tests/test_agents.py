@@ -210,7 +210,7 @@ def test_a_log_that_a_person_keeps_elsewhere_serves_agents_after_allow(user: Use
 
 def test_an_agent_starts_others_under_its_own_name_only(user: User) -> None:
     folder = user.project("p")
-    user.config('[agents]\ngemini = ["openai:prod"]\n')
+    user.config('[agents]\ngemini = ["openai:prod"]\n[broker]\nagents = false\n')
     done = as_claude(user, ["agent-env", "--agent", "gemini", "--", "env"], folder)
     assert (done.returncode, VALUE in done.stdout) == (2, False)
     done = as_claude(user, ["agent-env", "--", "env"], folder)

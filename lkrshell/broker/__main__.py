@@ -11,18 +11,12 @@ import socket
 import sys
 
 from lkrshell.broker import process
-from lkrshell.broker.authority import Authority
+from lkrshell.broker.authority import Authority, Permit
 from lkrshell.broker.control import Control, log
-from lkrshell.broker.virtual_keys import VirtualKeys
+from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys
 from lkrshell.core.errors import LkrError
 from lkrshell.runtime import brokered
 from lkrshell.state import memory, run_folder
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from lkrshell.broker.authority import Permit
-    from lkrshell.broker.server import Forwarder
-    from lkrshell.broker.virtual_keys import VirtualKey
 
 _END = 2.0  # seconds for streams under way, when the broker is told to end
 
@@ -54,10 +48,16 @@ async def serve(control_socket: socket.socket, listener: socket.socket) -> None:
     await asyncio.sleep(0)
     forwarding = asyncio.create_task(_forward(listener, keys, authority, control))
     log(f"process {os.getpid()} serves port {listener.getsockname()[1]}")
+
+    async def at_end() -> None:
+        forwarding.cancel()
+        await asyncio.wait((forwarding,), timeout=_END)
+        listener.close()
+
+    control.at_end = at_end
     await asyncio.wait((serving, forwarding), return_when=asyncio.FIRST_COMPLETED)
-    forwarding.cancel()
     control.stop()
-    await asyncio.wait((serving, forwarding), timeout=_END)
+    await asyncio.wait((serving, forwarding), timeout=2 * _END)
     for task in (serving, forwarding):
         if task.done() and not task.cancelled() and (error := task.exception()):
             raise error

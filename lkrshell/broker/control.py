@@ -47,18 +47,22 @@ class Peer:
 
 
 class Control:
-    """Serves the control socket. `rows` are more lines for `lkr broker`, `busy` tells of requests under way."""
+    """Serves the control socket.
+
+    `rows` are more lines for `lkr broker`, `busy` tells of requests under way, `at_end` is done before it is closed.
+    """
 
     def __init__(
         self, sock: socket.socket, port: int, keys: VirtualKeys, authority: Authority, idle: float = _IDLE
     ) -> None:
         self._sock, self._port, self._keys, self._authority = sock, port, keys, authority
         self._idle, self._since = idle, time.time()
-        self._end = asyncio.Event()
+        self._ended = asyncio.get_running_loop().create_future()
         self._on_lock: list[Callable[[], object]] = []
         self._generation = ""
         self.rows: Callable[[], list[tuple[str, str]]] = list
         self.busy: Callable[[], int] = int
+        self.at_end: Callable[[], Awaitable[None]] = _nothing
 
     def on_lock(self, callback: Callable[[], object]) -> None:
         """`callback` ends the streams under way; called in the loop's thread when the store was locked."""
@@ -66,7 +70,8 @@ class Control:
 
     def stop(self) -> None:
         """Has `run` return."""
-        self._end.set()
+        if not self._ended.done():
+            self._ended.set_result(None)
 
     async def run(self) -> None:
         """Serves until `stop`, or until no virtual key has been alive for an hour."""
@@ -76,7 +81,8 @@ class Control:
         watch = asyncio.create_task(self._watch())
         try:
             brokered.write(folder, brokered.READY, f"{os.getpid()} {processes.start_of(os.getpid())}\n".encode())
-            await self._end.wait()
+            await self._ended
+            await self.at_end()  # while it still answers here, nobody starts another
         finally:
             watch.cancel()
             server.close()
@@ -103,7 +109,7 @@ class Control:
                 if len(self._keys) or self.busy():
                     alive = clock
                 elif clock - alive > self._idle:
-                    self._end.set()
+                    self.stop()
             except Exception as error:  # one bad look is not the end
                 log(f"{type(error).__name__} while looking")
 
@@ -213,7 +219,7 @@ class Control:
         return [("ok",)]
 
     async def _stop(self) -> list[tuple[str, ...]]:
-        asyncio.get_running_loop().call_later(0.05, self._end.set)
+        asyncio.get_running_loop().call_later(0.05, self.stop)
         return [("ok",)]
 
 
@@ -245,11 +251,21 @@ def _asker(peer: Peer, pid: int, start: str) -> str | None:
             "the process that this is for is not above the one that asks", "ask for one of your own", REFUSED
         )
     settings = config.load()
-    far = peer.runs and processes.session_of(pid) != processes.session_of(peer.pid)
-    # Else a key could be for what outlives every terminal. An agent's helper may have a session of its own.
-    if far and agents.detect({}, [processes.name_of(pid)], settings) is None:
+    # Else a key could be for what outlives every terminal.
+    if peer.runs and not _is_near(peer.pid, pid):
         raise LkrError("the process that this is for is of another session", "ask for one of your own", REFUSED)
     return agents.detect({}, agents.ancestors(peer.pid if peer.runs else pid), settings)
+
+
+def _is_near(asking: int, pid: int) -> bool:
+    """True when both processes are of one session, or the asking one's session, which has no terminal, was started by
+    the other: programs start their helpers so."""
+    session = processes.session_of(asking)
+    if processes.session_of(pid) == session:
+        return True
+    if processes.has_terminal(asking) or processes.parent_of(session) != pid:
+        return False
+    return processes.parent_of(pid) > 1  # not what takes up the children of others
 
 
 def user_of(pid: int) -> int:
@@ -276,6 +292,10 @@ def _is_locked() -> bool:
         return registry.choose(config.load()).is_locked()
     except LkrError:
         return True
+
+
+async def _nothing() -> None:
+    pass
 
 
 def log(text: str) -> None:

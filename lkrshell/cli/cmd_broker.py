@@ -66,12 +66,7 @@ def stop() -> None:
         declare.echo("lkr: the broker did not answer, and was killed", err=True)
         return
     end = time.monotonic() + _WAIT
-    while found is not None and time.monotonic() < end:
-        try:
-            if brokered.ask("state") is None:
-                break
-        except LkrError:
-            pass
+    while found is not None and time.monotonic() < end and brokered.runs():
         time.sleep(0.02)
     declare.echo("lkr: the broker has ended" if found is not None else "lkr: no broker runs", err=True)
 

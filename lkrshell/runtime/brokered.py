@@ -295,19 +295,30 @@ def wait(folder: int, patience: float) -> None:
         time.sleep(0.01)
 
 
-def kill() -> bool:
-    """Ends a broker that does not answer; False when there is none to be found."""
+def _pid() -> int:
+    """The process of the broker that was ready last, 0 when that has ended."""
     folder = run_folder.opened()
     try:
         words = (read(folder, READY) or b"").decode("ascii", "replace").split()
     finally:
         os.close(folder)
-    if len(words) != 2 or not words[0].isdecimal() or processes.start_of(int(words[0])) != words[1]:
-        return False
-    import _signal
+    known = len(words) == 2 and words[0].isdecimal() and processes.start_of(int(words[0])) == words[1]
+    return int(words[0]) if known and words[1] else 0
 
-    os.kill(int(words[0]), _signal.SIGKILL)
-    return True
+
+def runs() -> bool:
+    """True while there is a broker, one too that is about to end."""
+    return _pid() > 0
+
+
+def kill() -> bool:
+    """Ends a broker that does not answer; False when there is none to be found."""
+    pid = _pid()
+    if pid:
+        import _signal
+
+        os.kill(pid, _signal.SIGKILL)
+    return pid > 0
 
 
 def _port(folder: int) -> str:
@@ -478,8 +489,18 @@ def consumer() -> int:
     """For whom `lkr token` asks: the nearest process above that is more than the `sh -c` of a helper's command."""
     above = processes.line(os.getpid())[1:]
     for pid in above:
-        words = processes.words_of(pid)
-        shell = os.path.basename(words[0]).lstrip("-") if words else ""
-        if not (shell in _SHELLS and len(words) > 1 and words[1].startswith("-") and "c" in words[1]):
+        if not _runs_a_command(processes.words_of(pid)):
             return pid
     return os.getppid()
+
+
+def _runs_a_command(words: list[str]) -> bool:
+    """True for `sh -c TEXT` and its like, not for an interactive shell."""
+    if not words or os.path.basename(words[0]).lstrip("-") not in _SHELLS:
+        return False
+    for word in words[1:]:
+        if not word.startswith("-"):
+            return False
+        if "c" in word and not word.startswith("--"):
+            return True
+    return False

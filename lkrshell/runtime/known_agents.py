@@ -41,7 +41,7 @@ AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 # What an agent takes for its own model: beginnings of variables, empty for every one. A person may have logged in to it
-# by a subscription, so the project's keys are not given to it in these unless `[agents]` in config.toml gives it the key.
+# by a subscription, so the project's keys are not given to it in these, unless `[agents]` in config.toml gives it one.
 _MANY = ("",)  # agents that call any vendor whose key they find
 TAKES: dict[str, tuple[str, ...]] = {
     "claude": ("ANTHROPIC_", "CLAUDE_"),

@@ -41,6 +41,12 @@ def session_of(pid: int) -> int:
     return int(fields[3]) if len(fields) > 19 else 0
 
 
+def has_terminal(pid: int) -> bool:
+    """True when its session has a controlling terminal."""
+    fields = _fields(pid)
+    return len(fields) > 19 and fields[4] not in ("0", "-1")
+
+
 def line(pid: int) -> list[int]:
     """The process and those above it, nearest first."""
     found: list[int] = []
