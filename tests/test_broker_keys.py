@@ -1,4 +1,4 @@
-"""Virtual keys as their users see them, in shells, commands and agents, with the real broker and a vendor of our own."""
+"""Virtual keys as their users see them, in shells, commands and agents. The broker is real, the vendor is ours."""
 
 import contextlib
 import json
@@ -162,7 +162,7 @@ def test_direnv_gives_virtual_keys_too(brokered: Brokered) -> None:
     library = brokered.user.home / ".config/direnv/lib/lkr.sh"
     library.parent.mkdir(parents=True, exist_ok=True)
     library.write_text(brokered.user.lkr("hook", "direnv"))
-    script = f'cd {brokered.project} && direnv allow && eval "$(direnv export bash)" && env && {sys.executable} {brokered.call}'
+    script = f'cd {brokered.project}; direnv allow; eval "$(direnv export bash)"; env; {sys.executable} {brokered.call}'
     done = subprocess.run(["bash", "-c", script], env=brokered.user.env, capture_output=True, text=True, timeout=100)
     assert "OPENAI_API_KEY=lkr-vk-" in done.stdout and "OPENAI_BASE_URL=http://127.0.0.1:" in done.stdout
     assert VALUE not in done.stdout
@@ -249,7 +249,7 @@ def test_another_user_gets_nothing_from_either_socket(brokered: Brokered) -> Non
         )
     finally:
         brokered.run_folder().chmod(0o700)
-    assert "ConnectionReset" in done.stderr or done.stdout == "b''\n", (done.stdout, done.stderr)
+    assert "ConnectionReset" in done.stderr or "BrokenPipe" in done.stderr or done.stdout == "b''\n", (done.stdout, done.stderr)
     assert "user 65534 was refused" in brokered.user.lkr("broker", "log")
 
 

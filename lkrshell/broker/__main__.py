@@ -73,7 +73,7 @@ async def _forward(listener: socket.socket, keys: VirtualKeys, authority: Author
     from lkrshell.state import config
 
     settings = config.load()
-    upstream = Upstream(settings.broker_ca, settings.broker_proxy, dict(settings.upstream))
+    upstream = Upstream(settings.broker_ca, settings.broker_proxy, {row[0]: row[1] for row in settings.upstream})
     forwarder: Forwarder[VirtualKey, Permit] = Forwarder(keys, authority, Limiter(), process.may_use, upstream)
     control.on_lock(forwarder.end)
     control.busy = lambda: forwarder.under_way
