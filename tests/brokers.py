@@ -46,8 +46,8 @@ class Booking:
 class Broker:
     """Serves in a thread of its own. The virtual key of VENDOR is `lkr-vk-VENDOR`."""
 
-    def __init__(self, ca: str, named: dict[str, str], proxy: str = "", real: str = REAL) -> None:
-        self.real = real
+    def __init__(self, ca: str, named: dict[str, str], proxy: str = "", real: str = REAL, keep: bool = True) -> None:
+        self.real, self.keep = real, keep
         self.bookings: list[Booking] = []
         self.refuse: Refused | None = None
         self.refuse_limit: Refused | None = None
@@ -77,7 +77,8 @@ class Broker:
         if self.refuse_limit:
             raise self.refuse_limit
         booking = Booking(call, self.change(call))
-        self.bookings.append(booking)
+        if self.keep:
+            self.bookings.append(booking)
         return booking
 
     def _run(self) -> None:

@@ -397,16 +397,13 @@ def _message(model: str, content: list[dict[str, object]], out: int) -> dict[str
 
 
 def _message_events(model: str, words: list[str]) -> list[bytes]:
+    delta: dict[str, object] = {"stop_reason": "end_turn", "stop_sequence": None}
     rows: list[dict[str, object]] = [
         {"type": "message_start", "message": _message(model, [], 1)},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in words),
         {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-            "usage": {"output_tokens": len(words)},
-        },
+        {"type": "message_delta", "delta": delta, "usage": {"output_tokens": len(words)}},
         {"type": "message_stop"},
     ]
     return [_event(row, str(row["type"])) for row in rows]
