@@ -31,13 +31,20 @@ class Booking:
     def __init__(self, call: Call, without: bytes) -> None:
         self.call, self.without = call, without
         self.fed = b""
+        self.kind = self.encoding = ""
         self.settled: list[tuple[int, bool]] = []
+
+    def answered(self, kind: str, encoding: str) -> None:
+        self.kind, self.encoding = kind, encoding
 
     def feed(self, chunk: bytes) -> None:
         self.fed += chunk
 
     def filter(self, chunk: bytes) -> bytes:
         return chunk.replace(self.without, b"") if self.without else chunk
+
+    def rest(self) -> bytes:
+        return b""
 
     def settle(self, status: int, complete: bool) -> None:
         self.settled.append((status, complete))
@@ -67,7 +74,7 @@ class Broker:
         vendor = presented.removeprefix("lkr-vk-")
         return Key(presented, vendor) if vendor != presented and vendor.isidentifier() else None
 
-    async def permit(self, virtual: Key) -> Given:
+    async def permit(self, virtual: Key, peer_port: int, own_port: int) -> Given:
         self.permits += 1
         if self.refuse:
             raise self.refuse

@@ -74,6 +74,13 @@ def ask(
         connection.close()
 
 
+def post(broker: Broker, body: bytes) -> bytes:
+    """A request as bytes."""
+    fields = {"Host": f"127.0.0.1:{broker.port}", **JSON, "Content-Length": str(len(body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"POST {CHAT} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
 def raw(broker: Broker, data: bytes) -> bytes:
     """What comes back for these bytes."""
     with socket.create_connection(("127.0.0.1", broker.port), timeout=60) as connection:
@@ -109,7 +116,10 @@ def test_a_request_goes_to_the_vendor_with_the_real_key_alone(broker: Broker, st
 
 def test_the_server_is_at_both_forms_of_a_base_url(broker: Broker, standin: Standin) -> None:
     for path in ("/anthropic/v1/messages", "/anthropic/messages"):
-        assert ask(broker, path, headers={"x-api-key": "lkr-vk-anthropic", "Content-Type": "application/json"}).status == 200
+        assert (
+            ask(broker, path, headers={"x-api-key": "lkr-vk-anthropic", "Content-Type": "application/json"}).status
+            == 200
+        )
     for path in (CHAT, "/openai/chat/completions"):
         assert ask(broker, path).status == 200
     for path in ("/gemini/v1beta/models/m:generateContent", "/gemini/models/m:generateContent"):
@@ -138,7 +148,8 @@ def test_the_server_is_at_both_forms_of_a_base_url(broker: Broker, standin: Stan
         ({"Authorization": "Bearer lkr-vk-openai lkr-vk-openai"}, 401, "credentials"),
         ({"Upgrade": "websocket", "Connection": "Upgrade"}, 426, "websocket"),
         ({"Content-Encoding": "gzip"}, 415, "body"),
-        ({"Transfer-Encoding": "chunked"}, 400, ""),
+        ({"Transfer-Encoding": "chunked", "Content-Length": "30"}, 400, ""),
+        ({"Transfer-Encoding": "gzip, chunked"}, 400, ""),
     ],
 )
 def test_a_request_with_a_wrong_header_is_refused_and_nothing_leaves(
@@ -159,7 +170,8 @@ def test_a_request_with_a_wrong_header_is_refused_and_nothing_leaves(
         "/openai/v1/%2e%2e/v1/chat/completions", "/openai/v1/../v1/chat/completions", "/openai/v1%2fchat/completions",
         "/openai/v1/chat%5Ccompletions", "/openai//v1/chat/completions", "/openai/v1/chat/completions/", "/openai/./v1",
         "/openai/v1/chat/completions%00", "/openai/v1/chat/completions%3Fx", "/openai/v1/chat/completions;x=1",
-        "/openai/v1/%252e%252e/x", "/openai", "/openai/", "/", "//openai/v1/chat/completions", "/OPENAI/v1/chat/completions",
+        "/openai/v1/%252e%252e/x", "/openai", "/openai/", "/", "//openai/v1/chat/completions",
+        "/OPENAI/v1/chat/completions",
         "/nobody/v1/chat/completions", "/bedrock/model/x", "/openai/v1/chat/completions?a=%0d%0a", "*",
         "/openai/v1/models/...", "/openai/v1/models/%3a/../x",
         "http://api.openai.com/v1/chat/completions", "https://127.0.0.1/openai/v1/chat/completions",
@@ -189,7 +201,9 @@ def test_a_path_that_is_not_listed_is_refused_and_nothing_leaves(
     assert not standin.seen and not broker.permits
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "GET", "CONNECT", "TRACE", "post", "LKR"])
+@pytest.mark.parametrize(
+    "method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "GET", "CONNECT", "TRACE", "post", "LKR"]
+)
 def test_a_method_that_is_not_listed_is_refused(broker: Broker, standin: Standin, method: str) -> None:
     head = f"Host: 127.0.0.1:{broker.port}\r\nAuthorization: Bearer lkr-vk-openai\r\n\r\n"
     found = raw(broker, f"{method} {CHAT} HTTP/1.1\r\n{head}".encode())
@@ -240,7 +254,8 @@ def test_what_the_authority_refuses_is_said_and_nothing_leaves(broker: Broker, s
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"model": "cheap", "model": "dear"}', b'{"model": "cheap", "Model": "dear"}', b'{"m\\u006fdel":"a","model":"b"}',
+        b'{"model": "cheap", "model": "dear"}', b'{"model": "cheap", "Model": "dear"}',
+        b'{"m\\u006fdel":"a","model":"b"}',
         b"[]", b"", b"{", b'{"model": "m"} x', b'{"model": "m"}{"model": "n"}', b"\xff", b'{"MODEL": "m"}',
         b"[" * 100_000,
     ],
@@ -287,12 +302,7 @@ def test_the_first_event_of_a_stream_arrives_before_the_last_is_sent(broker: Bro
 
 def test_a_client_that_goes_away_before_the_answer_ends_the_vendors_request(broker: Broker, standin: Standin) -> None:
     with socket.create_connection(("127.0.0.1", broker.port)) as connection:
-        body = b'{"model": "do-hang"}'
-        head = "".join(f"{name}: {value}\r\n" for name, value in JSON.items())
-        connection.sendall(
-            f"POST {CHAT} HTTP/1.1\r\nHost: 127.0.0.1:{broker.port}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
+        connection.sendall(post(broker, b'{"model": "do-hang"}'))
         wait_until(lambda: standin.seen)
     assert standin.seen[0].gone.wait(30)
     wait_until(lambda: broker.bookings[0].settled)
@@ -339,15 +349,17 @@ def test_a_get_on_a_connection_that_the_vendor_closed_is_not_sent_twice(broker: 
 def test_compressed_answers_pass_unchanged_and_the_meter_reads_them(
     broker: Broker, standin: Standin, stream: bool
 ) -> None:
-    said = ask(broker, headers={**JSON, "Accept-Encoding": "br, gzip;q=0.5"}, body={"model": "do-gzip", "stream": stream})
+    said = ask(
+        broker, headers={**JSON, "Accept-Encoding": "br, gzip;q=0.5"}, body={"model": "do-gzip", "stream": stream}
+    )
     assert standin.seen[0].header("accept-encoding") == "gzip"
     assert said.headers["content-encoding"] == "gzip"
     plain = gzip.decompress(said.body)
     assert b"Hello" in plain
-    assert broker.bookings[0].fed == plain
+    assert (broker.bookings[0].fed, broker.bookings[0].encoding) == (said.body, "gzip")
     if not stream:
         assert int(said.headers["content-length"]) == len(said.body)
-    said = ask(broker, headers={**JSON, "Accept-Encoding": "br, gzip;q=0"}, body={"model": "do-gzip", "stream": stream})
+    said = ask(broker, headers={**JSON, "Accept-Encoding": "br, gzip;q=0"}, body=body)
     assert "content-encoding" not in said.headers
 
 
@@ -399,6 +411,21 @@ def test_fifty_mebibytes_go_both_ways(broker: Broker, standin: Standin) -> None:
     broker.bookings.clear()
 
 
+def test_a_body_that_does_not_come_or_is_damaged_is_refused(broker: Broker, standin: Standin) -> None:
+    broker.forwarder.patience = 0.3
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nHost: 127.0.0.1:{broker.port}\r\nAuthorization: Bearer lkr-vk-openai\r\n"
+        "Content-Type: application/json\r\n"
+    )
+    assert raw(broker, f"{head}Content-Length: 20\r\n\r\n{{".encode()).startswith(b"HTTP/1.1 400 ")
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=60) as connection:
+        connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n".encode())
+        wait_until(lambda: broker.forwarder.under_way)
+        connection.sendall(b"zz\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
+    assert not standin.seen
+
+
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(broker: Broker, standin: Standin) -> None:
     head = (
         f"POST {CHAT} HTTP/1.1\r\nHost: 127.0.0.1:{broker.port}\r\nAuthorization: Bearer lkr-vk-openai\r\n"
@@ -421,12 +448,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(broker: Broker, s
 
 def test_a_client_that_reads_slowly_slows_the_vendor_down_and_fills_no_memory(broker: Broker, standin: Standin) -> None:
     with socket.create_connection(("127.0.0.1", broker.port), timeout=60) as connection:
-        body = b'{"model": "do-big"}'
-        head = "".join(f"{name}: {value}\r\n" for name, value in JSON.items())
-        connection.sendall(
-            f"POST {CHAT} HTTP/1.1\r\nHost: 127.0.0.1:{broker.port}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
+        connection.sendall(post(broker, b'{"model": "do-big"}'))
         wait_until(lambda: broker.bookings)
         time.sleep(1)  # long enough for all of it, if nobody held it back
         fed = len(broker.bookings[0].fed)
@@ -473,7 +495,8 @@ def test_a_key_that_no_header_can_hold_is_refused(broker: Broker, standin: Stand
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
-     "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+     "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "::ffff:127.0.0.1",
+     "::ffff:10.0.0.1",
      "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::", "ff02::1", "nonsense", ""],
 )  # fmt: skip
 def test_a_private_address_is_known_in_every_spelling(address: str) -> None:
@@ -594,7 +617,8 @@ def test_only_the_proxy_in_the_settings_is_used_and_it_sees_no_key(
 
 
 def test_an_authority_of_the_environment_is_not_trusted(standin: Standin) -> None:
-    script = "import sys; from brokers import Broker; from test_broker import ask; b = Broker('', {'openai': sys.argv[1]}); print(ask(b).message)"
+    script = "import sys; from brokers import Broker; from test_broker import ask; "
+    script += "print(ask(Broker('', {'openai': sys.argv[1]})).message)"
     env = {"PATH": os.environ["PATH"], "SSL_CERT_FILE": str(standin.ca), "PYTHONPATH": str(Path(__file__).parent)}
     context = "import ssl; print(ssl.create_default_context().cert_store_stats()['x509_ca'])"
     trusting = subprocess.run([sys.executable, "-c", context], env=env, capture_output=True, text=True, check=True)

@@ -95,8 +95,8 @@ COHERE = """
 import cohere
 client = cohere.ClientV2()
 ask = [{"role": "user", "content": "hi"}]
-pieces = [e.delta.message.content.text for e in client.chat_stream(model="m", messages=ask) if e.type == "content-delta"]
-print("stream", *pieces, sep="|")
+events = client.chat_stream(model="m", messages=ask)
+print("stream", *[e.delta.message.content.text for e in events if e.type == "content-delta"], sep="|")
 print("whole", client.chat(model="m", messages=ask).message.content[0].text)
 print("embedding", client.embed(model="m", texts=["x"], input_type="search_query", embedding_types=["float"]).id)
 try:

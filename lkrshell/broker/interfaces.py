@@ -50,11 +50,17 @@ class Permit(Protocol):
 class Reservation(Protocol):
     """What a request may cost at most, until it is known what it did cost."""
 
+    def answered(self, kind: str, encoding: str) -> None:
+        """Says the answer's Content-Type and Content-Encoding, before the first `feed`."""
+
     def feed(self, chunk: bytes) -> None:
-        """Sees the vendor's answer go by, decompressed."""
+        """Sees the vendor's answer go by, as it comes."""
 
     def filter(self, chunk: bytes) -> bytes:
-        """`chunk` without what the vendor sent only because `reserve` changed the body."""
+        """`chunk` without what the vendor sent only because `reserve` changed the body. May hold some of it back."""
+
+    def rest(self) -> bytes:
+        """What `filter` holds back still, at the end of the answer."""
 
     def settle(self, status: int, complete: bool) -> None:
         """Called exactly once. `status` is the vendor's; 0 when the request did not leave."""
@@ -78,8 +84,8 @@ class VirtualKeys(Protocol[V_co]):
 class Authority(Protocol[V_contra, P_co]):
     """Says whether a virtual key may be used now, and gives the real one."""
 
-    async def permit(self, virtual: V_contra) -> P_co:
-        """Refused when it may not."""
+    async def permit(self, virtual: V_contra, peer_port: int, own_port: int) -> P_co:
+        """Refused when it may not. The ports are those of the connection."""
 
 
 class Limiter(Protocol[V_contra, P_contra]):
