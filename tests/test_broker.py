@@ -349,9 +349,8 @@ def test_a_get_on_a_connection_that_the_vendor_closed_is_not_sent_twice(broker: 
 def test_compressed_answers_pass_unchanged_and_the_meter_reads_them(
     broker: Broker, standin: Standin, stream: bool
 ) -> None:
-    said = ask(
-        broker, headers={**JSON, "Accept-Encoding": "br, gzip;q=0.5"}, body={"model": "do-gzip", "stream": stream}
-    )
+    body = {"model": "do-gzip", "stream": stream}
+    said = ask(broker, headers={**JSON, "Accept-Encoding": "br, gzip;q=0.5"}, body=body)
     assert standin.seen[0].header("accept-encoding") == "gzip"
     assert said.headers["content-encoding"] == "gzip"
     plain = gzip.decompress(said.body)

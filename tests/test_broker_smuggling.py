@@ -39,7 +39,7 @@ def broker(standin: Standin) -> Iterator[Broker]:
 
 
 def exchange(broker: Broker, data: bytes, wait: float) -> bytes:
-    """Sends the bytes, and reads until nothing comes for `wait` seconds. When it returns, the broker has done with them."""
+    """Sends the bytes, and reads until nothing comes for `wait` seconds. The broker has done with them then."""
     found = b""
     try:
         with socket.create_connection(("127.0.0.1", broker.port), timeout=20) as connection:
