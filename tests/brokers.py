@@ -31,13 +31,20 @@ class Booking:
     def __init__(self, call: Call, without: bytes) -> None:
         self.call, self.without = call, without
         self.fed = b""
+        self.kind = self.encoding = ""
         self.settled: list[tuple[int, bool]] = []
+
+    def answered(self, kind: str, encoding: str) -> None:
+        self.kind, self.encoding = kind, encoding
 
     def feed(self, chunk: bytes) -> None:
         self.fed += chunk
 
     def filter(self, chunk: bytes) -> bytes:
         return chunk.replace(self.without, b"") if self.without else chunk
+
+    def rest(self) -> bytes:
+        return b""
 
     def settle(self, status: int, complete: bool) -> None:
         self.settled.append((status, complete))
@@ -46,8 +53,8 @@ class Booking:
 class Broker:
     """Serves in a thread of its own. The virtual key of VENDOR is `lkr-vk-VENDOR`."""
 
-    def __init__(self, ca: str, named: dict[str, str], proxy: str = "", real: str = REAL) -> None:
-        self.real = real
+    def __init__(self, ca: str, named: dict[str, str], proxy: str = "", real: str = REAL, keep: bool = True) -> None:
+        self.real, self.keep = real, keep
         self.bookings: list[Booking] = []
         self.refuse: Refused | None = None
         self.refuse_limit: Refused | None = None
@@ -77,7 +84,8 @@ class Broker:
         if self.refuse_limit:
             raise self.refuse_limit
         booking = Booking(call, self.change(call))
-        self.bookings.append(booking)
+        if self.keep:
+            self.bookings.append(booking)
         return booking
 
     def _run(self) -> None:

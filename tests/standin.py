@@ -321,7 +321,9 @@ class Answering:
             return _message_events(self.model, words)
         if path.endswith("/v2/chat"):
             return _cohere_events(words)
-        rows = [{"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None} for word in words]
+        rows: list[dict[str, object]] = [
+            {"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None} for word in words
+        ]
         rows.append({"index": 0, "delta": {}, "finish_reason": "stop"})
         found = [_event(_chat(self.model, "chat.completion.chunk", [row])) for row in rows]
         options = self.asked.get("stream_options")
@@ -397,16 +399,13 @@ def _message(model: str, content: list[dict[str, object]], out: int) -> dict[str
 
 
 def _message_events(model: str, words: list[str]) -> list[bytes]:
+    end: dict[str, object] = {"stop_reason": "end_turn", "stop_sequence": None}
     rows: list[dict[str, object]] = [
         {"type": "message_start", "message": _message(model, [], 1)},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in words),
         {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-            "usage": {"output_tokens": len(words)},
-        },
+        {"type": "message_delta", "delta": end, "usage": {"output_tokens": len(words)}},
         {"type": "message_stop"},
     ]
     return [_event(row, str(row["type"])) for row in rows]

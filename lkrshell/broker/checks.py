@@ -18,8 +18,9 @@ Fields = list[tuple[str, str]]
 # One segment of a path. `%3A` and `%40` (`:` and `@`) are what SDKs write in names of models. No dot, slash or
 # backslash can be encoded, and no `%25` can hide one.
 _SEGMENT = r"(?:[A-Za-z0-9_~:@+=,.-]|%3[Aa]|%40)+"
+_WITHOUT_COLON = r"(?:[A-Za-z0-9_~@+=,.-]|%40)+"
 _PATH = re.compile(rf"(?:/{_SEGMENT})+")
-_QUERY = re.compile(r"(?:[A-Za-z0-9._~:@!$&'()*+,;=/?\[\]-]|%[0-9A-Fa-f]{2})*")
+_QUERY = re.compile(r"(?:[A-Za-z0-9._~:@!$&'()*+,;=/?\[\]-]|%[2-689A-Fa-f][0-9A-Fa-f]|%7[0-9A-Ea-e])*")
 _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 _BEARER = re.compile(r"Bearer ([\x21-\x7e]+)", re.IGNORECASE)
@@ -169,7 +170,7 @@ def _patterns(vendor: str) -> list[tuple[str, re.Pattern[str], str, str]]:
     route = routes.ROUTES[vendor]
     found = []
     for method, path, family, header in route.calls:
-        pattern = re.escape(path).replace(r"\*", _SEGMENT)
+        pattern = re.escape(path).replace(r"\+", _SEGMENT).replace(r"\*", _WITHOUT_COLON)
         pattern = re.sub(r"\\\{(.*?)\\\}", lambda words: f"(?:{words[1].replace(',', '|')})", pattern)
         found.append((method, re.compile(pattern), family, header or route.headers[0]))
     return found

@@ -50,11 +50,17 @@ class Permit(Protocol):
 class Reservation(Protocol):
     """What a request may cost at most, until it is known what it did cost."""
 
+    def answered(self, kind: str, encoding: str) -> None:
+        """Says the answer's Content-Type and Content-Encoding, before the first `feed`."""
+
     def feed(self, chunk: bytes) -> None:
-        """Sees the vendor's answer go by, decompressed."""
+        """Sees the vendor's answer go by, as it comes."""
 
     def filter(self, chunk: bytes) -> bytes:
-        """`chunk` without what the vendor sent only because `reserve` changed the body."""
+        """`chunk` without what the vendor sent only because `reserve` changed the body. May hold some of it back."""
+
+    def rest(self) -> bytes:
+        """What `filter` holds back still, at the end of the answer."""
 
     def settle(self, status: int, complete: bool) -> None:
         """Called exactly once. `status` is the vendor's; 0 when the request did not leave."""

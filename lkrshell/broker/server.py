@@ -49,6 +49,7 @@ class Forwarder(Generic[V, P]):
         self._under_way: dict[asyncio.Task[object], V] = {}
         self._bodies = 0  # bytes
         self.forwarded = 0
+        self.patience = 60.0  # seconds between two pieces of a request's body
 
     def server(self) -> web.Server:
         """The protocol factory for `loop.create_server`."""
@@ -118,7 +119,7 @@ class Forwarder(Generic[V, P]):
         if request.headers.get("Expect", "").lower() == "100-continue":
             await _continue(request)
         pieces = []
-        async for piece in request.content.iter_any():
+        while piece := await self._piece(request):
             held[0] += len(piece)
             self._bodies += len(piece)
             if held[0] > MOST_BODY:
@@ -127,6 +128,14 @@ class Forwarder(Generic[V, P]):
                 raise Refused(503, "busy", "too many large requests at once; try again")
             pieces.append(piece)
         return b"".join(pieces)
+
+    async def _piece(self, request: web.BaseRequest) -> bytes:
+        """What came of the body; empty at its end. Of a body with a damaged chunk, aiohttp says nothing any more."""
+        try:
+            async with asyncio.timeout(self.patience):
+                return await request.content.readany()
+        except TimeoutError:
+            raise Refused(400, "body", "the rest of the body did not come") from None
 
     async def _send(self, request: web.BaseRequest, asked: checks.Asked, virtual: V, body: bytes) -> web.StreamResponse:
         model = bodies.model_of(asked.path, request.headers.get("Content-Type", ""), body)
@@ -164,10 +173,12 @@ class Forwarder(Generic[V, P]):
         self, request: web.BaseRequest, answer: Answer, reservation: Reservation, mask: Mask, changed: bool
     ) -> web.StreamResponse:
         """Sends the vendor's answer on, as it comes."""
-        decoder = bodies.Decoder(answer.headers.get("Content-Encoding", ""))
+        encoding = answer.headers.get("Content-Encoding", "")
+        reservation.answered(answer.headers.get("Content-Type", ""), encoding)
+        decoder = bodies.Decoder(encoding)
         failed = answer.status >= 400
         # An error is decompressed, so that a key in it can be masked. What our own change brought is taken out.
-        rewritten = decoder.known and not decoder.plain and failed
+        rewritten = failed and decoder.known and not decoder.plain
         filtered = changed and decoder.plain and not failed
         fields = checks.answered(answer.headers.items(), whole=not (rewritten or filtered))
         response = web.StreamResponse(status=answer.status, reason=mask.text(answer.reason or ""))
@@ -179,18 +190,18 @@ class Forwarder(Generic[V, P]):
         try:
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
+                reservation.feed(chunk)
                 out = chunk
-                pieces = list(decoder.feed(chunk))
-                for piece in pieces:
-                    reservation.feed(piece)
                 if rewritten:
-                    out = b"".join(pieces)
+                    out = b"".join(decoder.feed(chunk))
                 elif filtered:
                     out = reservation.filter(chunk)
                 if decoder.plain or rewritten:
                     out = mask.feed(out)
                 if out:
                     await response.write(out)
+            if filtered and (rest := reservation.rest()):
+                await response.write(mask.feed(rest))
             if rest := mask.rest():
                 await response.write(rest)
             await response.write_eof()

@@ -17,7 +17,7 @@ _GOOGLE = {
 
 def body(form: str, refused: Refused) -> bytes:
     """The JSON of an error. `form` is a Route's `errors`."""
-    status, text = refused.status, f"lkr: {refused.message}"
+    status, text = refused.status, f"lkr: {refused.message.removeprefix('lkr: ')}"
     server = status >= 500
     if form == "anthropic":
         kind = _ANTHROPIC.get(status, "api_error" if server else "invalid_request_error")

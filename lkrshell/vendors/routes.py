@@ -9,14 +9,13 @@ Sources: each vendor's API reference and Python SDK, read in November 2026. test
 
 BEARER = "authorization"  # as `Bearer KEY`
 
-# A call is (method, path, family, header). In a path, `*` is one segment and `{a,b}` one of these words. The family
-# says how the meter reads request and answer: "" costs nothing, "other" costs and is not understood. The header is
-# the one that the vendor wants, where it is not the route's first.
+# A call is (method, path, family, header). In a path, `*` is one segment without a colon, since what follows one is a
+# verb at some vendors; `+` is one that may have colons; `{a,b}` is one of these words. The family says how the meter
+# reads request and answer: "" costs nothing, "other" costs and is not understood. The header is the one that the vendor
+# wants, where it is not the route's first.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Calls = tuple[tuple[str, str, str, str], ...]
-
-_COUNTED, _FREE = "other", ""
 
 
 class Route:
@@ -54,8 +53,8 @@ def _calls(root: str, families: "dict[str, str]", method: str = "POST", header: 
     )
 
 
-def _models(root: str) -> "Calls":
-    return _calls(root, {_FREE: "models models/*"}, "GET")
+def _models(root: str, one: str = "+") -> "Calls":
+    return _calls(root, {"": f"models models/{one}"}, "GET")
 
 
 _OPENAI = {
@@ -102,8 +101,8 @@ ROUTES: "dict[str, Route]" = {
         _calls("/v1beta", _GEMINI)
         + _calls("/v1", _GEMINI)
         + _calls("/v1alpha", _GEMINI)
-        + _models("/v1beta")
-        + _models("/v1")
+        + _models("/v1beta", "*")
+        + _models("/v1", "*")
         + _calls("/v1beta/openai", _GEMINI_AS_OPENAI, header=BEARER),
         roots=("/v1beta",),
         headers=("x-goog-api-key", BEARER),
