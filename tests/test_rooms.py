@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "shells": {"core", "state", "vendors", "stores", "system", "project"},
     "runtime": {"core", "state", "vendors", "stores", "system", "project", "shells"},
     "doctor": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
-    "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor"},
+    "broker": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
+    "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor", "broker"},
 }
 IO_MODULES = {"subprocess", "socket", "shutil", "tempfile", "pathlib", "io", "fcntl", "urllib", "http"}
 IO_CALLS = {"open", "print", "input"}

@@ -151,6 +151,11 @@ CASES: dict[str, tuple[str, bytes, Usage]] = {
                     "usage": {"prompt_tokens": 8, "total_tokens": 8}}).encode(),
         usage("text-embedding-3-small", input=8),
     ),
+    "chat, an event of several lines": (
+        "chat",
+        b'\r\n: a comment\r\ndata: {"choices": [],\r\ndata:"usage": {"prompt_tokens": 3}\r\ndata: }\r\nid: 1\r\n\r\n',
+        usage(input=3),
+    ),
     "embeddings of voyage": (
         "embeddings", b'{"model": "voyage-3", "usage": {"total_tokens": 10}}', usage("voyage-3", input=10)),
     "cohere": (
