@@ -67,14 +67,15 @@ async def serve(control_socket: socket.socket, listener: socket.socket) -> None:
 async def _forward(listener: socket.socket, keys: VirtualKeys, authority: Authority, control: Control) -> None:
     """Serves the requests of programs, until it is cancelled."""
     await asyncio.to_thread(_load)
-    from lkrshell.broker.limiter import Limiter
+    from lkrshell.broker.limiter import make as make_limiter
     from lkrshell.broker.server import Forwarder
     from lkrshell.broker.upstream import Upstream
     from lkrshell.state import config
 
     settings = config.load()
+    limiter = await asyncio.to_thread(make_limiter, settings.prices, log)
     upstream = Upstream(settings.broker_ca, settings.broker_proxy, {row[0]: row[1] for row in settings.upstream})
-    forwarder: Forwarder[VirtualKey, Permit] = Forwarder(keys, authority, Limiter(), process.may_use, upstream)
+    forwarder: Forwarder[VirtualKey, Permit] = Forwarder(keys, authority, limiter, process.may_use, upstream)
     control.on_lock(forwarder.end)
     control.busy = lambda: forwarder.under_way
     server = await asyncio.get_running_loop().create_server(forwarder.server(), sock=listener, backlog=1024)
@@ -88,6 +89,7 @@ async def _forward(listener: socket.socket, keys: VirtualKeys, authority: Author
 
 def _load() -> None:
     """Loads what takes long, beside the loop that serves the control socket already."""
+    import lkrshell.broker.limiter
     import lkrshell.broker.server
     import lkrshell.broker.upstream  # noqa: F401
 
