@@ -94,7 +94,7 @@ _lkr_one() {
     case $command in
         '')
             _lkr_options -h --help --version
-            [[ $current == -* ]] || _lkr_words add agent-env allow audit confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status uninstall unlock usage use vault
+            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status token uninstall unlock usage use vault
             ;;
         'add')
             _lkr_options --replace -h --help
@@ -117,7 +117,7 @@ _lkr_one() {
         'audit')
             case $option in
                 --key) _lkr_keys; return ;;
-                --event) _lkr_words agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell unlock usage; return ;;
+                --event) _lkr_words agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell token unlock usage; return ;;
                 --agent) _lkr_words any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent; return ;;
                 --project) _lkr_folders; return ;;
                 --days) _lkr_nothing; return ;;
@@ -125,6 +125,10 @@ _lkr_one() {
                 --older) _lkr_nothing; return ;;
             esac
             _lkr_options --key --event --agent --project --days --follow --verify --unused --older --gone --json -h --help
+            ;;
+        'broker')
+            _lkr_options --json -h --help
+            ((place == 1)) && _lkr_words start stop log run
             ;;
         'confirm')
             _lkr_options -h --help
@@ -143,7 +147,7 @@ _lkr_one() {
             case $option in
                 -k | --key) _lkr_pairs; return ;;
             esac
-            _lkr_options -k --key --all --clean -h --help
+            _lkr_options -k --key --all --clean --broker -h --help
             _lkr_commands
             ;;
         'export')
@@ -241,6 +245,10 @@ _lkr_one() {
             ;;
         'status')
             _lkr_options --json --short -h --help
+            ;;
+        'token')
+            _lkr_options --json -h --help
+            ((place == 1)) && _lkr_keys
             ;;
         'uninstall')
             _lkr_options --yes -h --help
