@@ -126,6 +126,7 @@ def test_entering_gives_virtual_keys_and_leaving_restores_what_i_had(
     assert shell.value("no_proxy") == "intra,127.0.0.1"
     assert "200 None" in shell.run(f"{sys.executable} {brokered.call}")
     assert VALUE not in shell.log and OTHER not in shell.log
+    assert "loaded, by the broker" in (status := shell.run("lkr status")) and "changed since" not in status
     assert "(openai:prod)" not in shell.run("cd p; cd .")
     shell.run("cd ..")
     assert shell.value("OPENAI_API_KEY") is None
@@ -249,7 +250,10 @@ def test_another_user_gets_nothing_from_either_socket(brokered: Brokered) -> Non
         )
     finally:
         brokered.run_folder().chmod(0o700)
-    assert "ConnectionReset" in done.stderr or "BrokenPipe" in done.stderr or done.stdout == "b''\n", (done.stdout, done.stderr)
+    assert "ConnectionReset" in done.stderr or "BrokenPipe" in done.stderr or done.stdout == "b''\n", (
+        done.stdout,
+        done.stderr,
+    )
     assert "user 65534 was refused" in brokered.user.lkr("broker", "log")
 
 

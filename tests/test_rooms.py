@@ -21,7 +21,6 @@ MAY_IMPORT = {
     "runtime": {"core", "state", "vendors", "stores", "system", "project", "shells"},
     "broker": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "doctor": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
-    "broker": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor", "broker"},
 }
 IO_MODULES = {"subprocess", "socket", "shutil", "tempfile", "pathlib", "io", "fcntl", "urllib", "http"}

@@ -216,7 +216,9 @@ def _table() -> dict[str, Any]:
         except (ValueError, KeyError, TypeError):
             pass
     # The broker may run without site packages (-S), and is told where modules are; so is this.
-    code = "import runpy, sys; sys.path[:] = sys.argv[1].split('\\n'); runpy.run_module(sys.argv[2], run_name='__main__')"
+    code = (
+        "import runpy, sys; sys.path[:] = sys.argv[1].split('\\n'); runpy.run_module(sys.argv[2], run_name='__main__')"
+    )
     command = [sys.executable, "-I", "-S", "-c", code, "\n".join(sys.path), "lkrshell.broker.price_table"]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_WAIT, check=True,

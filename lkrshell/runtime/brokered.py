@@ -158,6 +158,13 @@ def around(keys: "list[str]", port: str, environment: "Mapping[str, str]") -> di
     return found
 
 
+def is_of_broker(variable: str, value: str) -> bool:
+    """True for what a shell has by the broker: a virtual key, or what leads programs to it."""
+    if variable.lower() == "no_proxy":
+        return "127.0.0.1" in value
+    return value.startswith((PREFIX, "http://127.0.0.1:"))
+
+
 def shell_of(event: str) -> int:
     """The process of the shell that asks for its keys: our parent, or what started direnv."""
     above = processes.line(os.getpid())[1:]

@@ -160,10 +160,15 @@ def _add_brokered(
     wants = [want for want, _ in found.brokered if states[want.variable][0]]
     problems: list[LkrError] = []
     minted = None
+
+    def is_locked() -> bool:
+        with TimeLimit(patience):
+            return store.is_locked()
+
     if wants:
         try:
             pid = brokered.shell_of(use.event)
-            minted = brokered.virtual(wants, use.folder, use.event, pid, store.is_locked, patience)
+            minted = brokered.virtual(wants, use.folder, use.event, pid, is_locked, patience)
             problems = minted.refused
         except LkrError as error:
             problems = [error]
