@@ -140,8 +140,9 @@ def user(template: Path, opened: Callable[[], None], tmp_path: Path) -> Iterator
         patch.setenv("HOME", str(home))
         confirm.forget()
     yield user
-    if (home / ".local/state/lkr/broker-port").exists():
-        user.lkr("broker", "stop")
+    if (home / ".local/state/lkr/broker-port").exists():  # whatever the test made of the environment
+        kept = {name: user.env[name] for name in ("XDG_RUNTIME_DIR",) if name in user.env}
+        subprocess.run([user.program, "broker", "stop"], env={**environment(home, BIN), **kept}, capture_output=True)
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])

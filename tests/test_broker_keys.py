@@ -778,3 +778,32 @@ def test_an_agent_may_ask_for_a_token_of_its_project_and_look_at_the_broker_and_
     assert "lkr-vk-" not in out
     del user.env["CLAUDECODE"]
     assert '"event": "token"' in user.lkr("audit", "--json", "--event", "token")
+
+
+def test_lock_ends_the_streams_under_way(brokered: Brokered) -> None:
+    code = """
+import http.client, json, os
+connection = http.client.HTTPConnection(os.environ["OPENAI_BASE_URL"].split("/")[2], timeout=60)
+body = json.dumps({"model": "do-stall", "stream": True, "messages": [{"role": "user", "content": "hi"}]})
+headers = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"], "Content-Type": "application/json"}
+connection.request("POST", "/openai/v1/chat/completions", body, headers)
+answer = connection.getresponse()
+print(answer.status, answer.read1(10)[:5], flush=True)
+try:
+    while answer.read1(1000):
+        pass
+    print("ended")
+except Exception as error:
+    print("cut", type(error).__name__)
+"""
+    process = subprocess.Popen(
+        [brokered.user.program, "exec", "--", sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
+        env=brokered.user.env, cwd=brokered.project,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stdout.readline().startswith("200 ")
+    assert brokered.state()["requests"] == 1
+    brokered.user.lkr("lock")
+    rest, _ = process.communicate(timeout=30)
+    assert rest.startswith(("cut", "ended"))
+    assert brokered.vendor.seen[-1].gone.wait(10), "the vendor does not go on"
