@@ -91,7 +91,7 @@ def check(method: str, target: str, raw: Iterable[tuple[bytes, bytes]], hosts: f
     route = routes.find(vendor)
     if route is None:
         why = routes.LATER.get(vendor, "the broker does not know this vendor")
-        raise Refused(404, "vendor", f"{why}; lkr policy KEY --via env gives programs the key itself")
+        raise Refused(404, "vendor", f"{why}; lkr policy KEY --via environment gives programs the key itself")
     if any(name == "upgrade" for name, _ in fields):
         raise Refused(426, "websocket", "the broker forwards no websockets; use the HTTP API")
     presented = _credential(route, fields)
@@ -190,7 +190,7 @@ def _called(route: Route, method: str, path: str) -> tuple[str, str, str]:
                 other = allowed
     if other:
         raise Refused(405, "method", f"the broker forwards {other} to this path, not {method}")
-    raise Refused(404, "path", "the broker does not forward this path; docs/broker.md lists those that it does")
+    raise Refused(404, "path", f"the broker does not forward {path} of {name}: it forwards calls of models, no more")
 
 
 def _connection_named(fields: Fields) -> set[str]:
