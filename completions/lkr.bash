@@ -258,9 +258,11 @@ _lkr_one() {
             ;;
         'usage')
             case $option in
+                --by) _lkr_words project key agent model day; return ;;
+                --since) _lkr_nothing; return ;;
                 --days) _lkr_nothing; return ;;
             esac
-            _lkr_options --days --json -h --help
+            _lkr_options --by --since --follow --csv --json --vendor --days -h --help
             ((place == 1)) && _lkr_words openai anthropic
             ;;
         'use')
@@ -320,7 +322,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --budget --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --budget --by --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --since --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || $command == vault ]]; then
             command+=${command:+ }$word
         else

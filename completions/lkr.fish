@@ -21,7 +21,7 @@ function __lkr_look
         else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --budget --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --to --tokens --ttl --unused --variable --via -k -o; and set option $word
+            contains -- $word --agent --agents --as --budget --by --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --since --to --tokens --ttl --unused --variable --via -k -o; and set option $word
         else if contains -- "$__lkr_command" '' vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
@@ -252,9 +252,14 @@ complete -c lkr -n "__lkr_at ''" -a uninstall -d 'Take lkr out of the shells\' f
 complete -c lkr -n "__lkr_options 'uninstall'" -l yes -d 'Do not ask'
 complete -c lkr -n "__lkr_at ''" -a unlock -d 'Unlock the store'
 complete -c lkr -n "__lkr_options 'unlock'" -l stdin -d 'Read the passphrase from standard input'
-complete -c lkr -n "__lkr_at ''" -a usage -d 'Show what a vendor charged your organization'
-complete -c lkr -n "__lkr_options 'usage'" -l days -x -d 'The last DAYS days; default: this month'
+complete -c lkr -n "__lkr_at ''" -a usage -d 'Show what the broker\'s requests used and cost: by project, key, agent, model and day'
+complete -c lkr -n "__lkr_options 'usage'" -l by -x -a 'project key agent model day' -d 'Only this table; may be repeated'
+complete -c lkr -n "__lkr_options 'usage'" -l since -x -d 'From 2026-11-01 on, or the last 7d or 12h; default: this month'
+complete -c lkr -n "__lkr_options 'usage'" -l follow -d 'Show each request as it ends, until Ctrl-C'
+complete -c lkr -n "__lkr_options 'usage'" -l csv -d 'As CSV'
 complete -c lkr -n "__lkr_options 'usage'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_options 'usage'" -l vendor -d 'Ask OpenAI and Anthropic what they charged, by their admin keys'
+complete -c lkr -n "__lkr_options 'usage'" -l days -x -d 'The last DAYS days'
 complete -c lkr -n "__lkr_at 'usage' 1" -a 'openai anthropic'
 complete -c lkr -n "__lkr_at ''" -a use -d 'Use PROFILE in this project from now on'
 complete -c lkr -n "__lkr_options 'use'" -l default -d 'Go back to the manifest\'s plain [keys]'

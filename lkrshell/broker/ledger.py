@@ -148,6 +148,11 @@ class Reader:
         except (OSError, sqlite3.Error) as error:
             raise _trouble(self._path, error) from None
 
+    @property
+    def there(self) -> bool:
+        """False while there is no ledger yet."""
+        return self._db is not None
+
     def rows(
         self, columns: Sequence[str], since: float = 0, after: int = 0, project: str | None = None, vendor: str = ""
     ) -> Iterator[tuple[Any, ...]]:

@@ -28,6 +28,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "list": ("--json", "names of runtime keys"),
     "lock": ("", "locks the store"),
     "schema": ("--local", "the manifest's JSON Schema"),
+    "usage": ("--by --since --days --csv --json", "what its folder's project used by the broker"),
     "status": ("--json --short", "names of what is loaded here, and why"),
     "token": ("", "a virtual key for what an allowed manifest of its folder names, unless policy says deny"),
 }
