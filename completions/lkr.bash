@@ -101,7 +101,7 @@ _lkr_one() {
     case $command in
         '')
             _lkr_options -h --help --version
-            [[ $current == -* ]] || _lkr_words add agent-env allow audit confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status uninstall unlock usage use vault
+            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status token uninstall unlock usage use vault
             ;;
         'add')
             _lkr_options --replace -h --help
@@ -124,7 +124,7 @@ _lkr_one() {
         'audit')
             case $option in
                 --key) _lkr_keys; return ;;
-                --event) _lkr_words agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell unlock usage; return ;;
+                --event) _lkr_words agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell token unlock usage; return ;;
                 --agent) _lkr_words any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent; return ;;
                 --project) _lkr_folders; return ;;
                 --days) _lkr_nothing; return ;;
@@ -132,6 +132,10 @@ _lkr_one() {
                 --older) _lkr_nothing; return ;;
             esac
             _lkr_options --key --event --agent --project --days --follow --verify --unused --older --gone --json -h --help
+            ;;
+        'broker')
+            _lkr_options --json -h --help
+            ((place == 1)) && _lkr_words start stop log run
             ;;
         'confirm')
             _lkr_options -h --help
@@ -150,7 +154,7 @@ _lkr_one() {
             case $option in
                 -k | --key) _lkr_pairs; return ;;
             esac
-            _lkr_options -k --key --all --clean -h --help
+            _lkr_options -k --key --all --clean --broker -h --help
             _lkr_commands
             ;;
         'export')
@@ -249,6 +253,10 @@ _lkr_one() {
         'status')
             _lkr_options --json --short -h --help
             ;;
+        'token')
+            _lkr_options --json -h --help
+            ((place == 1)) && _lkr_keys
+            ;;
         'uninstall')
             _lkr_options --yes -h --help
             ;;
@@ -257,9 +265,11 @@ _lkr_one() {
             ;;
         'usage')
             case $option in
+                --by) _lkr_words project key agent model day; return ;;
+                --since) _lkr_nothing; return ;;
                 --days) _lkr_nothing; return ;;
             esac
-            _lkr_options --days --json -h --help
+            _lkr_options --by --since --follow --csv --json --vendor --days -h --help
             ((place == 1)) && _lkr_words openai anthropic
             ;;
         'use')
@@ -319,7 +329,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --budget --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --budget --by --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --since --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || $command == vault ]]; then
             command+=${command:+ }$word
         else

@@ -21,7 +21,7 @@ function __lkr_look
         else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --budget --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --to --tokens --ttl --unused --variable --via -k -o; and set option $word
+            contains -- $word --agent --agents --as --budget --by --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --since --to --tokens --ttl --unused --variable --via -k -o; and set option $word
         else if contains -- "$__lkr_command" '' vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
@@ -129,7 +129,7 @@ complete -c lkr -n '__lkr_look; test -z "$__lkr_end"' -s h -l help -d 'Show the 
 complete -c lkr -n "__lkr_at ''" -a add -d 'Add a key to this project\'s manifest'
 complete -c lkr -n "__lkr_options 'add'" -l replace -d 'Replace a variable\'s key without asking'
 complete -c lkr -n "__lkr_at 'add' 1" -k -a '(__lkr_pairs)'
-complete -c lkr -n "__lkr_at ''" -a agent-env -d 'Start an agent without the project\'s keys'
+complete -c lkr -n "__lkr_at ''" -a agent-env -d 'Start an agent with virtual keys for the project\'s keys'
 complete -c lkr -n "__lkr_options 'agent-env'" -l agent -x -a 'claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'The agent\'s name for policies and the audit log. Default: from its command'
 complete -c lkr -n "__lkr_at 'agent-env'" -a '(__lkr_commands)'
 complete -c lkr -n "__lkr_at ''" -a allow -d 'Let a project have the keys its manifest names'
@@ -139,7 +139,7 @@ complete -c lkr -n "__lkr_options 'allow'" -l worktrees -l no-worktrees -d 'Incl
 complete -c lkr -n "__lkr_at 'allow' 1" -a '(__fish_complete_directories (commandline -ct))'
 complete -c lkr -n "__lkr_at ''" -a audit -d 'Show who used which key when'
 complete -c lkr -n "__lkr_options 'audit'" -l key -x -a '(__lkr_keys)' -d 'Only this key'
-complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell unlock usage' -d 'Only this event: exec, shell, refused, get, ...'
+complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell token unlock usage' -d 'Only this event: exec, shell, refused, get, ...'
 complete -c lkr -n "__lkr_options 'audit'" -l agent -x -a 'any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'Only uses by this agent, or by any agent: any'
 complete -c lkr -n "__lkr_options 'audit'" -l project -x -a '(__fish_complete_directories (commandline -ct))' -d 'Only uses in this folder and below'
 complete -c lkr -n "__lkr_options 'audit'" -l days -x -d 'Only the last DAYS days'
@@ -149,6 +149,9 @@ complete -c lkr -n "__lkr_options 'audit'" -l unused -x -d 'List keys not used f
 complete -c lkr -n "__lkr_options 'audit'" -l older -x -d 'List keys whose value is older than DAYS days'
 complete -c lkr -n "__lkr_options 'audit'" -l gone -d 'List allowed or logged projects that no longer exist'
 complete -c lkr -n "__lkr_options 'audit'" -l json -d 'As JSON, one object on each line'
+complete -c lkr -n "__lkr_at ''" -a broker -d 'Show the broker: its port, the virtual keys that live, the requests under way'
+complete -c lkr -n "__lkr_options 'broker'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_at 'broker' 1" -a 'start stop log run'
 complete -c lkr -n "__lkr_at ''" -a confirm -d 'Confirm this project\'s keys that ask first'
 complete -c lkr -n "__lkr_at ''" -a deny -d 'Take a project\'s permission back'
 complete -c lkr -n "__lkr_at 'deny' 1" -a '(__fish_complete_directories (commandline -ct))'
@@ -161,6 +164,7 @@ complete -c lkr -n "__lkr_at ''" -a exec -d 'Run a command with this project\'s 
 complete -c lkr -n "__lkr_options 'exec'" -s k -l key -x -k -a '(__lkr_pairs)' -d 'Use this key instead of the project\'s. May be repeated'
 complete -c lkr -n "__lkr_options 'exec'" -l all -d 'Every stored runtime key, in its provider\'s variable'
 complete -c lkr -n "__lkr_options 'exec'" -l clean -d 'Remove other variables that look like keys'
+complete -c lkr -n "__lkr_options 'exec'" -l broker -d 'Give virtual keys, which work only at the broker'
 complete -c lkr -n "__lkr_at 'exec'" -a '(__lkr_commands)'
 complete -c lkr -n "__lkr_at ''" -a export -d 'Print the statements that SHELL evaluates here'
 complete -c lkr -n "__lkr_at 'export' 1" -a 'bash zsh fish direnv'
@@ -249,13 +253,21 @@ complete -c lkr -n "__lkr_at 'set' 1" -a '(__lkr_fresh)'
 complete -c lkr -n "__lkr_at ''" -a status -d 'Show what is loaded here, and why'
 complete -c lkr -n "__lkr_options 'status'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_options 'status'" -l short -d 'One line for a prompt; nothing outside a project'
+complete -c lkr -n "__lkr_at ''" -a token -d 'Print a virtual key for the key NAME'
+complete -c lkr -n "__lkr_options 'token'" -l json -d 'As JSON, with the base-URL variables that go with it'
+complete -c lkr -n "__lkr_at 'token' 1" -a '(__lkr_keys)'
 complete -c lkr -n "__lkr_at ''" -a uninstall -d 'Undo lkr install'
 complete -c lkr -n "__lkr_options 'uninstall'" -l yes -d 'Do not ask'
 complete -c lkr -n "__lkr_at ''" -a unlock -d 'Unlock the store'
 complete -c lkr -n "__lkr_options 'unlock'" -l stdin -d 'Read the passphrase from standard input'
-complete -c lkr -n "__lkr_at ''" -a usage -d 'Show what a vendor charged your organization'
-complete -c lkr -n "__lkr_options 'usage'" -l days -x -d 'The last DAYS days; default: this month'
+complete -c lkr -n "__lkr_at ''" -a usage -d 'Show what the broker\'s requests used and cost: by project, key, agent, model and day'
+complete -c lkr -n "__lkr_options 'usage'" -l by -x -a 'project key agent model day' -d 'Only this table; may be repeated'
+complete -c lkr -n "__lkr_options 'usage'" -l since -x -d 'From 2026-11-01 on, or the last 7d or 12h; default: this month'
+complete -c lkr -n "__lkr_options 'usage'" -l follow -d 'Show each request as it ends, until Ctrl-C'
+complete -c lkr -n "__lkr_options 'usage'" -l csv -d 'As CSV'
 complete -c lkr -n "__lkr_options 'usage'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_options 'usage'" -l vendor -d 'Ask OpenAI and Anthropic what they charged, by their admin keys'
+complete -c lkr -n "__lkr_options 'usage'" -l days -x -d 'The last DAYS days'
 complete -c lkr -n "__lkr_at 'usage' 1" -a 'openai anthropic'
 complete -c lkr -n "__lkr_at ''" -a use -d 'Use PROFILE in this project from now on'
 complete -c lkr -n "__lkr_options 'use'" -l default -d 'Go back to the manifest\'s plain [keys]'

@@ -99,7 +99,7 @@ function __lkr_leave
         set -l __lkr_word $__lkr_todo[1]
         set -e __lkr_todo[1]
         set -l __lkr_name # no command substitution from here on: each costs as much as all the rest
-        string match -qr '^(?<__lkr_name>[A-Z_][A-Z0-9_]*)(?:=|$)' -- $__lkr_word; or continue
+        string match -qr '^(?<__lkr_name>[A-Z_][A-Z0-9_]*|no_proxy)(?:=|$)' -- $__lkr_word; or continue
         if test -n "$LKR_DIRENV"; and builtin contains -- $__lkr_name (string split -n ' ' -- $LKR_DIRENV)
             set -a __lkr_kept $__lkr_word
             continue

@@ -93,7 +93,7 @@ __lkr_leave() {
         __lkr_word=${__lkr_todo%% *}
         __lkr_todo=${__lkr_todo#"$__lkr_word"} __lkr_todo=${__lkr_todo# }
         __lkr_name=${__lkr_word%%=*}
-        case $__lkr_name in '' | [0-9]* | *[!A-Z0-9_]*) \builtin continue ;; esac
+        case $__lkr_name in no_proxy) ;; '' | [0-9]* | *[!A-Z0-9_]*) \builtin continue ;; esac
         case " ${LKR_DIRENV-} " in *" $__lkr_name "*)
             __lkr_kept+="${__lkr_kept:+ }$__lkr_word"
             \builtin continue

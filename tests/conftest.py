@@ -183,7 +183,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 def user(template: Template, tmp_path: Path) -> Iterator[User]:
     """A user with openai:prod and anthropic:main in an unlocked vault."""
     with template.copied(tmp_path / "home") as user:
+        home = user.home
         yield user
+        if (home / ".local/state/lkr/broker-port").exists():  # whatever the test made of the environment
+            kept = {name: user.env[name] for name in ("XDG_RUNTIME_DIR",) if name in user.env}
+            env = {**environment(home, BIN), **kept}
+            subprocess.run([user.program, "broker", "stop"], env=env, capture_output=True)
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])

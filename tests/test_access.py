@@ -200,6 +200,7 @@ def test_an_agent_started_by_agent_env_has_only_what_policy_gives_it(
     user: User, open_shell: Callable[..., Shell]
 ) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
+    user.config("[broker]\nagents = false\n")
     user.typed("policy", "anthropic:main", "--agents", "allow")
     shell = open_shell(folder=folder, **{A: "mine"})
     assert (shell.value(A), shell.value(B)) == (VALUE, OTHER)
@@ -217,7 +218,7 @@ def test_an_agent_started_by_agent_env_has_only_what_policy_gives_it(
 
 def test_the_users_agents_table_gives_one_agent_its_keys(user: User) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
-    user.config('agents.claude = ["anthropic:main"]\n')
+    user.config('agents.claude = ["anthropic:main"]\nbroker.agents = false\n')
     for mark, has in (("CLAUDECODE", True), ("GEMINI_CLI", False)):
         user.env[mark] = "1"
         for _ in range(2):  # parsed, then from the compiled copy

@@ -249,7 +249,7 @@ def test_allowing_a_project_under_another_home_leaves_the_accounts_own_alone(use
 
 def test_an_agent_starts_others_under_its_own_name_only(user: User) -> None:
     folder = user.project("p")
-    user.config('[agents]\ngemini = ["openai:prod"]\n')
+    user.config('[agents]\ngemini = ["openai:prod"]\n[broker]\nagents = false\n')
     done = as_claude(user, ["agent-env", "--agent", "gemini", "--", "env"], folder)
     assert (done.returncode, VALUE in done.stdout) == (2, False)
     done = as_claude(user, ["agent-env", "--", "env"], folder)

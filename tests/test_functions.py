@@ -176,6 +176,7 @@ def test_words_of_the_shell_cannot_be_wrapped(user: User, name: str) -> None:
 
 
 AGENT = 'printf "<%s|%s|%s>\\n" "${OPENAI_API_KEY-none}" "${ANTHROPIC_API_KEY-none}" "$1"\n'
+NO_BROKER = "[broker]\nagents = false\n"  # tests/test_broker_keys.py has what an agent gets with it
 BOTH = 'OPENAI_API_KEY = "openai:prod"\nANTHROPIC_API_KEY = "anthropic:main"'
 
 
@@ -183,6 +184,7 @@ def test_an_agent_started_inside_a_project_gets_only_the_keys_that_policy_lets_i
     user: User, open_shell: Callable[..., Shell]
 ) -> None:
     program(user, "claude", AGENT)
+    user.config(NO_BROKER)
     user.typed("policy", "anthropic:main", "--agents", "allow")
     user.project("p", BOTH)
     shell = open_shell()
@@ -195,6 +197,7 @@ def test_an_agent_started_inside_a_project_gets_only_the_keys_that_policy_lets_i
 
 def test_quiet_is_kept_when_an_agent_starts(user: User, open_shell: Callable[..., Shell]) -> None:
     program(user, "claude", AGENT)
+    user.config(NO_BROKER)
     user.project("p", BOTH)
     shell = open_shell(LKR_QUIET="1")
     shell.run("cd p")
@@ -207,7 +210,7 @@ def test_an_agent_whose_command_has_another_name_gets_what_is_its_own(
     user: User, open_shell: Callable[..., Shell]
 ) -> None:
     program(user, "cursor-agent", AGENT)
-    user.config('agents.cursor = ["anthropic:main"]\n')
+    user.config('agents.cursor = ["anthropic:main"]\n' + NO_BROKER)
     user.project("p", BOTH)
     shell = open_shell()
     entered = shell.run("cd p")
@@ -221,6 +224,7 @@ def test_an_agent_whose_command_has_another_name_gets_what_is_its_own(
 
 def test_a_manifest_can_give_an_agent_its_own_key(user: User, open_shell: Callable[..., Shell]) -> None:
     program(user, "claude", AGENT)
+    user.config(NO_BROKER)
     own = 'ANTHROPIC_API_KEY = { key = "anthropic:main", scope = { commands = ["claude"] } }'
     user.project("p", f'OPENAI_API_KEY = "openai:prod"\n{own}')
     shell = open_shell()

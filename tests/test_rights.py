@@ -40,6 +40,7 @@ WORST = {
     "rotate": "openai:prod --stdin",
     "set": "openai:prod --stdin",
     "uninstall": "--yes",
+    "usage": "--by day",
     "use": "staging",
     "vault export": "all.age --to {recipient}",
     "vault import": "backup.age --stdin --force",
@@ -50,7 +51,8 @@ MORE = (
     "exec -k openai:admin -- env",
     "exec -k openai:prod -k anthropic:main -- env", "get openai:prod --json", "policy openai:prod --agents allow",
     "set fresh:one --stdin", "rm --yes openai:prod", "rotate openai:prod --undo", "deny ../p", "init --yes ../q",
-    "vault export all.age --stdin", "usage openai", "unlock --stdin", "import --environment --yes",
+    "vault export all.age --stdin",
+    "usage --vendor openai", "usage --vendor", "usage --follow", "unlock --stdin", "import --environment --yes",
 )  # fmt: skip
 
 

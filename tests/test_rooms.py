@@ -19,8 +19,9 @@ MAY_IMPORT = {
     "project": {"core", "state", "vendors", "stores", "system"},
     "shells": {"core", "state", "vendors", "stores", "system", "project"},
     "runtime": {"core", "state", "vendors", "stores", "system", "project", "shells"},
+    "broker": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "doctor": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
-    "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor"},
+    "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor", "broker"},
 }
 IO_MODULES = {"subprocess", "socket", "shutil", "tempfile", "pathlib", "io", "fcntl", "urllib", "http"}
 IO_CALLS = {"open", "print", "input"}

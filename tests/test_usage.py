@@ -18,7 +18,7 @@ from conftest import User
 from test_keys import form, rows
 
 from lkrshell.cli import main as cli
-from lkrshell.vendors import costs
+from lkrshell.vendors import costs, tls
 
 ADMIN, ADMIN_A = "sk-admin-0123456789", "sk-ant-admin-0123456789"
 OPENAI_PAGES = {
@@ -88,7 +88,7 @@ SCHEMA = rows(
 def test_costs_of_all_pages_are_summed_and_each_vendor_gets_its_own_key(
     vendor: Vendor, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(["usage", "--json", "--days", "30"]) == 0
+    assert cli.run(["usage", "--vendor", "--json", "--days", "30"]) == 0
     out, err = capfd.readouterr()
     reports = json.loads(out)
     jsonschema.Draft202012Validator(SCHEMA).validate(reports)
@@ -100,7 +100,7 @@ def test_costs_of_all_pages_are_summed_and_each_vendor_gets_its_own_key(
         assert headers.get("x-api-key") == (None if ours else ADMIN_A)
         assert "sk-" not in path
     assert "sk-" not in out + err
-    assert cli.run(["usage", "openai"]) == 0
+    assert cli.run(["usage", "--vendor", "openai"]) == 0
     assert re.search(r"total, USD +3\.56\n", capfd.readouterr().out)
     assert cli.run(["audit", "--event", "usage", "--key", "openai:admin"]) == 0
     assert capfd.readouterr().out.count("\n") == 2
@@ -122,7 +122,7 @@ def test_what_goes_wrong_is_said_without_what_the_vendor_sent(
     vendor: Vendor, capfd: pytest.CaptureFixture[str], code: int, body: str, said: str
 ) -> None:
     vendor.wrong = code, body
-    assert cli.run(["usage", "openai"]) == 1
+    assert cli.run(["usage", "--vendor", "openai"]) == 1
     out, err = capfd.readouterr()
     assert said in err
     assert ADMIN not in out + err
@@ -133,7 +133,7 @@ def test_the_key_follows_no_redirect(vendor: Vendor, capfd: pytest.CaptureFixtur
     elsewhere = Vendor()
     threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
     vendor.wrong = code, f"http://127.0.0.1:{elsewhere.server_port}/v1/organization/costs?"
-    assert cli.run(["usage", "openai"]) == 1
+    assert cli.run(["usage", "--vendor", "openai"]) == 1
     elsewhere.shutdown()
     elsewhere.server_close()
     assert f"answered {code}" in capfd.readouterr().err
@@ -180,11 +180,11 @@ def test_no_authority_of_the_environment_is_trusted(
         assert answer.status == 200, "whoever asks the environment trusts it"
     (tmp_path / "secrets").unlink(missing_ok=True)
     server.asked.clear()
-    assert cli.run(["usage", "openai"]) == 1
+    assert cli.run(["usage", "--vendor", "openai"]) == 1
     assert "cannot be reached" in capfd.readouterr().err
     assert not server.asked
     assert not (tmp_path / "secrets").exists()
-    assert costs._context().cert_store_stats()["x509_ca"] > 0, "the system's own are trusted"
+    assert tls.context().cert_store_stats()["x509_ca"] > 0, "the system's own are trusted"
 
 
 def test_no_proxy_of_the_environment_gets_the_key(
@@ -194,7 +194,7 @@ def test_no_proxy_of_the_environment_gets_the_key(
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
-    assert cli.run(["usage", "openai", "--json"]) == 0
+    assert cli.run(["usage", "--vendor", "openai", "--json"]) == 0
     proxy.shutdown()
     proxy.server_close()
     assert not proxy.asked
@@ -204,17 +204,17 @@ def test_no_proxy_of_the_environment_gets_the_key(
 def test_without_an_admin_key_and_without_a_vendor(
     user: User, vendor: Vendor, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(["usage", "groq"]) == 64
+    assert cli.run(["usage", "--vendor", "groq"]) == 64
     vendor.shutdown()
     vendor.server_close()
-    assert cli.run(["usage", "openai"]) == 1
+    assert cli.run(["usage", "--vendor", "openai"]) == 1
     assert "cannot be reached" in capfd.readouterr().err
     user.lkr("rm", "openai:admin", "--yes")
     user.lkr("set", "openai:admin", "--stdin", stdin=b"sk-runtime-12345678")
-    assert "no admin key" in user.lkr("usage", "openai", code=1)
+    assert "no admin key" in user.lkr("usage", "--vendor", "openai", code=1)
 
 
 def test_an_agent_asks_no_vendor(user: User, vendor: Vendor) -> None:
     user.by_agent()
-    assert "may not do this" in user.lkr("usage", "openai", code=2)
+    assert "may not do this" in user.lkr("usage", "--vendor", "openai", code=2)
     assert not vendor.asked

@@ -8,8 +8,16 @@ from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import approve, lookup, manifest, reading, references, worktrees
+from lkrshell.runtime import brokered, session
 from lkrshell.state import index
-from lkrshell.vendors import providers
+from lkrshell.vendors import providers, routes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lkrshell.core.entry import Entry
+    from lkrshell.core.want import Want
 
 _MOST = 5  # keys that are not stored; more are counted
 
@@ -67,7 +75,26 @@ def _remarks(parsed: manifest.Manifest, real: str) -> list[str]:
         absent = {}
     for key, entry in entries.items():
         found += approve.restrictions(entry, real) if entry else absent.get(key, [])
+    found += _at_broker(parsed.wants, entries)
     return found + [f"{name} does not look like a secret's variable; --variable allows it" for name in parsed.let_in]
+
+
+def _at_broker(wants: "Sequence[Want]", entries: "dict[str, Entry | None]") -> list[str]:
+    """What else the project's shells get for keys that come by the broker, and what does not work with it."""
+    keys = dict.fromkeys(want.key for want in wants if session.by_broker(want, entries[want.key]))
+    variables: dict[str, None] = {}
+    lines = []
+    for key in keys:
+        route = routes.find(key.partition(":")[0])
+        if route is None:
+            try:
+                brokered.check_route(key)
+            except LkrError as error:
+                lines.append(str(error))
+        else:
+            variables |= dict.fromkeys(variable for variable, _ in route.bases)
+            lines += [f"{key}: {route.note}"] if route.note else []
+    return [f"{' '.join(variables)} lead to the broker", *lines] if variables else lines
 
 
 def _checked(variables: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,11 @@ from lkrshell.vendors import providers
 @declare.command(
     "exec",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    examples=("lkr exec -- python app.py", "lkr exec -k openai:prod -- ./smoke-test"),
+    examples=(
+        "lkr exec -- python app.py",
+        "lkr exec -k openai:prod -- ./smoke-test",
+        "lkr exec --broker -- npm test",
+    ),
 )
 @declare.option(
     "-k",
@@ -27,8 +31,9 @@ from lkrshell.vendors import providers
 )
 @declare.option("--all", "every", is_flag=True, help="Every stored runtime key, in its provider's variable.")
 @declare.option("--clean", is_flag=True, help="Remove other variables that look like keys.")
+@declare.option("--broker", "virtual", is_flag=True, help="Give virtual keys, which work only at the broker.")
 @declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
-def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, ...]) -> None:
+def command(keys: tuple[str, ...], every: bool, clean: bool, virtual: bool, words: tuple[str, ...]) -> None:
     """Run a command with this project's keys. Includes keys with scope "exec", but never admin keys."""
     if keys and every:
         raise LkrError("-k and --all cannot be used together", "choose one", USAGE)
@@ -43,7 +48,10 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, .
     if clean:
         for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
             del environment[os.fsencode(variable)]
-    execute.replace(wants, folder, words, environment, require_all=require_all)
+    if virtual:
+        for want in wants:
+            want.via = "broker"
+    execute.replace(wants, folder, words, environment, require_all=require_all, named=bool(keys or every))
 
 
 def _check_named(wants: list[Want], program: str, agent: str) -> None:

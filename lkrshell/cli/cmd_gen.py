@@ -50,7 +50,7 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
         hint = "write {{lkr:NAME}}, or VARIABLE= for a variable of the manifest"
         raise LkrError(f"{show(template)} has no place for a key", f"{hint}; nothing was written")
     _agree([key for _, key in used], wants, there)
-    values = _values(used, folder, there)
+    values = _values(used, folder, there, {want.key for want in wants if want.via})
     common.log("gen", *dict.fromkeys(key for _, key in used), project=there)
     _write(path, _fill(text, dict(used), values, path))
     if as_json:
@@ -126,8 +126,11 @@ def _agree(keys: list[str], wants: list[Want], there: str) -> None:
     ask.agree(f"Write the values of all of these into {show(there)}?")
 
 
-def _values(used: list[tuple[str, str]], folder: str | None, there: str) -> dict[str, str]:
-    """The values by key, under each key's policy: for the project, and for the folder that the file will be in."""
+def _values(used: list[tuple[str, str]], folder: str | None, there: str, virtual: set[str]) -> dict[str, str]:
+    """The values by key, under each key's policy: for the project, and for the folder that the file will be in.
+
+    The manifest gives those of `virtual` through the broker.
+    """
     target, store = os.path.realpath(os.path.dirname(there)), common.store()
     wants = [Want(place, key) for place, key in used]
     for want in wants:
@@ -137,6 +140,9 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str) -> dict
         if entry and entry.kind == "admin":
             message = f"{want.key} is an admin key: it never goes into a template"
             raise common.refused(message, "nothing was written", want.key, project=there)
+        if want.key in virtual or (entry and entry.via == "broker"):
+            message = f"{want.key} is for the broker: it goes into no file, and a virtual key in one would soon be over"
+            raise common.refused(message, "lkr exec -- COMMAND gives a virtual one", want.key, project=there)
     use = policy.Use("exec", folder or target, None)
     found = session.fetch_asking(store, wants, use, config.load(), common.recorder(use.folder), require_all=True)
     return {want.key: secret.reveal() for want, secret, _ in found.loaded}

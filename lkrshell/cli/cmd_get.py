@@ -6,6 +6,7 @@ from lkrshell.cli import common, declare
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show as printable
 from lkrshell.runtime import keys
+from lkrshell.state import index
 from lkrshell.system import clipboard
 
 
@@ -24,6 +25,10 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     clear = show or plain or force_plain
     guard(name, clear=clear, forced=force_plain, masked_json=as_json and not show)
     store = common.store()
+    entry = index.read(store.name, name)
+    if entry and entry.via == "broker" and force_plain and not sys.stdout.isatty():
+        what = f"{name} is for the broker: it goes to a terminal only"
+        raise common.refused(what, f"lkr token {name} prints a virtual key", name)
     secret = store.get([name]).get(name)
     if secret is None:
         raise keys.missing(store, name)

@@ -2,18 +2,21 @@
 
 from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError
-from lkrshell.runtime import confirm
+from lkrshell.runtime import brokered, confirm
 from lkrshell.state import config, generation
 from lkrshell.stores import registry
 
 
 @declare.command("lock", examples=("lkr lock", "lkr lock && lkr status"))
 def command() -> None:
-    """Lock the store. Open shells lose their keys at their next prompt."""
+    """Lock the store. Open shells lose their keys at their next prompt, and virtual keys end at once."""
     try:
         confirm.forget()
     finally:
-        _lock()
+        try:
+            _lock()
+        finally:
+            brokered.lock()
     common.log("lock")
     declare.echo("lkr: locked", err=True)
 

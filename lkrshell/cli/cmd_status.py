@@ -7,7 +7,7 @@ from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import grants, lookup, resolver
-from lkrshell.runtime import session, status_line
+from lkrshell.runtime import brokered, session, status_line
 from lkrshell.shells import session_state
 
 TYPE_CHECKING = False
@@ -70,7 +70,9 @@ def _report() -> "dict[str, Any]":
     loaded = session_state.loaded()
     report |= {"loaded": loaded, "direnv": os.environ.get("LKR_DIRENV", "").split()}
     by_direnv = {want["variable"]: want["key"] for want in report["wants"] if want["variable"] in report["direnv"]}
-    report["changed"] = _changed(by_direnv | loaded)
+    here = by_direnv | loaded
+    report["broker"] = [name for name in here if brokered.is_of_broker(name, os.environ.get(name, ""))]
+    report["changed"] = _changed({name: key for name, key in here.items() if name not in report["broker"]})
     return report
 
 
@@ -153,9 +155,10 @@ def _row(want: "dict[str, Any]", report: "dict[str, Any]") -> tuple[str, str, st
 def _state(variable: str, report: "dict[str, Any]") -> str:
     if how := report["changed"].get(variable):
         return f"{how} since it was loaded: something else sets it in this shell"
+    virtual = ", by the broker" if variable in report["broker"] else ""
     if variable in report["loaded"]:
-        return "loaded"
-    return "loaded by direnv" if variable in report["direnv"] else "not loaded"
+        return f"loaded{virtual}"
+    return f"loaded by direnv{virtual}" if variable in report["direnv"] else "not loaded"
 
 
 def _next(report: "dict[str, Any]") -> str:

@@ -1,54 +1,229 @@
-"""`lkr usage [PROVIDER]`: what the vendors charged, asked with the admin keys. The one use of an admin key."""
+"""`lkr usage`: what went through the broker and what it cost, from the ledger. `--vendor` asks the vendors instead."""
 
-from datetime import UTC, datetime, timedelta
+import os
+import re
+import sys
+import time
 
-from lkrshell.cli import common, declare
+from lkrshell.cli import common, declare, output
+from lkrshell.core import limits
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.text import show
-from lkrshell.state import index
-from lkrshell.vendors import costs
+from lkrshell.core.text import show, tilde
+from lkrshell.project import lookup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
-@declare.command("usage", examples=("lkr usage", "lkr usage openai --days 7"))
-@declare.argument("provider", required=False, metavar="[openai | anthropic]")
-@declare.option("--days", type=declare.IntRange(1, 366), help="The last DAYS days; default: this month.")
+_BY = ("project", "key", "agent", "model", "day")
+_COUNTS = ("requests", "broken", "unpriced", "input", "output", "cache_read", "cache_write", "cost")
+_COLUMNS = (
+    "id", "time", "project", "key", "agent", "model", "complete", "input", "output", "cache_read", "cache_write",
+    "cost", "status", "duration",
+)  # fmt: skip
+_SHOWN = 10  # lines of each table on a terminal
+_BAR = 20  # columns
+_EVERY = 0.5  # seconds between two looks at the ledger
+
+
+@declare.command("usage", examples=("lkr usage --since 7d --by project", "lkr usage --vendor openai --days 7"))
+@declare.argument("provider", required=False, metavar="[PROVIDER]")
+@declare.option("--by", multiple=True, type=declare.Choice(_BY), help="Only this table; may be repeated.")
+@declare.option("--since", metavar="TIME", help="From 2026-11-01 on, or the last 7d or 12h; default: this month.")
+@declare.option("--follow", is_flag=True, help="Show each request as it ends, until Ctrl-C.")
+@declare.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(provider: str | None, days: int | None, as_json: bool) -> None:
-    """Show what a vendor charged your organization. Needs the admin key openai:admin or anthropic:admin."""
-    if provider and provider not in costs.BASES:
-        raise LkrError("lkr can read costs only from OpenAI and Anthropic", f"use {' or '.join(costs.BASES)}", USAGE)
-    store = common.store()
-    asked = [f"{each}:admin" for each in ([provider] if provider else costs.BASES)]
-    keys = {name: secret for name, secret in store.get(asked).items() if secret.kind == "admin"}
-    if not keys:
-        raise LkrError("no admin key is stored", f"lkr set {asked[0]} --kind admin")
-    end = datetime.now(UTC).date() + timedelta(days=1)
-    start = end - timedelta(days=days) if days else (end - timedelta(days=1)).replace(day=1)
-    reports: list[dict[str, object]] = []
-    problems: list[LkrError] = []
-    for name, secret in keys.items():
-        vendor = name.partition(":")[0]
-        common.log("usage", name)
-        try:
-            items = costs.costs(vendor, secret, start, end)
-        except LkrError as problem:
-            problems.append(problem)
-            continue
-        index.touch(store.name, name)
-        last, total = str(end - timedelta(days=1)), round(float(sum(items.values())), 4)
-        ordered = [(item, round(float(items[item]), 4)) for item in sorted(items, key=items.__getitem__, reverse=True)]
-        rows = [{"item": item, "amount": amount} for item, amount in ordered]
-        report = {"provider": vendor, "key": name, "from": str(start), "to": last, "currency": "USD"}
-        reports.append({**report, "total": total, "items": rows})
-        if not as_json:
-            declare.echo(f"{vendor}, {start} to {last}")
-            for item, amount in [*ordered, ("total, USD", total)]:
-                declare.echo(f"  {show(item):<40} {amount:>12.2f}")
+@declare.option("--vendor", is_flag=True, help="Ask OpenAI and Anthropic what they charged, by their admin keys.")
+@declare.option("--days", type=declare.IntRange(1, 366), help="The last DAYS days.")
+def command(
+    provider: str | None,
+    by: tuple[str, ...],
+    since: str | None,
+    follow: bool,
+    as_csv: bool,
+    as_json: bool,
+    vendor: bool,
+    days: int | None,
+) -> None:
+    """Show what the broker's requests used and cost: by project, key, agent, model and day. A coding agent sees its own
+    project."""
+    if since and days:
+        raise LkrError("--since and --days do not go together", "choose one", USAGE)
+    if vendor:
+        if by or since or follow or as_csv:
+            raise LkrError("--vendor goes with --days and --json alone", "leave the others out", USAGE)
+        from lkrshell.cli import vendor_costs
+
+        vendor_costs.show(provider, days, as_json)
+        return
+    from lkrshell.broker.ledger import Reader
+
+    start = _start(since or (f"{days}d" if days else ""))
+    project = _own_project() if common.agent() else None
+    if follow:
+        _follow(provider or "", project, as_json, as_csv)
+        return
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in Reader().rows(_COLUMNS, start, 0, project, provider or "")]
+    for row in rows:
+        row["day"] = _day(row["time"])
+    if as_json or as_csv:
+        _print_all(rows, by or ("day", *_BY[:4]), as_json)
+        return
+    if not rows:
+        declare.echo(f"lkr: no requests by the broker since {_day(start * 1000)}", err=True)
+        return
+    _tell(rows, by, start)
+
+
+def _start(text: str) -> float:
+    """Seconds since the epoch; a LkrError for what is no time. Days begin at midnight, local time."""
+    if not text:
+        return time.mktime((*time.localtime()[:2], 1, 0, 0, 0, 0, 0, -1))
+    if found := re.fullmatch(r"([1-9][0-9]{0,4})([dh])", text):
+        if found[2] == "h":
+            return time.time() - int(found[1]) * 3600
+        year, month, day = time.localtime()[:3]
+        return time.mktime((year, month, day - int(found[1]) + 1, 0, 0, 0, 0, 0, -1))
+    try:
+        return time.mktime(time.strptime(text, "%Y-%m-%d"))
+    except (ValueError, OverflowError):
+        raise LkrError("that is no time", "write --since 2026-11-01, 7d or 12h", USAGE) from None
+
+
+def _day(milliseconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(milliseconds / 1000))
+
+
+def _own_project() -> str:
+    """The project of the folder that a coding agent is in. ManifestError when it is in none."""
+    return os.path.realpath(lookup.serving(lookup.current_folder()))
+
+
+def _grouped(rows: "list[dict[str, Any]]", by: tuple[str, ...]) -> "list[dict[str, Any]]":
+    """The sums of the rows that have the same values of `by`."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        name = tuple(row[each] for each in by)
+        sums = found.setdefault(name, {**dict(zip(by, name, strict=True)), **dict.fromkeys(_COUNTS, 0)})
+        sums["requests"] += 1
+        sums["broken"] += not row["complete"]
+        sums["unpriced"] += row["cost"] is None
+        for count in _COUNTS[3:]:
+            sums[count] += row[count] or 0
+    return list(found.values())
+
+
+def _print_all(rows: "list[dict[str, Any]]", by: tuple[str, ...], as_json: bool) -> None:
+    """A line, or an object, for each group; `cost` in US dollars as text, exactly."""
+    groups = _grouped(rows, by)
+    for each in groups:
+        each["cost"] = limits.dollars(each["cost"])
     if as_json:
         import json
 
-        declare.echo(json.dumps(reports, indent=2))
-    if problems and not reports:
-        raise problems[0]
-    for each in problems:
-        declare.echo(f"lkr: {show(str(each))}", err=True)
+        declare.echo(json.dumps(groups, indent=2))
+        return
+    import csv
+
+    writer = csv.DictWriter(sys.stdout, [*by, *_COUNTS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in each.items()} for each in groups)
+    sys.stdout.flush()
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet does not take for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def _tell(rows: "list[dict[str, Any]]", by: tuple[str, ...], start: float) -> None:
+    """Tables for a person, the dearest first, days in their order."""
+    (total,) = _grouped(rows, ())
+    requests = common.count(total["requests"], "request", "requests")
+    declare.echo(
+        f"since {_day(start * 1000)}: {_money(total['cost'])}, {requests}, "
+        f"{_tokens(total['input'])} tokens in ({_tokens(total['cache_read'])} from caches), "
+        f"{_tokens(total['output'])} out"
+    )
+    if total["broken"]:
+        declare.echo(f"{total['broken']} broke off; those that the vendor may charge count as they were reserved")
+    if total["unpriced"]:
+        declare.echo(f"{total['unpriced']} have no known price, and count as 0; [prices] in config.toml sets one")
+    for name in by or _BY:
+        groups = _grouped(rows, (name,))
+        if name == "day":
+            groups.sort(key=lambda each: str(each["day"]))
+            shown = groups[-31:]
+        else:
+            groups.sort(key=lambda each: (-each["cost"], -each["input"] - each["output"], str(each[name])))
+            shown = groups[:_SHOWN] if sys.stdout.isatty() else groups
+        if not by and len(groups) == 1 and not groups[0][name]:
+            continue  # no agent at all
+        most = max(each["cost"] for each in groups) or 1
+        cells = [_line(name, each, most) for each in shown]
+        headings = (name.upper(), "COST", "REQUESTS", "IN", "OUT", "")
+        declare.echo()
+        declare.echo(output.table(headings, cells, [("bold", "", "dim", "dim", "dim", "cyan")] * len(cells)), nl=False)
+        if len(shown) < len(groups):
+            declare.echo(f"and {len(groups) - len(shown)} more")
+
+
+def _line(name: str, each: "dict[str, Any]", most: int) -> tuple[str, ...]:
+    text = str(each[name]) or "-"
+    if name == "project":
+        text = tilde(text, os.path.expanduser("~"))
+    bar = "█" * -(-each["cost"] * _BAR // most) if sys.stdout.isatty() else ""
+    counts = str(each["requests"]), _tokens(each["input"]), _tokens(each["output"])
+    return show(text), _money(each["cost"]), *counts, bar
+
+
+def _follow(vendor: str, project: str | None, as_json: bool, as_csv: bool) -> None:
+    """A line for each request that ends from now on."""
+    if as_csv:
+        raise LkrError("--follow goes with --json, not with --csv", "leave one out", USAGE)
+    from lkrshell.broker.ledger import Reader
+
+    seen = {row[0] for row in Reader().rows(("id",), time.time() - 86400)}
+    reader: Reader | None = None
+    try:
+        while True:
+            reader = reader if reader and reader.there else Reader()
+            for values in reader.rows(_COLUMNS, time.time() - 86400, 0, project, vendor):
+                row = dict(zip(_COLUMNS, values, strict=True))
+                if row["id"] not in seen:
+                    seen.add(row["id"])
+                    _follow_line(row, as_json)
+            time.sleep(_EVERY)
+    except KeyboardInterrupt:
+        return
+
+
+def _follow_line(row: "dict[str, Any]", as_json: bool) -> None:
+    if as_json:
+        import json
+
+        cost = None if row["cost"] is None else limits.dollars(row["cost"])
+        declare.echo(json.dumps({**row, "cost": cost}))
+        return
+    at = time.strftime("%H:%M:%S", time.localtime(row["time"] / 1000))
+    cost = "no price" if row["cost"] is None else _money(row["cost"])
+    whom = " ".join(each for each in (row["key"], row["model"], row["agent"]) if each)
+    status = f"{row['status']}" if row["complete"] else f"{row['status']}, broke off"
+    used = f"{_tokens(row['input'] or 0)} in, {_tokens(row['output'] or 0)} out"
+    declare.echo(show(f"{at} {whom}: {cost}, {used} ({status}, {row['duration'] / 1000:.1f} s) {row['project']}"))
+
+
+def _money(micro: int) -> str:
+    """To the cent, or as exact as it has to be to be seen."""
+    if 0 < micro < 10_000:
+        return f"0.{(micro + 99) // 100:04d} $"
+    whole, cents = divmod((micro + 5_000) // 10_000, 100)
+    return f"{whole}.{cents:02d} $"
+
+
+def _tokens(count: int) -> str:
+    for size, unit in ((1_000_000, "M"), (1_000, "K")):
+        if count >= size:
+            return f"{count / size:.1f}{unit}"
+    return str(count)

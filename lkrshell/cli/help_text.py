@@ -28,7 +28,7 @@ Keys:
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
   vault      Back up the vault, renew its identity, or start over.
-  usage      Show what a vendor charged your organization.
+  usage      Show what the broker's requests used and cost: by project, key, agent, model and day.
 
 Projects:
   status     Show what is loaded here, and why.
@@ -42,7 +42,9 @@ Projects:
   schema     Print the JSON Schema of .lkr.toml, for editors.
 
 Agents:
-  agent-env  Start an agent without the project's keys.
+  agent-env  Start an agent with virtual keys for the project's keys.
+  broker     Show the broker: its port, the virtual keys that live, the requests under way.
+  token      Print a virtual key for the key NAME.
 
 Security:
   lock       Lock the store.
@@ -82,7 +84,8 @@ Keys:
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
   vault      Back up the vault, renew its identity, or start over.
-  usage      Show what a vendor charged your organization.
+  usage      Show what the broker's requests used and cost: by project, key,
+             agent, model and day.
 
 Projects:
   status     Show what is loaded here, and why.
@@ -96,7 +99,10 @@ Projects:
   schema     Print the JSON Schema of .lkr.toml, for editors.
 
 Agents:
-  agent-env  Start an agent without the project's keys.
+  agent-env  Start an agent with virtual keys for the project's keys.
+  broker     Show the broker: its port, the virtual keys that live, the
+             requests under way.
+  token      Print a virtual key for the key NAME.
 
 Security:
   lock       Lock the store.
@@ -143,7 +149,11 @@ Options:
 """\
 Usage: lkr agent-env [OPTIONS] COMMAND [ARGUMENT]...
 
-  Start an agent without the project's keys. It keeps the keys that policy lets it have.
+  Start an agent with virtual keys for the project's keys. The programs that it runs can use them.
+
+  It gets no key that policy denies to agents, and none for its own model unless [agents] in
+  config.toml gives it that key. Without the broker, it gets only the keys that policy or [agents]
+  gives it.
 
 Options:
   --agent NAME  The agent's name for policies and the audit log. Default: from its command.
@@ -156,8 +166,12 @@ Options:
 """\
 Usage: lkr agent-env [OPTIONS] COMMAND [ARGUMENT]...
 
-  Start an agent without the project's keys. It keeps the keys that policy
-  lets it have.
+  Start an agent with virtual keys for the project's keys. The programs that
+  it runs can use them.
+
+  It gets no key that policy denies to agents, and none for its own model
+  unless [agents] in config.toml gives it that key. Without the broker, it
+  gets only the keys that policy or [agents] gives it.
 
 Options:
   --agent NAME  The agent's name for policies and the audit log. Default: from
@@ -246,6 +260,43 @@ Options:
   Examples:
     lkr audit --key openai:prod --days 7
     lkr audit --verify
+"""),
+    "broker": (
+"""\
+Usage: lkr broker [OPTIONS] [start|stop|log|run]
+
+  Show the broker: its port, the virtual keys that live, the requests under way.
+
+  ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when
+  something needs it, and ends an hour after the last virtual key.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr broker
+    lkr broker log
+    lkr broker stop
+""",
+"""\
+Usage: lkr broker [OPTIONS] [start|stop|log|run]
+
+  Show the broker: its port, the virtual keys that live, the requests under
+  way.
+
+  ACTION: start or stop it, show its log, or run it in the foreground. It
+  starts by itself when something needs it, and ends an hour after the last
+  virtual key.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr broker
+    lkr broker log
+    lkr broker stop
 """),
     "confirm": (
 """\
@@ -370,11 +421,13 @@ Options:
   -k, --key [VARIABLE=]NAME  Use this key instead of the project's. May be repeated.
   --all                      Every stored runtime key, in its provider's variable.
   --clean                    Remove other variables that look like keys.
+  --broker                   Give virtual keys, which work only at the broker.
   -h, --help                 Show this message and exit.
 
   Examples:
     lkr exec -- python app.py
     lkr exec -k openai:prod -- ./smoke-test
+    lkr exec --broker -- npm test
 """,
 """\
 Usage: lkr exec [OPTIONS] COMMAND [ARGUMENT]...
@@ -388,11 +441,13 @@ Options:
   --all                      Every stored runtime key, in its provider's
                              variable.
   --clean                    Remove other variables that look like keys.
+  --broker                   Give virtual keys, which work only at the broker.
   -h, --help                 Show this message and exit.
 
   Examples:
     lkr exec -- python app.py
     lkr exec -k openai:prod -- ./smoke-test
+    lkr exec --broker -- npm test
 """),
     "export": (
 """\
@@ -669,7 +724,7 @@ Options:
 """\
 Usage: lkr lock [OPTIONS]
 
-  Lock the store. Open shells lose their keys at their next prompt.
+  Lock the store. Open shells lose their keys at their next prompt, and virtual keys end at once.
 
 Options:
   -h, --help  Show this message and exit.
@@ -681,7 +736,8 @@ Options:
 """\
 Usage: lkr lock [OPTIONS]
 
-  Lock the store. Open shells lose their keys at their next prompt.
+  Lock the store. Open shells lose their keys at their next prompt, and
+  virtual keys end at once.
 
 Options:
   -h, --help  Show this message and exit.
@@ -991,6 +1047,41 @@ Options:
     lkr status
     lkr status --json
 """),
+    "token": (
+"""\
+Usage: lkr token [OPTIONS] NAME
+
+  Print a virtual key for the key NAME. It serves the program that asked, and what that one
+  starts.
+
+  The broker takes it, on this machine, until that program ends or the store is locked. It is not
+  the key.
+
+Options:
+  --json      As JSON, with the base-URL variables that go with it.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr token openai:prod
+    lkr token anthropic:main --json
+""",
+"""\
+Usage: lkr token [OPTIONS] NAME
+
+  Print a virtual key for the key NAME. It serves the program that asked, and
+  what that one starts.
+
+  The broker takes it, on this machine, until that program ends or the store
+  is locked. It is not the key.
+
+Options:
+  --json      As JSON, with the base-URL variables that go with it.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr token openai:prod
+    lkr token anthropic:main --json
+"""),
     "uninstall": (
 """\
 Usage: lkr uninstall [OPTIONS]
@@ -1047,34 +1138,48 @@ Options:
 """),
     "usage": (
 """\
-Usage: lkr usage [OPTIONS] [openai | anthropic]
+Usage: lkr usage [OPTIONS] [PROVIDER]
 
-  Show what a vendor charged your organization. Needs the admin key openai:admin or
-  anthropic:admin.
+  Show what the broker's requests used and cost: by project, key, agent, model and day. A coding
+  agent sees its own project.
 
 Options:
-  --days INTEGER RANGE  The last DAYS days; default: this month.  [1<=x<=366]
-  --json                As JSON.
-  -h, --help            Show this message and exit.
+  --by [project|key|agent|model|day]
+                                  Only this table; may be repeated.
+  --since TIME                    From 2026-11-01 on, or the last 7d or 12h; default: this month.
+  --follow                        Show each request as it ends, until Ctrl-C.
+  --csv                           As CSV.
+  --json                          As JSON.
+  --vendor                        Ask OpenAI and Anthropic what they charged, by their admin keys.
+  --days INTEGER RANGE            The last DAYS days.  [1<=x<=366]
+  -h, --help                      Show this message and exit.
 
   Examples:
-    lkr usage
-    lkr usage openai --days 7
+    lkr usage --since 7d --by project
+    lkr usage --vendor openai --days 7
 """,
 """\
-Usage: lkr usage [OPTIONS] [openai | anthropic]
+Usage: lkr usage [OPTIONS] [PROVIDER]
 
-  Show what a vendor charged your organization. Needs the admin key
-  openai:admin or anthropic:admin.
+  Show what the broker's requests used and cost: by project, key, agent, model
+  and day. A coding agent sees its own project.
 
 Options:
-  --days INTEGER RANGE  The last DAYS days; default: this month.  [1<=x<=366]
-  --json                As JSON.
-  -h, --help            Show this message and exit.
+  --by [project|key|agent|model|day]
+                                  Only this table; may be repeated.
+  --since TIME                    From 2026-11-01 on, or the last 7d or 12h;
+                                  default: this month.
+  --follow                        Show each request as it ends, until Ctrl-C.
+  --csv                           As CSV.
+  --json                          As JSON.
+  --vendor                        Ask OpenAI and Anthropic what they charged,
+                                  by their admin keys.
+  --days INTEGER RANGE            The last DAYS days.  [1<=x<=366]
+  -h, --help                      Show this message and exit.
 
   Examples:
-    lkr usage
-    lkr usage openai --days 7
+    lkr usage --since 7d --by project
+    lkr usage --vendor openai --days 7
 """),
     "use": (
 """\

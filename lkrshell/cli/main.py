@@ -12,7 +12,7 @@ GROUPS = {
     "Start": ("init", "install", "uninstall", "doctor"),
     "Keys": ("set", "get", "list", "rm", "rename", "rotate", "import", "migrate", "vault", "usage"),
     "Projects": ("status", "allow", "deny", "add", "edit", "use", "exec", "gen", "schema"),
-    "Agents": ("agent-env",),
+    "Agents": ("agent-env", "broker", "token"),
     "Security": ("lock", "unlock", "passwd", "policy", "confirm", "audit"),
     "Shell": ("hook", "export"),
 }

@@ -20,25 +20,30 @@ if TYPE_CHECKING:
 ROWS: dict[str, tuple[str, str]] = {
     "agent-env": ("--agent", "starts an agent without the shell's keys, except those that policy lets it have"),
     "audit": ("--key --event --project --days --follow --json", "its own lines"),
+    "broker": ("--json", "whether it runs, and which virtual keys are alive"),
     "doctor": ("--agents --json", "the diagnosis, without changing anything"),
-    "exec": ("-k --clean", "the keys that an allowed manifest of its folder names, under each key's policy"),
+    "exec": ("-k --clean --broker", "the keys that an allowed manifest of its folder names, under each key's policy"),
     "export": ("", "the keys that policy lets its shell have"),
     "hook": ("", "the shells' hooks"),
     "list": ("--json", "names of runtime keys"),
     "lock": ("", "locks the store"),
     "schema": ("--local", "the manifest's JSON Schema"),
+    "usage": ("--by --since --days --csv --json", "what its folder's project used by the broker"),
     "status": ("--json --short", "names of what is loaded here, and why"),
+    "token": ("", "a virtual key for what an allowed manifest of its folder names, unless policy says deny"),
 }
 
 
 def check(command: declare.Command, values: "dict[str, Any]", given: list[declare.Parameter]) -> None:
     """LkrError (2), recorded, when a coding agent may not do this."""
-    options, _ = ROWS.get(command.path, (None, ""))
+    action = values.get("action")  # `lkr broker stop` has a row of its own, or none
+    path = f"{command.path} {action}" if action else command.path
+    options, _ = ROWS.get(path, (None, ""))
     if options is not None and all(set(option.flags) & set(options.split()) for option in given):
         return
     if who := common.agent():
         keys = list(dict.fromkeys(_keys(values)))
-        words = ["lkr", command.path, *(max(each.flags, key=len) for each in given if each.is_flag), *keys]
+        words = ["lkr", path, *(max(each.flags, key=len) for each in given if each.is_flag), *keys]
         folder = os.path.realpath(lookup.current_folder())
         message, hint = f"a coding agent ({who}) may not do this", f"the user can run: {' '.join(words)}"
         raise common.refused(message, hint, *keys, project=folder)

@@ -131,12 +131,26 @@ def programs(settings: "Config") -> list[str]:
     return [name for name in names if name in found]
 
 
-def ancestors() -> Line:
-    """The processes above us and beside them. Empty where the system tells nothing of them."""
+def ancestors(pid: int = 0) -> Line:
+    """The processes above us and beside them; with `pid`, that process and those above and beside it.
+
+    Empty where the system tells nothing of them.
+    """
     line, seen = Line(), {os.getpid()}
-    _climb(os.getppid(), line, line, seen)
-    for leader in (os.getsid(0), os.getpgrp()):
+    _climb(pid or os.getppid(), line, line, seen)
+    try:
+        leaders = os.getsid(pid), os.getpgid(pid)
+    except OSError:
+        return line  # it has ended
+    for leader in leaders:
         _climb(leader, line.others, line, seen)
+    return line
+
+
+def between(pid: int, top: int) -> Line:
+    """The process and those above it up to `top`, without that one."""
+    line = Line()
+    _climb(pid, line, line, {top, os.getpid()})
     return line
 
 

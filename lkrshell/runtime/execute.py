@@ -3,7 +3,7 @@
 import os
 
 from lkrshell.core import policy
-from lkrshell.core.errors import LkrError, StoreLocked
+from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
@@ -15,6 +15,8 @@ from lkrshell.stores import registry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lkrshell.stores.base import Store
 
 
 def project_wants(command: str | None = None) -> tuple[list[Want], str, bool]:
@@ -36,16 +38,24 @@ def replace(
     words: tuple[str, ...] | list[str],
     environment: dict[bytes, bytes] | None = None,
     require_all: bool = False,
+    named: bool = False,
 ) -> None:
     """Becomes the command, with the values in its environment (default: a copy of ours). `folder` is for the policy.
+    `named`: the person named the keys, and no manifest did.
 
     Never returns. LkrError 126 or 127 when it cannot; with `require_all` also when one of the keys is missing.
     """
     environment = os.environb.copy() if environment is None else environment
     settings = config.load()
-    fetched = _fetch(wants, folder, program_name(words[0]), settings, require_all) if wants else []
+    fetched: list[tuple[Want, Secret]] = []
+    around: dict[str, str] = {}
+    if wants:
+        event = "named" if named else "exec"
+        fetched, around = _fetch(wants, folder, program_name(words[0]), settings, require_all, event)
     for want, secret in fetched:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
+    for variable, value in around.items():
+        environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
     if not fetched and not settings.quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
     elif not settings.quiet and not any(map(os.isatty, range(3))):
@@ -70,8 +80,9 @@ def program_name(word: str) -> str:
 
 
 def _fetch(
-    wants: list[Want], folder: str, program: str, settings: config.Config, require_all: bool
-) -> list[tuple[Want, Secret]]:
+    wants: list[Want], folder: str, program: str, settings: config.Config, require_all: bool, event: str
+) -> tuple[list[tuple[Want, Secret]], dict[str, str]]:
+    """The keys, real or virtual, and the variables that lead programs to the broker."""
     line = agents.ancestors()
     use = policy.Use("exec", folder, agents.detect(dict(os.environ), line, settings))
 
@@ -82,12 +93,44 @@ def _fetch(
 
     store = registry.choose(settings)
     found = session.fetch_asking(store, wants, use, settings, record, require_all)
+    try:
+        virtual, around = _brokered(found, use, event, store, require_all) if found.brokered else ([], {})
+    except LkrError as error:
+        if error.code == REFUSED:
+            record("refused", wants)
+        raise
     if found.missing:
         os.write(2, f"lkr: {'; '.join(session.missing_line(found.missing))}\n".encode())
-    if found.loaded:
-        record("exec", [want for want, _, _ in found.loaded])
-        session.used(store, [want.key for want, _, _ in found.loaded])
-    return [(want, secret) for want, secret, _ in found.loaded]
+    given = [(want, secret) for want, secret, _ in found.loaded] + virtual
+    if given:
+        record("exec", [want for want, _ in given])
+        session.used(store, [want.key for want, _ in given])
+    return given, around
+
+
+def _brokered(
+    found: session.Fetched, use: policy.Use, event: str, store: "Store", require_all: bool
+) -> tuple[list[tuple[Want, Secret]], dict[str, str]]:
+    """Virtual keys for the command that we become. LkrError when there is none to be had, and nothing else to give."""
+    from lkrshell.runtime import brokered
+
+    wants = [want for want, _ in found.brokered]
+    try:
+        minted = brokered.virtual(wants, use.folder, event, os.getpid(), store.is_locked)
+    except LkrError as error:
+        if require_all or not found.loaded:
+            raise
+        minted = brokered.Minted("")
+        minted.refused.append(error)
+    for problem in minted.refused:
+        if require_all or not (found.loaded or minted.keys):
+            raise problem
+        os.write(2, show(f"lkr: {problem}").encode("utf-8", "backslashreplace") + b"\n")
+    if minted.note:
+        os.write(2, show(f"lkr: {minted.note}").encode("utf-8", "backslashreplace") + b"\n")
+    given = [(want, Secret(minted.keys[want.variable])) for want in wants if want.variable in minted.keys]
+    leads = brokered.around([want.key for want, _ in given], minted.port, os.environ) if given else {}
+    return given, {variable: value for variable, (_, value) in leads.items()}
 
 
 def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:

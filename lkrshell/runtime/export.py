@@ -21,6 +21,10 @@ from lkrshell.shells.base import Shell, dialect
 from lkrshell.state import config, generation, paths
 from lkrshell.stores import registry
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
+
 _TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
 _LOG_TIME_LIMIT = 0.2  # seconds for other writers of the audit log
 
@@ -28,12 +32,14 @@ _LOG_TIME_LIMIT = 0.2  # seconds for other writers of the audit log
 class Plan:
     """What a shell should have in a folder, as data: `render` turns it into statements.
 
+    Of `loads`, those of `brokered` are virtual keys, and those of `around` lead programs to the broker.
     `watch` are the files that decide this, with their texts. `until` is the time of the next look, `seen` the
     generation. `over` are variables whose key has run out of time here, `exports` those for the hook beside direnv.
     """
 
     __slots__ = (
-        "before", "code", "exports", "functions", "loads", "now", "over", "quiet", "seen", "until", "watch",
+        "around", "before", "brokered", "code", "exports", "functions", "loads", "now", "over", "quiet", "seen",
+        "until", "watch",
     )  # fmt: skip
 
     def __init__(self, before: dict[str, str], over: list[str]) -> None:
@@ -48,6 +54,8 @@ class Plan:
         self.functions: list[list[str]] = []
         self.loads: list[tuple[str, str, Secret]] = []
         self.now: dict[str, str] = {}
+        self.brokered: list[str] = []
+        self.around: list[str] = []
         self.until = ""
 
 
@@ -95,18 +103,23 @@ def _load(plan: Plan, wants: list[Want], event: str, real: str, require_all: boo
     agent = agents.detect(dict(os.environ), line, settings)
     use = policy.Use(event, real, agent, settings.keys_of(agent))
     try:
+        started = _monotonic()
         with TimeLimit(_TIME_LIMIT):
             store = registry.choose(settings)
             found = session.fetch(store, wants, use, require_all)
         _say_rest(found, agent)
         clock = _clock()
-        ends = [end for each in found.loaded if (end := _add(plan, *each, clock))]
-        if (left := store.left()) is not None:
+        ends = [_add(plan, *each, clock) for each in found.loaded]
+        if found.brokered:
+            patience = max(0.1, _TIME_LIMIT - (_monotonic() - started))
+            ends += _add_brokered(plan, found, use, store, require_all, clock, patience)
+        if (left := store.left()) is not None and found.loaded:
             ends.append(clock + left)
-        plan.until = str(min(ends, default=""))
+        plan.until = str(min(filter(None, ends), default=""))
         if plan.now:
-            keys = [session_state.key_of(state) for state in plan.now.values()]
-            _record(event, keys, list(plan.now), use, line)
+            given = {variable: state for variable, state in plan.now.items() if variable not in plan.around}
+            keys = [session_state.key_of(state) for state in given.values()]
+            _record(event, keys, list(given), use, line)
             session.used(store, keys)
     except LkrError as error:
         if error.code == REFUSED:
@@ -116,16 +129,68 @@ def _load(plan: Plan, wants: list[Want], event: str, real: str, require_all: boo
 
 def _add(plan: Plan, want: Want, secret: Secret, ttl: int, clock: int) -> int:
     """Adds one key, unless its time is over; when that ends, 0 for never."""
-    state, end = want.key, 0
-    if ttl:
-        end = min(session_state.end_of(plan.before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
-        if want.variable in plan.over or end <= clock:
-            plan.over[want.variable] = None
-            return 0
-        state += f"={end}"
-    plan.loads.append((want.variable, state, secret))
-    plan.now[want.variable] = state
+    state, end = _state(plan, want, ttl, clock)
+    if state:
+        plan.loads.append((want.variable, state, secret))
+        plan.now[want.variable] = state
     return end
+
+
+def _state(plan: Plan, want: Want, ttl: int, clock: int) -> tuple[str, int]:
+    """What the shell is to remember of a key, empty when its time is over; and when that ends, 0 for never."""
+    if not ttl:
+        return want.key, 0
+    end = min(session_state.end_of(plan.before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
+    if want.variable in plan.over or end <= clock:
+        plan.over[want.variable] = None
+        return "", 0
+    return f"{want.key}={end}", end
+
+
+def _add_brokered(
+    plan: Plan, found: session.Fetched, use: policy.Use, store: "Store", require_all: bool, clock: int, patience: float
+) -> list[int]:
+    """Adds virtual keys, and what leads programs to the broker; when each one's time ends.
+
+    LkrError when there are none to be had and nothing else is loaded, or with `require_all`.
+    """
+    from lkrshell.runtime import brokered
+
+    states = {want.variable: _state(plan, want, ttl, clock) for want, ttl in found.brokered}
+    wants = [want for want, _ in found.brokered if states[want.variable][0]]
+    problems: list[LkrError] = []
+    minted = None
+
+    def is_locked() -> bool:
+        with TimeLimit(patience):
+            return store.is_locked()
+
+    if wants:
+        try:
+            pid = brokered.shell_of(use.event)
+            minted = brokered.virtual(wants, use.folder, use.event, pid, is_locked, patience)
+            problems = minted.refused
+        except LkrError as error:
+            problems = [error]
+    if problems and (require_all or not plan.loads) and not (minted and minted.keys and not require_all):
+        raise problems[0]
+    for problem in problems:
+        _say(f"lkr: {problem}")
+    if minted is None or not minted.keys:
+        return []
+    if minted.note:
+        _say(f"lkr: {minted.note}")
+    served = [want for want in wants if want.variable in minted.keys]
+    for want in served:
+        plan.loads.append((want.variable, states[want.variable][0], Secret(minted.keys[want.variable])))
+        plan.now[want.variable] = states[want.variable][0]
+    plan.brokered = [want.variable for want in served]
+    for variable, (key, value) in brokered.around([want.key for want in served], minted.port, os.environ).items():
+        if variable not in plan.now:
+            plan.loads.append((variable, key, Secret(value)))
+            plan.now[variable] = key
+            plan.around.append(variable)
+    return [states[want.variable][1] for want in served]
 
 
 def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
@@ -216,10 +281,13 @@ def _not_direnvs(shell: str, wants: list[Want]) -> list[Want]:
 def _difference(plan: Plan) -> list[str]:
     """What goes and what comes: "-VARIABLE", "+VARIABLE (key)"."""
     before, now = plan.before, plan.now
+    by = dict.fromkeys(plan.brokered, " by the broker")
     why = dict.fromkeys(plan.over, " (its time is over)")
     gone = [f"-{variable}{why.get(variable, '')}" for variable in before if variable not in now]
     come = [
-        f"+{variable} ({session_state.key_of(key)})" for variable, key in now.items() if before.get(variable) != key
+        f"+{variable} ({session_state.key_of(key)}{by.get(variable, '')})"
+        for variable, key in now.items()
+        if before.get(variable) != key and variable not in plan.around
     ]
     return gone + come
 
@@ -238,6 +306,12 @@ def _clock() -> int:
     import time
 
     return int(time.time())
+
+
+def _monotonic() -> float:
+    import time
+
+    return time.monotonic()
 
 
 def main(arguments: list[str]) -> int:

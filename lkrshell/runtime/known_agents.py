@@ -39,3 +39,36 @@ AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "vscode": (("VSCODE_AGENT",), ()),
     "agent": (("AI_AGENT",), ()),  # what several set, beside marks of their own
 }
+
+# What an agent takes for its own model: beginnings of variables, empty for every one. A person may have logged in to it
+# by a subscription, so the project's keys are not given to it in these, unless `[agents]` in config.toml gives it one.
+_MANY = ("",)  # agents that call any vendor whose key they find
+TAKES: dict[str, tuple[str, ...]] = {
+    "claude": ("ANTHROPIC_", "CLAUDE_"),
+    "codex": ("OPENAI_", "CODEX_", "AZURE_OPENAI_"),
+    "gemini": ("GEMINI_", "GOOGLE_"),
+    "qwen": ("OPENAI_", "DASHSCOPE_", "QWEN_", "GEMINI_", "GOOGLE_", "ANTHROPIC_"),
+    "copilot": ("COPILOT_", "GH_", "GITHUB_"),
+    "amp": ("AMP_", "ANTHROPIC_"),
+    "cursor": ("CURSOR_",),
+    "augment": ("AUGMENT_",),
+    "droid": ("FACTORY_",),
+    "kimi": ("MOONSHOT_", "KIMI_", "OPENAI_", "ANTHROPIC_"),
+    "vibe": ("MISTRAL_",),
+    "aider": _MANY,
+    "cline": _MANY,
+    "continue": _MANY,
+    "crush": _MANY,
+    "gptme": _MANY,
+    "kilo": _MANY,
+    "mini": _MANY,
+    "opencode": _MANY,
+    "openhands": _MANY,
+    "pi": _MANY,
+}
+
+
+def takes(agent: str, variable: str) -> bool:
+    """True when the agent would pay for its own model by a key in this variable. Of an agent that lkr does not know, a
+    key of any vendor counts."""
+    return variable.startswith(TAKES.get(agent, _MANY))

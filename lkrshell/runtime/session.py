@@ -86,14 +86,16 @@ def record(
 class Fetched:
     """What a project gets, and what it does not get.
 
-    `loaded` has the values, each with its key's `ttl` in seconds (0: no end). The keys of `left_out` are not for the
-    coding agent that asks, those of `waiting` have to be confirmed first, and those of `missing` are not stored.
+    `loaded` has the values, each with its key's `ttl` in seconds (0: no end). For the keys of `brokered`, which have
+    their `ttl` too, the broker gives virtual ones. The keys of `left_out` are not for the coding agent that asks, those
+    of `waiting` have to be confirmed first, and those of `missing` are not stored.
     """
 
-    __slots__ = ("left_out", "loaded", "missing", "waiting")
+    __slots__ = ("brokered", "left_out", "loaded", "missing", "waiting")
 
     def __init__(self, left_out: list[Want], waiting: list[Want]) -> None:
         self.loaded: list[tuple[Want, Secret, int]] = []
+        self.brokered: list[tuple[Want, int]] = []
         self.left_out, self.waiting = left_out, waiting
         self.missing: list[Want] = []
 
@@ -121,18 +123,25 @@ def fetch(store: "Store", wants: list[Want], use: policy.Use, require_all: bool 
     if found.waiting and use.event == "exec":
         return found
     wants = [want for want in wants if want not in found.waiting]
-    secrets = store.get(list(dict.fromkeys(want.key for want in wants)))
+    direct = [want.key for want in wants if not by_broker(want, entries[want.key])]
+    secrets = store.get(list(dict.fromkeys(direct))) if direct else {}
     for want in wants:
-        secret, entry = secrets.get(want.key), entries[want.key]
-        if secret is None:
+        entry = entries[want.key]
+        virtual = by_broker(want, entry)
+        secret = None if virtual else secrets.get(want.key)  # another variable may have the key itself
+        if secret is None and not (virtual and (entry or store.exists(want.key))):
             if not want.optional:
                 found.missing.append(want)
             continue
-        if "admin" in (secret.kind, entry.kind if entry else ""):
+        if "admin" in (secret.kind if secret else "", entry.kind if entry else ""):
             message = f"{want.key} is an admin key: it never enters an environment"
             raise LkrError(message, f"drop {want.variable}", REFUSED)
-        found.loaded.append((want, secret, entry.ttl if entry else 0))
-    if found.missing and (require_all or not found.loaded):
+        ttl = entry.ttl if entry else 0
+        if secret is None:
+            found.brokered.append((want, ttl))
+        else:
+            found.loaded.append((want, secret, ttl))
+    if found.missing and (require_all or not (found.loaded or found.brokered)):
         raise LkrError(*missing_line(found.missing))
     return found
 
@@ -169,6 +178,11 @@ def fetch_asking(
         names = " ".join(want.variable for want in found.waiting)
         raise LkrError(f"the confirmation of {names} is over already", "do it again", REFUSED)
     return found
+
+
+def by_broker(want: Want, entry: Entry | None) -> bool:
+    """True when only a virtual key may stand for this one: the manifest says so, or the key's policy, or both."""
+    return want.via == "broker" or (entry is not None and entry.via == "broker")
 
 
 def missing_line(wants: list[Want]) -> tuple[str, str]:

@@ -8,8 +8,6 @@ Sources: OpenAI, "Costs" (GET /v1/organization/costs: dollars); Anthropic, "Get 
 """
 
 import json
-import os
-import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,13 +16,11 @@ from decimal import Decimal, InvalidOperation
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
 
-from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
+from lkrshell.vendors import tls
 
 BASES = {"openai": "https://api.openai.com", "anthropic": "https://api.anthropic.com"}  # tests put a loopback here
-# Where Linux distributions and macOS have their certificate authorities; Python may have been built elsewhere.
-_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _WAIT = 30.0  # seconds for one answer
 _MAX_BYTES = 1 << 24  # of one answer
 _MAX_PAGES = 100
@@ -91,28 +87,11 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _context() -> ssl.SSLContext:
-    """Trusts the system's certificate authorities. Not by ssl.create_default_context: that takes others from
-    SSL_CERT_FILE and SSL_CERT_DIR, and writes the connection's keys where SSLKEYLOGFILE says."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if platform.WINDOWS:
-        context.load_default_certs()
-        return context
-    own = ssl.get_default_verify_paths()  # the built-in places are named so, whatever the variables say
-    for path in (own.openssl_cafile, *_AUTHORITIES):
-        if os.path.isfile(path):
-            context.load_verify_locations(cafile=path)
-            break
-    if os.path.isdir(own.openssl_capath):
-        context.load_verify_locations(capath=own.openssl_capath)
-    return context
-
-
 def _ask(provider: str, address: str, headers: dict[str, str]) -> dict[str, Any]:
     request = urllib.request.Request(address, headers={"User-Agent": "lkrshell", **headers})  # noqa: S310
     try:
         opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_context()), _NoRedirect
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls.context()), _NoRedirect
         )
         with opener.open(request, timeout=_WAIT) as answer:
             data = answer.read(_MAX_BYTES + 1)

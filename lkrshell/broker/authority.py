@@ -1,0 +1,187 @@
+"""May this virtual key be used now? And the real key for it, for the one request.
+
+The only part of the broker that reads grants, policy and the store. It believes what lies there now, not what it knew:
+each request is checked anew, so `deny`, `policy`, `rotate`, `rm` and `lock` act at once. A real key stays in memory for
+a minute at most.
+"""
+
+import asyncio
+import time
+
+from lkrshell.broker import process
+from lkrshell.broker.interfaces import Refused
+from lkrshell.broker.virtual_keys import VirtualKey
+from lkrshell.core import policy
+from lkrshell.core.entry import Entry
+from lkrshell.core.errors import LOCKED, NOT_ALLOWED, REFUSED, UNREACHABLE, LkrError, StoreLocked
+from lkrshell.core.limits import Limits
+from lkrshell.core.secret import Secret
+from lkrshell.core.text import quoted, show
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.core.want import Want
+from lkrshell.project import lookup, resolver
+from lkrshell.runtime import agents, brokered, session
+from lkrshell.state import config, generation, index
+from lkrshell.stores import registry
+from lkrshell.stores.base import Store
+
+_KEPT = 60.0  # seconds that a real key stays in memory
+_STORE_TIME = 10.0  # seconds for the store
+_CODES = {LOCKED: "locked", NOT_ALLOWED: "denied", REFUSED: "denied", UNREACHABLE: "unreachable"}
+# What is for commands, and not for a shell that an agent may own.
+_COMMANDS = ("exec", "agent", "named", "token")
+
+
+class Permit:
+    """What one request may have: the real key, and the limits that hold for it, each with what it is a limit of (`key`,
+    `agent` or `project`)."""
+
+    __slots__ = ("agent", "folder", "key", "limits", "secret")
+
+    def __init__(self, secret: Secret, limits: list[tuple[str, Limits]], virtual: VirtualKey, agent: str) -> None:
+        self.secret, self.limits = secret, limits
+        self.key, self.folder, self.agent = virtual.key, virtual.folder, agent
+
+
+class Authority:
+    """Answers for the user's store as it is."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, tuple[Secret, float]] = {}  # by key: its value, and until when (monotonic seconds)
+        self._fetching: dict[str, asyncio.Lock] = {}
+        self._generation = ""
+
+    async def permit(self, virtual: VirtualKey, peer_port: int = 0, own_port: int = 0) -> Permit:
+        """The real key. Refused, in words for the person, when it is not for this use.
+
+        With the ports of the connection, an agent that has the key of the person's shell by inheritance is told apart
+        from the person.
+        """
+        if not process.is_alive(virtual.pid, virtual.start):
+            raise Refused(401, "ended", "lkr: the process that this virtual key was made for has ended; start it anew")
+        try:
+            now = await asyncio.to_thread(generation.read)
+            if now != self._generation:
+                self.forget()
+                self._generation = now
+            agent, limits = await asyncio.to_thread(self._limits, virtual, peer_port, own_port)
+            return Permit(await self._secret(virtual.key), limits, virtual, agent)
+        except LkrError as error:
+            raise Refused(403, _CODES.get(error.code, "denied"), f"lkr: {error}") from None
+
+    def forget(self) -> None:
+        """No real key is in memory after this."""
+        self._secrets.clear()
+
+    def check(self, virtual: VirtualKey) -> None:
+        """LkrError when the virtual key would be refused, as far as that can be told without the real one."""
+        _, store, _ = checked(virtual, virtual.agent or None)
+        with TimeLimit(_STORE_TIME):
+            if store.is_locked():
+                raise StoreLocked(f"the {store.name} is locked", "lkr unlock")
+            if not store.exists(virtual.key):
+                raise _missing(virtual.key)
+
+    def _limits(self, virtual: VirtualKey, peer_port: int, own_port: int) -> tuple[str, list[tuple[str, Limits]]]:
+        settings = config.load()
+        agent = virtual.agent or (_inside(virtual, peer_port, own_port, settings) if peer_port else None)
+        entry, _, want = checked(virtual, agent or None)
+        limits = [("key", Limits.of(entry))] if entry else []
+        limits += [("agent", Limits(*texts)) for name, *texts in settings.agent_limits if name == agent]
+        limits += [("project", Limits.of(want))] if want else []
+        return agent or "", [each for each in limits if each[1]]
+
+    async def _secret(self, key: str) -> Secret:
+        """The value. Many requests at once ask the store once."""
+        async with self._fetching.setdefault(key, asyncio.Lock()):
+            known = self._secrets.get(key)
+            if known and time.monotonic() < known[1]:
+                return known[0]
+            before = self._generation
+            secret = await asyncio.to_thread(_fetch, key)
+            if self._generation == before:
+                self._secrets[key] = (secret, time.monotonic() + _KEPT)
+                asyncio.get_running_loop().call_later(_KEPT, self._drop, key)
+            return secret
+
+    def _drop(self, key: str) -> None:
+        known = self._secrets.get(key)
+        if known and time.monotonic() >= known[1] - 0.1:
+            del self._secrets[key]
+
+
+def _fetch(key: str) -> Secret:
+    with TimeLimit(_STORE_TIME):
+        secret = registry.choose(config.load()).get([key]).get(key)
+    if secret is None:
+        raise _missing(key)
+    if secret.kind == "admin":
+        raise _admin(key)
+    return secret
+
+
+def checked(virtual: VirtualKey, agent: str | None) -> tuple[Entry | None, Store, Want | None]:
+    """What is known of the key, its store, and the manifest's line that names it. LkrError when it is not for this use
+    by `agent`."""
+    brokered.check_route(virtual.key)
+    settings = config.load()
+    store = registry.choose(settings)
+    entry = index.read(store.name, virtual.key)
+    if entry and entry.kind == "admin":
+        raise _admin(virtual.key)
+    if entry and entry.ttl and time.time() > virtual.made + entry.ttl:
+        raise LkrError(f"the time of {virtual.key} is over", "enter the project anew", REFUSED)
+    if reason := policy.elsewhere(entry, virtual.folder):
+        raise LkrError(reason, code=REFUSED)
+    want = _named(virtual, agent)
+    event = "exec" if virtual.event in _COMMANDS else "shell"
+    own = [want.key] if want and agent in want.commands else []  # what the manifest has for this agent alone
+    given = settings.keys_of(agent) + own
+    if not policy.for_agent(entry, policy.Use(event, virtual.folder, agent, given)):
+        allowed = "exec" if entry and entry.agents == "deny" else "allow"
+        hint = f"lkr policy {virtual.key} --agents {allowed}, or start it by lkr agent-env"
+        raise LkrError(f"{virtual.key} is not for a coding agent ({agent}) here", hint, REFUSED)
+    asking = Want(virtual.variable, virtual.key)
+    if session.waiting(store, [asking], virtual.folder, {virtual.key: entry}):
+        raise LkrError(f"{virtual.key} awaits your confirmation", "lkr confirm", REFUSED)
+    return entry, store, want
+
+
+def _named(virtual: VirtualKey, agent: str | None) -> Want | None:
+    """The line of the allowed manifest that gives the key to this use. LkrError when there has to be one, and is none.
+
+    A key that the person asked for by its name needs none.
+    """
+    by_name = virtual.event in ("named", "token")
+    if by_name and not agent:
+        return None
+    found = lookup.find(virtual.folder) if by_name else virtual.folder
+    if found is None:
+        raise _unnamed(virtual)
+    chain = session.chain(found, [])
+    for want in resolver.resolve(chain, virtual.profile):
+        same = want.key == virtual.key and (by_name or want.variable == virtual.variable)
+        if same and (want.scope != "exec" or virtual.event in _COMMANDS):
+            return want
+    raise _unnamed(virtual)
+
+
+def _unnamed(virtual: VirtualKey) -> LkrError:
+    what = f"no allowed manifest names {virtual.key} in {show(virtual.folder)}"
+    return LkrError(what, f"lkr add, lkr allow {quoted(virtual.folder)}", NOT_ALLOWED)
+
+
+def _inside(virtual: VirtualKey, peer_port: int, own_port: int, settings: config.Config) -> str | None:
+    """The agent between the process that a key was made for and the one that sends this request."""
+    holder = process.holder(virtual, peer_port, own_port)
+    if holder is None or holder.pid == virtual.pid:
+        return None
+    return agents.detect({}, agents.between(holder.pid, virtual.pid), settings)
+
+
+def _missing(key: str) -> LkrError:
+    return LkrError(f"{key} is not stored", f"lkr set {key}", REFUSED)
+
+
+def _admin(key: str) -> LkrError:
+    return LkrError(f"{key} is an admin key: the broker serves none", code=REFUSED)

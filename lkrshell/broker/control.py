@@ -1,0 +1,303 @@
+"""The control socket: who may ask for a virtual key, and the few words that steer the broker.
+
+It believes no client. The user comes from the kernel (SO_PEERCRED, LOCAL_PEERCRED). The process that a key is for must
+be the asking one or above it, of the same start time and the same session. Which agent asks is looked up here, from the
+processes. Grants and policy are read by the authority. The lines are those of lkrshell.runtime.brokered.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import lkrshell
+from lkrshell.broker import process
+from lkrshell.broker.authority import Authority
+from lkrshell.broker.virtual_keys import VirtualKeys, anew, digest_of
+from lkrshell.core import folders, names, records
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.runtime import agents, brokered, processes
+from lkrshell.state import config, generation, run_folder
+from lkrshell.stores import registry
+
+_LINES = 1 << 18  # bytes of a question
+_TIME = 5.0  # seconds for a question
+_IDLE = 3600.0  # seconds without a live virtual key, then the broker ends
+_LOOK = 0.25  # seconds between looks at the generation
+_PURGE = 20.0  # seconds between looks for processes that have ended
+_EVENTS = ("shell", "direnv", "exec", "agent", "named", "token")
+_GONE = ("shell", "direnv")  # what asks for these may have ended before it is heard
+
+
+class Peer:
+    """Who asks: its process, and whether that still runs. It has ended where the broker had to be started first."""
+
+    __slots__ = ("pid",)
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    @property
+    def runs(self) -> bool:
+        return bool(processes.start_of(self.pid)) or sys.platform != "linux"
+
+
+class Control:
+    """Serves the control socket.
+
+    `rows` are more lines for `lkr broker`, `busy` tells of requests under way, `at_end` is done before it is closed.
+    """
+
+    def __init__(
+        self, sock: socket.socket, port: int, keys: VirtualKeys, authority: Authority, idle: float = _IDLE
+    ) -> None:
+        self._sock, self._port, self._keys, self._authority = sock, port, keys, authority
+        self._idle, self._since = idle, time.time()
+        self._ended = asyncio.get_running_loop().create_future()
+        self._on_lock: list[Callable[[], object]] = []
+        self._generation = ""
+        self.rows: Callable[[], list[tuple[str, str]]] = list
+        self.busy: Callable[[], int] = int
+        self.at_end: Callable[[], Awaitable[None]] = _nothing
+
+    def on_lock(self, callback: Callable[[], object]) -> None:
+        """`callback` ends the streams under way; called in the loop's thread when the store was locked."""
+        self._on_lock.append(callback)
+
+    def stop(self) -> None:
+        """Has `run` return."""
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    async def run(self) -> None:
+        """Serves until `stop`, or until no virtual key has been alive for an hour."""
+        self._generation = generation.read()
+        server = await asyncio.start_unix_server(self._serve, sock=self._sock, limit=_LINES)
+        folder = run_folder.opened()
+        watch = asyncio.create_task(self._watch())
+        try:
+            brokered.write(folder, brokered.READY, f"{os.getpid()} {processes.start_of(os.getpid())}\n".encode())
+            await self._ended
+            await self.at_end()  # while it still answers here, nobody starts another
+        finally:
+            watch.cancel()
+            server.close()
+            os.close(folder)
+            self._authority.forget()
+
+    async def _watch(self) -> None:
+        """Sees what others change: the generation, and processes that end."""
+        alive = purged = time.monotonic()
+        while True:
+            await asyncio.sleep(_LOOK)
+            try:
+                now = generation.read()
+                if now != self._generation:
+                    self._generation = now
+                    self._authority.forget()
+                    if await asyncio.to_thread(_is_locked):
+                        self._end_streams()
+                        self._keys.forget_if_removed()
+                clock = time.monotonic()
+                if clock - purged > min(_PURGE, self._idle / 3):
+                    purged = clock
+                    await asyncio.to_thread(self._keys.purge)
+                if len(self._keys) or self.busy():
+                    alive = clock
+                elif clock - alive > self._idle:
+                    self.stop()
+            except Exception as error:  # one bad look is not the end
+                log(f"{type(error).__name__} while looking")
+
+    def _end_streams(self) -> None:
+        self._authority.forget()
+        for callback in self._on_lock:
+            callback()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_TIME):
+                rows = await self._question(reader, writer)
+                if rows is not None:
+                    writer.write(records.dump([*await self._answer(rows, writer), ("end",)]))
+                    await writer.drain()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass
+        except Exception as error:
+            log(f"{type(error).__name__} at the control socket")
+            writer.write(
+                records.dump([("no", "1", "the broker could not make sense of that", "lkr broker log"), ("end",)])
+            )
+        finally:
+            writer.close()
+
+    async def _question(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[list[str]] | None:
+        """The lines; None for another user's, which are not even read."""
+        uid, _ = credentials(writer.get_extra_info("socket"))
+        if uid != os.getuid():
+            log(f"user {uid} was refused at the control socket")
+            return None
+        data = await reader.readuntil(b"\nend\n")
+        return records.load(data)[:-1]
+
+    async def _answer(self, rows: list[list[str]], writer: asyncio.StreamWriter) -> list[tuple[str, ...]]:
+        hello, (word, *rest), *mints = rows
+        if hello != ["lkr", brokered.PROTOCOL]:
+            return [
+                (
+                    "no",
+                    "1",
+                    f"the broker is of lkr {lkrshell.__version__}",
+                    "lkr broker stop; it starts again by itself",
+                )
+            ]
+        if word == "for":
+            return await self._mint(Peer(credentials(writer.get_extra_info("socket"))[1]), rest, mints)
+        answers: dict[str, Callable[[], Awaitable[list[tuple[str, ...]]]]] = {
+            "state": self._state, "lock": self._lock, "stop": self._stop,
+        }  # fmt: skip
+        return await answers[word]() if word in answers else [("no", "1", "no such question", "")]
+
+    async def _mint(self, peer: Peer, bound: list[str], mints: list[list[str]]) -> list[tuple[str, ...]]:
+        pid, start = int(bound[0]), bound[1]
+        answer: list[tuple[str, ...]] = [("port", str(self._port))]
+        agent: str | None = None
+        problem: LkrError | None = None
+        try:
+            agent = await asyncio.to_thread(_asker, peer, pid, start)
+        except LkrError as error:
+            problem = error
+        for word, plain, *fields in mints:
+            if word != "mint" or len(fields) != 6:
+                raise ValueError("no such line")
+            try:
+                if problem:
+                    raise problem
+                answer.append(("ok", await self._one(peer, agent, pid, start, plain, fields)))
+            except LkrError as error:
+                answer.append(("no", str(error.code), error.message, error.hint))
+        return answer
+
+    async def _one(self, peer: Peer, agent: str | None, pid: int, start: str, plain: str, fields: list[str]) -> str:
+        key, variable, folder, profile, event, claimed = fields
+        if not (names.is_key(key) and names.is_variable(variable) and event in _EVENTS and folder.startswith("/")):
+            raise LkrError("the question makes no sense", "lkr broker stop", REFUSED)
+        if len(plain) != len(brokered.PREFIX) + 43 or not plain.startswith(brokered.PREFIX):
+            raise LkrError("that is no virtual key", "lkr broker stop", REFUSED)
+        if not peer.runs and event not in _GONE and peer.pid != pid:
+            raise LkrError("who asked has gone", "ask again", REFUSED)
+        if agent is None and claimed and claimed.isprintable() and len(claimed) <= 64:
+            agent = claimed  # it only ever takes away
+        if agent and not _is_in(peer.pid if peer.runs else pid, folder):
+            raise LkrError(f"a coding agent ({agent}) gets keys of the project that it is in", "cd there", REFUSED)
+        virtual = anew(digest_of(plain), key, variable, folder, profile, agent or "", event, pid, start)
+        await asyncio.to_thread(self._authority.check, virtual)
+        if event != "token" and (known := self._keys.same(virtual)):
+            self._keys.renew(virtual, known)  # its time begins anew
+            return known.reveal()
+        self._keys.put(virtual, Secret(plain))
+        return plain
+
+    async def _state(self) -> list[tuple[str, ...]]:
+        await asyncio.to_thread(self._keys.purge)
+        rows = [
+            ("version", lkrshell.__version__), ("pid", str(os.getpid())), ("port", str(self._port)),
+            ("since", str(int(self._since))), ("requests", str(self.busy())), *self.rows(),
+        ]  # fmt: skip
+        return rows + [
+            ("key", each.key, each.variable, each.folder, each.agent, each.event, str(each.pid), str(each.made))
+            for each in self._keys.all()
+        ]
+
+    async def _lock(self) -> list[tuple[str, ...]]:
+        self._keys.forget()
+        self._end_streams()
+        return [("ok",)]
+
+    async def _stop(self) -> list[tuple[str, ...]]:
+        asyncio.get_running_loop().call_later(0.05, self.stop)
+        return [("ok",)]
+
+
+def credentials(sock: socket.socket) -> tuple[int, int]:
+    """The user and the process at the other end of a socket on this machine; (-1, 0) where that cannot be told."""
+    try:
+        if sys.platform == "linux":
+            pid, uid, _ = struct.unpack("=iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            return int(uid), int(pid)
+        data = sock.getsockopt(0, 1, 76)  # SOL_LOCAL, LOCAL_PEERCRED: struct xucred of sys/ucred.h
+        _, uid = struct.unpack_from("=II", data)
+        return int(uid), int.from_bytes(sock.getsockopt(0, 2, 4), sys.byteorder)  # LOCAL_PEERPID
+    except (OSError, struct.error):
+        return -1, 0
+
+
+def _asker(peer: Peer, pid: int, start: str) -> str | None:
+    """The agent that asks, None for a person. LkrError when the process that the key is to be for is not its own."""
+    if not process.is_alive(pid, start) and (sys.platform == "linux" or not process.is_alive(pid, "")):
+        raise LkrError("the process that this is for has ended", "ask again", REFUSED)
+    if sys.platform != "linux":
+        return None
+    if peer.pid == 0:
+        raise LkrError("the broker cannot see who asks, in another container", "start one there", REFUSED)
+    if user_of(pid) != os.getuid():
+        raise LkrError("the process that this is for is another user's", "ask for one of your own", REFUSED)
+    if pid not in processes.line(peer.pid) and peer.runs:
+        raise LkrError(
+            "the process that this is for is not above the one that asks", "ask for one of your own", REFUSED
+        )
+    settings = config.load()
+    # Else a key could be for what outlives every terminal.
+    if peer.runs and not _is_near(peer.pid, pid):
+        raise LkrError("the process that this is for is of another session", "ask for one of your own", REFUSED)
+    return agents.detect({}, agents.ancestors(peer.pid if peer.runs else pid), settings)
+
+
+def _is_near(asking: int, pid: int) -> bool:
+    """True when both processes are of one session, or the asking one's session, which has no terminal, was started by
+    the other: programs start their helpers so."""
+    session = processes.session_of(asking)
+    if processes.session_of(pid) == session:
+        return True
+    if processes.has_terminal(asking) or processes.parent_of(session) != pid:
+        return False
+    return processes.parent_of(pid) > 1  # not what takes up the children of others
+
+
+def user_of(pid: int) -> int:
+    """The real user of a process, -1 when it cannot be told."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("Uid:"))
+    except (OSError, StopIteration, ValueError):
+        return -1
+
+
+def _is_in(pid: int, folder: str) -> bool:
+    """True when the process works in `folder` or below it; where that cannot be told, its parent counts."""
+    for each in processes.line(pid)[:2]:
+        try:
+            return folders.within(os.readlink(f"/proc/{each}/cwd"), folder)
+        except OSError:
+            pass
+    return sys.platform != "linux"
+
+
+def _is_locked() -> bool:
+    try:
+        return registry.choose(config.load()).is_locked()
+    except LkrError:
+        return True
+
+
+async def _nothing() -> None:
+    pass
+
+
+def log(text: str) -> None:
+    """A line for `lkr broker log`. Never a value."""
+    os.write(2, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n".encode())

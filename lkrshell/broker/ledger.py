@@ -1,0 +1,224 @@
+"""The ledger: what went through the broker, one row a request, in SQLite. Names, counts, money and times; never a body,
+a header or a value.
+
+The broker alone writes. Any process of the user may read meanwhile (write-ahead log). A row is written before its
+request is sent, with the most that it may cost, and completed after it. What a crash leaves is charged at the next
+start as it was reserved: the vendor may well have been paid for it.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
+from lkrshell.state import files, paths
+
+# Each step brings the schema from the version before it to the next. Steps are added, never changed.
+STEPS: tuple[str, ...] = (
+    """
+    CREATE TABLE request (
+        id INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,              -- milliseconds since the epoch, when it was reserved
+        duration INTEGER,                   -- milliseconds; NULL while it is under way
+        project TEXT NOT NULL DEFAULT '',   -- the real folder
+        key TEXT NOT NULL,                  -- provider:label
+        vendor TEXT NOT NULL,
+        agent TEXT NOT NULL DEFAULT '',
+        model TEXT NOT NULL DEFAULT '',
+        status INTEGER,                     -- the vendor's HTTP status; 0: never sent
+        complete INTEGER NOT NULL DEFAULT 0,
+        input INTEGER, output INTEGER, cache_read INTEGER, cache_write INTEGER,  -- tokens; NULL: not known
+        cost INTEGER,                       -- millionths of a US dollar; NULL: not known
+        reserved INTEGER,                   -- the most that it may cost
+        reserved_input INTEGER, reserved_output INTEGER
+    );
+    CREATE INDEX request_time ON request (time);
+    CREATE INDEX request_key ON request (key, time);
+    """,
+)
+_BUSY = 5.0  # seconds to wait for another process
+_TEXTS = ("project", "key", "vendor", "agent", "model")
+_BEFORE = (*_TEXTS, "reserved", "reserved_input", "reserved_output")
+_AFTER = ("duration", "status", "complete", "input", "output", "cache_read", "cache_write", "cost", "model")
+_BEGIN = f"INSERT INTO request (time, {', '.join(_BEFORE)}) VALUES (?{', ?' * len(_BEFORE)})"  # noqa: S608
+_END = "UPDATE request SET {} WHERE id = ?"
+_CHARGE = """
+    UPDATE request SET duration = 0, cost = reserved, input = reserved_input, output = reserved_output
+    WHERE duration IS NULL
+    """
+_SPENT = """
+    SELECT coalesce(sum(CASE WHEN duration IS NULL THEN reserved ELSE cost END), 0),
+        coalesce(sum(CASE WHEN duration IS NULL THEN coalesce(reserved_input, 0) + coalesce(reserved_output, 0)
+            ELSE coalesce(input, 0) + coalesce(output, 0) END), 0),
+        count(*)
+    FROM request WHERE time >= ?
+    """
+
+
+def path() -> str:
+    return os.path.join(paths.data_dir(), "ledger.db")
+
+
+class Ledger:
+    """The ledger, to write. LkrError when it cannot be opened, is damaged, or is a later lkr's."""
+
+    def __init__(self, where: str = "") -> None:
+        self._path = where or path()
+        self._lock = threading.Lock()
+        self._late: list[tuple[int, dict[str, Any]]] = []  # ends of requests that could not be written yet
+        try:
+            files.make_private_dir(os.path.dirname(self._path))
+            files.make_private_file(self._path)
+            files.check_private(self._path, os.lstat(self._path))
+            self._db = _connect(f"file:{_quoted(self._path)}?mode=rw")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            _migrate(self._db, self._path)
+        except (OSError, sqlite3.Error) as error:
+            raise _trouble(self._path, error) from None
+
+    def begin(self, seconds: float, fields: dict[str, Any]) -> int:
+        """A row for a request that is about to be sent, at `seconds` since the epoch: its number. LkrError when it
+        cannot be written."""
+        values = [fields.get(name, "" if name in _TEXTS else None) for name in _BEFORE]
+        with self._lock:
+            try:
+                self._write_late()
+                made = self._db.execute(_BEGIN, [round(seconds * 1000), *map(_clean, values)])
+                return int(made.lastrowid or 0)
+            except sqlite3.Error as error:
+                raise _trouble(self._path, error) from None
+
+    def end(self, row: int, fields: dict[str, Any]) -> LkrError | None:
+        """Completes a row. What went wrong, if anything: it is tried again with the next row."""
+        with self._lock:
+            self._late.append((row, {name: _clean(fields[name]) for name in _AFTER if name in fields}))
+            try:
+                self._write_late()
+            except sqlite3.Error as error:
+                return _trouble(self._path, error)
+        return None
+
+    def _write_late(self) -> None:
+        while self._late:
+            row, fields = self._late[0]
+            columns = ", ".join(f"{name} = ?" for name in fields)
+            self._db.execute(_END.format(columns), [*fields.values(), row])
+            self._late.pop(0)
+
+    def charge_left(self) -> int:
+        """Charges the requests that a broker which is no more left under way, as they were reserved; how many."""
+        with self._lock:
+            try:
+                return self._db.execute(_CHARGE).rowcount
+            except sqlite3.Error as error:
+                raise _trouble(self._path, error) from None
+
+    def spent(self, since: float, **where: str) -> tuple[int, int, int]:
+        """Money in millionths of a US dollar, tokens, and requests since then (seconds since the epoch) where the
+        columns have these values; what is under way counts as it was reserved."""
+        columns = "".join(f" AND {name} = ?" for name in where)
+        with self._lock:
+            try:
+                row = self._db.execute(_SPENT + columns, [round(since * 1000), *map(_clean, where.values())]).fetchone()
+            except sqlite3.Error as error:
+                raise _trouble(self._path, error) from None
+        return int(row[0]), int(row[1]), int(row[2])
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+class Reader:
+    """The ledger, to read, while the broker writes. None of it is kept: each call sees what is there then."""
+
+    def __init__(self, where: str = "") -> None:
+        """LkrError when the ledger cannot be read. Where there is none yet, it is empty."""
+        self._path, self._db = where or path(), None
+        if not os.path.lexists(self._path):
+            return
+        try:
+            files.check_private(self._path, os.lstat(self._path))
+            self._db = _connect(f"file:{_quoted(self._path)}?mode=ro")
+            _check_version(self._db, self._path)
+        except (OSError, sqlite3.Error) as error:
+            raise _trouble(self._path, error) from None
+
+    @property
+    def there(self) -> bool:
+        """False while there is no ledger yet."""
+        return self._db is not None
+
+    def rows(
+        self, columns: Sequence[str], since: float = 0, after: int = 0, project: str | None = None, vendor: str = ""
+    ) -> Iterator[tuple[Any, ...]]:
+        """Finished requests, the oldest first, with these columns. `after` is a row's number."""
+        if self._db is None:
+            return
+        conditions, values = ["duration IS NOT NULL", "time >= ?", "id > ?"], [round(since * 1000), after]
+        given = {"project": project, "vendor": vendor or None}
+        for name, value in given.items():
+            if value is not None:
+                conditions.append(f"{name} = ?")
+                values.append(_clean(value))
+        text = f"SELECT {','.join(columns)} FROM request WHERE {' AND '.join(conditions)} ORDER BY id"  # noqa: S608
+        try:
+            yield from self._db.execute(text, values)
+        except sqlite3.Error as error:
+            raise _trouble(self._path, error) from None
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(address, uri=True, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+
+
+def _quoted(path: str) -> str:
+    import urllib.parse
+
+    return urllib.parse.quote(os.fsencode(path))
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_version(db: sqlite3.Connection, where: str) -> int:
+    version = _version(db)
+    if version > len(STEPS):
+        raise LkrError(f"{show(where)} is of a later lkr", "use that one, or move the file away")
+    return version
+
+
+def _migrate(db: sqlite3.Connection, where: str) -> None:
+    """Takes the steps that are missing, each whole or not at all."""
+    while (version := _check_version(db, where)) < len(STEPS):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if _version(db) == version:  # nobody else was faster
+                for statement in _statements(STEPS[version]):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {version + 1}")
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+
+def _statements(script: str) -> Iterable[str]:
+    without = "\n".join(line.partition("--")[0] for line in script.split("\n"))
+    return [each for each in without.split(";") if each.strip()]
+
+
+def _clean(value: Any) -> Any:
+    """Text as SQLite takes it: a path may have bytes that are no UTF-8."""
+    return show(value) if isinstance(value, str) else value
+
+
+def _trouble(where: str, error: Exception) -> LkrError:
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    hint = "free some space" if "full" in str(text) or "space" in str(text) else "see to the file or its disk"
+    return LkrError(f"the ledger {show(where)} cannot be used: {show(str(text))}", hint)

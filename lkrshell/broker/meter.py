@@ -1,0 +1,305 @@
+"""Reads what a request used from the vendor's answer while that goes by. Nothing here changes or keeps the answer.
+
+`Meter` sees the bytes of an answer in any pieces: one JSON document, a list of them (Gemini), or server-sent events;
+plain, or compressed by gzip, deflate, br or zstd. Its memory is bounded, whatever the vendor sends. Only `TakeOut`
+changes an answer: it removes the event that the vendor sent because lkr asked for the usage.
+"""
+
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from lkrshell.broker import usage
+from lkrshell.broker.scan import Path, Scanner
+from lkrshell.broker.usage import Usage
+
+_PIECE = 1 << 16  # bytes that are decompressed at once
+_MOST = 1 << 30  # bytes of an answer, decompressed; a bomb is not followed further
+_EVENT = 1 << 16  # bytes of an event that `TakeOut` holds back
+_LINE_END = re.compile(rb"[\r\n]")
+_EVENT_END = re.compile(rb"\n\n|\n\r\n|\r\r")
+_MARK = b"\xef\xbb\xbf"  # a byte order mark
+_HEAD = 8  # bytes: the mark, and `data:`
+_COUNT = re.compile(rb'"(?:usage\w*|meta)"\s*:\s*\{')
+_FIELDS = (b"data", b"event", b"id", b"retry", b":")
+
+
+class Meter:
+    """The usage of one answer of an API of `family`. `encoding` is its Content-Encoding, and `kind` its Content-Type;
+    where that is empty, how the answer begins tells events from JSON."""
+
+    __slots__ = ("_begun", "_decoder", "_events", "_family", "_scanner", "blind")
+
+    def __init__(self, family: str, kind: str = "", encoding: str = "") -> None:
+        self._family = family
+        self._scanner = Scanner(usage.places(family))
+        self._events: _Events | None = None
+        self.blind = self._begun = False  # `blind`: the answer cannot be read
+        self.expect(kind, encoding)
+
+    def expect(self, kind: str, encoding: str) -> None:
+        """Says, before the first `feed`, what the answer's headers say."""
+        self._decoder = _decoder(encoding.strip().lower())
+        self.blind = self._decoder is None
+        if "event-stream" in kind.lower():
+            self._events = _Events(self._scanner, self._family)
+
+    def feed(self, chunk: bytes) -> None:
+        if self.blind or self._decoder is None or not chunk:
+            return
+        try:
+            for piece in self._decoder.feed(chunk):
+                self._read(piece)
+        except _Damaged:
+            self.blind = True
+
+    def result(self) -> tuple[Usage | None, bool]:
+        """The usage so far, None when the vendor did not say; and whether that is its last word."""
+        if self._events is not None:
+            self._events.end()
+            return usage.read(self._family, self._events.found)
+        self._scanner.close()
+        return usage.read(self._family, self._scanner.found)
+
+    def _read(self, piece: bytes) -> None:
+        if self._events is None and not self._begun:
+            start = piece.lstrip(_MARK + b" \t\r\n")
+            self._begun = bool(start)
+            if start and start[:1] not in b"{[":
+                self._events = _Events(self._scanner, self._family)
+        if self._events is not None:
+            self._events.feed(piece)
+        else:
+            self._scanner.feed(piece)
+
+
+class _Events:
+    """Server-sent events: gives the scanner what stands in `data` fields. `found` has what events with a usage in them
+    say; most events have none, and a line that came whole and has none is not scanned."""
+
+    __slots__ = ("_counts", "_field", "_in_data", "_scanner", "_skip_lf", "found")
+
+    def __init__(self, scanner: Scanner, family: str) -> None:
+        self._scanner, self._counts = scanner, usage.counts(family)
+        self.found: dict[Path, bytes] = {}
+        self._field: bytes | None = b""  # the start of a line; None once its field is known
+        self._in_data = self._skip_lf = False
+
+    def feed(self, data: bytes) -> None:
+        at = 0
+        while at < len(data):
+            if self._skip_lf:
+                self._skip_lf = False
+                if data[at] == 0x0A:
+                    at += 1
+                    continue
+            end = _LINE_END.search(data, at)
+            stop = end.start() if end else len(data)
+            if (
+                end
+                and self._field == b""
+                and data[stop - 1] == 0x7D
+                and stop > at
+                and not _COUNT.search(data, at, stop)
+            ):
+                self._field = None
+            else:
+                self._line(data[at:stop])
+            at = stop
+            if end:
+                if self._field == b"":  # an empty line: the event is over
+                    self.end()
+                self._field, self._in_data = b"", False
+                self._skip_lf = data[at] == 0x0D
+                at += 1
+
+    def end(self) -> None:
+        """The event is over."""
+        self._scanner.close()
+        if any(self._scanner.found.get(place, b"")[:1] == b"{" for place in self._counts):
+            self.found |= self._scanner.found
+        self._scanner.found = {}
+        self._scanner.reset()
+
+    def _line(self, part: bytes) -> None:
+        """A piece of one line."""
+        if self._field is None:
+            if self._in_data:
+                self._scanner.feed(part)
+            return
+        taken = _HEAD - len(self._field)
+        self._field += part[:taken]
+        name, colon, value = self._field.removeprefix(_MARK).partition(b":")
+        if colon or len(self._field) == _HEAD:
+            self._field = None
+            self._in_data = bool(colon) and name == b"data"
+            if self._in_data:
+                self._scanner.feed(value)
+                self._scanner.feed(part[taken:])
+
+
+class _Damaged(Exception):
+    """The bytes are not in the encoding that the vendor named, or are a bomb."""
+
+
+class _Decoder(Protocol):
+    def feed(self, chunk: bytes) -> Iterator[bytes]: ...
+
+
+class _Plain:
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        yield chunk
+
+
+class _Zlib:
+    """gzip, one member after the other; or deflate, with the head that it should have or without."""
+
+    def __init__(self, gzip: bool) -> None:
+        self._gzip, self._first, self._size = gzip, not gzip, 0
+        self._engine = zlib.decompressobj(31 if gzip else 15)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        while chunk:
+            if self._engine.eof:
+                if not self._gzip:
+                    return
+                self._engine = zlib.decompressobj(31)
+            try:
+                piece = self._engine.decompress(chunk, _PIECE)
+            except zlib.error:
+                if not self._first:
+                    raise _Damaged from None
+                self._engine, self._first = zlib.decompressobj(-15), False
+                continue
+            self._first = False
+            self._size = _bounded(self._size + len(piece))
+            chunk = self._engine.unconsumed_tail or self._engine.unused_data
+            yield piece
+
+
+class _Other:
+    """br or zstd, by the package for it. `more` is whether an engine has output left for which there was no room."""
+
+    def __init__(self, engine: Any, brotli: bool) -> None:
+        self._engine, self._brotli, self._size = engine, brotli, 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        while True:
+            try:
+                if self._brotli:
+                    piece = self._engine.process(chunk, output_buffer_limit=_PIECE)
+                    more = not self._engine.can_accept_more_data()
+                else:
+                    if self._engine.eof:
+                        return
+                    piece = self._engine.decompress(chunk, _PIECE)
+                    more = not self._engine.needs_input and not self._engine.eof
+            except Exception:  # each package has an exception of its own
+                raise _Damaged from None
+            self._size = _bounded(self._size + len(piece))
+            yield piece
+            if not more:
+                return
+            chunk = b""
+
+
+def _bounded(size: int) -> int:
+    if size > _MOST:
+        raise _Damaged
+    return size
+
+
+def _decoder(encoding: str) -> _Decoder | None:
+    """None for an encoding that cannot be read here."""
+    if encoding in ("", "identity"):
+        return _Plain()
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return _Zlib(encoding != "deflate")
+    try:
+        if encoding == "br":
+            import brotli
+
+            return _Other(brotli.Decompressor(), True)
+        if encoding == "zstd":
+            if sys.version_info >= (3, 14):
+                from compression import zstd
+            else:
+                from backports import zstd
+            return _Other(zstd.ZstdDecompressor(), False)
+    except ImportError:
+        pass
+    return None
+
+
+class TakeOut:
+    """Removes the event of a Chat Completions stream that has no choices and the usage: the client did not ask for it.
+
+    All other bytes stay as they are. An event is held back until it is whole, or larger than 64 KiB.
+    """
+
+    __slots__ = ("_held", "_looks", "_passing", "_searched")
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._looks: bool | None = None  # like events; None while too little has come
+        self._passing = False  # an event that is too large to be held
+        self._searched = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What may go on to the client now."""
+        if self._looks is False:
+            return chunk
+        self._held += chunk
+        if self._looks is None:
+            self._looks = self._guess()
+            if self._looks is None:
+                return b""
+            if not self._looks:
+                return self.rest()
+        out = bytearray()
+        begin = 0
+        while end := _EVENT_END.search(self._held, max(begin, self._searched)):
+            event = bytes(self._held[begin : end.end()])
+            if self._passing or not _is_extra(event):
+                out += event
+            self._passing, begin = False, end.end()
+            self._searched = begin
+        del self._held[:begin]
+        self._searched = max(0, len(self._held) - 2)
+        if self._passing or len(self._held) > _EVENT:
+            keep = 2  # the end of the event may be split
+            out += self._held[:-keep]
+            del self._held[:-keep]
+            self._passing, self._searched = True, 0
+        return bytes(out)
+
+    def rest(self) -> bytes:
+        """What is still held, at the answer's end."""
+        held = bytes(self._held)
+        self._held.clear()
+        self._searched = 0
+        return held
+
+    def _guess(self) -> bool | None:
+        start = bytes(self._held[:32]).removeprefix(_MARK).lstrip(b"\r\n")
+        if not start:
+            return None if len(self._held) < 32 else False
+        if any(start.startswith(field) for field in _FIELDS):
+            return True
+        return None if any(field.startswith(start) for field in _FIELDS) else False
+
+
+def _is_extra(event: bytes) -> bool:
+    """True for the one event that is there only since `include_usage` was added."""
+    if not _COUNT.search(event) or b'"choices"' not in event:
+        return False
+    lines = re.split(rb"\r\n|\r|\n", event)
+    data = b"\n".join(line[5:] for line in lines if line.startswith(b"data:"))
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.get("choices") == [] and isinstance(content.get("usage"), dict)

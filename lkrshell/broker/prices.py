@@ -1,0 +1,241 @@
+"""What a request costs, in millionths of a US dollar, rounded up. Decimal and int; no float.
+
+The prices are those of the package genai-prices, over them the user's `[prices]` in config.toml. `load` takes its time
+once for each version of the package and then some milliseconds; it is for a thread, before the first request.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from lkrshell.broker import price_table
+from lkrshell.broker.usage import Usage
+from lkrshell.core import limits
+from lkrshell.core.errors import LkrError
+from lkrshell.state import files, paths
+
+_FILE = "prices.json"
+_WAIT = 120  # seconds for a process that mostly compiles
+_UNKNOWN = 128_000  # tokens of a context, or of an answer, where neither is known
+# The most tokens of an answer, where a request sets no bound itself: from the vendors' pages of models, November 2026.
+# The first row that fits counts. Without one it is the context, up to 128,000.
+_LONGEST: tuple[tuple[str, int], ...] = (
+    ("gpt-3.5*", 4_096), ("gpt-4o*", 16_384), ("chatgpt-4o*", 16_384), ("gpt-4.1*", 32_768), ("gpt-4-turbo*", 4_096),
+    ("gpt-4", 8_192), ("gpt-4-0*", 8_192), ("o1*", 100_000), ("o3*", 100_000), ("o4*", 100_000), ("gpt-5*", 128_000),
+    ("gemini-1.5*", 8_192), ("gemini-2.0*", 8_192), ("gemini-*", 65_536), ("deepseek-chat*", 8_192),
+    ("deepseek-reasoner*", 65_536), ("command*", 8_192), ("claude-3-5*", 8_192), ("claude-3-*", 4_096),
+    ("claude-*", 128_000),
+)  # fmt: skip
+
+
+class Model:
+    """The prices of one model. `context` is the most tokens of one request's input, `longest` of its answer."""
+
+    __slots__ = ("_prices", "_variants", "context", "longest", "name")
+
+    def __init__(self, name: str, context: int | None, prices: list[Any], variants: list[Any]) -> None:
+        self.name, self._prices, self._variants = name, prices, variants
+        self.context = context or _UNKNOWN * 8
+        bare = name.rpartition("/")[2].lower()
+        rows = (most for pattern, most in _LONGEST if limits.fits(pattern, bare))
+        self.longest = next(rows, min(context or _UNKNOWN, _UNKNOWN))
+
+    def cost(self, usage: Usage, seconds: float) -> int | None:
+        """What `usage` costs at `seconds` since the epoch; None when the model is not paid by the token."""
+        prices = self._at(datetime.fromtimestamp(seconds, UTC), usage)
+        if not {"input_mtok", "output_mtok"} & set(prices):
+            return None
+        total = Decimal(0)
+
+        def add(count: int, *names: str) -> None:
+            """`count` tokens at the first of the prices that there is."""
+            nonlocal total
+            price = next((prices[name] for name in names if name in prices), "0")
+            total += max(0, count) * _rate(price, usage.input)
+
+        cached = usage.cache_read + usage.cache_write
+        heard = min(usage.input_audio, max(0, usage.input - cached)) if "input_audio_mtok" in prices else 0
+        spoken = min(usage.output_audio, usage.output) if "output_audio_mtok" in prices else 0
+        add(usage.input - cached - heard, "input_mtok")
+        add(heard, "input_audio_mtok")
+        add(usage.cache_read, "cache_read_mtok", "input_mtok")
+        add(usage.cache_write - usage.cache_write_1h, "cache_write_mtok", "input_mtok")
+        add(usage.cache_write_1h, "cache_write_1h_mtok", "cache_write_mtok", "input_mtok")
+        add(usage.output - spoken, "output_mtok")
+        add(spoken, "output_audio_mtok")
+        # One million of these would cost as many dollars as 1,000 at a thousand times the price.
+        add(1000 * usage.searches, "web_searches_kcount")
+        add(1000, "requests_kcount")
+        return int(total.to_integral_value(ROUND_CEILING))
+
+    def worst(self, usage: Usage, seconds: float) -> int | None:
+        """What `usage`, of which input and output are known, costs at most: also if all of the input is put into a
+        cache."""
+        costs = []
+        for written, hour in ((0, 0), (usage.input, 0), (usage.input, usage.input if usage.cache_write_1h else 0)):
+            case = Usage(usage.input, usage.output, 0, written)
+            case.cache_write_1h, case.tier, case.speed = hour, usage.tier, usage.speed
+            costs.append(self.cost(case, seconds))
+        return None if None in costs else max(each for each in costs if each is not None)
+
+    def _at(self, when: datetime, usage: Usage) -> dict[str, Any]:
+        prices = self._prices[0][1] if self._prices else {}
+        for condition, each in reversed(self._prices):
+            if _active(condition, when):
+                prices = each
+                break
+        more: dict[str, Any] = {}
+        for context, condition, each in self._variants:
+            given = {"service_tier": usage.tier, "speed": usage.speed}
+            if _active(condition, when) and all(given.get(name) == value for name, value in context.items()):
+                more = {**each, **more}
+        return {**prices, **more}
+
+
+def _rate(price: Any, tokens: int) -> Decimal:
+    """US dollars a million tokens, by how many tokens the input has."""
+    if isinstance(price, str):
+        return Decimal(price)
+    base, *tiers = price
+    return Decimal(next((each for more_than, each in reversed(tiers) if tokens > more_than), base))
+
+
+def _active(condition: list[str], when: datetime) -> bool:
+    match condition:
+        case []:
+            return True
+        case ["start", date]:
+            return when.date().isoformat() >= date
+        case ["daily", start, end]:
+            time = when.time().isoformat()
+            return start <= time < end if start <= end else time >= start or time < end
+    return False
+
+
+def _fits(match: list[Any], name: str) -> bool:
+    """Whether a name, in lower case, is one of a model's. Regular expressions are the package's own."""
+    match match:
+        case ["or", [*parts]]:
+            return any(_fits(each, name) for each in parts)
+        case ["and", [*parts]]:
+            return all(_fits(each, name) for each in parts)
+        case ["equals", text]:
+            return name == str(text).lower()
+        case ["starts_with", text]:
+            return name.startswith(str(text).lower())
+        case ["ends_with", text]:
+            return name.endswith(str(text).lower())
+        case ["contains", text]:
+            return str(text).lower() in name
+        case ["regex", text]:
+            import re
+
+            return re.search(str(text), name) is not None
+    return False
+
+
+class Prices:
+    """Finds the prices of a model. `own` are the rows of `Config.prices`."""
+
+    def __init__(self, own: Sequence[Sequence[str]] = ()) -> None:
+        self._own = [tuple(row) for row in own]
+        self._providers: dict[str, Any] = {}
+        self._known: dict[tuple[str, str], Model | None] = {}
+        self._lock = threading.Lock()
+        self.problem = "the prices are not read yet; try again in some seconds"  # empty once they are there
+
+    def load(self) -> None:
+        """Reads the package's prices; blocks. What goes wrong is in `problem`: own prices serve all the same."""
+        with self._lock:
+            if not self.problem:
+                return
+            try:
+                self._providers = _table()
+                self.problem = ""
+            except (LkrError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+                detail = error.message if isinstance(error, LkrError) else type(error).__name__
+                self.problem = f"the prices of {price_table.PACKAGE} cannot be read ({detail})"
+            self._known = {}
+
+    def find(self, vendor: str, model: str) -> Model | None:
+        """The prices of a vendor's model; None when they are not known."""
+        asked = vendor, model
+        if asked not in self._known:
+            if len(self._known) > 1000:  # the names are the client's
+                self._known = {}
+            self._known[asked] = self._find(vendor, model)
+        return self._known[asked]
+
+    def _find(self, vendor: str, model: str) -> Model | None:
+        for name, *prices in self._own:
+            if limits.fits(name, model):
+                names = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+                known = self._packaged(vendor, model)
+                row = [[[], dict(zip(names, prices, strict=True))]]
+                return Model(model, known.context if known else None, row, [])
+        return self._packaged(vendor, model)
+
+    def _packaged(self, vendor: str, model: str) -> Model | None:
+        first = self._providers.get(price_table.PROVIDERS.get(vendor, ""))
+        if first is None or not model:
+            return None
+        for name in (model.lower().removeprefix("models/"), _dashed(model.lower())):
+            for provider in (first, *(self._providers[each] for each in first["also"] if each in self._providers)):
+                for match, context, prices, variants in provider["models"]:
+                    if _fits(match, name):
+                        return Model(model, context, prices, variants)
+        return None
+
+
+def _dashed(name: str) -> str:
+    """`-20251211` at the end as `-2025-12-11`: some gateways write dates so."""
+    head, dash, date = name.rpartition("-")
+    dated = dash and len(date) == 8 and date.isdecimal() and date.startswith("20")
+    return f"{head}-{date[:4]}-{date[4:6]}-{date[6:]}" if dated else name
+
+
+def _table() -> dict[str, Any]:
+    """The package's prices by provider: from our file, else by a process that writes them anew."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        now = version(price_table.PACKAGE)
+    except PackageNotFoundError:
+        raise LkrError(f"{price_table.PACKAGE} is not installed", "pip install 'lkrshell[broker]'") from None
+    path = os.path.join(paths.state_dir(), _FILE)
+    data = files.read_private(path)
+    if data is not None:
+        try:
+            return _providers(data, now)
+        except (ValueError, KeyError, TypeError):
+            pass
+    # The broker may run without site packages (-S), and is told where modules are; so is this.
+    code = (
+        "import runpy, sys; sys.path[:] = sys.argv[1].split('\\n'); runpy.run_module(sys.argv[2], run_name='__main__')"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code, "\n".join(sys.path), "lkrshell.broker.price_table"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_WAIT, check=True,
+        env={},
+    )  # fmt: skip
+    found = _providers(done.stdout, now)
+    try:
+        files.write_private(path, done.stdout)
+    except LkrError:
+        pass  # a disk that is full: read anew the next time
+    return found
+
+
+def _providers(data: bytes, version: str) -> dict[str, Any]:
+    """ValueError for a table of another form or version."""
+    table = json.loads(data)
+    if (table["form"], table["version"]) != (price_table.FORM, version):
+        raise ValueError
+    providers: dict[str, Any] = table["providers"]
+    return providers

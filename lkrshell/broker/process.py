@@ -1,0 +1,180 @@
+"""Whose connection it is: on Linux the kernel tells which user and which processes hold the other end.
+
+A virtual key serves the process that it was made for, and what that one starts. Where a connection's process cannot be
+told (another system, no /proc), this says yes, and the key itself decides alone. Sources: sock_diag(7), proc(5).
+"""
+
+import errno
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from typing import Protocol
+
+from lkrshell.runtime import processes
+
+_DIAG, _BY_FAMILY = 4, 20  # NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY
+_LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
+_KEPT = 4096  # connections that are remembered
+_MOST = 4096  # processes that are looked through for one connection
+
+
+class Bound(Protocol):
+    """What a virtual key says of its process."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def start(self) -> str: ...
+
+
+class Holder:
+    """The process that holds the other end of a connection: its id, its start time, and which of its files it is."""
+
+    __slots__ = ("fd", "inode", "pid", "start")
+
+    def __init__(self, pid: int, start: str, fd: str, inode: int) -> None:
+        self.pid, self.start, self.fd, self.inode = pid, start, fd, inode
+
+
+_holders: dict[tuple[int, int], Holder] = {}  # by the two ports
+
+
+def is_alive(pid: int, start: str) -> bool:
+    """True while the process of this id is the one that started then. Where that cannot be told, while there is one."""
+    if sys.platform == "linux":
+        return bool(start) and processes.start_of(pid) == start
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def may_use(virtual: Bound, peer_port: int, own_port: int) -> bool:
+    """True when the connection from `peer_port` is our user's, and held by the bound process or one below it."""
+    if sys.platform != "linux":
+        return True
+    return holder(virtual, peer_port, own_port) is not None
+
+
+def holder(virtual: Bound, peer_port: int, own_port: int) -> Holder | None:
+    """The process below the bound one that holds the connection; None when there is none, or another user's."""
+    if not is_alive(virtual.pid, virtual.start):
+        return None
+    owner = _owner(peer_port, own_port)
+    if owner is None or owner[0] != os.getuid() or not owner[1]:
+        return None
+    inode = owner[1]
+    known = _holders.get((peer_port, own_port))
+    if known and known.inode == inode and _still_holds(known) and virtual.pid in processes.line(known.pid):
+        return known
+    name = f"socket:[{inode}]"
+    for pid in _below(virtual.pid):
+        if fd := _file(pid, name):
+            found = Holder(pid, processes.start_of(pid), fd, inode)
+            if len(_holders) >= _KEPT:
+                _holders.pop(next(iter(_holders)))
+            _holders[peer_port, own_port] = found
+            # The bound process may have ended in between, and its id may be another's by now.
+            return found if is_alive(virtual.pid, virtual.start) else None
+    return None
+
+
+def _still_holds(known: Holder) -> bool:
+    try:
+        link = os.readlink(f"/proc/{known.pid}/fd/{known.fd}")
+    except OSError:
+        return False
+    return link == f"socket:[{known.inode}]" and processes.start_of(known.pid) == known.start
+
+
+def _below(top: int) -> Iterator[int]:
+    """The process and all that it has started, nearest first."""
+    pending, seen = [top], {top}
+    while pending and len(seen) < _MOST:
+        pid = pending.pop(0)
+        yield pid
+        for child in _children(pid):
+            if child not in seen:
+                seen.add(child)
+                pending.append(child)
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
+                found += map(int, file.read().split())
+        except FileNotFoundError:
+            if not os.path.exists("/proc/self/task"):  # pragma: no cover
+                raise
+        except OSError:
+            pass
+    return found
+
+
+def _file(pid: int, name: str) -> str:
+    """Which file of the process it is; empty when it has none like that, or we may not look."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        for fd in os.listdir(folder):
+            try:
+                if os.readlink(f"{folder}/{fd}") == name:
+                    return fd
+            except OSError:
+                pass
+    except OSError:
+        pass
+    return ""
+
+
+def _owner(peer_port: int, own_port: int) -> tuple[int, int] | None:
+    """The user and the inode of the client's end of a connection on loopback; None when there is none."""
+    try:
+        return _by_netlink(peer_port, own_port)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return None
+    return _by_table(peer_port, own_port)
+
+
+def _by_netlink(peer_port: int, own_port: int) -> tuple[int, int]:
+    """One question to the kernel about exactly that socket. OSError: ENOENT for none, others where that cannot be."""
+    ports = struct.pack("!HH", peer_port, own_port)
+    cookie = b"\xff" * 8  # any
+    request = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
+    request += ports + _LOOPBACK + _LOOPBACK + struct.pack("=I", 0) + cookie
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG) as sock:
+        sock.settimeout(0.2)
+        sock.send(struct.pack("=IHHII", 16 + len(request), _BY_FAMILY, 1, 1, 0) + request)
+        data = sock.recv(8192)
+    size, kind = struct.unpack_from("=IH", data)
+    if kind == 2:  # an error
+        code = -struct.unpack_from("=i", data, 16)[0]
+        raise OSError(code, os.strerror(code))
+    if kind != _BY_FAMILY or size < 16 + 72:
+        raise OSError(errno.EPROTO, "no answer of sock_diag")
+    uid, inode = struct.unpack_from("=II", data, 16 + 4 + 48 + 12)
+    return uid, inode
+
+
+def _by_table(peer_port: int, own_port: int) -> tuple[int, int] | None:
+    """The same from /proc/net/tcp, where netlink is not for us."""
+    local, remote = f"0100007F:{peer_port:04X}", f"0100007F:{own_port:04X}"
+    if sys.byteorder == "big":
+        local, remote = f"7F000001:{peer_port:04X}", f"7F000001:{own_port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        for line in file:
+            fields = line.split()
+            if fields[1:3] == [local, remote]:
+                return int(fields[7]), int(fields[9])
+    return None

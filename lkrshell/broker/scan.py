@@ -1,0 +1,146 @@
+"""Takes a few values out of a JSON text that goes by in pieces, without keeping the text.
+
+An answer may be many megabytes, and the last event of a stream repeats all of it. So only the values at known places
+are kept, each up to a bound. The place counts, not the name: what a model writes can be JSON too (the arguments of a
+tool), and must not pass for the vendor's own count.
+"""
+
+import re
+from collections.abc import Collection
+
+MAX_VALUE = 1 << 16  # bytes of one value that is kept
+MAX_DEPTH = 200
+Path = tuple[str, ...]
+
+_IN_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_WORD = re.compile(rb"[^\s\"{}\[\],:]+")
+_NAME, _VALUE, _ITEM = range(3)
+_KEY = 128  # bytes of a name; a longer one is none of ours
+
+
+class Scanner:
+    """Reads one JSON value after the other. `found` has the texts of the values at `places`, the last one of each.
+
+    A place is the names of the objects around a value; the items of a list have the name `*`. What is no JSON, or is
+    nested deeper than MAX_DEPTH, makes `bad` True; nothing more is read until `reset`.
+    """
+
+    __slots__ = ("_awaits", "_capture", "_capture_depth", "_escape", "_in_string", "_name", "_path", "_places",
+                 "_prefixes", "bad", "found")  # fmt: skip
+
+    def __init__(self, places: Collection[Path]) -> None:
+        self._places = frozenset(places)
+        self.found: dict[Path, bytes] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Begins a new text. What was found stays."""
+        self.bad = False
+        self._path: list[str] = []  # the name in each open object, `*` in a list
+        self._awaits: list[int] = []  # what comes next in each open object; _ITEM for a list
+        self._in_string = self._escape = False
+        self._name: bytearray | None = None  # of a name that is being read
+        self._capture: bytearray | None = None
+        self._capture_depth = 0
+
+    def feed(self, data: bytes) -> None:
+        """Reads on. Any split of the text gives the same."""
+        at, end, since = 0, len(data), 0
+        while at < end and not self.bad:
+            if self._in_string:
+                at = self._string(data, at)
+                continue
+            char = data[at]
+            if char in b" \t\r\n":
+                at = _SPACE.match(data, at).end()  # type: ignore[union-attr]
+            elif char == 0x22:  # a quotation mark
+                if self._awaits and self._awaits[-1] == _NAME:
+                    self._name = bytearray()
+                elif self._capture is None and self._is_place():
+                    since = at
+                    self._begin()
+                self._in_string = True
+                at += 1
+            elif char in b"{[":
+                if self._capture is None and self._is_place():
+                    since = at
+                    self._begin()
+                at += 1
+                self._path.append("*" if char == 0x5B else "")
+                self._awaits.append(_NAME if char == 0x7B else _ITEM)
+                self.bad = len(self._path) > MAX_DEPTH
+            elif char in b"}]":
+                if not self._path:
+                    self.bad = True
+                    break
+                if self._ends_here():
+                    self._end(data[since:at])
+                    since = 0
+                self._path.pop()
+                self._awaits.pop()
+                at += 1
+                if self._ends_here():
+                    self._end(data[since:at])
+                    since = 0
+            elif char == 0x2C:  # a comma
+                if self._ends_here():
+                    self._end(data[since:at])
+                    since = 0
+                if self._awaits and self._awaits[-1] == _VALUE:
+                    self._awaits[-1] = _NAME
+                at += 1
+            elif char == 0x3A:  # a colon
+                if self._awaits and self._awaits[-1] == _NAME:
+                    self._awaits[-1] = _VALUE
+                at += 1
+            else:
+                if self._capture is None and self._is_place():
+                    since = at
+                    self._begin()
+                at = _WORD.match(data, at).end()  # type: ignore[union-attr]
+        if self._capture is not None:
+            self._capture += data[since : min(end, since + MAX_VALUE + 1)]
+            if len(self._capture) > MAX_VALUE:
+                del self._capture[MAX_VALUE + 1 :]
+
+    def close(self) -> None:
+        """The text is over: a value that nothing follows ends too."""
+        if self._capture is not None and not self._path and not self._in_string:
+            self._end(b"")
+
+    def _string(self, data: bytes, at: int) -> int:
+        """Reads a string up to its end, or to the end of `data`; where that is."""
+        begin = at
+        if self._escape:
+            self._escape = False
+            at += 1
+        at = _IN_STRING.match(data, at).end()  # type: ignore[union-attr]
+        if self._name is not None and len(self._name) <= _KEY:
+            self._name += data[begin:at]
+        if at < len(data):
+            if data[at] == 0x22:
+                self._in_string = False
+                if self._name is not None:
+                    self._path[-1] = self._name.decode("utf-8", "replace") if len(self._name) <= _KEY else ""
+                    self._name = None
+            else:  # a backslash, and its character is in the next piece
+                self._escape = True
+            at += 1
+        return at
+
+    def _is_place(self) -> bool:
+        return tuple(self._path) in self._places
+
+    def _begin(self) -> None:
+        self._capture, self._capture_depth = bytearray(), len(self._path)
+
+    def _ends_here(self) -> bool:
+        """True when the value that is being kept is over at this very mark."""
+        return self._capture is not None and len(self._path) == self._capture_depth
+
+    def _end(self, rest: bytes) -> None:
+        whole = bytes((self._capture or bytearray()) + rest)
+        if len(whole) <= MAX_VALUE:
+            self.found[tuple(self._path)] = whole
+        self._capture = None

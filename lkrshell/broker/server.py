@@ -1,0 +1,247 @@
+"""The data side of the broker: takes a request with a virtual key, and forwards it with the real one.
+
+It reads no store, no grant and no policy: `Authority` gives the key for one request. Nothing here is logged, since a
+header or an error may hold a key. What is refused is answered in the vendor's own form, and the connection ends.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Generic
+
+from aiohttp import web
+
+from lkrshell.broker import bodies, checks, vendor_errors
+from lkrshell.broker.interfaces import Authority, Call, Limiter, P, Refused, Reservation, V, VirtualKeys
+from lkrshell.broker.masking import Mask
+from lkrshell.broker.upstream import Answer, NotSent, Upstream
+from lkrshell.vendors import routes
+
+MOST_BODY = 64 << 20  # bytes of one request
+MOST_BODIES = 256 << 20  # bytes of all requests whose bodies are in memory
+_MOST_ERROR = 1 << 20  # bytes of a vendor's error that are kept to give it a length
+
+_silent = logging.getLogger("lkrshell.broker")
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False
+_silent.disabled = True
+
+
+class Forwarder(Generic[V, P]):
+    """One for all connections.
+
+    `may_use(virtual, peer_port, own_port)` says whether that process may. `fault` is told of a fault of ours: the kind
+    of the error and where it was, no more, since an error may quote a key.
+    """
+
+    def __init__(
+        self,
+        keys: VirtualKeys[V],
+        authority: Authority[V, P],
+        limiter: Limiter[V, P],
+        may_use: Callable[[V, int, int], bool],
+        upstream: Upstream,
+        fault: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self._keys, self._authority, self._limiter = keys, authority, limiter
+        self._may_use, self._upstream, self._fault = may_use, upstream, fault
+        self._hosts: dict[int, frozenset[str]] = {}
+        self._under_way: dict[asyncio.Task[object], V] = {}
+        self._bodies = 0  # bytes
+        self.forwarded = 0
+        self.patience = 60.0  # seconds between two pieces of a request's body
+
+    def server(self) -> web.Server:
+        """The protocol factory for `loop.create_server`."""
+        return web.Server(
+            self.handle, handler_cancellation=True, access_log=None, logger=_silent, auto_decompress=False,
+            max_field_size=1 << 16, max_line_size=1 << 14, keepalive_timeout=600.0, lingering_time=1.0,
+        )  # fmt: skip
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are being forwarded."""
+        return len(self._under_way)
+
+    def end(self, which: Callable[[V], bool] = lambda _: True) -> int:
+        """Ends the streams under way whose virtual key `which` says yes to, at the client and at the vendor."""
+        ended = [task for task, virtual in self._under_way.items() if which(virtual)]
+        for task in ended:
+            task.cancel()
+        return len(ended)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request of a client."""
+        try:
+            return await self._forward(request)
+        except Refused as refused:
+            return _refusal(request, refused)
+        except (OSError, asyncio.CancelledError):
+            raise  # the client is gone, or the broker ends its streams
+        except Exception as error:  # a fault of ours
+            where = _place(error)
+            self._fault(where)
+            return _refusal(request, Refused(500, "fault", f"a fault in the broker, {where}"))
+
+    async def _forward(self, request: web.BaseRequest) -> web.StreamResponse:
+        peer_port, own_port = _ports(request)
+        asked = checks.check(request.method, request.raw_path, request.raw_headers, self._hosts_at(own_port))
+        if request.version != (1, 1):
+            raise Refused(400, "form", "the broker speaks HTTP/1.1")
+        virtual = self._keys.find(asked.presented)
+        if virtual is None:
+            raise Refused(401, "key", "this is no virtual key of the broker, or it is over; enter the project again")
+        if routes.find(virtual.vendor) is not asked.route:
+            raise Refused(403, "vendor", f"this virtual key is for {virtual.vendor}; its path is /{virtual.vendor}/")
+        if not self._may_use(virtual, peer_port, own_port):
+            raise Refused(403, "process", "this virtual key was made for another shell or program")
+        task: asyncio.Task[object] = asyncio.current_task()  # type: ignore[assignment]  # we are in one
+        self._under_way[task] = virtual
+        held = [0]
+        try:
+            body = await self._body(request, held)
+            return await self._send(request, asked, virtual, body)
+        finally:
+            self._bodies -= held[0]
+            del self._under_way[task]
+
+    def _hosts_at(self, port: int) -> frozenset[str]:
+        if port not in self._hosts:
+            self._hosts[port] = frozenset((f"127.0.0.1:{port}", f"[::1]:{port}"))
+        return self._hosts[port]
+
+    async def _body(self, request: web.BaseRequest, held: list[int]) -> bytes:
+        """The whole body, since limits and meter read it. `held` counts what it adds to the bytes in memory."""
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Refused(415, "body", "the broker reads the body: send it without Content-Encoding")
+        if (request.content_length or 0) > MOST_BODY:
+            raise Refused(413, "body", f"the body is larger than {MOST_BODY >> 20} MiB")
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await _continue(request)
+        pieces = []
+        while piece := await self._piece(request):
+            held[0] += len(piece)
+            self._bodies += len(piece)
+            if held[0] > MOST_BODY:
+                raise Refused(413, "body", f"the body is larger than {MOST_BODY >> 20} MiB")
+            if self._bodies > MOST_BODIES:
+                raise Refused(503, "busy", "too many large requests at once; try again")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def _piece(self, request: web.BaseRequest) -> bytes:
+        """What came of the body; empty at its end. Of a body with a damaged chunk, aiohttp says nothing any more."""
+        try:
+            async with asyncio.timeout(self.patience):
+                return await request.content.readany()
+        except TimeoutError:
+            raise Refused(400, "body", "the rest of the body did not come") from None
+
+    async def _send(self, request: web.BaseRequest, asked: checks.Asked, virtual: V, body: bytes) -> web.StreamResponse:
+        model = bodies.model_of(asked.path, request.headers.get("Content-Type", ""), body)
+        call = Call(virtual.vendor, asked.family, request.method, asked.path, model, body)
+        permit = await self._authority.permit(virtual, *_ports(request))
+        key = permit.secret.reveal()
+        if not key or not (key.isascii() and key.isprintable()) or " " in key:
+            raise Refused(403, "key", f"the key of {virtual.vendor} has characters that no vendor's has; set it again")
+        reservation = self._limiter.reserve(virtual, permit, call)
+        status, complete = 0, False
+        answer: Answer | None = None
+        try:
+            changed = call.body != body
+            fields = asked.with_key(key, plain=changed)
+            answer = await self._upstream.send(
+                virtual.vendor, asked.route, request.method, asked.path, asked.query, fields, call.body
+            )
+            self.forwarded += 1
+            status = answer.status
+            if 300 <= status < 400 and status != 304:
+                complete = True
+                raise Refused(403, "redirect", f"the vendor answered {status}, a redirect; the broker follows none")
+            response = await self._pass(request, answer, reservation, Mask(key.encode("ascii")), changed)
+            complete = True
+            return response
+        except NotSent:
+            complete = True
+            raise
+        finally:
+            if answer is not None:
+                answer.close()  # of a whole answer, the connection was given back before
+            reservation.settle(status, complete)
+
+    async def _pass(
+        self, request: web.BaseRequest, answer: Answer, reservation: Reservation, mask: Mask, changed: bool
+    ) -> web.StreamResponse:
+        """Sends the vendor's answer on, as it comes."""
+        encoding = answer.headers.get("Content-Encoding", "")
+        reservation.answered(answer.headers.get("Content-Type", ""), encoding)
+        decoder = bodies.Decoder(encoding)
+        failed = answer.status >= 400
+        # An error is decompressed, so that a key in it can be masked. What our own change brought is taken out.
+        rewritten = failed and decoder.known and not decoder.plain
+        filtered = changed and decoder.plain and not failed
+        fields = checks.answered(answer.headers.items(), whole=not (rewritten or filtered))
+        response = web.StreamResponse(status=answer.status, reason=mask.text(answer.reason or ""))
+        for name, value in fields:
+            response.headers.add(name, mask.text(value))
+        response.headers.setdefault("Server", "lkr")
+        if "Content-Type" not in answer.headers:
+            response.headers["Content-Type"] = "application/octet-stream"
+        try:
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                reservation.feed(chunk)
+                out = chunk
+                if rewritten:
+                    out = b"".join(decoder.feed(chunk))
+                elif filtered:
+                    out = reservation.filter(chunk)
+                if decoder.plain or rewritten:
+                    out = mask.feed(out)
+                if out:
+                    await response.write(out)
+            if filtered and (rest := reservation.rest()):
+                await response.write(mask.feed(rest))
+            if rest := mask.rest():
+                await response.write(rest)
+            await response.write_eof()
+        except BaseException:
+            if request.transport is not None:
+                request.transport.close()  # the client must see that the answer is not whole
+            raise
+        return response
+
+
+def _place(error: BaseException) -> str:
+    """The kind of an error and the line of ours where it came up."""
+    found = "?"
+    trace = error.__traceback__
+    while trace:
+        code = trace.tb_frame.f_code
+        if "lkrshell" in code.co_filename:
+            found = f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {found}"
+
+
+def _ports(request: web.BaseRequest) -> tuple[int, int]:
+    """The client's and our own port of a connection."""
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError
+    return transport.get_extra_info("peername")[1], transport.get_extra_info("sockname")[1]
+
+
+async def _continue(request: web.BaseRequest) -> None:
+    writer = request.writer
+    await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    writer.output_size = 0  # aiohttp: else it believes that the answer has begun
+
+
+def _refusal(request: web.BaseRequest, refused: Refused) -> web.Response:
+    form = checks.form_of(request.raw_path)
+    response = web.Response(
+        status=refused.status, body=vendor_errors.body(form, refused), headers=vendor_errors.headers(refused)
+    )
+    response.force_close()
+    return response

@@ -1,0 +1,133 @@
+"""`lkr broker`: the process that lets programs work with virtual keys. It starts by itself when something needs it."""
+
+import os
+import sys
+import time
+
+from lkrshell.cli import common, declare, output
+from lkrshell.core.errors import UNREACHABLE, LkrError
+from lkrshell.core.text import show, tilde
+from lkrshell.runtime import brokered
+from lkrshell.state import run_folder
+
+_WAIT = 10.0  # seconds for it to start, or to end
+
+
+@declare.command("broker", examples=("lkr broker", "lkr broker log", "lkr broker stop"))
+@declare.argument("action", required=False, type=declare.Choice(("start", "stop", "log", "run")))
+@declare.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(action: str | None, as_json: bool) -> None:
+    """Show the broker: its port, the virtual keys that live, the requests under way.
+
+    ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when something needs it,
+    and ends an hour after the last virtual key.
+    """
+    if action == "start":
+        start()
+    elif action == "stop":
+        stop()
+    elif action == "log":
+        sys.stdout.write(show_log())
+    elif action == "run":
+        run()
+    else:
+        tell(as_json)
+
+
+def start() -> None:
+    """Starts it, and returns once it answers."""
+    folder = run_folder.opened()
+    try:
+        note = brokered.start(folder)
+    finally:
+        os.close(folder)
+    if note:
+        declare.echo(f"lkr: {note}", err=True)
+    end = time.monotonic() + _WAIT
+    while time.monotonic() < end:
+        rows = brokered.ask("state")
+        if rows:
+            declare.echo(f"lkr: the broker listens on 127.0.0.1:{dict(_pairs(rows))['port']}", err=True)
+            return
+        if rows is None:
+            break
+        time.sleep(0.02)
+    raise LkrError("the broker did not start", "lkr broker log", UNREACHABLE)
+
+
+def stop() -> None:
+    """Has it end; one that does not answer is killed. Virtual keys that live are good again once it is started."""
+    try:
+        found = brokered.ask("stop", patience=3.0)
+    except LkrError:
+        found = None
+        if not brokered.kill():
+            raise
+        declare.echo("lkr: the broker did not answer, and was killed", err=True)
+        return
+    end = time.monotonic() + _WAIT
+    while found is not None and time.monotonic() < end and brokered.runs():
+        time.sleep(0.02)
+    declare.echo("lkr: the broker has ended" if found is not None else "lkr: no broker runs", err=True)
+
+
+def run() -> None:
+    """Becomes the broker."""
+    folder = run_folder.opened()
+    try:
+        brokered.start(folder, brokered.run)
+    finally:
+        os.close(folder)
+    raise LkrError("a broker runs already", "lkr broker stop", UNREACHABLE)
+
+
+def show_log() -> str:
+    """What the broker wrote, fit for a terminal."""
+    try:
+        folder = run_folder.opened(make=False)
+    except FileNotFoundError:
+        return ""
+    try:
+        data = brokered.read(folder, brokered.LOG, 1 << 21) or b""
+    finally:
+        os.close(folder)
+    return "".join(f"{show(line)}\n" for line in data.decode("utf-8", "replace").splitlines())
+
+
+def tell(as_json: bool) -> None:
+    """What runs, and for whom."""
+    rows = brokered.ask("state")
+    agent = common.agent()
+    keys = [row[1:] for row in rows or () if row[0] == "key" and agent in (None, row[4])]
+    facts = dict(_pairs(rows or ()))
+    if as_json:
+        import json
+
+        fields = ("name", "variable", "project", "agent", "event", "process", "made")
+        virtual = [dict(zip(fields, [*row[:5], int(row[5]), int(row[6])], strict=True)) for row in keys]
+        numbers = {name: int(value) if value.isdecimal() else value for name, value in facts.items()}
+        declare.echo(json.dumps({"runs": bool(rows), **numbers, "keys": virtual}, indent=2))
+        return
+    if rows is None:
+        installed = "it starts when something needs it" if brokered.is_installed() else brokered.INSTALL
+        declare.echo(f"the broker does not run; {installed}")
+        return
+    if not rows:
+        declare.echo("the broker is starting")
+        return
+    since = max(0, int(time.time()) - int(facts.pop("since")))
+    declare.echo(f"127.0.0.1:{facts.pop('port')}, process {facts.pop('pid')}, for {output.span(since)}")
+    requests = common.count(int(facts.pop("requests")), "request", "requests")
+    declare.echo(f"{requests} under way, {common.count(len(keys), 'virtual key', 'virtual keys')}")
+    facts.pop("version")
+    for name, value in facts.items():
+        declare.echo(f"{show(name)} {show(value)}")
+    home = os.path.expanduser("~")
+    lines = [
+        (row[0], row[1], show(tilde(row[2], home)), show(row[3]) or "-", f"{show(row[4])} {row[5]}") for row in keys
+    ]
+    declare.echo(output.table(("KEY", "VARIABLE", "PROJECT", "AGENT", "FOR"), lines), nl=False)
+
+
+def _pairs(rows: "list[list[str]] | tuple[()]") -> list[tuple[str, str]]:
+    return [(row[0], row[1]) for row in rows if len(row) == 2]

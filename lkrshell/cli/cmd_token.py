@@ -1,0 +1,43 @@
+"""`lkr token NAME`: a virtual key, for programs that ask a command for their key. It is harmless by itself."""
+
+import os
+
+from lkrshell.cli import common, declare
+from lkrshell.core import policy
+from lkrshell.runtime import agents, brokered, session
+from lkrshell.state import config
+from lkrshell.vendors import providers
+
+
+@declare.command("token", examples=("lkr token openai:prod", "lkr token anthropic:main --json"))
+@common.KEY
+@declare.option("--json", "as_json", is_flag=True, help="As JSON, with the base-URL variables that go with it.")
+def command(name: str, as_json: bool) -> None:
+    """Print a virtual key for the key NAME. It serves the program that asked, and what that one starts.
+
+    The broker takes it, on this machine, until that program ends or the store is locked. It is not the key.
+    """
+    common.checked_key(name)
+    brokered.check_route(name)
+    settings, line, folder = config.load(), agents.ancestors(), os.path.realpath(".")
+    agent = agents.detect(dict(os.environ), line, settings)
+    store = common.store()
+    variable = providers.variable_of(name) or "API_KEY"
+    ask = brokered.Ask(name, variable, folder, os.environ.get("LKR_PROFILE", ""), "token", agent or "")
+    minted = brokered.mint([ask], brokered.consumer(), store.is_locked, sure=True)
+    if minted.refused:
+        session.record(policy.Use("refused", folder, agent), [name], [], line, "lkr")
+        raise minted.refused[0]
+    if problem := session.record(policy.Use("token", folder, agent), [name], [], line, "lkr"):
+        declare.echo(f"lkr: {problem}", err=True)
+    session.used(store, [name])
+    if minted.note:
+        declare.echo(f"lkr: {minted.note}", err=True)
+    (key,) = minted.keys.values()
+    if as_json:
+        import json
+
+        bases = {variable: value for variable, (_, value) in brokered.around([name], minted.port, {}).items()}
+        declare.echo(json.dumps({"name": name, "token": key, "variables": bases}))
+    else:
+        declare.echo(key)

@@ -1,0 +1,513 @@
+"""The way to the broker for those that need virtual keys: asking for them, and starting it where it does not run.
+
+On the path of `lkr export` for keys that come by the broker, so it speaks through `_socket`, in lines of core.records.
+It waits for a broker that runs. One that has yet to start is not waited for: the virtual keys are made here, the
+question lies in the socket's backlog, and the sockets that the broker will serve take requests already.
+
+One conversation: `lkr 1`, `for PID START`, a `mint` for each key, `end`. The answer: `port`, then `ok` or `no` for each
+key. Other questions are one word, see `ask`.
+"""
+
+import os
+import sys
+
+from lkrshell.core import records
+from lkrshell.core.errors import LOCKED, REFUSED, UNREACHABLE, LkrError, StoreLocked
+from lkrshell.runtime import processes
+from lkrshell.state import files, paths, run_folder
+from lkrshell.vendors import routes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lkrshell.core.want import Want
+
+PREFIX = "lkr-vk-"
+PROTOCOL = "1"
+CONTROL, READY, PORT, LOG, TABLE = "control", "ready", "port", "log", "keys"
+INSTALL = "pip install 'lkrshell[broker]'"
+_STARTING = 10.0  # seconds; a broker that is not up by then hangs
+_MOST = 1 << 20  # bytes of an answer
+_LOG_MOST = 1 << 20  # bytes
+_SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "fish", "busybox")
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# What the broker finds in its environment: where things are, and nothing that steers a program.
+_KEPT = (
+    "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR", "XDG_CURRENT_DESKTOP", "DBUS_SESSION_BUS_ADDRESS", "LKR_BACKEND",
+)  # fmt: skip
+_PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+_START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from lkrshell.broker.__main__ import main; main()"
+
+
+class Ask:
+    """A virtual key that is wanted: `key` in `variable`, for the project at the real path `folder` under `profile`.
+
+    `event` is what for: `shell`, `direnv`, `exec`, `agent`; `named` and `token` for a key that was asked for by its
+    name. `agent` is the agent that it is for where nothing but the person's word tells, empty for none.
+    """
+
+    __slots__ = ("agent", "event", "folder", "key", "profile", "variable")
+
+    def __init__(
+        self, key: str, variable: str, folder: str, profile: str = "", event: str = "shell", agent: str = ""
+    ) -> None:
+        self.key, self.variable, self.folder = key, variable, folder
+        self.profile, self.event, self.agent = profile, event, agent
+
+    def row(self) -> tuple[str, ...]:
+        return (self.key, self.variable, self.folder, self.profile, self.event, self.agent)
+
+
+class Minted:
+    """The virtual keys by variable, why the others were refused, the broker's port, and what the person should know."""
+
+    __slots__ = ("keys", "note", "port", "refused")
+
+    def __init__(self, port: str) -> None:
+        self.port, self.note = port, ""
+        self.keys: dict[str, str] = {}
+        self.refused: list[LkrError] = []
+
+
+def virtual_key() -> str:
+    """A new one: 256 random bits."""
+    number = int.from_bytes(os.urandom(32), "big") << 2
+    return PREFIX + "".join(_ALPHABET[number >> 6 * place & 63] for place in range(42, -1, -1))
+
+
+def mint(
+    asks: "list[Ask]", pid: int, is_locked: "Callable[[], bool]", patience: float = 5.0, sure: bool = False
+) -> Minted:
+    """Virtual keys for the process `pid`, which is this one or above it, and for all that it starts.
+
+    `is_locked` is asked where no broker runs that could say it. LkrError when there is no broker and none can be
+    started, or when one does not answer within `patience` seconds. With `sure`, a broker that starts is waited for.
+    """
+    keys = [virtual_key() for _ in asks]
+    rows: list[tuple[str, ...]] = [("lkr", PROTOCOL), ("for", str(pid), processes.start_of(pid))]
+    rows += [("mint", key, *ask.row()) for key, ask in zip(keys, asks, strict=True)]
+    folder = run_folder.opened()
+    note = ""
+    try:
+        answer = _talk(folder, [*rows, ("end",)], patience)
+        if answer is None:
+            if is_locked():
+                raise StoreLocked("the store is locked", "lkr unlock")
+            note = start(folder)
+            answer = _talk(folder, [*rows, ("end",)], patience)
+        if answer is None:
+            raise LkrError("the broker ended while it started", "lkr broker log", UNREACHABLE)
+        if not answer and sure:
+            wait(folder, patience)
+            answer = _talk(folder, [*rows, ("end",)], patience) or [
+                ["no", "1", "the broker did not start", "lkr broker log"]
+            ]
+        if not answer:  # it is starting: it will find the question, and until then nobody can refuse
+            answer = [["port", _port(folder)], *(["ok", key] for key in keys)]
+    finally:
+        os.close(folder)
+    return _minted(asks, answer, note)
+
+
+def check_route(key: str) -> None:
+    """LkrError when the broker serves no vendor that has such keys."""
+    vendor = key.partition(":")[0]
+    if routes.find(vendor) is None:
+        why = routes.LATER.get(vendor, f"it knows no API of {vendor}")
+        hint = f"lkr policy {key} --via environment, and no via in the manifest"
+        raise LkrError(f"the broker does not serve {key}: {why}", hint, REFUSED)
+
+
+def is_served(key: str) -> bool:
+    """True when the broker serves the vendor of the key."""
+    return routes.find(key.partition(":")[0]) is not None
+
+
+def virtual(
+    wants: "list[Want]", folder: str, event: str, pid: int, is_locked: "Callable[[], bool]", patience: float = 5.0,
+    agent: str = "",
+) -> Minted:  # fmt: skip
+    """As `mint`, for these lines of a manifest; a key that the broker does not serve is among the refused."""
+    asks, refused = [], []
+    for want in wants:
+        try:
+            check_route(want.key)
+            asks.append(Ask(want.key, want.variable, folder, os.environ.get("LKR_PROFILE", ""), event, agent))
+        except LkrError as error:
+            refused.append(error)
+    found = mint(asks, pid, is_locked, patience) if asks else Minted("")
+    found.refused += refused
+    return found
+
+
+def around(keys: "list[str]", port: str, environment: "Mapping[str, str]") -> dict[str, tuple[str, str]]:
+    """The variables that lead programs to the broker, for these keys: by name, the key that each belongs to and its
+    value. Where a proxy is set, they keep requests to this machine from it."""
+    found: dict[str, tuple[str, str]] = {}
+    for key in keys:
+        for variable, url in routes.bases(key.partition(":")[0], int(port)).items():
+            found.setdefault(variable, (key, url))
+    if keys and any(environment.get(name) for name in _PROXIES):
+        there = [name for name in ("NO_PROXY", "no_proxy") if name in environment] or ["NO_PROXY"]
+        for name in there:
+            hosts = environment.get(name, "")
+            if not {"127.0.0.1", "*"} & {host.strip() for host in hosts.split(",")}:
+                found[name] = (keys[0], f"{hosts},127.0.0.1" if hosts else "127.0.0.1")
+    return found
+
+
+def is_of_broker(variable: str, value: str) -> bool:
+    """True for what a shell has by the broker: a virtual key, or what leads programs to it."""
+    if variable.lower() == "no_proxy":
+        return "127.0.0.1" in value
+    return value.startswith((PREFIX, "http://127.0.0.1:"))
+
+
+def shell_of(event: str) -> int:
+    """The process of the shell that asks for its keys: our parent, or what started direnv."""
+    above = processes.line(os.getpid())[1:]
+    if event == "direnv":
+        for at, pid in enumerate(above[:-1]):
+            if processes.name_of(pid) == "direnv":
+                return above[at + 1]
+    return os.getppid()
+
+
+def _minted(asks: "list[Ask]", answer: list[list[str]], note: str) -> Minted:
+    try:
+        if answer[0][0] == "no":
+            raise LkrError(answer[0][2], answer[0][3], UNREACHABLE)
+        (_, port), *rest = answer
+        found = Minted(port)
+        found.note = note
+        if len(rest) != len(asks) or not port.isdecimal():
+            raise ValueError
+        for ask, row in zip(asks, rest, strict=True):
+            if row[0] == "ok":
+                if not row[1].startswith(PREFIX) or not set(_ALPHABET).issuperset(row[1]):
+                    raise ValueError
+                found.keys[ask.variable] = row[1]
+            else:
+                _, code, message, hint = row
+                kind = StoreLocked if int(code) == LOCKED else LkrError
+                found.refused.append(kind(message, hint, int(code)))
+    except (ValueError, IndexError):
+        raise LkrError("the broker's answer makes no sense", "lkr broker stop", UNREACHABLE) from None
+    return found
+
+
+def ask(*question: str, patience: float = 5.0) -> list[list[str]] | None:
+    """The answer to one question: `state`, `lock`, `stop`. None when no broker runs; empty while one starts."""
+    try:
+        folder = run_folder.opened(make=False)
+    except FileNotFoundError:
+        return None
+    try:
+        return _talk(folder, [("lkr", PROTOCOL), question, ("end",)], patience)
+    finally:
+        os.close(folder)
+
+
+def lock() -> None:
+    """Ends all virtual keys, and the requests under way; also those of a broker that does not run or answer."""
+    try:
+        if ask("lock", patience=2.0):
+            return
+    except LkrError:
+        pass
+    try:
+        folder = run_folder.opened(make=False)
+    except FileNotFoundError:
+        return
+    try:
+        os.unlink(TABLE, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(folder)
+
+
+def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[list[str]] | None:
+    """The lines of the answer; None when nobody is there, or left before the end; empty while a broker starts."""
+    import _socket
+    import time
+
+    end = time.monotonic() + patience
+    silent = LkrError("the broker does not answer", "lkr broker stop, it starts again by itself", UNREACHABLE)
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        sock.settimeout(patience)
+        try:
+            sock.connect(run_folder.inside(folder, CONTROL))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        except OSError:
+            raise silent from None
+        _check_owner(sock)
+        try:
+            sock.sendall(records.dump(rows))
+            if not is_ready(folder):
+                if time.time() - os.stat(PORT, dir_fd=folder).st_mtime < _STARTING:
+                    return []
+                raise silent
+            data = b""
+            while not data.endswith(b"\nend\n"):
+                left = end - time.monotonic()
+                if left <= 0 or len(data) > _MOST:
+                    raise silent
+                sock.settimeout(left)
+                more = sock.recv(65536)
+                if not more:
+                    return None
+                data += more
+        except (BrokenPipeError, ConnectionResetError, FileNotFoundError):
+            return None
+        except OSError:
+            raise silent from None
+    finally:
+        sock.close()
+    try:
+        return records.load(data)[:-1]
+    except ValueError:
+        raise silent from None
+
+
+def _check_owner(sock: object) -> None:
+    """LkrError when another user listens there."""
+    import _socket
+
+    if not hasattr(_socket, "SO_PEERCRED"):
+        return
+    data = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)  # type: ignore[attr-defined]
+    if int.from_bytes(data[4:8], sys.byteorder) != os.getuid():
+        raise LkrError("the broker's socket is another user's", f"remove {run_folder.path()}", REFUSED)
+
+
+def is_ready(folder: int) -> bool:
+    try:
+        os.stat(READY, dir_fd=folder)
+    except OSError:
+        return False
+    return True
+
+
+def wait(folder: int, patience: float) -> None:
+    """Returns once the broker that is starting is up, or after `patience` seconds."""
+    import time
+
+    end = time.monotonic() + patience
+    while not is_ready(folder) and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def _pid() -> int:
+    """The process of the broker that was ready last, 0 when that has ended."""
+    folder = run_folder.opened()
+    try:
+        words = (read(folder, READY) or b"").decode("ascii", "replace").split()
+    finally:
+        os.close(folder)
+    known = len(words) == 2 and words[0].isdecimal() and processes.start_of(int(words[0])) == words[1]
+    return int(words[0]) if known and words[1] else 0
+
+
+def runs() -> bool:
+    """True while there is a broker, one too that is about to end."""
+    return _pid() > 0
+
+
+def kill() -> bool:
+    """Ends a broker that does not answer; False when there is none to be found."""
+    pid = _pid()
+    if pid:
+        import _signal
+
+        os.kill(pid, _signal.SIGKILL)
+    return pid > 0
+
+
+def _port(folder: int) -> str:
+    return (read(folder, PORT) or b"").decode("ascii", "replace").strip()
+
+
+def read(folder: int, name: str, most: int = 4096) -> bytes | None:
+    """The end of a small file in the run folder, None without one."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        os.lseek(fd, max(0, os.fstat(fd).st_size - most), os.SEEK_SET)
+        return os.read(fd, most)
+    finally:
+        os.close(fd)
+
+
+def write(folder: int, name: str, data: bytes) -> None:
+    """A small file in the run folder, 0600, whole or not at all. No link is followed."""
+    temporary = f".{name}-{os.getpid()}"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def site() -> list[str]:
+    """Where the broker is to look for modules: what this Python looks through, without what PYTHONPATH and the folder
+    of a script put in front."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    own = sys.path if sys.flags.safe_path or sys.flags.isolated else sys.path[1:]
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return list(dict.fromkeys([package, *(each for each in own if each.startswith("/") and each not in given)]))
+
+
+def is_installed() -> bool:
+    """True when what the broker needs beyond lkr itself is there. Looks, and loads nothing."""
+    return any(os.path.isdir(f"{folder}/aiohttp") for folder in site())
+
+
+def check_installed() -> None:
+    """LkrError when the broker cannot run."""
+    if not is_installed():
+        raise LkrError("the broker is not installed", INSTALL, UNREACHABLE)
+
+
+def start(folder: int, run: "Callable[[int, int, int], None] | None" = None) -> str:
+    """Binds the broker's sockets and starts it with them, unless another lkr does so at the same time.
+
+    Returns at once, with what the person should know. LkrError when it cannot. `run` takes the control socket, the
+    other and the folder, and is what starts it; by default a process of its own.
+    """
+    check_installed()
+    import _socket
+    import time
+
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        end = time.monotonic() + 0.5
+        while True:
+            try:
+                os.lockf(lock, os.F_TLOCK, 0)
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise LkrError("another lkr takes long to start the broker", "try again", UNREACHABLE) from None
+                time.sleep(0.005)
+        control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        where = run_folder.inside(folder, CONTROL)
+        try:
+            control.connect(where)
+            control.close()
+            return ""  # another was quicker
+        except OSError:
+            control.close()
+        note = ""
+        if read(folder, PORT) is not None and not is_ready(folder):
+            note = "the broker ended while it started; lkr broker log"
+        for name in (CONTROL, READY):
+            try:
+                os.unlink(name, dir_fd=folder)
+            except FileNotFoundError:
+                pass
+        listener, moved = _listener()
+        write(folder, PORT, f"{listener.getsockname()[1]}\n".encode())  # type: ignore[attr-defined]
+        control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        control.bind(where)
+        os.chmod(where, 0o600)
+        control.listen(128)
+        (run or _spawn)(control.fileno(), listener.fileno(), folder)  # type: ignore[attr-defined]
+        control.close()
+        listener.close()  # type: ignore[attr-defined]
+        return moved or note
+    finally:
+        os.close(lock)
+
+
+def _listener() -> tuple[object, str]:
+    """The TCP socket on the port that was kept, or on another where somebody has that one; and that it was so."""
+    import _socket
+
+    kept_at = os.path.join(paths.state_dir(), "broker-port")
+    kept = (files.read_private(kept_at) or b"").decode("ascii", "replace").strip()
+    note = ""
+    ports = [int(kept)] if kept.isdecimal() and 1023 < int(kept) < 65536 else []
+    for port in [*ports, 0]:
+        sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            sock.bind(("127.0.0.1", port))
+            sock.listen(1024)
+        except OSError as error:
+            sock.close()
+            if port == 0:
+                raise LkrError(f"cannot listen on 127.0.0.1: {error.strerror}", "lkr doctor", UNREACHABLE) from None
+            note = f"port {port} is taken, so the broker has another; programs that run must start anew"
+            continue
+        break
+    if port == 0:
+        files.write_private(kept_at, f"{sock.getsockname()[1]}\n".encode())
+    return sock, note
+
+
+def _spawn(control: int, listener: int, folder: int) -> None:
+    """Starts the broker as a process of its own, that nobody waits for, with these two sockets and nothing else."""
+    log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    if os.fstat(log).st_size > _LOG_MOST:
+        os.ftruncate(log, 0)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+            os.chdir("/")
+            _become([os.open(os.devnull, os.O_RDWR)] * 2 + [log, control, listener])
+        finally:
+            os._exit(127)
+    os.close(log)
+    os.waitpid(pid, 0)
+
+
+def run(control: int, listener: int, folder: int) -> None:
+    """Becomes the broker, on this terminal."""
+    _become([0, 1, 2, control, listener])
+
+
+def _become(fds: list[int]) -> None:
+    """The broker takes this process's place, with `fds` as 0, 1, 2, ... and no other open file."""
+    import fcntl
+
+    words = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _START, "\n".join(site())]
+    words += ["--control", "3", "--listen", "4"]
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    os.umask(0o077)
+    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # out of the way of what comes now
+    for place, fd in enumerate(copies):
+        os.dup2(fd, place)
+    os.closerange(len(fds), os.sysconf("SC_OPEN_MAX"))
+    os.execve(words[0], words, environment)  # noqa: S606
+
+
+def consumer() -> int:
+    """For whom `lkr token` asks: the nearest process above that is more than the `sh -c` of a helper's command."""
+    above = processes.line(os.getpid())[1:]
+    for pid in above:
+        if not _runs_a_command(processes.words_of(pid)):
+            return pid
+    return os.getppid()
+
+
+def _runs_a_command(words: list[str]) -> bool:
+    """True for `sh -c TEXT` and its like, not for an interactive shell."""
+    if not words or os.path.basename(words[0]).lstrip("-") not in _SHELLS:
+        return False
+    for word in words[1:]:
+        if not word.startswith("-"):
+            return False
+        if "c" in word and not word.startswith("--"):
+            return True
+    return False

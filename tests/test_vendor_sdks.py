@@ -1,0 +1,196 @@
+"""Vendors' own Python packages through the broker, each told of it by its environment alone, as in a loaded shell.
+
+Each runs in a process of its own: one of them reads its variables when it is imported.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from brokers import Broker
+from vendor import REAL, WORDS, Standin
+
+from lkrshell.vendors import routes
+
+TEXT = "".join(WORDS)
+ALL = ("openai", "anthropic", "gemini", "groq", "cohere", "mistral")
+
+# Each prints what it got: the text, in pieces and whole, and what an error says. `NAMES` are the ways of the stand-in.
+OPENAI = """
+import openai
+client = openai.OpenAI()
+ask = [{"role": "user", "content": "hi"}]
+stream = client.chat.completions.create(model="m", messages=ask, stream=True)
+print("stream", *[chunk.choices[0].delta.content or "" for chunk in stream], sep="|")
+print("whole", client.chat.completions.create(model="m", messages=ask).choices[0].message.content)
+events = list(client.responses.create(model="m", input="hi", stream=True))
+print("responses", "".join(e.delta for e in events if e.type == "response.output_text.delta"), events[-1].type)
+print("response", client.responses.create(model="m", input="hi").output_text)
+print("embedding", client.embeddings.create(model="m", input="hi").data[0].embedding)
+print("models", [each.id for each in client.models.list()])
+for way in ("do-429", "do-500", "do-echo-error", "do-redirect"):
+    try:
+        client.with_options(max_retries=0).chat.completions.create(model=way, messages=ask)
+    except openai.APIStatusError as error:
+        print("error", type(error).__name__, error.status_code, error.message)
+try:
+    client.files.list()
+except openai.APIStatusError as error:
+    print("error", type(error).__name__, error.status_code, error.message)
+"""
+ANTHROPIC = """
+import anthropic
+client = anthropic.Anthropic()
+ask = dict(model="m", max_tokens=100, messages=[{"role": "user", "content": "hi"}])
+with client.messages.stream(**ask) as stream:
+    print("stream", *stream.text_stream, sep="|")
+print("whole", client.messages.create(**ask).content[0].text)
+print("count", client.messages.count_tokens(model="m", messages=ask["messages"]).input_tokens)
+print("models", [each.id for each in client.models.list()])
+for way in ("do-429", "do-500", "do-echo-error", "do-redirect"):
+    try:
+        client.with_options(max_retries=0).messages.create(**{**ask, "model": way})
+    except anthropic.APIStatusError as error:
+        print("error", type(error).__name__, error.status_code, error.message)
+try:
+    client.beta.files.list()
+except anthropic.APIStatusError as error:
+    print("error", type(error).__name__, error.status_code, error.message)
+"""
+GEMINI = """
+from google import genai
+client = genai.Client()
+print("stream", *[each.text for each in client.models.generate_content_stream(model="m", contents="hi")], sep="|")
+print("whole", client.models.generate_content(model="m", contents="hi").text)
+print("count", client.models.count_tokens(model="m", contents="hi") is not None)
+print("embedding", client.models.embed_content(model="m", contents="hi").embeddings[0].values)
+for way in ("do-429", "do-500", "do-echo-error", "do-redirect"):
+    try:
+        client.models.generate_content(model=way, contents="hi")
+    except genai.errors.APIError as error:
+        print("error", type(error).__name__, error.code, error.message)
+try:
+    client.files.list()
+    print("error none")
+except genai.errors.APIError as error:
+    print("error", type(error).__name__, error.code, error.message)
+"""
+GROQ = """
+import groq
+client = groq.Groq()
+ask = [{"role": "user", "content": "hi"}]
+stream = client.chat.completions.create(model="m", messages=ask, stream=True)
+print("stream", *[chunk.choices[0].delta.content or "" for chunk in stream], sep="|")
+print("whole", client.chat.completions.create(model="m", messages=ask).choices[0].message.content)
+for way in ("do-429", "do-echo-error"):
+    try:
+        client.with_options(max_retries=0).chat.completions.create(model=way, messages=ask)
+    except groq.APIStatusError as error:
+        print("error", type(error).__name__, error.status_code, error.message)
+"""
+COHERE = """
+import cohere
+client = cohere.ClientV2()
+ask = [{"role": "user", "content": "hi"}]
+events = client.chat_stream(model="m", messages=ask)
+print("stream", *[e.delta.message.content.text for e in events if e.type == "content-delta"], sep="|")
+print("whole", client.chat(model="m", messages=ask).message.content[0].text)
+print("embedding", client.embed(model="m", texts=["x"], input_type="search_query", embedding_types=["float"]).id)
+try:
+    client.chat(model="do-echo-error", messages=ask)
+except cohere.core.ApiError as error:
+    print("error", type(error).__name__, error.status_code, error.body)
+"""
+MISTRAL = """
+import os
+from mistralai.client import Mistral
+client = Mistral(api_key=os.environ["MISTRAL_API_KEY"], server_url=os.environ["MISTRAL_BASE_URL"])
+ask = [{"role": "user", "content": "hi"}]
+with client.chat.stream(model="m", messages=ask) as stream:
+    print("stream", *[each.data.choices[0].delta.content or "" for each in stream], sep="|")
+print("whole", client.chat.complete(model="m", messages=ask).choices[0].message.content)
+"""
+SCRIPTS = {
+    "openai": ("OPENAI_API_KEY", OPENAI),
+    "anthropic": ("ANTHROPIC_API_KEY", ANTHROPIC),
+    "gemini": ("GEMINI_API_KEY", GEMINI),
+    "groq": ("GROQ_API_KEY", GROQ),
+    "cohere": ("CO_API_KEY", COHERE),
+    "mistral": ("MISTRAL_API_KEY", MISTRAL),
+}
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
+    standin = Standin(tmp_path_factory.mktemp("vendor"))
+    yield standin
+    standin.close()
+
+
+@pytest.fixture(scope="module")
+def broker(standin: Standin) -> Iterator[Broker]:
+    broker = Broker(str(standin.ca), dict.fromkeys(ALL, standin.url))
+    yield broker
+    broker.close()
+
+
+def run(vendor: str, broker: Broker, home: Path, variable: str = "", script: str = "") -> dict[str, list[str]]:
+    """What the package of `vendor` printed, by the first word of each line."""
+    variable, script = variable or SCRIPTS[vendor][0], script or SCRIPTS[vendor][1]
+    env = {
+        "HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1",
+        variable: f"lkr-vk-{vendor}", **routes.bases(vendor, broker.port),
+    }  # fmt: skip
+    words = [sys.executable, "-W", "ignore", "-c", script]
+    done = subprocess.run(words, env=env, cwd=home, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert REAL not in done.stdout + done.stderr
+    lines: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        first, _, rest = line.replace("stream|", "stream ", 1).partition(" ")
+        lines.setdefault(first, []).append(rest)
+    return lines
+
+
+@pytest.mark.parametrize("vendor", ALL)
+def test_the_vendors_own_package_works_by_its_environment_alone(
+    vendor: str, broker: Broker, standin: Standin, tmp_path: Path
+) -> None:
+    standin.seen.clear()
+    said = run(vendor, broker, tmp_path)
+    assert said["stream"][0].strip("|").split("|") == WORDS, "piece by piece"
+    assert said["whole"] == [TEXT]
+    for seen in standin.seen:
+        values = [value for _, value in seen.fields]
+        assert len([value for value in values if REAL in value]) == 1
+        assert "lkr-vk" not in f"{seen.target} {seen.fields} {seen.body!r}"
+    assert not standin.malformed
+    errors = said.get("error", [])
+    assert not [error for error in errors if "sk-real" in error]
+    if vendor == "openai":
+        assert said["responses"] == [f"{TEXT} response.completed"]
+        assert said["response"] == [TEXT]
+        assert said["embedding"] == ["[0.5, 0.25, -1.0]"]
+        assert said["models"] == ["['a-model']"]
+    if vendor in ("openai", "anthropic"):
+        assert [error.split()[:2] for error in errors] == [
+            ["RateLimitError", "429"], ["InternalServerError", "500"], ["AuthenticationError", "401"],
+            ["PermissionDeniedError", "403"], ["NotFoundError", "404"],
+        ]  # fmt: skip
+        assert "*" * len(REAL) in errors[2]
+        assert "lkr: the vendor answered 307" in errors[3]
+        assert "lkr: the broker does not forward /v1/files of " in errors[4]
+    if vendor == "gemini":
+        assert [error.split()[1] for error in errors] == ["429", "500", "401", "403", "404"]
+        assert "lkr: the vendor answered 307" in errors[3]
+
+
+def test_anthropics_other_variable_works_too(broker: Broker, standin: Standin, tmp_path: Path) -> None:
+    standin.seen.clear()
+    said = run("anthropic", broker, tmp_path, variable="ANTHROPIC_AUTH_TOKEN")
+    assert said["whole"] == [TEXT]
+    assert {seen.header("x-api-key") for seen in standin.seen} == {REAL}
+    assert {seen.header("authorization") for seen in standin.seen} == {""}
