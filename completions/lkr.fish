@@ -245,7 +245,7 @@ complete -c lkr -n "__lkr_at ''" -a uninstall -d 'Take lkr out of the shells\' f
 complete -c lkr -n "__lkr_options 'uninstall'" -l yes -d 'Do not ask'
 complete -c lkr -n "__lkr_at ''" -a unlock -d 'Unlock the store'
 complete -c lkr -n "__lkr_options 'unlock'" -l stdin -d 'Read the passphrase from standard input'
-complete -c lkr -n "__lkr_at ''" -a usage -d 'Show what the broker\'s requests used and cost: by project, key, agent, model and day'
+complete -c lkr -n "__lkr_at ''" -a usage -d 'Show what the broker\'s requests used and cost'
 complete -c lkr -n "__lkr_options 'usage'" -l by -x -a 'project key agent model day' -d 'Only this table; may be repeated'
 complete -c lkr -n "__lkr_options 'usage'" -l since -x -d 'From 2026-11-01 on, or the last 7d or 12h; default: this month'
 complete -c lkr -n "__lkr_options 'usage'" -l follow -d 'Show each request as it ends, until Ctrl-C'
