@@ -46,8 +46,8 @@ def command(
     vendor: bool,
     days: int | None,
 ) -> None:
-    """Show what the broker's requests used and cost: by project, key, agent, model and day. A coding agent sees its own
-    project."""
+    """Show what the broker's requests used and cost. By project, key, agent, model and day. A coding agent sees the
+    project of its folder alone."""
     if since and days:
         raise LkrError("--since and --days do not go together", "choose one", USAGE)
     if vendor:
