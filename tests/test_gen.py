@@ -45,7 +45,7 @@ def test_gen_writes_no_file_when_the_template_has_no_place_for_a_key(user: User)
     (folder / "t.template").write_text("PORT=80\n{{openai:prod}}\n")
     assert "{{lkr:NAME}}" in user.lkr("gen", "t.template", "--force", code=1, cwd=folder)
     assert not (folder / "t").exists()
-    assert "{{lkr:NAME}}" in user.lkr("gen", "--help")
+    assert "{{lkr:openai:prod}}" in user.lkr("gen", "--help")
 
 
 def test_a_template_gets_no_key_that_the_manifest_does_not_name_unless_i_agree(user: User) -> None:
