@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# tests at once: most of their time is waiting for a shell
-JOBS := $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
+# tests at once: much of their time is waiting for a shell
+JOBS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 # What the tests drive, as command (or file):Debian package. A folder is no proof: other packages make it, too.
 TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux \
 	shellcheck:shellcheck cc:gcc /usr/include/stdio.h:libc6-dev \
@@ -55,8 +55,7 @@ tools:
 test: tools $(VENV)/.dev
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
 
-# The two commands on new machines: minimal roots of three Debians, as root and as a plain user who has sudo.
-# The two commands on new machines; some: `make fresh SUITES=forky USERS=plain`. What it needs, and other variables: see the script.
+# The two commands on new machines, as root and as a plain user; some: `make fresh SUITES=forky USERS=plain`. What it needs, and other variables: see the script.
 fresh:
 	@tools/fresh
 

@@ -45,7 +45,7 @@ def test_gen_writes_no_file_when_the_template_has_no_place_for_a_key(user: User)
     (folder / "t.template").write_text("PORT=80\n{{openai:prod}}\n")
     assert "{{lkr:NAME}}" in user.lkr("gen", "t.template", "--force", code=1, cwd=folder)
     assert not (folder / "t").exists()
-    assert "{{lkr:NAME}}" in user.lkr("gen", "--help")
+    assert "{{lkr:openai:prod}}" in user.lkr("gen", "--help")
 
 
 def test_a_template_gets_no_key_that_the_manifest_does_not_name_unless_i_agree(user: User) -> None:
@@ -82,7 +82,7 @@ def test_outside_a_project_gen_asks_about_every_key(user: User, text: str) -> No
     child = user.on_terminal("gen", "t.template", cwd=folder)
     child.expect("names openai:prod")
     child.sendline("y")
-    child.expect("1 value,")
+    child.expect("with 1 value;")
     assert VALUE in (folder / "t").read_text()
     user.lkr("set", "openai:two", "--stdin", stdin=b"sk-second-12345678")
     (folder / "t.template").write_text(f"{A}=\n")
@@ -107,7 +107,7 @@ def test_gen_keeps_to_what_a_key_is_for(user: User) -> None:
     child = user.on_terminal("gen", ".env.example", cwd=folder)
     child.expect_exact(f"have {A} (openai:prod)?")
     child.sendline("y")
-    child.expect("1 value,")
+    child.expect("with 1 value;")
     assert (folder / ".env").read_text() == f"{A}={VALUE}\n"
 
 
