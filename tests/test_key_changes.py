@@ -246,7 +246,7 @@ def test_another_label_that_is_taken_is_asked_about_too(user: User) -> None:
     child.expect("anthropic:adm is already stored with another value")
     child.expect("Another label")
     child.sendline("")
-    child.expect("left out")
+    child.expect("skipped")
     child.sendline("n")
     child.expect(pexpect.EOF)
     assert policy(user, "anthropic:adm")["kind"] == "admin"

@@ -68,7 +68,7 @@ for thread in threads:
 print(len(problems), set(problems))
 """
     assert python(user, code).strip() == "320 {None}"
-    assert "whole" in user.lkr("audit", "--verify")
+    assert "intact" in user.lkr("audit", "--verify")
     lines = [json.loads(line) for line in user.lkr("audit", "--json").splitlines()]
     keys = [key for line in lines for key in line["keys"].split() if key.startswith("openai:t")]
     assert len(keys) == len(set(keys)) == 320
