@@ -180,7 +180,7 @@ def test_a_line_that_takes_the_hook_away_is_found(user: User, start: str, shell:
 
     assert value() is None
     row = only(look(user, shell=shell, code=1))
-    assert "anew" in str(row["text"])
+    assert "after lkr was loaded" in str(row["text"])
     repair(user, row)
     look(user, shell=shell, code=0)
     assert value() == VALUE
@@ -582,7 +582,7 @@ def test_another_program_of_our_name_that_comes_first_is_a_warning(well: User, t
 
 
 def test_the_clipboards_tool_is_named_or_the_package_to_install(well: User) -> None:
-    assert "without a display" in well.lkr("doctor")
+    assert "there is no display" in well.lkr("doctor")
     well.env["DISPLAY"] = ":7"
     assert "clipboard  xclip" in well.lkr("doctor")
     folder = well.home / "bin"
@@ -640,7 +640,7 @@ def test_a_vault_that_is_gone_is_one_finding(user: User) -> None:
         user.lkr("set", f"groq:k{number}", "--stdin", stdin=PLAIN.encode())
     shutil.move(user.home / ".local/share/lkr/vault", user.home / "lost")
     (row,) = [row for row in look(user, code=1) if "vault" in str(row["text"]) and row["level"] == "wrong"]
-    assert "the vault is gone" in str(row["text"]) and "and 5 more keys" in str(row["text"])
+    assert "the vault is missing" in str(row["text"]) and "and 5 more keys" in str(row["text"])
     shutil.move(user.home / "lost", user.home / ".local/share/lkr/vault")
     shutil.rmtree(user.home / ".local/share/lkr/vault/keys/groq")
     (row,) = [row for row in look(user, code=1) if "groq:k0" in str(row["text"])]
