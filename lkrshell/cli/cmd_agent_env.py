@@ -28,7 +28,7 @@ from lkrshell.stores.base import Store
 @declare.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: by its command.")
 @declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
 def command(agent: str | None, words: tuple[str, ...]) -> None:
-    """Start an agent with virtual keys for the project's keys, for the programs that it runs.
+    """Start an agent with virtual keys for what it runs.
 
     It gets none that policy denies to agents, and none that it would pay for its own model with, unless [agents] in
     config.toml gives it that key. Without the broker, it gets those alone that policy or [agents] gives it.
