@@ -30,7 +30,7 @@ from lkrshell.stores.base import Store
 )
 @declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
 def command(agent: str | None, words: tuple[str, ...]) -> None:
-    """Start an agent with virtual keys for the project's keys. The programs that it runs can use them.
+    """Start an agent with virtual keys for what it runs.
 
     It gets no key that policy denies to agents, and none for its own model unless [agents] in config.toml gives it that
     key. Without the broker, it gets only the keys that policy or [agents] gives it.

@@ -17,7 +17,7 @@ _WAIT = 10.0  # seconds for it to start, or to end
 @declare.argument("action", required=False, type=declare.Choice(("start", "stop", "log", "run")))
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(action: str | None, as_json: bool) -> None:
-    """Show the broker: its port, the virtual keys that live, the requests under way.
+    """Show the broker and the virtual keys that live.
 
     ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when something needs it,
     and ends an hour after the last virtual key.

@@ -28,7 +28,7 @@ Keys:
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
   vault      Back up the vault, renew its identity, or start over.
-  usage      Show what the broker's requests used and cost: by project, key, agent, model and day.
+  usage      Show what the broker's requests used and cost.
 
 Projects:
   status     Show what is loaded here, and why.
@@ -42,8 +42,8 @@ Projects:
   schema     Print the JSON Schema of .lkr.toml, for editors.
 
 Agents:
-  agent-env  Start an agent with virtual keys for the project's keys.
-  broker     Show the broker: its port, the virtual keys that live, the requests under way.
+  agent-env  Start an agent with virtual keys for what it runs.
+  broker     Show the broker and the virtual keys that live.
   token      Print a virtual key for the key NAME.
 
 Security:
@@ -84,8 +84,7 @@ Keys:
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
   vault      Back up the vault, renew its identity, or start over.
-  usage      Show what the broker's requests used and cost: by project, key,
-             agent, model and day.
+  usage      Show what the broker's requests used and cost.
 
 Projects:
   status     Show what is loaded here, and why.
@@ -99,9 +98,8 @@ Projects:
   schema     Print the JSON Schema of .lkr.toml, for editors.
 
 Agents:
-  agent-env  Start an agent with virtual keys for the project's keys.
-  broker     Show the broker: its port, the virtual keys that live, the
-             requests under way.
+  agent-env  Start an agent with virtual keys for what it runs.
+  broker     Show the broker and the virtual keys that live.
   token      Print a virtual key for the key NAME.
 
 Security:
@@ -149,7 +147,7 @@ Options:
 """\
 Usage: lkr agent-env [OPTIONS] COMMAND [ARGUMENT]...
 
-  Start an agent with virtual keys for the project's keys. The programs that it runs can use them.
+  Start an agent with virtual keys for what it runs.
 
   It gets no key that policy denies to agents, and none for its own model unless [agents] in
   config.toml gives it that key. Without the broker, it gets only the keys that policy or [agents]
@@ -166,8 +164,7 @@ Options:
 """\
 Usage: lkr agent-env [OPTIONS] COMMAND [ARGUMENT]...
 
-  Start an agent with virtual keys for the project's keys. The programs that
-  it runs can use them.
+  Start an agent with virtual keys for what it runs.
 
   It gets no key that policy denies to agents, and none for its own model
   unless [agents] in config.toml gives it that key. Without the broker, it
@@ -265,7 +262,7 @@ Options:
 """\
 Usage: lkr broker [OPTIONS] [start|stop|log|run]
 
-  Show the broker: its port, the virtual keys that live, the requests under way.
+  Show the broker and the virtual keys that live.
 
   ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when
   something needs it, and ends an hour after the last virtual key.
@@ -282,8 +279,7 @@ Options:
 """\
 Usage: lkr broker [OPTIONS] [start|stop|log|run]
 
-  Show the broker: its port, the virtual keys that live, the requests under
-  way.
+  Show the broker and the virtual keys that live.
 
   ACTION: start or stop it, show its log, or run it in the foreground. It
   starts by itself when something needs it, and ends an hour after the last
@@ -1140,8 +1136,8 @@ Options:
 """\
 Usage: lkr usage [OPTIONS] [PROVIDER]
 
-  Show what the broker's requests used and cost: by project, key, agent, model and day. A coding
-  agent sees its own project.
+  Show what the broker's requests used and cost. By project, key, agent, model and day. A coding
+  agent sees the project of its folder alone.
 
 Options:
   --by [project|key|agent|model|day]
@@ -1161,8 +1157,8 @@ Options:
 """\
 Usage: lkr usage [OPTIONS] [PROVIDER]
 
-  Show what the broker's requests used and cost: by project, key, agent, model
-  and day. A coding agent sees its own project.
+  Show what the broker's requests used and cost. By project, key, agent, model
+  and day. A coding agent sees the project of its folder alone.
 
 Options:
   --by [project|key|agent|model|day]
