@@ -17,7 +17,7 @@ _lkr_folders() { compopt -o dirnames -o filenames; }
 _lkr_keys() {
     local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index off='' on='' each any='!(*--old)'
     local -a paths
-    [[ $OSTYPE == darwin* ]] && root="$HOME/Library/Application Support/lkr/index"
+    [[ $OSTYPE == darwin* ]] && root="${XDG_DATA_HOME:-$HOME/Library/Application Support}/lkr/index"
     for each in failglob dotglob; do
         [[ :$BASHOPTS: != *:$each:* ]] || off+=" $each"
     done
@@ -145,7 +145,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_folders
             ;;
         'doctor')
-            _lkr_options --fix --agents --json -h --help
+            _lkr_options --fix --agents --report --json -h --help
             ;;
         'edit')
             _lkr_options -h --help

@@ -158,6 +158,7 @@ complete -c lkr -n "__lkr_at 'deny' 1" -a '(__fish_complete_directories (command
 complete -c lkr -n "__lkr_at ''" -a doctor -d 'Diagnose problems and show how to fix them'
 complete -c lkr -n "__lkr_options 'doctor'" -l fix -d 'Repair the index, stale grants and leftover files'
 complete -c lkr -n "__lkr_options 'doctor'" -l agents -d 'Only print what coding agents may do'
+complete -c lkr -n "__lkr_options 'doctor'" -l report -d 'Print what a bug report needs. It holds no names and no values'
 complete -c lkr -n "__lkr_options 'doctor'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at ''" -a edit -d 'Edit this project\'s manifest in your editor'
 complete -c lkr -n "__lkr_at ''" -a exec -d 'Run a command with this project\'s keys'

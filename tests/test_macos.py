@@ -59,8 +59,9 @@ def test_entering_and_leaving_in_a_real_shell(user: MacUser, mac: Mac) -> None:
     folder = user.project("p")
     from shells import Shell
 
-    shell = Shell("bash", user.env, user.home)
+    shell = Shell("bash", user.env, user.home, hook=False)
     try:
+        shell.run('eval "$(lkr hook bash)"')
         shell.run(f"cd {folder}")
         assert VALUE in shell.run("printenv OPENAI_API_KEY")
         shell.run("cd /")
@@ -283,3 +284,56 @@ def test_entering_takes_all_of_lkr_out_of_the_bundle(user: MacUser, tmp_path: Pa
     assert not opened
     for slow in ("ctypes/__init__", "platformdirs", "/keyring/", "/json/", "subprocess"):
         assert slow not in done.stderr
+
+
+def test_doctor_fix_has_macos_ask_once_for_each_key_of_another_version(user: MacUser, mac: Mac) -> None:
+    folder = user.project("p")
+    user.env["LKR_STANDIN_SELF"] = "/opt/homebrew/bin/python3.13 2222"  # as after an upgrade of Python
+    out = user.lkr("export", "bash", cwd=folder, code=2)
+    assert "macOS does not let this lkr read openai:prod" in out and "lkr doctor --fix" in out and VALUE not in out
+    assert "does not let this lkr read anthropic:main" in user.lkr("doctor", code=1)
+    assert mac.dialogs() == []
+    mac.switch("no-gui")
+    assert "no desktop session" in user.lkr("doctor", "--fix", code=1)
+    mac.switch("answer=cancel")
+    assert "cancelled" in user.lkr("doctor", "--fix", code=1)
+    mac.dialogs()
+    mac.switch("answer=allow")
+    assert user.lkr("doctor", "--fix", code=1).count("fixed") == 2, "bash alone is wrong still: it does not load lkr"
+    assert mac.dialogs() == ["change anthropic:main", "change openai:prod"]
+    mac.switch()
+    assert VALUE in user.lkr("export", "bash", cwd=folder)
+
+
+def test_the_report_for_a_bug_names_no_key_folder_or_person(user: MacUser, mac: Mac) -> None:
+    user.project("secretproject")
+    out = user.lkr("doctor", "--report")
+    for part in ("darwin", "macOS keychain lkr.keychain-db", "open, 2 keys", "a process, answers", "processes above"):
+        assert part in out
+    for private in (VALUE, "openai", "anthropic", "secretproject", str(user.home), "/tmp"):
+        assert private not in out
+    assert "failed" not in out and mac.dialogs() == []
+    assert "stands alone" in user.lkr("doctor", "--report", "--fix", code=64)
+
+
+@pytest.mark.parametrize("name", ["Prüfung", "a b", "日本"])
+def test_a_project_whose_name_macos_writes_in_two_ways(user: MacUser, name: str) -> None:
+    """APFS finds a folder by both forms of a letter and keeps the one that it was made with. Here they are two."""
+    import unicodedata
+
+    user.project(unicodedata.normalize("NFD", name))
+    folder = user.home / unicodedata.normalize("NFD", name)
+    assert VALUE in user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder)
+
+
+def test_a_project_below_a_link_as_tmp_is_on_macos(user: MacUser) -> None:
+    folder = user.project("private/tmp/p")
+    (user.home / "tmp").symlink_to("private/tmp")
+    user.env["PWD"] = str(user.home / "tmp/p")
+    assert VALUE in user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=user.home / "tmp/p")
+    assert VALUE in user.lkr("export", "bash", cwd=folder)
+
+
+def test_passwd_names_macos_own_tool(user: MacUser) -> None:
+    out = user.lkr("passwd", "--stdin", stdin=b"a\nb\n", code=64)
+    assert "security set-keychain-password lkr.keychain-db" in out

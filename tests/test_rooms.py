@@ -95,6 +95,14 @@ def test_one_module_reads_the_manifest_of_a_place() -> None:
     assert found == {"project/reading.py"}
 
 
+def test_one_module_asks_which_system_this_is() -> None:
+    for path, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and str(path) != "core/platform.py":
+                asked = ast.unparse(node)
+                assert asked not in ("sys.platform", "os.uname().sysname", "platform.system"), f"{path}:{node.lineno}"
+
+
 def test_core_reads_and_writes_nothing() -> None:
     for path, tree in modules("core"):
         for name in imported(tree):

@@ -126,7 +126,7 @@ _lkr_folders() { compopt -o dirnames -o filenames; }
 _lkr_keys() {
     local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index off='' on='' each any='!(*@HIDDEN@)'
     local -a paths
-    [[ $OSTYPE == darwin* ]] && root="$HOME/Library/Application Support/lkr/index"
+    [[ $OSTYPE == darwin* ]] && root="${XDG_DATA_HOME:-$HOME/Library/Application Support}/lkr/index"
     for each in failglob dotglob; do
         [[ :$BASHOPTS: != *:$each:* ]] || off+=" $each"
     done
@@ -322,7 +322,7 @@ _ZSH_HEAD = r"""
 # The names in the index: INDEX/STORE/PROVIDER/LABEL. Of very many, first the providers.
 _lkr_keys() {
     local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index
-    [[ $OSTYPE == darwin* ]] && root="$HOME/Library/Application Support/lkr/index"
+    [[ $OSTYPE == darwin* ]] && root="${XDG_DATA_HOME:-$HOME/Library/Application Support}/lkr/index"
     local -a names
     if [[ $PREFIX == *:* ]]; then
         names=($root/*/${PREFIX%%:*}/${PREFIX#*:}*(N))

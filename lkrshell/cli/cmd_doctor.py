@@ -15,9 +15,18 @@ _HEADINGS = {"wrong": "Problems", "warning": "Warnings"}
 @declare.command("doctor", examples=("lkr doctor", "lkr doctor --fix"))
 @declare.option("--fix", is_flag=True, help="Repair the index, stale grants and leftover files.")
 @declare.option("--agents", is_flag=True, help="Only print what coding agents may do.")
+@declare.option("--report", is_flag=True, help="Print what a bug report needs. It holds no names and no values.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(fix: bool, agents: bool, as_json: bool) -> int:
+def command(fix: bool, agents: bool, report: bool, as_json: bool) -> int:
     """Diagnose problems and show how to fix them. The exit code is 1 if something is wrong. Warnings do not count."""
+    if report:
+        if fix or agents or as_json:
+            raise LkrError("--report stands alone", "leave the other options out", USAGE)
+        from lkrshell.doctor.report import lines
+
+        for line in lines():
+            declare.echo(show(line))
+        return 0
     if agents:
         if fix:
             raise LkrError("--fix and --agents cannot be used together", "choose one", USAGE)

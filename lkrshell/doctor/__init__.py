@@ -46,6 +46,7 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
     every: dict[str, Callable[[bool], Iterator[Finding]]] = {
         "versions": machine.versions,
         "store": store.store,
+        "access": store.access,
         "project": project.project,
         "folders": store.folders,
         "grants": store.grants,

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from lkrshell.core import records
+from lkrshell.core import platform, records
 from lkrshell.core.errors import LkrError, ManifestError, StoreLocked, StoreUnreachable
 from lkrshell.core.names import OLD_BEFORE, is_key, key_of_old
 from lkrshell.core.text import quoted, show
@@ -58,6 +58,34 @@ def store(fix: bool) -> Iterator[Finding]:
         if weak:
             yield wrong(f"{weak} does not protect what it keeps", "export LKR_BACKEND=vault")
         yield from _index(chosen, fix)
+
+
+def access(fix: bool) -> Iterator[Finding]:
+    """On macOS, keys whose access list names other programs: the Rust `lkr`, or Python before it was upgraded.
+
+    With `fix` macOS asks the person about each, in a dialog.
+    """
+    if not platform.DARWIN:
+        return
+    from lkrshell.stores.macos_keychain import MacosKeychain
+
+    try:
+        chosen, _ = in_force(config.load())
+        foreign = chosen.foreign() if isinstance(chosen, MacosKeychain) else []
+    except StoreUnreachable:
+        return  # `store` has said it
+    for name in foreign:
+        text, fixed = (
+            f"macOS does not let this lkr read {show(name)}: another program, or another version, stored it",
+            "",
+        )
+        if fix and isinstance(chosen, MacosKeychain):
+            try:
+                chosen.take_access(name)
+                fixed = "allowed"
+            except LkrError as error:
+                text += f"; {error.message}"
+        yield wrong(text, "lkr doctor --fix", fixed)
 
 
 def _state(chosen: "Store") -> str:
@@ -114,8 +142,10 @@ def _some(found: list[str]) -> str:
 
 def folders(fix: bool) -> Iterator[Finding]:
     """Who may read and write lkr's files, and what interrupted writes left there."""
-    for folder in (paths.data_dir(), paths.state_dir()):
+    for folder in dict.fromkeys((paths.data_dir(), paths.state_dir())):  # one and the same on macOS
         for path in _below(folder):
+            if path == paths.config_file():
+                continue  # below, by its own rule
             try:
                 files.check_private(path, os.lstat(path))
             except LkrError as error:

@@ -1,0 +1,98 @@
+"""What only a Mac shows: that macOS does what Apple's headers say. Skipped elsewhere.
+
+Run it there with `make .venv/.dev && .venv/bin/pytest -v tests/test_on_a_mac.py`. It makes a keychain in a home folder
+of the test's, which is deleted after, and shows no dialog. Each test stands alone, so that the first run tells what is
+wrong.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lkrshell.core.secret import Secret
+from lkrshell.runtime import agents
+from lkrshell.state import memory
+
+pytestmark = pytest.mark.skipif(sys.platform != "darwin", reason="not a Mac")
+PASSWORD = Secret("a password for the test")
+
+
+@pytest.fixture
+def keychain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["object"]:
+    from lkrshell.stores.macos_keychain import MacosKeychain
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    keychain = MacosKeychain(900)
+    keychain.unlock(PASSWORD)
+    yield keychain
+    subprocess.run(["/usr/bin/security", "delete-keychain", keychain.path()], check=False)
+
+
+def test_the_keychain_keeps_and_gives_a_key(keychain: "object") -> None:
+    from lkrshell.stores.macos_keychain import MacosKeychain
+
+    assert isinstance(keychain, MacosKeychain)
+    keychain.set("openai:prod", Secret("sk-1"))
+    keychain.set("openai:prod", Secret("sk-2"))
+    assert keychain.get(["openai:prod", "no:ne"])["openai:prod"].reveal() == "sk-2"
+    assert keychain.names() == ["openai:prod"] and keychain.left() == 900 and keychain.foreign() == []
+    keychain.lock()
+    assert keychain.is_locked() and keychain.exists("openai:prod")
+    keychain.unlock(PASSWORD)
+    assert keychain.delete("openai:prod") and not keychain.exists("openai:prod")
+
+
+def test_it_is_outside_the_search_list(keychain: "object") -> None:
+    listed = subprocess.run(["/usr/bin/security", "list-keychains"], capture_output=True, text=True, check=True).stdout
+    assert "lkr.keychain-db" not in listed
+
+
+def test_macos_itself_reads_names_and_settings_of_it(keychain: "object") -> None:
+    from lkrshell.stores.macos_keychain import MacosKeychain
+
+    assert isinstance(keychain, MacosKeychain)
+    keychain.set("openai:prod", Secret("sk-1"))
+    words = [
+        "/usr/bin/security",
+        "find-generic-password",
+        "-s",
+        "com.llm-key-ring",
+        "-a",
+        "openai:prod",
+        keychain.path(),
+    ]
+    assert '"acct"<blob>="openai:prod"' in subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(["/usr/bin/security", "show-keychain-info", keychain.path()], capture_output=True, text=True)
+    assert "lock-on-sleep timeout=900s" in shown.stderr
+
+
+def test_a_process_remembers_and_forgets() -> None:
+    assert memory.put("lkr-test", b"value", 30) == "a process"
+    assert memory.get("lkr-test") == b"value"
+    memory.forget("lkr-test")
+    assert memory.get("lkr-test") is None
+
+
+def test_the_processes_above_are_seen_with_their_environment() -> None:
+    from lkrshell.runtime import macos_processes
+
+    assert macos_processes.status(os.getpid())[1] == os.getppid()
+    assert Path(macos_processes.words(os.getpid())[0]).name.startswith(("python", "Python", "pytest"))
+    assert len(agents.ancestors()) > 1
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"CLAUDECODE": "1"})
+    try:
+        assert b"CLAUDECODE=1" in macos_processes.environment(child.pid)
+    finally:
+        child.communicate(b"\n")
+
+
+def test_the_pasteboard_takes_a_marked_value_and_is_emptied() -> None:
+    from lkrshell.system import macos_objects
+
+    change = macos_objects.copy("value")
+    assert subprocess.run(["/usr/bin/pbpaste"], capture_output=True, check=True).stdout == b"value"
+    assert macos_objects.clear(change) and not macos_objects.clear(change)
