@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from brokers import Broker  # noqa: E402
-from standin import REAL  # noqa: E402
+from vendor import REAL  # noqa: E402
 
 BODY = json.dumps({"model": "a-model", "stream": True, "messages": [{"role": "user", "content": "x" * 2000}]}).encode()
 
@@ -86,7 +86,7 @@ async def streams(place: Place, count: int, each: int) -> tuple[list[float], flo
 @contextmanager
 def vendor(folder: Path, words: int, delay: float) -> Iterator[int]:
     """A stand-in in a process of its own; its port."""
-    words_of = [sys.executable, str(ROOT / "tests/standin.py"), str(folder), str(words), str(delay)]
+    words_of = [sys.executable, str(ROOT / "tests/vendor.py"), str(folder), str(words), str(delay)]
     process = subprocess.Popen(words_of, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
     try:

@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from standin import REAL
+from vendor import REAL
 
 from lkrshell.broker.interfaces import Call, Refused
 from lkrshell.broker.server import Forwarder

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from brokers import Broker
 from shells import wait_until
-from standin import BIG, REAL, WORDS, Standin
+from vendor import BIG, REAL, WORDS, Standin
 
 from lkrshell.broker import checks
 from lkrshell.broker.interfaces import Call, Refused

@@ -12,7 +12,7 @@ from brokers import Broker
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from shells import wait_until
-from standin import REAL, Seen, Standin
+from vendor import REAL, Seen, Standin
 
 from lkrshell.broker import checks
 from lkrshell.vendors import routes

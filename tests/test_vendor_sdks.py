@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from brokers import Broker
-from standin import REAL, WORDS, Standin
+from vendor import REAL, WORDS, Standin
 
 from lkrshell.vendors import routes
 

@@ -4,7 +4,7 @@ It speaks Chat Completions, Responses, Messages, Gemini, Cohere and embeddings, 
 small strict parser of its own, so that it can tell what aiohttp would let pass, and keeps what it got. What it does
 besides answering is chosen by the header `x-standin`, or by a model called `do-WORD`: see `WAYS`.
 
-`python -m standin FOLDER` serves until stdin ends, with its port on stdout and its authority in FOLDER.
+`python -m vendor FOLDER` serves until stdin ends, with its port on stdout and its authority in FOLDER.
 """
 
 import asyncio
