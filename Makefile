@@ -5,14 +5,16 @@ BIN := $(VENV)/bin
 # tests at once: most of their time is waiting for a shell
 JOBS := $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 # What the tests drive, as command (or file):Debian package. A folder is no proof: other packages make it, too.
-TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux shellcheck:shellcheck \
+TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux \
+	shellcheck:shellcheck cc:gcc /usr/include/stdio.h:libc6-dev \
 	/usr/sbin/sshd:openssh-server ssh-keygen:openssh-client age:age pass:pass gpg:gnupg \
 	pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc \
 	Xvfb:xvfb xclip:xclip xdotool:xdotool sway:sway wl-copy:wl-clipboard \
 	dbus-run-session:dbus dbus-send:dbus-bin gdbus:libglib2.0-bin \
 	gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/libexec/gcr-prompter:gcr \
 	/usr/share/bash-completion/bash_completion:bash-completion \
-	/usr/share/powerlevel9k/powerlevel9k.zsh-theme:zsh-theme-powerlevel9k
+	/usr/share/powerlevel9k/powerlevel9k.zsh-theme:zsh-theme-powerlevel9k \
+	/usr/share/doc/libnss-wrapper/copyright:libnss-wrapper
 
 # what Homebrew has of them; not run by us, and the tests of what only Linux has fail there
 BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-completion@2
@@ -98,11 +100,13 @@ torture: $(VENV)/.dev
 	$(BIN)/python bench/torture.py
 
 # All that is generated and checked in: completions from the command line's definition, the man page from the same,
-# schemas from the parser's rules.
+# schemas from the parser's rules, the help and the vendors' table as Python modules.
 generated completions: $(VENV)/.dev
 	$(BIN)/python -m tools.completions completions
 	$(BIN)/python -m lkrshell.project.schema lkrshell/project
 	$(BIN)/python -m tools.manpage man
+	$(BIN)/python -m tools.helptext
+	$(BIN)/python -m tools.providers
 
 # The pictures in README.md, from real sessions; a test compares what they say with what is said today.
 pictures: $(VENV)/.dev

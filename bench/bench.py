@@ -1,5 +1,5 @@
 """The side-by-side benchmark: lkr beside direnv, in one run on one machine. `make bench` installs and runs it;
-`bench.py --audit-log` only times the log's part of entering.
+`bench.py --audit-log` only times the log's part of entering, `--daily` only the commands that people type.
 
 Compares medians of the same thing done by each, and counts processes with strace. Everything happens in a
 temporary HOME with throw-away keys. The table goes to stdout, the figures to bench/results.json.
@@ -193,7 +193,8 @@ text = open(sys.argv[1]).read()
 assert text.endswith("\\nmain()\\n")
 sys.argv[0] = __file__ = sys.argv.pop(1)
 exec(text.removesuffix("main()\\n"))
-from lkrshell import agents, audit
+from lkrshell.runtime import agents
+from lkrshell.state import audit
 def timed(module, name):
     function = getattr(module, name)
     def run(*words, **more):
@@ -231,6 +232,38 @@ def say_audit_log(figures: dict[str, float]) -> None:
     print(
         f"| the audit log's part of entering, of 0.3 ms ({parts}) | {both * 1e3:.3f} | 0.3 | {both * 1e3 / 0.3:.2f} |"
     )
+
+
+DAILY = {
+    "status": [], "list": [], "policy": [], "policy NAME": ["policy", "bench:k0"], "allow": ["allow", "--yes"],
+    "set": ["set", "bench:k1", "--stdin", "--force"], "--help": [], "policy --help": ["policy", "--help"],
+}  # fmt: skip
+
+
+def daily(home: Home) -> dict[str, float]:
+    """Median seconds of the commands that people type in a project, and of a bare interpreter, by turns."""
+    commands = {"bare": [PYTHON, "-I", "-S", "-c", "pass"]}
+    commands |= {name: [str(BIN / "lkr"), *(words or [name])] for name, words in DAILY.items()}
+    value = home.folder / "value"
+    value.write_text("sk-" + "x" * 48)
+    took: dict[str, list[float]] = {name: [] for name in commands}
+    for number in range(ROUNDS * 5 + 1):
+        for name, words in commands.items():
+            with value.open() as stdin:
+                start = time.perf_counter()
+                subprocess.run(
+                    words, env=home.env, cwd=home.folder / "p1", stdin=stdin, capture_output=True, check=True
+                )
+            if number:  # the first one fills the caches
+                took[name].append(time.perf_counter() - start)
+    return {name: statistics.median(samples) for name, samples in took.items()}
+
+
+def say_daily(figures: dict[str, float]) -> None:
+    print("\n| command, 50 keys | lkr, ms | bare interpreter, ms | ratio, at most 5 |\n|---|---|---|---|")
+    bare = figures["bare"]
+    for name in DAILY:
+        print(f"| lkr {name} | {figures[name] * 1e3:.1f} | {bare * 1e3:.1f} | {figures[name] / bare:.2f} |")
 
 
 def grow(home: Home, keys: int, projects: int) -> None:
@@ -307,6 +340,12 @@ def only_audit_log(root: Path) -> None:
     say_audit_log(audit_log(home, home.folder / "p1"))
 
 
+def only_daily(root: Path) -> None:
+    home = vault_home(root / "vault")
+    home.project("p1", names(1))
+    say_daily(daily(home))
+
+
 def main(what: Callable[[Path], None]) -> None:
     root = Path(tempfile.mkdtemp(prefix="lkr-bench-"))
     try:
@@ -368,6 +407,9 @@ def report(root: Path) -> None:
     row("lkr exec, Secret Service, beside sh with secret-tool", service["exec"], service["shell with secret-tool"])
     row("lkr list, 50 keys, beside a bare interpreter", vault["list"], vault["floor"])
 
+    results["daily"] = of_commands = daily(home)
+    say_daily(of_commands)
+
     results["audit log"] = figures = audit_log(home, home.folder / "p1")
     say_audit_log(figures)
 
@@ -398,4 +440,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--inside-the-bus"]:
         inside_the_bus(sys.argv[2])
     else:
-        main(only_audit_log if sys.argv[1:] == ["--audit-log"] else report)
+        main({"--audit-log": only_audit_log, "--daily": only_daily}.get("".join(sys.argv[1:]), report))

@@ -41,14 +41,20 @@ _lkr_keys() {
     COMPREPLY+=("${paths[@]/\//:}")
 }
 
-# A key's name, or VARIABLE=NAME.
+# A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
 _lkr_pairs() {
     if [[ $current == *=* ]]; then
         current=${current#*=}
-    else
-        _lkr_variables
+        _lkr_keys
+        return
     fi
+    compopt -o nosort 2>/dev/null
     _lkr_keys
+    if [[ $current == [A-Z_]* ]]; then
+        _lkr_variables
+    else
+        _lkr_wanted
+    fi
 }
 
 # The name of a key that need not be there yet.
@@ -71,8 +77,9 @@ _lkr_manifest() {
     done
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]'; }
+_lkr_wanted() { _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*='; }
 _lkr_variables() {
-    _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*='
+    _lkr_wanted
     _lkr_words AI21_API_KEY ANTHROPIC_API_KEY ANYSCALE_API_KEY ASSEMBLYAI_API_KEY AWS_BEARER_TOKEN_BEDROCK AZURE_API_KEY AZURE_OPENAI_API_KEY BASETEN_API_KEY CEREBRAS_API_KEY CLAUDE_API_KEY COHERE_API_KEY CO_API_KEY DASHSCOPE_API_KEY DATABRICKS_TOKEN DEEPGRAM_API_KEY DEEPINFRA_API_KEY DEEPINFRA_TOKEN DEEPSEEK_API_KEY ELEVENLABS_API_KEY ELEVEN_API_KEY EXA_API_KEY FAL_API_KEY FAL_KEY FIREWORKS_API_KEY GEMINI_API_KEY GOOGLE_API_KEY GROQ_API_KEY HF_TOKEN HUGGINGFACEHUB_API_TOKEN HUGGINGFACE_API_KEY HUGGING_FACE_HUB_TOKEN JINA_API_KEY LANGCHAIN_API_KEY LANGSMITH_API_KEY LITELLM_API_KEY LITELLM_PROXY_API_KEY MISTRAL_API_KEY MOONSHOT_API_KEY NEBIUS_API_KEY NOVITA_API_KEY NVIDIA_API_KEY OPENAI_API_KEY OPENROUTER_API_KEY PERPLEXITY_API_KEY PORTKEY_API_KEY PPLX_API_KEY REPLICATE_API_KEY REPLICATE_API_TOKEN SAMBANOVA_API_KEY SCW_SECRET_KEY SILICONFLOW_API_KEY STABILITY_API_KEY TAVILY_API_KEY TOGETHERAI_API_KEY TOGETHER_API_KEY UPSTAGE_API_KEY VOYAGE_API_KEY WATSONX_APIKEY WATSONX_API_KEY XAI_API_KEY ZAI_API_KEY ZHIPUAI_API_KEY
 }
 
@@ -207,8 +214,13 @@ _lkr_one() {
                 --agents) _lkr_words deny exec allow; return ;;
                 --ttl) _lkr_words off 30m 8h 2d; return ;;
                 --kind) _lkr_words runtime admin; return ;;
+                --via) _lkr_words environment broker; return ;;
+                --models) _lkr_nothing; return ;;
+                --budget) _lkr_nothing; return ;;
+                --rate) _lkr_nothing; return ;;
+                --tokens) _lkr_nothing; return ;;
             esac
-            _lkr_options --only --anywhere --agents --confirm --no-confirm --ttl --kind --json -h --help
+            _lkr_options --only --anywhere --agents --confirm --no-confirm --ttl --kind --via --models --budget --rate --tokens --json -h --help
             ((place == 1)) && _lkr_keys
             ;;
         'rename')
@@ -307,7 +319,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --clear-after --days --event --from --identity --key --kind --older --only --output --project --to --ttl --unused --variable -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --budget --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || $command == vault ]]; then
             command+=${command:+ }$word
         else

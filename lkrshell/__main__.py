@@ -1,11 +1,26 @@
 """The program `lkr`. `export`, `exec`, `hook`, `status --short` take a short way, without the command line library."""
 
+import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-def main() -> int:
-    """Entry point; returns the exit code."""
-    arguments = sys.argv[1:]
+
+def main() -> "NoReturn":
+    """Entry point. Never returns: taking an interpreter down in good order costs as much as `lkr status` itself."""
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # nobody reads it any more, or it was closed from the start
+    os._exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command; returns the exit code."""
     if arguments[:1] == ["export"] and len(arguments) == 2 and not arguments[1].startswith("-"):
         import _signal
 
@@ -13,10 +28,13 @@ def main() -> int:
         from lkrshell.runtime.export import main as export
 
         return export(arguments[1:])
-    if arguments[:1] == ["hook"] and arguments[1:] in (["bash"], ["zsh"], ["fish"]):
-        from lkrshell.shells.hook import main as hook
+    if arguments[:1] == ["hook"] and len(arguments) == 2:
+        from lkrshell.shells.base import SHELLS
 
-        return hook(arguments[1])
+        if arguments[1] in SHELLS:
+            from lkrshell.shells.hook import main as hook
+
+            return hook(arguments[1])
     if arguments == ["status", "--short"]:
         from lkrshell.runtime.status_line import main as short
 
@@ -28,9 +46,9 @@ def main() -> int:
             from lkrshell.runtime.execute import main as execute
 
             return execute(words, _unlock)
-    from lkrshell.cli.main import run
+    from lkrshell.cli.main import run as command
 
-    return run(arguments)
+    return command(arguments)
 
 
 def _unlock() -> bool:
@@ -41,4 +59,4 @@ def _unlock() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import forked
 import pexpect
 import pytest
-from shells import Shell, environment
+import vaults
+from shells import Shell, account, environment
 
 from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory
@@ -18,6 +21,7 @@ from lkrshell.state import memory
 BIN = str(Path(sys.executable).parent)
 VALUE = "sk-test-0123456789-openai"
 OTHER = "sk-ant-0123456789-anthropic"
+PASSPHRASE = b"a passphrase"
 
 
 # Whoever starts the tests in the background or by nohup has these ignored, and what is ignored stays so in each program
@@ -38,7 +42,17 @@ class User:
         self.program = f"{bin_folder}/lkr"
         self.env = environment(home, bin_folder)
         if UNDER_AGENT and home.exists():
+            self.at_home()
             self.config("")
+
+    def at_home(self) -> None:
+        """Makes the home folder that of the account: a coding agent gets nothing from any other one's folders."""
+        self.env |= account(self.home)
+
+    def by_agent(self, mark: str = "CLAUDECODE") -> None:
+        """From now on a coding agent runs lkr, of which this variable tells."""
+        self.at_home()
+        self.env[mark] = "1"
 
     def config(self, text: str) -> None:
         """Writes config.toml."""
@@ -47,16 +61,14 @@ class User:
         (folder / "config.toml").write_text(("agent_ancestors = false\n" if UNDER_AGENT else "") + text)
 
     def lkr(self, *words: str, stdin: bytes = b"", cwd: Path | None = None, code: int = 0) -> str:
-        """Runs `lkr`; its whole output. Fails when the exit code is not `code`."""
-        done = subprocess.run(
-            [self.program, *words],
-            input=stdin,
-            env=self.env,
-            cwd=cwd or self.home,
-            capture_output=True,
-            timeout=250,
-            start_new_session=True,  # who runs the tests may have a terminal, which lkr would ask
-        )
+        """Runs `lkr`; its whole output. Fails when the exit code is not `code`. See `forked` for how it is started."""
+        if self.program == forked.PROGRAM:
+            done = forked.lkr(words, self.env, cwd or self.home, stdin)
+        else:
+            done = subprocess.run(
+                [self.program, *words], input=stdin, env=self.env, cwd=cwd or self.home, capture_output=True,
+                timeout=250, start_new_session=True,
+            )  # fmt: skip
         out = done.stdout.decode("utf-8", "surrogateescape")
         for line in done.stderr.decode("utf-8", "surrogateescape").splitlines(keepends=True):
             out += "" if line.startswith("lkr: no terminal here") else line
@@ -99,47 +111,79 @@ class User:
         return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _stop_helper() -> Iterator[None]:
+    yield
+    forked.stop()
+
+
+class Template:
+    """A home to copy, with a vault. Each copy gets an identity of its own: to lock one locks no other."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        name = "lkr:" + (home / _VAULT / "recipient").read_text().strip()
+        with _as_in(home):
+            kept = memory.get(name)
+            memory.forget(name)
+        assert kept, "unlock kept it"
+        self._deadline, _, identity = kept.partition(b"\n")
+        self._identity = identity.decode()
+
+    @contextmanager
+    def copied(self, home: Path) -> Iterator[User]:
+        """A user with a copy of this home, whose vault is open; nothing of it stays in the kernel's keyring."""
+        shutil.copytree(self.home, home)
+        identity = vaults.give_own_identity(home / _VAULT, self._identity, PASSPHRASE)
+        names = [_kernel_name(home)]
+        with _as_in(home):
+            confirm.forget()  # of another root that had this path and shares our kernel's keyring
+            memory.put(names[0], self._deadline + b"\n" + identity.encode(), 12 * 60 * 60)
+        yield User(home)
+        try:
+            names.append(_kernel_name(home))  # another one after a rekey
+        except OSError:
+            pass
+        with _as_in(home):
+            confirm.forget()
+            for name in names:
+                memory.forget(name)
+
+
+_VAULT = ".local/share/lkr/vault"
+
+
+def _kernel_name(home: Path) -> str:
+    return "lkr:" + (home / _VAULT / "recipient").read_text().strip()
+
+
+@contextmanager
+def _as_in(home: Path) -> Iterator[None]:
+    """For lkr's functions: the home, and no other folder named; as for the users, where the kernel keeps nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+            patch.delenv(name, raising=False)
+        patch.setenv("HOME", str(home))
+        yield
+
+
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a vault that holds two keys; made once, since a passphrase takes a second."""
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """A home with a vault that holds two keys; made once, since to seal it by a passphrase takes a second."""
     user = User(tmp_path_factory.mktemp("template"))
-    user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    user.lkr("unlock", "--stdin", stdin=PASSPHRASE + b"\n")
     user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     user.lkr("set", "anthropic:main", "--stdin", stdin=OTHER.encode())
-    return user.home
-
-
-@pytest.fixture(scope="session")
-def opened(template: Path) -> Callable[[], None]:
-    """Opens the template's vault anew. Its copies have its identity, so one test could lock the next one out."""
-    name = "lkr:" + (template / ".local/share/lkr/vault/recipient").read_text().strip()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("XDG_RUNTIME_DIR", raising=False)  # as for the users, where the kernel keeps nothing
-        identity = memory.get(name)
-    assert identity, "unlock kept it"
-
-    def put() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.delenv("XDG_RUNTIME_DIR", raising=False)
-            memory.put(name, identity, 12 * 60 * 60)
-
-    return put
+    # Without this folder, the first fish with a configuration reads every manual page there is, in the background.
+    (user.home / ".local/share/fish/generated_completions").mkdir(parents=True)
+    return Template(user.home)
 
 
 @pytest.fixture
-def user(template: Path, opened: Callable[[], None], tmp_path: Path) -> User:
+def user(template: Template, tmp_path: Path) -> Iterator[User]:
     """A user with openai:prod and anthropic:main in an unlocked vault."""
-    home = tmp_path / "home"
-    shutil.copytree(template, home)
-    opened()
-    user = User(home)
-    # Another root, where this path was in use before, shares our kernel's keyring: it may hold a confirmation.
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
-            patch.delenv(name, raising=False)
-        patch.setenv("HOME", str(home))
-        confirm.forget()
-    return user
+    with template.copied(tmp_path / "home") as user:
+        yield user
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])

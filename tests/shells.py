@@ -1,13 +1,16 @@
 """Real shells in pseudo-terminals, as the tests drive them."""
 
+import hashlib
 import os
 import re
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import pexpect
 
 START = {
@@ -24,6 +27,7 @@ HOOK = {
 
 # What a shell itself tells its terminal: colours, modes of the keyboard, where a prompt or an output begins.
 _OF_A_SHELL = re.compile(r"\x1b(?:[=>]|\[[<=>?]?[0-9;]*[a-zA-Z]|[()][0-9A-Z]|\](?:7|133);[^\x07\x1b]*(?:\x07|\x1b\\))")
+_FOLDER = tempfile.TemporaryDirectory(prefix="lkr-hooks-")
 _BREW = ["/opt/homebrew/bin"] if sys.platform == "darwin" else []
 
 
@@ -39,6 +43,15 @@ def cpu_seconds(pid: int) -> float:
     """What the process has spent, which a busy machine does not change."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _saved_hook(shell: str, env: dict[str, str]) -> str:
+    """The path of a file with what `lkr hook` prints in this environment."""
+    done = forked.lkr(("hook", shell), env, Path("/"))
+    assert (done.returncode, done.stderr) == (0, b""), done
+    path = os.path.join(_FOLDER.name, hashlib.sha256(done.stdout).hexdigest()[:16])
+    Path(path).write_bytes(done.stdout)
+    return path
 
 
 class Shell:
@@ -68,7 +81,8 @@ class Shell:
         if shell == "fish":
             self.log = ""  # from 4.0 on its first title is there, whatever the terminal
         if hook:
-            self.run(HOOK[shell])
+            saved = _saved_hook(shell, env)
+            self.run(f"source {saved}" if shell == "fish" else f'eval "$(cat {saved})"')
 
     def run(self, line: str) -> str:
         """Types `line`; returns all that came until the prompt after it, the messages of the hook included."""
@@ -84,14 +98,26 @@ class Shell:
 
     def value(self, variable: str) -> str | None:
         """The variable in the environment of a program that the shell starts; None when it is not there."""
-        out = self.run(f"python3 -IS -c \"import os; print('<' + ascii(os.environ.get('{variable}')) + '>')\"")
-        found = re.findall(r"<(None|'.*'|\".*\")>", out)
+        out = self.run(f'sh -c \'echo "<"; printenv {variable} | od -An -v -tx1; echo ">"\'')
+        found = re.findall(r"<\n([0-9a-f\s]*)>", out)
         assert found, out
-        value = found[-1]
-        return None if value == "None" else str(eval(value))
+        value = bytes.fromhex(found[-1])
+        return value[:-1].decode("utf-8", "surrogateescape") if value else None  # printenv adds a line break
 
     def close(self) -> None:
         self.child.close(force=True)
+
+
+def account(home: Path) -> dict[str, str]:
+    """What makes `home` the home folder that the system has for this account, by libnss-wrapper, in what is started."""
+    import pytest
+
+    if not list(Path("/usr").glob("lib*/**/libnss_wrapper.so")):
+        pytest.skip("libnss-wrapper is not installed")
+    passwd, group = home / ".passwd", home / ".group"
+    passwd.write_text(f"me:x:{os.getuid()}:{os.getgid()}::{home}:/bin/sh\n")
+    group.write_text(f"me:x:{os.getgid()}:\n")
+    return {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_PASSWD": str(passwd), "NSS_WRAPPER_GROUP": str(group)}
 
 
 def environment(home: Path, bin_folder: str) -> dict[str, str]:

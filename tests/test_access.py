@@ -19,6 +19,13 @@ from lkrshell.runtime.known_agents import AGENTS
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 
 
+@pytest.fixture
+def user(user: User) -> User:
+    """The user, in the account's own home: a coding agent gets nothing from folders of any other."""
+    user.at_home()
+    return user
+
+
 def export(user: User, folder: Path, code: int = 0) -> str:
     return user.lkr("export", "bash", cwd=folder, code=code)
 
@@ -242,7 +249,7 @@ def test_an_agent_of_ones_own_is_known_by_its_mark(user: User) -> None:
         ('agents."a b" = []\n', "not a name for an agent"),
         ("[agents.x]\nkey = []\n", "unknown field 'key'"),
         ('[agents.x]\nmarks = [""]\n', "is not a valid name"),
-        ('[agents.x]\nmarks = ["A\\nB"]\n', "list of texts"),
+        ('[agents.x]\nmarks = ["A\\nB"]\n', "list of strings"),
     ],
 )
 def test_a_bad_agents_table_is_said(user: User, text: str, says: str) -> None:

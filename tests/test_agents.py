@@ -1,8 +1,8 @@
 """Coding agents are found: by real processes of their names, nested, detached, and with their marks removed."""
 
 import json
-import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,6 +16,13 @@ from lkrshell.runtime import agents
 pytestmark = pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 A = "OPENAI_API_KEY"
 PYTHON = f"{BIN}/python"
+
+
+@pytest.fixture
+def user(user: User) -> User:
+    """The user, in the account's own home: a coding agent gets nothing from folders of any other."""
+    user.at_home()
+    return user
 
 
 def shows(user: User, words: list[str], folder: Path) -> str:
@@ -144,21 +151,15 @@ def test_settings_from_elsewhere_do_not_turn_the_guard_off(user: User, tmp_path:
         assert "coding agent (claude)" in shows(user, [claude, "COMMAND"], folder)
 
 
-def test_the_accounts_own_settings_may_turn_it_off(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pwd
-
-    from lkrshell.state import config
-
+def test_the_accounts_own_settings_may_turn_it_off(user: User, tmp_path: Path) -> None:
+    folder = user.project("p")
+    claude = script(tmp_path, "claude", '#!/bin/sh\neval "$1"; :\n')
     user.config("agent_ancestors = false\n")
-    for name, value in user.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    assert agents.detect({}, ["bash", "claude"], config.load()) == "claude"
-    entry = list(pwd.getpwuid(os.getuid()))
-    entry[5] = str(user.home)
-    monkeypatch.setattr(pwd, "getpwuid", lambda _: pwd.struct_passwd(entry))
-    assert agents.detect({}, ["bash", "claude"], config.load()) is None
-    assert agents.detect({"CLAUDECODE": "1"}, [], config.load()) == "claude"
+    assert VALUE in shows(user, [claude, "COMMAND"], folder)
+    assert VALUE in shows(user, [claude, "env XDG_CONFIG_HOME=$HOME/.config COMMAND"], folder)
+    elsewhere = shutil.copytree(user.home / ".config", tmp_path / "config")
+    assert VALUE not in shows(user, [claude, f"env XDG_CONFIG_HOME={elsewhere} COMMAND"], folder)
+    assert VALUE not in shows(user, [claude, "env CLAUDECODE=1 COMMAND"], folder)
 
 
 def as_claude(user: User, words: list[str], folder: Path, **more: object) -> "subprocess.CompletedProcess[str]":
@@ -174,7 +175,7 @@ def as_claude(user: User, words: list[str], folder: Path, **more: object) -> "su
 @pytest.mark.parametrize(
     "words", [["exec", "--", "env"], ["exec", "-k", "openai:prod", "--", "env"], ["export", "bash"]]
 )
-@pytest.mark.parametrize("how", ["elsewhere", "held", "limit"])
+@pytest.mark.parametrize("how", ["held", "limit"])
 def test_an_agent_gets_nothing_that_is_not_logged(user: User, tmp_path: Path, words: list[str], how: str) -> None:
     folder = user.project("p", "OPENAI_API_KEY = 'openai:prod'")
     state = user.home / ".local/state/lkr"
@@ -187,8 +188,7 @@ def test_an_agent_gets_nothing_that_is_not_logged(user: User, tmp_path: Path, wo
         holder = subprocess.Popen([sys.executable, "-c", code + "; print(1, flush=True); time.sleep(60)"], stdout=-1)
         assert holder.stdout is not None
         holder.stdout.readline()
-    more: dict[str, object] = {"XDG_STATE_HOME": tmp_path} if how == "elsewhere" else {}
-    done = as_claude(user, words, folder, limit=how == "limit", **more)
+    done = as_claude(user, words, folder, limit=how == "limit")
     if holder:
         holder.kill()
         holder.wait()
@@ -197,15 +197,54 @@ def test_an_agent_gets_nothing_that_is_not_logged(user: User, tmp_path: Path, wo
     assert "without a line in the log" in done.stderr
 
 
-def test_a_log_that_a_person_keeps_elsewhere_serves_agents_after_allow(user: User, tmp_path: Path) -> None:
+@pytest.mark.parametrize("variable", ["HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"])
+def test_folders_of_an_agents_own_give_it_nothing(user: User, variable: str, tmp_path: Path) -> None:
+    """An agent copies what lkr keeps, takes the policy away, and allows itself a project."""
+    folder = user.project("mine", allow=False)
+    user.lkr("policy", "openai:prod", "--agents", "deny")
+    forged = shutil.copytree(user.home, tmp_path / "forged", ignore=shutil.ignore_patterns(".passwd"))
+    shutil.rmtree(forged / ".local/share/lkr/policy")
+    shutil.rmtree(forged / ".local/share/lkr/index")
+    person = User(forged)
+    person.lkr("allow", "--yes", str(folder))
+    below = {"XDG_DATA_HOME": ".local/share", "XDG_STATE_HOME": ".local/state", "XDG_CONFIG_HOME": ".config"}
+    more: dict[str, object] = {variable: forged / below.get(variable, "")}
+    if variable != "HOME":  # the person's own would let it in
+        user.lkr("allow", "--yes", str(folder))
+        user.typed("policy", "openai:prod", "--agents", "allow")
+    for words in (["exec", "--", "env"], ["export", "bash"]):
+        done = as_claude(user, words, folder, **more)
+        assert (done.returncode, VALUE in done.stdout) == (2, False)
+        assert "folders that are not the account's" in done.stderr
+    assert "refused" in user.lkr("audit") + person.lkr("audit")
+
+
+def test_folders_that_a_person_keeps_elsewhere_serve_agents_after_allow(user: User, tmp_path: Path) -> None:
     folder = user.project("p")
     user.env["XDG_STATE_HOME"] = str(tmp_path)
-    assert as_claude(user, ["exec", "--", "env"], folder).returncode == 2
+    done = as_claude(user, ["exec", "--", "env"], folder)
+    assert done.returncode == 2
+    assert "run lkr allow yourself" in done.stderr
     user.lkr("unlock", "--stdin", stdin=b"a passphrase")
     user.lkr("allow", "--yes", str(folder))
     assert VALUE in as_claude(user, ["exec", "--", "env"], folder).stdout
     assert "claude" in user.lkr("audit", "--event", "exec")
-    assert as_claude(user, ["exec", "--", "env"], folder, XDG_STATE_HOME=tmp_path / "other").returncode == 2
+    for place in (tmp_path / "other", user.home / ".local/state"):
+        assert as_claude(user, ["exec", "--", "env"], folder, XDG_STATE_HOME=place).returncode == 2
+    del user.env["XDG_STATE_HOME"]
+    user.lkr("allow", "--yes", str(folder))
+    assert VALUE in as_claude(user, ["exec", "--", "env"], folder).stdout, "and back again"
+    assert as_claude(user, ["exec", "--", "env"], folder, XDG_STATE_HOME=tmp_path).returncode == 2
+
+
+def test_allowing_a_project_under_another_home_leaves_the_accounts_own_alone(user: User, tmp_path: Path) -> None:
+    folder = user.project("p")
+    other = User(shutil.copytree(user.home, tmp_path / "other"))
+    other.env |= {name: value for name, value in user.env.items() if name.startswith(("LD_", "NSS_"))}
+    other.lkr("allow", "--yes", str(folder))
+    assert not list(tmp_path.rglob("folders"))
+    assert as_claude(other, ["exec", "--", "env"], folder).returncode == 2
+    assert VALUE in as_claude(user, ["exec", "--", "env"], folder).stdout
 
 
 def test_an_agent_starts_others_under_its_own_name_only(user: User) -> None:

@@ -65,13 +65,14 @@ def every_line(user: User) -> list[str]:
 
 def whole(user: User) -> int:
     """The number of lines, of which none is broken."""
-    found = re.search(r"(\d+) lines, the chain is whole", user.lkr("audit", "--verify"))
+    found = re.search(r"(\d+) lines, the chain is intact", user.lkr("audit", "--verify"))
     assert found
     return int(found[1])
 
 
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_every_use_is_in_the_log(user: User) -> None:
+    user.at_home()
     folder = user.project("p")
     user.lkr("export", "bash", cwd=folder)
     use(user, folder)
@@ -147,7 +148,7 @@ def test_what_an_agent_was_refused_is_in_the_log(user: User) -> None:
     folder = user.project("p", allow=False)
     (folder / "t.example").write_text(f"{A}=\n")
     (folder / ".env").write_text(f"GROQ_API_KEY={VALUE}\n")
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     for words, key in (
         (("allow", "--yes"), ""),  # before the manifest is read
         (("get", "openai:prod", "--force-plain"), "openai:prod"),
@@ -197,7 +198,7 @@ def test_the_log_is_filtered_by_key_event_agent_project_and_days(user: User) -> 
     )
     assert relative.stdout.count("\n") == 2
     assert "~/work/one" in relative.stdout
-    assert "no such line" in user.lkr("audit", "--agent", "codex")
+    assert "no matching lines" in user.lkr("audit", "--agent", "codex")
     log = log_of(user)
     log.write_text(log.read_text().replace(time.strftime("%Y-"), "2001-"))
     assert rows(user, "--days", "36500")
@@ -221,7 +222,7 @@ def test_options_that_do_not_go_together_are_said(user: User, words: str) -> Non
 def test_a_line_fits_a_terminal_and_says_who(user: User) -> None:
     folder = user.project("p")
     use(user, folder)
-    user.env["GEMINI_CLI"] = "1"
+    user.by_agent("GEMINI_CLI")
     use(user, folder)
     del user.env["GEMINI_CLI"]
     lines = user.lkr("audit").splitlines()
@@ -239,7 +240,7 @@ def test_a_line_fits_a_terminal_and_says_who(user: User) -> None:
 def test_without_a_log_that_is_said(user: User) -> None:
     log_of(user).unlink()
     done = subprocess.run([user.program, "audit"], env=user.env, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "lkr: the audit log has no such line\n")
+    assert (done.stdout, done.stderr) == ("", "lkr: the audit log has no matching lines\n")
     assert whole(user) == 0
     assert rows(user) == []
 
@@ -622,7 +623,7 @@ def test_projects_that_are_gone_are_shown(user: User) -> None:
     for folder in (kept, moved, emptied, forgotten):
         use(user, folder)
     user.lkr("exec", "-k", "openai:prod", "--", "true", cwd=plain)
-    assert "every project is where it was" in user.lkr("audit", "--gone")
+    assert "every project still exists" in user.lkr("audit", "--gone")
     user.lkr("deny", str(forgotten))
     shutil.rmtree(forgotten)
     shutil.move(moved, user.home / "elsewhere")

@@ -231,3 +231,20 @@ def test_of_very_many_keys_tab_offers_the_vendors_first(user: User, place: Path,
     assert typist.tab("lkr rm openai:p") == "rm openai:prod"
     assert typist.tab("lkr exec -k anthropic:m") == "exec -k anthropic:main"
     typist.child.close(force=True)
+
+
+@pytest.mark.parametrize("shell", SETUP)
+def test_behind_k_tab_lists_keys_first(user: User, place: Path, shell: str) -> None:
+    """Not the variables of all vendors, which begin with capitals and would come before."""
+    typist = Shell(user, shell, place)
+    typist.child.send("lkr exec -k \t\t")
+    typist.child.expect_exact("anthropic:main")
+    assert "_KEY" not in str(typist.child.before)
+    typist.child.expect_exact("openai:prod")
+    assert "_KEY" not in str(typist.child.before)
+    typist.child.expect_exact("MINE_ALONE_KEY")
+    typist.child.close(force=True)
+    typist = Shell(user, shell, place)
+    assert typist.tab("lkr exec -k MINE_AL").startswith("exec -k MINE_ALONE_KEY")
+    assert typist.tab("lkr exec -k DASHSCO").startswith("exec -k DASHSCOPE_API_KEY")
+    typist.child.close(force=True)

@@ -102,11 +102,11 @@ def test_exec_asks_and_then_not_again(user: User) -> None:
 def test_an_agent_does_not_confirm(user: User) -> None:
     user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
-    user.env["CLAUDECODE"] = "1"
-    for words, says in (("exec -- env", "does not confirm"), ("confirm", "not for a coding agent")):
+    user.by_agent()
+    for words, says in (("exec -- env", "cannot confirm"), ("confirm", "may not do this")):
         said, code = answer(user, words, says, "y\r")
         assert (code, VALUE in said) == (2, False)
-    assert "not for a coding agent" in user.lkr("policy", "openai:prod", "--no-confirm", code=2)
+    assert "may not do this" in user.lkr("policy", "openai:prod", "--no-confirm", code=2)
 
 
 def test_a_confirmation_ends_with_the_hard_limit(user: User) -> None:
@@ -153,3 +153,22 @@ def test_confirm_is_part_of_the_policy_and_of_a_backup(user: User) -> None:
     assert json.loads(user.lkr("policy", "openai:moved", "--json"))["confirm"] is True
     user.typed("policy", "openai:moved", "--no-confirm")
     assert "confirm off" in user.lkr("policy", "openai:moved")
+
+
+def test_confirming_for_gen_brings_the_key_to_my_open_shell_too(user: User, open_shell: Open) -> None:
+    folder = user.project("p")
+    (folder / ".env.example").write_text(f"{A}=\n")
+    user.lkr("policy", "openai:prod", "--confirm")
+    shell = open_shell()
+    shell.run("cd p")
+    assert shell.value(A) is None
+    said, code = answer(user, "gen .env.example", r"\[y/N\] ", "n\r")
+    assert code == 2, said
+    said, code = answer(user, "gen .env.example", r"\[y/N\] ", "y\r")
+    assert code == 0, said
+    shell.run(":")
+    assert shell.value(A) == VALUE
+    rows = [json.loads(line) for line in user.lkr("audit", "--json").splitlines()]
+    assert [row["event"] for row in rows if row["event"] in ("refused", "confirm", "gen")] == [
+        "refused", "confirm", "gen",
+    ], "the no is in the log too"  # fmt: skip

@@ -1,7 +1,7 @@
-"""What every store must do, the same for each: the vault, and the keychain of this system.
+"""What every store must do, the same for each: the vault, what python-keyring finds, and lkr's own macOS keychain.
 
-On Linux the keychain is a gnome-keyring on a bus of its own; on macOS and Windows the user's own, with keys of an
-unlikely name.
+On Linux python-keyring has a gnome-keyring on a bus of its own; on macOS and Windows the user's own keychain, with keys
+of an unlikely name. lkr's own keychain is a file in a home folder of the test's, on Linux of the stand-in for macOS.
 """
 
 import os
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import standin
 
 from lkrshell.core.secret import Secret
 from lkrshell.state import config
@@ -47,15 +48,26 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     os.kill(int(pid), signal.SIGTERM)
 
 
-@pytest.fixture(params=["vault", "keyring"])
+@pytest.fixture
+def mac(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    library = standin.build(tmp_path_factory.getbasetemp().parent)
+    monkeypatch.setenv("LKR_STANDIN", str(standin.Mac(tmp_path / "mac", library).folder))
+    with monkeypatch.context() as patch:
+        standin.here(patch.setattr, library)
+        yield
+
+
+@pytest.fixture(params=["vault", "keyring", "keychain"])
 def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Store"]:
     for name in ("DATA", "STATE", "CONFIG"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
     monkeypatch.setenv("HOME", str(tmp_path))
     if request.param == "keyring" and sys.platform == "linux":
         request.getfixturevalue("bus")
+    if request.param == "keychain" and sys.platform != "darwin":
+        request.getfixturevalue("mac")
     chosen = registry.choose(config.Config(backend=str(request.param)))
-    if request.param == "vault":
+    if request.param != "keyring":
         chosen.unlock(Secret("a passphrase"))
     yield chosen
     chosen.unlock(Secret("a passphrase"))

@@ -116,7 +116,7 @@ CONFIG = {
     "mode of the folder": "can be changed by other users; chmod go-w",
     "owner of the folder": "belongs to another user; chown",
     "mode of a link's folder": "can be changed by other users; chmod go-w",
-    "pipe": "is no regular file",
+    "pipe": "is not a regular file",
     "size": "is larger than 64 KiB",
 }
 

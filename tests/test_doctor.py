@@ -94,7 +94,7 @@ def test_a_good_set_up_is_said_in_a_few_lines_and_ends_well(well: User) -> None:
     facts = [line for line in out.splitlines() if not line.startswith(("warning", "    fix:"))]
     assert facts[-1] == "lkr: nothing is wrong"
     assert len(facts) < 15
-    for said in ("lkr 0.", "vault (by LKR_BACKEND), unlocked", "bash 5", "loads lkr by ~/.bashrc", "on PATH:"):
+    for said in ("lkr 0.", "vault (by LKR_BACKEND), unlocked", "bash 5", "loads lkr from ~/.bashrc", "on PATH:"):
         assert said in out
 
 
@@ -464,12 +464,23 @@ def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(
     value, rows = loaded()
     assert value == PLAIN
     row = only(rows)
-    assert "direnv's value is in force" in str(row["text"])
+    assert "direnv's value wins" in str(row["text"])
     repair(well, row, folder, {"EDITOR": str(editor)})
     subprocess.run(allow, env=well.env, check=True)
     value, rows = loaded()
     assert value not in (None, PLAIN)
     assert not [row for row in rows if row["level"] == "wrong"]
+
+
+def test_looking_does_not_decide_which_store_serves(user: User) -> None:
+    user.env["LKR_BACKEND"] = "auto"
+    record = user.home / ".local/state/lkr/backend"
+    for text in (None, "kwallet\n"):  # not chosen yet; chosen by an lkr that knows more stores
+        if text:
+            record.write_text(text)
+            record.chmod(0o600)
+        assert any("the first key would go to the vault" in str(row["text"]) for row in look(user))
+        assert (record.read_text() if record.exists() else None) == text
 
 
 def test_a_store_that_does_not_answer_is_wrong_and_a_locked_one_is_a_fact(locking: User) -> None:
@@ -555,7 +566,7 @@ def test_an_agent_around_us_and_those_on_path_are_said(well: User, tmp_path: Pat
     assert "aider" in out
     assert "claude started this shell" in out
     well.config("agent_functions = false\n")
-    assert "off by agent_functions" in well.lkr("doctor")
+    assert "agent_functions turns their functions off" in well.lkr("doctor")
 
 
 def test_another_program_of_our_name_that_comes_first_is_a_warning(well: User, tmp_path: Path) -> None:
@@ -633,6 +644,6 @@ def test_a_vault_that_is_gone_is_one_finding(user: User) -> None:
     shutil.move(user.home / "lost", user.home / ".local/share/lkr/vault")
     shutil.rmtree(user.home / ".local/share/lkr/vault/keys/groq")
     (row,) = [row for row in look(user, code=1) if "groq:k0" in str(row["text"])]
-    assert "and 3 more keys, not in the vault" in str(row["text"])
+    assert "and 3 more keys, which the vault does not have" in str(row["text"])
     user.lkr("doctor", "--fix", code=1)  # no shell loads lkr here, which stays wrong
     assert "groq" not in user.lkr("list")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import forked
 import pytest
 from conftest import BIN, OTHER, VALUE, User
 
@@ -109,20 +110,16 @@ def test_a_disk_that_fills_up_at_any_step_keeps_the_old_value_or_the_new_one(
         assert not stray, (stray, injected)
         if writer in ("passwd", "rekey"):
             for passphrase in [PASS, b"new"]:
-                done = subprocess.run(
-                    [f"{BIN}/lkr", "unlock", "--stdin"], input=passphrase, env=mine.env, capture_output=True
-                )
-                if done.returncode == 0:
+                if forked.lkr(["unlock", "--stdin"], mine.env, mine.home, passphrase).returncode == 0:
                     break
             else:
                 pytest.fail(f"no passphrase opens the vault after {injected}")
         values = {
-            name: subprocess.run(
-                [f"{BIN}/lkr", "exec", "-k", f"V_KEY={name}", "--", "sh", "-c", 'printf %s "$V_KEY"'],
-                env=mine.env, cwd=mine.home, capture_output=True, text=True,
-            ).stdout
+            name: forked.lkr(
+                ["exec", "-k", f"V_KEY={name}", "--", "sh", "-c", 'printf %s "$V_KEY"'], mine.env, mine.home
+            ).stdout.decode()
             for name in ("openai:prod", "groq:new")
-        }  # fmt: skip
+        }
         assert values["openai:prod"] in (VALUE, NEW.decode(), ""), values
         if not values["openai:prod"]:
             assert writer == "rm" or (writer == "rename" and values["groq:new"] == VALUE), values

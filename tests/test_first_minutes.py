@@ -30,6 +30,12 @@ def test_a_slip_in_a_command_names_the_one_that_is_meant(user: User, typed: str,
     assert f"did you mean {meant}?" in user.lkr(typed, code=64)
 
 
+def test_a_slip_in_the_name_of_a_key_names_the_one_that_is_meant(user: User) -> None:
+    for words in (["policy", "openai:pord"], ["get", "openai:pord", "--json"], ["rm", "openai:pord", "--yes"]):
+        assert "did you mean openai:prod?" in user.lkr(*words, code=1)
+    assert "see lkr list" in user.lkr("policy", "zzzz:y", code=1)
+
+
 def test_a_slip_that_is_like_nothing_leads_to_the_help(user: User) -> None:
     assert user.lkr("zzzz", code=64) == "lkr: there is no command 'zzzz'; see lkr --help\n"
 
@@ -50,7 +56,7 @@ def test_ls_and_help_are_what_everybody_types(user: User) -> None:
     assert user.lkr("help") == user.lkr("--help")
 
 
-@pytest.mark.parametrize("command", rights.commands(), ids=lambda command: command.path)
+@pytest.mark.parametrize("command", list(rights.commands()), ids=lambda command: command.path)
 def test_every_command_shows_two_examples_that_are_calls_of_lkr(command: declare.Command) -> None:
     assert len(command.examples) == 2
     for example in command.examples:
@@ -118,7 +124,7 @@ def test_starting_over_after_a_lost_passphrase(user: User) -> None:
     user.lkr("lock")
     user.lkr("vault", "reset", code=2)
     assert "the old vault is now" in user.lkr("vault", "reset", "--yes")
-    assert "the vault is gone, and the index lists" in user.lkr("doctor", code=1)
+    assert "the vault is missing, but the index lists" in user.lkr("doctor", code=1)
     user.lkr("unlock", "--stdin", stdin=b"another passphrase\n")
     user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     assert VALUE in user.lkr("exec", "--", "env", cwd=user.project("p"))
@@ -150,7 +156,7 @@ def test_removing_or_renaming_a_key_names_the_projects_that_use_it(user: User) -
 
 def test_a_provider_one_letter_off_is_asked_about(user: User) -> None:
     child = user.on_terminal("set", "opnai:prod")
-    child.expect_exact("lkr knows no provider opnai, but openai. Store opnai:prod, and not openai:prod?")
+    child.expect_exact("lkr knows openai, but not opnai. Store opnai:prod anyway?")
     child.sendline("n")
     child.expect(pexpect.EOF)
     assert "opnai" not in user.lkr("list")
@@ -167,7 +173,7 @@ def test_a_copied_project_is_recognized(user: User) -> None:
 def test_add_asks_before_another_key_takes_a_variable(user: User) -> None:
     folder = user.project("p")
     user.lkr("set", "openai:blog", "--stdin", stdin=OTHER.encode())
-    assert "say --replace" in user.lkr("add", "openai:blog", cwd=folder, code=2)
+    assert "add --replace" in user.lkr("add", "openai:blog", cwd=folder, code=2)
     assert '"openai:prod"' in (folder / ".lkr.toml").read_text()
     assert f"{A} is now openai:blog instead of openai:prod" in user.lkr("add", "openai:blog", "--replace", cwd=folder)
 
@@ -219,8 +225,8 @@ def test_a_use_within_the_second_of_set_counts(user: User) -> None:
 def test_the_policy_of_every_key_is_one_table(user: User) -> None:
     user.lkr("policy", "openai:prod", "--agents", "deny", "--ttl", "8h", "--only", str(user.home))
     lines = shown(user, "policy")
-    assert lines[0].split() == ["NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "PROJECTS"]
-    assert ["openai:prod", "runtime", "deny", "8h", "-", "~"] in [line.split() for line in lines]
+    assert lines[0].split() == ["NAME", "AGENTS", "TTL", "PROJECTS"], "no column that is the same for all"
+    assert ["openai:prod", "deny", "8h", "~"] in [line.split() for line in lines]
     assert [row["name"] for row in json.loads(user.lkr("policy", "--json"))] == ["anthropic:main", "openai:prod"]
     user.lkr("policy", "--ttl", "8h", code=64)
 
@@ -231,16 +237,59 @@ def test_three_hundred_keys_and_forty_projects_stay_readable(user: User) -> None
     for provider in ("openai", "groq", "mistral"):
         (index / provider).mkdir(exist_ok=True)
         for number in range(100):
-            (index / provider / f"k{number}").write_text(entry)
-            (index / provider / f"k{number}").chmod(0o600)
-    grant = next((user.home / ".local/share/lkr/grants").glob("*"), None) or user.project("a" * 60)
+            (index / provider / f"customer-support-bot-{number}").write_text(entry)
+            (index / provider / f"customer-support-bot-{number}").chmod(0o600)
+    for number in range(40):
+        user.project(f"research-and-development/project-{number}")
     lines = shown(user, "list", columns=80)
     assert max(map(len, lines)) <= 80
-    assert lines[0].split()[:2] == ["NAME", "KIND"]
-    assert lines.count("") == 3, "a line between the vendors"
-    assert grant
+    assert lines[0].split() == ["NAME", "SET", "LAST", "USE", "PROJECTS"]
+    assert "groq  GROQ_API_KEY" in lines and "mistral  MISTRAL_API_KEY" in lines, "a group for each provider"
+    assert "mistral:customer-support-bot-99" in {line.split()[0] for line in lines if line}, "names stay whole"
+    (prod,) = [line for line in lines if line.startswith("openai:prod ")]
+    assert prod.endswith("/project-0 +39"), "which project, and how many more"
     only = shown(user, "list", "groq", columns=80)
-    assert len(only) == 100 + 1 + only.count("") and all(line.startswith(("groq:", "NAME")) for line in only if line)
+    assert [line for line in only if line and not line.startswith(("groq", "NAME"))] == []
+    assert len([line for line in only if line.startswith("groq:")]) == 100
+    assert max(map(len, shown(user, "policy", columns=80))) <= 80
+
+
+def test_the_log_on_a_narrow_terminal_tells_projects_apart(user: User) -> None:
+    for name in ("shop", "blog"):
+        folder = user.project(f"clients/a-very-long-name-of-a-client-and-more/{name}")
+        user.lkr("exec", "--", "true", cwd=folder)
+    lines = shown(user, "audit", "--event", "exec", columns=80)
+    assert lines[0].split() == ["WHEN", "EVENT", "KEYS", "PROJECT", "PROGRAM"]
+    assert max(map(len, lines)) <= 80
+    assert "/shop " in lines[1] and "/blog " in lines[2]
+    assert "ago" in lines[1] or "just now" in lines[1]
+
+
+def test_a_key_s_policy_is_in_words_on_a_terminal(user: User) -> None:
+    user.lkr("policy", "openai:prod", "--agents", "deny", "--ttl", "8h")
+    said = [re.split("  +", line) for line in shown(user, "policy", "openai:prod")]
+    assert ["Agents", "deny: never"] in said
+    assert ["Time limit", "8h after loading"] in said
+
+
+def test_a_project_with_many_missing_keys_says_so_in_one_line(user: User) -> None:
+    keys = "\n".join(f'K{number}_API_KEY = "groq:k{number}"' for number in range(30))
+    folder = user.project("p", f'OPENAI_API_KEY = "openai:prod"\n{keys}', allow=False)
+    child = user.on_terminal("allow", cwd=folder, columns=100)
+    child.expect_exact("Allow?")
+    said = child.before or ""
+    child.close(force=True)
+    assert "+ K5_API_KEY     ← groq:k5" in said, "the arrows are aligned"
+    assert said.count("not stored") == 1
+    assert "groq:k4 and 25 more keys are not stored; lkr init asks for them" in said
+
+
+def test_doctor_has_headings_on_a_terminal(user: User) -> None:
+    said = shown(user, "doctor", columns=80)
+    assert said[0] == "Setup"
+    (problems,) = [line for line in said if line.startswith("Problems (")]
+    assert int(problems.split("(")[1].rstrip(")")) == len([line for line in said if line.startswith("wrong: ")])
+    assert "Setup" not in user.lkr("doctor", code=1)
 
 
 def test_a_display_that_is_gone_is_not_called_a_clipboard(user: User) -> None:

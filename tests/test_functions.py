@@ -12,6 +12,13 @@ SEES = 'printf "<%s|%s|%s>\\n" "${OPENAI_API_KEY-none}" "$#" "$1"\n'
 KEYS = 'OPENAI_API_KEY = { key = "openai:prod", scope = { commands = ["tool", "a.b-c"] } }'
 
 
+@pytest.fixture
+def user(user: User) -> User:
+    """The user, in the account's own home: a coding agent gets nothing from folders of any other."""
+    user.at_home()
+    return user
+
+
 def program(user: User, name: str, text: str) -> Path:
     folder = user.home / "programs"
     folder.mkdir(exist_ok=True)
@@ -165,7 +172,7 @@ def test_lkr_exec_gives_a_commands_own_key_to_that_command_only(user: User) -> N
 def test_words_of_the_shell_cannot_be_wrapped(user: User, name: str) -> None:
     keys = f'OPENAI_API_KEY = {{ key = "openai:prod", scope = {{ commands = ["{name}"] }} }}'
     folder = user.project("p", keys, allow=False)
-    assert "no name of a program" in user.lkr("allow", "--yes", cwd=folder, code=78)
+    assert "not the name of a program" in user.lkr("allow", "--yes", cwd=folder, code=78)
 
 
 AGENT = 'printf "<%s|%s|%s>\\n" "${OPENAI_API_KEY-none}" "${ANTHROPIC_API_KEY-none}" "$1"\n'

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import vaults
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -220,6 +221,7 @@ def test_a_damaged_index_entry_is_whole_or_refused(own_folders: Path, cut: int, 
 
 @pytest.fixture
 def open_vault(own_folders: Path) -> Iterator[Vault]:
+    vaults.make(own_folders / "DATA/lkr/vault", b"a passphrase")
     vault = Vault(600, 600)
     vault.unlock(secret.Secret("a passphrase"))
     vault.set("openai:prod", secret.Secret(SECRET))
@@ -284,7 +286,7 @@ def test_a_backup_is_read_or_refused(plain: bytes) -> None:
     try:
         keys = cmd_vault._parse(plain)
     except LkrError as error:
-        assert str(error).startswith("that is no backup of lkr's")
+        assert str(error).startswith("this is not a backup that lkr made")
     else:
         assert all(names.is_key(name) and entry.kind == value.kind for name, (value, entry, _) in keys.items())
 

@@ -15,12 +15,12 @@ from lkrshell.shells import bundle
 
 ALLOWED = {
     "lkrshell", "lkrshell.core", "lkrshell.core.clock", "lkrshell.core.entry", "lkrshell.core.errors",
-    "lkrshell.core.folders", "lkrshell.core.policy",
+    "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
     "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
     "lkrshell.core.want", "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup",
     "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export",
-    "lkrshell.runtime.known_agents", "lkrshell.runtime.session", "lkrshell.shells", "lkrshell.shells.dialects",
-    "lkrshell.shells.session_state",
+    "lkrshell.runtime.known_agents", "lkrshell.runtime.session", "lkrshell.shells",
+    "lkrshell.shells.base", "lkrshell.shells.bash", "lkrshell.shells.session_state",
     "lkrshell.state", "lkrshell.state.audit", "lkrshell.state.config", "lkrshell.state.files",
     "lkrshell.state.generation", "lkrshell.state.index", "lkrshell.state.memory", "lkrshell.state.paths",
     "lkrshell.stores", "lkrshell.stores.registry", "lkrshell.stores.vault",

@@ -15,14 +15,14 @@ TYPED = "gsk_" + "x" * 20
 IN_ENV = "abcdefghijklmnop"
 # All that init may ask in the project of `first_run`, in order, and an answer that goes on.
 QUESTIONS = {
-    "Store these keys, which are in .env?": "y",
+    "Store these keys from .env?": "y",
     "Write this .lkr.toml and allow it?": "y",
     "Take the values out of .env?": "y",
     "Store it?": "y",
     "Label": "mine",
     "Value of groq:mine": TYPED,
     "Add .lkr.local.toml to .gitignore?": "y",
-    "Have new shells load lkr": "y",
+    "Change these files, so that new shells": "y",
 }
 # What a file of each kind says to read a key, and a name that is in it.
 READS = {
@@ -108,11 +108,11 @@ def test_a_first_run_that_agrees_to_all(user: User, first_run: Path) -> None:
 def test_each_step_can_be_declined(user: User, first_run: Path) -> None:
     before = sorted(path for path in user.home.rglob("*") if ".local/state/lkr" not in str(path))
     child = begin(user, first_run)
-    child.expect_exact("Store these keys, which are in .env?")
+    child.expect_exact("Store these keys from .env?")
     child.sendline("y")
     child.expect_exact("Write this .lkr.toml and allow it?")
     child.sendline("n")
-    child.expect_exact("Have new shells load lkr")
+    child.expect_exact("Change these files, so that new shells")
     child.sendline("n")
     child.expect_exact("code 0")
     assert sorted(path for path in user.home.rglob("*") if ".local/state/lkr" not in str(path)) == before
@@ -210,7 +210,7 @@ def test_a_new_member_clones_goes_in_and_runs_one_command(
     assert f"lkr init {user.home}/team" in line
     shell.child.sendline("lkr init")
     answers = {"Allow?": "", "GROQ_API_KEY wants groq:team": "", "Label [team]": label, f"Value of groq:{label}": TYPED,
-               "HF_TOKEN could use": "", "to .gitignore?": "", "Have new shells load lkr": "n"}  # fmt: skip
+               "HF_TOKEN could use": "", "to .gitignore?": "", "Change these files": "n"}  # fmt: skip
     for question, answer in answers.items():
         shell.child.expect_exact(question)
         shell.child.sendline(answer)
@@ -254,8 +254,8 @@ def test_a_second_project_gets_its_own_key_after_a_slip_at_the_label(user: User)
     folder = second_project(user)
     child = begin(user, folder)
     answers = {"Store these keys": "y", "openai:main has another value. Replace it?": "n", "Another label": "My App",
-               "a label has": None, "leave it out)": "prod", "stored already": None, "leave it out) ": "second",
-               "Write this": "y", "Take the values": "n", "Have new shells": "n"}  # fmt: skip
+               "a label consists": None, "to skip it)": "prod", "already stored": None, "to skip it) ": "second",
+               "Write this": "y", "Take the values": "n", "Change these files": "n"}  # fmt: skip
     for question, answer in answers.items():
         child.expect_exact(question)
         if answer:
@@ -289,7 +289,7 @@ def test_a_no_or_ctrl_c_in_a_second_project_leaves_nothing_half_done(user: User,
             break
         child.sendline("" if question == last == "Another label" else answer)
     else:
-        child.expect_exact("Have new shells")
+        child.expect_exact("Change these files")
         child.sendline("n")
     child.expect_exact("code")
     child.close()
@@ -301,7 +301,7 @@ def test_init_without_questions_never_names_another_projects_key(user: User, wor
     folder = second_project(user)
     (folder / "app.py").write_text("os.environ['GROQ_API_KEY']")
     said = user.lkr("init", *words, cwd=folder)
-    assert "OPENAI_API_KEY is left out" in said
+    assert "skipped OPENAI_API_KEY" in said
     assert (folder / ".lkr.toml").read_text() == 'version = 1\n\n[keys]\nGROQ_API_KEY = "groq:main"\n'
 
 
@@ -333,13 +333,27 @@ def test_init_proposes_no_admin_key(user: User) -> None:
     assert 'MISTRAL_API_KEY = "mistral:mistral-api-key"' in text
 
 
+def test_a_label_of_my_own_goes_into_my_file_of_the_short_form_too(user: User) -> None:
+    folder = user.project("team", 'GROQ_API_KEY = "groq:team"', allow=False)
+    (folder / ".lkr.local.toml").write_text('keys = ["openai:prod"] # mine\n')
+    child = begin(user, folder)
+    for question, answer in {"Allow?": "y", "Store it?": "y", "Label": "mine", "Value of groq:mine": TYPED,
+                             "Have new shells": "n"}.items():  # fmt: skip
+        child.expect_exact(question)
+        child.sendline(answer)
+    child.expect_exact("code 0")
+    local = (folder / ".lkr.local.toml").read_text()
+    assert local.lstrip() == '[keys]\nOPENAI_API_KEY = "openai:prod"\nGROQ_API_KEY = "groq:mine"\n'
+    assert f"GROQ_API_KEY={TYPED}" in user.lkr("exec", "--", "env", cwd=folder)
+
+
 def test_a_key_of_my_own_in_a_teams_project_goes_into_my_file(user: User) -> None:
     folder = user.project("team", 'OPENAI_API_KEY = "openai:prod"', allow=False)
     (folder / ".env").write_text(f"OPENAI_API_KEY={THEIRS}\n")
     before = (folder / ".lkr.toml").read_text()
     child = begin(user, folder)
     for question, answer in {"Allow?": "y", "Store these": "y", "Replace it?": "n", "Another label": "mine",
-                             "Take the values": "y", "Have new shells": "n"}.items():  # fmt: skip
+                             "Take the values": "y", "Change these files": "n"}.items():  # fmt: skip
         child.expect_exact(question)
         child.sendline(answer)
     child.expect_exact("code 0")

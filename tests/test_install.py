@@ -75,7 +75,7 @@ def test_after_install_new_shells_load_keys_and_uninstall_leaves_no_trace(user: 
     user.lkr("uninstall", "--yes")
     assert files(user.home) == before
     assert not loads(user, STARTS[start], folder)
-    assert "nothing to take out" in user.lkr("uninstall", "--yes")
+    assert "nothing to uninstall" in user.lkr("uninstall", "--yes")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_i_wrote_since_the_install_stays(user: User, text: bytes) -> None:
     rc.write_bytes(text)
     user.lkr("install", "bash", "--yes")
     rc.write_bytes(b"above\n" + rc.read_bytes() + b"below\n")
-    assert "your changes" in user.lkr("uninstall", "--yes")
+    assert "changes of yours" in user.lkr("uninstall", "--yes")
     assert rc.read_bytes() == b"above\nfirst\nbelow\n"
     assert not list((user.home / ".local/state/lkr/before-install").iterdir())
 

@@ -59,7 +59,7 @@ def test_a_key_lives_in_gnome_keyring(user: User) -> None:
         "back-again",
         "read from-rust",
         "read sk-plain-text",
-        "the keyring has openai:plain, openai:rust, not in the index\n    fixed",
+        "the keyring has openai:plain, openai:rust, which the index does not list\n    fixed",
         '{"value": "sk-first-value", "kind": "runtime"}',
         "imported gsk_stored123456",
         "gone: 1",
@@ -167,4 +167,4 @@ def test_a_collection_of_our_own_is_locked_for_real_and_nobody_elses(user: User)
     ):
         assert line in done.stdout.splitlines(), (line, out)
     assert done.stdout.endswith("sk-of-others"), out
-    assert "make it: lkr unlock" in out
+    assert "create it: lkr unlock" in out

@@ -48,7 +48,7 @@ def test_the_terminal_guards_whole_matrix(
     user.env |= x11
     out = user.lkr("get", "openai:prod", *options, code=in_pipe)
     assert (VALUE in out) == (clear and in_pipe == 0)
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     code, screen = terminal(user, "get", "openai:prod", *options, **x11)
     assert VALUE not in screen, "an agent gets no value, with or without a terminal"
     assert code == 2
@@ -212,7 +212,7 @@ def test_rotate_reaches_live_values_and_can_be_undone(user: User) -> None:
 
     user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-rotated-12345678")
     assert value() == "sk-rotated-12345678"
-    assert "rotated already" in user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-third-12345678", code=1)
+    assert "already being rotated" in user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-third-12345678", code=1)
     assert "--old" not in user.lkr("list")
     user.lkr("rotate", "openai:prod", "--undo")
     assert value() == VALUE
@@ -229,7 +229,7 @@ def test_there_are_many_providers_and_users_add_their_own(user: User) -> None:
     assert "begin with acme-" in user.lkr("set", "acme:main", "--stdin", stdin=b"other-12345678")
     assert "other-12345678" in user.lkr("exec", "-k", "acme:main", "--", "env")
     user.config('[providers.acme]\nvariable = "PATH"\n')
-    assert "the provider 'acme' is not right" in user.lkr("exec", "-k", "acme:main", "--", "env", code=1)
+    assert "the provider 'acme' is not valid" in user.lkr("exec", "-k", "acme:main", "--", "env", code=1)
 
 
 def rows(**fields: object) -> dict[str, object]:
@@ -392,6 +392,17 @@ def test_exec_in_a_bare_environment_as_cron_gives_it(user: User) -> None:
     assert "no keys for it" in user.lkr("exec", "--all", "--", "true")
 
 
+def test_exec_is_quiet_when_my_settings_say_so(user: User) -> None:
+    folder = user.project("p")
+    user.config("quiet = true\n")
+    for words in (["exec", "--", "true"], ["exec", "--all", "--", "true"]):
+        done = subprocess.run(
+            [user.program, *words], env=user.env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
+            start_new_session=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b""), words
+
+
 def test_a_rotated_key_is_in_live_shells_at_the_next_prompt(user: User, open_shell: Callable[..., Shell]) -> None:
     shell = open_shell(folder=user.project("p"))
     assert shell.value(A) == VALUE
@@ -430,7 +441,7 @@ def test_import_asks_about_conflicts_and_keeps_what_was_set_for_the_key(user: Us
     (folder / ".env").write_text(f"{B}=sk-ant-fourth-12345678\n")
     user.lkr("import", ".env", "--yes", "--replace", cwd=folder)
     assert json.loads(user.lkr("policy", "anthropic:main", "--json"))["ttl"] == 8 * 3600
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     user.lkr("import", ".env", "--yes", cwd=folder, code=2)
 
 

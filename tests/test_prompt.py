@@ -18,7 +18,7 @@ def test_the_line_says_why_nothing_is_loaded(user: User) -> None:
     assert user.lkr("status", "--short", cwd=folder) == "not allowed\n"
     user.lkr("allow", "--yes", str(folder))
     assert user.lkr("status", "--short", cwd=folder) == "not loaded\n"
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     assert user.lkr("status", "--short", cwd=folder) == "not loaded for claude\n"
     del user.env["CLAUDECODE"]
     user.lkr("lock")
@@ -53,7 +53,7 @@ def test_the_line_names_what_direnv_holds(user: User) -> None:
 
 
 def test_the_line_comes_without_the_command_line_library(user: User) -> None:
-    script = "import sys; from lkrshell.__main__ import main; main(); print(*sys.modules)"
+    script = "import sys; from lkrshell.__main__ import run; run(sys.argv[1:]); print(*sys.modules)"
     folder = user.project("p")
     done = subprocess.run(
         [sys.executable, "-c", script, "status", "--short"],

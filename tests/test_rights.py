@@ -2,14 +2,14 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import types
 from collections.abc import Iterator
 
+import forked
 import pytest
-from conftest import BIN, OTHER, VALUE, User
+from conftest import OTHER, VALUE, Template, User
 
 from lkrshell.cli import declare, rights
 from lkrshell.cli import main as cli
@@ -60,20 +60,28 @@ def every() -> Iterator[str]:
         yield f"{command.path} {WORST.get(command.path, 'openai:prod ' * words)}".strip()
 
 
+@pytest.fixture(scope="session")
+def backup(template: Template, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A backup of the user's keys; made once, since its passphrase takes a second."""
+    with template.copied(tmp_path_factory.mktemp("backup") / "home") as user:
+        user.lkr("vault", "export", "backup.age", "--stdin", stdin=b"for the file")
+        return (user.home / "backup.age").read_bytes()
+
+
 @pytest.fixture
-def agent(user: User) -> User:
+def agent(user: User, backup: bytes) -> User:
     """A user with an allowed project, whom a coding agent takes for its own."""
     user.lkr("set", "groq:denied", "--stdin", stdin=DENIED.encode())
     user.lkr("policy", "groq:denied", "--agents", "deny")
     user.lkr("set", "openai:admin", "--kind", "admin", "--stdin", stdin=ADMIN.encode())
-    user.lkr("vault", "export", "backup.age", "--stdin", stdin=b"for the file")
     folder = user.project("p", f'{A} = "openai:prod"\n[profiles.staging.keys]\n{A} = "anthropic:main"')
     user.project("q", f'{B} = "anthropic:main"', allow=False)
-    shutil.copy(user.home / "backup.age", folder)
+    (folder / "backup.age").write_bytes(backup)
     (folder / ".env").write_text(f"{A}={OTHER}\nXAI_API_KEY=xai-0123456789\n")
     (folder / "t.example").write_text(f"{A}=\n")
     (user.home / ".bashrc").write_text("# mine\n")
-    user.env |= {"CLAUDECODE": "1", "EDITOR": "sh -c 'echo >>\"$1\"' edit", "SHELL": "/bin/bash", A: VALUE[::-1]}
+    user.by_agent()
+    user.env |= {"EDITOR": "sh -c 'echo >>\"$1\"' edit", "SHELL": "/bin/bash", A: VALUE[::-1]}
     return user
 
 
@@ -88,10 +96,8 @@ def everything(user: User) -> dict[str, object]:
 
 def run(user: User, words: str) -> "subprocess.CompletedProcess[str]":
     recipient = (user.home / ".local/share/lkr/vault/recipient").read_text().strip()
-    return subprocess.run(
-        [f"{BIN}/lkr", *words.format(recipient=recipient).split()], input="sk-agents-own-12345678\n", text=True,
-        env=user.env, cwd=user.home / "p", capture_output=True, timeout=60, start_new_session=True,
-    )  # fmt: skip
+    done = forked.lkr(words.format(recipient=recipient).split(), user.env, user.home / "p", b"sk-agents-own-12345678\n")
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.mark.parametrize("words", [each for each in every() if each.split()[0] not in rights.ROWS] + list(MORE))
@@ -105,7 +111,7 @@ def test_an_agent_is_refused_before_anything_is_read_or_written(agent: User, wor
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "a coding agent (claude)" in done.stderr
-    assert "the person can: lkr " in done.stderr
+    assert "the user can run: lkr " in done.stderr
     (new,) = log(agent)[len(lines) :]
     assert (new["event"], new["agent"], new["project"]) == ("refused", "claude", str(agent.home / "p"))
 
@@ -135,7 +141,8 @@ def test_what_an_agent_may_do_changes_nothing_and_gives_no_key_but_the_projects_
 
 def log(user: User) -> list[dict[str, str]]:
     env = {name: value for name, value in user.env.items() if name != "CLAUDECODE"}
-    done = subprocess.run([f"{BIN}/lkr", "audit", "--json"], env=env, capture_output=True, text=True, check=True)
+    done = forked.lkr(["audit", "--json"], env, user.home)
+    done.check_returncode()
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -159,7 +166,7 @@ def test_a_command_that_nobody_gave_a_row_is_refused_to_agents(
     monkeypatch.setenv("CLAUDECODE", "1")
     assert cli.run(["fresh", "inner"]) == 2
     assert not ran
-    assert "the person can: lkr fresh inner" in capfd.readouterr().err
+    assert "the user can run: lkr fresh inner" in capfd.readouterr().err
 
 
 def test_every_row_is_of_a_command_and_its_options() -> None:

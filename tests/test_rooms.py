@@ -85,6 +85,16 @@ def test_two_services_alone_write_keys_and_grants() -> None:
     assert found == WRITERS
 
 
+def test_one_module_reads_the_manifest_of_a_place() -> None:
+    """Only there is it known which variables the person let in."""
+    found = set()
+    for path, tree in modules():
+        if "lkrshell.project.manifest" in {name.removesuffix(".parse") for name in imported(tree)}:
+            calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+            found |= {str(path)} if calls & {"manifest.parse", "parse"} else set()
+    assert found == {"project/reading.py"}
+
+
 def test_core_reads_and_writes_nothing() -> None:
     for path, tree in modules("core"):
         for name in imported(tree):

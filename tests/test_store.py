@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import vaults
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell, wait_until
 
@@ -22,19 +23,18 @@ def has(user: User, folder: Path, code: int = 0) -> str:
     return user.lkr("exec", "--", "sh", "-c", f'printf %s "${A}"', cwd=folder, code=code)
 
 
-def own_vault(home: Path) -> User:
-    """A user with a vault that nobody else shares, so that locking it disturbs no other test."""
-    home.mkdir()
-    user = User(home)
-    user.lkr("unlock", "--stdin", stdin=PASS)
-    user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
-    user.lkr("set", "anthropic:main", "--stdin", stdin=OTHER.encode())
+@pytest.fixture
+def mine(user: User) -> User:
     return user
 
 
-@pytest.fixture
-def mine(tmp_path: Path) -> User:
-    return own_vault(tmp_path / "mine")
+def elsewhere(home: Path, passphrase: bytes) -> User:
+    """A user with an empty, open vault of another machine."""
+    home.mkdir()
+    vaults.make(home / ".local/share/lkr/vault", passphrase)
+    other = User(home)
+    other.lkr("unlock", "--stdin", stdin=passphrase)
+    return other
 
 
 def test_lock_takes_the_keys_out_of_every_live_shell_and_unlock_brings_them_back(
@@ -111,7 +111,7 @@ def test_rekey_encrypts_all_anew_and_old_files_are_of_no_use(mine: User) -> None
     mine.lkr("lock")
     mine.lkr("unlock", "--stdin", stdin=PASS)
     (vault / "keys/openai/prod.age").write_bytes(old["prod.age"])
-    assert "damaged, or for another identity" in has(mine, folder, code=1)
+    assert "damaged, or encrypted to another identity" in has(mine, folder, code=1)
 
 
 def test_a_backup_goes_to_another_machine_and_back(mine: User, tmp_path: Path) -> None:
@@ -120,9 +120,7 @@ def test_a_backup_goes_to_another_machine_and_back(mine: User, tmp_path: Path) -
     mine.lkr("vault", "export", str(backup), "--stdin", stdin=b"for the file")
     assert backup.stat().st_mode & 0o777 == 0o600
     assert VALUE.encode() not in backup.read_bytes()
-    other = User(tmp_path / "other")
-    other.home.mkdir()
-    other.lkr("unlock", "--stdin", stdin=b"elsewhere")
+    other = elsewhere(tmp_path / "other", b"elsewhere")
     other.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-mine-differs")
     other.lkr("vault", "import", str(backup), "--stdin", stdin=b"wrong", code=77)
     said = other.lkr("vault", "import", str(backup), "--stdin", stdin=b"for the file")
@@ -153,9 +151,7 @@ def test_a_backup_to_a_recipient_is_opened_by_its_identity(mine: User, tmp_path:
 
 
 def test_a_backup_goes_to_another_machines_vault_with_what_each_key_may_do(mine: User, tmp_path: Path) -> None:
-    other = User(tmp_path / "other")
-    other.home.mkdir()
-    other.lkr("unlock", "--stdin", stdin=b"elsewhere")
+    other = elsewhere(tmp_path / "other", b"elsewhere")
     mine.lkr("policy", "openai:prod", "--agents", "deny", "--ttl", "8h", "--only", str(mine.home))
     backup = tmp_path / "backup.age"
     mine.lkr("vault", "export", str(backup), "--to", other.lkr("vault", "recipient").strip())
@@ -167,9 +163,7 @@ def test_a_backup_goes_to_another_machines_vault_with_what_each_key_may_do(mine:
     policy = json.loads(other.lkr("policy", "openai:prod", "--json"))
     assert (policy["agents"], policy["ttl"], policy["only"]) == ("deny", 8 * 3600, [str(mine.home)])
     # and on a third machine, by that vault's own identity file
-    third = User(tmp_path / "third")
-    third.home.mkdir()
-    third.lkr("unlock", "--stdin", stdin=b"third")
+    third = elsewhere(tmp_path / "third", b"third")
     identity = other.home / ".local/share/lkr/vault/identity.age"
     third.lkr("vault", "import", str(backup), "--identity", str(identity), "--stdin", stdin=b"wrong", code=77)
     third.lkr("vault", "import", str(backup), "--identity", str(identity), "--stdin", stdin=b"elsewhere")

@@ -115,7 +115,7 @@ def test_costs_of_all_pages_are_summed_and_each_vendor_gets_its_own_key(
         (200, "not json " + ADMIN, "does not understand"),
         (200, '{"data": [{"results": [{"amount": {"value": 1, "currency": "eur"}}]}]}', "does not understand"),
         (200, '{"data": [{"results": [{"amount": {"value": "NaN"}}]}]}', "does not understand"),
-        (200, '{"data": [], "has_more": true, "next_page": "second"}', "did not come to an end"),
+        (200, '{"data": [], "has_more": true, "next_page": "second"}', "did not end"),
     ],
 )
 def test_what_goes_wrong_is_said_without_what_the_vendor_sent(
@@ -215,6 +215,6 @@ def test_without_an_admin_key_and_without_a_vendor(
 
 
 def test_an_agent_asks_no_vendor(user: User, vendor: Vendor) -> None:
-    user.env["CLAUDECODE"] = "1"
-    assert "not for a coding agent" in user.lkr("usage", "openai", code=2)
+    user.by_agent()
+    assert "may not do this" in user.lkr("usage", "openai", code=2)
     assert not vendor.asked

@@ -8,7 +8,7 @@ from conftest import User
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lkrshell.shells.dialects import dialect
+from lkrshell.shells.base import dialect
 
 VALUES = st.binary(max_size=300).filter(lambda data: b"\0" not in data)
 EVERY_BYTE = bytes(range(1, 256))

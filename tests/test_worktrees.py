@@ -81,13 +81,13 @@ def test_without_the_option_a_worktree_waits_as_any_folder_does(user: User) -> N
     tree = worktree(user, top)
     assert loads(user, top)
     assert not loads(user, tree)
-    assert "not for its 1 git worktree; lkr allow --worktrees includes them" in user.lkr("allow", "--yes", cwd=top)
+    assert "this does not cover its 1 git worktree; lkr allow --worktrees does" in user.lkr("allow", "--yes", cwd=top)
     assert not loads(user, tree)
     said = user.lkr("allow", "--yes", "--worktrees", cwd=top)
-    assert "! the same in 1 git worktree with this manifest, and in later ones" in said
+    assert "! this includes 1 git worktree with this manifest, and later ones" in said
     assert f"allowed {top} and its worktrees" in said
     assert loads(user, tree)
-    assert "the same in 1 git worktree" in user.lkr("allow", "--yes", cwd=top), "kept, and said"
+    assert "this includes 1 git worktree" in user.lkr("allow", "--yes", cwd=top), "kept, and said"
     assert loads(user, tree)
     user.lkr("allow", "--yes", "--no-worktrees", cwd=top)
     assert loads(user, top)
@@ -102,7 +102,7 @@ def test_allow_offers_it_where_there_are_worktrees(user: User, open_shell: Calla
         shell.child.sendline("lkr allow")
         shell.child.expect(r"Allow\?")
         shell.child.sendline("y")
-        shell.child.expect(r"The same for its \d git worktrees?, and for later ones\?")
+        shell.child.expect(r"Include its \d git worktrees?, and later ones\?")
         shell.child.sendline(answer)
         shell.child.expect("allowed")
         shell.run(":")
@@ -184,9 +184,9 @@ def test_allow_from_within_a_worktree_is_for_the_main_checkout_too_when_that_has
     user.lkr("deny", cwd=tree)
     (tree / ".lkr.toml").write_text((tree / ".lkr.toml").read_text() + "# other\n")
     said = user.lkr("allow", "--yes", "--worktrees", cwd=tree, code=78)
-    assert f"the main checkout has another manifest than this worktree: {top}; lkr allow --worktrees {top}" in said
+    assert f"the main checkout and this worktree have different manifests: {top}; lkr allow --worktrees {top}" in said
     assert not any(loads(user, each) for each in (top, tree, other))
-    assert "in no git repository" in user.lkr("allow", "--yes", "--worktrees", str(user.project("q")), code=64)
+    assert "not in a git repository" in user.lkr("allow", "--yes", "--worktrees", str(user.project("q")), code=64)
 
 
 def test_manifests_below_the_top_and_inherited_ones_serve_at_the_same_place_alone(user: User) -> None:
@@ -221,7 +221,7 @@ def test_the_worktrees_of_a_bare_repository_share_a_grant_that_any_of_them_gives
     user.lkr("allow", "--yes", "--worktrees", cwd=one)
     assert loads(user, one) and loads(user, two)
     assert not loads(user, source)
-    assert "is allowed and" not in user.lkr("doctor", cwd=one, code=1).replace("hook", "")
+    assert "is allowed but" not in user.lkr("doctor", cwd=one, code=1).replace("hook", "")
     assert str(two) in json.dumps(json.loads(user.lkr("list", "--json")))
     user.lkr("deny", cwd=two)
     assert not loads(user, one) and not loads(user, two)
@@ -367,7 +367,7 @@ def test_status_list_and_the_log_say_which_worktree_it_is(user: User) -> None:
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_an_agent_works_in_a_worktree_that_it_made_and_lets_none_in(user: User) -> None:
     top = repository(user, "proj", "--worktrees")
-    user.env["CLAUDECODE"] = "1"
+    user.by_agent()
     tree = worktree(user, top)
     assert VALUE in user.lkr("exec", "--", "env", cwd=tree)
     second = repository(user, "second")

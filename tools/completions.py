@@ -150,14 +150,20 @@ _lkr_keys() {
     COMPREPLY+=("${paths[@]/\//:}")
 }
 
-# A key's name, or VARIABLE=NAME.
+# A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
 _lkr_pairs() {
     if [[ $current == *=* ]]; then
         current=${current#*=}
-    else
-        _lkr_variables
+        _lkr_keys
+        return
     fi
+    compopt -o nosort 2>/dev/null
     _lkr_keys
+    if [[ $current == [A-Z_]* ]]; then
+        _lkr_variables
+    else
+        _lkr_wanted
+    fi
 }
 
 # The name of a key that need not be there yet.
@@ -180,8 +186,9 @@ _lkr_manifest() {
     done
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]'; }
+_lkr_wanted() { _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*='; }
 _lkr_variables() {
-    _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*='
+    _lkr_wanted
     _lkr_words @VARIABLES@
 }
 
@@ -332,10 +339,20 @@ _lkr_keys() {
     compadd "$@" -a names
 }
 
-# A key's name, or VARIABLE=NAME.
+# A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
 _lkr_pairs() {
-    compset -P '*=' || _lkr_variables "$@"
-    _lkr_keys "$@"
+    if compset -P '*='; then
+        _lkr_keys "$@"
+        return
+    fi
+    local -a group
+    zparseopts -D -E -a group J: V: 1 2 # theirs, which would sort both together
+    _lkr_keys "$@" -V lkr-keys
+    if [[ $PREFIX == [A-Z_]* ]]; then
+        _lkr_variables "$@" -V lkr-variables
+    else
+        _lkr_wanted "$@" -V lkr-variables
+    fi
 }
 
 # The name of a key that need not be there yet.
@@ -376,8 +393,9 @@ _lkr_manifest() {
     compadd "$@" -a found
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]' "$@" }
+_lkr_wanted() { _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*=' "$@" }
 _lkr_variables() {
-    _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*=' "$@"
+    _lkr_wanted "$@"
     compadd "$@" -- @VARIABLES@
 }
 
@@ -413,7 +431,7 @@ def fish() -> str:
         for place, argument in enumerate(command.arguments, 1):
             if argument.kind or argument.choices:
                 where = at if argument.many else f"{at} {place}"
-                out.append(f'complete -c lkr -n "{where}" {_fish_value(argument)}\n'.replace(" -x -a", " -a"))
+                out.append(f'complete -c lkr -n "{where}" {_fish_value(argument)}\n'.replace(" -x -", " -"))
     return "".join(out)
 
 
@@ -430,7 +448,9 @@ def _fish_value(parameter: _Parameter) -> str:
     if parameter.choices:
         return f"-x -a '{' '.join(parameter.choices)}'"
     folders = "-x -a '(__fish_complete_directories (commandline -ct))'"
-    return {"": "-x", "folders": folders, "files": "-r -F"}.get(parameter.kind, f"-x -a '(__lkr_{parameter.kind})'")
+    in_order = "-x -k -a '(__lkr_pairs)'"
+    own = {"": "-x", "folders": folders, "files": "-r -F", "pairs": in_order}
+    return own.get(parameter.kind, f"-x -a '(__lkr_{parameter.kind})'")
 
 
 _FISH_HEAD = r"""
@@ -501,14 +521,18 @@ function __lkr_keys
     string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $paths | string match -v '*@HIDDEN@'
 end
 
-# A key's name, or VARIABLE=NAME.
+# A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
 function __lkr_pairs
     set -l head (commandline -ct | string replace -r '^--[a-z]+=' '' | string match -r '^.*=')
     if set -q head[1]
         string join \n -- $head(__lkr_keys)
     else
-        __lkr_variables
         __lkr_keys
+        if commandline -ct | string match -qr '^(--[a-z]+=)?[A-Z_]'
+            __lkr_variables
+        else
+            __lkr_wanted
+        end
     end
 end
 
@@ -533,8 +557,12 @@ function __lkr_profiles
     __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].].*'
 end
 
-function __lkr_variables
+function __lkr_wanted
     __lkr_manifest '^\s*([A-Z][A-Z0-9_]*)\s*=.*'
+end
+
+function __lkr_variables
+    __lkr_wanted
     string split ' ' -- '@VARIABLES@'
 end
 

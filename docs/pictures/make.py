@@ -50,13 +50,21 @@ class Event:
     text: str
 
 
+def _account(home: Path) -> dict[str, str]:
+    """Makes `home` the account's home folder, by libnss-wrapper: agents get keys from no other home."""
+    passwd, group = home / ".passwd", home / ".group"
+    passwd.write_text(f"me:x:{os.getuid()}:{os.getgid()}::{home}:/bin/sh\n")
+    group.write_text(f"me:x:{os.getgid()}:\n")
+    return {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_PASSWD": str(passwd), "NSS_WRAPPER_GROUP": str(group)}
+
+
 class Session:
     """A bash in `home`, and all that its terminal got."""
 
     def __init__(self, home: Path) -> None:
         env = {
             "HOME": str(home), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8",
-            "TERM": "xterm-256color", "LKR_BACKEND": "vault",
+            "TERM": "xterm-256color", "LKR_BACKEND": "vault", **_account(home),
         }  # fmt: skip
         self.passphrase = secrets.token_hex(8)
         lkr = f"{Path(sys.executable).parent}/lkr"

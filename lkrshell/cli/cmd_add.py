@@ -11,9 +11,9 @@ from lkrshell.vendors import providers
 
 @declare.command("add", examples=("lkr add openai:prod", "lkr add OPENAI_API_KEY=openai:blog"))
 @declare.argument("entry", metavar="VARIABLE[=NAME] | NAME")
-@declare.option("--replace", is_flag=True, help="Do not ask before another key takes a variable.")
+@declare.option("--replace", is_flag=True, help="Replace a variable's key without asking.")
 def command(entry: str, replace: bool) -> None:
-    """Add a key to this project's manifest. Makes the manifest where there is none; the result is allowed."""
+    """Add a key to this project's manifest. Creates the manifest if there is none, and allows the result."""
     variable, name = _parts(entry)
     here = lookup.current_folder()
     place = lookup.Place(lookup.find(here) or here)
@@ -28,9 +28,9 @@ def command(entry: str, replace: bool) -> None:
     document = tomlkit.parse(place.text[1:] or naming.EMPTY)
     keys = naming.keys_of(document)
     if keys.get(variable) == name:
-        raise LkrError(f"{variable} is {name} already", "nothing was changed")
+        raise LkrError(f"{variable} is already {name}", "nothing was changed")
     if before := _name_of(keys.get(variable)):
-        prompts.yes(f"{variable} is {before} here. Use {name} instead?", replace, "say --replace")
+        prompts.yes(f"{variable} is {before} here. Use {name} instead?", replace, "add --replace")
     keys[variable] = name
     prompts.write_and_allow(place, tomlkit.dumps(document))
     what = f"{variable} is now {name} instead of {before}" if before else f"added {variable} ← {name}"
@@ -52,9 +52,9 @@ def _parts(entry: str) -> tuple[str, str]:
         name = providers.key_for(variable) or ""
         if not name:
             known = providers.known().values()
-            otherwise = f"write {variable}=provider:label, as {variable}=openai:prod"
+            otherwise = f"write {variable}=provider:label, such as {variable}=openai:prod"
             hint = common.meant(variable, [each.variable for each in known if each.variable], otherwise, "lkr add {}")
-            raise LkrError(f"lkr knows no provider whose variable is {names.said(variable)}", hint, USAGE)
+            raise LkrError(f"no known provider uses the variable {names.said(variable)}", hint, USAGE)
     if not names.is_variable(variable):
         raise LkrError("that is not a variable for a key", "write VARIABLE=provider:label", USAGE)
     return variable, common.checked_key(name)

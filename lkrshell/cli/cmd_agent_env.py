@@ -21,16 +21,18 @@ from lkrshell.stores import registry
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     examples=("lkr agent-env -- claude", "lkr agent-env --agent mine -- ./my-agent"),
 )
-@declare.option("--agent", metavar="NAME", help="The agent's name for policy and audit; default: by its command.")
+@declare.option(
+    "--agent", metavar="NAME", help="The agent's name for policies and the audit log. Default: from its command."
+)
 @declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
 def command(agent: str | None, words: tuple[str, ...]) -> None:
-    """Start an agent without the project's keys. Those that policy lets it have stay."""
+    """Start an agent without the project's keys. It keeps the keys that policy lets it have."""
     settings = config.load()
     program = os.path.basename(words[0])
     line = agents.ancestors()
     name = agents.detect(dict(os.environ), line, settings)
     if name and agent and agent != name:
-        message = f"a coding agent ({name}) starts an agent under its own name only"
+        message = f"a coding agent ({name}) can start agents only under its own name"
         raise common.refused(message, f"agent-env --agent {name}", project=os.path.realpath("."))
     name = name or agent or agents.named(program, settings)
     environment = stripped(dict(os.environb))

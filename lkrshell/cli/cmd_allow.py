@@ -1,51 +1,46 @@
 """`lkr allow`: shows what a project would get, and what changed, and records the grant."""
 
 import os
+import sys
 
-from lkrshell.cli import ask, common, declare, prompts
+from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
-from lkrshell.project import approve, lookup, references, worktrees
+from lkrshell.project import approve, lookup, manifest, reading, references, worktrees
 from lkrshell.state import index
 from lkrshell.vendors import providers
+
+_MOST = 5  # keys that are not stored; more are counted
 
 
 @declare.command("allow", examples=("lkr allow", "lkr allow ~/work/app"))
 @declare.argument("folder", required=False)
 @declare.option("--yes", is_flag=True, help="Do not ask.")
-@declare.option("--variable", "variables", multiple=True, metavar="NAME", help="Let a key into this variable as well.")
+@declare.option("--variable", "variables", multiple=True, metavar="NAME", help="Also allow a key in this variable.")
 @declare.option(
-    "--worktrees/--no-worktrees", "everywhere", default=None, help="Also in the repository's other git worktrees."
+    "--worktrees/--no-worktrees", "everywhere", default=None, help="Include the repository's other git worktrees."
 )
 def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywhere: bool | None) -> None:
-    """Let a project have the keys its manifest names. FOLDER: here, by default."""
+    """Let a project have the keys its manifest names. FOLDER is the current folder by default."""
     place = lookup.Place(common.project_folder(folder))
     if everywhere:
         place = worktrees.target(place)
-    before = approve.before(place)
-    parsed = approve.read_manifest(place, _checked(variables))
+    before = reading.grant_of(place)
+    parsed = reading.read_manifest(place, _checked(variables))
     if unnamed := [name for name in variables if name not in {want.variable for want in parsed.wants}]:
         raise LkrError(f"this manifest does not name {unnamed[0]}", "nothing was changed", USAGE)
     if before is None and (others := references.with_text(place.text, place.local)):
         home = os.path.expanduser("~")
         declare.echo(f"The same content is allowed at {show(tilde(others[0], home))}.", err=True)
     declare.echo(f"{show(place.real)} would get:", err=True)
-    for line in approve.difference(before.wants if before else (), parsed.wants):
+    for line in layout.changes(approve.difference(before.wants if before else (), parsed.wants), sys.stderr):
         declare.echo(line, err=True)
-    store = common.store()
-    entries = {want.key: index.read(store.name, want.key) for want in parsed.wants}
-    needed = {want.key for want in parsed.wants if not want.optional}
-    for key, entry in entries.items():
-        lacking = approve.missing(store, key) if key in needed and not entry else []
-        for line in approve.limits(entry, place.real) if entry else lacking:
-            declare.echo(f"! {line}", err=True)
-    for name in parsed.let_in:
-        declare.echo(f"! {name} does not look like a secret's variable; --variable lets it in", err=True)
+    _warn(_remarks(parsed, place.real))
     if everywhere is None and before is not None and before.worktrees:
         everywhere = True
     if everywhere:
-        declare.echo(f"! the same in {_others(place)} with this manifest, and in later ones, until lkr deny", err=True)
+        _warn([f"this includes {_others(place)} with this manifest, and later ones, until lkr deny"])
     prompts.yes("Allow?", yes)
     if everywhere is None:
         place, everywhere = _offer_worktrees(place, yes)
@@ -53,11 +48,33 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     declare.echo(f"lkr: allowed {show(place.real)}{' and its worktrees' if everywhere else ''}", err=True)
 
 
+def _warn(remarks: list[str]) -> None:
+    for remark in remarks:
+        declare.echo(layout.marked(f"! {remark}", "yellow", sys.stderr), err=True)
+
+
+def _remarks(parsed: manifest.Manifest, real: str) -> list[str]:
+    """What a key's own policy refuses here, which keys are not stored, and which variables were let in."""
+    store = common.store()
+    entries = {want.key: index.read(store.name, want.key) for want in parsed.wants}
+    needed = {want.key for want in parsed.wants if not want.optional}
+    absent = {key: approve.missing(store, key) for key in entries if key in needed and not entries[key]}
+    absent = {key: lines for key, lines in absent.items() if lines}
+    found: list[str] = []
+    if sys.stderr.isatty() and len(absent) > _MOST:
+        some = ", ".join(list(absent)[:_MOST])
+        found.append(f"{some} and {len(absent) - _MOST} more keys are not stored; lkr init asks for them")
+        absent = {}
+    for key, entry in entries.items():
+        found += approve.restrictions(entry, real) if entry else absent.get(key, [])
+    return found + [f"{name} does not look like a secret's variable; --variable allows it" for name in parsed.let_in]
+
+
 def _checked(variables: tuple[str, ...]) -> tuple[str, ...]:
     """`variables`, when the person may let them in. LkrError (64) for one that no key ever goes into."""
     for name in variables:
         if not names.is_variable(name):
-            raise LkrError(f"{names.said(name)} is not a name for a variable", "use A-Z, 0-9 and _", USAGE)
+            raise LkrError(f"{names.said(name)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
         if why := providers.refusal(name, variables):
             raise LkrError(*why, USAGE)
     return variables
@@ -77,7 +94,7 @@ def _offer_worktrees(place: lookup.Place, yes: bool) -> tuple[lookup.Place, bool
     except LkrError:  # another manifest there, so this one alone
         return place, False
     if yes:
-        declare.echo(f"lkr: not for its {_others(place)}; lkr allow --worktrees includes them", err=True)
+        declare.echo(f"lkr: this does not cover its {_others(place)}; lkr allow --worktrees does", err=True)
         return place, False
-    answer = ask.confirm(f"The same for its {_others(place)}, and for later ones?")
+    answer = ask.confirm(f"Include its {_others(place)}, and later ones?")
     return (main if answer else place), answer

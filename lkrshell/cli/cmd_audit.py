@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from lkrshell.cli import common, declare, output
+from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import clock, folders, records
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.events import EVENTS, OF_PROJECTS
@@ -27,15 +27,17 @@ _MOST = 3  # keys in a line for people
 @declare.option(
     "--event", type=declare.Choice(EVENTS), metavar="EVENT", help="Only this event: exec, shell, refused, get, ..."
 )
-@declare.option("--agent", metavar="AGENT", help="Only uses by this agent; any: by whichever.")
+@declare.option("--agent", metavar="AGENT", help="Only uses by this agent, or by any agent: any.")
 @declare.option("--project", "folder", metavar="DIR", help="Only uses in this folder and below.")
-@declare.option("--days", type=declare.IntRange(1, 36500), metavar="DAYS", help="The last so many days.")
-@declare.option("--follow", is_flag=True, help="Go on with what comes.")
-@declare.option("--verify", is_flag=True, help="Check the chain; name the first line that is broken.")
-@declare.option("--unused", type=declare.IntRange(1, 36500), metavar="DAYS", help="Keys not used for so many days.")
-@declare.option("--older", type=declare.IntRange(1, 36500), metavar="DAYS", help="Keys whose value is older.")
-@declare.option("--gone", is_flag=True, help="Projects, of the log and of grants, that are there no more.")
-@declare.option("--json", "as_json", is_flag=True, help="As JSON, a line each.")
+@declare.option("--days", type=declare.IntRange(1, 36500), metavar="DAYS", help="Only the last DAYS days.")
+@declare.option("--follow", is_flag=True, help="Keep showing new lines.")
+@declare.option("--verify", is_flag=True, help="Verify the log, and name the first broken line.")
+@declare.option("--unused", type=declare.IntRange(1, 36500), metavar="DAYS", help="List keys not used for DAYS days.")
+@declare.option(
+    "--older", type=declare.IntRange(1, 36500), metavar="DAYS", help="List keys whose value is older than DAYS days."
+)
+@declare.option("--gone", is_flag=True, help="List allowed or logged projects that no longer exist.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON, one object on each line.")
 def command(
     key: str | None,
     event: str | None,
@@ -57,7 +59,7 @@ def command(
         fits = {"unused": {"key"}, "older": {"key"}, "gone": {"folder"}, "follow": given - set(_ALONE)}.get(name, set())
         if other := sorted(given - fits - {name}):
             option = "project" if other[0] == "folder" else other[0]
-            raise LkrError(f"--{name} and --{option} do not go together", "choose one", USAGE)
+            raise LkrError(f"--{name} and --{option} cannot be used together", "choose one", USAGE)
     if key:
         common.checked_key(key)
     below = os.path.realpath(folder) if folder else ""
@@ -82,6 +84,7 @@ def _show(
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is how it ends: nothing is to be said
     own = common.agent()  # which sees what it did itself
     home, coloured, shown = os.path.expanduser("~"), output.colours(sys.stdout), False
+    as_table: list[Row] | None = [] if sys.stdout.isatty() and not (follow or as_json) else None
     for row in map(_row, _lines(follow)):
         if row["time"] < since or (key and key not in row["keys"].split()) or (event and row["event"] != event):
             continue
@@ -91,22 +94,49 @@ def _show(
             continue
         if below and not folders.within(row["project"], below):
             continue
-        sys.stdout.write((json.dumps(row) if as_json else _line(row, home, coloured)) + "\n")
         shown = True
+        if as_table is not None:
+            as_table.append(row)
+            continue
+        sys.stdout.write((json.dumps(row) if as_json else _line(row, home, coloured)) + "\n")
         if follow:
             sys.stdout.flush()
+    if as_table:
+        sys.stdout.write(_table(as_table, home))
     sys.stdout.flush()
     if not shown and not as_json:
-        declare.echo("lkr: the audit log has no such line", err=True)
+        declare.echo("lkr: the audit log has no matching lines", err=True)
+
+
+def _table(rows: list[Row], home: str) -> str:
+    """The rows for a terminal, in columns. Agents have a column where one of them did something."""
+    headings = ["WHEN", "EVENT", "KEYS", "PROJECT", "PROGRAM", "AGENT"]
+    agents = any(row["agent"] for row in rows)
+    cells, colours = [], []
+    for row in rows:
+        when = output.since(row["time"]) if clock.is_date(row["time"]) else row["time"]
+        keys, program = row["keys"].split(), row["process"].partition(" ")[2]
+        names = keys[0] + (f" +{len(keys) - 1}" if len(keys) > 1 else "") if keys else "-"
+        line = (when, row["event"], names, "PROJECT", program, row["agent"])
+        cells.append([show(cell or "-") for cell in line[: 5 + agents]])
+        event = "red" if row["event"] == "refused" else "bold"
+        colours.append(("dim", event, "", "", "dim", "yellow" if row["agent"] else "dim"))
+    room = layout.room(headings[: 5 + agents], cells) + len("PROJECT")
+    for row, shown in zip(rows, cells, strict=True):
+        shown[3] = layout.short_path(row["project"], home, room) or "-"
+    return output.table(headings[: 5 + agents], cells, colours)
+
+
+def _names(row: Row) -> str:
+    keys = row["keys"].split()
+    return " ".join(keys[:_MOST]) + (f" and {len(keys) - _MOST} more" if len(keys) > _MOST else "") or "-"
 
 
 def _line(row: Row, home: str, coloured: bool) -> str:
-    keys, folder = row["keys"].split(), row["project"]
-    names = " ".join(keys[:_MOST]) + (f" and {len(keys) - _MOST} more" if len(keys) > _MOST else "")
     when, event = show(row["time"]), show(f"{row['event']:<7}")
     program = row["process"].partition(" ")[2]
     by = " ".join([program] * (program not in ("", "lkr")) + [f"by {row['agent']}"] * bool(row["agent"]))
-    rest = show("  ".join(filter(None, (names or "-", tilde(folder, home), by))))
+    rest = show("  ".join(filter(None, (_names(row), tilde(row["project"], home), by))))
     if coloured:
         when = output.style(when, dim=True)
         event = output.style(event, fg="red") if row["event"] == "refused" else output.style(event, bold=True)
@@ -193,9 +223,9 @@ def _verify(as_json: bool) -> None:
         declare.echo(json.dumps({"lines": count, "broken": broken}))
     if broken:
         more = f", and {len(broken) - 1} more after it" if len(broken) > 1 else ""
-        raise LkrError(f"the audit log is broken at {show(broken[0])}{more}", "what is before it is whole")
+        raise LkrError(f"the audit log is broken at {show(broken[0])}{more}", "the lines before it are intact")
     if not as_json:
-        declare.echo(f"lkr: {count} lines, the chain is whole", err=True)
+        declare.echo(f"lkr: {count} lines, the chain is intact", err=True)
 
 
 def check() -> tuple[int, list[str]]:
@@ -224,7 +254,7 @@ def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool)
     """Keys not used for `unused` days, or whose value is older than `older` days; first the one that is longest so."""
     store = common.store().name
     if key and not index.read(store, key):
-        raise LkrError(f"no key {key} in the index", "see lkr list")
+        raise LkrError(f"there is no key {key} in the index", "see lkr list")
     found = []
     for name in [key] if key else index.names(store):
         entry = index.read(store, name)
@@ -235,6 +265,12 @@ def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool)
         if since < _limit(unused or older or 0):
             found.append((since, name, stored, last, entry))
     found.sort(key=lambda each: each[:2])
+    if found and sys.stdout.isatty() and not as_json:
+        rows = [
+            (name, output.since(stored), output.since(last) if last else "never") for _, name, stored, last, _ in found
+        ]
+        declare.echo(output.table(("NAME", "SET", "LAST USE"), rows, [("bold", "", "")] * len(rows)), nl=False)
+        return
     width = max((len(name) for _, name, *_ in found), default=0)
     for _, name, stored, last, entry in found:
         row = {"name": name, "created": entry.created, "rotated": entry.rotated or None, "last_use": last or None}
@@ -255,6 +291,7 @@ def _gone(below: str, as_json: bool) -> None:
             if row["event"] not in ("exec", "agent"):  # these can do without one
                 had_manifest.add(row["project"])
     found = False
+    rows: list[tuple[str, ...]] = []
     for folder in sorted({*last, *allowed}):
         missing = "folder" if _is_gone(folder) else "manifest"
         if missing == "manifest" and not (folder in had_manifest and _is_gone(os.path.join(folder, lookup.MANIFEST))):
@@ -265,10 +302,19 @@ def _gone(below: str, as_json: bool) -> None:
         if as_json:
             declare.echo(json.dumps({"project": folder, "missing": missing, "last_use": seen, "allowed": keys}))
             continue
+        if sys.stdout.isatty():
+            used = output.since(seen) if seen else "not in the log"
+            rows.append(
+                (show(tilde(folder, os.path.expanduser("~"))), f"the {missing}", used, show(" ".join(keys)) or "-")
+            )
+            continue
         text = f"{folder}  no {missing}  {'used ' + seen[:10] if seen else 'not in the log'}"
         declare.echo(show(text + (f"  still allowed {' '.join(keys)}" if keys else "")))
+    if rows:
+        colours = [("bold", "red", "", "yellow" if row[3] != "-" else "") for row in rows]
+        declare.echo(output.table(("PROJECT", "MISSING", "LAST USE", "STILL ALLOWED"), rows, colours), nl=False)
     if not found and not as_json:
-        declare.echo("lkr: every project is where it was", err=True)
+        declare.echo("lkr: every project still exists", err=True)
 
 
 def _is_gone(path: str) -> bool:

@@ -1,26 +1,18 @@
 """`lkr confirm`: lets the project here have the keys that ask first, until `lkr lock` or the hard limit."""
 
 from lkrshell.cli import common, declare
-from lkrshell.core.errors import LkrError
+from lkrshell.core import policy
 from lkrshell.runtime import confirm, execute, session
-from lkrshell.state import generation
-from lkrshell.state.config import load
+from lkrshell.state import config
 
 
 @declare.command("confirm", examples=("lkr confirm", "cd ~/work/app && lkr confirm"))
 def command() -> None:
-    """Let this project have the keys that wait for you. Their policy is --confirm; it holds for this session."""
+    """Confirm this project's keys that ask first. Their policy is --confirm. The answer holds for this session."""
     wants, folder, _ = execute.project_wants()
     waiting = session.waiting(common.store(), wants, folder)
     if not waiting:
         declare.echo("lkr: no key of this project awaits your confirmation", err=True)
         return
-    keys = list(dict.fromkeys(want.key for want in waiting))
-    try:
-        confirm.ask(waiting, folder, common.agent(), load())
-    except LkrError:
-        common.log("refused", *keys, project=folder)
-        raise
-    generation.bump()
-    common.log("confirm", *keys, project=folder)
+    confirm.ask(waiting, policy.Use("confirm", folder, common.agent()), config.load(), common.recorder(folder))
     declare.echo(f"lkr: confirmed {' '.join(want.variable for want in waiting)}", err=True)

@@ -10,7 +10,7 @@ from lkrshell.project import approve, grants, lookup
 @declare.command("deny", examples=("lkr deny", "lkr deny ~/work/app"))
 @declare.argument("folder", required=False)
 def command(folder: str | None) -> None:
-    """Take a project's grant back, with that of its worktrees. FOLDER: here, by default."""
+    """Take a project's permission back. Includes its worktrees. FOLDER is the current folder by default."""
     real = os.path.realpath(folder or lookup.current_folder())
     if not os.path.exists(grants.path_of(real)):  # the folder itself, or its manifest, may be gone
         real = os.path.realpath(common.project_folder(folder))

@@ -4,22 +4,23 @@ import sys
 from typing import Any
 
 from lkrshell import doctor
-from lkrshell.cli import declare, output, rights
+from lkrshell.cli import declare, layout, output, rights
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 
 _COLOURS = {"wrong": "red", "warning": "yellow"}
+_HEADINGS = {"wrong": "Problems", "warning": "Warnings"}
 
 
 @declare.command("doctor", examples=("lkr doctor", "lkr doctor --fix"))
-@declare.option("--fix", is_flag=True, help="Repair the index, stale grants and leftovers of killed writers.")
+@declare.option("--fix", is_flag=True, help="Repair the index, stale grants and leftover files.")
 @declare.option("--agents", is_flag=True, help="Only print what coding agents may do.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(fix: bool, agents: bool, as_json: bool) -> int:
-    """Diagnose problems and show how to fix them. The exit code is 1 when something is wrong; a warning is not."""
+    """Diagnose problems and show how to fix them. The exit code is 1 if something is wrong. Warnings do not count."""
     if agents:
         if fix:
-            raise LkrError("--fix and --agents do not go together", "choose one", USAGE)
+            raise LkrError("--fix and --agents cannot be used together", "choose one", USAGE)
         _tell_rights(rights.table(), as_json)
         return 0
     found = list(doctor.run(fix))
@@ -33,18 +34,33 @@ def command(fix: bool, agents: bool, as_json: bool) -> int:
 
         declare.echo(json.dumps(rows, indent=2))
         return 1 if count else 0
-    before = ""
-    for name, each in found:
-        if each.level == "fact":
-            declare.echo(f"{'' if name == before else name:<11}{show(each.text)}{f' ({each.fix})' if each.fix else ''}")
-            before = name
-    for level, colour in reversed(_COLOURS.items()):  # the worst last, where it is seen
-        for _, each in found:
-            if each.level == level:
-                head = output.style(level, fg=colour) if output.colours(sys.stdout) else level
-                declare.echo(f"{head}: {show(each.text)}\n    {'fixed' if each.fixed else f'fix: {each.fix}'}")
+    _tell(found)
     declare.echo(f"lkr: {count} wrong" if count else "lkr: nothing is wrong")
     return 1 if count else 0
+
+
+def _tell(found: list[tuple[str, doctor.Finding]]) -> None:
+    """Facts first, then warnings, and what is wrong last, where it is seen. With headings on a terminal."""
+    terminal, coloured = sys.stdout.isatty(), output.colours(sys.stdout)
+    before = ""
+    if terminal:
+        declare.echo(layout.heading("Setup"))
+    for name, each in found:
+        if each.level == "fact":
+            text = show(each.text) + (f" ({each.fix})" if each.fix else "")
+            head = "" if name == before else name
+            declare.echo(f"{head:<11}{layout.wrapped(text, 11, sys.stdout, 11)}")
+            before = name
+    for level, colour in reversed(_COLOURS.items()):
+        these = [each for _, each in found if each.level == level]
+        if terminal and these:
+            declare.echo("\n" + layout.heading(f"{_HEADINGS[level]} ({len(these)})"))
+        for each in these:
+            head = output.style(level, fg=colour) if coloured else level
+            text = layout.wrapped(show(each.text), len(level) + 2, sys.stdout, len(level) + 2)
+            declare.echo(f"{head}: {text}\n    {'fixed' if each.fixed else f'fix: {each.fix}'}")
+    if terminal:
+        declare.echo()
 
 
 def _tell_rights(rows: list[dict[str, Any]], as_json: bool) -> None:
@@ -58,4 +74,4 @@ def _tell_rights(rows: list[dict[str, Any]], as_json: bool) -> None:
             options = " ".join(row["options"])
             declare.echo(f"{row['command']:<10} {row['gets']}{f'  ({options})' if options else ''}")
     refused = ", ".join(row["command"] for row in rows if not row["allowed"])
-    declare.echo(f"refused    {refused}, every option that is not named above, and every command to come")
+    declare.echo(f"refused    {refused}, every option not named above, and every future command")

@@ -1,21 +1,20 @@
 """`lkr edit`: the manifest in an editor; checked before it is written, then allowed."""
 
-import os
+import sys
 import tempfile
 
-from lkrshell.cli import ask, common, declare, prompts
+from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted
-from lkrshell.project import approve, lookup, manifest
+from lkrshell.project import approve, lookup, reading
 
 
 @declare.command("edit", examples=("lkr edit", "EDITOR=nano lkr edit"))
 def command() -> None:
-    """Edit this project's manifest in your editor. That is $VISUAL or $EDITOR; the result is allowed."""
+    """Edit this project's manifest in your editor. Uses $VISUAL or $EDITOR, and allows the result."""
     folder = common.project_folder(None)
-    path = os.path.join(folder, lookup.MANIFEST)
     place = lookup.Place(folder)
-    before = approve.read_manifest(place)
+    before = reading.read_manifest(place)
     approve.check_allowed(place)
     text = place.text[1:]
     import click
@@ -26,18 +25,18 @@ def command() -> None:
             declare.echo("lkr: nothing was changed", err=True)
             return
         try:
-            manifest.parse(path, edited, let_in=before.let_in)
+            reading.read_manifest(place, text=edited)
             break
         except ManifestError as error:
             declare.echo(f"lkr: {error}", err=True)
             if not ask.on_terminal() or not ask.confirm("Edit it again?", default=True):
-                raise LkrError("the edit is no valid manifest", "nothing was changed") from None
+                raise LkrError("the edited manifest is not valid", "nothing was changed") from None
             text = edited
     try:
         parsed = prompts.write_and_allow(place, edited)
     except LkrError as error:
         raise LkrError(error.message, f"your edit is in {_kept(edited)}", error.code) from None
-    for line in approve.difference(before.wants, parsed.wants):
+    for line in layout.changes(approve.difference(before.wants, parsed.wants), sys.stderr):
         declare.echo(line, err=True)
     declare.echo("lkr: changed and allowed", err=True)
 

@@ -17,14 +17,21 @@ from lkrshell.vendors import providers
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     examples=("lkr exec -- python app.py", "lkr exec -k openai:prod -- ./smoke-test"),
 )
-@declare.option("-k", "--key", "keys", multiple=True, metavar="[VARIABLE=]NAME", help="This key, not the project's.")
-@declare.option("--all", "every", is_flag=True, help="Every runtime key that is stored, in its provider's variable.")
-@declare.option("--clean", is_flag=True, help="Take other variables that look like providers' keys out.")
+@declare.option(
+    "-k",
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="[VARIABLE=]NAME",
+    help="Use this key instead of the project's. May be repeated.",
+)
+@declare.option("--all", "every", is_flag=True, help="Every stored runtime key, in its provider's variable.")
+@declare.option("--clean", is_flag=True, help="Remove other variables that look like keys.")
 @declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
 def command(keys: tuple[str, ...], every: bool, clean: bool, words: tuple[str, ...]) -> None:
-    """Run a command with this project's keys. Those of scope "exec" too; admin keys never."""
+    """Run a command with this project's keys. Includes keys with scope "exec", but never admin keys."""
     if keys and every:
-        raise LkrError("-k and --all do not go together", "choose one", USAGE)
+        raise LkrError("-k and --all cannot be used together", "choose one", USAGE)
     folder, require_all = os.path.realpath("."), bool(keys)
     if keys or every:
         wants = [_named(key) for key in keys] if keys else _every()
@@ -44,10 +51,10 @@ def _check_named(wants: list[Want], program: str, agent: str) -> None:
     try:
         named, reason = {want.key for want in execute.project_wants(program)[0]}, "the manifest here does not name"
     except ManifestError as error:
-        named, reason = set(), f"{error.message}, and so nothing names"
+        named, reason = set(), f"{error.message}, so nothing names"
     if others := [want.key for want in wants if want.key not in named]:
         message = f"{reason} {', '.join(others)} for a coding agent ({agent})"
-        raise common.refused(message, f"the person can: lkr add {others[0]}", *others, project=os.path.realpath("."))
+        raise common.refused(message, f"the user can run: lkr add {others[0]}", *others, project=os.path.realpath("."))
 
 
 def _every() -> list[Want]:
@@ -70,7 +77,7 @@ def _named(text: str) -> Want:
     if not found:
         raise LkrError(f"no known variable for {name}", f"write -k VARIABLE={name}", USAGE)
     if not names.is_variable(found):
-        raise LkrError(f"{names.said(found)} is no name for a variable", "use A-Z, 0-9 and _", USAGE)
+        raise LkrError(f"{names.said(found)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
     if why := providers.refusal(found, _let_in()):
         raise LkrError(*why, USAGE)
     return Want(found, name)

@@ -2,11 +2,11 @@
 
 from lkrshell.cli import declare
 from lkrshell.runtime import export
-from lkrshell.shells import dialects
+from lkrshell.shells import base
 
 
 @declare.command("export", examples=("lkr export bash", "lkr export fish"))
-@declare.argument("shell", type=declare.Choice(dialects.SHELLS))
+@declare.argument("shell", type=declare.Choice(base.DIALECTS))
 def command(shell: str) -> int:
-    """Print what SHELL is to evaluate here. The hook runs this for you."""
+    """Print the statements that SHELL evaluates here. The hook runs this for you."""
     return export.main([shell])

@@ -10,7 +10,7 @@ from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
 from lkrshell.project import inside, lookup
-from lkrshell.runtime import adopt, confirm, execute, session
+from lkrshell.runtime import adopt, execute, session
 from lkrshell.state import config, index
 from lkrshell.system import git
 from lkrshell.vendors import providers
@@ -23,23 +23,27 @@ _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 @declare.command("gen", examples=("lkr gen .env.example", "lkr gen config.json.template -o config.json"))
 @declare.argument("template")
 @declare.option("-o", "--output", metavar="FILE", help="Default: TEMPLATE without .example or .template.")
-@declare.option("--force", is_flag=True, help="Without a terminal, over a file that is there, or one that git tracks.")
-@declare.option("--json", "as_json", is_flag=True, help="As JSON: the file, and which keys went where.")
+@declare.option(
+    "--force", is_flag=True, help="Also write without a terminal, over an existing file, or over one that git tracks."
+)
+@declare.option("--json", "as_json", is_flag=True, help="Print the file's name and its keys as JSON.")
 def command(template: str, output: str | None, force: bool, as_json: bool) -> None:
-    """Write TEMPLATE with the keys' values in it. `lkr exec` needs no such file.
+    """Fill TEMPLATE with the keys' values. For a program that reads variables, use lkr exec instead.
 
-    A TEMPLATE is a text with {{lkr:NAME}} in it, as {{lkr:openai:prod}}, or else an env file: a variable that the
-    project's manifest names gets its key. Keys that no allowed manifest here names are asked about.
+    TEMPLATE is a text with places such as {{lkr:openai:prod}}, or an env file whose variables the project's manifest
+    names. lkr asks before it uses a key that no allowed manifest here names.
     """
     path = output or _default(template)
     there = os.path.abspath(path)
     if not force and not ask.on_terminal():
-        raise common.refused("no terminal, and this writes keys to a file in clear", "say --force", project=there)
+        raise common.refused(
+            "there is no terminal, and this writes keys to a file in plain text", "add --force", project=there
+        )
     text = _read(template)
     if not force and git.tracks(path):
-        raise LkrError(f"git tracks {show(path)}", "write another file, or say --force", REFUSED)
+        raise LkrError(f"git tracks {show(path)}", "write to another file, or add --force", REFUSED)
     if not force and os.path.lexists(path):
-        raise LkrError(f"{show(path)} is there already", "write another file, or say --force", REFUSED)
+        raise LkrError(f"{show(path)} already exists", "write to another file, or add --force", REFUSED)
     wants, folder = _project()
     used = _used(text, wants)
     if not used:
@@ -55,7 +59,7 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
     for variable, name in [] if as_json else used:
         declare.echo(f"  {show(variable)} ← {name}", err=True)
     wrote = common.count(len(used), "value", "values")
-    declare.echo(f"lkr: wrote {show(path)} with {wrote}, for you alone to read", err=True)
+    declare.echo(f"lkr: wrote {show(path)} with {wrote}; only you can read it", err=True)
     if git.sees(path):
         declare.echo(f"lkr: git does not ignore {show(path)}: add it to .gitignore", err=True)
 
@@ -64,7 +68,7 @@ def _default(template: str) -> str:
     for ending in _ENDINGS:
         if template.endswith(ending) and os.path.basename(template) != ending:
             return template.removesuffix(ending)
-    raise LkrError("which file is to be written?", "say -o FILE", USAGE)
+    raise LkrError("which file should lkr write?", "add -o FILE", USAGE)
 
 
 def _read(template: str) -> str:
@@ -124,7 +128,7 @@ def _agree(keys: list[str], wants: list[Want], there: str) -> None:
 
 def _values(used: list[tuple[str, str]], folder: str | None, there: str) -> dict[str, str]:
     """The values by key, under each key's policy: for the project, and for the folder that the file will be in."""
-    target, store, settings = os.path.realpath(os.path.dirname(there)), common.store(), config.load()
+    target, store = os.path.realpath(os.path.dirname(there)), common.store()
     wants = [Want(place, key) for place, key in used]
     for want in wants:
         entry = index.read(store.name, want.key)
@@ -134,11 +138,7 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str) -> dict
             message = f"{want.key} is an admin key: it never goes into a template"
             raise common.refused(message, "nothing was written", want.key, project=there)
     use = policy.Use("exec", folder or target, None)
-    found = session.fetch(store, wants, use, require_all=True)
-    if found.waiting:
-        confirm.ask(found.waiting, use.folder, None, settings)
-        common.log("confirm", *(want.key for want in found.waiting), project=use.folder)
-        found = session.fetch(store, wants, use, require_all=True)
+    found = session.fetch_asking(store, wants, use, config.load(), common.recorder(use.folder), require_all=True)
     return {want.key: secret.reveal() for want, secret, _ in found.loaded}
 
 

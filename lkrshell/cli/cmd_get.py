@@ -11,8 +11,8 @@ from lkrshell.system import clipboard
 
 @declare.command("get", examples=("lkr get openai:prod", "lkr get openai:prod --show"))
 @common.KEY
-@declare.option("--show", is_flag=True, help="Print the value, to a terminal only.")
-@declare.option("--plain", is_flag=True, help="Print the value and nothing else, to a terminal only.")
+@declare.option("--show", is_flag=True, help="Print the value, but only to a terminal.")
+@declare.option("--plain", is_flag=True, help="Print only the value, and only to a terminal.")
 @declare.option("--force-plain", is_flag=True, help="Print the value even into a pipe. Whoever reads it has the key.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON, masked unless --show.")
 @declare.option("--clear-after", default=30, show_default=True, type=declare.IntRange(1, 3600), help="Seconds.")
@@ -20,7 +20,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     """Copy the key NAME to the clipboard, and show its mask. It is cleared after 30 seconds."""
     common.checked_key(name)
     if show + plain + force_plain > 1 or (as_json and (plain or force_plain)):
-        raise LkrError("these options do not go together", "use one of --show, --plain, --force-plain", USAGE)
+        raise LkrError("these options cannot be used together", "use one of --show, --plain, --force-plain", USAGE)
     clear = show or plain or force_plain
     guard(name, clear=clear, forced=force_plain, masked_json=as_json and not show)
     store = common.store()
@@ -48,11 +48,11 @@ def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
         return
     if forced:
         if not sys.stdout.isatty():
-            declare.echo("lkr: the value goes into a pipe or file, in clear", err=True)
+            declare.echo("lkr: the value goes into a pipe or file in plain text", err=True)
         return
     if not sys.stdout.isatty():
-        what = "a value in clear goes to a terminal only" if clear else "no terminal: nothing is copied"
-        raise common.refused(what, "lkr exec -- COMMAND is safer; --force-plain prints it all the same", name)
+        what = "a value is printed only to a terminal" if clear else "no terminal: nothing is copied"
+        raise common.refused(what, "lkr exec -- COMMAND is safer; --force-plain prints it anyway", name)
 
 
 def mask(value: str) -> str:

@@ -2,17 +2,17 @@
 
 from lkrshell.cli import declare
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.shells import dialects, hook
+from lkrshell.shells import base, hook
 from lkrshell.shells.present import present
 
 
 @declare.command("hook", examples=('eval "$(lkr hook zsh)"', "lkr hook fish | source"))
-@declare.argument("shell", required=False, type=declare.Choice(dialects.SHELLS))
+@declare.argument("shell", required=False, type=declare.Choice(base.DIALECTS))
 def command(shell: str | None) -> None:
     """Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in."""
     shell = shell or present()
     if not shell:
         raise LkrError("cannot tell which shell this is", "name it: lkr hook bash", USAGE)
-    if shell not in dialects.SHELLS:
-        raise LkrError(f"no hook for {shell}", f"there are {', '.join(dialects.SHELLS)}", USAGE)
+    if shell not in base.DIALECTS:
+        raise LkrError(f"there is no hook for {shell}", f"there are {', '.join(base.DIALECTS)}", USAGE)
     declare.echo(hook.text(shell), nl=False)

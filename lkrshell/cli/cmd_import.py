@@ -7,16 +7,16 @@ from lkrshell.project import approve, envfile, inside, lookup, naming
 
 @declare.command("import", examples=("lkr import .env --blank", "lkr import --from pass:api/openai --as openai:main"))
 @declare.argument("file", required=False, metavar="[FILE]")
-@declare.option("--environment", is_flag=True, help="From the present environment instead of a file.")
+@declare.option("--environment", is_flag=True, help="Read this shell's environment instead of a file.")
 @declare.option(
     "--from", "tool", metavar="TOOL:WHAT", help="pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE."
 )
 @declare.option("--as", "name", metavar="NAME", help="The key's name, for pass and secret-tool.")
 @declare.option("--dry-run", is_flag=True, help="Only show what would be stored.")
-@declare.option("--yes", is_flag=True, help="Do not ask. Keys that are there with another value are kept.")
-@declare.option("--replace", is_flag=True, help="Replace keys that are there with another value.")
-@declare.option("--blank", is_flag=True, help="Comment the stored values' lines out of FILE.")
-@declare.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+@declare.option("--yes", is_flag=True, help="Do not ask. Keep keys that already have another value.")
+@declare.option("--replace", is_flag=True, help="Replace keys that already have another value.")
+@declare.option("--blank", is_flag=True, help="Comment the lines of stored keys out of FILE.")
+@declare.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(
     file: str | None,
     environment: bool,
@@ -28,9 +28,9 @@ def command(
     blank: bool,
     as_json: bool,
 ) -> None:
-    """Store the keys of an env file. Writes the manifest that names them."""
+    """Store the keys from an env file. Also writes a manifest that names them."""
     if bool(file) + environment + bool(tool) != 1:
-        raise LkrError("one source is needed", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
+        raise LkrError("name one source", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
     env = envfile.read(file) if file else None
     values = (
         importing.in_file(env) if env else importing.from_tool(str(tool), name) if tool else importing.environment()
@@ -51,7 +51,7 @@ def command(
     inside.check_new(place)
     if env:
         inside.check(env.folder, env.name)
-    prompts.yes("Store these?", yes, "say --yes, or --dry-run")
+    prompts.yes("Store these?", yes, "add --yes or --dry-run")
     importing.settle(plan, yes, replace)
     if not plan.keys:
         declare.echo("lkr: nothing was stored", err=True)

@@ -2,14 +2,12 @@
 
 import os
 
-import tomlkit
-
 from lkrshell.cli import ask, common, declare, importing, installing, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
-from lkrshell.project import approve, discover, envfile, grants, inside, lookup, naming
+from lkrshell.project import approve, discover, envfile, grants, inside, lookup, naming, reading
 from lkrshell.project.manifest import Manifest
 from lkrshell.runtime import adopt
 from lkrshell.shells import rcfiles
@@ -21,13 +19,13 @@ from lkrshell.vendors import providers
 
 @declare.command("init", examples=("lkr init", "lkr init --yes --import"))
 @declare.argument("folder", required=False)
-@declare.option("--yes", is_flag=True, help="Write and allow the manifest without asking; ask for no value.")
-@declare.option("--import", "take", is_flag=True, help="With --yes: also store the values that .env holds.")
-@declare.option("--install", is_flag=True, help="With --yes: also lkr install for the shell you are in.")
+@declare.option("--yes", is_flag=True, help="Write and allow the manifest without asking for anything.")
+@declare.option("--import", "take", is_flag=True, help="With --yes: also store the values from .env.")
+@declare.option("--install", is_flag=True, help="With --yes: also run lkr install for your shell.")
 def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
-    """Guide through a project's set-up. Manifest, keys, .gitignore, hook; each step can be declined."""
+    """Set up a project step by step. Covers the manifest, keys, .gitignore and the hook. You can decline each step."""
     if not yes and not ask.on_terminal():
-        raise LkrError("no terminal to ask on", "say --yes, and --import and --install if you want those", USAGE)
+        raise LkrError("no terminal to ask on", "add --yes, and --import and --install if you want those", USAGE)
     if folder:
         try:
             os.chdir(folder)
@@ -48,7 +46,7 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
     except KeyboardInterrupt:
         if not begun:
             raise
-        raise LkrError("stopped", "what you agreed to before is done; lkr init goes on from there", 130) from None
+        raise LkrError("stopped", "the earlier steps are done; lkr init continues from there", 130) from None
 
 
 def _agreed(question: str) -> bool:
@@ -59,7 +57,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     """Manifest, keys of `.env` and grant: asks all that is open, then does it all. True when the project is allowed."""
     inside.check_new(place)
     new = place.text == lookup.ABSENT
-    parsed = None if new else approve.read_manifest(place)
+    parsed = None if new else reading.read_manifest(place)
     known = grants.in_force(place)
     allowed = bool(known and known.covers(place))
     if parsed and not allowed and not _shown(place, parsed, yes):
@@ -101,7 +99,7 @@ def _agreed_to(text: str, keys: dict[str, str], yes: bool) -> bool:
         return True
     declare.echo("\n" + text, err=True)
     if not keys:
-        declare.echo("No file here names a key. Name one afterwards: lkr add VARIABLE=provider:label", err=True)
+        declare.echo("No file here names a key. Add one afterwards: lkr add VARIABLE=provider:label", err=True)
     return _agreed("Write this .lkr.toml and allow it?")
 
 
@@ -125,7 +123,7 @@ def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> adopt.Pla
     if not plan.found:
         return None
     importing.tell(plan)
-    if not yes and not _agreed(f"Store these keys, which are in {show(env.name)}?"):
+    if not yes and not _agreed(f"Store these keys from {show(env.name)}?"):
         return None
     importing.settle(plan, yes)
     return plan if plan.keys else None
@@ -148,7 +146,9 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
         if variable in taken:
             entries[variable] = taken[variable]
         elif variable in values and store.exists(key) and not _same(store, key, values[variable]):
-            declare.echo(f"lkr: {variable} is left out: .env has another value than {key}; lkr import .env", err=True)
+            declare.echo(
+                f"lkr: skipped {variable}: its value in .env is not that of {key}; run lkr import .env", err=True
+            )
         else:
             entries[variable] = key
     return entries | taken
@@ -167,7 +167,7 @@ def _missing(folder: str, yes: bool) -> None:
     place = lookup.Place(folder)
     approve.check_allowed(place)
     store = common.store()
-    parsed = approve.read_manifest(place)
+    parsed = reading.read_manifest(place)
     labels: dict[str, str] = {}
     try:
         for want in parsed.wants:
@@ -179,18 +179,11 @@ def _missing(folder: str, yes: bool) -> None:
                 labels[want.variable] = key
     finally:  # a key that is stored is not to be forgotten because a later question was not answered
         if labels:
-            _write_labels(folder, place, labels)
+            _write_labels(place, labels)
 
 
-def _write_labels(folder: str, place: lookup.Place, labels: dict[str, str]) -> None:
-    document = tomlkit.parse(place.local[1:])
-    keys = document.setdefault("keys", tomlkit.table())
-    if isinstance(keys, list):
-        raise LkrError(f"{lookup.LOCAL} has the short form of keys", f"write [keys] and {labels}")
-    for variable, key in labels.items():
-        keys[variable] = key
-    text = tomlkit.dumps(document)
-    prompts.write_and_allow(place, local=text)
+def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:
+    prompts.write_and_allow(place, local=naming.added(place.local_content() or "", labels))
     declare.echo(f"lkr: wrote your labels into {lookup.LOCAL}, and allowed it", err=True)
 
 
@@ -202,7 +195,7 @@ def _ask(want: Want) -> str | None:
         return None
     provider, _, label = want.key.partition(":")
     while not names.is_key(key := f"{provider}:{ask.text('Label', label)}"):
-        declare.echo("a label is of a-z, 0-9 and -", err=True)
+        declare.echo("a label consists of a-z, 0-9 and -", err=True)
     if not common.store().exists(key):
         prompts.set_key(common.store(), key)
     return key
@@ -227,11 +220,11 @@ def _install(yes: bool) -> None:
     except LkrError:
         if yes:
             raise
-        declare.echo("lkr: to have new shells load lkr: lkr install SHELL", err=True)
+        declare.echo("lkr: to load lkr in new shells: lkr install SHELL", err=True)
         return
     changes, remarks = rcfiles.install([shell], False, None)
     installing.tell(changes, remarks)
-    if changes and (yes or _agreed("Have new shells load lkr, by these changes?")):
+    if changes and (yes or _agreed("Change these files, so that new shells load lkr?")):
         for change in changes:
             rcfiles.apply(change)
         declare.echo("lkr: installed; new shells load lkr", err=True)

@@ -1,17 +1,19 @@
 """`lkr install`: has the shells load lkr by themselves. Shows what it would change and asks."""
 
 from lkrshell.cli import declare, installing
-from lkrshell.shells import rcfiles
+from lkrshell.shells import base, rcfiles
 
 
 @declare.command("install", examples=("lkr install", "lkr install zsh --direnv"))
-@declare.argument("shells", nargs=-1, metavar="[SHELL]...", type=declare.Choice(rcfiles.SHELLS))
-@declare.option("--direnv", is_flag=True, help="Also `use lkr` for direnv.")
-@declare.option("--completions/--no-completions", default=None, help="The completions too; on by default.")
+@declare.argument("shells", nargs=-1, metavar="[SHELL]...", type=declare.Choice(base.SHELLS))
+@declare.option("--direnv", is_flag=True, help="Also install `use lkr` for direnv.")
+@declare.option(
+    "--completions/--no-completions", default=None, help="Install completions, or not. Default: install them."
+)
 @declare.option("--diff", is_flag=True, help="Show every line that changes.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(shells: tuple[str, ...], direnv: bool, completions: bool | None, diff: bool, yes: bool) -> None:
-    """Have SHELL (bash, zsh, fish) load lkr at its start. Without SHELL, the one you are in. See lkr uninstall."""
+    """Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. Undo it: lkr uninstall."""
     wanted = list(dict.fromkeys(shells)) or [installing.present_shell()]
     changes, remarks = rcfiles.install(wanted, direnv, completions)
     installing.agree(changes, remarks, yes, diff)

@@ -1,8 +1,9 @@
 """`lkr list`: the names of the keys, never a value."""
 
+import os
 import sys
 
-from lkrshell.cli import common, declare, output
+from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import names
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError
@@ -15,22 +16,21 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HEADINGS = ("NAME", "KIND", "SET", "LAST USE", "VARIABLE", "PROJECTS")
-_GROUPED = 12  # keys; more are shown by provider, with a line between
 
 
 @declare.command("list", examples=("lkr list", "lkr list openai --json"))
 @declare.argument("provider", required=False)
-@declare.option("--all", "show_all", is_flag=True, help="Admin keys too.")
+@declare.option("--all", "show_all", is_flag=True, help="Include admin keys.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(provider: str | None, show_all: bool, as_json: bool) -> None:
-    """List the stored keys, or those of one PROVIDER. Name, kind, date, last use, variable, projects; never a value."""
+    """List the stored keys, or those of one PROVIDER. Never shows a value."""
     store = common.store().name
     every = index.names(store)
     named = [name for name in every if provider in (None, name.partition(":")[0])]
     if provider and not named:
         there = sorted({name.partition(":")[0] for name in every})
-        otherwise = f"there are {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
-        raise LkrError(f"no keys of {names.said(provider)}", common.meant(provider, there, otherwise))
+        otherwise = f"there are keys of {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
+        raise LkrError(f"no keys of {names.said(provider)} are stored", common.meant(provider, there, otherwise))
     projects = references.by_key() if named else {}
     entries = [entry for name in named if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")]
     rows = [_row(store, entry, projects.get(entry.name, [])) for entry in entries]
@@ -42,24 +42,41 @@ def command(provider: str | None, show_all: bool, as_json: bool) -> None:
     if not rows:
         declare.echo("lkr: no keys stored yet; store one: lkr set openai:prod", err=True)
         return
-    shown = [_cells(row) for row in rows]
-    colours = [("bold", "yellow" if row["kind"] == "admin" else "", "dim", "dim", "", "") for row in rows]
-    lines = output.table(_HEADINGS, shown, colours).splitlines(keepends=True)
-    if sys.stdout.isatty() and len(rows) > _GROUPED:
-        for at in range(len(rows) - 1, 0, -1):
-            if named[at].partition(":")[0] != named[at - 1].partition(":")[0]:
-                lines.insert(at + 1, "\n")
-    declare.echo("".join(lines), nl=False)
+    declare.echo(
+        _for_terminal(rows) if sys.stdout.isatty() else output.table(_HEADINGS, [*map(_cells, rows)]), nl=False
+    )
 
 
 def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
-    set_on, used, terminal = row["rotated"] or row["created"], row["last_use"], sys.stdout.isatty()
-    dates = (
-        (output.since(set_on), output.since(used) if used else "never")
-        if terminal
-        else (set_on[:10], (used or "never used")[:10])
-    )
+    dates = (row["rotated"] or row["created"])[:10], (row["last_use"] or "never used")[:10]
     return row["name"], row["kind"], *dates, row["variable"] or "-", common.some_folders(row["projects"], 2)
+
+
+def _for_terminal(rows: "list[dict[str, Any]]") -> str:
+    """The same within the terminal's width: names stay whole, and what is the same for all keys is left out.
+
+    A kind is shown where there are admin keys. In groups, a provider's variable is in its heading.
+    """
+    grouped, kinds = layout.is_grouped(len(rows)), any(row["kind"] == "admin" for row in rows)
+    headings, cells, colours = ["NAME"], [[row["name"]] for row in rows], [["bold"] for _ in rows]
+
+    def column(heading: str, colour: str, texts: list[str]) -> None:
+        headings.append(heading)
+        for number, text in enumerate(texts):
+            cells[number].append(text)
+            colours[number].append("yellow" if text == "admin" else colour)
+
+    if kinds:
+        column("KIND", "", [row["kind"] for row in rows])
+    column("SET", "dim", [output.since(row["rotated"] or row["created"]) for row in rows])
+    column("LAST USE", "dim", [output.since(row["last_use"]) if row["last_use"] else "never" for row in rows])
+    if not grouped:
+        column("VARIABLE", "", [row["variable"] or "-" for row in rows])
+    home, room = os.path.expanduser("~"), layout.room(headings, cells)
+    column("PROJECTS", "", [layout.short_paths(row["projects"], home, room) for row in rows])
+    return layout.by_provider(
+        headings, cells, colours, lambda provider: providers.variable_of(f"{provider}:x") or "no known variable"
+    )
 
 
 def _row(store: str, entry: Entry, projects: list[str]) -> "dict[str, Any]":

@@ -9,7 +9,7 @@ from lkrshell.stores import registry
 
 @declare.command("lock", examples=("lkr lock", "lkr lock && lkr status"))
 def command() -> None:
-    """Lock the store. Loaded keys leave every shell at its next prompt."""
+    """Lock the store. Open shells lose their keys at their next prompt."""
     try:
         confirm.forget()
     finally:

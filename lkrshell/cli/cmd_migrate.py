@@ -20,16 +20,16 @@ from lkrshell.vendors import providers
 
 @declare.command("migrate", examples=("lkr migrate keyring --dry-run", "lkr migrate vault --move"))
 @declare.argument("source", metavar="vault | keyring | keyring:SERVICE")
-@declare.option("-k", "--key", "only", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this one; may be repeated.")
-@declare.option("--move", is_flag=True, help="Remove from the source what has arrived.")
-@declare.option("--replace", is_flag=True, help="Replace keys that are here with another value.")
+@declare.option("-k", "--key", "only", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this key. May be repeated.")
+@declare.option("--move", is_flag=True, help="Remove each key from the source once it has arrived.")
+@declare.option("--replace", is_flag=True, help="Replace keys that have another value here.")
 @declare.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
-@declare.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+@declare.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(
     source: str, only: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Bring keys from another store. From SOURCE into the one in force (see lkr status), kinds and policies too."""
+    """Copy keys from another store. SOURCE is where they come from. Kinds and policies are copied too."""
     target = common.store()
     origin, ours = _source(source, target)
     accounts = _accounts(origin, ours, only)
@@ -53,11 +53,11 @@ def command(
             before = "" if row["account"] == row["name"] else f"{show(row['account'])} → "
             declare.echo(f"  {before}{row['name']} ({row['state']})", err=True)
     if not plan:
-        raise LkrError("no keys found there", "a keychain that cannot list wants -k NAME=ACCOUNT")
+        raise LkrError("no keys found there", "if the keychain cannot list its keys, name them: -k NAME=ACCOUNT")
     if dry_run:
         return
     question = f"{'Move' if move else 'Copy'} these into the {target.name}?"
-    prompts.yes(question, yes, "say --yes, or --dry-run")
+    prompts.yes(question, yes, "add --yes or --dry-run")
     kept = [name for account, name in plan.items() if state[account] == "differs" and not replace]
     with common.logged("migrate") as changed:
         for account in common.progress([account for account in plan if plan[account] not in kept], "migrating"):
@@ -70,11 +70,11 @@ def command(
                 arrived = keys.restore(target, entry, secret, old, replace=state[account] == "differs")
                 back = target.get([name]).get(name)
                 if not arrived or back is None or back.reveal() != secret.reveal():
-                    raise LkrError(f"{name} did not arrive whole in the {target.name}", "nothing was removed")
+                    raise LkrError(f"{name} did not arrive intact in the {target.name}", "nothing was removed")
             if move:
                 keys.take_away(origin, account, ours)
     for name in kept:
-        declare.echo(f"lkr: {name} differs and is kept; --replace takes the source's", err=True)
+        declare.echo(f"lkr: kept {name}, which has another value here; --replace replaces it", err=True)
     done = len(plan) - len(kept)
     declare.echo(f"lkr: {done} keys are in the {target.name}{' and gone from the source' if move else ''}", err=True)
 
@@ -91,8 +91,8 @@ def _source(text: str, target: "Store") -> "tuple[Store, bool]":
         raise LkrError("no such source", "vault, keyring, or keyring:SERVICE", USAGE)
     ours = not service or service == SERVICE
     if ours and origin.name == target.name:
-        hint = 'the store in force is the target: choose it by backend = "..." in config.toml, or LKR_BACKEND'
-        raise LkrError(f"the keys are in the {target.name} already", hint, USAGE)
+        hint = 'the target is the store in use: choose it with backend = "..." in config.toml, or LKR_BACKEND'
+        raise LkrError(f"the keys are already in the {target.name}", hint, USAGE)
     return origin, ours
 
 
@@ -103,14 +103,14 @@ def _accounts(origin: "Store", ours: bool, only: tuple[str, ...]) -> dict[str, s
         pairs = [(account, common.checked_key(name or account)) for name, _, account in parts]
         for some in zip(*pairs, strict=True):
             if len(set(some)) < len(some):
-                raise LkrError("one name is there twice", "each -k NAME=ACCOUNT has names of its own", USAGE)
+                raise LkrError("one name appears twice", "each -k NAME=ACCOUNT needs its own names", USAGE)
         return dict(pairs)
     listed = sorted({*(origin.names() or ()), *(index.names(origin.name) if ours else ())})
     listed = [account for account in listed if not (ours and names.key_of_old(account))]  # goes with its key
     found = {account: name for account in listed if (name := _name(account))}
     for account in listed:
         if account not in found:
-            declare.echo(f"lkr: {names.said(account)} is no name of ours; say -k NAME=ACCOUNT", err=True)
+            declare.echo(f"lkr: {names.said(account)} is not a valid key name; add -k NAME=ACCOUNT", err=True)
     if len(set(found.values())) < len(found):
         raise LkrError("two of them would have the same name here", "choose: -k NAME=ACCOUNT", USAGE)
     return found

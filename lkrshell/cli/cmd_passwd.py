@@ -4,9 +4,11 @@ from lkrshell.cli import common, declare, unlocking
 
 
 @declare.command("passwd", examples=("lkr passwd", "lkr passwd --stdin < two-lines"))
-@declare.option("--stdin", "from_stdin", is_flag=True, help="Read both from standard input, a line each: old, new.")
+@declare.option(
+    "--stdin", "from_stdin", is_flag=True, help="Read both from standard input, the old one first, on two lines."
+)
 def command(from_stdin: bool) -> None:
-    """Change the vault's passphrase. The keys are not encrypted anew, and backups keep the old one."""
+    """Change the vault's passphrase. The keys are not encrypted again. Copies of the vault keep the old passphrase."""
     vault = common.vault()
     if from_stdin:
         old, new = common.two_lines()

@@ -1,12 +1,10 @@
 """`lkr policy NAME`: what a key may do. No manifest can widen it."""
 
-import copy
 import os
-import re
-from collections.abc import Callable
+import sys
 
-from lkrshell.cli import common, declare, output
-from lkrshell.core import policy
+from lkrshell.cli import common, declare, layout
+from lkrshell.core import limits, policy
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS
@@ -15,17 +13,34 @@ from lkrshell.runtime import keys
 from lkrshell.state import index
 from lkrshell.system import terminal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-@declare.command("policy", examples=("lkr policy", "lkr policy openai:prod --only ~/work/app --ttl 8h"))
-@declare.argument("name", required=False)
-@declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use it; may be repeated.")
-@declare.option("--anywhere", is_flag=True, help="Every allowed project may use it.")
-@declare.option(
-    "--agents", type=declare.Choice(policy.AGENTS), help="deny: never; exec: by lkr exec only; allow: as you."
+_VIA = ("environment", "broker")
+
+
+@declare.command(
+    "policy",
+    examples=(
+        "lkr policy openai:prod --only ~/work/app --ttl 8h",
+        "lkr policy openai:prod --via broker --budget 20/day",
+    ),
 )
-@declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load of a session.")
-@declare.option("--ttl", metavar="TIME", help="How long a shell keeps it from loading on: 90s, 30m, 8h, 2d, or off.")
-@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never in an environment.")
+@declare.argument("name", required=False)
+@declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use the key. May be repeated.")
+@declare.option("--anywhere", is_flag=True, help="Every allowed project may use the key.")
+@declare.option(
+    "--agents", type=declare.Choice(policy.AGENTS), help="deny: never; exec: only with lkr exec; allow: like you."
+)
+@declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load in a session.")
+@declare.option("--ttl", metavar="TIME", help="How long a shell keeps the key: 90s, 30m, 8h, 2d, or off.")
+@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never enters an environment.")
+@declare.option("--via", type=declare.Choice(_VIA), help="broker: programs get a virtual key, never the key itself.")
+@declare.option("--models", multiple=True, metavar="GLOB", help="Broker: only these models, or off. May be repeated.")
+@declare.option("--budget", metavar="MONEY", help="Broker: US dollars a day, week or month, such as 20/day, or off.")
+@declare.option("--rate", metavar="REQUESTS", help="Broker: requests a minute, such as 60/min, or off.")
+@declare.option("--tokens", metavar="TOKENS", help="Broker: tokens a day, week or month, such as 2M/day, or off.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
     name: str | None,
@@ -35,19 +50,27 @@ def command(
     confirm: bool | None,
     ttl: str | None,
     kind: str | None,
+    via: str | None,
+    models: tuple[str, ...],
+    budget: str | None,
+    rate: str | None,
+    tokens: str | None,
     as_json: bool,
 ) -> None:
-    """Show or change what the key NAME may do. Without NAME, show all. A change that allows more asks you."""
-    changes = bool(only or anywhere or agents or kind) or ttl is not None or confirm is not None
+    """Show or change what the key NAME may do. Without NAME, show all keys. lkr asks before a key may do more."""
+    given = {"models": " ".join(models) if models else None, "budget": budget, "rate": rate, "tokens": tokens}
+    at_broker = {field: text for field, text in given.items() if text is not None}
+    changes = bool(only or anywhere or agents or kind or via or at_broker) or ttl is not None or confirm is not None
     if name is None:
         if changes:
-            raise LkrError("which key?", "lkr policy NAME with the options", USAGE)
+            raise LkrError("which key?", "name it: lkr policy NAME with the options", USAGE)
         _tell_all(as_json)
         return
     common.checked_key(name)
     if only and anywhere:
-        raise LkrError("--only and --anywhere do not go together", "choose one", USAGE)
+        raise LkrError("--only and --anywhere cannot be used together", "choose one", USAGE)
     folders, time = tuple(_folder(each) for each in only), None if ttl is None else _seconds(ttl)
+    at_broker = {field: _limit(field, text) for field, text in at_broker.items()}
 
     def edit(entry: Entry) -> None:
         if only or anywhere:
@@ -55,6 +78,9 @@ def command(
         entry.kind, entry.agents = kind or entry.kind, agents or entry.agents
         entry.ttl = entry.ttl if time is None else time
         entry.confirm = entry.confirm if confirm is None else confirm
+        entry.via = entry.via if via is None else ("broker" if via == "broker" else "")
+        for field, text in at_broker.items():
+            setattr(entry, field, text)
 
     store = common.store()
     entry = keys.entry_of(store, name)
@@ -66,12 +92,15 @@ def command(
 
         declare.echo(json.dumps(_row(entry)))
         return
+    if sys.stdout.isatty():
+        declare.echo(layout.fields(_said(entry)), nl=False)
+        return
     where = " ".join(show(folder) for folder in entry.only) or "anywhere"
     confirm_text = "on" if entry.confirm else "off"
     ttl_text = policy.span(entry.ttl) if entry.ttl else "off"
-    declare.echo(
-        f"{name}: kind {entry.kind}; projects {where}; agents {entry.agents}; ttl {ttl_text}; confirm {confirm_text}"
-    )
+    parts = [f"kind {entry.kind}", f"projects {where}", f"agents {entry.agents}", f"ttl {ttl_text}"]
+    parts += [f"confirm {confirm_text}", f"via {entry.via or _VIA[0]}", *limits.Limits.of(entry).words()]
+    declare.echo(f"{name}: {'; '.join(parts)}")
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -82,7 +111,28 @@ def _row(entry: Entry) -> dict[str, object]:
         "agents": entry.agents,
         "ttl": entry.ttl or None,
         "confirm": entry.confirm,
+        "via": entry.via or _VIA[0],
+        "models": entry.models.split(),
+        **{field: getattr(entry, field) or None for field in limits.FIELDS[1:]},
     }
+
+
+_AGENTS = {"deny": "never", "exec": "only with lkr exec", "allow": "like you"}
+
+
+def _said(entry: Entry) -> list[tuple[str, str]]:
+    """The policy in words, for a terminal."""
+    home = os.path.expanduser("~")
+    return [
+        ("Key", entry.name),
+        ("Kind", entry.kind if entry.kind == "runtime" else f"{entry.kind}: never enters an environment"),
+        ("Projects", ", ".join(show(tilde(folder, home)) for folder in entry.only) or "all that you allow"),
+        ("Agents", f"{entry.agents}: {_AGENTS[entry.agents]}"),
+        ("Time limit", f"{policy.span(entry.ttl)} after loading" if entry.ttl else "none"),
+        ("Confirm", "asks before each project's first load in a session" if entry.confirm else "never asks"),
+        ("Programs get", "a virtual key from the broker" if entry.via == "broker" else "the key itself"),
+        ("Limits", ", ".join(limits.Limits.of(entry).words()) or "none"),
+    ]
 
 
 def _tell_all(as_json: bool) -> None:
@@ -94,6 +144,9 @@ def _tell_all(as_json: bool) -> None:
 
         declare.echo(json.dumps([_row(entry) for entry in entries], indent=2))
         return
+    if not entries:
+        declare.echo("lkr: no keys stored yet; store one: lkr set openai:prod", err=True)
+        return
     rows = [
         (
             entry.name,
@@ -101,31 +154,42 @@ def _tell_all(as_json: bool) -> None:
             entry.agents,
             policy.span(entry.ttl) if entry.ttl else "-",
             "asks" if entry.confirm else "-",
+            entry.via or "-",
+            ", ".join(limits.Limits.of(entry).words()) or "-",
             ", ".join(show(tilde(folder, home)) for folder in entry.only) or "anywhere",
         )
         for entry in entries
     ]
-    usual = ("", "runtime", "exec", "-", "-", "anywhere")
-    colours = [
-        ("bold", *("dim" if cell == each else "yellow" for cell, each in zip(row[1:], usual[1:], strict=True)))
-        for row in rows
+    usual = ("", "runtime", "exec", "-", "-", "-", "-", "anywhere")
+    headings = ("NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "VIA", "LIMITS", "PROJECTS")
+    # On a terminal, a column that says the usual of every key would take room from the names.
+    said = [
+        column
+        for column, heading in enumerate(headings)
+        if heading in ("NAME", "AGENTS", "PROJECTS")
+        or not sys.stdout.isatty()
+        or any(row[column] != usual[column] for row in rows)
     ]
-    declare.echo(output.table(("NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "PROJECTS"), rows, colours), nl=False)
+    colours = [["bold", *("dim" if row[column] == usual[column] else "yellow" for column in said[1:])] for row in rows]
+    shown = [[row[column] for column in said] for row in rows]
+    declare.echo(layout.by_provider([headings[column] for column in said], shown, colours), nl=False)
 
 
-def _agreed(before: Entry, edit: Callable[[Entry], None]) -> list[str]:
+def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:
     """What the key may do more after `edit`, once the person has typed yes to it. LkrError (2) otherwise: no option, no
     pipe and no agent can say it."""
+    import copy
+
     after = copy.copy(before)
     edit(after)
     if wider := policy.widened(before, after):
         try:
-            agreed = terminal.ask(f"From now on {before.name} {', '.join(wider)}?")
+            agreed = terminal.ask(f"From now on, {before.name} {', '.join(wider)}. Agree?")
         except LkrError:
-            hint = "run it on a terminal of your own"
-            raise common.refused("a wider policy needs a yes that is typed on a terminal", hint, before.name) from None
+            hint = "run it on your own terminal"
+            raise common.refused("to widen a policy, you must type yes on a terminal", hint, before.name) from None
         if not agreed:
-            raise common.refused(f"the policy of {before.name} stays", "nothing was changed", before.name)
+            raise common.refused(f"the policy of {before.name} stays as it is", "nothing was changed", before.name)
     return wider
 
 
@@ -135,10 +199,21 @@ def _folder(path: str) -> str:
     return os.path.realpath(path)
 
 
+def _limit(field: str, text: str) -> str:
+    """The text of a limit; empty for `off`."""
+    if text == "off":
+        return ""
+    if not text or not limits.is_limit(field, text):
+        raise LkrError(f"that is not a limit for --{field}", f"{limits.HINTS[field]}, or off", USAGE)
+    return text
+
+
 def _seconds(text: str) -> int:
     if text == "off":
         return 0
+    import re
+
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
     if not found:
-        raise LkrError("that is not a length of time", "write 90s, 30m, 8h, 2d or off", USAGE)
+        raise LkrError("that is not a duration", "write 90s, 30m, 8h, 2d or off", USAGE)
     return int(found[1]) * policy.UNITS[found[2]]

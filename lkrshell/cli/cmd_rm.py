@@ -8,7 +8,7 @@ from lkrshell.runtime import keys
 @common.KEY
 @declare.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
 def command(name: str, yes: bool) -> None:
-    """Remove the key NAME from the store. There is no way back."""
+    """Remove the key NAME from the store. This cannot be undone."""
     common.checked_key(name)
     store = common.store()
     prompts.tell_projects(name)

@@ -9,12 +9,12 @@ from lkrshell.runtime import keys
 @common.KEY
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the new value from standard input.")
 @declare.option("--confirm", is_flag=True, help="The new value works: forget the old one.")
-@declare.option("--undo", is_flag=True, help="It does not: the old value comes back.")
+@declare.option("--undo", is_flag=True, help="The new value does not work: restore the old one.")
 def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
-    """Give the key NAME a new value. Live shells have it at their next prompt."""
+    """Give the key NAME a new value. Open shells get it at their next prompt."""
     common.checked_key(name)
     if confirm and undo:
-        raise LkrError("--confirm and --undo do not go together", "choose one", USAGE)
+        raise LkrError("--confirm and --undo cannot be used together", "choose one", USAGE)
     store = common.store()
     keys.rotating(store, name, begun=confirm or undo)
     if confirm or undo:

@@ -6,11 +6,13 @@ from lkrshell.core.secret import KINDS
 
 @declare.command("set", examples=("lkr set openai:prod", "pbpaste | lkr set anthropic:main"))
 @common.KEY
-@declare.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input, as a pipe does too.")
-@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never in an environment.")
-@declare.option("--force", is_flag=True, help="Replace the value of a key that is there, without asking.")
+@declare.option(
+    "--stdin", "from_stdin", is_flag=True, help="Read the value from standard input. A pipe does not need this."
+)
+@declare.option("--kind", type=declare.Choice(KINDS), help="admin: never enters an environment.")
+@declare.option("--force", is_flag=True, help="Replace the value of an existing key without asking.")
 def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
-    """Store the key NAME (provider:label). Asks for the value; never takes it as an argument."""
+    """Store the key NAME (provider:label). Asks for the value, and never takes it as an argument."""
     common.checked_key(name)
     prompts.ask_provider(name)
     store = common.store()

@@ -28,7 +28,7 @@ _COLOURS = {
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 @declare.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
 def command(as_json: bool, as_line: bool) -> None:
-    """Show what is loaded here, and why. The manifest in force, its grant, the profile, the store."""
+    """Show what is loaded here, and why. Also shows the project, its profile and the store."""
     if as_line:  # with other options beside it; alone it comes by the short way in __main__
         status_line.main()
         return
@@ -114,7 +114,7 @@ def _tell(report: "dict[str, Any]") -> None:
     if report["profile"]:
         lines.append(("Profile", f"{report['profile']}, chosen by {report['profile_by']}"))
     elif report["profiles"]:
-        lines.append(("Profile", f"none; there are {', '.join(report['profiles'])}"))
+        lines.append(("Profile", f"none; available: {', '.join(report['profiles'])}"))
     if "store" in report:
         left = report["left"]
         state = "locked" if report["locked"] else f"unlocked for {output.span(left)}" if left else "unlocked"

@@ -8,11 +8,11 @@ from lkrshell.shells import rcfiles
 @declare.command("uninstall", examples=("lkr uninstall", "lkr uninstall --yes"))
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(yes: bool) -> None:
-    """Take lkr out of the shells' files again. Keys and manifests stay."""
+    """Undo lkr install. Keys and manifests stay."""
     changes, remarks = rcfiles.uninstall()
     installing.agree(changes, remarks, yes)
     for change in changes:
         if not rcfiles.revert(change):
-            declare.echo(f"lkr: {show(change.path)} has your changes since the install, they stay", err=True)
+            declare.echo(f"lkr: {show(change.path)} has changes of yours; they stay", err=True)
     rcfiles.forget()
-    declare.echo("lkr: no file of a shell loads lkr any more" if changes else "lkr: nothing to take out", err=True)
+    declare.echo("lkr: uninstalled; new shells do not load lkr" if changes else "lkr: nothing to uninstall", err=True)

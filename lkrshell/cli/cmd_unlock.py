@@ -1,23 +1,22 @@
 """`lkr unlock`: opens the store, or makes the vault at first use."""
 
-from lkrshell.cli import common, declare, unlocking
+from lkrshell.cli import ask, common, declare, unlocking
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.state import generation
-from lkrshell.stores.vault import Vault
 
 
 @declare.command("unlock", examples=("lkr unlock", "pass show lkr | lkr unlock --stdin"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def command(from_stdin: bool) -> None:
-    """Unlock the store. Creates the vault when there is none."""
+    """Unlock the store. Creates the vault if there is none."""
     store = common.store()
-    if isinstance(store, Vault):
+    if store.takes_passphrase and (from_stdin or ask.on_terminal() or not store.has_dialog):
         if from_stdin or store.made():
-            passphrase = common.read_secret("Passphrase of the vault", from_stdin)
+            passphrase = common.read_secret(f"Passphrase of the {store.noun}", from_stdin)
             if not store.made() and (warning := unlocking.weakness(passphrase)):
                 declare.echo(f"lkr: {warning} Choose another: lkr passwd", err=True)
         else:
-            passphrase = unlocking.new_passphrase("A passphrase for the new vault")
+            passphrase = unlocking.new_passphrase(f"A passphrase for the new {store.noun}")
         unlocking.open_with(store, passphrase)
         return
     if from_stdin:

@@ -14,9 +14,9 @@ from lkrshell.vendors import costs
 @declare.option("--days", type=declare.IntRange(1, 366), help="The last DAYS days; default: this month.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(provider: str | None, days: int | None, as_json: bool) -> None:
-    """Show what a vendor charged your organization. By its admin key (openai:admin, anthropic:admin)."""
+    """Show what a vendor charged your organization. Needs the admin key openai:admin or anthropic:admin."""
     if provider and provider not in costs.BASES:
-        raise LkrError("only OpenAI and Anthropic say what they charge", f"use {' or '.join(costs.BASES)}", USAGE)
+        raise LkrError("lkr can read costs only from OpenAI and Anthropic", f"use {' or '.join(costs.BASES)}", USAGE)
     store = common.store()
     asked = [f"{each}:admin" for each in ([provider] if provider else costs.BASES)]
     keys = {name: secret for name, secret in store.get(asked).items() if secret.kind == "admin"}

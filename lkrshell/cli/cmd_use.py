@@ -8,7 +8,7 @@ from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import approve, lookup
+from lkrshell.project import approve, lookup, reading
 
 
 @declare.command("use", examples=("lkr use", "lkr use staging"))
@@ -18,11 +18,11 @@ from lkrshell.project import approve, lookup
 def command(profile: str | None, plain: bool, listed: bool) -> None:
     """Use PROFILE in this project from now on. Without PROFILE, list the profiles. LKR_PROFILE overrides the choice."""
     if bool(profile) + plain + listed > 1:
-        raise LkrError("PROFILE, --default and --list do not go together", "choose one", USAGE)
+        raise LkrError("PROFILE, --default and --list cannot be used together", "choose one", USAGE)
     folder = common.project_folder(None)
     place = lookup.Place(folder)
     approve.check_allowed(place)
-    parsed = approve.read_manifest(place)
+    parsed = reading.read_manifest(place)
     profiles = sorted({want.profile for want in parsed.wants} - {""})
     if not profile and not plain:
         _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)

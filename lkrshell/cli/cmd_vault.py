@@ -7,13 +7,14 @@ import os
 import pyrage
 
 from lkrshell.cli import common, declare, prompts
-from lkrshell.core import clock, names, policy
+from lkrshell.core import clock, limits, names, policy
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LOCKED, LkrError
 from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
 from lkrshell.core.text import show
 from lkrshell.runtime import keys as service
-from lkrshell.state import files, generation, index
+from lkrshell.state import config, files, generation, index
+from lkrshell.stores import registry
 from lkrshell.stores.vault import Vault, open_passphrase_file
 
 _FORM = "lkr-backup-1"
@@ -22,7 +23,7 @@ _AT_ONCE = 200  # keys that are read in one turn of the store
 
 @declare.group("vault")
 def command() -> None:
-    """Back up keys, and renew the vault's identity. All keys go to one age file, and come from such a file."""
+    """Back up the vault, renew its identity, or start over."""
 
 
 @command.command("export", examples=("lkr vault export backup.age", "lkr vault export backup.age --to age1..."))
@@ -32,13 +33,14 @@ def command() -> None:
 )
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the file's passphrase from standard input.")
 def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
-    """Write every key, admin ones too, to the age file FILE: under a passphrase of its own, or to RECIPIENTs.
+    """Back up all keys to the age file FILE. Includes admin keys. The file gets a passphrase of its own, or is
+    encrypted to RECIPIENTs.
 
-    A RECIPIENT is what `lkr vault recipient` prints on another machine, what age-keygen -y prints, or the line of a
-    file id_ed25519.pub.
+    A RECIPIENT is the output of `lkr vault recipient` on another machine, the output of age-keygen -y, or the line in
+    a file such as id_ed25519.pub.
     """
     if os.path.lexists(file):
-        raise LkrError(f"{show(file)} is there already", "choose another name; nothing was written")
+        raise LkrError(f"{show(file)} already exists", "choose another name; nothing was written")
     to = [_recipient(text) for text in recipients]
     store = common.store()
     indexed = index.names(store.name)
@@ -52,7 +54,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
             if secret := found.get(name):
                 keys[name] = _row(secret, index.read(store.name, name), found.get(names.old_of(name)))
     for name in sorted(set(wanted) - set(keys)):
-        declare.echo(f"lkr: {name} is in the index and not in the {store.name}, so not in the file", err=True)
+        declare.echo(f"lkr: skipped {name}: the index lists it, but the {store.name} does not have it", err=True)
     plain = json.dumps({"form": _FORM, "keys": keys}).encode()
     if to:
         data = pyrage.encrypt(plain, to)
@@ -72,16 +74,17 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
 @declare.argument("file", metavar="FILE")
 @declare.option("--identity", metavar="PATH", help="The age or SSH private key that opens the file.")
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
-@declare.option("--force", is_flag=True, help="Replace keys that are there with another value.")
+@declare.option("--force", is_flag=True, help="Replace keys that already have another value.")
 def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> None:
-    """Store the keys of FILE, as `lkr vault export` wrote it. Keys that differ here are kept, unless --force.
+    """Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys that differ here are kept, unless
+    you add --force.
 
     A file made for this machine's vault needs no --identity.
     """
     try:
         plain = _open(_content(file), identity, from_stdin)
     except (pyrage.DecryptError, pyrage.IdentityError):
-        raise LkrError("that does not open the file, or it is damaged", "nothing was changed", LOCKED) from None
+        raise LkrError("this does not open the file, or the file is damaged", "nothing was changed", LOCKED) from None
     keys = _parse(plain)
     store = common.store()
     common.make_vault(store)
@@ -95,7 +98,7 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
                 stored += 1
                 continue
             if there and not force:
-                declare.echo(f"lkr: {name} differs here, kept; --force replaces it", err=True)
+                declare.echo(f"lkr: kept {name}, which has another value here; --force replaces it", err=True)
                 kept += 1
                 continue
             changed.append(name)
@@ -108,14 +111,14 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
     "recipient", examples=("lkr vault recipient", 'lkr vault export keys.age --to "$(ssh laptop lkr vault recipient)"')
 )
 def recipient() -> None:
-    """Print this vault's public key: another machine's `lkr vault export --to` takes it. It is no secret."""
+    """Print this vault's public key. Use it with `lkr vault export --to` on another machine. It is not secret."""
     declare.echo(common.vault().recipient())
 
 
 @command.command("reset", examples=("lkr vault reset", "lkr vault reset --yes && lkr unlock"))
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def reset(yes: bool) -> None:
-    """Start over after a lost passphrase: put the vault aside, so that the next lkr set makes a new one.
+    """Start over after a lost passphrase. Puts the vault aside, so that the next lkr set creates a new one.
 
     Nobody can open the old keys without the passphrase. They stay in a folder beside the vault, in case you remember
     it. Policies and grants stay too, and lkr doctor names the keys to store again.
@@ -131,7 +134,7 @@ def reset(yes: bool) -> None:
 @command.command("rekey", examples=("lkr vault rekey", "lkr vault rekey --stdin < passphrase"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def rekey(from_stdin: bool) -> None:
-    """Give the vault a new identity and encrypt every key to it. Stopped in the middle, run it again."""
+    """Give the vault a new identity, and encrypt every key to it. If it was interrupted, run it again."""
     vault: Vault = common.vault()
     passphrase = common.read_secret("Passphrase of the vault", from_stdin)
     count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))
@@ -147,6 +150,7 @@ def _row(secret: Secret, entry: Entry | None, old: Secret | None) -> dict[str, o
     if entry:
         row |= {"created": entry.created, "ttl": entry.ttl, "agents": entry.agents, "only": list(entry.only)}
         row |= {"confirm": entry.confirm, "rotated": entry.rotated, "before": entry.before}
+        row |= {field: getattr(entry, field) for field in ("via", *limits.FIELDS) if getattr(entry, field)}
     return row
 
 
@@ -165,7 +169,7 @@ def _parse(plain: bytes) -> dict[str, tuple[Secret, Entry, Secret | None]]:
             if names.is_key(name)
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise LkrError("that is no backup of lkr's", "nothing was changed") from None
+        raise LkrError("this is not a backup that lkr made", "nothing was changed") from None
 
 
 def _secret(row: dict[str, str], field: str) -> Secret:
@@ -182,6 +186,14 @@ def _entry(name: str, row: dict[str, object]) -> Entry:
     if not isinstance(only, list) or not 0 <= entry.ttl < MAX_TTL or entry.agents not in policy.AGENTS:
         raise ValueError
     entry.only, entry.confirm = tuple(str(folder) for folder in only), row.get("confirm", False) is True
+    for field in limits.FIELDS:
+        text = str(row.get(field, ""))
+        if not limits.is_limit(field, text):
+            raise ValueError
+        setattr(entry, field, text)
+    entry.via = str(row.get("via", ""))
+    if entry.via not in policy.VIA:
+        raise ValueError
     return entry
 
 
@@ -197,7 +209,7 @@ def _recipient(text: str) -> "pyrage.x25519.Recipient | pyrage.ssh.Recipient":
             pyrage.ssh.Recipient.from_str(text) if text.startswith("ssh-") else pyrage.x25519.Recipient.from_str(text)
         )
     except pyrage.RecipientError:
-        raise LkrError("that is no age recipient and no SSH public key", "nothing was written") from None
+        raise LkrError("this is neither an age recipient nor an SSH public key", "nothing was written") from None
 
 
 def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
@@ -207,8 +219,8 @@ def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
         return plain
     if b"\n-> scrypt " in data[:256]:
         return open_passphrase_file(data, common.read_secret("Passphrase of the file", from_stdin))
-    store = common.store()
-    if isinstance(store, Vault) and store.made():
+    store = registry.vault(config.load())
+    if store and store.made():
         return store.open_file(data)
     raise LkrError("that file was made for a private key", "name it: --identity PATH")
 

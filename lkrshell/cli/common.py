@@ -8,7 +8,7 @@ import sys
 import time
 
 from lkrshell.cli import ask, declare
-from lkrshell.core import names
+from lkrshell.core import names, platform
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.core.text import show, tilde
@@ -16,16 +16,17 @@ from lkrshell.project import lookup
 from lkrshell.runtime import agents
 from lkrshell.state import audit, config
 from lkrshell.stores import registry
-from lkrshell.stores.vault import Vault
 
 KEY = declare.argument("name", metavar="NAME")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
+    from lkrshell.core.want import Want
     from lkrshell.stores.base import Store
+    from lkrshell.stores.vault import Vault
 
     T = TypeVar("T")
 
@@ -34,22 +35,26 @@ def store() -> "Store":
     return registry.choose(config.load())
 
 
-def vault() -> Vault:
+def vault() -> "Vault":
     """The vault, for what only a vault can do. LkrError when it is not the store in force, or not made yet."""
-    chosen = store()
-    if not isinstance(chosen, Vault):
-        raise LkrError("that is for the vault, and the keychain serves here", "use your desktop's own means", USAGE)
+    chosen = registry.vault(config.load())
+    if chosen is None:
+        own = "use your desktop's own tools"
+        if platform.DARWIN:
+            own = "use macOS's own tool: security set-keychain-password lkr.keychain-db"
+        raise LkrError("this is for the vault, but lkr uses the keychain here", own, USAGE)
     if not chosen.made():
-        raise LkrError("there is no vault yet", "make one: lkr unlock")
+        raise LkrError("there is no vault yet", "create it: lkr unlock")
     return chosen
 
 
 def make_vault(store: "Store") -> None:
-    """Makes the vault when there is none, asking for its passphrase; `lkr unlock` does that without a terminal."""
-    if isinstance(store, Vault) and not store.made() and ask.on_terminal():
+    """Makes the vault, or lkr's own keychain, when there is none, asking for its passphrase; `lkr unlock` does that
+    without a terminal."""
+    if not store.made() and ask.on_terminal():
         from lkrshell.cli import unlocking
 
-        store.unlock(unlocking.new_passphrase("A passphrase for the new vault"))
+        store.unlock(unlocking.new_passphrase(f"A passphrase for the new {store.noun}"))
 
 
 def progress(items: "Sequence[T]", label: str) -> "Iterator[T]":
@@ -83,7 +88,7 @@ def two_lines() -> tuple[Secret, Secret]:
     """Two values from standard input, a line each."""
     lines = sys.stdin.buffer.read(2 * MAX_VALUE).decode("utf-8", "surrogateescape").splitlines()
     if len(lines) != 2 or not all(lines):
-        raise LkrError("two lines are needed, none empty", "nothing was changed", USAGE)
+        raise LkrError("standard input must have two lines, neither of them empty", "nothing was changed", USAGE)
     return Secret(lines[0]), Secret(lines[1])
 
 
@@ -99,6 +104,11 @@ def log(event: str, *keys: str, project: str = "") -> None:
     """Adds to the audit log, and says so when that cannot be."""
     if problem := audit.record(event, list(keys), [], project, _ancestors(), agent()):
         declare.echo(f"lkr: {problem}", err=True)
+
+
+def recorder(project: str) -> "Callable[[str, list[Want]], None]":
+    """Writes lines of the audit log about the keys of this project, as `session.fetch_asking` takes it."""
+    return lambda event, wants: log(event, *dict.fromkeys(want.key for want in wants), project=project)
 
 
 @contextlib.contextmanager
@@ -140,8 +150,10 @@ def checked_key(name: str) -> str:
     if names.is_key(name):
         return name
     if names.looks_like_a_value(name):
-        raise LkrError("that looks like a key's value; arguments are seen by others", "lkr set provider:label", USAGE)
-    raise LkrError(f"{names.said(name)} is not a valid key name", "write provider:label, as openai:prod", USAGE)
+        raise LkrError(
+            "that looks like a key's value, and other users can see arguments", "lkr set provider:label", USAGE
+        )
+    raise LkrError(f"{names.said(name)} is not a valid key name", "write provider:label, such as openai:prod", USAGE)
 
 
 def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
@@ -150,13 +162,13 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
         data = sys.stdin.buffer.read(MAX_VALUE + 2)
         text = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
     elif not ask.on_terminal():
-        raise LkrError(f"no terminal to ask for the {prompt.lower()}", "give it by --stdin", REFUSED)
+        raise LkrError(f"no terminal to ask for the {prompt.lower()}", "pass it with --stdin", REFUSED)
     else:
         text = ask.hidden(prompt, twice)
     if not text:
         raise LkrError("the value is empty", "nothing was changed")
     if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > MAX_VALUE:
-        raise LkrError("a value cannot hold a NUL byte or be longer than 64 KiB", "nothing was changed")
+        raise LkrError("a value cannot contain a NUL byte or be longer than 64 KiB", "nothing was changed")
     return Secret(text, kind)
 
 

@@ -7,10 +7,9 @@ from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import envfile, grants, inside, lookup, manifest, naming
+from lkrshell.project import envfile, grants, inside, lookup, naming, reading
 from lkrshell.runtime import adopt
 from lkrshell.runtime import keys as service
-from lkrshell.stores.vault import Vault
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -18,10 +17,9 @@ from lkrshell.vendors import providers
 def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> adopt.Plan:
     """The plan for what was found. Asks for the passphrase where the store is locked, unless `yes`."""
     store, found = common.store(), adopt.keys_in(values)
-    vault = isinstance(store, Vault)
-    made = not isinstance(store, Vault) or store.made()
-    if found and not yes and ask.on_terminal() and made and store.is_locked():
-        store.unlock(common.read_secret("Passphrase of the vault", False) if vault else None)
+    if found and not yes and ask.on_terminal() and store.made() and store.is_locked():
+        prompt = f"Passphrase of the {store.noun}"
+        store.unlock(common.read_secret(prompt, False) if store.takes_passphrase else None)
     return adopt.Plan(store, found, named, name)
 
 
@@ -44,14 +42,14 @@ def settle(plan: adopt.Plan, yes: bool, replace: bool = False) -> None:
         if label:
             plan.keys[variable] = label
         else:
-            declare.echo(f"lkr: {key} differs and is kept; {variable} is left out", err=True)
+            declare.echo(f"lkr: kept {key}, which has another value; skipped {variable}", err=True)
             del plan.keys[variable]
 
 
 def _other_label(plan: adopt.Plan, variable: str) -> str | None:
     """Another key for this variable, asked for until it fits; None for an empty answer."""
     provider = plan.keys[variable].partition(":")[0]
-    while answer := ask.text("Another label for this one (empty: leave it out)", "").strip():
+    while answer := ask.text("Another label for this key (leave empty to skip it)", "").strip():
         key = answer if answer.startswith(f"{provider}:") else f"{provider}:{answer}"
         problem = plan.problem(variable, key)
         if problem is None:
@@ -62,7 +60,7 @@ def _other_label(plan: adopt.Plan, variable: str) -> str | None:
 
 def carry_out(plan: adopt.Plan | None, place: lookup.Place, text: str, local: str | None = None) -> None:
     """Stores what the plan has, writes the manifest where it differs from what lies there, and allows the result."""
-    manifest.parse(lookup.MANIFEST, text, lookup.LOCAL, place.local_content() if local is None else local)
+    reading.read_manifest(place, text=text, local=local)
     values = plan.values() if plan else {}
     if plan and values:
         common.make_vault(plan.store)
@@ -87,7 +85,7 @@ def in_file(file: envfile.EnvFile) -> dict[str, str]:
     for variable in [each for each in adopt.keys_in(file.values) if each in file.open]:
         name = file.open[variable]
         name = name if names.is_variable(name) else names.said(name)
-        what = f"{variable} is left out: it is made of {name}, which the file does not set"
+        what = f"skipped {variable}: it uses {name}, which the file does not set"
         declare.echo(f"lkr: {what}; store it yourself: lkr set {providers.key_for(variable)}", err=True)
         del file.values[variable]
     return file.values
@@ -107,7 +105,7 @@ def from_tool(source: str, name: str | None) -> dict[str, str]:
     tool, _, what = source.partition(":")
     if tool == "envchain" and what:
         if name:
-            raise LkrError("an envchain namespace has names of its own", "leave --as out", USAGE)
+            raise LkrError("keys from envchain have names of their own", "omit --as", USAGE)
         entries = [entry.partition("=") for entry in _output("envchain", what, "env", "-0").split("\0")]
         return {variable: value for variable, _, value in entries if os.environ.get(variable) != value}
     if tool == "pass" and what:
@@ -126,7 +124,7 @@ def _output(*words: str) -> str:
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, check=True, timeout=120)
     except (OSError, subprocess.SubprocessError):
-        raise LkrError(f"{words[0]} gave nothing", "is it installed, and is that the right entry?") from None
+        raise LkrError(f"{words[0]} returned nothing", "is it installed, and is that the right entry?") from None
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
@@ -142,8 +140,8 @@ def take_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:
     """Comments the lines of these variables out: an empty value would take the loaded key's place."""
     path = os.path.join(file.folder, file.name)
     if inside.read(file.folder, file.name, alone=True) != file.text.encode():
-        raise LkrError(f"{show(file.name)} has changed since lkr read it", "the keys are stored; do it again")
+        raise LkrError(f"{show(file.name)} has changed since lkr read it", "the keys are stored; run this again")
     inside.replace(file.folder, file.name, envfile.without(file, keys).encode())
     declare.echo(f"lkr: took {common.count(len(keys), 'value', 'values')} out of {show(file.name)}", err=True)
     if git.tracks(path):
-        declare.echo("lkr: git has had this file: its history holds the values, so revoke those keys", err=True)
+        declare.echo("lkr: this file was in git, whose history keeps the values; revoke those keys", err=True)

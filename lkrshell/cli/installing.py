@@ -3,7 +3,7 @@
 from lkrshell.cli import ask, declare
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.shells import rcfiles
+from lkrshell.shells import base, rcfiles
 from lkrshell.shells.present import present
 
 
@@ -12,7 +12,7 @@ def agree(changes: list[rcfiles.Change], remarks: list[str], yes: bool, diff: bo
     tell(changes, remarks, diff)
     if changes and not yes:
         if not ask.on_terminal():
-            raise LkrError("no terminal to ask on", "say --yes", REFUSED)
+            raise LkrError("no terminal to ask on", "add --yes", REFUSED)
         ask.agree("Change these files?")
 
 
@@ -27,6 +27,6 @@ def tell(changes: list[rcfiles.Change], remarks: list[str], diff: bool = False) 
 def present_shell() -> str:
     """The shell that runs us. LkrError (64) when that cannot be told, or lkr does not support it."""
     shell = present()
-    if shell not in rcfiles.SHELLS:
+    if shell not in base.SHELLS:
         raise LkrError(f"cannot install for {show(shell) or 'this shell'}", "name one: lkr install zsh", USAGE)
     return shell

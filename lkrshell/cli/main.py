@@ -3,7 +3,7 @@
 import os
 import sys
 
-from lkrshell.cli import declare
+from lkrshell.cli import declare, output
 from lkrshell.core.errors import LkrError, StoreLocked
 from lkrshell.core.text import show
 
@@ -67,6 +67,9 @@ def _plain(arguments: list[str]) -> object:
     words = list(arguments)
     if not words:
         words = ["status"] if _in_project() else ["--help"]
+    if text := _help(words):
+        declare.echo(text, nl=False)
+        return 0
     command = find(words[0])
     if isinstance(command, declare.Group):
         words = words[1:]
@@ -79,6 +82,24 @@ def _plain(arguments: list[str]) -> object:
     from lkrshell.cli.help import run as run_with_click
 
     return run_with_click(arguments or words)
+
+
+def _help(words: list[str]) -> str:
+    """The help that `words` ask for, as click would write it; empty where only click can tell."""
+    if words[0] == "help":
+        words = [*words[1:], "--help"]
+    if words[-1] not in ("--help", "-h"):
+        return ""
+    from lkrshell.cli.help_text import HELP
+
+    wide, narrow = HELP.get(" ".join(words[:-1]), ("", ""))
+    given = os.environ.get("COLUMNS", "")
+    columns = int(given) if given.isdecimal() and int(given) else output.width()
+    # What fits is not wrapped otherwise. But click shortens the sentences of a group's commands to fit.
+    fits = max(map(len, wide.splitlines()), default=0) <= columns - 2 and "\nCommands:\n" not in wide
+    if columns >= 100 or fits:
+        return wide
+    return narrow if columns == 80 else ""
 
 
 def _in_project() -> bool:

@@ -5,11 +5,14 @@ from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.project import approve, lookup, manifest, references
 from lkrshell.runtime import keys
-from lkrshell.stores.base import Store
 from lkrshell.vendors import providers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
 
-def yes(question: str, given: bool, hint: str = "say --yes", default: bool = False) -> None:
+
+def yes(question: str, given: bool, hint: str = "add --yes", default: bool = False) -> None:
     """Returns when the person agrees, or `given` says so already. LkrError (2) without a terminal to ask on."""
     if given:
         return
@@ -22,16 +25,16 @@ def value_of(name: str, prompt: str, from_stdin: bool) -> Secret:
     """A value for the key, with a word about one that does not look like its provider's."""
     secret = common.read_secret(prompt, from_stdin)
     if warning := providers.shape_warning(name, secret.reveal()):
-        declare.echo(f"lkr: {warning}; stored all the same", err=True)
+        declare.echo(f"lkr: {warning}; stored anyway", err=True)
     return secret
 
 
-def set_key(store: Store, name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:
+def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:
     """Asks for the value of a key and stores it; over one that is there only when the person says so."""
     if store.exists(name) and not replace:
         if from_stdin or not ask.on_terminal():
             raise keys.exists(name)
-        question = f"{name} is stored already, and lkr rotate would keep its old value. Replace it for good?"
+        question = f"{name} already has a value, which lkr rotate would keep. Replace it for good?"
         ask.agree(question)
         replace = True
     keys.keep(store, name, value_of(name, f"Value of {name}", from_stdin), kind, replace)
@@ -47,13 +50,13 @@ def tell_projects(name: str) -> None:
 
 def ask_provider(name: str) -> None:
     """Asks about a provider that is one slip of the keyboard away from one that lkr knows."""
-    provider, _, label = name.partition(":")
+    provider = name.partition(":")[0]
     if provider in providers.known() or not ask.on_terminal():
         return
     import difflib
 
     if close := difflib.get_close_matches(provider, providers.known(), 1, 0.8):
-        ask.agree(f"lkr knows no provider {provider}, but {close[0]}. Store {name}, and not {close[0]}:{label}?")
+        ask.agree(f"lkr knows {close[0]}, but not {provider}. Store {name} anyway?")
 
 
 def allow(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:

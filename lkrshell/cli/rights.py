@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 # Command: the options that an agent may give, and what it gets. `lkr doctor --agents` prints this.
 ROWS: dict[str, tuple[str, str]] = {
-    "agent-env": ("--agent", "starts an agent without the shell's keys, but those that policy lets it have"),
+    "agent-env": ("--agent", "starts an agent without the shell's keys, except those that policy lets it have"),
     "audit": ("--key --event --project --days --follow --json", "its own lines"),
-    "doctor": ("--agents --json", "what is wrong; changes nothing"),
-    "exec": ("-k --clean", "the keys that an allowed manifest of its folder names, each under its policy"),
-    "export": ("", "what policy lets its shell have"),
+    "doctor": ("--agents --json", "the diagnosis, without changing anything"),
+    "exec": ("-k --clean", "the keys that an allowed manifest of its folder names, under each key's policy"),
+    "export": ("", "the keys that policy lets its shell have"),
     "hook": ("", "the shells' hooks"),
     "list": ("--json", "names of runtime keys"),
     "lock": ("", "locks the store"),
@@ -40,7 +40,7 @@ def check(command: declare.Command, values: "dict[str, Any]", given: list[declar
         keys = list(dict.fromkeys(_keys(values)))
         words = ["lkr", command.path, *(max(each.flags, key=len) for each in given if each.is_flag), *keys]
         folder = os.path.realpath(lookup.current_folder())
-        message, hint = f"that is not for a coding agent ({who})", f"the person can: {' '.join(words)}"
+        message, hint = f"a coding agent ({who}) may not do this", f"the user can run: {' '.join(words)}"
         raise common.refused(message, hint, *keys, project=folder)
 
 

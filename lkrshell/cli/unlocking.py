@@ -1,26 +1,29 @@
-"""Unlocking the vault from the terminal: `lkr unlock`, and any command that finds the vault locked."""
+"""Unlocking from the terminal the vault, or lkr's own keychain: `lkr unlock`, and any command that finds it locked."""
 
 from lkrshell.cli import ask, common, declare, output
 from lkrshell.core.errors import LOCKED, REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.state import config, generation
 from lkrshell.stores import registry
-from lkrshell.stores.vault import Vault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
 
 _TRIES = 3
 _WEAK = 3  # of zxcvbn's scores 0 to 4: below it, guessing takes less than 10^10 tries
 
 
 def on_demand() -> bool:
-    """Asks for the passphrase of a locked vault; False where that cannot be: no terminal, a coding agent, no vault."""
+    """Asks for the passphrase of a locked store; False where that cannot be: no terminal, a coding agent, none made."""
     if not ask.on_terminal() or common.agent():
         return False
     store = registry.choose(config.load())
-    if not isinstance(store, Vault) or not store.made() or not store.is_locked():
+    if not store.takes_passphrase or not store.made() or not store.is_locked():
         return False
     for left in reversed(range(_TRIES)):
         try:
-            open_with(store, Secret(ask.hidden("Passphrase of the vault")))
+            open_with(store, Secret(ask.hidden(f"Passphrase of the {store.noun}")))
             return True
         except LkrError as error:
             if error.code != LOCKED or not left:
@@ -29,14 +32,15 @@ def on_demand() -> bool:
     return False
 
 
-def open_with(store: Vault, passphrase: Secret) -> None:
+def open_with(store: "Store", passphrase: Secret) -> None:
     """Unlocks, records it, has live shells look again, and says for how long."""
     store.unlock(passphrase)
     generation.bump()
     common.log("unlock")
     settings = config.load()
-    idle, limit = output.span(settings.lock_after), output.span(settings.lock_limit)
-    declare.echo(f"lkr: unlocked; locks after {idle} without use, and in {limit} at the latest", err=True)
+    idle = output.span(store.left() or settings.lock_after)
+    limit = f"in {output.span(settings.lock_limit)} at the latest" if store.name == "vault" else "when the Mac sleeps"
+    declare.echo(f"lkr: unlocked; locks after {idle} without use, and {limit}", err=True)
 
 
 def new_passphrase(prompt: str) -> Secret:
@@ -45,7 +49,7 @@ def new_passphrase(prompt: str) -> Secret:
     LkrError (2) without a terminal.
     """
     if not ask.on_terminal():
-        raise LkrError("there is no terminal to ask for a passphrase", "give it by --stdin", REFUSED)
+        raise LkrError("there is no terminal to ask for a passphrase", "pass it with --stdin", REFUSED)
     while True:
         passphrase = Secret(ask.hidden(prompt, twice=True))
         if not (warning := weakness(passphrase)) or ask.confirm(f"{warning} Use it anyway?"):

@@ -1,7 +1,4 @@
-"""The one exception of lkr, and its exit codes. A message never holds a key's value.
-
-On the path of `lkr export`: imports nothing.
-"""
+"""The one exception of lkr, and its exit codes. A message never holds a key's value."""
 
 USAGE = 64
 UNREACHABLE = 69

@@ -1,13 +1,11 @@
 """What may name a key, a variable, a profile, a command; lkrshell.core.variables says which variables hold keys."""
 
-import re
-
 from lkrshell.core.text import show
 
-KEY = re.compile(r"[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z")
-VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
-PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
-COMMAND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
+KEY = r"[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z"
+VARIABLE = r"[A-Z][A-Z0-9_]*\Z"
+PROFILE = r"[A-Za-z0-9][A-Za-z0-9_-]*\Z"
+COMMAND = r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z"
 MAX_NAME = 100
 
 # Words that a shell takes for itself: a function of that name would change the shell, the hook with it. And lkr.
@@ -24,7 +22,7 @@ SHELL_WORDS = frozenset(
 )
 
 # Functions that a shell calls by itself, at a prompt, a signal or an unknown command.
-SHELL_FUNCTIONS = re.compile(
+SHELL_FUNCTIONS = (
     r"(TRAP|fish_|zsh_|zle-|prompt_|bash_|comp(init|def|dump|audit|install)$|zsh(exit|addhistory)$"
     r"|(precmd|preexec|chpwd|periodic|command_not_found_handler?)$)"
 )
@@ -35,13 +33,26 @@ _STARTS = "|".join(
     r"""sk- sk_ csk- gsk_ hf_ xai- pplx- r8_ AIza gh[pousr]_ github_pat_ glpat- fw_ tgp_ nvapi- key- esecret_ dapi jina_
     lsv2_ tvly- up_ pa- Bearer\s""".split()
 )
-_VALUE = re.compile(rf"({_STARTS})|[A-Za-z0-9+/_=.-]{{24,}}\Z")
-_HIDDEN = re.compile(rf"(?<![A-Za-z0-9])({_STARTS})(?=[A-Za-z0-9_-]{{4}})|[A-Za-z0-9+/_=-]{{20,}}")
+_VALUE = rf"({_STARTS})|[A-Za-z0-9+/_=.-]{{24,}}\Z"
+_HIDDEN = rf"(?<![A-Za-z0-9])({_STARTS})(?=[A-Za-z0-9_-]{{4}})|[A-Za-z0-9+/_=-]{{20,}}"
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """True when `text` begins like that. Compiled at its first use, and kept by `re`: few commands need all of them."""
+    import re
+
+    return re.match(pattern, text) is not None
+
+
+def _found(pattern: str, text: str) -> bool:
+    import re
+
+    return re.search(pattern, text) is not None
 
 
 def said(text: str) -> str:
     """`text`, quoted for a message: safe on a terminal, and not there at all when a key's value may be in it."""
-    return "that" if _HIDDEN.search(text) and not is_key(text) else repr(show(text[:MAX_NAME]))
+    return "that" if _found(_HIDDEN, text) and not is_key(text) else repr(show(text[:MAX_NAME]))
 
 
 # What a store adds to a key's name for the value that `lkr rotate` replaced. No name of a key has a `~`.
@@ -50,7 +61,7 @@ OLD_BEFORE = "--old"  # the same in 0.1.0, when it was a key like others; it nam
 
 
 def is_key(name: str) -> bool:
-    return len(name) <= MAX_NAME and KEY.match(name) is not None and not name.endswith(OLD_BEFORE)
+    return len(name) <= MAX_NAME and _fits(KEY, name) and not name.endswith(OLD_BEFORE)
 
 
 def old_of(name: str) -> str:
@@ -65,20 +76,20 @@ def key_of_old(stored: str) -> str | None:
 
 
 def is_variable(name: str) -> bool:
-    return len(name) <= MAX_NAME and VARIABLE.match(name) is not None
+    return len(name) <= MAX_NAME and _fits(VARIABLE, name)
 
 
 def is_command(name: str) -> bool:
     """True for the name of a program that may become a function of the shell."""
-    if len(name) > MAX_NAME or COMMAND.match(name) is None:
+    if len(name) > MAX_NAME or not _fits(COMMAND, name):
         return False
-    return name not in SHELL_WORDS and SHELL_FUNCTIONS.match(name) is None
+    return name not in SHELL_WORDS and not _fits(SHELL_FUNCTIONS, name)
 
 
 def is_profile(name: str) -> bool:
-    return len(name) <= MAX_NAME and PROFILE.match(name) is not None
+    return len(name) <= MAX_NAME and _fits(PROFILE, name)
 
 
 def looks_like_a_value(text: str) -> bool:
     """True when `text` is rather a key's value than its name."""
-    return _VALUE.match(text) is not None and not is_key(text)
+    return _fits(_VALUE, text) and not is_key(text)

@@ -1,4 +1,4 @@
-"""What a key may do: where, and with which kind of consumer. Pure; on the path of `lkr export`.
+"""What a key may do: where, and with which kind of consumer. Pure.
 
 A manifest cannot widen it. An agent's shell gets a key only when its policy says `allow`; `lkr exec` by an agent is
 refused under `deny`.
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lkrshell.core.entry import Entry
 
 AGENTS = ("deny", "exec", "allow")  # each lets them do more than the one before
+VIA = ("", "broker")  # the environment holds the key itself, or a virtual key that is good at the broker alone
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -46,19 +47,23 @@ def widened(before: "Entry", after: "Entry") -> list[str]:
     """What `after` lets the key do that `before` did not, in words; empty when it only takes away."""
     found = []
     if (before.kind, after.kind) == ("admin", "runtime"):
-        found.append("enters environments: kind runtime")
+        found.append("may enter environments (kind runtime)")
     if before.only and not after.only:
-        found.append("is for every project")
+        found.append("may be used in every project")
     elif before.only:
         fresh = [each for each in after.only if not any(folders.within(each, top) for top in before.only)]
-        found += [f"is for projects in {show(each)}" for each in fresh]
+        found += [f"may be used in projects in {show(each)}" for each in fresh]
     if AGENTS.index(after.agents) > AGENTS.index(before.agents):
-        found.append(f"is for coding agents: {after.agents}")
+        found.append(f"may be used by coding agents ({after.agents})")
     if before.confirm and not after.confirm:
-        found.append("does not ask first")
+        found.append("may load without asking")
     if before.ttl and not 0 < after.ttl <= before.ttl:
-        found.append(f"stays in a shell for {span(after.ttl)}" if after.ttl else "stays in a shell without an end")
-    return found
+        found.append(f"may stay in a shell {f'for {span(after.ttl)}' if after.ttl else 'without a time limit'}")
+    if before.via and not after.via:
+        found.append("may enter environments itself, not only through the broker")
+    from lkrshell.core import limits  # entering needs none
+
+    return found + limits.widened(limits.Limits.of(before), limits.Limits.of(after))
 
 
 def span(seconds: int) -> str:

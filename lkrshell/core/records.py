@@ -1,5 +1,4 @@
-"""Small text files of ours: a line a record, fields parted by tabs, and digests to name or chain them by. On the path
-of `lkr export`.
+"""Small text files of ours: a line a record, fields parted by tabs, and digests to name or chain them by.
 
 Readable with `cat`, parsed without json. A backslash escapes backslash, tab and newline (carriage return
 too), so that a path or a manifest text of any bytes fits in one field.

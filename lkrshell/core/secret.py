@@ -1,7 +1,7 @@
 """A key's value on its way through the program. Printing, formatting or pickling it shows a mask.
 
 Also the one serialisation that both stores use: `{"value": …, "kind": …}`, the format of the Rust `lkr`
-(service `com.llm-key-ring`). On the path of `lkr export`: imports nothing that costs.
+(service `com.llm-key-ring`).
 """
 
 MAX_VALUE = 65536  # bytes; larger than any vendor's key, smaller than what execve takes for one variable

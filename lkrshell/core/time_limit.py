@@ -1,4 +1,4 @@
-"""A limit on how long a store may take. On the path of `lkr export`: imports nothing that costs."""
+"""A limit on how long a store may take."""
 
 from lkrshell.core.errors import StoreUnreachable
 

@@ -3,30 +3,30 @@
 
 class Want:
     """`variable` is to hold `key`; `profile` is empty for `[keys]`. `scope` is `shell`, `exec`, or `commands:` and
-    the commands, with commas between, that alone get the key.
+    the commands, with commas between, that alone get the key. `via` is `broker`, or empty for the environment. The
+    limits `models`, `budget`, `rate` and `tokens` are texts in the form of core.limits, empty for none.
 
     Not a dataclass: importing dataclasses costs more than a whole export.
     """
 
-    __slots__ = ("key", "optional", "profile", "scope", "variable")
+    __slots__ = ("budget", "key", "models", "optional", "profile", "rate", "scope", "tokens", "variable", "via")
 
     def __init__(
-        self, variable: str, key: str, optional: bool = False, scope: str = "shell", profile: str = ""
-    ) -> None:
-        self.variable, self.key, self.optional, self.scope, self.profile = (
-            variable,
-            key,
-            optional,
-            scope,
-            profile,
-        )
+        self, variable: str, key: str, optional: bool = False, scope: str = "shell", profile: str = "",
+        via: str = "", models: str = "", budget: str = "", rate: str = "", tokens: str = "",
+    ) -> None:  # fmt: skip
+        self.variable, self.key, self.optional, self.scope, self.profile = variable, key, optional, scope, profile
+        self.via, self.models, self.budget, self.rate, self.tokens = via, models, budget, rate, tokens
 
     @property
     def commands(self) -> tuple[str, ...]:
         return tuple(self.scope[9:].split(",")) if self.scope.startswith("commands:") else ()
 
     def row(self) -> tuple[str, ...]:
-        return ("want", self.profile, self.variable, self.key, "1" if self.optional else "", self.scope)
+        """Its line in a grant. One without a word for the broker is as it was before there was one."""
+        more = (self.via, self.models, self.budget, self.rate, self.tokens)
+        row = ("want", self.profile, self.variable, self.key, "1" if self.optional else "", self.scope)
+        return row + more if any(more) else row
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Want) and self.row() == other.row()

@@ -1,14 +1,14 @@
-"""What `lkr doctor` looks at. A check is a generator of findings; none prints, makes a file or tells a key's value.
+"""The checks of `lkr doctor`. Each is a generator of findings. None prints, creates a file or reveals a key's value.
 
-With `fix` a check fixes what is lkr's own: index, grants, leftovers. Nothing else is ever changed.
+With `fix`, a check repairs what belongs to lkr: the index, grants and leftover files. It changes nothing else.
 """
 
 import os
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show, tilde
 
@@ -17,8 +17,8 @@ from lkrshell.core.text import quoted, show, tilde
 class Finding:
     """What was seen, and the command that fixes it, for a POSIX shell. `fixed`: what --fix did, empty for nothing.
 
-    `level` is "wrong" (lkr does not work as it should, or a key lies open), "warning" (a risk of the machine, or what
-    may be meant so), or "fact".
+    `level` is "wrong" (lkr does not work as it should, or a key is exposed), "warning" (a risk of the machine, or
+    something that may be intended), or "fact".
     """
 
     text: str
@@ -61,13 +61,13 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
         try:
             for finding in check(fix):
                 yield name, finding
-        except LkrError as error:  # a bad config.toml stops several checks, and is said once
+        except LkrError as error:  # a bad config.toml stops several checks, but is reported once
             finding = wrong(error.message, error.hint)
             if finding not in seen:
                 seen.add(finding)
                 yield name, finding
         except OSError as error:
-            yield name, wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "see to the disk")
+            yield name, wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "check the disk")
 
 
 def short(path: str) -> str:
@@ -77,7 +77,7 @@ def short(path: str) -> str:
 
 def sed(script: str, path: str) -> str:
     """The command that edits a file in place: the file itself, where `path` is a link to it."""
-    in_place = "sed -i ''" if sys.platform == "darwin" else "sed -i"
+    in_place = "sed -i ''" if platform.DARWIN else "sed -i"
     return f"{in_place} {shlex.quote(script)} {quoted(os.path.realpath(path))}"
 
 
@@ -90,7 +90,7 @@ def blank(path: str, line: int, word: str, rest: str = ":") -> str:
 
 
 def editor(path: str, line: int) -> str:
-    """The command for what only a person can take out."""
+    """The command that opens the file for a person, where no command can make the change."""
     return f"${{EDITOR:-vi}} +{line} {quoted(os.path.realpath(path))}"
 
 

@@ -1,7 +1,7 @@
-"""direnv beside us: whether `use lkr` is there when a project says it, and whether both set one variable.
+"""direnv: whether `use lkr` is installed when a project needs it, and whether direnv and lkr set the same variable.
 
-The order of the two hooks does not matter. A variable that a folder's .envrc and its manifest both set has direnv's
-value: the hook leaves it alone, and the key does not come.
+The order of the two hooks does not matter. If a folder's .envrc and its manifest set the same variable, direnv's
+value wins: the hook leaves it alone, and the key does not load.
 """
 
 import os
@@ -20,24 +20,24 @@ _FIX = "lkr install --direnv"
 
 
 def direnv(fix: bool) -> Iterator[Finding]:
-    """Nothing where there is no direnv."""
+    """Yields nothing if direnv is not installed."""
     if not shutil.which("direnv"):
         return
     library = rcfiles.direnv_library()
     text = text_of(library)
     has = b"use_lkr" in text
-    where = f"`use lkr` by {short(library)}" if has else "no `use lkr`"
+    where = f"`use lkr` from {short(library)}" if has else "no `use lkr`"
     yield fact(f"{output('direnv', 'version') or 'of an unknown version'}, {where}")
     envrc = _nearest()
     wanted = envrc and re.search(rb"^[ \t]*use[ \t]+lkr\b", text_of(envrc), re.M)
     if wanted and not has:
-        yield wrong(f"{short(str(envrc))} says `use lkr`, which {short(library)} does not have", _FIX)
+        yield wrong(f"{short(str(envrc))} says `use lkr`, which {short(library)} does not define", _FIX)
     elif (
         has
         and text.startswith(b"__lkr_python=")
         and os.fsdecode(text) != hook.preamble("direnv") + hook.data("shell", "lkr.direnv")
     ):
-        yield wrong(f"{short(library)} is of another version of lkr, or of a program that has moved", _FIX)
+        yield wrong(f"{short(library)} belongs to another version of lkr, or to a program that has moved", _FIX)
     if envrc:
         yield from _both(envrc)
 
@@ -52,7 +52,7 @@ def _nearest() -> str | None:
 
 
 def _both(envrc: str) -> Iterator[Finding]:
-    """Variables that the .envrc, or an env file it loads, sets beside the manifest in force."""
+    """Variables that the manifest sets, and that the .envrc or an env file it loads sets too."""
     wanted = {want.variable for want in plaintext.wants_here() if want.scope == "shell"}
     if not wanted:
         return
@@ -64,8 +64,8 @@ def _both(envrc: str) -> Iterator[Finding]:
     for each in found:
         text = f"{short(each.path)}, line {each.line}, sets {each.variable}, and so does the manifest"
         remedy = f"{plaintext.remedy(each)} && direnv allow {quoted(folder)}"
-        yield wrong(f"{text}: direnv's value is in force", remedy)
+        yield wrong(f"{text}: direnv's value wins", remedy)
     loaded = direnv_state.held() - set(os.environ.get("LKR_DIRENV", "").split())
     for variable in sorted(loaded & wanted - {each.variable for each in found}):
-        text = f"{short(envrc)} sets {variable} in some way, and so does the manifest"
-        yield wrong(f"{text}: direnv's value is in force", editor(envrc, 1))
+        text = f"{short(envrc)} somehow sets {variable}, and so does the manifest"
+        yield wrong(f"{text}: direnv's value wins", editor(envrc, 1))

@@ -11,13 +11,13 @@ from lkrshell.core.text import quoted, show
 from lkrshell.doctor import Finding, fact, package, short, warning
 from lkrshell.doctor.shells import login
 from lkrshell.runtime import agents as known
-from lkrshell.shells import rcfiles
+from lkrshell.shells import base, rcfiles
 from lkrshell.shells.present import present
 from lkrshell.state import config
 
 
 def versions(fix: bool) -> Iterator[Finding]:
-    """lkr's own, of what it runs by, and other programs of its name."""
+    """The versions of lkr and what it needs, and other programs called lkr."""
     parts = [f"{name} {metadata.version(name)}" for name in ("keyring", "pyrage")]
     yield fact(f"lkr {lkrshell.__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}, {', '.join(parts)}")
     try:
@@ -29,40 +29,40 @@ def versions(fix: bool) -> Iterator[Finding]:
     others = [path for path in dict.fromkeys(found) if not os.path.samefile(path, ours)]
     if others and found[0] == others[0]:
         where = "" if ours in found else ", which is not on PATH"
-        text = f"`lkr` is {short(others[0])}, another program than this one, {short(ours)}{where}"
+        text = f"`lkr` runs {short(others[0])}, not this program, {short(ours)}{where}"
         yield warning(text, f"alias lkr={quoted(ours)}")
     elif others:
         yield fact(f"another lkr is further down on PATH: {', '.join(map(short, others))}")
 
 
 def agents(fix: bool) -> Iterator[Finding]:
-    """Those that could be started, and the one that started us."""
+    """The agents on PATH, and the one that started this process."""
     settings = config.load()
     found = known.programs(settings)
-    off = "" if settings.agent_functions else "; their functions are off by agent_functions"
+    off = "" if settings.agent_functions else "; agent_functions turns their functions off"
     yield fact(f"on PATH: {', '.join(dict.fromkeys(found)) or 'none'}{off}")
     if not settings.agent_ancestors:
-        yield fact("ancestor processes are not looked at, by agent_ancestors")
+        yield fact("agent_ancestors turns the check of ancestor processes off")
     if agent := known.detect(dict(os.environ), known.ancestors(), settings):
-        yield fact(f"{show(agent)} started this shell: it gets only keys with --agents allow, by policy")
+        yield fact(f"{show(agent)} started this shell, so it gets only keys with --agents allow")
 
 
 def memory(fix: bool) -> Iterator[Finding]:
-    """Where a shell's memory, keys in it, may come to lie on a disk."""
+    """Ways in which a shell's memory, including keys, may be written to a disk."""
     swaps = open_swaps()
     for device in swaps:
-        text = f"{show(device)} is swap that is not encrypted: what a shell holds may be written there"
+        text = f"{show(device)} is unencrypted swap, so a shell's memory may be written there"
         yield warning(text, f"sudo swapoff {quoted(device)}")
     dumps = core_dumps()
     if dumps:
-        text = f"a program that crashes leaves its memory {dumps}, keys in its environment included"
+        text = f"a program that crashes leaves its memory {dumps}, including keys in its environment"
         yield warning(text, _no_dumps())
     if not swaps and not dumps:
-        yield fact("no open swap, no core dumps")
+        yield fact("no unencrypted swap, no core dumps")
 
 
 def open_swaps(root: str = "/") -> list[str]:
-    """Swap areas on a disk that no layer below encrypts; by Linux's own lists, below `root`."""
+    """Swap areas on disks that no layer encrypts, from the lists of Linux below `root`."""
     try:
         with open(os.path.join(root, "proc/swaps"), encoding="utf-8", errors="surrogateescape") as file:
             devices = [line.split()[0] for line in file.readlines()[1:]]
@@ -76,7 +76,7 @@ def open_swaps(root: str = "/") -> list[str]:
 
 
 def _block(root: str, path: str) -> str:
-    """The name in /sys of the block device that `path` is, or that the file system it is a file of lies on."""
+    """The name in /sys of the block device `path`, or of the device that holds the file `path`."""
     real = os.path.realpath(path)
     if real.startswith("/dev/"):
         return os.path.basename(real)
@@ -118,14 +118,14 @@ def core_dumps(pattern: str = "/proc/sys/kernel/core_pattern") -> str:
 
 
 def _no_dumps() -> str:
-    """For this shell, and for those to come."""
-    shell = next((each for each in (present(), login()) if each in rcfiles.SHELLS), "bash")
-    rc = rcfiles.fish_folder("config.fish") if shell == "fish" else rcfiles.rc_files(shell)[0]
+    """The command that turns core dumps off, for this shell and future ones."""
+    shell = next((each for each in (present(), login()) if each in base.SHELLS), "bash")
+    rc = base.dialect(shell).user_files()[0]
     return f"ulimit -c 0; echo 'ulimit -c 0' >> {quoted(rc)}"
 
 
 def clipboard(fix: bool) -> Iterator[Finding]:
-    """What `lkr get` would copy by."""
+    """The tool that `lkr get` would copy with."""
     from lkrshell.system.clipboard import tool
 
     if name := tool():
@@ -135,4 +135,4 @@ def clipboard(fix: bool) -> Iterator[Finding]:
     elif os.environ.get("DISPLAY"):
         yield fact("none, for lkr get", package("xclip"))
     else:
-        yield fact("none here, without a display; lkr get --show prints to the terminal")
+        yield fact("none, since there is no display; lkr get --show prints to the terminal")

@@ -1,6 +1,6 @@
-"""Keys that lie open beside lkr: in the files that shells read at their start, and in the present environment.
+"""Exposed keys: in the files that shells read when they start, and in this environment.
 
-Values are looked at, to tell text from a command and to tell what the store has; none leaves this module.
+This module reads values, to tell text from a command and to compare with the store. No value leaves it.
 """
 
 import functools
@@ -19,10 +19,9 @@ from lkrshell.doctor import Finding, blank, editor, short, store, warning, wrong
 from lkrshell.doctor.shells import startup, text_of
 from lkrshell.project import lookup, references
 from lkrshell.runtime import session
-from lkrshell.shells import direnv_state, rcfiles, session_state
+from lkrshell.shells import base, direnv_state, fish, rcfiles, session_state, userfiles
 from lkrshell.shells.present import present
 from lkrshell.state import config, index
-from lkrshell.stores.vault import Vault
 from lkrshell.vendors import providers
 
 _SHORTEST = 8  # characters; less is a placeholder
@@ -61,7 +60,7 @@ def variables(fix: bool) -> Iterator[Finding]:
     for each in found:
         where = f"{short(each.path)}, line {each.line}"
         if each.command:
-            yield warning(f"{where}, gives {each.variable} to every shell, by a command", _without(each))
+            yield warning(f"{where}, runs a command that gives {each.variable} to every shell", _without(each))
         else:
             yield wrong(f"{where}, holds the value of {each.variable} in plain text", remedy(each))
     yield from _set_here({each.variable for each in found})
@@ -156,9 +155,9 @@ def _syntax(path: str) -> str:
 
 def _files() -> list[str]:
     """What the shells, PAM and systemd read for this user, as far as it is the user's to change."""
-    found = [path for shell in rcfiles.SHELLS for path in startup(shell)]
-    home, units = rcfiles.home(), os.path.join(rcfiles.home(), ".config/environment.d")
-    found += [rcfiles.fish_folder("fish_variables"), os.path.join(home, ".pam_environment")]
+    found = [path for shell in base.SHELLS for path in startup(shell)]
+    home, units = userfiles.home(), os.path.join(userfiles.home(), ".config/environment.d")
+    found += [fish.folder("fish_variables"), os.path.join(home, ".pam_environment")]
     found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
     found += rcfiles.kept_copies()  # of files that `lkr install` wrote over
     return [path for path in dict.fromkeys(found) if os.access(path, os.W_OK)]
@@ -178,7 +177,7 @@ def _place(each: Assignment) -> tuple[str, str, bool]:
                 return "" if key in _given else key, key, True
     with TimeLimit(store.WAIT):
         chosen, _ = store.in_force(config.load())
-    made = not isinstance(chosen, Vault) or chosen.made()
+    made = chosen is None or chosen.made()
     taken = {*(index.names(chosen.name) if chosen else ()), *_given}
     base = re.sub(r"[^a-z0-9]+", "-", os.path.basename(each.path).lower()).strip("-") or "file"
     free = [name, f"{provider}:{base}", *(f"{provider}:{base}-{number}" for number in range(2, len(taken) + 3))]
@@ -203,11 +202,12 @@ def _set_here(named: set[str]) -> Iterator[Finding]:
     """Variables of this project that something other than lkr and direnv has set in this shell."""
     loaded = set(session_state.loaded())
     ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | direnv_state.held() | named
-    unset = "set -e" if present() == "fish" else "unset"
+    shell = present()
+    unset = base.dialect(shell if shell in base.SHELLS else "bash").unset
     for want in wants_here():
         before = f"LKR_OLD_{want.variable}"
         if os.environ.get(before) and want.variable not in named:
-            text = f"{want.variable} had a value in this shell before lkr loaded it, which comes back on leaving"
+            text = f"{want.variable} had a value before lkr loaded it, and has it again when you leave"
             yield warning(text, f"{unset} {before}")
         elif (value := os.environ.get(want.variable)) and want.variable not in ours:
             secret = _stored(want.key.partition(":")[0]).get(want.key)

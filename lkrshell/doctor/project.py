@@ -11,7 +11,7 @@ from lkrshell.doctor import Finding, fact, short, warning, wrong
 from lkrshell.doctor.store import WAIT, in_force
 from lkrshell.project import lookup
 from lkrshell.runtime import agents, session
-from lkrshell.shells import rcfiles, session_state
+from lkrshell.shells import base, session_state
 from lkrshell.shells.present import present
 from lkrshell.state import config
 from lkrshell.stores.base import Store
@@ -52,6 +52,6 @@ def _shell(chosen: "Store", wants: list[Want], settings: config.Config) -> Itera
     if not lacking or chosen.is_locked() or agents.detect(dict(os.environ), agents.ancestors(), settings):
         return
     shell = present()
-    fix = f'eval "$(lkr hook {shell})"' if shell in ("bash", "zsh") else "lkr hook fish | source"
-    if shell in rcfiles.SHELLS:
+    if shell in base.SHELLS:
+        fix = base.dialect(shell).hook_line
         yield warning(f"this shell has not loaded {' '.join(lacking)}: its hook is not active", fix)

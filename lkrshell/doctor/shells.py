@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from lkrshell.core.text import quoted
 from lkrshell.doctor import Finding, blank, fact, package, sed, short, warning, wrong
 from lkrshell.project import lookup
-from lkrshell.shells import hook, rcfiles
+from lkrshell.shells import base, hook, rcfiles, userfiles
 from lkrshell.shells.present import present
+from lkrshell.state import paths
 
 _WRITTEN = b"# Written by lkr install"
-_OLDEST = {"bash": (4, 4), "zsh": (5, 3), "fish": (3, 6)}
 # Frameworks take a plugin by its name: oh-my-zsh's list, antidote's file of them, and lines of zinit and others.
 _PLUGIN = re.compile(
     rb"^(?!\s*#)(?:(?:[^#\n]*\W)?(?:source|\.)[ \t][^#\n]*(?<!completions)/lkr(?:/load)?(?:\.plugin)?\.(?:ba|z|fi)sh\b"
@@ -38,7 +38,7 @@ class Load:
 
 def shells(fix: bool) -> Iterator[Finding]:
     """The shells of this machine, and whether yours load lkr, once, with nothing undoing it, and the right one."""
-    there = [shell for shell in rcfiles.SHELLS if shutil.which(shell)]
+    there = [shell for shell in base.SHELLS if shutil.which(shell)]
     yours = [shell for shell in dict.fromkeys((present(), login())) if shell in there]
     found = {shell: loads(shell) for shell in there}
     by_direnv = shutil.which("direnv") and os.path.exists(rcfiles.direnv_library())
@@ -47,10 +47,10 @@ def shells(fix: bool) -> Iterator[Finding]:
         name = f"{shell} {'.'.join(map(str, version))}"
         where = " and ".join(dict.fromkeys(short(load.path) for load in found[shell]))
         if found[shell]:
-            yield fact(f"{name} loads lkr by {where}")
-            if version < _OLDEST[shell]:
-                least = ".".join(map(str, _OLDEST[shell]))
-                yield wrong(f"{name} is too old for lkr's hook, which wants {least}", package(shell))
+            yield fact(f"{name} loads lkr from {where}")
+            if version < (oldest := base.dialect(shell).oldest):
+                least = ".".join(map(str, oldest))
+                yield wrong(f"{name} is too old for lkr's hook, which needs {least}", package(shell))
             yield from _twice(shell, found[shell])
             yield from _undone(shell, found[shell])
             yield from _loader(shell, found[shell])
@@ -59,12 +59,14 @@ def shells(fix: bool) -> Iterator[Finding]:
     if "LKR_STATE" in os.environ:
         yield fact("this shell has loaded lkr")
     elif yours and not any(found[shell] for shell in yours) and not by_direnv:
-        text, remedy = f"{yours[0]} does not load lkr, so no key comes on entering a project", f"lkr install {yours[0]}"
+        text, remedy = f"{yours[0]} does not load lkr, so entering a project loads no keys", f"lkr install {yours[0]}"
         if os.path.exists(rcfiles.kept_hook(yours[0])):  # something has loaded it
-            yield warning(f"no file that lkr knows of has {yours[0]} load it, though it once did", remedy)
+            yield warning(f"lkr cannot find what makes {yours[0]} load it, but it was loaded before", remedy)
         else:
             yield wrong(text, remedy)
-    if found.get("bash") and (lacking := [path for path in rcfiles.rc_files("bash") if not _in(path, found["bash"])]):
+    if found.get("bash") and (
+        lacking := [path for path in base.dialect("bash").rc_files() if not _in(path, found["bash"])]
+    ):
         yield warning(f"login shells read {short(lacking[0])}, which does not load lkr", "lkr install bash")
 
 
@@ -101,20 +103,8 @@ def loads(shell: str) -> list[Load]:
 
 def startup(shell: str) -> list[str]:
     """The files that interactive shells of this kind read, in their order, and what these source by name."""
-    if shell == "fish":
-        first = []
-        for folder in (rcfiles.fish_folder("conf.d"), "/etc/fish/conf.d", "/usr/share/fish/vendor_conf.d"):
-            parts = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-            first += [os.path.join(folder, part) for part in parts if part.endswith(".fish")]
-        first += ["/etc/fish/config.fish", rcfiles.fish_folder("config.fish")]
-    elif shell == "zsh":
-        folder = rcfiles.zdotdir()
-        first = ["/etc/zshrc", "/etc/zsh/zshrc", os.path.join(rcfiles.home(), ".zshenv")]
-        first += [os.path.join(folder, name) for name in (".zprofile", ".zshrc", ".zlogin", ".zsh_plugins.txt")]
-    else:
-        first = ["/etc/bashrc", "/etc/bash.bashrc", *rcfiles.rc_files("bash", every=True)]
     found: dict[str, None] = {}
-    for path in first:
+    for path in base.dialect(shell).startup_files():
         for each in (path, *_sourced(text_of(path))):
             if os.path.isfile(each):
                 found.setdefault(each)
@@ -122,7 +112,7 @@ def startup(shell: str) -> list[str]:
 
 
 def text_of(path: str) -> bytes:
-    """A file's content, empty when there is none or it is no plain file of at most 1 MiB."""
+    """A file's content. Empty if there is no such file, or if it is not a regular file of at most 1 MiB."""
     text = lookup.read_text(path)
     return text[1:].encode("utf-8", "surrogateescape") if text.startswith(lookup.TEXT) else b""
 
@@ -130,7 +120,7 @@ def text_of(path: str) -> bytes:
 def _sourced(text: bytes) -> Iterator[str]:
     for each in re.finditer(rb"^(?!\s*#)(?:.*?[\s;&])??(?:source|\.)[ \t]+([\"']?)([~$/][^\s\"';&|]*)\1", text, re.M):
         path = os.path.expandvars(os.path.expanduser(os.fsdecode(each[2])))
-        if path.startswith("/") and not path.startswith(os.path.dirname(rcfiles.loader_path("bash")) + "/load."):
+        if path.startswith("/") and not path.startswith(os.path.join(paths.config_dir(), "load.")):
             yield path
 
 
@@ -146,7 +136,7 @@ def _in(path: str, found: list[Load]) -> bool:
 def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
     """A second place in what one and the same shell reads. A plugin's may be its name and what that led to."""
     if shell == "bash":  # a login shell reads others; which of them also read ~/.bashrc, `install` minds
-        rc = os.path.join(rcfiles.home(), ".bashrc")
+        rc = os.path.join(userfiles.home(), ".bashrc")
         found = [load for load in found if _in(rc, [load])]
     plugins = [load for load in found if not load.own and not load.installed][:1]
     own = [load for load in found if load.own]
@@ -154,27 +144,28 @@ def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
     for load in [*installed, *plugins, *own][1:]:
         if load.own:
             remedy = blank(load.path, load.line, "lkr")
-            yield wrong(f"{shell} loads lkr twice, again by {short(load.path)}, line {load.line}", remedy)
+            yield wrong(f"{shell} loads lkr twice, the second time from {short(load.path)}, line {load.line}", remedy)
         elif not load.installed:
             yield wrong(f"{shell} loads lkr twice, as a plugin and by what lkr install wrote", "lkr uninstall")
 
 
 def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
-    """A line after ours in the same file that sets the prompt's hooks anew."""
-    for load in found if shell in rcfiles.UNDOING else ():
+    """A line after ours in the same file that replaces the prompt's hooks."""
+    speak = base.dialect(shell)
+    for load in found if speak.undoing else ():
         text = text_of(load.path)
-        if over := rcfiles.UNDOING[shell].search(text, load.end):
-            variable = "PROMPT_COMMAND" if shell == "bash" else "precmd_functions"
+        if over := re.compile(speak.undoing, re.M).search(text, load.end):
+            variable = speak.prompt_variable
             where = f"{short(load.path)}, line {_number(text, over.end())}"
             remedy = f"lkr install {shell}" if load.installed else sed(f"{load.line}{{h;s/.*/:/;}};$G", load.path)
-            yield wrong(f"{where}, sets {variable} anew, after lkr was loaded: its hook is gone then", remedy)
+            yield wrong(f"{where}, replaces {variable} after lkr was loaded, which removes lkr's hook", remedy)
 
 
 def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
     """What `lkr install` wrote, and the hook that is kept: of a program that is there, and of the same version."""
     if not any(load.installed for load in found):
         return
-    path = rcfiles.fish_folder("conf.d/lkr.fish") if shell == "fish" else rcfiles.loader_path(shell)
+    path = base.dialect(shell).loader()
     text = os.fsdecode(text_of(path))
     remedy = f"lkr install {shell}"
     if not text:
@@ -184,13 +175,13 @@ def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
     if program and not os.access(program, os.X_OK):
         yield wrong(f"{shell} loads lkr from {short(program)}, which is gone", remedy)
     elif not text.endswith(rcfiles.loader_rest(shell)):
-        yield wrong(f"{short(path)} is of another version of lkr", remedy)
+        yield wrong(f"{short(path)} belongs to another version of lkr", remedy)
     elif os.path.exists(program) and os.path.samefile(program, rcfiles.program()):
         kept = rcfiles.kept_hook(shell)
         if not os.path.exists(kept) or os.stat(kept).st_mtime != os.stat(program).st_mtime:
             return  # the next shell makes it anew
         if os.fsdecode(text_of(kept)) != hook.preamble(shell) + hook.data("shell", f"lkr.{shell}"):
-            yield wrong(f"{short(kept)} is of another version of lkr", f"rm {quoted(kept)}")
+            yield wrong(f"{short(kept)} belongs to another version of lkr", f"rm {quoted(kept)}")
 
 
 def _version(shell: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The store in force, the index beside it, the grants, and who may read them."""
+"""The store in use, its index, the grants, and who may read them."""
 
 import os
 import stat
@@ -14,11 +14,14 @@ from lkrshell.project import approve, lookup, worktrees
 from lkrshell.project.grants import read as read_grant
 from lkrshell.runtime import keys
 from lkrshell.state import config, files, index, paths
-from lkrshell.stores import keyring, registry
+from lkrshell.stores import registry
 from lkrshell.stores.base import Store
-from lkrshell.stores.vault import Vault
 
-WAIT = 5.0  # seconds for the whole store: a person waits, and a hung keychain is what they want to be told
+_RESTORE = {
+    "vault": "lkr vault import FILE restores a backup; lkr vault reset starts over",
+    "keychain": "restore ~/Library/Keychains/lkr.keychain-db from a backup; lkr unlock starts over",
+}
+WAIT = 5.0  # seconds for the whole store: a person waits, and needs to know about a keychain that hangs
 
 
 def in_force(settings: config.Config) -> tuple["Store | None", str]:
@@ -26,35 +29,34 @@ def in_force(settings: config.Config) -> tuple["Store | None", str]:
     if settings.backend != "auto":
         why = "LKR_BACKEND" if os.environ.get("LKR_BACKEND") else "config.toml"
         return registry.choose(settings), f"by {why}"
-    if files.read_private(os.path.join(paths.state_dir(), "backend")) is None:
+    if not registry.chosen_before():
         return None, ""
-    return registry.choose(settings), "as found at the first use"
+    return registry.choose(settings), "chosen at the first use"
 
 
 def store(fix: bool) -> Iterator[Finding]:
-    """Which one serves, whether it answers, and whether the index tells the same as it."""
+    """Which store lkr uses, whether it answers, and whether the index agrees with it."""
     settings = config.load()
     try:
         with TimeLimit(WAIT):
             chosen, why = in_force(settings)
             if chosen is None:
-                found = "keychain" if keyring.works(settings.collection) else "vault"
-            elif not (unmade := isinstance(chosen, Vault) and not chosen.made()):
-                state, weak = _state(chosen), keyring.weak_backend() if chosen.name == "keyring" else None
+                found = "vault" if registry.found(settings) == "vault" else "keychain"
+            elif chosen.made():
+                state, weak = _state(chosen), chosen.weakness()
     except StoreUnreachable as error:
-        yield wrong(f"{error.message}; until it does, the vault can serve", "export LKR_BACKEND=vault")
+        yield wrong(f"{error.message}; until then, you can use the vault", "export LKR_BACKEND=vault")
         return
     if chosen is None:
         yield fact(f"none yet; the first key would go to the {found}", "lkr set NAME")
-    elif unmade and (lost := index.names(chosen.name)):
-        text = f"the vault is gone, and the index lists {_some(lost)}"
-        yield wrong(text, "lkr vault import FILE restores a backup; lkr vault reset starts over")
-    elif unmade:
-        yield fact(f"vault ({why}), not made yet", "lkr unlock")
+    elif not chosen.made() and (lost := index.names(chosen.name)):
+        yield wrong(f"the {chosen.noun} is missing, but the index lists {_some(lost)}", _RESTORE[chosen.noun])
+    elif not chosen.made():
+        yield fact(f"{chosen.noun} ({why}), not created yet", "lkr unlock")
     else:
-        yield fact(f"{chosen.name}{_kind(chosen)} ({why}), {state}")
+        yield fact(f"{chosen.describe()} ({why}), {state}")
         if weak:
-            yield wrong(f"python-keyring's backend {weak} does not protect what it keeps", "export LKR_BACKEND=vault")
+            yield wrong(f"{weak} does not protect what it keeps", "export LKR_BACKEND=vault")
         yield from _index(chosen, fix)
 
 
@@ -62,16 +64,12 @@ def _state(chosen: "Store") -> str:
     try:
         if chosen.is_locked():
             return "locked"
-        # A keychain gives no answer to a name it does not have, locked or not. The vault counts a read as a use.
-        chosen.get([] if isinstance(chosen, Vault) else index.names(chosen.name)[:1] or ["lkr:probe"])
+        # A keychain gives no answer to a name it does not have, locked or not.
+        chosen.get([] if chosen.counts_reads else index.names(chosen.name)[:1] or ["lkr:probe"])
     except StoreLocked:
         return "locked"
     left = chosen.left()
     return "unlocked" if left is None else f"unlocked for {max(1, round(left / 60))} min"
-
-
-def _kind(chosen: "Store") -> str:
-    return "" if isinstance(chosen, Vault) else f" {keyring.backend_name()}"
 
 
 def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
@@ -82,7 +80,7 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         except LkrError as error:
             fixed = ""
             if fix and keys.write_entry_anew(chosen, name):
-                fixed = "written anew"
+                fixed = "rewritten"
             yield wrong(error.message, "lkr doctor --fix", fixed)
     listed = chosen.names()
     if listed is None:
@@ -90,7 +88,7 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         return
     if gone := sorted(set(indexed) - set(listed)):
         removed = [name for name in gone if fix and keys.remove_entry(chosen, name)]
-        text = f"the index lists {_some(gone)}, not in the {chosen.name}"
+        text = f"the index lists {_some(gone)}, which the {chosen.name} does not have"
         yield wrong(text, "lkr doctor --fix", "removed" if len(removed) == len(gone) else "")
     unlisted = sorted(set(listed) - set(indexed))
     for stored in unlisted:
@@ -100,11 +98,11 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
         if fix:
             keys.settle_old(chosen, name)
         text = f"the {chosen.name} has an old value of {name}"
-        reason = "as lkr 0.1.0 kept it" if name in listed else f"and no {name}"
+        reason = "as lkr 0.1.0 stored it" if name in listed else f"but no {name}"
         yield wrong(f"{text}, {reason}", "lkr doctor --fix", "settled" if fix else "")
     if missing := [stored for stored in unlisted if not key_of_old(stored)]:
         added = [stored for stored in missing if fix and is_key(stored) and keys.write_entry_anew(chosen, stored)]
-        text = f"the {chosen.name} has {_some(missing)}, not in the index"
+        text = f"the {chosen.name} has {_some(missing)}, which the index does not list"
         yield wrong(text, "lkr doctor --fix", "added" if len(added) == len(missing) else "")
 
 
@@ -115,7 +113,7 @@ def _some(found: list[str]) -> str:
 
 
 def folders(fix: bool) -> Iterator[Finding]:
-    """Who may read and write what is lkr's, and what killed writers left there."""
+    """Who may read and write lkr's files, and what interrupted writes left there."""
     for folder in (paths.data_dir(), paths.state_dir()):
         for path in _below(folder):
             try:
@@ -128,7 +126,7 @@ def folders(fix: bool) -> Iterator[Finding]:
             if fix:
                 os.unlink(path)
             yield wrong(
-                f"{show(path)} was left by a writer that was killed", "lkr doctor --fix", "removed" if fix else ""
+                f"{show(path)} is left over from an interrupted write", "lkr doctor --fix", "removed" if fix else ""
             )
     for path in _below(os.path.dirname(paths.config_file())):  # may be read by others: nothing in it is secret
         info = os.lstat(path)
@@ -152,7 +150,7 @@ def _readable(real: str) -> Iterator[Finding]:
 
 
 def grants(fix: bool) -> Iterator[Finding]:
-    """Grants of projects that are no more."""
+    """Grants of projects that no longer exist."""
     folder = paths.grants_dir()
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         path = os.path.join(folder, name)
@@ -174,6 +172,6 @@ def grants(fix: bool) -> Iterator[Finding]:
             approve.revoke(real)
         fixed = "revoked" if fix else ""
         if os.path.isdir(real):  # on another branch, maybe
-            yield warning(f"{show(real)} is allowed and has no manifest any more", "lkr doctor --fix", fixed)
+            yield warning(f"{show(real)} is allowed but no longer has a manifest", "lkr doctor --fix", fixed)
         else:
-            yield wrong(f"{show(real)} is allowed and not there any more", "lkr doctor --fix", fixed)
+            yield wrong(f"{show(real)} is allowed but no longer exists", "lkr doctor --fix", fixed)

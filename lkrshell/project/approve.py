@@ -5,52 +5,33 @@ Asking the person and writing the log are for the commands.
 
 import os
 
-from lkrshell.core import policy
+from lkrshell.core import limits, policy
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
-from lkrshell.project import grants, inside, lookup, manifest, worktrees
-from lkrshell.state import audit, generation
-from lkrshell.stores.base import Store
+from lkrshell.project import grants, inside, lookup, manifest, reading, worktrees
+from lkrshell.state import generation, paths
 
-
-def before(place: lookup.Place) -> grants.Grant | None:
-    """The grant in force at `place`, whatever lies there now; None without one, or when it is damaged."""
-    try:
-        return grants.in_force(place)
-    except ManifestError:
-        return None
-
-
-def read_manifest(place: lookup.Place, let_in: tuple[str, ...] = ()) -> manifest.Manifest:
-    """The manifest of `place`, checked. ManifestError when it cannot be read or is invalid.
-
-    `let_in` are variables to accept besides those that the grant there has.
-    """
-    (path, text), (local_path, local) = place.files()
-    for each, content in ((path, text), (local_path, local)):
-        if content == lookup.UNREADABLE:
-            raise ManifestError(f"cannot read {show(each)}", "it must be a text file that you may read")
-    known = before(place)
-    let_in += known.let_in if known else ()
-    return manifest.parse(path, text[1:], local_path, place.local_content(), let_in)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
 
 
 def check_allowed(place: lookup.Place) -> None:
-    """ManifestError unless the manifest as it lies there is valid and allowed: an edit must not smuggle the rest in."""
-    read_manifest(place)
+    """ManifestError unless the current manifest is valid and allowed. An edit must not bring in unseen changes."""
+    reading.read_manifest(place)
     known = grants.in_force(place)
     if known is None or not known.covers(place):
-        raise ManifestError("the manifest as it is now is not allowed", "look at it first: lkr allow")
+        raise ManifestError("the manifest's current content is not allowed", "review it first: lkr allow")
 
 
 def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
     """Writes the grant for exactly the texts in `place`; `everywhere`: for its worktrees too, by default as before."""
-    audit.remember_place()
+    paths.accept()
     if everywhere is None:
-        known = before(place)
+        known = reading.grant_of(place)
         everywhere = known is not None and known.worktrees
     grant = grants.Grant(
         place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, now(), parsed.let_in,
@@ -62,7 +43,7 @@ def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | No
 
 
 def write(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
-    """Writes the manifest, or the `.lkr.local.toml`, of `place` and allows it; nothing when the result is not valid.
+    """Writes the manifest, or the `.lkr.local.toml` of `place`, and allows it. Writes nothing invalid.
 
     What is allowed is what was written here and lay there before: the files are not read again, so nobody can swap
     another content in. ManifestError when one of them changed since `place` was read, and, after a new manifest was
@@ -72,16 +53,16 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
     lay_there = place.files()
     place.text = place.text if text is None else lookup.TEXT + text
     place.local = place.local if local is None else lookup.TEXT + local
-    parsed = read_manifest(place)
+    parsed = reading.read_manifest(place)
     for path, content in lay_there:
         if lookup.read_text(path) != content:
-            raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; do it again")
+            raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; try again")
     for (path, content), (_, new) in zip(lay_there, place.files(), strict=True):
         if new != content:
             inside.replace(place.folder, os.path.basename(path), new[1:].encode())
     if was_local:
-        hint = f"look at it, then: lkr allow {quoted(place.folder)}"
-        raise ManifestError(f"wrote the manifest, but {lookup.LOCAL} was there before and is not allowed", hint)
+        hint = f"review it, then run lkr allow {quoted(place.folder)}"
+        raise ManifestError(f"wrote the manifest, but {lookup.LOCAL} was already there and is not allowed", hint)
     record(place, parsed)
     return parsed
 
@@ -103,7 +84,7 @@ def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:
     return lines or ["  (nothing)"]
 
 
-def limits(entry: Entry, folder: str) -> list[str]:
+def restrictions(entry: Entry, folder: str) -> list[str]:
     """What the key's own policy refuses in `folder`, however the manifest is, each with the command that changes it."""
     name, policy_of = entry.name, f"lkr policy {entry.name}"
     lines = []
@@ -112,17 +93,22 @@ def limits(entry: Entry, folder: str) -> list[str]:
     if reason := policy.elsewhere(entry, folder):
         lines.append(reason)
     if entry.agents == "deny":
-        lines.append(f"{name} is for no coding agent, not even by lkr exec; {policy_of} --agents exec")
+        lines.append(f"{name} is closed to coding agents, even with lkr exec; {policy_of} --agents exec")
     if entry.agents == "allow":
-        lines.append(f"{name} is loaded for coding agents too; {policy_of} --agents exec")
+        lines.append(f"{name} is also loaded for coding agents; {policy_of} --agents exec")
     if entry.confirm:
-        lines.append(f"{name} waits for lkr confirm before the first load of a session; {policy_of} --no-confirm")
+        lines.append(f"{name} needs lkr confirm before its first load in a session; {policy_of} --no-confirm")
     if entry.ttl:
         lines.append(f"{name} leaves a shell {policy.span(entry.ttl)} after loading; {policy_of} --ttl off")
+    if entry.via:
+        lines.append(f"{name} enters no environment, only a virtual key does; {policy_of} --via environment")
+    if words := limits.Limits.of(entry).words():
+        off = " ".join(f"--{field} off" for field in limits.FIELDS if getattr(entry, field))
+        lines.append(f"{name} is limited at the broker to {', '.join(words)}; {policy_of} {off}")
     return lines
 
 
-def missing(store: Store, key: str) -> list[str]:
+def missing(store: "Store", key: str) -> list[str]:
     """A line where the store says that it has no such key."""
     try:
         return [] if store.exists(key) else [f"{key} is not stored; lkr set {key}"]
@@ -132,6 +118,8 @@ def missing(store: Store, key: str) -> list[str]:
 
 def describe(want: Want) -> str:
     notes = [f"profile {want.profile}"] * bool(want.profile) + ["optional"] * want.optional
-    notes += ["only by lkr exec"] * (want.scope == "exec")
+    notes += ["only for lkr exec"] * (want.scope == "exec")
     notes += [f"only for {' and '.join(want.commands)}"] * bool(want.commands)
+    at_broker = limits.Limits.of(want).words()
+    notes += ["by the broker", *at_broker] if want.via else [f"at the broker: {each}" for each in at_broker]
     return f"{want.variable} ← {want.key}" + (f" ({', '.join(notes)})" if notes else "")

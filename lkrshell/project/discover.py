@@ -1,6 +1,6 @@
-"""Which keys a project's files speak of: its env files, and code that reads a provider's variable.
+"""Which keys a project's files mention: its env files, and code that reads a provider's variable.
 
-Reads names only, and within limits: a repository may be large. Not on the path of `lkr export`.
+Reads names only, and within limits: a repository may be large.
 """
 
 import os
@@ -70,7 +70,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _read(folder: str, name: str, limit: int) -> bytes:
-    """The beginning of the file, empty when it is none, or reached by a link that leads out of the folder."""
+    """The beginning of the file. Empty if there is none, or if a link leads out of the folder."""
     try:
         return inside.read(folder, name, limit, whole=False) or b""
     except (LkrError, ValueError):

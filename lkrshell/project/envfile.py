@@ -1,6 +1,6 @@
 """Env files: read as python-dotenv reads them, within bounds, and with nothing of the person's environment in them.
 
-`${NAME}` is another variable of the same file, never one of the environment: a project's file must not take what lies
+`${NAME}` is another variable of the same file, never one of the environment: a project's file must not read what is
 there. A line that is taken out stays as a comment that names the key.
 """
 
@@ -52,7 +52,7 @@ def read(path: str) -> EnvFile:
             value, missing = _expanded(binding.value or "", found.values)
             budget -= len(value) if value != binding.value else 0
             if budget < 0:
-                raise LkrError(f"{show(path)}: its references make too much text", "write the values themselves")
+                raise LkrError(f"{show(path)}: its references expand to too much text", "write the values themselves")
             found.values[binding.key] = value
             found.open.pop(binding.key, None)
             if missing:

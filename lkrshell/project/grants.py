@@ -1,6 +1,6 @@
 """Grants: the user's record that one manifest content, at one real path, may have the keys it lists.
 
-A grant holds both texts and the parsed form, so that entering needs no TOML. On the path of `lkr export`. One of the
+A grant holds both texts and the parsed form, so that entering needs no TOML. One of the
 first format was given under laxer rules for names, so they are looked at anew.
 """
 
@@ -8,6 +8,7 @@ import os
 
 from lkrshell.core import records
 from lkrshell.core.errors import ManifestError
+from lkrshell.core.policy import VIA
 from lkrshell.core.text import quoted, show
 from lkrshell.core.want import Want
 from lkrshell.project import lookup
@@ -59,10 +60,13 @@ def read(real: str) -> Grant | None:
         if magic == _MAGIC:
             (_, let_in), (_, worktrees), (_, require), *rest = rest
         wants = tuple(
-            Want(variable, key, optional == "1", scope, profile) for _, profile, variable, key, optional, scope in rest
+            Want(variable, key, optional == "1", scope, profile, *more)
+            for _, profile, variable, key, optional, scope, *more in rest
         )
-    except ValueError:
-        raise ManifestError(f"the grant for {show(real)} is damaged", "give it anew: lkr allow") from None
+        if any(len(row) not in (6, 11) for row in rest) or any(want.via not in VIA for want in wants):
+            raise ValueError("not a line of ours")
+    except (ValueError, TypeError):
+        raise ManifestError(f"the grant for {show(real)} is damaged", "allow it again: lkr allow") from None
     if magic == _FIRST:
         _check_names(real, wants)
     return Grant(
@@ -95,8 +99,8 @@ def _check_names(real: str, wants: tuple[Want, ...]) -> None:
 
             bad = bad or next((each for each in want.commands if not is_command(each)), "")
         if bad:
-            message = f"{show(real)} was allowed by an earlier lkr, which let {show(bad)} pass"
-            raise ManifestError(message, f"look at it anew: lkr allow {quoted(real)}")
+            message = f"{show(real)} was allowed by an earlier lkr, which accepted {show(bad)}"
+            raise ManifestError(message, f"review it again: lkr allow {quoted(real)}")
 
 
 def in_force(place: lookup.Place) -> Grant | None:

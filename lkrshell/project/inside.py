@@ -53,7 +53,7 @@ def read(folder: str, name: str, limit: int = LIMIT, alone: bool = False, whole:
     except OSError as error:
         raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
     if len(data) > limit and whole:
-        raise LkrError(f"{show(path)} is larger than {limit >> 10} KiB", "that is more than lkr reads of such a file")
+        raise LkrError(f"{show(path)} is larger than {limit >> 10} KiB", "lkr does not read larger ones")
     return data[:limit]
 
 
@@ -82,8 +82,8 @@ def check_new(place: lookup.Place) -> None:
     allowed."""
     check(place.folder, lookup.MANIFEST, lookup.LOCAL)
     if place.text == lookup.ABSENT and place.local != lookup.ABSENT:
-        hint = "look at it, and move it away until there is a .lkr.toml"
-        raise ManifestError(f"{lookup.LOCAL} was there before and is not allowed", hint)
+        hint = "review it, and move it away until there is a .lkr.toml"
+        raise ManifestError(f"{lookup.LOCAL} was already there and is not allowed", hint)
 
 
 def _mode(parent: int, last: str) -> int:
@@ -113,5 +113,7 @@ def _real(folder: str, name: str) -> tuple[str, list[str]]:
     top, real = os.path.realpath(folder), os.path.realpath(os.path.join(folder, name))
     if real == top or not folders.within(real, top):
         message = f"{show(os.path.join(folder, name))} is a link that leads out of {show(folder)}"
-        raise LkrError(message, f"lkr follows none; put a file in its place, or name {show(real)} itself", REFUSED)
+        raise LkrError(
+            message, f"lkr does not follow such links; put a file in its place, or name {show(real)} itself", REFUSED
+        )
     return top, os.path.relpath(real, top).split(os.sep)

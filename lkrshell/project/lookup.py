@@ -1,4 +1,4 @@
-"""What lies on the disk around a folder: the manifests in force, as text. On the path of `lkr export`."""
+"""Finds the manifests that apply to a folder, as text."""
 
 import os
 import stat
@@ -73,10 +73,10 @@ def current_folder() -> str:
 
 
 def serving(start: str) -> str:
-    """The folder with the manifest that serves `start`. ManifestError when there is none."""
+    """The folder whose manifest applies to `start`. ManifestError if there is none."""
     found = find(start)
     if found is None:
-        raise ManifestError("no .lkr.toml here or above", "make one: lkr init")
+        raise ManifestError("no .lkr.toml here or above", "create one: lkr init")
     return found
 
 

@@ -4,33 +4,45 @@ Not on the path of `lkr export`: a grant keeps the parsed form (see grants).
 """
 
 import re
-from collections.abc import Container
-from dataclasses import dataclass
 
-from lkrshell.core import names, toml_text
+from lkrshell.core import limits, names, toml_text
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
 from lkrshell.vendors.providers import refusal, variable_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 MAX_KEYS = 256
+VIA = ("broker", "environment")
+_LIMITS = {
+    "models": 'models = ["claude-*"]', "budget": 'budget = "5/day"', "rate": 'rate = "60/min"',
+    "tokens": 'tokens = "2M/day"',
+}  # fmt: skip
+_FIELDS = ("key", "optional", "scope", "via", *_LIMITS)
 
 
-@dataclass(frozen=True)
 class Manifest:
-    """One manifest, its local file laid over it. `let_in`: the variables that pass because the person let them in."""
+    """One manifest, its local file laid over it. `let_in`: the variables that pass because the person let them in.
 
-    inherit: bool
-    wants: tuple[Want, ...]
-    profile: str = ""
-    let_in: tuple[str, ...] = ()
-    require_all: bool = False
+    Not a dataclass, for the sake of `lkr allow`: see core/want.py.
+    """
+
+    __slots__ = ("inherit", "let_in", "profile", "require_all", "wants")
+
+    def __init__(
+        self, inherit: bool, wants: tuple[Want, ...], profile: str, let_in: tuple[str, ...], require_all: bool
+    ) -> None:
+        self.inherit, self.wants, self.profile = inherit, wants, profile
+        self.let_in, self.require_all = let_in, require_all
 
 
 class _File:
     """One file being checked: knows how to name a place in it, and which variables the person let in."""
 
-    def __init__(self, path: str, text: str, let_in: Container[str]) -> None:
+    def __init__(self, path: str, text: str, let_in: "Container[str]") -> None:
         self.path, self.text, self.let_in = path, text, let_in
 
     def error(self, message: str, hint: str, table: str = "", name: str = "") -> ManifestError:
@@ -51,31 +63,36 @@ class _File:
 
 
 def parse(
-    path: str, text: str, local_path: str = "", local_text: str | None = None, let_in: Container[str] = ()
+    path: str, text: str, local_path: str = "", local_text: str | None = None, let_in: "Container[str]" = ()
 ) -> Manifest:
     """The manifest of `text`, with the local file's entries over it. `let_in`: variables that the person let in.
 
     Raises ManifestError with file, line, column where known, and what to write instead; no message quotes a
     string that could be a key's value.
     """
-    inherit, require, _, wants = _parse_file(_File(path, text, let_in))
+    inherit, require, via, _, wants = _parse_file(_File(path, text, let_in))
     profile = ""
     if local_text is not None:
-        local_inherit, local_require, profile, local_wants = _parse_file(
+        local_inherit, local_require, local_via, profile, local_wants = _parse_file(
             _File(local_path, local_text, let_in), local=True
         )
         inherit = inherit if local_inherit is None else local_inherit
         require = require if local_require is None else local_require
+        via = local_via or via
         wants |= local_wants
+    for want in wants.values():  # what a key says for itself goes over what the file says for all
+        want.via = "broker" if (want.via or via) == "broker" else ""
     if len(wants) > MAX_KEYS:
         raise ManifestError(f"{show(path)}: more than {MAX_KEYS} keys", "split the project")
     used = sorted({want.variable for want in wants.values() if refusal(want.variable)})
     return Manifest(bool(inherit), tuple(wants.values()), profile, tuple(used), bool(require))
 
 
-def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, bool | None, str, dict[tuple[str, str], Want]]:
-    """`inherit`, whether all keys are required, the chosen `profile` (of a local file only), and the wants by profile
-    and variable. None for what the file does not say."""
+def _parse_file(
+    file: _File, local: bool = False
+) -> tuple[bool | None, bool | None, str, str, dict[tuple[str, str], Want]]:
+    """`inherit`, whether all are required, `via` for all of them, the chosen `profile` (of a local file only), and the
+    wants by profile and variable. None, or empty, for what the file does not say."""
     where = show(file.path)
     try:
         file.text.encode("utf-8")
@@ -84,7 +101,7 @@ def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, bool | N
         raise ManifestError(f"{where}: not UTF-8", "save it as UTF-8") from None
     except toml_text.TomlError as error:
         raise ManifestError(f"{where}: {error}", "fix that; a manifest only names keys") from None
-    known = ("version", "inherit", "require", "keys", "profiles") + ("profile",) * local
+    known = ("version", "inherit", "require", "via", "keys", "profiles") + ("profile",) * local
     for field in table:
         if field not in known:
             raise file.error(f"unknown field {names.said(field)}", f"known: {', '.join(known)}", "", field)
@@ -99,9 +116,12 @@ def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, bool | N
     require = table.get("require")
     if require not in (None, "all", "any"):
         raise file.error('require must be "all" or "any"', 'write require = "all"', "", "require")
+    via = table.get("via", "")
+    if via not in ("", *VIA) or ("via" in table and not via):
+        raise file.error('via must be "broker" or "environment"', 'write via = "broker"', "", "via")
     chosen = table.get("profile", "")
     if chosen != "" and not (isinstance(chosen, str) and names.is_profile(chosen)):
-        raise file.error("profile must be the name of one", 'write profile = "staging"', "", "profile")
+        raise file.error("profile must be the name of a profile", 'write profile = "staging"', "", "profile")
     wants = _parse_keys(file, table.get("keys", {}), "keys", "")
     profiles = table.get("profiles", {})
     if not isinstance(profiles, dict):
@@ -111,9 +131,11 @@ def _parse_file(file: _File, local: bool = False) -> tuple[bool | None, bool | N
         if not names.is_profile(profile):
             raise file.error("a profile's name has letters, digits, - and _ only", "rename it", section)
         if not isinstance(content, dict) or set(content) - {"keys"}:
-            raise file.error(f"profile {names.said(profile)} may hold keys only", "write [profiles.NAME.keys]", section)
+            raise file.error(
+                f"profile {names.said(profile)} may contain only keys", "write [profiles.NAME.keys]", section
+            )
         wants |= _parse_keys(file, content.get("keys", {}), f"{section}.keys", profile)
-    return inherit, None if require is None else require == "all", chosen, wants
+    return inherit, None if require is None else require == "all", via, chosen, wants
 
 
 def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tuple[str, str], Want]:
@@ -126,7 +148,9 @@ def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tup
         if names.looks_like_a_value(variable) and not names.is_variable(variable):
             raise file.error("a variable's name looks like a real key", "remove it, and revoke that key", table)
         if not names.is_variable(variable):
-            raise file.error(f"{names.said(variable)} is no name for a variable", "use A-Z, 0-9 and _", table, variable)
+            raise file.error(
+                f"{names.said(variable)} is not a valid variable name", "use A-Z, 0-9 and _", table, variable
+            )
         if why := refusal(variable, file.let_in):
             raise file.error(*why, table, variable)
         wants[profile, variable] = _parse_entry(file, variable, entry, table, profile)
@@ -151,9 +175,9 @@ def _parse_short(file: _File, keys: list[object], table: str, profile: str) -> d
 def _parse_entry(file: _File, variable: str, entry: object, table: str, profile: str) -> Want:
     if not isinstance(entry, dict):
         return Want(variable, _key_name(file, entry, table, variable), profile=profile)
-    if unknown := set(entry) - {"key", "optional", "scope"}:
+    if unknown := set(entry) - set(_FIELDS):
         field = names.said(sorted(unknown)[0])
-        raise file.error(f"{variable}: unknown field {field}", "known: key, optional, scope", table, variable)
+        raise file.error(f"{variable}: unknown field {field}", f"known: {', '.join(_FIELDS)}", table, variable)
     optional, scope = entry.get("optional", False), entry.get("scope", "shell")
     if not isinstance(optional, bool):
         raise file.error(f"{variable}: optional must be true or false", "write optional = true", table, variable)
@@ -161,7 +185,25 @@ def _parse_entry(file: _File, variable: str, entry: object, table: str, profile:
         scope = _parse_commands(file, scope, table, variable)
     elif scope not in ("shell", "exec"):
         raise file.error(f'{variable}: scope must be "shell" or "exec"', 'write scope = "exec"', table, variable)
-    return Want(variable, _key_name(file, entry.get("key"), table, variable), optional, scope, profile)
+    via = entry.get("via", "")
+    if via not in ("", *VIA) or ("via" in entry and not via):
+        raise file.error(f'{variable}: via must be "broker" or "environment"', 'write via = "broker"', table, variable)
+    texts = [_parse_limit(file, field, entry[field], table, variable) if field in entry else "" for field in _LIMITS]
+    return Want(variable, _key_name(file, entry.get("key"), table, variable), optional, scope, profile, via, *texts)
+
+
+def _parse_limit(file: _File, field: str, value: object, table: str, variable: str) -> str:
+    """A limit in the form of core.limits."""
+    if field == "models" and isinstance(value, list):
+        good = bool(value) and all(isinstance(each, str) and " " not in each and each for each in value)
+        text = " ".join(map(str, value))
+    else:
+        good, text = field != "models" and bool(value) and isinstance(value, str), str(value)
+    if not good or not limits.is_limit(field, text):
+        raise file.error(
+            f"{variable}: {field} is no limit", f"{limits.HINTS[field]}: {_LIMITS[field]}", table, variable
+        )
+    return text
 
 
 def _parse_commands(file: _File, scope: dict[str, object], table: str, variable: str) -> str:
@@ -173,7 +215,7 @@ def _parse_commands(file: _File, scope: dict[str, object], table: str, variable:
     for command in commands:
         if not isinstance(command, str) or not names.is_command(command):
             what = names.said(command) if isinstance(command, str) else "that"
-            raise file.error(f"{variable}: {what} is no name of a program", hint, table, variable)
+            raise file.error(f"{variable}: {what} is not the name of a program", hint, table, variable)
     return "commands:" + ",".join(dict.fromkeys(commands))
 
 
@@ -182,7 +224,7 @@ def _key_name(file: _File, key: object, table: str, variable: str) -> str:
         return key
     if isinstance(key, str) and names.looks_like_a_value(key):
         raise file.error(
-            f"{variable} holds what looks like a real key, not the name of one",
+            f"{variable} contains what looks like a real key, not the name of one",
             "revoke that key, store the new one with `lkr set provider:label`, and write the name here",
             table,
             variable,

@@ -7,7 +7,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.want import Want
-from lkrshell.project import lookup, manifest
+from lkrshell.project import lookup, reading
 from lkrshell.vendors import providers
 
 EMPTY = "version = 1\n\n[keys]\n"
@@ -20,12 +20,12 @@ def with_keys(place: lookup.Place, keys: dict[str, str]) -> tuple[str, str | Non
     ManifestError when what is there is not valid.
     """
     text, local = EMPTY if place.text == lookup.ABSENT else place.text[1:], place.local_content()
-    shared = named(manifest.parse(lookup.MANIFEST, text).wants)
-    both = named(manifest.parse(lookup.MANIFEST, text, lookup.LOCAL, local).wants)
+    shared = named(reading.read_manifest(place, text=text, local="").wants)
+    both = named(reading.read_manifest(place, text=text).wants)
     more = {variable: key for variable, key in keys.items() if both.get(variable) != key}
     own = {variable: key for variable, key in more.items() if variable in shared or variable in both}
     new = {variable: key for variable, key in more.items() if variable not in own}
-    return _added(text, new) if new else text, _added(local or "", own) if own else None
+    return added(text, new) if new else text, added(local or "", own) if own else None
 
 
 def named(wants: Iterable[Want]) -> dict[str, str]:
@@ -33,7 +33,9 @@ def named(wants: Iterable[Want]) -> dict[str, str]:
     return {want.variable: want.key for want in wants if not want.profile}
 
 
-def _added(text: str, new: dict[str, str]) -> str:
+def added(text: str, new: dict[str, str]) -> str:
+    """The text of a manifest, or of a local file, in which these variables have these keys. ManifestError when it is
+    not TOML."""
     try:
         document = tomlkit.parse(text)
     except TOMLKitError:

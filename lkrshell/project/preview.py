@@ -7,7 +7,7 @@ import os
 
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.time_limit import TimeLimit
-from lkrshell.project import lookup, manifest
+from lkrshell.project import lookup, reading
 from lkrshell.state import paths
 
 _TIME_LIMIT = 0.9  # seconds; the prompt waits for us
@@ -19,10 +19,9 @@ def requested(place: lookup.Place) -> tuple[str, bool]:
 
     ManifestError, with file and line, when the manifest is invalid.
     """
-    path, local = (os.path.join(place.folder, name) for name in (lookup.MANIFEST, lookup.LOCAL))
     try:
         with TimeLimit(_TIME_LIMIT):
-            parsed = manifest.parse(path, place.text[1:], local, place.local[1:] if place.local[0] == "=" else None)
+            parsed = reading.read_manifest(place)
             wants = [want for want in parsed.wants if want.profile in ("", parsed.profile)]
             missing = [want for want in wants if not want.optional and not _stored(want.key)]
     except ManifestError:

@@ -1,4 +1,4 @@
-"""Which projects may use which keys, from the grants. One pass over all of them; not on the path of `lkr export`."""
+"""Which projects may use which keys, from the grants. One pass over all of them."""
 
 import os
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""From manifests and grants to what a folder should have. Pure: reads nothing, prints nothing.
-
-On the path of `lkr export`.
-"""
+"""From manifests and grants to what a folder should have. Pure: reads nothing, prints nothing."""
 
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import quoted, show
@@ -15,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check(place: "Place", grant: "Grant | None") -> "Grant":
-    """The grant, when it covers what lies there. ManifestError says why not, and what to do."""
+    """The grant, if it covers the current manifest. Otherwise a ManifestError says why not and what to do."""
     where = show(place.folder)
     if UNREADABLE in (place.text, place.local):
         raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")
@@ -27,7 +24,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
         if was_denied(place.real):
             again = f"to allow it again: lkr allow {quoted(place.folder)}"
             raise ManifestError(f"{where} is not allowed: you denied it", again)
-        hint = "allow it and store what is missing: lkr init" if missing else "look at it and allow it: lkr allow"
+        hint = "allow it and store what is missing: lkr init" if missing else "review and allow it: lkr allow"
         raise ManifestError(f"{where} is not allowed yet{what}", f"{hint} {quoted(place.folder)}")
     if not grant.covers(place):
         from lkrshell.project.preview import requested
@@ -37,7 +34,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
             requested(place)  # a manifest that is broken now says where
         except ManifestError as error:
             raise ManifestError(f"{changed}: {error.message}", error.hint) from None
-        raise ManifestError(changed, f"see how: lkr allow {quoted(place.folder)}")
+        raise ManifestError(changed, f"see what changed: lkr allow {quoted(place.folder)}")
     return grant
 
 
@@ -55,9 +52,7 @@ def resolve(chain: "list[Grant]", profile: str) -> list[Want]:
     if not profile and chain:
         profile = chain[0].profile
     if profile and not any(want.profile == profile for grant in chain for want in grant.wants):
-        raise ManifestError(
-            f"no profile {show(profile)!r} here", "unset LKR_PROFILE or say lkr use, or add the profile"
-        )
+        raise ManifestError(f"no profile {show(profile)!r} here", "unset LKR_PROFILE, run lkr use, or add the profile")
     wanted: dict[str, Want] = {}
     for grant in reversed(chain):
         for chosen in ("", profile) if profile else ("",):

@@ -8,28 +8,31 @@ variables that are no secret's by their names, which the person may let in.
 
 import json
 import os
-import re
 import sys
 
-from lkrshell.core import names, variables
-from lkrshell.project.manifest import MAX_KEYS
+from lkrshell.core import limits, names, variables
+from lkrshell.project.manifest import MAX_KEYS, VIA
 
 _VARIABLE = (
-    "A variable of A-Z, 0-9 and _: a provider's, or one that ends like a secret's, as _KEY, _TOKEN or _PASSWORD. Any "
-    "other waits for lkr allow --variable NAME."
+    "A variable of A-Z, 0-9 and _: a provider's, or one that ends like a secret's, such as _KEY or _TOKEN. Any "
+    "other needs lkr allow --variable NAME."
 )
 FILES = ("manifest.schema.json", "manifest.local.schema.json")
 
 
-def _name(pattern: re.Pattern[str], description: str, empty: bool = False) -> dict[str, object]:
+def _name(pattern: str, description: str, empty: bool = False) -> dict[str, object]:
     """A string that `pattern` matches whole; or nothing at all, when `empty`."""
-    words = pattern.pattern.removesuffix(r"\Z")
+    words = pattern.removesuffix(r"\Z")
     return {
         "description": description,
         "type": "string",
         "pattern": f"^({words})?$" if empty else f"^{words}$",
         "maxLength": names.MAX_NAME,
     }
+
+
+def _limit(pattern: str, description: str) -> dict[str, object]:
+    return {"description": description, "type": "string", "pattern": f"^({pattern})$"}
 
 
 def schema(local: bool = False) -> dict[str, object]:
@@ -41,9 +44,10 @@ def schema(local: bool = False) -> dict[str, object]:
             "enum": ["all", "any"],
         },
         "inherit": {"description": "Add the nearest manifest above, which must be allowed too.", "type": "boolean"},
+        "via": {"$ref": "#/definitions/via"},
         "keys": {"$ref": "#/definitions/keys"},
         "profiles": {
-            "description": "Laid over keys when LKR_PROFILE or `lkr use` names one.",
+            "description": "Override keys if LKR_PROFILE or `lkr use` names one.",
             "type": "object",
             "propertyNames": _name(names.PROFILE, "A profile's name."),
             "additionalProperties": {
@@ -64,7 +68,11 @@ def schema(local: bool = False) -> dict[str, object]:
         "additionalProperties": False,
         **({} if local else {"required": ["version"]}),
         "definitions": {
-            "name": _name(names.KEY, "The name of a key: provider:label, as openai:prod."),
+            "name": _name(names.KEY, "The name of a key: provider:label, such as openai:prod."),
+            "via": {
+                "description": "broker: programs get a virtual key. It works only at lkr's gateway on this machine.",
+                "enum": list(VIA),
+            },
             # Two types in one, without anyOf: so an editor's message points at the very word that is wrong.
             "keys": {
                 "description": "Variables and the names of their keys, or a list of names.",
@@ -85,7 +93,18 @@ def schema(local: bool = False) -> dict[str, object]:
                 "type": ["string", "object"],
                 "properties": {
                     "key": {"$ref": "#/definitions/name"},
-                    "optional": {"description": "No error when it is not stored.", "type": "boolean"},
+                    "optional": {"description": "true: say nothing if it is not stored.", "type": "boolean"},
+                    "via": {"$ref": "#/definitions/via"},
+                    "models": {
+                        "description": "Broker: the models that may be called. * and ? are wildcards.",
+                        "type": "array",
+                        "items": {"type": "string", "pattern": f"^{limits.MODEL}$"},
+                        "minItems": 1,
+                        "maxItems": limits.MAX_MODELS,
+                    },
+                    "budget": _limit(limits.BUDGET, "Broker: US dollars a day, week or month, such as 20/day."),
+                    "rate": _limit(limits.RATE, "Broker: requests a minute, such as 60/min."),
+                    "tokens": _limit(limits.TOKENS, "Broker: tokens a day, week or month, such as 2M/day."),
                     "scope": {
                         "description": "exec: for `lkr exec` only. A table: for these commands only.",
                         "type": ["string", "object"],
@@ -98,7 +117,7 @@ def schema(local: bool = False) -> dict[str, object]:
                                     "not": {
                                         "anyOf": [
                                             {"enum": sorted(names.SHELL_WORDS)},
-                                            {"pattern": f"^{names.SHELL_FUNCTIONS.pattern}"},
+                                            {"pattern": f"^{names.SHELL_FUNCTIONS}"},
                                         ]
                                     },
                                 },

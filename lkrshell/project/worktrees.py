@@ -109,15 +109,15 @@ def target(place: lookup.Place) -> lookup.Place:
     """
     repo = repository(place.real)
     if repo is None:
-        hint = "say lkr allow without --worktrees"
-        raise LkrError(f"{show(place.real)} is in no git repository whose records agree", hint, USAGE)
+        hint = "run lkr allow without --worktrees"
+        raise LkrError(f"{show(place.real)} is not in a git repository with consistent records", hint, USAGE)
     if not repo.linked:
         return place
     home = repo.home(place.real)
     main = lookup.Place(home)
     texts = (main.text, main.local)
     if main.real != home or texts not in ((place.text, place.local), (lookup.ABSENT, lookup.ABSENT)):
-        message = f"the main checkout has another manifest than this worktree: {show(home)}"
+        message = f"the main checkout and this worktree have different manifests: {show(home)}"
         raise ManifestError(message, f"lkr allow --worktrees {quoted(home)}, or lkr allow for this one alone")
     main.text, main.local = place.text, place.local
     return main

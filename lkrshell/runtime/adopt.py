@@ -7,7 +7,6 @@ never writes it.
 from lkrshell.core import names
 from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.state import index
-from lkrshell.stores.vault import Vault
 from lkrshell.vendors import providers
 
 TYPE_CHECKING = False
@@ -56,12 +55,12 @@ class Plan:
     def problem(self, variable: str, key: str) -> str | None:
         """Why this variable's value cannot be stored as `key` without a loss; None when it can."""
         if not names.is_key(key):
-            return "a label has a-z, 0-9 and -, as in prod or my-app"
+            return "a label consists of a-z, 0-9 and -, such as prod or my-app"
         there = self.present(key)
         if there is not None and (there.kind == "admin" or there.reveal() != self.found[variable]):
-            return f"{key} is stored already, with another value"
+            return f"{key} is already stored with another value"
         if any(self.found[other] != self.found[variable] for other in self._taken(key) if other != variable):
-            return f"{key} is another variable's in this plan"
+            return f"{key} already belongs to another variable in this plan"
         return None
 
     def values(self) -> dict[str, Secret]:
@@ -72,8 +71,7 @@ class Plan:
 
     def present(self, key: str) -> Secret | None:
         if key not in self._present:
-            empty = isinstance(self.store, Vault) and not self.store.made()
-            self._present[key] = None if empty else self.store.get([key]).get(key)
+            self._present[key] = self.store.get([key]).get(key) if self.store.made() else None
         return self._present[key]
 
     def _taken(self, key: str) -> list[str]:

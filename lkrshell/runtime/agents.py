@@ -2,12 +2,17 @@
 
 Three things are looked at: our own environment; the names of our ancestors, up to the first process, and of the leaders
 of our session and process group, which stay when a command is sent to the background; and the environments that those
-were started with, where `env -u` leaves a mark in place. None of it is proof, see SECURITY.md. Source: proc(5).
+were started with, where `env -u` leaves a mark in place. None of it is proof, see SECURITY.md. Source: proc(5);
+for macOS see `macos_processes`.
 """
 
 import os
 
+from lkrshell.core import platform
 from lkrshell.runtime.known_agents import AGENTS
+
+if platform.DARWIN:
+    from lkrshell.runtime import macos_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +22,9 @@ if TYPE_CHECKING:
 
 UNKNOWN = "agent"  # an agent whose name nothing tells
 _SHELLS = frozenset(("bash", "zsh", "fish", "sh", "dash", "ksh"))
-_INTERPRETERS = frozenset(("python", "pypy", "node", "nodejs", "bun", "deno", "ruby", "MainThread", "node-MainThread"))
+_INTERPRETERS = frozenset(
+    ("python", "Python", "pypy", "node", "nodejs", "bun", "deno", "ruby", "MainThread", "node-MainThread")
+)
 _RUNNERS = frozenset(("npx", "npm", "npx-cli", "npm-cli", "pnpm", "yarn", "bunx", "uv", "uvx", "pipx"))
 _SUBCOMMANDS = frozenset(("run", "tool", "exec", "x", "dlx"))
 # Options of node whose value is the next word. Of others both that word and the one after it are looked at.
@@ -28,31 +35,32 @@ _ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".py", ".pyw", ".pyz", ".sh")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _NO_AGENTS = ("/bin", "/sbin", "/usr/sbin", "/usr/local/sbin")  # nobody installs one there, and each look costs
 _DEEPEST = 256  # generations; nobody nests shells so deep except to hide what is above them
-_CUT = 15  # characters of a process's name that the kernel keeps
+_CUT = 15  # bytes of a process's name that the kernel keeps
 _LARGEST = 1 << 20  # bytes of an environment that are looked at
+_PIECE = 8192  # bytes of a read; most environments are smaller
 
 
 class Line(list[str]):
     """The names of the processes above us, nearest first; of an interpreter, the name of what it runs.
 
-    `others` are more names that these, or the leaders of our session and group, may be known by; `marks` are the
-    variables that any of them was started with. `too_deep`: there are more of them than are looked at.
+    `others` are more names that these, or the leaders of our session and group, may be known by; `variables` are those
+    that any of them was started with, each as NAME=VALUE. `too_deep`: there are more of them than are looked at.
     """
 
-    __slots__ = ("marks", "others", "too_deep")
+    __slots__ = ("others", "too_deep", "variables")
 
     def __init__(self, names: "list[str] | tuple[str, ...]" = ()) -> None:
         super().__init__(names)
         self.others: list[str] = []
-        self.marks: dict[str, str] = {}
+        self.variables: dict[str, None] = {}  # a set in order
         self.too_deep = False
 
 
 def detect(environment: "dict[str, str]", line: list[str], settings: "Config | None" = None) -> str | None:
     """The agent behind us, None without one. `line` is what `ancestors` found; `settings` are the user's.
 
-    `agent_ancestors = false` counts only in the account's own config.toml: whoever can set variables could bring
-    another one. What names itself by AI_AGENT alone is not taken for an agent that lkr knows.
+    `agent_ancestors = false` counts only in the account's own folders: whoever can set variables could bring others.
+    What names itself by AI_AGENT alone is not taken for an agent that lkr knows.
     """
     known = _known(settings)
     name = _marked(known, environment)
@@ -60,9 +68,9 @@ def detect(environment: "dict[str, str]", line: list[str], settings: "Config | N
         return name
     found = _by_process(known, line, settings)
     if found and settings is not None and not settings.agent_ancestors:
-        from lkrshell.state import config
+        from lkrshell.state import paths
 
-        if config.is_the_accounts_own():
+        if paths.are_the_accounts_own():
             found = None
     if name is None or (found and found != UNKNOWN):
         return found
@@ -72,18 +80,26 @@ def detect(environment: "dict[str, str]", line: list[str], settings: "Config | N
 def _by_process(known: "list[Row]", line: list[str], settings: "Config | None") -> str | None:
     own = settings.agent_processes if settings else ()
     others = line.others if isinstance(line, Line) else []
+    agent_of: dict[str, str] = {}
+    for each, _, names in known:
+        for name in names:
+            agent_of.setdefault(name, each)
     for process in (*line, *others):
-        for each, _, names in known:
-            if process in names:
-                return each
+        if process in agent_of:
+            return agent_of[process]
         if process in own:
             return process
     if isinstance(line, Line):
-        if name := _marked(known, line.marks):
-            return name if name != UNKNOWN else _self_named(known, line.marks.get("AI_AGENT", ""))
+        marks = {name: value for name, _, value in map(_parted, line.variables) if value}
+        if found := _marked(known, marks):
+            return found if found != UNKNOWN else _self_named(known, marks.get("AI_AGENT", ""))
         if line.too_deep:
             return UNKNOWN
     return None
+
+
+def _parted(variable: str) -> tuple[str, str, str]:
+    return variable.partition("=")
 
 
 def _marked(known: "list[Row]", environment: "dict[str, str]") -> str | None:
@@ -116,21 +132,15 @@ def programs(settings: "Config") -> list[str]:
 
 
 def ancestors() -> Line:
-    """The processes above us and beside them. Empty where there is no /proc."""
-    line = Line()
-    try:
-        _, parent, group, session = _status(os.getpid())
-    except (OSError, ValueError, IndexError):
-        return line
-    seen: set[int] = {os.getpid()}
-    before: list[bytes] = []
-    _climb(parent, line, line, seen, before)
-    for leader in (session, group):
-        _climb(leader, line.others, line, seen, before)
+    """The processes above us and beside them. Empty where the system tells nothing of them."""
+    line, seen = Line(), {os.getpid()}
+    _climb(os.getppid(), line, line, seen)
+    for leader in (os.getsid(0), os.getpgrp()):
+        _climb(leader, line.others, line, seen)
     return line
 
 
-def _climb(pid: int, names: list[str], line: Line, seen: set[int], before: list[bytes]) -> None:
+def _climb(pid: int, names: list[str], line: Line, seen: set[int]) -> None:
     """Adds the process, and all that are above it, to `names`, and what tells agents to `line`."""
     while pid > 0 and pid not in seen:
         if len(seen) > _DEEPEST:
@@ -138,43 +148,48 @@ def _climb(pid: int, names: list[str], line: Line, seen: set[int], before: list[
             return
         seen.add(pid)
         try:
-            comm, parent, _, _ = _status(pid)
-            first, *others = _names(pid, comm)
+            cut, parent = _status(pid)
+            first, *others = _names(pid, cut)
         except (OSError, ValueError, IndexError):
             return  # it has ended, or is hidden from us
         names.append(first)
         line.others += others
-        _environment(pid, line, before)
+        try:
+            line.variables.update(dict.fromkeys(_environment(pid).decode("utf-8", "replace").split("\0")))
+        except OSError:
+            pass  # another user's
         pid = parent
 
 
-def _status(pid: int) -> tuple[str, int, int, int]:
-    """A process's name, cut at 15 bytes, and the ids of its parent, group and session."""
-    head, _, tail = _read(f"/proc/{pid}/stat", 1024).decode("utf-8", "replace").rpartition(")")
-    fields = tail.split(None, 4)
-    return head.partition("(")[2], int(fields[1]), int(fields[2]), int(fields[3])
+def _status(pid: int) -> tuple[bytes, int]:
+    """The name that the kernel keeps of a process, and its parent's id. OSError and so on when it has ended."""
+    if platform.DARWIN:
+        return macos_processes.status(pid)
+    head, _, tail = _read(f"/proc/{pid}/stat", 1).rpartition(b")")
+    return head.partition(b"(")[2], int(tail.split(None, 2)[1])
 
 
-def _environment(pid: int, line: Line, before: list[bytes]) -> None:
-    """Adds the variables that the process was started with; those of another user's cannot be read."""
-    try:
-        data = _read(f"/proc/{pid}/environ", _LARGEST)
-    except OSError:
-        return
-    if data in before:
-        return  # most have what their parent has
-    before.append(data)
-    for entry in data.decode("utf-8", "replace").split("\0"):
-        name, _, value = entry.partition("=")
-        if value:
-            line.marks[name] = value
+def _words(pid: int) -> list[str]:
+    if platform.DARWIN:
+        return macos_processes.words(pid)
+    return _read(f"/proc/{pid}/cmdline", 1 << 16).decode("utf-8", "replace").split("\0")
 
 
-def _names(pid: int, comm: str) -> list[str]:
-    """What the process may be known by, the best name first: of an interpreter, what it runs."""
-    if not _runs_others(comm) and len(comm.encode("utf-8", "replace")) < _CUT:
+def _environment(pid: int) -> bytes:
+    """What the process was started with, as far as the system shows it: NAME=value, and NUL between two."""
+    return macos_processes.environment(pid) if platform.DARWIN else _read(f"/proc/{pid}/environ", _LARGEST)
+
+
+def _names(pid: int, cut: bytes) -> list[str]:
+    """What the process may be known by, the best name first: of an interpreter, what it runs.
+
+    `cut` is the name that the kernel keeps: on Linux of at most 15 bytes, on macOS of 31, there of a script's
+    interpreter.
+    """
+    comm = cut.decode("utf-8", "replace")
+    if not _runs_others(comm) and len(cut) < _CUT:
         return [comm]
-    words = _read(f"/proc/{pid}/cmdline", 1 << 16).decode("utf-8", "replace").split("\0")
+    words = _words(pid)
     if words[0].startswith("npm "):  # which writes a title there
         words = words[0].split()
     called = os.path.basename(words[0]).lstrip("-")
@@ -193,7 +208,7 @@ def _runs_others(name: str) -> bool:
 
 def runs(program: str, words: list[str]) -> list[str]:
     """The names of what an interpreter, or a program that runs others, was told to run by `words`."""
-    if program.startswith(("python", "pypy")):
+    if program.lower().startswith(("python", "pypy")):
         found, rest = _python(words)
     else:
         found, rest = _others(words)
@@ -260,10 +275,11 @@ def _called(word: str) -> list[str]:
 
 
 def _read(path: str, most: int) -> bytes:
+    """The file's bytes; no more of it once there are `most`."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        data = os.read(fd, min(most, 8192))
-        while len(data) < most and (more := os.read(fd, most - len(data))):
+        data = os.read(fd, _PIECE)
+        while len(data) < most and (more := os.read(fd, len(data))):
             data += more
         return data
     finally:

@@ -7,13 +7,16 @@ path of `lkr export`, for such keys only; it never asks.
 
 import os
 
-from lkrshell.core import records
+from lkrshell.core import platform, records
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.text import show
-from lkrshell.state import memory, paths
+from lkrshell.state import generation, memory, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lkrshell.core import policy
     from lkrshell.core.want import Want
     from lkrshell.state.config import Config
 
@@ -51,17 +54,31 @@ def forget() -> None:
     memory.forget(_name())
 
 
-def ask(wants: "list[Want]", folder: str, agent: str | None, settings: "Config") -> None:
-    """Asks the person whether the project at `folder` may have these; returns when they said yes, and keeps that.
+def ask(
+    wants: "list[Want]", use: "policy.Use", settings: "Config", record: "Callable[[str, list[Want]], None]"
+) -> None:
+    """Asks the person whether the project of `use` may have these keys. Returns when they said yes.
 
-    LkrError (2) for a no, for a coding agent, and where there is nobody to ask.
+    Keeps a yes, and makes live shells look again, which may load these keys now. `record` writes a line of the audit
+    log, for an event (`confirm` or `refused`) and keys. LkrError (2) for a no, for a coding agent, and where there is
+    nobody to ask.
     """
+    try:
+        _ask(wants, use.folder, use.agent, settings)
+    except LkrError:
+        record("refused", wants)
+        raise
+    generation.bump()
+    record("confirm", wants)
+
+
+def _ask(wants: "list[Want]", folder: str, agent: str | None, settings: "Config") -> None:
     import time
 
     what = " ".join(f"{want.variable} ({want.key})" for want in wants)
     if agent:
         hint = "run it yourself: lkr confirm"
-        raise LkrError(f"a coding agent ({agent}) does not confirm {what}", hint, REFUSED)
+        raise LkrError(f"a coding agent ({agent}) cannot confirm {what}", hint, REFUSED)
     if not _says_yes(f"Let {show(folder)} have {what}?", settings):
         raise LkrError(f"{what} was not confirmed", "nothing was loaded", REFUSED)
     end = str(int(time.time()) + settings.lock_limit)
@@ -74,6 +91,13 @@ def _says_yes(question: str, settings: "Config") -> bool:
 
     if settings.pinentry:
         return pinentry.confirm(settings.pinentry, question)
+    if platform.DARWIN:
+        from lkrshell.system import macos_objects
+
+        try:  # macOS says "python is trying to", and this
+            return macos_objects.authenticate(question[:1].lower() + question[1:].rstrip("?"))
+        except macos_objects.NobodyToAsk:
+            pass
     try:
         return terminal.ask(question)
     except LkrError:

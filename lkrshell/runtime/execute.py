@@ -3,7 +3,7 @@
 import os
 
 from lkrshell.core import policy
-from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
+from lkrshell.core.errors import LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.core.want import Want
@@ -42,13 +42,13 @@ def replace(
     Never returns. LkrError 126 or 127 when it cannot; with `require_all` also when one of the keys is missing.
     """
     environment = os.environb.copy() if environment is None else environment
-    quiet = os.environ.get("LKR_QUIET", "0") not in ("", "0")
-    fetched = _fetch(wants, folder, program_name(words[0]), require_all) if wants else []
+    settings = config.load()
+    fetched = _fetch(wants, folder, program_name(words[0]), settings, require_all) if wants else []
     for want, secret in fetched:
         environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
-    if not fetched and not quiet:
+    if not fetched and not settings.quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
-    elif not quiet and not any(map(os.isatty, range(3))):
+    elif not settings.quiet and not any(map(os.isatty, range(3))):
         variables = " ".join(want.variable for want, _ in fetched)
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
     become(words, environment)
@@ -69,32 +69,19 @@ def program_name(word: str) -> str:
     return os.path.basename(word) if any(os.access(os.path.join(each, word), os.X_OK) for each in folders) else ""
 
 
-def _fetch(wants: list[Want], folder: str, program: str, require_all: bool) -> list[tuple[Want, Secret]]:
-    settings, line = config.load(), agents.ancestors()
-    agent = agents.detect(dict(os.environ), line, settings)
-
-    use = policy.Use("exec", folder, agent)
+def _fetch(
+    wants: list[Want], folder: str, program: str, settings: config.Config, require_all: bool
+) -> list[tuple[Want, Secret]]:
+    line = agents.ancestors()
+    use = policy.Use("exec", folder, agents.detect(dict(os.environ), line, settings))
 
     def record(event: str, used: list[Want]) -> None:
         names, variables = [want.key for want in used], [want.variable for want in used]
         if problem := session.record(use, names, variables, line, program, event):
             os.write(2, f"lkr: {problem}\n".encode("utf-8", "backslashreplace"))
 
-    try:
-        store = registry.choose(settings)
-        found = session.fetch(store, wants, use, require_all)
-        if found.waiting:
-            from lkrshell.runtime import confirm
-            from lkrshell.state import generation
-
-            confirm.ask(found.waiting, folder, agent, settings)
-            generation.bump()  # live shells may have them too now
-            record("confirm", found.waiting)
-            found = session.fetch(store, wants, use, require_all)
-    except LkrError as error:
-        if error.code == REFUSED:
-            record("refused", wants)
-        raise
+    store = registry.choose(settings)
+    found = session.fetch_asking(store, wants, use, settings, record, require_all)
     if found.missing:
         os.write(2, f"lkr: {'; '.join(session.missing_line(found.missing))}\n".encode())
     if found.loaded:

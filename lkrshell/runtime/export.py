@@ -17,7 +17,7 @@ from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
 from lkrshell.shells import session_state
-from lkrshell.shells.dialects import Posix, dialect
+from lkrshell.shells.base import Shell, dialect
 from lkrshell.state import config, generation, paths
 from lkrshell.stores import registry
 
@@ -128,7 +128,7 @@ def _add(plan: Plan, want: Want, secret: Secret, ttl: int, clock: int) -> int:
     return end
 
 
-def render(plan: Plan, speak: Posix, shell: str, version: str) -> list[str]:
+def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
     """The statements that take the shell to what the plan says."""
     out = [speak.export(*each) for each in plan.exports]
     out += [speak.call("__lkr_wrap", *words) for words in plan.functions]
@@ -145,7 +145,7 @@ def render(plan: Plan, speak: Posix, shell: str, version: str) -> list[str]:
             out += [speak.export(*each) for each in beside_direnv.exports(plan.now, plan.until)]
         return out
     if version != __version__:
-        _say(f"lkr: the hook of this shell is of lkr {version}, and {__version__} is installed; open a new shell")
+        _say(f"lkr: this shell's hook is from lkr {version}, but {__version__} is installed; open a new shell")
         out.append(speak.assign("__lkr_version", __version__))
     if difference:  # the shell says it, which knows what it left alone
         out.append(speak.call("__lkr_say", *difference))
@@ -209,7 +209,7 @@ def _not_direnvs(shell: str, wants: list[Want]) -> list[Want]:
     held = direnv_state.held()
     both = [want.variable for want in wants if want.variable in held]
     if both:
-        _say(f"lkr: {' '.join(both)} is set by direnv here, left alone; take it out of .envrc: lkr doctor")
+        _say(f"lkr: {' '.join(both)} is set by direnv here, so lkr leaves it alone; to fix this: lkr doctor")
     return [want for want in wants if want.variable not in held]
 
 
@@ -257,5 +257,5 @@ def main(arguments: list[str]) -> int:
             place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else ""
             _say(f"lkr: {type(error).__name__}{place}")
         else:
-            _say(f"lkr: unexpected {type(error).__name__}; LKR_DEBUG=1 says where")
+            _say(f"lkr: unexpected {type(error).__name__}; LKR_DEBUG=1 shows where")
         return 1

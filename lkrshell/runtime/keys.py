@@ -5,19 +5,21 @@ then has live shells look again. A key's old value has no entry of its own: it i
 goes and moves with its key. Asking the person and writing the log are for the commands.
 """
 
-import copy
-from collections.abc import Callable
-
 from lkrshell.core import names, policy
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.state import generation, index
-from lkrshell.stores.base import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lkrshell.stores.base import Store
 
 
-def keep(store: Store, name: str, value: Secret, kind: str = "", replace: bool = False) -> None:
+def keep(store: "Store", name: str, value: Secret, kind: str = "", replace: bool = False) -> None:
     """Stores a value. What a key that is there may do stays, its kind too unless `kind` says another.
 
     LkrError (2) when it is there and `replace` does not allow for that.
@@ -41,11 +43,11 @@ def keep(store: Store, name: str, value: Secret, kind: str = "", replace: bool =
 
 def exists(name: str) -> LkrError:
     return LkrError(
-        f"{name} is stored already", f"lkr rotate {name} gives it a new value; --force replaces it", REFUSED
+        f"{name} is already stored", f"lkr rotate {name} gives it a new value; --force replaces it", REFUSED
     )
 
 
-def restore(store: Store, entry: Entry, value: Secret, old: Secret | None = None, replace: bool = False) -> bool:
+def restore(store: "Store", entry: Entry, value: Secret, old: Secret | None = None, replace: bool = False) -> bool:
     """Stores a key as it was elsewhere: its value, its dates, its policy and its old value. False when it was kept.
 
     Of one that is there the policy stays as it is here, and an admin key is not made a runtime one.
@@ -74,7 +76,7 @@ def restore(store: Store, entry: Entry, value: Secret, old: Secret | None = None
     return True
 
 
-def remove(store: Store, name: str) -> None:
+def remove(store: "Store", name: str) -> None:
     """Removes a key and its old value. LkrError when there is none, or when the store keeps it."""
     with index.changing(store.name):
         there = store.exists(name)
@@ -87,7 +89,7 @@ def remove(store: Store, name: str) -> None:
         raise missing(store, name)
 
 
-def take_away(store: Store, account: str, ours: bool) -> None:
+def take_away(store: "Store", account: str, ours: bool) -> None:
     """Removes what has moved into another store. What is not `ours`, of another service, has no entry of ours."""
     if ours:
         remove(store, account)
@@ -95,15 +97,23 @@ def take_away(store: Store, account: str, ours: bool) -> None:
         store.delete(account)
 
 
-def missing(store: Store, name: str) -> LkrError:
-    return LkrError(f"no key {name} in the {store.name}", "see lkr list")
+def _meant(store: "Store", name: str, otherwise: str) -> str:
+    """A question for a slip of the keyboard in a key's name, else `otherwise`."""
+    import difflib
+
+    close = difflib.get_close_matches(name, index.names(store.name), 1)
+    return f"did you mean {close[0]}?" if close else otherwise
 
 
-def rename(store: Store, name: str, new: str) -> None:
+def missing(store: "Store", name: str) -> LkrError:
+    return LkrError(f"there is no key {name} in the {store.name}", _meant(store, name, "see lkr list"))
+
+
+def rename(store: "Store", name: str, new: str) -> None:
     """Gives a key, and its old value, another name."""
     with index.changing(store.name):
         if store.exists(new):
-            raise LkrError(f"there is a key {new} already", f"lkr rm {new} first")
+            raise LkrError(f"there is already a key {new}", f"lkr rm {new} first")
         value, old = _value(store, name), _old(store, name)
         entry = index.read(store.name, name) or Entry(new, value.kind, now())
         entry.name = new
@@ -118,17 +128,17 @@ def rename(store: Store, name: str, new: str) -> None:
     generation.bump()
 
 
-def rotating(store: Store, name: str, begun: bool) -> Secret:
+def rotating(store: "Store", name: str, begun: bool) -> Secret:
     """The key's value. LkrError unless the key is being rotated, or is not, as `begun` says."""
     value, old = _value(store, name), _old(store, name)
     if begun and not old:
-        raise LkrError(f"{name} is not being rotated", f"lkr rotate {name} begins")
+        raise LkrError(f"{name} is not being rotated", f"start with lkr rotate {name}")
     if old and not begun:
-        raise LkrError(f"{name} is being rotated already", "say --confirm or --undo first")
+        raise LkrError(f"{name} is already being rotated", "finish that with --confirm or --undo")
     return value
 
 
-def rotate(store: Store, name: str, fresh: Secret) -> None:
+def rotate(store: "Store", name: str, fresh: Secret) -> None:
     """Gives a key a new value, and keeps the one that it had until `end`."""
     with index.changing(store.name):
         value = rotating(store, name, begun=False)
@@ -140,7 +150,7 @@ def rotate(store: Store, name: str, fresh: Secret) -> None:
     generation.bump()
 
 
-def end_rotation(store: Store, name: str, undo: bool) -> None:
+def end_rotation(store: "Store", name: str, undo: bool) -> None:
     """Forgets the old value, or has it take its place again."""
     with index.changing(store.name):
         value = rotating(store, name, begun=True)
@@ -154,11 +164,13 @@ def end_rotation(store: Store, name: str, undo: bool) -> None:
     generation.bump()
 
 
-def change(store: Store, name: str, edit: Callable[[Entry], None], agreed: list[str]) -> Entry:
+def change(store: "Store", name: str, edit: "Callable[[Entry], None]", agreed: list[str]) -> Entry:
     """Changes what a key may do by `edit`; returns its entry. LkrError (2) when that would let the key do more than the
     person has `agreed` to, in the words of policy.widened."""
     with index.changing(store.name):
         before = entry_of(store, name)
+        import copy
+
         after = copy.copy(before)
         edit(after)
         if set(policy.widened(before, after)) - set(agreed):
@@ -171,14 +183,14 @@ def change(store: Store, name: str, edit: Callable[[Entry], None], agreed: list[
     return after
 
 
-def entry_of(store: Store, name: str) -> Entry:
+def entry_of(store: "Store", name: str) -> Entry:
     """The entry of a key. LkrError without one."""
     if entry := index.read(store.name, name):
         return entry
-    raise LkrError(f"no key {name} in the index", "see lkr list, lkr doctor")
+    raise LkrError(f"there is no key {name} in the index", _meant(store, name, "see lkr list, lkr doctor"))
 
 
-def write_entry_anew(store: Store, name: str) -> bool:
+def write_entry_anew(store: "Store", name: str) -> bool:
     """For `lkr doctor --fix`: the entry of a key that has none, or a damaged one. False when the key is gone."""
     with index.changing(store.name):
         value = store.get([name]).get(name)
@@ -188,7 +200,7 @@ def write_entry_anew(store: Store, name: str) -> bool:
     return value is not None
 
 
-def remove_entry(store: Store, name: str) -> bool:
+def remove_entry(store: "Store", name: str) -> bool:
     """For `lkr doctor --fix`: the entry of a key that is gone. False when the key is there."""
     with index.changing(store.name):
         gone = not store.exists(name)
@@ -198,7 +210,7 @@ def remove_entry(store: Store, name: str) -> bool:
     return gone
 
 
-def settle_old(store: Store, name: str) -> None:
+def settle_old(store: "Store", name: str) -> None:
     """For `lkr doctor --fix`: an old value in the form of 0.1.0, or of a key that is gone."""
     with index.changing(store.name):
         before = name + names.OLD_BEFORE
@@ -211,20 +223,20 @@ def settle_old(store: Store, name: str) -> None:
         index.remove(store.name, before)
 
 
-def _value(store: Store, name: str) -> Secret:
+def _value(store: "Store", name: str) -> Secret:
     if value := store.get([name]).get(name):
         return value
     raise missing(store, name)
 
 
-def _old(store: Store, name: str) -> Secret | None:
+def _old(store: "Store", name: str) -> Secret | None:
     """The value that the key had before the rotation which goes on; None without one."""
     forms = [names.old_of(name), name + names.OLD_BEFORE]
     found = store.get(forms)
     return next((found[form] for form in forms if form in found), None)
 
 
-def _drop_old(store: Store, name: str) -> None:
+def _drop_old(store: "Store", name: str) -> None:
     for form in (names.old_of(name), name + names.OLD_BEFORE):
         if store.exists(form):
             store.delete(form)

@@ -1,6 +1,6 @@
 """What a project gets, from the disk: chain of manifests, their grants, the wants, the values.
 
-Shared by `export` and `exec`; on the path of `lkr export`.
+Shared by `export` and `exec`.
 """
 
 import os
@@ -12,10 +12,13 @@ from lkrshell.core.secret import Secret
 from lkrshell.core.want import Want
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.project.lookup import Place
-from lkrshell.state import audit, index
+from lkrshell.state import audit, index, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lkrshell.state.config import Config
     from lkrshell.stores.base import Store
 
 
@@ -75,11 +78,8 @@ def record(
     LkrError (2) when a coding agent's use cannot be logged: it gets nothing then.
     """
     problem = audit.record(event or use.event, keys, variables, use.folder, line, agent or use.agent, program, patience)
-    if use.agent and event != "refused":
-        if not problem and audit.is_elsewhere():
-            problem = "XDG_STATE_HOME leads to another log than the person's; lkr allow, by the person, accepts it"
-        if problem:
-            raise LkrError(f"no keys for a coding agent ({use.agent}) without a line in the log", problem, REFUSED)
+    if use.agent and event != "refused" and problem:
+        raise LkrError(f"no keys for a coding agent ({use.agent}) without a line in the log", problem, REFUSED)
     return problem
 
 
@@ -101,9 +101,12 @@ class Fetched:
 def fetch(store: "Store", wants: list[Want], use: policy.Use, require_all: bool = False) -> Fetched:
     """The values of the keys that `wants` names. With `exec`, load nothing while any key still waits for confirmation.
 
-    LkrError when a key is an admin key or for other folders, when everything is left out, and when a key is missing
-    while none can be loaded, or with `require_all`.
+    LkrError when a key is an admin key or for other folders, when everything is left out, when a key is missing
+    while none can be loaded, or with `require_all`, and when a coding agent points lkr to folders of its own.
     """
+    if use.agent and not paths.are_the_accounts_own():
+        message = f"no keys for a coding agent ({use.agent}): HOME or XDG_* leads to folders that are not the account's"
+        raise LkrError(message, "unset it; or run lkr allow yourself to accept the folders that XDG_* names", REFUSED)
     entries = {want.key: index.read(store.name, want.key) for want in wants}
     left_out = [want for want in wants if not policy.for_agent(entries[want.key], use)]
     if left_out and (use.event == "exec" or len(left_out) == len(wants)):
@@ -131,6 +134,40 @@ def fetch(store: "Store", wants: list[Want], use: policy.Use, require_all: bool 
         found.loaded.append((want, secret, entry.ttl if entry else 0))
     if found.missing and (require_all or not found.loaded):
         raise LkrError(*missing_line(found.missing))
+    return found
+
+
+def fetch_asking(
+    store: "Store",
+    wants: list[Want],
+    use: policy.Use,
+    settings: "Config",
+    record: "Callable[[str, list[Want]], None]",
+    require_all: bool = False,
+) -> Fetched:
+    """The values as `fetch` gives them for `exec`, after the person has confirmed the keys that wait for that.
+
+    `record` writes a line of the audit log, for an event and keys; it is called for a refusal and for a confirmation.
+    LkrError as for `fetch` and `confirm.ask`.
+    """
+
+    def attempt() -> Fetched:
+        try:
+            return fetch(store, wants, use, require_all)
+        except LkrError as error:
+            if error.code == REFUSED:
+                record("refused", wants)
+            raise
+
+    found = attempt()
+    if found.waiting:
+        from lkrshell.runtime import confirm
+
+        confirm.ask(found.waiting, use, settings, record)
+        found = attempt()
+    if found.waiting:
+        names = " ".join(want.variable for want in found.waiting)
+        raise LkrError(f"the confirmation of {names} is over already", "do it again", REFUSED)
     return found
 
 

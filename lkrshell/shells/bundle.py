@@ -12,22 +12,26 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    Codes = dict[str, Any]  # "magic": Python's own number; a module's name: (time in ns, size in bytes, its code)
+    # "magic": Python's own number. A module's name: (time in ns, size in bytes, its code, the modules it needs, which
+    # come before it and each after what it needs itself).
+    Codes = dict[str, Any]
 
 # What entering with a vault loads; others come in the usual way. A test holds this to what is loaded.
 MODULES = (
     "lkrshell", "lkrshell.core", "lkrshell.core.clock", "lkrshell.core.entry", "lkrshell.core.errors",
-    "lkrshell.core.folders", "lkrshell.core.policy",
+    "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
     "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
     "lkrshell.core.want", "lkrshell.dispatch", "lkrshell.project", "lkrshell.project.grants",
     "lkrshell.project.lookup", "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents",
     "lkrshell.runtime.export", "lkrshell.runtime.known_agents", "lkrshell.runtime.session", "lkrshell.shells",
-    "lkrshell.shells.bundle", "lkrshell.shells.dialects",
+    "lkrshell.shells.base", "lkrshell.shells.bash", "lkrshell.shells.bundle", "lkrshell.shells.direnv",
+    "lkrshell.shells.fish", "lkrshell.shells.zsh",
     "lkrshell.shells.session_state", "lkrshell.state", "lkrshell.state.audit",
     "lkrshell.state.config", "lkrshell.state.files", "lkrshell.state.generation", "lkrshell.state.index",
     "lkrshell.state.memory", "lkrshell.state.paths", "lkrshell.stores", "lkrshell.stores.registry",
     "lkrshell.stores.vault",
 )  # fmt: skip
+MACOS = ("lkrshell.runtime.macos_processes", "lkrshell.state.native", "lkrshell.stores.macos_keychain")  # and there
 PACKAGES = (
     "lkrshell", "lkrshell.core", "lkrshell.project", "lkrshell.runtime", "lkrshell.shells", "lkrshell.state",
     "lkrshell.stores",
@@ -46,10 +50,11 @@ def _is_fresh(root: str, codes: "Codes") -> bool:
 
     if codes["magic"] != _frozen_importlib_external.MAGIC_NUMBER:
         return False
-    for name in MODULES:
-        info = stat(_source(root, name))
-        if (info.st_mtime_ns, info.st_size) != codes[name][:2]:
-            return False
+    for name in codes:
+        if name != "magic":
+            info = stat(_source(root, name))
+            if (info.st_mtime_ns, info.st_size) != codes[name][:2]:
+                return False
     return True
 
 
@@ -57,19 +62,17 @@ def install(root: str, codes: "Codes") -> None:
     """Has imports take what is in `codes`, unless that is stale."""
     if not _is_fresh(root, codes):
         return
-    make = type(sys.__spec__)  # ModuleSpec, without an import
+    modules, new_module, new_spec = sys.modules, type(sys), type(sys.__spec__)  # ModuleSpec, without an import
 
     class Finder:
         @staticmethod
         def find_spec(name: str, path: object = None, target: object = None) -> object:
             if name not in codes:
-                return None
-            origin = _source(root, name)
-            spec = make(name, Finder, origin=origin, is_package=name in PACKAGES)  # type: ignore[arg-type]
-            spec.has_location = True
-            if name in PACKAGES:
-                spec.submodule_search_locations = [origin.rpartition("/")[0]]
-            return spec
+                return _pyrage() if name == "pyrage" else None
+            for other in codes[name][3]:
+                if other not in modules:
+                    load(other)
+            return spec_of(name)
 
         @staticmethod
         def create_module(spec: object) -> None:
@@ -79,7 +82,50 @@ def install(root: str, codes: "Codes") -> None:
         def exec_module(module: "ModuleType") -> None:
             exec(codes[module.__name__][2], module.__dict__)  # noqa: S102  # as every import does
 
+    def spec_of(name: str) -> "Any":
+        origin = _source(root, name)
+        spec = new_spec(name, Finder, origin=origin, is_package=name in PACKAGES)  # type: ignore[arg-type]
+        spec.has_location = True
+        if name in PACKAGES:
+            spec.submodule_search_locations = [origin.rpartition("/")[0]]
+        return spec
+
+    def load(name: str) -> None:
+        """An import of a module whose own needs are there: the import system takes ten times as long for one."""
+        spec, module = spec_of(name), new_module(name)
+        parent, _, child = name.rpartition(".")
+        module.__spec__, module.__loader__, module.__package__ = spec, spec.loader, spec.parent
+        module.__file__ = spec.origin
+        if name in PACKAGES:
+            module.__path__ = spec.submodule_search_locations
+        modules[name] = module
+        try:
+            exec(codes[name][2], module.__dict__)  # noqa: S102
+        except BaseException:
+            del modules[name]
+            raise
+        if parent:
+            setattr(modules[parent], child, module)
+
     sys.meta_path.insert(0, Finder)  # type: ignore[arg-type]
+
+
+def _pyrage() -> object:
+    """The library's one compiled module, which is all that its package hands on; None where it is laid out otherwise.
+
+    Looked for in the order of sys.path, as Python does, but by its name: listing the folders takes longer.
+    """
+    from _frozen_importlib_external import ExtensionFileLoader, spec_from_file_location
+    from posix import stat
+
+    for folder in sys.path:
+        path = f"{folder}/pyrage/pyrage.abi3.so"
+        try:
+            stat(path)
+        except OSError:
+            continue
+        return spec_from_file_location("pyrage", path, loader=ExtensionFileLoader("pyrage", path))
+    return None
 
 
 def _source(root: str, name: str) -> str:
@@ -151,18 +197,55 @@ def _remove(path: str) -> None:
         pass
 
 
+def _modules(root: str) -> tuple[str, ...]:
+    """What goes into the bundle on this system, as the package's own core/platform.py has it."""
+    names: dict[str, object] = {}
+    with open(_source(root, "lkrshell.core.platform"), "rb") as file:
+        exec(file.read(), names)  # noqa: S102
+    return MODULES + MACOS if names["DARWIN"] else MODULES
+
+
+def _imports(name: str, text: bytes, every: tuple[str, ...]) -> list[str]:
+    """What of the bundle a module needs before it runs: its packages, and what it imports when it is loaded itself."""
+    import ast
+
+    found = [name]
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import):
+            found += [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{each.name}" for each in node.names]
+    packages = [each.rsplit(".", count)[0] for each in found for count in range(each.count("."), -1, -1)]
+    return [each for each in dict.fromkeys(packages) if each in every and each != name]
+
+
+def _collect(name: str, direct: dict[str, list[str]], into: list[str], seen: set[str]) -> None:
+    """Adds what `name` needs, each after what that needs."""
+    for other in direct[name]:
+        if other not in seen:
+            seen.add(other)
+            _collect(other, direct, into, seen)
+            into.append(other)
+
+
 def _compile(root: str) -> None:
     import marshal
     import os
     from importlib.util import MAGIC_NUMBER
 
-    codes: dict[str, object] = {"magic": MAGIC_NUMBER}
+    codes: Codes = {"magic": MAGIC_NUMBER}
     head = _head(root)
-    for name in MODULES:
+    direct: dict[str, list[str]] = {}
+    every = _modules(root)
+    for name in every:
         path = _source(root, name)
         with open(path, "rb") as file:
             info, text = os.fstat(file.fileno()), file.read()
-        codes[name] = (info.st_mtime_ns, info.st_size, compile(text, path, "exec", dont_inherit=True, optimize=2))
+        direct[name], needs = _imports(name, text, every), list[str]()
+        code = compile(text, path, "exec", dont_inherit=True, optimize=2)
+        codes[name] = (info.st_mtime_ns, info.st_size, code, needs)
+    for name in every:
+        _collect(name, direct, codes[name][3], {name})
     target = name_of(root)
     os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
     temporary = f"{target}.{os.urandom(8).hex()}"

@@ -6,7 +6,7 @@ import sys
 import lkrshell
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
-from lkrshell.shells import bundle, dialects
+from lkrshell.shells import base, bundle
 from lkrshell.state import paths
 
 _PACKAGE = os.path.dirname(os.path.abspath(lkrshell.__file__))
@@ -33,7 +33,7 @@ def data(folder: str, name: str) -> str:
 
 def preamble(shell: str) -> str:
     """Where the program is, in the shell's own words."""
-    speak = dialects.dialect(shell)
+    speak = base.dialect(shell)
     import pyrage  # lies where our dependencies lie; sysconfig would cost more to ask
 
     site = "\n".join(dict.fromkeys([os.path.dirname(_PACKAGE), os.path.dirname(os.path.dirname(pyrage.__file__))]))
@@ -45,8 +45,7 @@ def preamble(shell: str) -> str:
         "__lkr_version": lkrshell.__version__,
         "__lkr_generation": paths.generation_dir(),
     }
-    form = "set -g {} {}\n" if shell == "fish" else "{}={}\n"
-    return "".join(form.format(name, speak.quote(value)) for name, value in values.items())
+    return "".join(speak.setting(name, value) for name, value in values.items())
 
 
 def main(shell: str) -> int:

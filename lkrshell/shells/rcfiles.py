@@ -9,7 +9,6 @@ Prints nothing.
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,29 +16,17 @@ from dataclasses import dataclass
 from lkrshell.core import records
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
-from lkrshell.shells import dialects, hook
+from lkrshell.shells import hook, userfiles
+from lkrshell.shells.base import SHELLS, Shell, dialect
+from lkrshell.shells.userfiles import home, read
 from lkrshell.state import files, paths
 
-SHELLS = ("bash", "zsh", "fish")
 _BEGIN, _END = b"# >>> lkr >>>", b"# <<< lkr <<<"
 _GLUED = b" (with a line break before it)"  # the file did not end in one
 BLOCK = re.compile(
     rb"^%s(?P<glued>%s)?\r?\n(?:(?!%s).*\n)*?%s[ \t\r]*(?:\n|\Z)" % (_BEGIN, re.escape(_GLUED), _BEGIN, _END), re.M
 )
 OWN_LINE = re.compile(rb"^[^#\n]*\blkr(?:sh)?['\"]?[ \t]+hook\b", re.M)
-# Lines that set the prompt's hooks anew and leave out what was there, ours with it. In fish there are none such.
-UNDOING = {
-    "bash": re.compile(
-        rb"^[ \t]*(?:(?:export|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?PROMPT_COMMAND="
-        rb"(?!.*(?:PROMPT_COMMAND|__lkr_hook))|^[ \t]*unset[ \t].*\bPROMPT_COMMAND\b",
-        re.M,
-    ),
-    "zsh": re.compile(
-        rb"^[ \t]*(?:typeset[ \t]+(?:-\w+[ \t]+)*)?precmd_functions=\((?![^)]*(?:precmd_functions|__lkr_hook))"
-        rb"|^[ \t]*unset[ \t].*\bprecmd_functions\b",
-        re.M,
-    ),
-}
 _LINK = "link:"  # what the list of what was written has for a link, before where it leads
 _REST = "# What follows is also what `lkr install` writes.\n"
 
@@ -80,9 +67,9 @@ def install(shells: list[str], direnv: bool, completions: bool | None) -> tuple[
     """
     changes, remarks = [], []
     for shell in shells:
-        rest, own_line = rc_files(shell), False
-        loader = fish_folder("conf.d/lkr.fish") if shell == "fish" else loader_path(shell)
-        for path in rest or [fish_folder("config.fish")]:
+        speak, own_line = dialect(shell), False
+        rest, loader = speak.rc_files(), speak.loader()
+        for path in speak.user_files():
             before = read(path)
             if OWN_LINE.search(_cut(path, before or b"")):
                 remarks.append(f"{show(path)} has a line of yours that loads lkr: left as it is")
@@ -92,7 +79,7 @@ def install(shells: list[str], direnv: bool, completions: bool | None) -> tuple[
             if rest:
                 changes.append(Change(path, before, _put(shell, path, before or b"", _source(loader)), whole=False))
         if completions or (completions is None and not own_line):
-            changes += [_whole(path, hook.data("completions", name)) for path, name in completion_files(shell)]
+            changes += [_whole(path, hook.data("completions", name)) for path, name in speak.completion_files()]
     if direnv:
         changes.append(_whole(direnv_library(), hook.text("direnv")))
     if shutil.which("lkr") is None:
@@ -117,7 +104,7 @@ def uninstall() -> tuple[list[Change], list[str]]:
     """What takes everything back that an `install` wrote, here or with other folders set, and remarks."""
     changes, remarks = [], []
     written = _written()
-    for path in dict.fromkeys([*written, *(path for shell in SHELLS for path in rc_files(shell, every=True))]):
+    for path in dict.fromkeys([*written, *(path for shell in SHELLS for path in dialect(shell).rc_files(every=True))]):
         now = read(path)
         note = written.get(path, _Note())
         if note.ours.startswith(_LINK):
@@ -193,7 +180,7 @@ def forget() -> None:
 
 def kept_hook(shell: str) -> str:
     """The hook that the loader keeps, with the date of the program that wrote it."""
-    return os.path.join(_xdg("XDG_CACHE_HOME", ".cache"), "lkr", f"hook.{shell}")
+    return userfiles.cache(f"lkr/hook.{shell}")
 
 
 def kept_copies() -> list[str]:
@@ -203,34 +190,11 @@ def kept_copies() -> list[str]:
     return [os.path.join(folder, name) for name in names if name != "list" and not name.startswith(".")]
 
 
-def read(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise LkrError(f"cannot read {show(path)}: {error.strerror}", "nothing was changed") from None
-
-
 def loader_text(shell: str, completions: bool = False) -> str:
     """The plugin file with the program's path in place of the search for it; a function where PATH lacks it."""
-    speak = dialects.dialect(shell)
-    path = _from_home(program(), speak)
+    speak = dialect(shell)
     head = "# Written by lkr install; lkr uninstall takes it out.\n"
-    if shell == "bash":
-        head = "# shellcheck shell=bash\n" + head
-    if completions and shell == "zsh":
-        folder = speak.quote(os.path.dirname(completion_files("zsh")[0][0]))
-        head += f"fpath+=({folder})\nif ((${{+functions[compdef]}})); then\n"
-        head += "    autoload -Uz _lkr\n    compdef _lkr lkr lkrsh\nfi\n"
-    head += f"set -l program {path}\n" if shell == "fish" else f"__lkr_program={path}\n"
-    # Where PATH lacks it, a function: zsh completes no alias with quotes in it.
-    if shell == "fish":
-        head += f"if test -x {path}; and not command -q lkr\n    function lkr; {path} $argv; end\nend\n"
-    else:
-        head += f'if [[ -x {path} ]] && ! hash lkr 2>/dev/null; then\n    function lkr {{ {path} "$@"; }}\nfi\n'
-    return head + loader_rest(shell)
+    return head + speak.loader_start(_from_home(program(), speak), completions) + loader_rest(shell)
 
 
 def loader_rest(shell: str) -> str:
@@ -250,95 +214,19 @@ def loader_program(text: str) -> str:
     return words[0].replace("$HOME", home(), 1) if words else ""
 
 
-def completion_files(shell: str) -> list[tuple[str, str]]:
-    """Where bash-completion and fish (by the command's name) and zsh (by our loader) look, and what is to be there."""
-    if shell == "fish":
-        return [(fish_folder(f"completions/{name}"), name) for name in ("lkr.fish", "lkrsh.fish")]
-    data = _xdg("XDG_DATA_HOME", ".local/share")
-    if shell == "zsh":
-        return [(os.path.join(data, "zsh/site-functions/_lkr"), "_lkr")]
-    own = os.environ.get("BASH_COMPLETION_USER_DIR", "").partition(":")[0]
-    folder = os.path.join(own or os.path.join(data, "bash-completion"), "completions")
-    return [(os.path.join(folder, name), "lkr.bash") for name in ("lkr", "lkrsh")]
-
-
-def home() -> str:
-    folder = os.path.expanduser("~")
-    if not folder.startswith("/"):
-        raise LkrError("there is no home folder", "set HOME to an absolute path")
-    return folder
-
-
-def _from_home(path: str, speak: dialects.Posix) -> str:
+def _from_home(path: str, speak: Shell) -> str:
     """`path` quoted for a shell, by `$HOME` where it lies below it."""
     under = os.path.relpath(path, home())
     return speak.quote(path) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
 
 
-def fish_folder(name: str) -> str:
-    return _config(f"fish/{name}")
-
-
-def _xdg(variable: str, default: str) -> str:
-    base = os.environ.get(variable, "")
-    return base if base.startswith("/") else os.path.join(home(), default)
-
-
-def _config(name: str) -> str:
-    return os.path.join(_xdg("XDG_CONFIG_HOME", ".config"), name)
-
-
 def direnv_library() -> str:
-    return _config("direnv/lib/lkr.sh")
-
-
-def loader_path(shell: str) -> str:
-    return os.path.join(os.path.dirname(paths.config_file()), f"load.{shell}")
-
-
-def rc_files(shell: str, every: bool = False) -> list[str]:
-    """The rc files that need a block: all interactive shells read one of them. `every`: those that may hold one."""
-    if shell == "fish":
-        return []  # conf.d does
-    if shell == "zsh":
-        return [os.path.join(zdotdir(), ".zshrc")]
-    login = [os.path.join(home(), name) for name in (".bash_profile", ".bash_login", ".profile")]
-    rc = os.path.join(home(), ".bashrc")
-    if every:
-        return [rc, *login]
-    # A login shell reads the first of these alone, and ~/.bashrc only if that says so. With none of them it gets
-    # ~/.profile: a ~/.bash_profile would hide one that comes later.
-    first = next((path for path in login if os.path.exists(path)), login[-1])
-    return [rc] if _reads_bashrc(first, login) else [rc, first]
-
-
-def _reads_bashrc(path: str, login: list[str]) -> bool:
-    lines = [line for line in (read(path) or b"").splitlines() if not line.lstrip().startswith(b"#")]
-    if any(b".bashrc" in line for line in lines):
-        return True
-    others = login[login.index(path) + 1 :]
-    named = [other for other in others if any(os.path.basename(other).encode() in line for line in lines)]
-    return any(_reads_bashrc(other, login) for other in named)
-
-
-def zdotdir() -> str:
-    """$ZDOTDIR, also where ~/.zshenv sets it without exporting it: zsh itself is asked."""
-    if os.environ.get("ZDOTDIR"):
-        return os.path.abspath(os.environ["ZDOTDIR"])
-    try:
-        asked = subprocess.run(
-            ["zsh", "-c", 'print -rn -- "lkr:${ZDOTDIR:-$HOME}"'], stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=5, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return home()
-    folder = os.fsdecode(asked.stdout.rpartition(b"lkr:")[2])
-    return folder if os.path.isdir(folder) else home()
+    return userfiles.config("direnv/lib/lkr.sh")
 
 
 def _source(loader: str) -> bytes:
     """The block's line, in words that sh understands too, since ~/.profile is for all of them."""
-    path = _from_home(loader, dialects.dialect("bash"))
+    path = _from_home(loader, dialect("bash"))
     own = "BASH_VERSION" if loader.endswith("bash") else "ZSH_VERSION"
     return os.fsencode(f'if [ -n "${{{own}-}}" ] && [ -r {path} ]; then . {path}; fi\n')
 
@@ -349,7 +237,7 @@ def _put(shell: str, path: str, before: bytes, line: bytes) -> bytes:
     A shell needs our line breaks plain, so no CRLF.
     """
     found = _only(path, before)
-    if found and UNDOING[shell].search(before, found.end()):
+    if found and re.compile(dialect(shell).undoing, re.M).search(before, found.end()):
         return _put(shell, path, _cut(path, before), line)
     glued = found["glued"] if found else (_GLUED if before and not before.endswith(b"\n") else None)
     block = _BEGIN + (glued or b"") + b"\n" + line + _END + b"\n"
@@ -373,7 +261,7 @@ def _only(path: str, text: bytes) -> "re.Match[bytes] | None":
     matches = list(BLOCK.finditer(text))
     if text.count(_BEGIN) != len(matches) or text.count(_END) != len(matches) or len(matches) > 1:
         where = show(path)
-        raise LkrError(f"{where}: the marks around lkr's block are damaged", "take the block out by hand")
+        raise LkrError(f"{where}: the marks around lkr's block are damaged", "remove the block by hand")
     return matches[0] if matches else None
 
 
@@ -401,7 +289,7 @@ def _write(change: Change) -> None:
             if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
                 os.chown(target, old.st_uid, old.st_gid)
     except OSError as error:
-        raise LkrError(f"cannot write {shown}: {error.strerror}", "it is as it was; see lkr hook --help") from None
+        raise LkrError(f"cannot write {shown}: {error.strerror}", "it is unchanged; see lkr hook --help") from None
 
 
 def _write_link(change: Change) -> None:
@@ -450,7 +338,7 @@ def _written() -> dict[str, _Note]:
     try:
         return {path: _Note(*digests) for path, *digests in records.load(data)} if data else {}
     except (ValueError, TypeError):
-        raise LkrError(f"{show(_list())} is damaged", "remove it; whole files of lkr then stay") from None
+        raise LkrError(f"{show(_list())} is damaged", "remove it; files that lkr wrote then stay") from None
 
 
 def _save(written: dict[str, _Note]) -> None:

@@ -1,4 +1,4 @@
-"""The audit log: one line a use, hash-chained, never a value nor a hash of one. On the path of `lkr export`.
+"""The audit log: one line a use, hash-chained, never a value nor a hash of one.
 
 Fields, parted by tabs and escaped as in records: time, event, project, keys, variables, process, its ancestors'
 names, terminal, agent, and the BLAKE2b of the line before and this one. A changed, removed or inserted line breaks
@@ -16,7 +16,6 @@ from lkrshell.state import files, paths
 MAX_BYTES = 1 << 20  # then the log is put aside
 KEPT = 9  # logs put aside
 FIELDS = ("time", "event", "project", "keys", "variables", "process", "ancestors", "terminal", "agent")
-_PLACE = "log-place"  # in the data folder: which state folder has the log
 PATIENCE = 2.0  # seconds for other writers, where no prompt waits
 CUT = "cut"  # stands for the hash of a line that was not written to its end
 # Held by the thread that writes. The lock on the file is the whole process's, and goes when any of its threads closes
@@ -60,27 +59,6 @@ def record(
     return None
 
 
-def is_elsewhere() -> bool:
-    """True when XDG_STATE_HOME leads to another log than the one that belongs to this data folder.
-
-    That one lies beside it by default; `remember_place` notes another.
-    """
-    data, state = paths.data_dir(), paths.state_dir()
-    noted = files.read_private(os.path.join(data, _PLACE))
-    if noted is not None:
-        expected = noted.decode("utf-8", "surrogateescape")
-    else:
-        expected = data.removesuffix("share/lkr") + "state/lkr" if data.endswith("/.local/share/lkr") else data
-    return os.path.realpath(state) != os.path.realpath(expected)
-
-
-def remember_place() -> None:
-    """Notes, for a person who allows a project, that the log lies where it now does. LkrError when that cannot be."""
-    if is_elsewhere():
-        place = os.path.realpath(paths.state_dir()).encode("utf-8", "surrogateescape")
-        files.write_private(os.path.join(paths.data_dir(), _PLACE), place)
-
-
 def _terminal() -> str:
     for fd in (2, 0, 1):
         try:
@@ -113,7 +91,7 @@ def _append_locked(log: str, line: str, patience: float) -> None:
                 info = os.fstat(fd)
                 files.check_private(log, info)
                 if not stat.S_ISREG(info.st_mode):
-                    raise OSError(22, "it is no file")
+                    raise OSError(22, "it is not a file")
                 if info.st_mode & 0o600 != 0o600:
                     os.fchmod(fd, 0o600)  # made under a umask that takes our own rights away
                 if info.st_size <= MAX_BYTES:

@@ -11,7 +11,7 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
 from lkrshell.state import files, paths
 
-BACKENDS = ("auto", "keyring", "vault")
+BACKENDS = ("auto", "keychain", "keyring", "vault")
 _TYPES = {
     "backend": str,
     "collection": str,
@@ -24,8 +24,11 @@ _TYPES = {
     "providers": dict,
     "pinentry": str,
     "agents": dict,
+    "broker": dict,
+    "prices": dict,
 }
 _COMPILED = "config"
+_ROWS = ("agents", "agent_limits", "upstream", "prices")
 _MOST = 1 << 16  # bytes
 
 
@@ -34,11 +37,17 @@ class Config:
 
     `collection` is the label of an own collection in the Secret Service, empty for the default one.
     `agents` are rows (name, keys, marks, processes) of the user's own, with line breaks in the last three.
+    `agent_limits` are rows (name, models, budget, rate, tokens), texts in the form of core.limits.
+    `broker_agents`: agents get virtual keys without being asked for. The broker trusts the certificates in the file
+    `broker_ca` and goes by `broker_proxy`, both empty for none; `upstream` are rows (vendor, https URL) for vendors
+    that are reached elsewhere. `prices` are rows (model, input, output, cache read, cache write), texts of US dollars a
+    million tokens.
     """
 
     __slots__ = (
-        "agent_ancestors", "agent_functions", "agent_processes", "agents", "backend", "collection", "lock_after",
-        "lock_limit", "pinentry", "quiet",
+        "agent_ancestors", "agent_functions", "agent_limits", "agent_processes", "agents", "backend", "broker_agents",
+        "broker_ca", "broker_proxy", "collection", "lock_after", "lock_limit", "pinentry", "prices", "quiet",
+        "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -60,21 +69,14 @@ class Config:
         self.agent_processes, self.agent_ancestors = tuple(agent_processes), agent_ancestors
         self.agent_functions = agent_functions
         self.pinentry, self.agents = pinentry, tuple(agents)
+        self.broker_agents, self.broker_ca, self.broker_proxy = True, "", ""
+        self.agent_limits: tuple[tuple[str, ...], ...] = ()
+        self.upstream: tuple[tuple[str, ...], ...] = ()
+        self.prices: tuple[tuple[str, ...], ...] = ()
 
     def keys_of(self, agent: str | None) -> list[str]:
         """The keys that the user's `[agents]` lets this agent have."""
         return [key for name, keys, _, _ in self.agents if name == agent for key in keys.split("\n")]
-
-
-def is_the_accounts_own() -> bool:
-    """True when the config.toml in force is that of the account's own home folder, whatever HOME and XDG_* say."""
-    import pwd
-
-    try:
-        home = pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        return False
-    return os.path.realpath(paths.config_file()) == os.path.realpath(paths.config_file(home))
 
 
 def load() -> Config:
@@ -124,11 +126,11 @@ def _compiled(data: bytes) -> Config | None:
         stored = files.read_private(os.path.join(paths.state_dir(), _COMPILED))
         if stored is None:
             return None
-        row, *agents = records.load(stored)
+        row, broker, *rows = records.load(stored)
         text, backend, quiet, lock_after, lock_limit, processes, by_process, collection, functions, pinentry = row
         if text.encode("utf-8", "surrogateescape") != data:
             return None
-        return Config(
+        config = Config(
             backend,
             quiet == "1",
             int(lock_after),
@@ -138,8 +140,12 @@ def _compiled(data: bytes) -> Config | None:
             collection,
             functions == "1",
             pinentry,
-            [(name, keys, marks, own) for name, keys, marks, own in agents],
         )
+        _, by_broker, config.broker_ca, config.broker_proxy = broker
+        config.broker_agents = by_broker == "1"
+        for field in _ROWS:
+            setattr(config, field, tuple(tuple(row[1:]) for row in rows if row[0] == field))
+        return config
     except ValueError:
         return None
 
@@ -162,8 +168,13 @@ def _parse(path: str, data: bytes) -> Config:
         if type(value) is not _TYPES[name]:
             raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
     table.pop("providers", None)  # see lkrshell.vendors.providers
-    table["agents"] = _agents(where, table.get("agents", {}))
+    agents, broker, prices = (table.pop(name, {}) for name in ("agents", "broker", "prices"))
     config = Config(**table)
+    from lkrshell.state import config_tables as tables
+
+    config.agents, config.agent_limits = tables.agents(where, agents)
+    config.broker_agents, config.broker_ca, config.broker_proxy, config.upstream = tables.broker(where, broker)
+    config.prices = tables.prices(where, prices)
     if not all(isinstance(name, str) and name and name.isprintable() for name in config.agent_processes):
         raise LkrError(f"{where}: agent_processes must be names of processes", 'write agent_processes = ["my-agent"]')
     if not config.collection.isprintable() or len(config.collection) > 64:
@@ -185,34 +196,10 @@ def _parse(path: str, data: bytes) -> Config:
         "1" if config.agent_functions else "0",
         config.pinentry,
     )
+    broker_row = ("broker", "1" if config.broker_agents else "0", config.broker_ca, config.broker_proxy)
+    rows = [(field, *each) for field in _ROWS for each in getattr(config, field)]
     try:
-        files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row, *config.agents]))
+        files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row, broker_row, *rows]))
     except LkrError:
         pass  # a read-only home: slower, not wrong
     return config
-
-
-def _agents(where: str, table: "dict[str, object]") -> list[tuple[str, ...]]:
-    """`NAME = ["provider:label"]`, or a table of `keys`, `marks` and `processes`."""
-    import typing
-
-    from lkrshell.core import names
-
-    rows = []
-    for name, given in table.items():
-        hint = 'write agents.claude = ["anthropic:main"]'
-        if not names.is_profile(name):
-            raise LkrError(f"{where}: {names.said(name)} is not a name for an agent", hint)
-        parts: dict[str, typing.Any] = given if isinstance(given, dict) else {"keys": given}
-        if unknown := set(parts) - {"keys", "marks", "processes"}:
-            hint = "known: keys, marks, processes"
-            raise LkrError(f"{where}: agents.{name}: unknown field {names.said(min(unknown))}", hint)
-        for part, words in parts.items():
-            if not isinstance(words, list) or not all(isinstance(word, str) and word.isprintable() for word in words):
-                raise LkrError(f"{where}: agents.{name}: {part} must be a list of texts", hint)
-            if not all(
-                names.is_key(word) if part == "keys" else word not in {"", *names.SHELL_WORDS} for word in words
-            ):
-                raise LkrError(f"{where}: agents.{name}: {part} has one that is not a valid name", hint)
-        rows.append((name, *("\n".join(parts.get(part, ())) for part in ("keys", "marks", "processes"))))
-    return rows

@@ -1,7 +1,7 @@
 """The generation: a file whose *name* changes whenever live shells should look again.
 
 Each hook asks, at every prompt inside a project, whether the name it saw is still there: one stat. There is one
-file, renamed by every change, so that no two changes can leave a name behind. On the path of `lkr export`.
+file, renamed by every change, so that no two changes can leave a name behind.
 """
 
 import os

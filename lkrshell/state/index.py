@@ -55,7 +55,10 @@ def _parse(name: str, data: bytes) -> Entry:
         entry.only = tuple(value for field, value in rows if field == "only")
         entry.before = fields.get("before", "")
         entry.confirm = {"": False, "1": True}[fields.get("confirm", "")]
-        if entry.agents not in policy.AGENTS or entry.kind not in KINDS:
+        entry.via = fields.get("via", "")
+        entry.models, entry.budget = fields.get("models", ""), fields.get("budget", "")
+        entry.rate, entry.tokens = fields.get("rate", ""), fields.get("tokens", "")
+        if entry.agents not in policy.AGENTS or entry.kind not in KINDS or entry.via not in policy.VIA:
             raise ValueError("policy")
     except (ValueError, KeyError):
         raise LkrError(f"the index entry of {name} is damaged", "lkr doctor --fix") from None
@@ -67,8 +70,11 @@ def write(store: str, entry: Entry, was: str = "") -> None:
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
     rows += [("confirm", "1")] * entry.confirm + [("before", entry.before)] * bool(entry.before)
+    by_broker = [("via", entry.via), ("models", entry.models), ("budget", entry.budget)]
+    by_broker = [row for row in (*by_broker, ("rate", entry.rate), ("tokens", entry.tokens)) if row[1]]
+    rows += by_broker
     data, copy = records.dump(rows), _path(store, entry.name, "policy")
-    has_policy = entry.ttl or entry.agents != "exec" or entry.only or entry.confirm
+    has_policy = entry.ttl or entry.agents != "exec" or entry.only or entry.confirm or by_broker
     if has_policy:
         files.write_private(copy, data)
     path = _path(store, entry.name)

@@ -1,17 +1,17 @@
 """The vault's unlocked identity: in the kernel's user keyring, which forgets it after a timeout.
 
 Where the kernel has no keyring for us (another system, a container that forbids the calls), a 0600 file on a
-memory file system holds it, with the time of expiry in its first line. On the path of `lkr export`: uses
-`_ctypes` alone, since `import ctypes` costs 5 ms.
+memory file system holds it, with the time of expiry in its first line. macOS has neither: a process of ours remembers
+there, see `lkrshell.state.macos_memory`. On the path of `lkr export`: uses `_ctypes` alone, since `import ctypes` costs
+5 ms.
 
 Source of the numbers: keyctl(2), linux/keyctl.h, and each architecture's system call table.
 """
 
 import os
 import stat
-import sys
 
-from lkrshell.core import folders
+from lkrshell.core import folders, platform
 from lkrshell.core.errors import LkrError, StoreUnreachable
 from lkrshell.core.text import show
 from lkrshell.state import files
@@ -62,7 +62,7 @@ _function: "Callable[..., int] | None" = None
 
 def _calls() -> tuple[int, int, int] | None:
     """The numbers of add_key, keyctl and prctl; None where we know of no such calls."""
-    if sys.platform != "linux":
+    if not platform.LINUX:
         return None
     return _CALLS.get(os.uname().machine)
 
@@ -70,7 +70,8 @@ def _calls() -> tuple[int, int, int] | None:
 def harden() -> None:
     """No core dump of this process, and no other process of the user that attaches to it: it is to hold a key.
 
-    A command that it becomes (`lkr exec`) starts as usual again. Elsewhere than on Linux it does nothing.
+    A command that it becomes (`lkr exec`) starts as usual again. Elsewhere than on Linux it does nothing: on macOS
+    PT_DENY_ATTACH would stay on that command (xnu, bsd/kern/kern_exec.c), and attaching needs an entitlement anyway.
     """
     if calls := _calls():
         try:
@@ -80,7 +81,11 @@ def harden() -> None:
 
 
 def put(name: str, data: bytes, seconds: int) -> str:
-    """Keeps `data` under `name` for `seconds`; says where ("kernel" or a path)."""
+    """Keeps `data` under `name` for `seconds`; says where ("kernel", "a process" or a path)."""
+    if platform.DARWIN:
+        from lkrshell.state import macos_memory
+
+        return macos_memory.put(name, data, seconds)
     if calls := _calls():
         add_key, keyctl, _ = calls
         try:
@@ -106,6 +111,10 @@ def put(name: str, data: bytes, seconds: int) -> str:
 
 def get(name: str) -> bytes | None:
     """What `put` kept; None when it was forgotten."""
+    if platform.DARWIN:
+        from lkrshell.state import macos_memory
+
+        return macos_memory.get(name)
     if calls := _calls():
         try:
             key = _find(calls, name)
@@ -141,6 +150,11 @@ def get(name: str) -> bytes | None:
 
 def renew(name: str, seconds: int) -> None:
     """Starts the timeout of what `get` found anew."""
+    if platform.DARWIN:
+        from lkrshell.state import macos_memory
+
+        macos_memory.renew(name, seconds)
+        return
     if calls := _calls():
         try:
             _syscall(calls[1], _SET_TIMEOUT, _find(calls, name), seconds)
@@ -160,6 +174,11 @@ def _find(calls: tuple[int, int, int], name: str) -> int:
 
 def forget(name: str) -> None:
     """Drops it from the kernel and from the memory file system."""
+    if platform.DARWIN:
+        from lkrshell.state import macos_memory
+
+        macos_memory.forget(name)
+        return
     if calls := _calls():
         try:
             _syscall(calls[1], _INVALIDATE, _find(calls, name))

@@ -1,17 +1,24 @@
-"""Where things are: data, state and config folders. On the path of `lkr export`.
+"""Where things are: data, state and config folders, and whether they are the account's own.
 
-The folders are platformdirs' (`user_data_dir("lkr")` and so on). On Linux they are worked out here, since
+The folders are platformdirs' (`user_data_dir("lkr")` and so on). On Linux and macOS they are worked out here, since
 importing platformdirs costs more than the rest of an export; a test holds both to the same answers.
 """
 
 import os
-import sys
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 
+_BELOW_HOME = (
+    dict.fromkeys(("data", "state", "config"), "/Library/Application Support")
+    if platform.DARWIN
+    else {"data": "/.local/share", "state": "/.local/state", "config": "/.config"}
+)
+_ACCEPTED = "folders"  # in the account's own data folder: the folders that the person uses in place of the usual ones
 
-def _folder(kind: str, variable: str, default: str) -> str:
-    if sys.platform != "linux":
+
+def _folder(kind: str, variable: str) -> str:
+    if not (platform.LINUX or platform.DARWIN):
         import platformdirs
 
         folder: str = getattr(platformdirs, f"user_{kind}_dir")("lkr", appauthor=False)
@@ -21,26 +28,27 @@ def _folder(kind: str, variable: str, default: str) -> str:
         home = os.path.expanduser("~")
         if not home.startswith("/"):
             raise LkrError("there is no home folder", "set HOME to an absolute path")
-        base = home + default
+        base = home + _BELOW_HOME[kind]
     return os.path.join(base, "lkr")
 
 
 def data_dir() -> str:
     """The index, the grants and the vault."""
-    return _folder("data", "XDG_DATA_HOME", "/.local/share")
+    return _folder("data", "XDG_DATA_HOME")
 
 
 def state_dir() -> str:
     """The generation, the chosen backend, the lock flag."""
-    return _folder("state", "XDG_STATE_HOME", "/.local/state")
+    return _folder("state", "XDG_STATE_HOME")
 
 
-def config_file(home: str = "") -> str:
-    """The settings in force; with `home`, those of an account whose home folder that is."""
-    if home and sys.platform == "darwin":
-        return os.path.join(home, "Library/Application Support/lkr/config.toml")
-    folder = os.path.join(home, ".config/lkr") if home else _folder("config", "XDG_CONFIG_HOME", "/.config")
-    return os.path.join(folder, "config.toml")
+def config_dir() -> str:
+    """The settings."""
+    return _folder("config", "XDG_CONFIG_HOME")
+
+
+def config_file() -> str:
+    return os.path.join(config_dir(), "config.toml")
 
 
 def generation_dir() -> str:
@@ -49,3 +57,67 @@ def generation_dir() -> str:
 
 def grants_dir() -> str:
     return os.path.join(data_dir(), "grants")
+
+
+def are_the_accounts_own() -> bool:
+    """True when the folders in force are those of the account, whatever HOME and XDG_* say.
+
+    Those are the usual ones below the home folder that the system has for the account, or the ones that the person
+    accepted in their place. Keys, grants, policy, settings and the log of other folders are whoever's set a variable.
+    LkrError when the note of what was accepted cannot be read.
+    """
+    if os.name == "nt":
+        return True  # where the system names these folders, and no variable does
+    home = _account_home()
+    if home is None:
+        return False
+    from lkrshell.state import files
+
+    noted = files.read_private(_note(home))
+    expected = _usual(home) if noted is None else noted.decode("utf-8", "surrogateescape")
+    return _in_force() == expected
+
+
+def accept() -> None:
+    """Notes, for a person who allows a project, that the folders in force are theirs. LkrError when that cannot be.
+
+    Only XDG_* may lead elsewhere: under another HOME nothing is noted, and the account's own home is left alone.
+    """
+    if are_the_accounts_own() or os.name == "nt":
+        return
+    home = _account_home()
+    if home is None or os.path.realpath(os.path.expanduser("~")) != os.path.realpath(home):
+        return
+    from lkrshell.state import files
+
+    if _in_force() == _usual(home):
+        files.remove_private(_note(home))
+    else:
+        files.write_private(_note(home), _in_force().encode("utf-8", "surrogateescape"))
+
+
+def _account_home() -> str | None:
+    """The home folder that the system has for this account; None for an account that it does not know."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return None
+
+
+def _own(kind: str, home: str) -> str:
+    """The usual folder of an account whose home is `home`."""
+    return os.path.join(home + _BELOW_HOME[kind], "lkr")
+
+
+def _note(home: str) -> str:
+    return os.path.join(_own("data", home), _ACCEPTED)
+
+
+def _usual(home: str) -> str:
+    return "\0".join(os.path.realpath(_own(kind, home)) for kind in _BELOW_HOME)
+
+
+def _in_force() -> str:
+    return "\0".join(map(os.path.realpath, (data_dir(), state_dir(), config_dir())))

@@ -9,6 +9,19 @@ class Store(Protocol):
     """What every store can do. Errors: StoreLocked, StoreUnreachable, LkrError."""
 
     name: str
+    noun: str  # "vault" or "keychain", for a sentence
+    takes_passphrase: bool  # lkr may ask for it, and `unlock` takes it; False where the system alone asks
+    has_dialog: bool  # `unlock(None)` has the system ask
+    counts_reads: bool  # `get` of a key, stored or not, starts the time anew after which the store locks itself
+
+    def made(self) -> bool:
+        """False while it has to be made by the first `unlock`."""
+
+    def describe(self) -> str:
+        """Its name, and what it is made of where that differs between machines."""
+
+    def weakness(self) -> str | None:
+        """What serves in it and protects nothing, None when all is well."""
 
     def get(self, names: list[str]) -> dict[str, Secret]:
         """Values and kinds of those keys that there are; one turn of the store for all of them."""

@@ -5,6 +5,7 @@ Service `com.llm-key-ring`, account `provider:label`: what the Rust `lkr` writes
 
 import os
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
 from lkrshell.core.secret import Secret, parse_secret
 from lkrshell.core.time_limit import TimeLimit
@@ -30,7 +31,7 @@ def works(collection: str = "") -> bool:
 
     With a collection of our own, which may not be made yet, it is enough that the Secret Service is there.
     """
-    if os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+    if platform.LINUX and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
         if not runtime or not os.path.exists(os.path.join(runtime, "bus")):
             return False
@@ -43,7 +44,7 @@ def works(collection: str = "") -> bool:
         with TimeLimit(_WAIT):
             backend.get_password(SERVICE, "lkr:probe")
     except LkrError:  # too slow: that says nothing about the keychain, so nothing is to be remembered
-        hint = "answer it where it asks you something, and try again; LKR_BACKEND=vault uses the vault instead"
+        hint = "if it asks you something, answer and try again; LKR_BACKEND=vault uses the vault instead"
         raise StoreUnreachable("the keychain does not answer", hint) from None
     except Exception:
         return False
@@ -79,17 +80,6 @@ def _name(backend: "KeyringBackend") -> str:
     return f"{type(backend).__module__}.{type(backend).__name__}"
 
 
-def backend_name() -> str:
-    """The name of the backend that serves."""
-    return _name(_backend())
-
-
-def weak_backend() -> str | None:
-    """The name of a configured backend that protects nothing."""
-    backend = _backend()
-    return None if protects(backend) else _name(backend)
-
-
 class Keyring:
     """Whatever backend python-keyring chooses.
 
@@ -97,10 +87,20 @@ class Keyring:
     Service (by its label) it locks that.
     """
 
-    name = "keyring"
+    name, noun, takes_passphrase, has_dialog, counts_reads = "keyring", "keychain", False, True, False
 
     def __init__(self, collection: str = "", service: str = SERVICE) -> None:
         self._collection, self._service = collection, service
+
+    def made(self) -> bool:
+        return True
+
+    def describe(self) -> str:
+        return f"{self.name} {_name(_backend())}"
+
+    def weakness(self) -> str | None:
+        backend = _backend()
+        return None if protects(backend) else f"python-keyring's backend {_name(backend)}"
 
     def _flag(self) -> str:
         return os.path.join(paths.state_dir(), "locked")
@@ -117,7 +117,7 @@ class Keyring:
         kind = type(backend).__module__
         if self._collection and f"{kind}\n".encode() != _SECRET_SERVICE:
             hint = "take collection out of config.toml, or start a Secret Service"
-            raise StoreUnreachable(f"a collection is for the Secret Service, and {_name(backend)} serves here", hint)
+            raise StoreUnreachable(f"a collection needs the Secret Service, but lkr uses {_name(backend)} here", hint)
         self._remember(kind)
         try:
             with TimeLimit(wait):
@@ -187,7 +187,7 @@ class Keyring:
             removed = False
         if self._call(lambda: keyring.get_password(self._service, name)) is not None:
             hint = "allow it where the keychain asks, or remove it there"
-            raise LkrError(f"the keychain has {name} still: it did not remove it", hint)
+            raise LkrError(f"the keychain still has {name}: it did not remove it", hint)
         return removed
 
     def exists(self, name: str) -> bool:
@@ -218,7 +218,7 @@ class Keyring:
         for collection in secretstorage.get_all_collections(bus):
             if collection.get_label() == self._collection:
                 return collection
-        raise StoreLocked("the keychain has no collection of ours yet", "make it: lkr unlock")
+        raise StoreLocked("the keychain has no collection for lkr yet", "create it: lkr unlock")
 
     def is_locked(self) -> bool:
         if self._collection:

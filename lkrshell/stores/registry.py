@@ -1,7 +1,8 @@
-"""Where values live. `choose` is the one place that decides which store serves; on the path of `lkr export`."""
+"""Where values live. `choose` is the one place that decides which store serves."""
 
 import os
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.state import files, paths
 from lkrshell.state.config import Config
@@ -9,8 +10,19 @@ from lkrshell.state.config import Config
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.stores.base import Store
+    from lkrshell.stores.vault import Vault
 
-_CHOSEN = "backend"
+_STORES = ("keychain", "keyring", "vault")
+
+
+def _record() -> str:
+    return os.path.join(paths.state_dir(), "backend")
+
+
+def chosen_before() -> str:
+    """The store that `auto` was decided to be, `keyring` or `vault`; empty while that is open."""
+    name = (files.read_private(_record()) or b"").decode("ascii", "replace").strip()
+    return name if name in _STORES else ""
 
 
 def choose(config: Config) -> "Store":
@@ -18,20 +30,42 @@ def choose(config: Config) -> "Store":
     that a login without a keychain does not make keys seem lost."""
     backend = config.backend
     if backend == "auto":
-        record = os.path.join(paths.state_dir(), _CHOSEN)
-        backend = (files.read_private(record) or b"").decode("ascii", "replace").strip()
-        if backend not in ("keyring", "vault"):
-            from lkrshell.stores.keyring import works
-
-            backend = "keyring" if works(config.collection) else "vault"
+        backend = chosen_before()
+        if not backend:
+            backend = found(config)
             try:
-                files.write_private(record, backend.encode() + b"\n")
+                files.write_private(_record(), backend.encode() + b"\n")
             except LkrError:
                 pass  # a read-only home: asked anew each time
     if backend == "vault":
         from lkrshell.stores.vault import Vault
 
         return Vault(config.lock_after, config.lock_limit)
+    if backend == "keychain":
+        if not platform.DARWIN:
+            raise LkrError("the keychain backend is macOS's own", 'use backend = "keyring" or "vault"')
+        from lkrshell.stores.macos_keychain import MacosKeychain
+
+        return MacosKeychain(config.lock_after)
     from lkrshell.stores.keyring import Keyring
 
     return Keyring(config.collection)
+
+
+def vault(config: Config) -> "Vault | None":
+    """The vault where it is the store in force, for what only a vault can do; else None."""
+    from lkrshell.stores.vault import Vault
+
+    store = choose(config)
+    return store if isinstance(store, Vault) else None
+
+
+def found(config: Config) -> str:
+    """The name of what this machine has: macOS's keychain, else what python-keyring finds, else the vault."""
+    if platform.DARWIN:
+        from lkrshell.stores import macos_items
+
+        return "keychain" if macos_items.works() else "vault"
+    from lkrshell.stores.keyring import works
+
+    return "keyring" if works(config.collection) else "vault"

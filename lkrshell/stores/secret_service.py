@@ -57,7 +57,7 @@ def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
             return {name: bytes(secrets[path][2]) for name, path in paths.items()}
     except OSError as error:
         reason = "it does not answer" if isinstance(error, TimeoutError) else error.strerror or "the connection broke"
-        raise StoreUnreachable(f"the keychain is not there ({reason})", _HINT) from None
+        raise StoreUnreachable(f"the keychain cannot be reached ({reason})", _HINT) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise StoreUnreachable("the keychain sent an answer that makes no sense", _HINT) from None
 
@@ -75,7 +75,7 @@ def _unlocked_collection(bus: "_Bus", label: str) -> str:
             if locked:
                 raise StoreLocked("the keychain is locked", "lkr unlock")
             return str(path) + "/"
-    raise StoreLocked("the keychain has no collection of ours yet", "make it: lkr unlock")
+    raise StoreLocked("the keychain has no collection for lkr yet", "create it: lkr unlock")
 
 
 _HINT = "see lkr status; LKR_BACKEND=vault uses the vault instead"

@@ -1,7 +1,7 @@
 """The embedded vault: one age file a key, all to one X25519 identity behind a passphrase.
 
 `identity.age` is an age passphrase file, `recipient` its public half, `keys/PROVIDER/LABEL.age` the keys:
-`age -d` opens all of it. Adding a key needs no unlock. On the path of `lkr export`.
+`age -d` opens all of it. Adding a key needs no unlock.
 """
 
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Vault:
     """A vault in the data folder, unlocked for `lock_after` seconds from its last use."""
 
-    name = "vault"
+    name, noun, takes_passphrase, has_dialog, counts_reads = "vault", "vault", True, False, True
 
     def __init__(self, lock_after: int, lock_limit: int) -> None:
         self._root = os.path.join(paths.data_dir(), "vault")
@@ -36,7 +36,7 @@ class Vault:
         """The public half of the identity, as age writes it."""
         data = files.read_private(os.path.join(self._root, "recipient"))
         if data is None:
-            raise StoreLocked("there is no vault yet", "make one: lkr unlock, or lkr unlock --stdin")
+            raise StoreLocked("there is no vault yet", "create it: lkr unlock, or lkr unlock --stdin")
         text = data.decode("ascii", "replace").strip()
         if not text.isalnum():  # it also names the kernel's key and the memory file
             raise LkrError(f"{show(self._root)}/recipient is damaged", "restore it from a backup")
@@ -48,6 +48,12 @@ class Vault:
     def made(self) -> bool:
         """True once the vault has its identity."""
         return os.path.exists(os.path.join(self._root, "recipient"))
+
+    def describe(self) -> str:
+        return self.name
+
+    def weakness(self) -> None:
+        return None
 
     def get(self, names: list[str]) -> dict[str, Secret]:
         sealed = {name: data for name in names if (data := files.read_private(self._file(name))) is not None}
@@ -61,8 +67,10 @@ class Vault:
             try:
                 found[name] = parse_secret(pyrage.decrypt(data, openers))
             except pyrage.DecryptError:
-                hint = f"lkr set {name}, or a backup"
-                raise LkrError(f"the vault's file of {name} is damaged, or for another identity", hint) from None
+                hint = f"store it again with lkr set {name}, or restore a backup"
+                raise LkrError(
+                    f"the vault's file for {name} is damaged, or encrypted to another identity", hint
+                ) from None
         return found
 
     def _unlocked(self, renew: bool) -> bytes:
@@ -70,15 +78,16 @@ class Vault:
         import time
 
         memory.harden()
-        deadline, _, identities = (memory.get(self._kernel_name()) or b"").partition(b"\n")
+        name = self._kernel_name()
+        deadline, _, identities = (memory.get(name) or b"").partition(b"\n")
         left = int(deadline) - int(time.time()) if deadline.isdigit() else 0
         if left <= 0:
             if deadline:
-                memory.forget(self._kernel_name())
+                memory.forget(name)
             raise StoreLocked("the vault is locked", "lkr unlock")
         self._left = min(self._lock_after, left)
         if renew:
-            memory.renew(self._kernel_name(), self._left)
+            memory.renew(name, self._left)
         return identities
 
     def set(self, name: str, secret: Secret) -> None:
@@ -254,7 +263,7 @@ def _identities(text: bytes) -> "list[pyrage.x25519.Identity]":
     try:
         return [pyrage.x25519.Identity.from_str(line) for line in text.decode("ascii").split()]
     except (pyrage.IdentityError, UnicodeDecodeError):
-        raise LkrError("the vault's identity is damaged", "lkr lock, lkr unlock, or a backup") from None
+        raise LkrError("the vault's identity is damaged", "run lkr lock and lkr unlock, or restore a backup") from None
 
 
 def _listed(folder: str) -> list[str]:

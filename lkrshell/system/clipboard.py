@@ -1,7 +1,8 @@
 """The clipboard: a value goes in, and after a while a process of its own takes it out, if it is still there.
 
 That process has a session of its own, so that it, and what serves an X11 clipboard, outlive the terminal. The value
-reaches it by standard input; having copied it, it becomes a fresh process that knows a salted hash only.
+reaches it by standard input; having copied it, it becomes a fresh process that knows a salted hash only. On macOS we
+copy ourselves, marked as concealed, and the process knows only the number of that change.
 """
 
 import base64
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 
@@ -31,6 +33,12 @@ def copy(value: str, seconds: int) -> str:
     """
     if _far():
         return _by_terminal(value)
+    if platform.DARWIN:
+        from lkrshell.system import macos_objects
+
+        change = macos_objects.copy(value)
+        _start_later("clear", str(seconds), str(change))
+        return f"it is in the clipboard for {seconds} s"
     child = subprocess.Popen(
         _again("copy", str(seconds)), stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -41,30 +49,40 @@ def copy(value: str, seconds: int) -> str:
     if not select.select([child.stdout], [], [], _WAIT)[0]:
         os.killpg(child.pid, signal.SIGKILL)  # and the tool that it waits for
         child.wait()
-        raise LkrError("the clipboard does not answer", "is the display that DISPLAY names still there? Or use --show")
+        raise LkrError("the clipboard does not answer", "check that the display in DISPLAY still exists, or use --show")
     if (answer := child.stdout.readline()) != b"copied\n":
         raise _problem(answer)
     return f"it is in the clipboard for {seconds} s"
+
+
+def _start_later(*words: str) -> None:
+    """This module as a process that outlives the terminal and that nobody waits for."""
+    subprocess.Popen(
+        _again(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def _problem(answer: bytes) -> LkrError:
     """Why nothing was copied: no display to copy to, one that cannot be reached, or no tool for it."""
     here = os.environ
     display = here.get("WAYLAND_DISPLAY") or here.get("DISPLAY", "")
-    if sys.platform == "linux" and not display:
+    if platform.LINUX and not display:
         return LkrError("there is no clipboard here, since there is no display", "use --show")
     if answer == b"lost\n":
-        return LkrError(f"the clipboard took nothing: is there a display {show(display)}?", "use --show")
+        return LkrError(f"nothing reached the clipboard: is there a display {show(display)}?", "use --show")
     package = "wl-clipboard" if here.get("WAYLAND_DISPLAY") else "xclip or xsel"
     return LkrError("there is no clipboard tool here", f"install {package}, or use --show")
 
 
 def tool() -> str:
     """What `copy` would use, in words; empty for nothing. `DISPLAY` may still lead to no screen."""
-    import pyperclip
-
     if _far():
         return "the terminal's own, by OSC 52"
+    if platform.DARWIN:
+        return "the pasteboard"
+    import pyperclip
+
     function = pyperclip.determine_clipboard()[0]
     name: str = getattr(function, "__name__", "")  # what stands for no clipboard has none
     return name.removeprefix("copy_").replace("wl", "wl-copy")
@@ -98,8 +116,17 @@ def _hash(salt: bytes, value: str) -> str:
     return hashlib.blake2b(value.encode("utf-8", "surrogateescape"), salt=salt).hexdigest()
 
 
-def main(step: str, seconds: str) -> None:
-    """`copy`: the value from standard input. `wait`: `SALT HASH` from there; clears what still has that hash."""
+def main(step: str, seconds: str, change: str = "") -> None:
+    """`copy`: the value from standard input. `wait`: `SALT HASH` from there; clears what still has that hash.
+
+    On macOS `clear`: what is still there since the pasteboard's change of that number.
+    """
+    if step == "clear":
+        from lkrshell.system import macos_objects
+
+        time.sleep(int(seconds))
+        macos_objects.clear(int(change))
+        return
     import pyperclip
 
     if step == "copy":

@@ -42,7 +42,7 @@ def tracks(path: str) -> bool:
 
 
 def sees(path: str) -> bool:
-    """True when `path` lies in a repository and no .gitignore covers it."""
+    """True if `path` is in a repository and no .gitignore covers it."""
     folder, name = os.path.split(os.path.abspath(path))
     return _ask(folder, "rev-parse") is not None and _ask(folder, "check-ignore", "-q", "--", f"./{name}") is None
 
@@ -54,7 +54,7 @@ def files(folder: str) -> list[str] | None:
 
 
 def _ask(folder: str, *words: str) -> bytes | None:
-    """What git, run in `folder`, prints; None when it fails, or when there is none."""
+    """What git prints in `folder`. None if it fails or is not installed."""
     search = _search_path(folder)
     program = _program(search)
     if program is None:

@@ -7,14 +7,17 @@ import os
 import shutil
 import subprocess
 
+from lkrshell.core import platform
 from lkrshell.core.errors import REFUSED, LkrError
 
-_GRAPHICAL = ("pinentry-gnome3", "pinentry-qt", "pinentry-qt5", "pinentry-gtk-2", "pinentry-mac")
+_GRAPHICAL = ("pinentry-gnome3", "pinentry-qt", "pinentry-qt5", "pinentry-gtk-2")
 
 
 def graphical() -> str | None:
     """One that needs no terminal, where there is a display for it."""
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.uname().sysname == "Darwin"):
+    if platform.DARWIN:
+        return shutil.which("pinentry-mac")
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return None
     return next((path for name in _GRAPHICAL if (path := shutil.which(name))), None)
 

@@ -33,7 +33,7 @@ def costs(provider: str, admin: Secret, start: date, end: date) -> dict[str, Dec
     """
     key = admin.reveal()
     if not (key.isascii() and key.isprintable()):
-        raise LkrError(f"the admin key of {provider} has characters that no vendor's has", "set it again")
+        raise LkrError(f"the admin key of {provider} contains characters that no vendor uses", "store it again")
     found: dict[str, Decimal] = {}
     page = ""
     for _ in range(_MAX_PAGES):
@@ -48,7 +48,7 @@ def costs(provider: str, admin: Secret, start: date, end: date) -> dict[str, Dec
             raise LkrError(f"{provider} sent an answer that lkr does not understand") from None
         if not page:
             return found
-    raise LkrError(f"{provider} did not come to an end", "ask for fewer days")
+    raise LkrError(f"the answer of {provider} did not end", "ask for fewer days")
 
 
 def _request(provider: str, key: str, start: date, end: date, page: str) -> tuple[str, dict[str, str]]:
@@ -103,7 +103,7 @@ def _ask(provider: str, address: str, headers: dict[str, str]) -> dict[str, Any]
             raise LkrError(f"{provider} refuses the admin key ({error.code})", hint) from None
         raise LkrError(f"{provider} answered {error.code}", "try again later") from None
     except (OSError, HTTPException):
-        raise LkrError(f"{provider} cannot be reached", "is the network there?") from None
+        raise LkrError(f"{provider} cannot be reached", "check your network") from None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

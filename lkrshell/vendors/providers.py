@@ -1,36 +1,42 @@
 """Known LLM vendors, from providers.toml beside this file and the user's `[providers.NAME]` in config.toml.
 
-Not on the path of `lkr export`: it reads TOML.
+Ours come by way of builtin.py, which is made of that file. Not on the path of `lkr export`: the user's are TOML.
 """
 
 import functools
 import os
-import re
-from collections.abc import Container
-from dataclasses import dataclass
 
 from lkrshell.core import names, toml_text, variables
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.state import config, paths
+from lkrshell.vendors.builtin import BUILTIN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 
-@dataclass(frozen=True)
 class Provider:
     """A vendor: the variable its libraries read, other names in use, what its keys begin with or look like whole."""
 
-    variable: str
-    aliases: tuple[str, ...] = ()
-    prefix: str = ""
-    shape: str = ""
-    docs: str = ""
+    __slots__ = ("aliases", "docs", "prefix", "shape", "variable")
+
+    def __init__(
+        self, variable: str, aliases: tuple[str, ...] = (), prefix: str = "", shape: str = "", docs: str = ""
+    ) -> None:
+        self.variable, self.aliases, self.prefix, self.shape, self.docs = variable, aliases, prefix, shape, docs
 
 
 @functools.cache
 def builtin() -> dict[str, Provider]:
-    """Those that come with lkr, by name."""
-    with open(os.path.join(os.path.dirname(__file__), "providers.toml"), "rb") as file:
-        return {name: _provider(name, fields) for name, fields in _table(file.read()).items()}
+    """Those that come with lkr, by name: from providers.toml, by way of builtin.py."""
+    return {name: Provider(*fields) for name, fields in BUILTIN.items()}
+
+
+def parse(data: bytes) -> dict[str, Provider]:
+    """The providers in the text of a file like providers.toml. LkrError when one is wrong."""
+    return {name: _provider(name, fields) for name, fields in _table(data).items()}
 
 
 def known() -> dict[str, Provider]:
@@ -48,7 +54,8 @@ def known() -> dict[str, Provider]:
 
 @functools.lru_cache(maxsize=4)
 def _known(path: str, state: tuple[int, ...]) -> dict[str, Provider]:
-    own = _table(config.read(path) or b"").get("providers", {})
+    data = config.read(path)
+    own = _table(data).get("providers", {}) if data else {}
     if not isinstance(own, dict):
         raise _wrong("providers")
     return builtin() | {name: _provider(name, fields) for name, fields in own.items()}
@@ -58,7 +65,7 @@ def _table(data: bytes) -> dict[str, object]:
     try:
         return toml_text.parse(data.decode("utf-8"))
     except ValueError:
-        raise LkrError(f"cannot read {show(paths.config_file())}", "lkr status says more") from None
+        raise LkrError(f"cannot read {show(paths.config_file())}", "lkr status shows more") from None
 
 
 def _provider(name: str, fields: object) -> Provider:
@@ -72,6 +79,8 @@ def _provider(name: str, fields: object) -> Provider:
         raise _wrong(name)
     if not all(names.is_variable(each) and not variables.steers_programs(each) for each in [texts[0], *aliases]):
         raise _wrong(name)
+    import re
+
     try:
         re.compile(texts[2])
     except re.error:
@@ -81,7 +90,7 @@ def _provider(name: str, fields: object) -> Provider:
 
 def _wrong(name: str) -> LkrError:
     hint = 'write [providers.NAME] with variable = "NAME_API_KEY", and aliases, prefix, shape, docs if you like'
-    return LkrError(f"config.toml: the provider {names.said(name)} is not right", hint)
+    return LkrError(f"config.toml: the provider {names.said(name)} is not valid", hint)
 
 
 def variable_of(key: str) -> str | None:
@@ -95,7 +104,7 @@ def providers_of(variable: str) -> list[str]:
     return [name for name, each in known().items() if variable in (each.variable, *each.aliases)]
 
 
-def refusal(variable: str, let_in: Container[str] = ()) -> tuple[str, str] | None:
+def refusal(variable: str, let_in: "Container[str]" = ()) -> tuple[str, str] | None:
     """Why no manifest may set `variable`, and what to do; None when it may. `let_in` are those that the person let in.
 
     The one rule for manifests, `lkr exec -k`, `lkr add` and `lkr import`; `variable` has the form of one.
@@ -104,8 +113,8 @@ def refusal(variable: str, let_in: Container[str] = ()) -> tuple[str, str] | Non
         return f"{variable} changes how programs run", "a manifest sets keys only; choose another variable"
     if variables.ends_like_a_secret(variable) or variable in let_in or providers_of(variable):
         return None
-    what = f"{variable} is no provider's variable, and does not end like a secret's (_KEY, _TOKEN, _SECRET, ...)"
-    return what, f"let it in: lkr allow --variable {variable}"
+    what = f"{variable} does not belong to a provider or end like a secret's name (_KEY, _TOKEN, _SECRET, ...)"
+    return what, f"allow it: lkr allow --variable {variable}"
 
 
 def key_for(variable: str) -> str | None:
@@ -128,14 +137,17 @@ def shape_warning(key: str, value: str) -> str | None:
     """What is odd about `value` for this provider, without a word of the value; None when nothing is."""
     name = key.partition(":")[0]
     if value != value.strip() or "\n" in value:
-        return "the value has white space around or line breaks in it"
+        return "the value has spaces around it or line breaks in it"
     provider = known().get(name, Provider(""))
     if not value.startswith(provider.prefix):
         return f"keys of {name} begin with {provider.prefix}, this one does not ({provider.docs})"
     if provider.prefix and len(value) < len(provider.prefix) + 8:
-        return f"this is short for a key of {name} ({provider.docs})"
-    if provider.shape and not re.fullmatch(provider.shape, value):
-        return f"keys of {name} look different ({provider.docs})"
+        return f"this looks short for a key of {name} ({provider.docs})"
+    if provider.shape:
+        import re
+
+        if not re.fullmatch(provider.shape, value):
+            return f"keys of {name} look different ({provider.docs})"
     return None
 
 

@@ -90,7 +90,7 @@ def test_init_allows_no_local_manifest_that_came_with_the_project(user: User) ->
     folder = user.home / "cloned"
     folder.mkdir()
     (folder / ".lkr.local.toml").write_text('[keys]\nSTOLEN_API_KEY = "anthropic:main"\n')
-    assert "was there before and is not allowed" in user.lkr("init", "--yes", cwd=folder, code=78)
+    assert "was already there and is not allowed" in user.lkr("init", "--yes", cwd=folder, code=78)
     assert not (folder / ".lkr.toml").exists()
     (folder / ".lkr.toml").write_text("version = 1\n")
     nothing_loads(user, folder)

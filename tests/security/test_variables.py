@@ -97,15 +97,15 @@ def test_a_steering_variable_is_refused_at_every_door(user: User, name: str) -> 
     assert "changes how programs run" in user.lkr("add", f"{name}=openai:prod", cwd=good, code=64)
     assert (good / ".lkr.toml").read_text() == text
     user.config(f'[providers.mine]\nvariable = "{name}"\n')
-    assert "the provider 'mine' is not right" in user.lkr("list", code=1)
+    assert "the provider 'mine' is not valid" in user.lkr("list", code=1)
 
 
 def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
     folder = user.project("p", 'DATABASE_URL = "openai:prod"', allow=False)
     said = allow(user, folder, code=78)
-    assert ".lkr.toml:4:1: DATABASE_URL is no provider's variable" in said
-    assert "let it in: lkr allow --variable DATABASE_URL" in said
-    assert "let it in: lkr allow --variable DATABASE_URL" in user.lkr(
+    assert ".lkr.toml:4:1: DATABASE_URL does not belong to a provider" in said
+    assert "allow it: lkr allow --variable DATABASE_URL" in said
+    assert "allow it: lkr allow --variable DATABASE_URL" in user.lkr(
         "exec", "-k", "DATABASE_URL=openai:prod", "--", "env", code=64
     )
     both = ("--variable", "DATABASE_URL", "--variable", "SENTRY_DSN")
@@ -138,7 +138,7 @@ def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
 def test_add_says_how_a_variable_that_is_no_secret_s_gets_in(user: User) -> None:
     folder = user.project("p")
     said = user.lkr("add", "DATABASE_URL=openai:prod", cwd=folder, code=64)
-    assert "write it into .lkr.toml yourself, then let it in: lkr allow --variable DATABASE_URL" in said
+    assert "write it into .lkr.toml yourself, then allow it: lkr allow --variable DATABASE_URL" in said
     assert "DATABASE_URL" not in (folder / ".lkr.toml").read_text()
 
 
@@ -165,7 +165,7 @@ def test_a_grant_of_an_earlier_lkr_gives_nothing_that_is_refused_now(user: User,
     as_first_format(grant_of(user), (A, name))
     for words in (("export", "bash"), ("exec", "--", "env")):
         said = user.lkr(*words, cwd=folder, code=78)
-        assert f"was allowed by an earlier lkr, which let {name} pass; look at it anew: lkr allow" in said
+        assert f"was allowed by an earlier lkr, which let {name} pass; review it again: lkr allow" in said
         assert VALUE not in said
     assert name in user.lkr("doctor", cwd=folder, code=1)
     if name == "OUR_OWN_THING":
@@ -190,7 +190,7 @@ CALLED = """zshaddhistory zshexit zsh_directory_name precmd preexec chpwd period
 @pytest.mark.parametrize("name", CALLED)
 def test_no_function_that_a_shell_calls_by_itself_is_made_of_a_command(user: User, name: str) -> None:
     text = f'version = 1\n[keys]\n{A} = {{ key = "openai:prod", scope = {{ commands = ["{name}"] }} }}'
-    with pytest.raises(ManifestError, match="is no name of a program"):
+    with pytest.raises(ManifestError, match="is not the name of a program"):
         manifest.parse("/p/.lkr.toml", text)
 
 
@@ -247,3 +247,20 @@ def test_what_people_write_is_far_from_the_bounds(user: User) -> None:
     profiles = "\n".join(f'[profiles.p{n}.keys]\nOPENAI_API_KEY = "openai:p{n}"' for n in range(128))
     comment = "# " + json.dumps("sk." * 300) + "\n"
     assert len(manifest.parse("/p", f"version = 1\n{comment}[keys]\n{keys}\n{profiles}\n").wants) == 256
+
+
+def test_what_i_let_in_is_no_fault_when_lkr_imports_adds_or_previews(user: User) -> None:
+    folder = user.project("p", 'DATABASE_URL = "openai:prod"', allow=False)
+    user.lkr("allow", "--yes", "--variable", "DATABASE_URL", cwd=folder)
+    (folder / ".env").write_text("GROQ_API_KEY=gsk_0123456789abcdef\n")
+    user.lkr("import", ".env", "--yes", cwd=folder)
+    user.lkr("add", "ANTHROPIC_API_KEY=anthropic:main", cwd=folder)
+    got = user.lkr("exec", "--", "env", cwd=folder)
+    for line in (f"DATABASE_URL={VALUE}", "GROQ_API_KEY=gsk_0123456789abcdef", f"ANTHROPIC_API_KEY={OTHER}"):
+        assert line in got
+    manifest = folder / ".lkr.toml"
+    manifest.write_text(manifest.read_text() + "# changed\n")
+    said = user.lkr("export", "bash", cwd=folder, code=78)
+    assert "changed since you allowed it" in said
+    user.lkr("deny", cwd=folder)
+    assert "DATABASE_URL" in user.lkr("export", "bash", cwd=folder, code=78), "and now it is named as what is wrong"

@@ -1,0 +1,1307 @@
+"""The help of each command: for 100 columns and more, and for 80. Made by `make generated`; do not edit."""
+# fmt: off
+
+HELP: dict[str, tuple[str, str]] = {
+    "": (
+"""\
+Usage: lkr [OPTIONS] COMMAND [ARGS]...
+
+  Keep LLM API keys in the OS keychain, and load them only inside the project that needs them.
+
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
+
+Start:
+  init       Set up a project step by step.
+  install    Make SHELL (bash, zsh, fish) load lkr when it starts.
+  uninstall  Undo lkr install.
+  doctor     Diagnose problems and show how to fix them.
+
+Keys:
+  set        Store the key NAME (provider:label).
+  get        Copy the key NAME to the clipboard, and show its mask.
+  list       List the stored keys, or those of one PROVIDER.
+  rm         Remove the key NAME from the store.
+  rename     Rename the key OLD to NEW.
+  rotate     Give the key NAME a new value.
+  import     Store the keys from an env file.
+  migrate    Copy keys from another store.
+  vault      Back up the vault, renew its identity, or start over.
+  usage      Show what a vendor charged your organization.
+
+Projects:
+  status     Show what is loaded here, and why.
+  allow      Let a project have the keys its manifest names.
+  deny       Take a project's permission back.
+  add        Add a key to this project's manifest.
+  edit       Edit this project's manifest in your editor.
+  use        Use PROFILE in this project from now on.
+  exec       Run a command with this project's keys.
+  gen        Fill TEMPLATE with the keys' values.
+  schema     Print the JSON Schema of .lkr.toml, for editors.
+
+Agents:
+  agent-env  Start an agent without the project's keys.
+
+Security:
+  lock       Lock the store.
+  unlock     Unlock the store.
+  passwd     Change the vault's passphrase.
+  policy     Show or change what the key NAME may do.
+  confirm    Confirm this project's keys that ask first.
+  audit      Show who used which key when.
+
+Shell:
+  hook       Print the hook for SHELL: bash, zsh, fish or direnv.
+  export     Print the statements that SHELL evaluates here.
+""",
+"""\
+Usage: lkr [OPTIONS] COMMAND [ARGS]...
+
+  Keep LLM API keys in the OS keychain, and load them only inside the project
+  that needs them.
+
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
+
+Start:
+  init       Set up a project step by step.
+  install    Make SHELL (bash, zsh, fish) load lkr when it starts.
+  uninstall  Undo lkr install.
+  doctor     Diagnose problems and show how to fix them.
+
+Keys:
+  set        Store the key NAME (provider:label).
+  get        Copy the key NAME to the clipboard, and show its mask.
+  list       List the stored keys, or those of one PROVIDER.
+  rm         Remove the key NAME from the store.
+  rename     Rename the key OLD to NEW.
+  rotate     Give the key NAME a new value.
+  import     Store the keys from an env file.
+  migrate    Copy keys from another store.
+  vault      Back up the vault, renew its identity, or start over.
+  usage      Show what a vendor charged your organization.
+
+Projects:
+  status     Show what is loaded here, and why.
+  allow      Let a project have the keys its manifest names.
+  deny       Take a project's permission back.
+  add        Add a key to this project's manifest.
+  edit       Edit this project's manifest in your editor.
+  use        Use PROFILE in this project from now on.
+  exec       Run a command with this project's keys.
+  gen        Fill TEMPLATE with the keys' values.
+  schema     Print the JSON Schema of .lkr.toml, for editors.
+
+Agents:
+  agent-env  Start an agent without the project's keys.
+
+Security:
+  lock       Lock the store.
+  unlock     Unlock the store.
+  passwd     Change the vault's passphrase.
+  policy     Show or change what the key NAME may do.
+  confirm    Confirm this project's keys that ask first.
+  audit      Show who used which key when.
+
+Shell:
+  hook       Print the hook for SHELL: bash, zsh, fish or direnv.
+  export     Print the statements that SHELL evaluates here.
+"""),
+    "add": (
+"""\
+Usage: lkr add [OPTIONS] VARIABLE[=NAME] | NAME
+
+  Add a key to this project's manifest. Creates the manifest if there is none, and allows the
+  result.
+
+Options:
+  --replace   Replace a variable's key without asking.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr add openai:prod
+    lkr add OPENAI_API_KEY=openai:blog
+""",
+"""\
+Usage: lkr add [OPTIONS] VARIABLE[=NAME] | NAME
+
+  Add a key to this project's manifest. Creates the manifest if there is none,
+  and allows the result.
+
+Options:
+  --replace   Replace a variable's key without asking.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr add openai:prod
+    lkr add OPENAI_API_KEY=openai:blog
+"""),
+    "agent-env": (
+"""\
+Usage: lkr agent-env [OPTIONS] COMMAND [ARGUMENT]...
+
+  Start an agent without the project's keys. It keeps the keys that policy lets it have.
+
+Options:
+  --agent NAME  The agent's name for policies and the audit log. Default: from its command.
+  -h, --help    Show this message and exit.
+
+  Examples:
+    lkr agent-env -- claude
+    lkr agent-env --agent mine -- ./my-agent
+""",
+"""\
+Usage: lkr agent-env [OPTIONS] COMMAND [ARGUMENT]...
+
+  Start an agent without the project's keys. It keeps the keys that policy
+  lets it have.
+
+Options:
+  --agent NAME  The agent's name for policies and the audit log. Default: from
+                its command.
+  -h, --help    Show this message and exit.
+
+  Examples:
+    lkr agent-env -- claude
+    lkr agent-env --agent mine -- ./my-agent
+"""),
+    "allow": (
+"""\
+Usage: lkr allow [OPTIONS] [FOLDER]
+
+  Let a project have the keys its manifest names. FOLDER is the current folder by default.
+
+Options:
+  --yes                         Do not ask.
+  --variable NAME               Also allow a key in this variable.
+  --worktrees / --no-worktrees  Include the repository's other git worktrees.
+  -h, --help                    Show this message and exit.
+
+  Examples:
+    lkr allow
+    lkr allow ~/work/app
+""",
+"""\
+Usage: lkr allow [OPTIONS] [FOLDER]
+
+  Let a project have the keys its manifest names. FOLDER is the current folder
+  by default.
+
+Options:
+  --yes                         Do not ask.
+  --variable NAME               Also allow a key in this variable.
+  --worktrees / --no-worktrees  Include the repository's other git worktrees.
+  -h, --help                    Show this message and exit.
+
+  Examples:
+    lkr allow
+    lkr allow ~/work/app
+"""),
+    "audit": (
+"""\
+Usage: lkr audit [OPTIONS]
+
+  Show who used which key when. Newest last; times are UTC.
+
+Options:
+  --key NAME     Only this key.
+  --event EVENT  Only this event: exec, shell, refused, get, ...
+  --agent AGENT  Only uses by this agent, or by any agent: any.
+  --project DIR  Only uses in this folder and below.
+  --days DAYS    Only the last DAYS days.  [1<=x<=36500]
+  --follow       Keep showing new lines.
+  --verify       Verify the log, and name the first broken line.
+  --unused DAYS  List keys not used for DAYS days.  [1<=x<=36500]
+  --older DAYS   List keys whose value is older than DAYS days.  [1<=x<=36500]
+  --gone         List allowed or logged projects that no longer exist.
+  --json         As JSON, one object on each line.
+  -h, --help     Show this message and exit.
+
+  Examples:
+    lkr audit --key openai:prod --days 7
+    lkr audit --verify
+""",
+"""\
+Usage: lkr audit [OPTIONS]
+
+  Show who used which key when. Newest last; times are UTC.
+
+Options:
+  --key NAME     Only this key.
+  --event EVENT  Only this event: exec, shell, refused, get, ...
+  --agent AGENT  Only uses by this agent, or by any agent: any.
+  --project DIR  Only uses in this folder and below.
+  --days DAYS    Only the last DAYS days.  [1<=x<=36500]
+  --follow       Keep showing new lines.
+  --verify       Verify the log, and name the first broken line.
+  --unused DAYS  List keys not used for DAYS days.  [1<=x<=36500]
+  --older DAYS   List keys whose value is older than DAYS days.  [1<=x<=36500]
+  --gone         List allowed or logged projects that no longer exist.
+  --json         As JSON, one object on each line.
+  -h, --help     Show this message and exit.
+
+  Examples:
+    lkr audit --key openai:prod --days 7
+    lkr audit --verify
+"""),
+    "confirm": (
+"""\
+Usage: lkr confirm [OPTIONS]
+
+  Confirm this project's keys that ask first. Their policy is --confirm. The answer holds for this
+  session.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr confirm
+    cd ~/work/app && lkr confirm
+""",
+"""\
+Usage: lkr confirm [OPTIONS]
+
+  Confirm this project's keys that ask first. Their policy is --confirm. The
+  answer holds for this session.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr confirm
+    cd ~/work/app && lkr confirm
+"""),
+    "deny": (
+"""\
+Usage: lkr deny [OPTIONS] [FOLDER]
+
+  Take a project's permission back. Includes its worktrees. FOLDER is the current folder by
+  default.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr deny
+    lkr deny ~/work/app
+""",
+"""\
+Usage: lkr deny [OPTIONS] [FOLDER]
+
+  Take a project's permission back. Includes its worktrees. FOLDER is the
+  current folder by default.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr deny
+    lkr deny ~/work/app
+"""),
+    "doctor": (
+"""\
+Usage: lkr doctor [OPTIONS]
+
+  Diagnose problems and show how to fix them. The exit code is 1 if something is wrong. Warnings
+  do not count.
+
+Options:
+  --fix       Repair the index, stale grants and leftover files.
+  --agents    Only print what coding agents may do.
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr doctor
+    lkr doctor --fix
+""",
+"""\
+Usage: lkr doctor [OPTIONS]
+
+  Diagnose problems and show how to fix them. The exit code is 1 if something
+  is wrong. Warnings do not count.
+
+Options:
+  --fix       Repair the index, stale grants and leftover files.
+  --agents    Only print what coding agents may do.
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr doctor
+    lkr doctor --fix
+"""),
+    "edit": (
+"""\
+Usage: lkr edit [OPTIONS]
+
+  Edit this project's manifest in your editor. Uses $VISUAL or $EDITOR, and allows the result.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr edit
+    EDITOR=nano lkr edit
+""",
+"""\
+Usage: lkr edit [OPTIONS]
+
+  Edit this project's manifest in your editor. Uses $VISUAL or $EDITOR, and
+  allows the result.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr edit
+    EDITOR=nano lkr edit
+"""),
+    "exec": (
+"""\
+Usage: lkr exec [OPTIONS] COMMAND [ARGUMENT]...
+
+  Run a command with this project's keys. Includes keys with scope "exec", but never admin keys.
+
+Options:
+  -k, --key [VARIABLE=]NAME  Use this key instead of the project's. May be repeated.
+  --all                      Every stored runtime key, in its provider's variable.
+  --clean                    Remove other variables that look like keys.
+  -h, --help                 Show this message and exit.
+
+  Examples:
+    lkr exec -- python app.py
+    lkr exec -k openai:prod -- ./smoke-test
+""",
+"""\
+Usage: lkr exec [OPTIONS] COMMAND [ARGUMENT]...
+
+  Run a command with this project's keys. Includes keys with scope "exec", but
+  never admin keys.
+
+Options:
+  -k, --key [VARIABLE=]NAME  Use this key instead of the project's. May be
+                             repeated.
+  --all                      Every stored runtime key, in its provider's
+                             variable.
+  --clean                    Remove other variables that look like keys.
+  -h, --help                 Show this message and exit.
+
+  Examples:
+    lkr exec -- python app.py
+    lkr exec -k openai:prod -- ./smoke-test
+"""),
+    "export": (
+"""\
+Usage: lkr export [OPTIONS] {bash|zsh|fish|direnv}
+
+  Print the statements that SHELL evaluates here. The hook runs this for you.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr export bash
+    lkr export fish
+""",
+"""\
+Usage: lkr export [OPTIONS] {bash|zsh|fish|direnv}
+
+  Print the statements that SHELL evaluates here. The hook runs this for you.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr export bash
+    lkr export fish
+"""),
+    "gen": (
+"""\
+Usage: lkr gen [OPTIONS] TEMPLATE
+
+  Fill TEMPLATE with the keys' values. For a program that reads variables, use lkr exec instead.
+
+  TEMPLATE is a text with places such as {{lkr:openai:prod}}, or an env file whose variables the
+  project's manifest names. lkr asks before it uses a key that no allowed manifest here names.
+
+Options:
+  -o, --output FILE  Default: TEMPLATE without .example or .template.
+  --force            Also write without a terminal, over an existing file, or over one that git
+                     tracks.
+  --json             Print the file's name and its keys as JSON.
+  -h, --help         Show this message and exit.
+
+  Examples:
+    lkr gen .env.example
+    lkr gen config.json.template -o config.json
+""",
+"""\
+Usage: lkr gen [OPTIONS] TEMPLATE
+
+  Fill TEMPLATE with the keys' values. For a program that reads variables, use
+  lkr exec instead.
+
+  TEMPLATE is a text with places such as {{lkr:openai:prod}}, or an env file
+  whose variables the project's manifest names. lkr asks before it uses a key
+  that no allowed manifest here names.
+
+Options:
+  -o, --output FILE  Default: TEMPLATE without .example or .template.
+  --force            Also write without a terminal, over an existing file, or
+                     over one that git tracks.
+  --json             Print the file's name and its keys as JSON.
+  -h, --help         Show this message and exit.
+
+  Examples:
+    lkr gen .env.example
+    lkr gen config.json.template -o config.json
+"""),
+    "get": (
+"""\
+Usage: lkr get [OPTIONS] NAME
+
+  Copy the key NAME to the clipboard, and show its mask. It is cleared after 30 seconds.
+
+Options:
+  --show                       Print the value, but only to a terminal.
+  --plain                      Print only the value, and only to a terminal.
+  --force-plain                Print the value even into a pipe. Whoever reads it has the key.
+  --json                       As JSON, masked unless --show.
+  --clear-after INTEGER RANGE  Seconds.  [default: 30; 1<=x<=3600]
+  -h, --help                   Show this message and exit.
+
+  Examples:
+    lkr get openai:prod
+    lkr get openai:prod --show
+""",
+"""\
+Usage: lkr get [OPTIONS] NAME
+
+  Copy the key NAME to the clipboard, and show its mask. It is cleared after
+  30 seconds.
+
+Options:
+  --show                       Print the value, but only to a terminal.
+  --plain                      Print only the value, and only to a terminal.
+  --force-plain                Print the value even into a pipe. Whoever reads
+                               it has the key.
+  --json                       As JSON, masked unless --show.
+  --clear-after INTEGER RANGE  Seconds.  [default: 30; 1<=x<=3600]
+  -h, --help                   Show this message and exit.
+
+  Examples:
+    lkr get openai:prod
+    lkr get openai:prod --show
+"""),
+    "hook": (
+"""\
+Usage: lkr hook [OPTIONS] [bash|zsh|fish|direnv]
+
+  Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    eval "$(lkr hook zsh)"
+    lkr hook fish | source
+""",
+"""\
+Usage: lkr hook [OPTIONS] [bash|zsh|fish|direnv]
+
+  Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the
+  one you are in.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    eval "$(lkr hook zsh)"
+    lkr hook fish | source
+"""),
+    "import": (
+"""\
+Usage: lkr import [OPTIONS] [FILE]
+
+  Store the keys from an env file. Also writes a manifest that names them.
+
+Options:
+  --environment     Read this shell's environment instead of a file.
+  --from TOOL:WHAT  pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE.
+  --as NAME         The key's name, for pass and secret-tool.
+  --dry-run         Only show what would be stored.
+  --yes             Do not ask. Keep keys that already have another value.
+  --replace         Replace keys that already have another value.
+  --blank           Comment the lines of stored keys out of FILE.
+  --json            Print the plan as JSON.
+  -h, --help        Show this message and exit.
+
+  Examples:
+    lkr import .env --blank
+    lkr import --from pass:api/openai --as openai:main
+""",
+"""\
+Usage: lkr import [OPTIONS] [FILE]
+
+  Store the keys from an env file. Also writes a manifest that names them.
+
+Options:
+  --environment     Read this shell's environment instead of a file.
+  --from TOOL:WHAT  pass:PATH, secret-tool:ATTRIBUTE=VALUE or
+                    envchain:NAMESPACE.
+  --as NAME         The key's name, for pass and secret-tool.
+  --dry-run         Only show what would be stored.
+  --yes             Do not ask. Keep keys that already have another value.
+  --replace         Replace keys that already have another value.
+  --blank           Comment the lines of stored keys out of FILE.
+  --json            Print the plan as JSON.
+  -h, --help        Show this message and exit.
+
+  Examples:
+    lkr import .env --blank
+    lkr import --from pass:api/openai --as openai:main
+"""),
+    "init": (
+"""\
+Usage: lkr init [OPTIONS] [FOLDER]
+
+  Set up a project step by step. Covers the manifest, keys, .gitignore and the hook. You can
+  decline each step.
+
+Options:
+  --yes       Write and allow the manifest without asking for anything.
+  --import    With --yes: also store the values from .env.
+  --install   With --yes: also run lkr install for your shell.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr init
+    lkr init --yes --import
+""",
+"""\
+Usage: lkr init [OPTIONS] [FOLDER]
+
+  Set up a project step by step. Covers the manifest, keys, .gitignore and the
+  hook. You can decline each step.
+
+Options:
+  --yes       Write and allow the manifest without asking for anything.
+  --import    With --yes: also store the values from .env.
+  --install   With --yes: also run lkr install for your shell.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr init
+    lkr init --yes --import
+"""),
+    "install": (
+"""\
+Usage: lkr install [OPTIONS] [SHELL]...
+
+  Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. Undo it:
+  lkr uninstall.
+
+Options:
+  --direnv                        Also install `use lkr` for direnv.
+  --completions / --no-completions
+                                  Install completions, or not. Default: install them.
+  --diff                          Show every line that changes.
+  --yes                           Do not ask.
+  -h, --help                      Show this message and exit.
+
+  Examples:
+    lkr install
+    lkr install zsh --direnv
+""",
+"""\
+Usage: lkr install [OPTIONS] [SHELL]...
+
+  Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you
+  are in. Undo it: lkr uninstall.
+
+Options:
+  --direnv                        Also install `use lkr` for direnv.
+  --completions / --no-completions
+                                  Install completions, or not. Default:
+                                  install them.
+  --diff                          Show every line that changes.
+  --yes                           Do not ask.
+  -h, --help                      Show this message and exit.
+
+  Examples:
+    lkr install
+    lkr install zsh --direnv
+"""),
+    "list": (
+"""\
+Usage: lkr list [OPTIONS] [PROVIDER]
+
+  List the stored keys, or those of one PROVIDER. Never shows a value.
+
+Options:
+  --all       Include admin keys.
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr list
+    lkr list openai --json
+""",
+"""\
+Usage: lkr list [OPTIONS] [PROVIDER]
+
+  List the stored keys, or those of one PROVIDER. Never shows a value.
+
+Options:
+  --all       Include admin keys.
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr list
+    lkr list openai --json
+"""),
+    "lock": (
+"""\
+Usage: lkr lock [OPTIONS]
+
+  Lock the store. Open shells lose their keys at their next prompt.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr lock
+    lkr lock && lkr status
+""",
+"""\
+Usage: lkr lock [OPTIONS]
+
+  Lock the store. Open shells lose their keys at their next prompt.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr lock
+    lkr lock && lkr status
+"""),
+    "migrate": (
+"""\
+Usage: lkr migrate [OPTIONS] vault | keyring | keyring:SERVICE
+
+  Copy keys from another store. SOURCE is where they come from. Kinds and policies are copied too.
+
+Options:
+  -k, --key [NAME=]ACCOUNT  Only this key. May be repeated.
+  --move                    Remove each key from the source once it has arrived.
+  --replace                 Replace keys that have another value here.
+  --dry-run                 Only show what would be done.
+  --yes                     Do not ask.
+  --json                    Print the plan as JSON.
+  -h, --help                Show this message and exit.
+
+  Examples:
+    lkr migrate keyring --dry-run
+    lkr migrate vault --move
+""",
+"""\
+Usage: lkr migrate [OPTIONS] vault | keyring | keyring:SERVICE
+
+  Copy keys from another store. SOURCE is where they come from. Kinds and
+  policies are copied too.
+
+Options:
+  -k, --key [NAME=]ACCOUNT  Only this key. May be repeated.
+  --move                    Remove each key from the source once it has
+                            arrived.
+  --replace                 Replace keys that have another value here.
+  --dry-run                 Only show what would be done.
+  --yes                     Do not ask.
+  --json                    Print the plan as JSON.
+  -h, --help                Show this message and exit.
+
+  Examples:
+    lkr migrate keyring --dry-run
+    lkr migrate vault --move
+"""),
+    "passwd": (
+"""\
+Usage: lkr passwd [OPTIONS]
+
+  Change the vault's passphrase. The keys are not encrypted again. Copies of the vault keep the
+  old passphrase.
+
+Options:
+  --stdin     Read both from standard input, the old one first, on two lines.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr passwd
+    lkr passwd --stdin < two-lines
+""",
+"""\
+Usage: lkr passwd [OPTIONS]
+
+  Change the vault's passphrase. The keys are not encrypted again. Copies of
+  the vault keep the old passphrase.
+
+Options:
+  --stdin     Read both from standard input, the old one first, on two lines.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr passwd
+    lkr passwd --stdin < two-lines
+"""),
+    "policy": (
+"""\
+Usage: lkr policy [OPTIONS] [NAME]
+
+  Show or change what the key NAME may do. Without NAME, show all keys. lkr asks before a key may
+  do more.
+
+Options:
+  --only DIR                  Only projects in DIR may use the key. May be repeated.
+  --anywhere                  Every allowed project may use the key.
+  --agents [deny|exec|allow]  deny: never; exec: only with lkr exec; allow: like you.
+  --confirm / --no-confirm    Ask before each project's first load in a session.
+  --ttl TIME                  How long a shell keeps the key: 90s, 30m, 8h, 2d, or off.
+  --kind [runtime|admin]      admin: never enters an environment.
+  --via [environment|broker]  broker: programs get a virtual key, never the key itself.
+  --models GLOB               Broker: only these models, or off. May be repeated.
+  --budget MONEY              Broker: US dollars a day, week or month, such as 20/day, or off.
+  --rate REQUESTS             Broker: requests a minute, such as 60/min, or off.
+  --tokens TOKENS             Broker: tokens a day, week or month, such as 2M/day, or off.
+  --json                      As JSON.
+  -h, --help                  Show this message and exit.
+
+  Examples:
+    lkr policy openai:prod --only ~/work/app --ttl 8h
+    lkr policy openai:prod --via broker --budget 20/day
+""",
+"""\
+Usage: lkr policy [OPTIONS] [NAME]
+
+  Show or change what the key NAME may do. Without NAME, show all keys. lkr
+  asks before a key may do more.
+
+Options:
+  --only DIR                  Only projects in DIR may use the key. May be
+                              repeated.
+  --anywhere                  Every allowed project may use the key.
+  --agents [deny|exec|allow]  deny: never; exec: only with lkr exec; allow:
+                              like you.
+  --confirm / --no-confirm    Ask before each project's first load in a
+                              session.
+  --ttl TIME                  How long a shell keeps the key: 90s, 30m, 8h,
+                              2d, or off.
+  --kind [runtime|admin]      admin: never enters an environment.
+  --via [environment|broker]  broker: programs get a virtual key, never the
+                              key itself.
+  --models GLOB               Broker: only these models, or off. May be
+                              repeated.
+  --budget MONEY              Broker: US dollars a day, week or month, such as
+                              20/day, or off.
+  --rate REQUESTS             Broker: requests a minute, such as 60/min, or
+                              off.
+  --tokens TOKENS             Broker: tokens a day, week or month, such as
+                              2M/day, or off.
+  --json                      As JSON.
+  -h, --help                  Show this message and exit.
+
+  Examples:
+    lkr policy openai:prod --only ~/work/app --ttl 8h
+    lkr policy openai:prod --via broker --budget 20/day
+"""),
+    "rename": (
+"""\
+Usage: lkr rename [OPTIONS] OLD NEW
+
+  Rename the key OLD to NEW. Manifests that name OLD are not changed.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr rename openai:main openai:blog
+    lkr rename groq:main groq:ci
+""",
+"""\
+Usage: lkr rename [OPTIONS] OLD NEW
+
+  Rename the key OLD to NEW. Manifests that name OLD are not changed.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr rename openai:main openai:blog
+    lkr rename groq:main groq:ci
+"""),
+    "rm": (
+"""\
+Usage: lkr rm [OPTIONS] NAME
+
+  Remove the key NAME from the store. This cannot be undone.
+
+Options:
+  --yes, --force  Do not ask.
+  -h, --help      Show this message and exit.
+
+  Examples:
+    lkr rm openai:old
+    lkr rm openai:old --yes
+""",
+"""\
+Usage: lkr rm [OPTIONS] NAME
+
+  Remove the key NAME from the store. This cannot be undone.
+
+Options:
+  --yes, --force  Do not ask.
+  -h, --help      Show this message and exit.
+
+  Examples:
+    lkr rm openai:old
+    lkr rm openai:old --yes
+"""),
+    "rotate": (
+"""\
+Usage: lkr rotate [OPTIONS] NAME
+
+  Give the key NAME a new value. Open shells get it at their next prompt.
+
+Options:
+  --stdin     Read the new value from standard input.
+  --confirm   The new value works: forget the old one.
+  --undo      The new value does not work: restore the old one.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr rotate openai:prod
+    lkr rotate openai:prod --undo
+""",
+"""\
+Usage: lkr rotate [OPTIONS] NAME
+
+  Give the key NAME a new value. Open shells get it at their next prompt.
+
+Options:
+  --stdin     Read the new value from standard input.
+  --confirm   The new value works: forget the old one.
+  --undo      The new value does not work: restore the old one.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr rotate openai:prod
+    lkr rotate openai:prod --undo
+"""),
+    "schema": (
+"""\
+Usage: lkr schema [OPTIONS]
+
+  Print the JSON Schema of .lkr.toml, for editors.
+
+Options:
+  --local     The schema of .lkr.local.toml.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr schema > lkr.schema.json
+    lkr schema --local
+""",
+"""\
+Usage: lkr schema [OPTIONS]
+
+  Print the JSON Schema of .lkr.toml, for editors.
+
+Options:
+  --local     The schema of .lkr.local.toml.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr schema > lkr.schema.json
+    lkr schema --local
+"""),
+    "set": (
+"""\
+Usage: lkr set [OPTIONS] NAME
+
+  Store the key NAME (provider:label). Asks for the value, and never takes it as an argument.
+
+Options:
+  --stdin                 Read the value from standard input. A pipe does not need this.
+  --kind [runtime|admin]  admin: never enters an environment.
+  --force                 Replace the value of an existing key without asking.
+  -h, --help              Show this message and exit.
+
+  Examples:
+    lkr set openai:prod
+    pbpaste | lkr set anthropic:main
+""",
+"""\
+Usage: lkr set [OPTIONS] NAME
+
+  Store the key NAME (provider:label). Asks for the value, and never takes it
+  as an argument.
+
+Options:
+  --stdin                 Read the value from standard input. A pipe does not
+                          need this.
+  --kind [runtime|admin]  admin: never enters an environment.
+  --force                 Replace the value of an existing key without asking.
+  -h, --help              Show this message and exit.
+
+  Examples:
+    lkr set openai:prod
+    pbpaste | lkr set anthropic:main
+"""),
+    "status": (
+"""\
+Usage: lkr status [OPTIONS]
+
+  Show what is loaded here, and why. Also shows the project, its profile and the store.
+
+Options:
+  --json      As JSON.
+  --short     One line for a prompt; nothing outside a project.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr status
+    lkr status --json
+""",
+"""\
+Usage: lkr status [OPTIONS]
+
+  Show what is loaded here, and why. Also shows the project, its profile and
+  the store.
+
+Options:
+  --json      As JSON.
+  --short     One line for a prompt; nothing outside a project.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr status
+    lkr status --json
+"""),
+    "uninstall": (
+"""\
+Usage: lkr uninstall [OPTIONS]
+
+  Undo lkr install. Keys and manifests stay.
+
+Options:
+  --yes       Do not ask.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr uninstall
+    lkr uninstall --yes
+""",
+"""\
+Usage: lkr uninstall [OPTIONS]
+
+  Undo lkr install. Keys and manifests stay.
+
+Options:
+  --yes       Do not ask.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr uninstall
+    lkr uninstall --yes
+"""),
+    "unlock": (
+"""\
+Usage: lkr unlock [OPTIONS]
+
+  Unlock the store. Creates the vault if there is none.
+
+Options:
+  --stdin     Read the passphrase from standard input.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr unlock
+    pass show lkr | lkr unlock --stdin
+""",
+"""\
+Usage: lkr unlock [OPTIONS]
+
+  Unlock the store. Creates the vault if there is none.
+
+Options:
+  --stdin     Read the passphrase from standard input.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr unlock
+    pass show lkr | lkr unlock --stdin
+"""),
+    "usage": (
+"""\
+Usage: lkr usage [OPTIONS] [openai | anthropic]
+
+  Show what a vendor charged your organization. Needs the admin key openai:admin or
+  anthropic:admin.
+
+Options:
+  --days INTEGER RANGE  The last DAYS days; default: this month.  [1<=x<=366]
+  --json                As JSON.
+  -h, --help            Show this message and exit.
+
+  Examples:
+    lkr usage
+    lkr usage openai --days 7
+""",
+"""\
+Usage: lkr usage [OPTIONS] [openai | anthropic]
+
+  Show what a vendor charged your organization. Needs the admin key
+  openai:admin or anthropic:admin.
+
+Options:
+  --days INTEGER RANGE  The last DAYS days; default: this month.  [1<=x<=366]
+  --json                As JSON.
+  -h, --help            Show this message and exit.
+
+  Examples:
+    lkr usage
+    lkr usage openai --days 7
+"""),
+    "use": (
+"""\
+Usage: lkr use [OPTIONS] [PROFILE]
+
+  Use PROFILE in this project from now on. Without PROFILE, list the profiles. LKR_PROFILE
+  overrides the choice.
+
+Options:
+  --default   Go back to the manifest's plain [keys].
+  --list      List the profiles, as without PROFILE.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr use
+    lkr use staging
+""",
+"""\
+Usage: lkr use [OPTIONS] [PROFILE]
+
+  Use PROFILE in this project from now on. Without PROFILE, list the profiles.
+  LKR_PROFILE overrides the choice.
+
+Options:
+  --default   Go back to the manifest's plain [keys].
+  --list      List the profiles, as without PROFILE.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr use
+    lkr use staging
+"""),
+    "vault": (
+"""\
+Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
+
+  Back up the vault, renew its identity, or start over.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  export     Back up all keys to the age file FILE.
+  import     Restore the keys from a backup.
+  recipient  Print this vault's public key.
+  rekey      Give the vault a new identity, and encrypt every key to it.
+  reset      Start over after a lost passphrase.
+""",
+"""\
+Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
+
+  Back up the vault, renew its identity, or start over.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  export     Back up all keys to the age file FILE.
+  import     Restore the keys from a backup.
+  recipient  Print this vault's public key.
+  rekey      Give the vault a new identity, and encrypt every key to it.
+  reset      Start over after a lost passphrase.
+"""),
+    "vault export": (
+"""\
+Usage: lkr vault export [OPTIONS] FILE
+
+  Back up all keys to the age file FILE. Includes admin keys. The file gets a passphrase of its
+  own, or is encrypted to RECIPIENTs.
+
+  A RECIPIENT is the output of `lkr vault recipient` on another machine, the output of age-keygen
+  -y, or the line in a file such as id_ed25519.pub.
+
+Options:
+  --to RECIPIENT  An age or SSH public key; may be repeated.
+  --stdin         Read the file's passphrase from standard input.
+  -h, --help      Show this message and exit.
+
+  Examples:
+    lkr vault export backup.age
+    lkr vault export backup.age --to age1...
+""",
+"""\
+Usage: lkr vault export [OPTIONS] FILE
+
+  Back up all keys to the age file FILE. Includes admin keys. The file gets a
+  passphrase of its own, or is encrypted to RECIPIENTs.
+
+  A RECIPIENT is the output of `lkr vault recipient` on another machine, the
+  output of age-keygen -y, or the line in a file such as id_ed25519.pub.
+
+Options:
+  --to RECIPIENT  An age or SSH public key; may be repeated.
+  --stdin         Read the file's passphrase from standard input.
+  -h, --help      Show this message and exit.
+
+  Examples:
+    lkr vault export backup.age
+    lkr vault export backup.age --to age1...
+"""),
+    "vault import": (
+"""\
+Usage: lkr vault import [OPTIONS] FILE
+
+  Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys that differ here are
+  kept, unless you add --force.
+
+  A file made for this machine's vault needs no --identity.
+
+Options:
+  --identity PATH  The age or SSH private key that opens the file.
+  --stdin          Read the passphrase from standard input.
+  --force          Replace keys that already have another value.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr vault import backup.age
+    lkr vault import backup.age --force
+""",
+"""\
+Usage: lkr vault import [OPTIONS] FILE
+
+  Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys
+  that differ here are kept, unless you add --force.
+
+  A file made for this machine's vault needs no --identity.
+
+Options:
+  --identity PATH  The age or SSH private key that opens the file.
+  --stdin          Read the passphrase from standard input.
+  --force          Replace keys that already have another value.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr vault import backup.age
+    lkr vault import backup.age --force
+"""),
+    "vault recipient": (
+"""\
+Usage: lkr vault recipient [OPTIONS]
+
+  Print this vault's public key. Use it with `lkr vault export --to` on another machine. It is not
+  secret.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault recipient
+    lkr vault export keys.age --to "$(ssh laptop lkr vault recipient)"
+""",
+"""\
+Usage: lkr vault recipient [OPTIONS]
+
+  Print this vault's public key. Use it with `lkr vault export --to` on
+  another machine. It is not secret.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault recipient
+    lkr vault export keys.age --to "$(ssh laptop lkr vault recipient)"
+"""),
+    "vault reset": (
+"""\
+Usage: lkr vault reset [OPTIONS]
+
+  Start over after a lost passphrase. Puts the vault aside, so that the next lkr set creates a new
+  one.
+
+  Nobody can open the old keys without the passphrase. They stay in a folder beside the vault, in
+  case you remember it. Policies and grants stay too, and lkr doctor names the keys to store
+  again.
+
+Options:
+  --yes       Do not ask.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault reset
+    lkr vault reset --yes && lkr unlock
+""",
+"""\
+Usage: lkr vault reset [OPTIONS]
+
+  Start over after a lost passphrase. Puts the vault aside, so that the next
+  lkr set creates a new one.
+
+  Nobody can open the old keys without the passphrase. They stay in a folder
+  beside the vault, in case you remember it. Policies and grants stay too, and
+  lkr doctor names the keys to store again.
+
+Options:
+  --yes       Do not ask.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault reset
+    lkr vault reset --yes && lkr unlock
+"""),
+    "vault rekey": (
+"""\
+Usage: lkr vault rekey [OPTIONS]
+
+  Give the vault a new identity, and encrypt every key to it. If it was interrupted, run it again.
+
+Options:
+  --stdin     Read the passphrase from standard input.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault rekey
+    lkr vault rekey --stdin < passphrase
+""",
+"""\
+Usage: lkr vault rekey [OPTIONS]
+
+  Give the vault a new identity, and encrypt every key to it. If it was
+  interrupted, run it again.
+
+Options:
+  --stdin     Read the passphrase from standard input.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault rekey
+    lkr vault rekey --stdin < passphrase
+"""),
+}

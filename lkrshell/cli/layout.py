@@ -1,0 +1,106 @@
+"""How several commands lay out what they show on a terminal: tables by provider, wrapped sentences, named fields.
+
+Off a terminal nothing is added and no line is broken.
+"""
+
+import sys
+
+from lkrshell.cli import output
+from lkrshell.core.text import show, tilde
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TextIO
+
+_GROUPED = 12  # rows; a longer table has a line between two providers
+_READABLE = 100  # columns; wider sentences are hard to read
+
+
+def by_provider(
+    headings: "Sequence[str]",
+    rows: "Sequence[Sequence[str]]",
+    colours: "Sequence[Sequence[str]]",
+    about: "Callable[[str], str] | None" = None,
+) -> str:
+    """A table of keys, whose first column is the key's name. A long one is in groups, one for each provider.
+
+    With `about`, a group has a heading: the provider, and what `about` says of it.
+    """
+    lines = output.table(headings, rows, colours).splitlines(keepends=True)
+    if is_grouped(len(rows)):
+        of = [row[0].partition(":")[0] for row in rows]
+        for at in range(len(rows) - 1, -1, -1):
+            if at == 0 or of[at] != of[at - 1]:
+                lines.insert(at + 1, f"\n{heading(of[at])}  {about(of[at])}\n" if about else "\n" * (at > 0))
+    return "".join(lines)
+
+
+def is_grouped(rows: int) -> bool:
+    """True when a table with so many rows is shown in groups."""
+    return sys.stdout.isatty() and rows > _GROUPED
+
+
+def room(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:
+    """How many columns of the terminal these columns of a table leave for one more; at least 12."""
+    lines = [headings, *rows]
+    taken = sum(max(len(line[column]) for line in lines) + 2 for column in range(len(headings)))
+    return max(12, output.width() - taken)
+
+
+def short_path(path: str, home: str, most: int) -> str:
+    """`path` in at most `most` columns: its end, since the last folder tells projects apart."""
+    shown = show(tilde(path, home))
+    return shown if len(shown) <= most else "…" + shown[len(shown) - most + 1 :]
+
+
+def short_paths(paths: "Sequence[str]", home: str, most: int) -> str:
+    """The first path in at most `most` columns, with how many more there are."""
+    more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
+    return short_path(paths[0], home, most - len(more)) + more if paths else ""
+
+
+def heading(text: str) -> str:
+    """`text` in bold where stdout has colours."""
+    return output.style(text, bold=True) if output.colours(sys.stdout) else text
+
+
+def wrapped(text: str, indent: int, stream: "TextIO", first: int = 0) -> str:
+    """`text` in lines that fit the terminal, those after the first behind `indent` spaces; unchanged off a terminal.
+
+    `first` is how many columns of the first line are taken. No word is cut, so commands and paths stay whole.
+    """
+    if not stream.isatty():
+        return text
+    room = min(output.width(), _READABLE)
+    import textwrap
+
+    lines = textwrap.wrap(
+        " " * first + text if first else text, room, subsequent_indent=" " * indent, break_long_words=False,
+        break_on_hyphens=False, drop_whitespace=True,
+    )  # fmt: skip
+    return "\n".join(lines).lstrip() if lines else text
+
+
+def fields(pairs: "Sequence[tuple[str, str]]") -> str:
+    """A line for each name and what it is, aligned."""
+    widest = max(len(name) for name, _ in pairs)
+    return "".join(f"{heading(name.ljust(widest))}  {text}\n" for name, text in pairs)
+
+
+def changes(lines: "Sequence[str]", stream: "TextIO") -> list[str]:
+    """Lines `+ VARIABLE ← key`, on a terminal with the arrows aligned: green for what comes, red for what goes."""
+    if not stream.isatty():
+        return list(lines)
+    widest = max((len(line.partition(" ← ")[0]) for line in lines), default=0)
+    out = []
+    for line in lines:
+        variable, arrow, key = line.partition(" ← ")
+        text = variable.ljust(widest) + arrow + key if arrow else line
+        out.append(marked(text, {"+": "green", "-": "red"}.get(line[:1], ""), stream))
+    return out
+
+
+def marked(text: str, colour: str, stream: "TextIO") -> str:
+    """`text` in this colour where the stream has colours."""
+    return output.style(text, fg=colour) if output.colours(stream) else text

@@ -1,0 +1,76 @@
+"""What macOS tells of a process: its name, its parent, its words and its environment. On the path of `lkr export`.
+
+The kernel answers for every process of this user. It leaves the environment out for programs of Apple's own, such as
+/bin/zsh, unless System Integrity Protection is off; what a person installs (node, python, claude) shows it.
+
+Source: xnu as published: bsd/sys/proc_info.h (struct proc_bsdinfo), libsyscall/wrappers/libproc/libproc.h,
+bsd/sys/sysctl.h, and bsd/kern/kern_sysctl.c (sysctl_procargsx).
+"""
+
+import os
+
+from lkrshell.state import native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PIDTBSDINFO, _BSDINFO = 3, 136  # PROC_PIDTBSDINFO, and the bytes of its structure
+_PPID, _COMM, _NAME = 16, 48, 64  # offsets in it; MAXCOMLEN is 16, and the longer name has 32
+_KERN, _PROCARGS2, _ARGMAX = 1, 49, 8  # CTL_KERN, KERN_PROCARGS2, KERN_ARGMAX
+_room: "list[Any]" = []  # for the words and environment of one process after the other: a megabyte
+
+
+def status(pid: int) -> tuple[bytes, int]:
+    """A process's name, cut at 31 bytes, and its parent's id. Of a script the name is its interpreter's. OSError when
+    the process is gone."""
+    buffer = native.buffer(_BSDINFO)
+    if native.call("proc_pidinfo", "iiiQPi", pid, _PIDTBSDINFO, 0, native.byref(buffer), _BSDINFO) != _BSDINFO:
+        raise ProcessLookupError(native.errno(), "no such process")
+    data = bytes(memoryview(buffer))
+    name = data[_NAME : _NAME + 32].partition(b"\0")[0] or data[_COMM : _COMM + 16].partition(b"\0")[0]
+    return name, _number(data, _PPID)
+
+
+def words(pid: int) -> list[str]:
+    """The words that it was started with, or that it has put in their place. OSError for another user's process."""
+    return _arguments(pid)[0]
+
+
+def environment(pid: int) -> bytes:
+    """What it was started with, NAME=value and NUL each; empty where macOS keeps it back. OSError as for `words`."""
+    return _arguments(pid)[1]
+
+
+def _arguments(pid: int) -> tuple[list[str], bytes]:
+    """KERN_PROCARGS2: how many words, the program's path and NULs, the words, the environment."""
+    if not _room:
+        _room.append(native.buffer(_number(_sysctl([_KERN, _ARGMAX], native.buffer(4)), 0)))
+    data = _sysctl([_KERN, _PROCARGS2, pid], _room[0])
+    count = _number(data, 0)
+    path_end = data.find(b"\0", 4)
+    start = path_end
+    while start < len(data) and data[start] == 0:  # to the next multiple of eight
+        start += 1
+    found: list[str] = []
+    for _ in range(count):
+        end = data.find(b"\0", start)
+        if end < 0:
+            break
+        found.append(data[start:end].decode("utf-8", "replace"))
+        start = end + 1
+    return found or [""], data[start:].partition(b"\0\0")[0]
+
+
+def _sysctl(name: list[int], answer: "Any") -> bytes:
+    where, length = native.buffer(b"".join(part.to_bytes(4, "little") for part in name)), native.out("L")
+    length.value = len(memoryview(answer))
+    passed = (native.byref(where), len(name), native.byref(answer), native.byref(length), None, 0)
+    if native.call("sysctl", "iPIPPPL", *passed):
+        code = native.errno()
+        raise OSError(code, os.strerror(code))
+    return bytes(memoryview(answer)[: length.value])
+
+
+def _number(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "little")

@@ -1,0 +1,13 @@
+"""direnv: what its own bash evaluates in an .envrc."""
+
+from lkrshell.shells.base import Shell
+
+
+class Direnv(Shell):
+    name = "direnv"
+
+    def load(self, variable: str, key: str, value: str) -> str:
+        return f"export {variable}={self.quote(value)}\n"
+
+
+SHELL = Direnv()

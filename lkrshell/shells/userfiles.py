@@ -1,0 +1,41 @@
+"""The user's own files that shells read: where they are, and their content. Writes nothing."""
+
+import os
+
+from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
+
+
+def home() -> str:
+    folder = os.path.expanduser("~")
+    if not folder.startswith("/"):
+        raise LkrError("there is no home folder", "set HOME to an absolute path")
+    return folder
+
+
+def config(name: str) -> str:
+    return os.path.join(_base("XDG_CONFIG_HOME", ".config"), name)
+
+
+def data(name: str) -> str:
+    return os.path.join(_base("XDG_DATA_HOME", ".local/share"), name)
+
+
+def cache(name: str) -> str:
+    return os.path.join(_base("XDG_CACHE_HOME", ".cache"), name)
+
+
+def _base(variable: str, default: str) -> str:
+    base = os.environ.get(variable, "")
+    return base if base.startswith("/") else os.path.join(home(), default)
+
+
+def read(path: str) -> bytes | None:
+    """The whole file, None without one. LkrError when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise LkrError(f"cannot read {show(path)}: {error.strerror}", "nothing was changed") from None

@@ -1,0 +1,359 @@
+"""What lkr's own macOS keychain does beside reading values: names, changes, unlocking, access lists, errors in words.
+
+Called by `macos_keychain`, which see; nothing of this is on the path of an entry.
+
+Source: Apple's headers SecKeychain.h, SecKeychainItem.h, SecItem.h, SecAccess.h, SecACL.h, SecTrustedApplication.h,
+SecBase.h, CFString.h, CFArray.h, CFDictionary.h.
+"""
+
+import os
+from typing import Any
+
+from lkrshell.core import platform
+from lkrshell.core.errors import REFUSED, LkrError, StoreLocked, StoreUnreachable
+from lkrshell.state import native
+from lkrshell.stores import macos_keychain
+from lkrshell.stores.macos_keychain import (
+    AUTH_FAILED,
+    CANCELED,
+    FIX,
+    KEPT_BACK,
+    NO_DIALOG,
+    NO_SUCH_KEYCHAIN,
+    NOT_FOUND,
+    SERVICE,
+    MacosKeychain,
+    Owned,
+    is_open,
+    locked,
+    password,
+    status_of,
+    unmade,
+)  # fmt: skip
+
+_NOT_AVAILABLE, _READ_ONLY, _INVALID_KEYCHAIN, _DUPLICATE_KEYCHAIN = -25291, -25292, -25295, -25296  # SecBase.h
+_UTF8 = 0x08000100  # CFString.h: kCFStringEncodingUTF8
+_GENERIC_PASSWORD, _SERVICE, _ACCOUNT, _LABEL = b"genp", b"svce", b"acct", b"labl"  # SecKeychainItem.h, as UInt32
+
+# The functions' types, see native.function. CFIndex is "l", SecKeychainPromptSelector "H".
+_TYPES = {
+    "CFEqual": "BPP",
+    "CFStringCreateWithBytes": "PPzlIB",
+    "CFStringGetCString": "BPPlI",
+    "CFDataGetLength": "lP",
+    "CFDataGetBytePtr": "PP",
+    "CFArrayCreate": "PPPlP",
+    "CFArrayGetCount": "lP",
+    "CFArrayGetValueAtIndex": "PPl",
+    "CFDictionaryCreate": "PPPPlPP",
+    "CFDictionaryGetValue": "PPP",
+    "SecKeychainCreate": "izIzBPP",
+    "SecKeychainSetSettings": "iPP",
+    "SecKeychainUnlock": "iPIzB",
+    "SecKeychainLock": "iP",
+    "SecKeychainCopySearchList": "iP",
+    "SecKeychainSetSearchList": "iP",
+    "SecKeychainItemCreateFromContent": "iIPIzPPP",
+    "SecKeychainItemModifyContent": "iPPIz",
+    "SecKeychainItemDelete": "iP",
+    "SecKeychainItemCopyAccess": "iPP",
+    "SecKeychainItemSetAccess": "iPP",
+    "SecItemCopyMatching": "iPP",
+    "SecTrustedApplicationCreateFromPath": "izP",
+    "SecTrustedApplicationCopyData": "iPP",
+    "SecAccessCreate": "iPPP",
+    "SecAccessCopyMatchingACLList": "PPP",
+    "SecACLCopyContents": "iPPPP",
+    "SecACLSetContents": "iPPPH",
+}
+
+
+def works() -> bool:
+    """True where macOS's own library is: on every Mac."""
+    try:
+        _may_ask(False)
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def exists(store: MacosKeychain, name: str) -> bool:
+    with Owned() as ours:
+        return bool(_item(ours, store.open(ours), name))
+
+
+def names(store: MacosKeychain) -> list[str]:
+    with Owned() as ours:
+        keychain = store.open(ours)
+        if status_of(keychain) is None:
+            return []
+        entries = {
+            _constant("kSecClass"): _constant("kSecClassGenericPassword"),
+            _constant("kSecAttrService"): _string(ours, SERVICE),
+            _constant("kSecReturnAttributes"): _constant("kCFBooleanTrue"),
+            _constant("kSecMatchLimit"): _constant("kSecMatchLimitAll"),
+            _constant("kSecMatchSearchList"): _array(ours, [keychain]),
+        }
+        status, found = _made(ours, "SecItemCopyMatching", _dictionary(ours, entries))
+        if status == NOT_FOUND:
+            return []
+        if status:
+            raise problem(status)
+        account, listed = _constant("kSecAttrAccount"), []
+        for attributes in _items(found):
+            text, buffer = _call("CFDictionaryGetValue", attributes, account), native.buffer(1024)
+            if text and _call("CFStringGetCString", text, native.byref(buffer), 1024, _UTF8):
+                listed.append(bytes(memoryview(buffer)).partition(b"\0")[0].decode("utf-8", "surrogateescape"))
+        return sorted(listed)
+
+
+def write(store: MacosKeychain, name: str, data: bytes) -> None:
+    with Owned() as ours:
+        keychain = store.open(ours)
+        state = status_of(keychain)
+        if state is None:
+            raise unmade()
+        if not state & macos_keychain.UNLOCKED:
+            raise locked()
+        if item := _item(ours, keychain, name):  # its access list stays
+            status = _call("SecKeychainItemModifyContent", item, None, len(data), data)
+        else:
+            status = _create(ours, keychain, name, data)
+        if status in (*NO_DIALOG, AUTH_FAILED):
+            raise LkrError(f"macOS does not let this lkr change {name}", FIX, REFUSED)
+        if status:
+            raise problem(status)
+
+
+def _create(ours: Owned, keychain: int, name: str, data: bytes) -> int:
+    """A new item, for this program alone."""
+    status, me = _made(ours, "SecTrustedApplicationCreateFromPath", None)
+    if status:
+        return status
+    label = f"lkr {name}".encode()
+    status, access = _made(ours, "SecAccessCreate", _string(ours, label), _array(ours, [me]))
+    if status:
+        return status
+    texts = {_SERVICE: native.buffer(SERVICE), _ACCOUNT: native.buffer(name.encode()), _LABEL: native.buffer(label)}
+    attributes = native.buffer(
+        b"".join(
+            int.from_bytes(tag, "big").to_bytes(4, "little")
+            + len(memoryview(text)).to_bytes(4, "little")
+            + native.address_of(text).to_bytes(8, "little")
+            for tag, text in texts.items()
+        )
+    )
+    count = len(texts).to_bytes(8, "little")  # a UInt32 and its padding
+    attribute_list = native.buffer(count + native.address_of(attributes).to_bytes(8, "little"))
+    kind = int.from_bytes(_GENERIC_PASSWORD, "big")
+    what = (kind, native.byref(attribute_list), len(data), data)
+    new: int = _call("SecKeychainItemCreateFromContent", *what, keychain, access, None)
+    return new
+
+
+def remove(store: MacosKeychain, name: str) -> bool:
+    with Owned() as ours:
+        keychain = store.open(ours)
+        item = _item(ours, keychain, name)
+        if not item:
+            return False
+        if not is_open(keychain):
+            raise locked()
+        status = _call("SecKeychainItemDelete", item)
+        if status and status != NOT_FOUND:
+            hint = "allow it where macOS asks, or remove it in Keychain Access"
+            raise LkrError(f"the keychain has {name} still: it did not remove it", hint)
+        return not status
+
+
+def lock(store: MacosKeychain) -> None:
+    with Owned() as ours:
+        status = _call("SecKeychainLock", store.open(ours))
+        if status not in (0, NO_SUCH_KEYCHAIN):
+            raise problem(status)
+
+
+def unlock(store: MacosKeychain, password: bytes) -> None:
+    """With its password; empty for macOS's own dialog."""
+    with Owned() as ours:
+        keychain = store.open(ours, may_ask=not password)
+        try:
+            status = _call("SecKeychainUnlock", keychain, len(password), password or None, 1 if password else 0)
+        finally:
+            _may_ask(False)
+        if status == AUTH_FAILED:
+            raise StoreLocked("that is not the keychain's password", "try again")
+        if status:
+            raise problem(status)
+        store.note_time(keychain)
+
+
+def make(store: MacosKeychain, password: bytes) -> None:
+    path = store.path()
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    _may_ask(False)
+    with Owned() as ours:
+        status, keychain = _made(ours, "SecKeychainCreate", os.fsencode(path), len(password), password, 0, None)
+        if status:
+            raise problem(status)
+        settings = (1).to_bytes(4, "little") + b"\1\1\0\0" + store.lock_after.to_bytes(4, "little")
+        if status := _call("SecKeychainSetSettings", keychain, native.byref(native.buffer(settings))):
+            raise problem(status)
+        _hide(ours, keychain)
+
+
+def _hide(ours: Owned, keychain: int) -> None:
+    """Takes it out of the search list, where making it may have put it: others do not come across it there."""
+    status, listed = _made(ours, "SecKeychainCopySearchList")
+    if status:
+        raise problem(status)
+    every = _items(listed)
+    others = [each for each in every if not _call("CFEqual", each, keychain)]
+    if len(others) < len(every) and (status := _call("SecKeychainSetSearchList", _array(ours, others))):
+        raise problem(status)
+
+
+def foreign(store: MacosKeychain) -> list[str]:
+    listed = names(store)
+    with Owned() as ours:
+        keychain = store.open(ours)
+        if not is_open(keychain):
+            return []
+        return [name for name in listed if password(keychain, name)[0] in KEPT_BACK]
+
+
+def take_access(store: MacosKeychain, name: str) -> None:
+    with Owned() as ours:
+        keychain = store.open(ours)
+        if not is_open(keychain):
+            raise locked()
+        item = _item(ours, keychain, name)
+        if not item:
+            raise LkrError(f"the keychain has no {name}", f"lkr set {name}")
+        status, access = _made(ours, "SecKeychainItemCopyAccess", item)
+        if status:
+            raise _refusal(status, name)
+        status, me = _made(ours, "SecTrustedApplicationCreateFromPath", None)
+        if status:
+            raise problem(status)
+        decrypt = _constant("kSecACLAuthorizationDecrypt")
+        for entry in _items(ours.keep(_call("SecAccessCopyMatchingACLList", access, decrypt))):
+            _add(ours, entry, me)
+        _may_ask(True)
+        try:
+            status = _call("SecKeychainItemSetAccess", item, access)
+        finally:
+            _may_ask(False)
+        if status:
+            raise _refusal(status, name)
+
+
+def _add(ours: Owned, entry: int, me: int) -> None:
+    """Adds `me` to the programs of an access list's entry, in the place of an older one at the same path."""
+    listed, text, prompt = native.out("P"), native.out("P"), native.out("H")
+    status = _call("SecACLCopyContents", entry, native.byref(listed), native.byref(text), native.byref(prompt))
+    if status:
+        raise problem(status)
+    description = ours.keep(text.value)
+    kept = []
+    if listed.value:  # NULL is "every program": it becomes us alone
+        ours.keep(listed.value)
+        kept = [each for each in _items(listed.value) if _path_of(ours, each) != _path_of(ours, me)]
+    if status := _call("SecACLSetContents", entry, _array(ours, [*kept, me]), description, prompt.value):
+        raise problem(status)
+
+
+def _path_of(ours: Owned, application: int) -> bytes:
+    """What macOS kept to name a trusted program by: its path."""
+    status, data = _made(ours, "SecTrustedApplicationCopyData", application)
+    if status:
+        return b""
+    return native.copied(_call("CFDataGetBytePtr", data), _call("CFDataGetLength", data))
+
+
+def _item(ours: Owned, keychain: int, name: str) -> int:
+    """A reference to the key's item, 0 when there is none. Needs no unlocking."""
+    if status_of(keychain) is None:
+        return 0
+    account = name.encode()
+    words = (len(SERVICE), SERVICE, len(account), account)
+    status, item = ours.made("SecKeychainFindGenericPassword", keychain, *words, None, None)
+    if status not in (0, NOT_FOUND):
+        raise problem(status)
+    return item
+
+
+def _call(name: str, *arguments: Any) -> Any:
+    return macos_keychain.call(name, *arguments, types=_TYPES.get(name, ""))
+
+
+def _made(ours: Owned, name: str, *arguments: Any) -> tuple[int, int]:
+    return ours.made(name, *arguments, types=_TYPES.get(name, ""))
+
+
+def _may_ask(allowed: bool) -> None:
+    """Whether macOS may show a dialog from now on, in this process."""
+    _call("SecKeychainSetUserInteractionAllowed", 1 if allowed else 0)
+
+
+def _constant(name: str) -> int:
+    library = "CoreFoundation" if name.startswith("kCF") else "Security"
+    return native.constant(platform.library(library), name)
+
+
+def _string(ours: Owned, data: bytes) -> int:
+    return ours.keep(_call("CFStringCreateWithBytes", None, data, len(data), _UTF8, 0))
+
+
+def _array(ours: Owned, references: list[int]) -> int:
+    callbacks = native.address(platform.library("CoreFoundation"), "kCFTypeArrayCallBacks")
+    return ours.keep(_call("CFArrayCreate", None, _pointers(references), len(references), callbacks))
+
+
+def _dictionary(ours: Owned, entries: dict[int, int]) -> int:
+    library = platform.library("CoreFoundation")
+    callbacks = [native.address(library, f"kCFTypeDictionary{which}CallBacks") for which in ("Key", "Value")]
+    keys, values = _pointers(list(entries)), _pointers(list(entries.values()))
+    return ours.keep(_call("CFDictionaryCreate", None, keys, values, len(entries), *callbacks))
+
+
+def _pointers(references: list[int]) -> Any:
+    """An array of them in C's memory."""
+    return native.buffer(b"".join(each.to_bytes(8, "little") for each in references) or b"\0")
+
+
+def _items(array: int) -> list[int]:
+    """What is in a CFArray, which goes on owning it (the Get Rule)."""
+    return [_call("CFArrayGetValueAtIndex", array, at) for at in range(_call("CFArrayGetCount", array))]
+
+
+def _refusal(status: int, name: str) -> LkrError:
+    if status in NO_DIALOG:
+        return problem(status)
+    if status == CANCELED:
+        return LkrError(f"the question about {name} was cancelled", "nothing was changed", REFUSED)
+    return LkrError(f"macOS was told not to let lkr read {name}", "nothing was changed", REFUSED)
+
+
+def problem(status: int) -> LkrError:
+    """What is wrong, in a line, by what Security.framework returned."""
+    if status == CANCELED:
+        return LkrError("the keychain's question was cancelled", "nothing was changed", REFUSED)
+    if status == AUTH_FAILED:
+        return LkrError("macOS denied access to the keychain", "nothing was changed", REFUSED)
+    if status in NO_DIALOG:
+        hint = "give the password on a terminal: lkr unlock; or run it on the Mac's own desktop"
+        return StoreUnreachable("macOS cannot ask here: there is no desktop session, as over SSH", hint)
+    if status == NO_SUCH_KEYCHAIN:
+        return unmade()
+    if status == _INVALID_KEYCHAIN:
+        return StoreUnreachable(
+            "lkr.keychain-db is damaged", "restore ~/Library/Keychains/lkr.keychain-db from a backup"
+        )
+    if status == _DUPLICATE_KEYCHAIN:
+        return LkrError("another program has just made lkr.keychain-db", "try again: lkr unlock")
+    if status == _READ_ONLY:
+        return LkrError("lkr.keychain-db cannot be changed", "look at its permissions in ~/Library/Keychains")
+    if status == _NOT_AVAILABLE:
+        return StoreUnreachable("macOS has no keychain for this session", "log in on the Mac, or LKR_BACKEND=vault")
+    return StoreUnreachable(f"the keychain did not answer (OSStatus {status})", f"security error {status} explains it")

@@ -1,0 +1,291 @@
+"""A keychain of our own on macOS, ~/Library/Keychains/lkr.keychain-db, as the Rust `lkr` 0.3 has it: both share keys.
+
+Generic passwords of the service `com.llm-key-ring`, account `provider:label`, JSON value; outside the search list, with
+a password of its own; locked on sleep and after a time. macOS gives a value without a question to the programs of
+the item's access list alone. A dialog can come from `unlock` without a passphrase and from `take_access`: never in a
+hook.
+
+On the path of `lkr export`, so reading is here and the rest in `macos_items`. By `_ctypes` alone, one query for each
+key, which the keychain answers by its index: SecItemCopyMatching refuses the data of several passwords at once. Who
+calls a function that returns a reference owns it and releases it (the Create Rule); see `Owned`.
+
+Source: Apple's headers SecKeychain.h, SecKeychainItem.h, SecBase.h, and OSX/libsecurity_keychain/lib/SecItem.cpp as
+published.
+"""
+
+import os
+
+from lkrshell.core import platform, time_limit
+from lkrshell.core.errors import REFUSED, LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.secret import Secret, parse_secret
+from lkrshell.state import memory, native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+SERVICE = b"com.llm-key-ring"
+FILE = "Library/Keychains/lkr.keychain-db"
+WAIT, WAIT_FOR_A_PERSON = 30.0, 300.0  # seconds until macOS counts as hung, and until a dialog does
+FIX = "lkr doctor --fix, on the Mac's own desktop"
+
+# SecBase.h
+CANCELED, AUTH_FAILED, NO_SUCH_KEYCHAIN, NOT_FOUND = -128, -25293, -25294, -25300
+NO_DIALOG = (-25308, -25315, -25320)  # errSecInteractionNotAllowed, errSecInteractionRequired, errSecInDarkWake
+KEPT_BACK = (*NO_DIALOG, AUTH_FAILED, CANCELED)  # what reading an item gives whose access list names others
+
+UNLOCKED = 1  # SecKeychain.h: kSecUnlockStateStatus
+_SETTINGS = 12  # bytes of SecKeychainSettings: UInt32 version, two Boolean, two bytes of padding, UInt32 lockInterval
+
+# The functions' types, see native.function. OSStatus is "i", UInt32 "I", Boolean "B", a reference "P".
+_TYPES = {
+    "CFRelease": "vP",
+    "SecKeychainSetUserInteractionAllowed": "iB",
+    "SecKeychainOpen": "izP",
+    "SecKeychainGetStatus": "iPP",
+    "SecKeychainCopySettings": "iPP",
+    "SecKeychainFindGenericPassword": "iPIzIzPPP",
+    "SecKeychainItemFreeContent": "iPP",
+}
+
+
+def call(name: str, *arguments: "Any", types: str = "") -> "Any":
+    """Calls a function of Security.framework or CoreFoundation; `types` where the table above does not have it."""
+    library = "CoreFoundation" if name.startswith("CF") else "Security"
+    return native.function(platform.library(library), name, types or _TYPES[name])(*arguments)
+
+
+class Owned:
+    """References that are ours: released, each once, when the block ends, however it ends."""
+
+    def __enter__(self) -> "Owned":
+        self._held: list[int] = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._held:
+            call("CFRelease", self._held.pop())
+
+    def keep(self, reference: "int | None") -> int:
+        """The reference, which this block releases. LkrError for NULL."""
+        if not reference:
+            raise StoreUnreachable("macOS made no object", "try again")
+        self._held.append(reference)
+        return reference
+
+    def made(self, name: str, *arguments: "Any", types: str = "") -> "tuple[int, int]":
+        """Calls a function whose last argument is filled with a reference of ours: its status, and the reference."""
+        place = native.out("P")
+        status: int = call(name, *arguments, native.byref(place), types=types)
+        return status, self.keep(place.value) if not status and place.value else 0
+
+
+class MacosKeychain:
+    """The keychain file, unlocked for as long as its own settings say: `lock_after` seconds, where lkr makes it."""
+
+    name, noun, takes_passphrase, has_dialog, counts_reads = "keychain", "keychain", True, True, True
+
+    def __init__(self, lock_after: int) -> None:
+        self.lock_after = lock_after
+        self._left = lock_after
+
+    def path(self) -> str:
+        """Where the file is. LkrError without a home folder."""
+        home = os.path.expanduser("~")
+        if not home.startswith("/"):
+            raise LkrError("there is no home folder", "set HOME to an absolute path")
+        return os.path.join(home, FILE)
+
+    def made(self) -> bool:
+        """True once there is such a file, made by us or by the Rust `lkr`."""
+        return os.path.exists(self.path())
+
+    def describe(self) -> str:
+        return f"macOS keychain {os.path.basename(FILE)}"
+
+    def weakness(self) -> None:
+        return None
+
+    def get(self, names: list[str]) -> dict[str, Secret]:
+        if not names:
+            return {}
+        memory.harden()
+        found = patiently(lambda: self._read(names))
+        return {name: parse_secret(data) for name, data in found.items()}
+
+    def _read(self, names: list[str]) -> dict[str, bytes]:
+        with Owned() as ours:
+            keychain = self.open(ours)
+            if (state := status_of(keychain)) is None:
+                return {}
+            if not state & UNLOCKED:
+                raise locked()
+            found = {}
+            for name in names:
+                status, data = password(keychain, name)
+                if not status:
+                    found[name] = data
+                elif status in KEPT_BACK and is_open(keychain):
+                    # The access list names other programs: the Rust lkr, or us before an upgrade.
+                    message = f"macOS does not let this lkr read {name}"
+                    raise LkrError(f"{message}: another program, or another version, stored it", FIX, REFUSED)
+                elif status != NOT_FOUND:
+                    raise problem(status)
+            self.note_time(keychain)
+            return found
+
+    def note_time(self, keychain: int) -> None:
+        """Keeps for `left` after how many seconds without use the keychain, which is open, locks itself."""
+        settings = native.buffer((1).to_bytes(_SETTINGS, "little"))
+        if call("SecKeychainCopySettings", keychain, native.byref(settings)):
+            return
+        data = bytes(memoryview(settings))
+        self._left = int.from_bytes(data[8:], "little") if data[5] else 0
+
+    def left(self) -> int | None:
+        return self._left or None
+
+    def open(self, ours: Owned, may_ask: bool = False) -> int:
+        """A reference to the keychain, whether there is such a file or not; with `may_ask` macOS may show dialogs."""
+        call("SecKeychainSetUserInteractionAllowed", 1 if may_ask else 0)
+        status, keychain = ours.made("SecKeychainOpen", os.fsencode(self.path()))
+        if status:
+            raise problem(status)
+        return keychain
+
+    # ---- what no entry needs
+
+    def exists(self, name: str) -> bool:
+        from lkrshell.stores import macos_items
+
+        return patiently(lambda: macos_items.exists(self, name))
+
+    def names(self) -> list[str] | None:
+        """By one query, which needs no unlocking: names are no secret to a keychain."""
+        from lkrshell.stores import macos_items
+
+        return patiently(lambda: macos_items.names(self))
+
+    def set(self, name: str, secret: Secret) -> None:
+        from lkrshell.stores import macos_items
+
+        data = secret.dump()
+        patiently(lambda: macos_items.write(self, name, data))
+
+    def delete(self, name: str) -> bool:
+        from lkrshell.stores import macos_items
+
+        return patiently(lambda: macos_items.remove(self, name))
+
+    def is_locked(self) -> bool:
+        return patiently(self._is_locked)
+
+    def _is_locked(self) -> bool:
+        with Owned() as ours:
+            return not is_open(self.open(ours))
+
+    def lock(self) -> None:
+        from lkrshell.stores import macos_items
+
+        patiently(lambda: macos_items.lock(self))
+
+    def unlock(self, passphrase: Secret | None) -> None:
+        """With its password, or by macOS's own dialog. Makes the keychain with this password when there is none."""
+        from lkrshell.stores import macos_items
+
+        data = passphrase.reveal().encode("utf-8", "surrogateescape") if passphrase else b""
+        if passphrase is not None and not data:
+            raise LkrError("the keychain needs a password", "run it on a terminal, or lkr unlock --stdin")
+        if not data and not self.made():
+            raise unmade()
+        step = macos_items.unlock if self.made() else macos_items.make
+        patiently(lambda: step(self, data), WAIT if data else WAIT_FOR_A_PERSON)
+
+    def foreign(self) -> list[str]:
+        """The keys that macOS does not let this program read; none while the keychain is locked."""
+        from lkrshell.stores import macos_items
+
+        return patiently(lambda: macos_items.foreign(self))
+
+    def take_access(self, name: str) -> None:
+        """Adds this program to those that may read the key; macOS asks the person. Others that may read it still may.
+
+        LkrError (2) for a refusal, StoreUnreachable where there is no desktop to ask on.
+        """
+        from lkrshell.stores import macos_items
+
+        patiently(lambda: macos_items.take_access(self, name), WAIT_FOR_A_PERSON)
+
+
+def status_of(keychain: int) -> int | None:
+    """Its state's bits, None when there is no such file."""
+    state = native.out("I")
+    status = call("SecKeychainGetStatus", keychain, native.byref(state))
+    if status == NO_SUCH_KEYCHAIN:
+        return None
+    if status:
+        raise problem(status)
+    return int(state.value)
+
+
+def is_open(keychain: int) -> bool:
+    return bool((status_of(keychain) or 0) & UNLOCKED)
+
+
+def password(keychain: int, name: str) -> tuple[int, bytes]:
+    """The status of asking for a key's data, and the data."""
+    size, data, account = native.out("I"), native.out("P"), name.encode()
+    words = (len(SERVICE), SERVICE, len(account), account, native.byref(size), native.byref(data), None)
+    status: int = call("SecKeychainFindGenericPassword", keychain, *words)
+    if status or not data.value:
+        return status, b""
+    try:
+        return 0, native.copied(data.value, size.value)
+    finally:
+        call("SecKeychainItemFreeContent", None, data.value)
+
+
+def locked() -> LkrError:
+    return StoreLocked("the keychain is locked", "lkr unlock")
+
+
+def unmade() -> LkrError:
+    return StoreLocked("there is no keychain of lkr's own yet", "make one: lkr unlock, or lkr unlock --stdin")
+
+
+def problem(status: int) -> LkrError:
+    """What is wrong, in a line, by what Security.framework returned."""
+    from lkrshell.stores import macos_items
+
+    return macos_items.problem(status)
+
+
+def patiently(function: "Callable[[], T]", wait: float = WAIT) -> "T":
+    """Calls it in a thread of its own, and waits: a call into macOS cannot be interrupted, and a prompt must not hang.
+
+    The time is over by TimeLimit, which raises here; the thread ends with the process.
+    """
+    import _thread
+
+    done = _thread.allocate_lock()
+    done.acquire()
+    result: list[Any] = []
+
+    def run() -> None:
+        try:
+            result.append((function(), None))
+        except BaseException as error:
+            result.append((None, error))
+        done.release()
+
+    _thread.start_new_thread(run, ())
+    if not done.acquire(timeout=time_limit.left(wait)):
+        raise StoreUnreachable("the keychain does not answer", "try again; LKR_BACKEND=vault uses the vault instead")
+    value: T
+    value, error = result[0]
+    if error is not None:
+        raise error
+    return value

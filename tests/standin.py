@@ -1,0 +1,136 @@
+"""The stand-in for macOS of tests/darwin/standin.c, and the whole program run as on macOS over it.
+
+It is a stand-in: what these tests show is that lkr's calls, their types, what they own and their errors are right by
+Apple's published headers. Only a Mac shows that macOS does what they say; those tests are marked `macos`.
+"""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import filelock
+from conftest import User
+
+import lkrshell
+
+SOURCE = Path(__file__).parent / "darwin/standin.c"
+WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1")
+PASSWORD = "the keychain's password"
+
+
+def build(folder: Path) -> Path:
+    """The library, compiled once for all tests that run at a time."""
+    library = folder / f"standin-{SOURCE.stat().st_mtime_ns}.so"
+    with filelock.FileLock(f"{library}.lock"):
+        if not library.exists():
+            made = library.with_suffix(f".{os.getpid()}")
+            command = ["cc", *WARNINGS, "-shared", "-fPIC", "-pthread", "-o", str(made), str(SOURCE)]
+            subprocess.run(command, check=True)
+            made.rename(library)
+    return library
+
+
+class Mac:
+    """The state of one stand-in: what the person at it does, and what it saw."""
+
+    def __init__(self, folder: Path, library: Path) -> None:
+        self.folder, self.library = folder, library
+        folder.mkdir(mode=0o700)
+
+    def switch(self, *words: str) -> None:
+        """What happens from now on: "no-gui", "answer=allow", "unlock=PASSWORD", "fail=FUNCTION:STATUS", and so on."""
+        (self.folder / "switch").write_text("".join(f"{word}\n" for word in words))
+
+    def dialogs(self) -> list[str]:
+        """What macOS would have asked the person, since the last call."""
+        path = self.folder / "dialogs"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
+
+    def counts(self) -> dict[int, tuple[int, int, int]]:
+        """For each process: objects and buffers that it holds (or held when it ended), and its calls."""
+        found = {}
+        for path in (self.folder / "counts").iterdir():
+            objects, buffers, calls = struct.unpack("qqq", path.read_bytes())
+            found[int(path.name)] = (objects, buffers, calls)
+        return found
+
+    def check(self) -> None:
+        """Nothing is left unreleased by any process, nothing was released twice or used after it."""
+        errors = self.folder / "errors"
+        assert not errors.exists(), errors.read_text()
+        for pid, (objects, buffers, _) in self.counts().items():
+            assert (objects, buffers) == (0, 0), (pid, objects, buffers)
+
+    def pasteboard(self) -> dict[str, str]:
+        """What was copied, by type."""
+        lines = (self.folder / "pasteboard").read_text().splitlines()[1:]
+        return {kind: bytes.fromhex(data.strip("-")).decode() for kind, data in (line.split(" ") for line in lines)}
+
+
+def darwin_package(folder: Path, library: Path) -> Path:
+    """A copy of lkr that takes this system for macOS; the path of its program."""
+    root = folder / "site/lkrshell"
+    shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
+    repository = Path(lkrshell.__file__).parent.parent
+    for beside in ("shell", "completions"):
+        if (repository / beside).is_dir():
+            shutil.copytree(repository / beside, root.parent / beside)
+    platform = root / "core/platform.py"
+    head, found, _ = platform.read_text().partition("\n    There may be no such file")
+    assert found and "NAME = sys.platform\n" in head
+    platform.write_text(
+        head.replace("NAME = sys.platform\n", 'NAME = "darwin"\n') + f'"""\n    return {str(library)!r}\n'
+    )
+    program = folder / "bin/lkr"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable} -I\n"
+        f"import sys\nsys.path.insert(0, {str(root.parent)!r})\n"
+        "from lkrshell.__main__ import main\nsys.exit(main())\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+class MacUser(User):
+    """A user at the stand-in: everything goes through the command line, as on a Mac."""
+
+    def __init__(self, home: Path, program: Path, mac: Mac) -> None:
+        home.mkdir(mode=0o700, exist_ok=True)
+        self.mac = mac
+        super().__init__(home, str(program.parent))
+        del self.env["LKR_BACKEND"]
+        self.env |= {"LKR_STANDIN": str(mac.folder), "LKR_STANDIN_TEMP": str(mac.folder / "T")}
+
+    def config(self, text: str) -> None:
+        folder = self.home / "Library/Application Support/lkr"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / "config.toml").write_text(("agent_ancestors = false\n" if _under_agent() else "") + text)
+
+    def keychain(self) -> Path:
+        return self.home / "Library/Keychains/lkr.keychain-db"
+
+
+def _under_agent() -> bool:
+    import conftest
+
+    return conftest.UNDER_AGENT
+
+
+Patch = Callable[[Any, str, Any], None]
+
+
+def here(patch: Patch, library: Path) -> None:
+    """Has this very process call the stand-in, as on macOS."""
+    from lkrshell.core import platform
+
+    patch(platform, "LINUX", False)
+    patch(platform, "DARWIN", True)
+    patch(platform, "library", lambda name: str(library))

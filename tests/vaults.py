@@ -1,0 +1,69 @@
+"""Vaults with a cheap passphrase, for the tests.
+
+lkr has the age library choose how much work a passphrase costs: about a second each time it is sealed or tried. age's
+format names that cost in the file, and every reader follows it. So an identity that is sealed here, for little work,
+is one that lkr, age and rage open like any other. What lkr seals itself costs the second, in the tests as well.
+Source: https://c2sp.org/age, the scrypt recipient.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from pathlib import Path
+
+import pyrage
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+_LOG_N = 10  # 2**10 rounds; the library itself takes about 2**18
+_LABEL = b"age-encryption.org/v1/scrypt"
+
+
+def _plain_base64(data: bytes) -> bytes:
+    return base64.b64encode(data).rstrip(b"=")
+
+
+def _derived(key: bytes, salt: bytes, info: bytes) -> bytes:
+    """HKDF with SHA-256, one block of it."""
+    return hmac.digest(hmac.digest(salt, key, "sha256"), info + b"\x01", "sha256")
+
+
+def sealed(plain: bytes, passphrase: bytes) -> bytes:
+    """An age file of up to 64 KiB behind a passphrase."""
+    salt, file_key, nonce = os.urandom(16), os.urandom(16), os.urandom(16)
+    wrapping = hashlib.scrypt(passphrase, salt=_LABEL + salt, n=1 << _LOG_N, r=8, p=1, dklen=32)
+    wrapped = ChaCha20Poly1305(wrapping).encrypt(bytes(12), file_key, None)
+    head = b"age-encryption.org/v1\n-> scrypt %s %d\n%s\n---" % (_plain_base64(salt), _LOG_N, _plain_base64(wrapped))
+    mac = hmac.digest(_derived(file_key, bytes(0), b"header"), head, "sha256")
+    body = ChaCha20Poly1305(_derived(file_key, nonce, b"payload")).encrypt(bytes(11) + b"\x01", plain, None)
+    return head + b" " + _plain_base64(mac) + b"\n" + nonce + body
+
+
+def make(vault: Path, passphrase: bytes) -> str:
+    """A vault without keys, as `lkr unlock` makes it; its identity."""
+    fresh = pyrage.x25519.Identity.generate()
+    vault.mkdir(mode=0o700, parents=True)
+    vault.parent.chmod(0o700)
+    _write_identity(vault, fresh, passphrase)
+    return str(fresh)
+
+
+def give_own_identity(vault: Path, old: str, passphrase: bytes) -> str:
+    """Encrypts a copied vault to an identity that no other vault has, and returns it. `old` is the one it had."""
+    fresh = pyrage.x25519.Identity.generate()
+    opener = pyrage.x25519.Identity.from_str(old)
+    for path in vault.glob("keys/*/*.age"):
+        status = path.stat()
+        path.write_bytes(pyrage.encrypt(pyrage.decrypt(path.read_bytes(), [opener]), [fresh.to_public()]))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    _write_identity(vault, fresh, passphrase)
+    return str(fresh)
+
+
+def _write_identity(vault: Path, identity: pyrage.x25519.Identity, passphrase: bytes) -> None:
+    for name, data in (
+        ("identity.age", sealed(f"{identity}\n".encode(), passphrase)),
+        ("recipient", f"{identity.to_public()}\n".encode()),
+    ):
+        (vault / name).touch(0o600)
+        (vault / name).write_bytes(data)
