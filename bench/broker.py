@@ -86,7 +86,7 @@ async def streams(place: Place, count: int, each: int) -> tuple[list[float], flo
 @contextmanager
 def vendor(folder: Path, words: int, delay: float) -> Iterator[int]:
     """A stand-in in a process of its own; its port."""
-    words_of = [sys.executable, str(ROOT / "tests/standin.py"), str(folder), str(words), str(delay)]
+    words_of = [sys.executable, str(ROOT / "tests/vendor.py"), str(folder), str(words), str(delay)]
     process = subprocess.Popen(words_of, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
     try:

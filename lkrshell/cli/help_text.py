@@ -358,6 +358,7 @@ Usage: lkr doctor [OPTIONS]
 Options:
   --fix       Repair the index, stale grants and leftover files.
   --agents    Only print what coding agents may do.
+  --report    Print what a bug report needs. It holds no names and no values.
   --json      As JSON.
   -h, --help  Show this message and exit.
 
@@ -374,6 +375,7 @@ Usage: lkr doctor [OPTIONS]
 Options:
   --fix       Repair the index, stale grants and leftover files.
   --agents    Only print what coding agents may do.
+  --report    Print what a bug report needs. It holds no names and no values.
   --json      As JSON.
   -h, --help  Show this message and exit.
 

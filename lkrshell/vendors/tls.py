@@ -2,7 +2,8 @@
 
 import os
 import ssl
-import sys
+
+from lkrshell.core import platform
 
 # Where Linux distributions and macOS have their certificate authorities; Python may have been built elsewhere.
 _AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -18,7 +19,7 @@ def context(ca: str = "") -> ssl.SSLContext:
     found.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca:
         found.load_verify_locations(cafile=ca)
-    if sys.platform == "win32":
+    if platform.WINDOWS:
         found.load_default_certs()
         return found
     own = ssl.get_default_verify_paths()  # the built-in places are named so, whatever the variables say
