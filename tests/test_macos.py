@@ -26,13 +26,15 @@ def mac(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
 
 
 @pytest.fixture
-def user(mac: Mac, tmp_path: Path) -> MacUser:
+def user(mac: Mac, tmp_path: Path) -> Iterator[MacUser]:
     """A user with openai:prod and anthropic:main in lkr's own keychain, which is open."""
     user = MacUser(tmp_path / "home", standin.darwin_package(tmp_path, mac.library), mac)
     user.lkr("unlock", "--stdin", stdin=PASSWORD.encode() + b"\n")
     user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     user.lkr("set", "anthropic:main", "--stdin", stdin=OTHER.encode())
-    return user
+    yield user
+    mac.switch()
+    user.lkr("lock")  # and the process that remembers for it ends
 
 
 def test_the_keychain_is_chosen_and_everything_lies_where_macos_has_it(user: MacUser, mac: Mac) -> None:
