@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import ssl
 import statistics
 import subprocess
@@ -65,15 +66,23 @@ class Client:
         self.writer.close()
 
 
-async def streams(place: Place, count: int, each: int) -> tuple[list[float], float]:
-    """(times to the first byte, requests a second) of `count` connections with `each` requests one after the other."""
+async def streams(place: Place, count: int, each: int, apart: float = 0.0) -> tuple[list[float], float]:
+    """(times to the first byte, requests a second) of `count` connections with `each` requests one after the other.
+
+    With `apart` (seconds) they do not begin in step, which no real programs do: each waits up to that long before one.
+    """
+    dice = random.Random(1)  # the same waits for both places
     clients = [Client(place) for _ in range(count)]
     for client in clients:
         await client.open()
         await client.ask()  # the first one resolves and connects
 
     async def run(client: Client) -> list[float]:
-        return [(await client.ask())[0] for _ in range(each)]
+        firsts = []
+        for _ in range(each):
+            await asyncio.sleep(dice.random() * apart)
+            firsts.append((await client.ask())[0])
+        return firsts
 
     start = time.perf_counter()
     found = await asyncio.gather(*(run(client) for client in clients))
@@ -155,7 +164,7 @@ def measure(rounds: int, each: int, held: float) -> dict[str, object]:
             firsts: dict[str, list[float]] = {"direct": [], "broker": []}
             for _ in range(rounds):
                 for place in two:
-                    firsts[place.name] += asyncio.run(streams(place, count, each))[0]
+                    firsts[place.name] += asyncio.run(streams(place, count, each, 0.2))[0]
             for of in (0.5, 0.99):
                 direct, through = (quantile(firsts[name], of) for name in ("direct", "broker"))
                 figures[f"first byte, {count} streams, p{of * 100:.0f} ms"] = [
