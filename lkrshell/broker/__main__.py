@@ -75,7 +75,7 @@ async def _forward(listener: socket.socket, keys: VirtualKeys, authority: Author
     settings = config.load()
     limiter = await asyncio.to_thread(make_limiter, settings.prices, log)
     upstream = Upstream(settings.broker_ca, settings.broker_proxy, {row[0]: row[1] for row in settings.upstream})
-    forwarder: Forwarder[VirtualKey, Permit] = Forwarder(keys, authority, limiter, process.may_use, upstream)
+    forwarder: Forwarder[VirtualKey, Permit] = Forwarder(keys, authority, limiter, process.may_use, upstream, fault=log)
     control.on_lock(forwarder.end)
     control.busy = lambda: forwarder.under_way
     server = await asyncio.get_running_loop().create_server(forwarder.server(), sock=listener, backlog=1024)

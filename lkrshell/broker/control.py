@@ -17,7 +17,7 @@ import lkrshell
 from lkrshell.broker import process
 from lkrshell.broker.authority import Authority
 from lkrshell.broker.virtual_keys import VirtualKeys, anew, digest_of
-from lkrshell.core import folders, names, records
+from lkrshell.core import folders, names, platform, records
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import agents, brokered, processes
@@ -43,7 +43,7 @@ class Peer:
 
     @property
     def runs(self) -> bool:
-        return bool(processes.start_of(self.pid)) or sys.platform != "linux"
+        return bool(processes.start_of(self.pid)) or not platform.LINUX
 
 
 class Control:
@@ -226,7 +226,7 @@ class Control:
 def credentials(sock: socket.socket) -> tuple[int, int]:
     """The user and the process at the other end of a socket on this machine; (-1, 0) where that cannot be told."""
     try:
-        if sys.platform == "linux":
+        if platform.LINUX:
             pid, uid, _ = struct.unpack("=iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
             return int(uid), int(pid)
         data = sock.getsockopt(0, 1, 76)  # SOL_LOCAL, LOCAL_PEERCRED: struct xucred of sys/ucred.h
@@ -238,9 +238,9 @@ def credentials(sock: socket.socket) -> tuple[int, int]:
 
 def _asker(peer: Peer, pid: int, start: str) -> str | None:
     """The agent that asks, None for a person. LkrError when the process that the key is to be for is not its own."""
-    if not process.is_alive(pid, start) and (sys.platform == "linux" or not process.is_alive(pid, "")):
+    if not process.is_alive(pid, start) and (platform.LINUX or not process.is_alive(pid, "")):
         raise LkrError("the process that this is for has ended", "ask again", REFUSED)
-    if sys.platform != "linux":
+    if not platform.LINUX:
         return None
     if peer.pid == 0:
         raise LkrError("the broker cannot see who asks, in another container", "start one there", REFUSED)
@@ -284,7 +284,7 @@ def _is_in(pid: int, folder: str) -> bool:
             return folders.within(os.readlink(f"/proc/{each}/cwd"), folder)
         except OSError:
             pass
-    return sys.platform != "linux"
+    return not platform.LINUX
 
 
 def _is_locked() -> bool:

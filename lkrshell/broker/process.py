@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Protocol
 
+from lkrshell.core import platform
 from lkrshell.runtime import processes
 
 _DIAG, _BY_FAMILY = 4, 20  # NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY
@@ -43,7 +44,7 @@ _holders: dict[tuple[int, int], Holder] = {}  # by the two ports
 
 def is_alive(pid: int, start: str) -> bool:
     """True while the process of this id is the one that started then. Where that cannot be told, while there is one."""
-    if sys.platform == "linux":
+    if platform.LINUX:
         return bool(start) and processes.start_of(pid) == start
     try:
         os.kill(pid, 0)
@@ -56,7 +57,7 @@ def is_alive(pid: int, start: str) -> bool:
 
 def may_use(virtual: Bound, peer_port: int, own_port: int) -> bool:
     """True when the connection from `peer_port` is our user's, and held by the bound process or one below it."""
-    if sys.platform != "linux":
+    if not platform.LINUX:
         return True
     return holder(virtual, peer_port, own_port) is not None
 
