@@ -259,7 +259,7 @@ def test_a_second_project_gets_its_own_key_after_a_slip_at_the_label(user: User)
     for question, answer in answers.items():
         child.expect_exact(question)
         if answer:
-            assert not (folder / ".lkr.toml").exists() or question[:4] in ("Take", "Have")
+            assert not (folder / ".lkr.toml").exists() or question[:4] in ("Take", "Chan")
             child.sendline(answer)
     child.expect_exact("code 0")
     assert 'OPENAI_API_KEY = "openai:second"' in (folder / ".lkr.toml").read_text()
@@ -338,7 +338,7 @@ def test_a_label_of_my_own_goes_into_my_file_of_the_short_form_too(user: User) -
     (folder / ".lkr.local.toml").write_text('keys = ["openai:prod"] # mine\n')
     child = begin(user, folder)
     for question, answer in {"Allow?": "y", "Store it?": "y", "Label": "mine", "Value of groq:mine": TYPED,
-                             "Have new shells": "n"}.items():  # fmt: skip
+                             "Change these files": "n"}.items():  # fmt: skip
         child.expect_exact(question)
         child.sendline(answer)
     child.expect_exact("code 0")
