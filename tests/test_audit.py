@@ -111,6 +111,7 @@ def test_each_event_is_a_line_and_none_holds_a_value_or_a_hash_of_one(user: User
     user.lkr("exec", "-k", "openai:prod", "--", VALUE, code=127)
     user.lkr("agent-env", "--", "sh", "-c", f": {VALUE}", cwd=folder)
     user.lkr("agent-env", VALUE, cwd=folder, code=127)
+    user.lkr("token", "openai:prod", cwd=folder)
     (folder / "t.example").write_text(f"{A}=\n")
     user.lkr("gen", "t.example", "--force", cwd=folder)
     (folder / "t").unlink()

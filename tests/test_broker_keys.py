@@ -770,7 +770,7 @@ def test_an_agent_may_ask_for_a_token_of_its_project_and_look_at_the_broker_and_
     assert "no allowed manifest" in user.lkr("token", "openai:prod", code=78)
     assert "virtual key" in user.lkr("broker")
     for action in ("stop", "start", "log", "run"):
-        assert "not for a coding agent" in user.lkr("broker", action, code=2)
+        assert "may not do this" in user.lkr("broker", action, code=2)
     del user.env["CLAUDECODE"]
     user.lkr("policy", "openai:prod", "--agents", "deny")
     user.env["CLAUDECODE"] = "1"

@@ -148,6 +148,7 @@ def test_tab_completes_the_words_of_a_command_that_is_a_function_in_a_project(us
         (user.home / "b" / name).write_text('#!/bin/sh\necho "got<${OPENAI_API_KEY-none}${MY_KEY-none} $*>"\n')
         (user.home / "b" / name).chmod(0o755)
     keys = 'OPENAI_API_KEY = "openai:prod"\nMY_KEY = { key = "anthropic:main", scope = { commands = ["tool"] } }'
+    user.config("[broker]\nagents = false\n")
     folder = user.project("p", keys)
     typist = Shell(user, shell, folder, HOOK[shell])
     typist.child.sendline(COMPLETER[shell])

@@ -255,7 +255,9 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
     ),
     ("get", "openai:prod"): form(name="string", kind="string", value={"pattern": r"^sk-\.\.\.nai$"}),
     ("policy", "openai:prod"): form(
-        name="string", kind="string", only=TEXTS, agents="string", ttl="integer|null", confirm="boolean"
+        name="string", kind="string", only=TEXTS, agents="string", ttl="integer|null", confirm="boolean",
+        via={"enum": ["environment", "broker"]}, models=TEXTS, budget="string|null", rate="string|null",
+        tokens="string|null",
     ),
     ("doctor",): rows(
         check="string", level={"enum": ["fact", "warning", "wrong"]}, text="string", fix="string", fixed="boolean"
@@ -269,8 +271,8 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
     ("status",): form(
         manifest="string|null", grant="string|null", worktree_of="string|null", problem="string|null",
         store="string", locked="boolean", left="integer|null",
-        loaded="object", changed="object", profile="string|null", profile_by="string|null", profiles="array",
-        direnv="array",
+        loaded="object", changed="object", broker=TEXTS, profile="string|null", profile_by="string|null",
+        profiles="array", direnv="array",
         wants=rows(variable="string", key="string", scope=SCOPE, stored="boolean", optional="boolean"),
     ),
 }  # fmt: skip

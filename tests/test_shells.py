@@ -663,7 +663,7 @@ def install_agent(user: User, script: str) -> None:
 
 
 @pytest.mark.parametrize("lkr_first", [False, True])
-def test_an_agent_typed_in_a_direnv_folder_starts_without_the_keys(
+def test_an_agent_typed_in_a_direnv_folder_starts_with_a_virtual_key(
     user: User, open_shell: Open, lkr_first: bool
 ) -> None:
     folder = user.project("p")
@@ -672,7 +672,8 @@ def test_an_agent_typed_in_a_direnv_folder_starts_without_the_keys(
     for _ in range(2):
         shell.run("cd ~/p")
         assert shell.value(A) == VALUE
-        assert "key<> 0" in shell.run("claude")
+        said = shell.run("claude")
+        assert VALUE not in said and re.search(r"key<lkr-vk-[\w-]{43}> 0", said)
         shell.run("cd ~")
         assert "key<>" in shell.run("claude")
         kind = shell.run("type claude")

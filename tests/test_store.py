@@ -124,7 +124,7 @@ def test_a_backup_goes_to_another_machine_and_back(mine: User, tmp_path: Path) -
     other.lkr("set", "openai:prod", "--stdin", "--force", stdin=b"sk-mine-differs")
     other.lkr("vault", "import", str(backup), "--stdin", stdin=b"wrong", code=77)
     said = other.lkr("vault", "import", str(backup), "--stdin", stdin=b"for the file")
-    assert "openai:prod differs here, kept" in said
+    assert "kept openai:prod, which has another value here" in said
     assert other.lkr("exec", "-k", "anthropic:main", "--", "sh", "-c", f'printf %s "${B}"') == OTHER
     other.lkr("vault", "import", str(backup), "--stdin", "--force", stdin=b"for the file")
     assert other.lkr("exec", "-k", "openai:prod", "--", "sh", "-c", f'printf %s "${A}"') == VALUE

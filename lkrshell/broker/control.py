@@ -18,7 +18,7 @@ from lkrshell.broker import process
 from lkrshell.broker.authority import Authority
 from lkrshell.broker.virtual_keys import VirtualKeys, anew, digest_of
 from lkrshell.core import folders, names, platform, records
-from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import agents, brokered, processes
 from lkrshell.state import config, generation, run_folder
@@ -119,11 +119,12 @@ class Control:
             callback()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        epoch = self._keys.epoch
         try:
             async with asyncio.timeout(_TIME):
                 rows = await self._question(reader, writer)
                 if rows is not None:
-                    writer.write(records.dump([*await self._answer(rows, writer), ("end",)]))
+                    writer.write(records.dump([*await self._answer(rows, writer, epoch), ("end",)]))
                     await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass
@@ -144,7 +145,7 @@ class Control:
         data = await reader.readuntil(b"\nend\n")
         return records.load(data)[:-1]
 
-    async def _answer(self, rows: list[list[str]], writer: asyncio.StreamWriter) -> list[tuple[str, ...]]:
+    async def _answer(self, rows: list[list[str]], writer: asyncio.StreamWriter, epoch: int) -> list[tuple[str, ...]]:
         hello, (word, *rest), *mints = rows
         if hello != ["lkr", brokered.PROTOCOL]:
             return [
@@ -156,13 +157,13 @@ class Control:
                 )
             ]
         if word == "for":
-            return await self._mint(Peer(credentials(writer.get_extra_info("socket"))[1]), rest, mints)
+            return await self._mint(Peer(credentials(writer.get_extra_info("socket"))[1]), rest, mints, epoch)
         answers: dict[str, Callable[[], Awaitable[list[tuple[str, ...]]]]] = {
             "state": self._state, "lock": self._lock, "stop": self._stop,
         }  # fmt: skip
         return await answers[word]() if word in answers else [("no", "1", "no such question", "")]
 
-    async def _mint(self, peer: Peer, bound: list[str], mints: list[list[str]]) -> list[tuple[str, ...]]:
+    async def _mint(self, peer: Peer, bound: list[str], mints: list[list[str]], epoch: int) -> list[tuple[str, ...]]:
         pid, start = int(bound[0]), bound[1]
         answer: list[tuple[str, ...]] = [("port", str(self._port))]
         agent: str | None = None
@@ -177,12 +178,14 @@ class Control:
             try:
                 if problem:
                     raise problem
-                answer.append(("ok", await self._one(peer, agent, pid, start, plain, fields)))
+                answer.append(("ok", await self._one(peer, agent, pid, start, plain, fields, epoch)))
             except LkrError as error:
                 answer.append(("no", str(error.code), error.message, error.hint))
         return answer
 
-    async def _one(self, peer: Peer, agent: str | None, pid: int, start: str, plain: str, fields: list[str]) -> str:
+    async def _one(
+        self, peer: Peer, agent: str | None, pid: int, start: str, plain: str, fields: list[str], epoch: int
+    ) -> str:
         key, variable, folder, profile, event, claimed = fields
         if not (names.is_key(key) and names.is_variable(variable) and event in _EVENTS and folder.startswith("/")):
             raise LkrError("the question makes no sense", "lkr broker stop", REFUSED)
@@ -196,6 +199,8 @@ class Control:
             raise LkrError(f"a coding agent ({agent}) gets keys of the project that it is in", "cd there", REFUSED)
         virtual = anew(digest_of(plain), key, variable, folder, profile, agent or "", event, pid, start)
         await asyncio.to_thread(self._authority.check, virtual)
+        if self._keys.epoch != epoch:  # asked for before `lkr lock`, heard after it
+            raise StoreLocked("the store was locked in the meantime", "ask again")
         if event != "token" and (known := self._keys.same(virtual)):
             self._keys.renew(virtual, known)  # its time begins anew
             return known.reveal()

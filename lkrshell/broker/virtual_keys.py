@@ -65,6 +65,7 @@ class VirtualKeys:
 
     def __init__(self, path: str = "") -> None:
         self._path = path
+        self.epoch = 0  # how often all ended: a question from before gets no key after it
         self._rows: dict[str, VirtualKey] = {}
         self._plain: dict[tuple[str, ...], Secret] = {}
         if path:
@@ -122,6 +123,7 @@ class VirtualKeys:
 
     def forget(self) -> None:
         """Ends all virtual keys, at once and for good."""
+        self.epoch += 1
         self._rows.clear()
         self._plain.clear()
         if self._path:

@@ -17,7 +17,6 @@ from lkrshell.vendors import providers
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     examples=(
         "lkr exec -- python app.py",
-        "lkr exec -k openai:prod -- ./smoke-test",
         "lkr exec --broker -- npm test",
     ),
 )

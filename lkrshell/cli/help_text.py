@@ -274,7 +274,6 @@ Options:
   Examples:
     lkr broker
     lkr broker log
-    lkr broker stop
 """,
 """\
 Usage: lkr broker [OPTIONS] [start|stop|log|run]
@@ -292,7 +291,6 @@ Options:
   Examples:
     lkr broker
     lkr broker log
-    lkr broker stop
 """),
     "confirm": (
 """\
@@ -424,7 +422,6 @@ Options:
 
   Examples:
     lkr exec -- python app.py
-    lkr exec -k openai:prod -- ./smoke-test
     lkr exec --broker -- npm test
 """,
 """\
@@ -444,7 +441,6 @@ Options:
 
   Examples:
     lkr exec -- python app.py
-    lkr exec -k openai:prod -- ./smoke-test
     lkr exec --broker -- npm test
 """),
     "export": (

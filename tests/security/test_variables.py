@@ -117,7 +117,7 @@ def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
 
     other = user.home / "other"
     shutil.copytree(folder, other)
-    assert "let it in" in allow(user, other, code=78), "in another project it is another question"
+    assert "allow it" in allow(user, other, code=78), "in another project it is another question"
 
     user.lkr("add", "ANTHROPIC_API_KEY=anthropic:main", cwd=folder)
     (folder / ".lkr.toml").write_text((folder / ".lkr.toml").read_text() + "# more\n")
@@ -129,10 +129,10 @@ def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
     (folder / ".lkr.toml").write_text(f'version = 1\n[keys]\n{A} = "openai:prod"\n')
     allow(user, folder)
     (folder / ".lkr.toml").write_text('version = 1\n[keys]\nDATABASE_URL = "openai:prod"\n')
-    assert "let it in" in allow(user, folder, code=78), "it was gone in between"
+    assert "allow it" in allow(user, folder, code=78), "it was gone in between"
     allow(user, folder, "--variable", "DATABASE_URL")
     user.lkr("deny", cwd=folder)
-    assert "let it in" in allow(user, folder, code=78), "deny takes it back"
+    assert "allow it" in allow(user, folder, code=78), "deny takes it back"
 
 
 def test_add_says_how_a_variable_that_is_no_secret_s_gets_in(user: User) -> None:
@@ -165,7 +165,7 @@ def test_a_grant_of_an_earlier_lkr_gives_nothing_that_is_refused_now(user: User,
     as_first_format(grant_of(user), (A, name))
     for words in (("export", "bash"), ("exec", "--", "env")):
         said = user.lkr(*words, cwd=folder, code=78)
-        assert f"was allowed by an earlier lkr, which let {name} pass; review it again: lkr allow" in said
+        assert f"was allowed by an earlier lkr, which accepted {name}; review it again: lkr allow" in said
         assert VALUE not in said
     assert name in user.lkr("doctor", cwd=folder, code=1)
     if name == "OUR_OWN_THING":
@@ -178,7 +178,7 @@ def test_a_grant_of_an_earlier_lkr_makes_no_function_that_a_shell_calls_by_itsel
     (folder / ".lkr.toml").write_text((folder / ".lkr.toml").read_text().replace("friend", "precmd"))
     as_first_format(grant_of(user), ("friend", "precmd"))
     said = user.lkr("export", "bash", cwd=folder, code=78)
-    assert "let precmd pass" in said and "__lkr_wrap" not in said
+    assert "accepted precmd" in said and "__lkr_wrap" not in said
 
 
 CALLED = """zshaddhistory zshexit zsh_directory_name precmd preexec chpwd periodic TRAPDEBUG TRAPINT TRAPZERR TRAPEXIT
