@@ -684,7 +684,7 @@ def test_without_the_extra_one_line_says_so_and_nothing_falls_back_to_the_real_k
     ):
         done = run(*words)
         assert done.returncode == 69, done
-        assert done.stderr.count("lkr: ") == 1 and "pip install 'lkrshell[broker]'" in done.stderr, done.stderr
+        assert done.stderr.count("lkr: ") == 1 and "pipx install --force '.[broker]'" in done.stderr, done.stderr
         assert VALUE not in done.stdout + done.stderr
     done = run("agent-env", "--agent", "claude", "--", "env")
     assert done.returncode == 0 and "claude starts with no keys" in done.stderr

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PREFIX = "lkr-vk-"
 PROTOCOL = "1"
 CONTROL, READY, PORT, LOG, TABLE = "control", "ready", "port", "log", "keys"
-INSTALL = "pip install 'lkrshell[broker]'"
+INSTALL = "in a checkout of lkrshell: pipx install --force '.[broker]'"
 _STARTING = 10.0  # seconds; a broker that is not up by then hangs
 _MOST = 1 << 20  # bytes of an answer
 _LOG_MOST = 1 << 20  # bytes
