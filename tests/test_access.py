@@ -87,6 +87,20 @@ def test_an_agent_is_told_by_its_process_without_any_mark(user: User) -> None:
         assert VALUE not in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
 
 
+@pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
+@pytest.mark.parametrize("elsewhere", ["XDG_CONFIG_HOME={0}/empty", "HOME={0}/empty XDG_DATA_HOME={0}/.local/share"])
+def test_an_agent_of_my_own_settings_is_known_when_it_names_other_settings(user: User, elsewhere: str) -> None:
+    user.at_home()
+    folder = user.project("p")
+    user.config('agent_processes = ["friend"]\n')
+    command = f"{elsewhere.format(user.home)} {BIN}/lkr export bash"
+    assert VALUE in as_agent(user, "another", command, folder).stdout
+    for way in (command, f"{elsewhere.format(user.home)} sh -c '{BIN}/lkr export bash; :'"):
+        done = as_agent(user, "friend", way, folder)
+        assert VALUE not in done.stdout
+        assert "(friend)" in done.stderr
+
+
 def test_a_grant_is_taken_back_when_its_folder_or_manifest_is_gone(user: User) -> None:
     gone, emptied = user.project("gone"), user.project("p/emptied")
     user.project("p")

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -471,7 +470,6 @@ def test_curl_waits_for_continue_and_sends_a_large_body(broker: Broker, standin:
     assert len(standin.seen[0].body) > 2 << 20
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="no node here")
 def test_nodes_fetch_streams_through_it(broker: Broker) -> None:
     script = """
     const answer = await fetch(process.argv[1], {method: 'POST', body: '{"model": "m", "stream": true}',

@@ -72,9 +72,31 @@ def detect(environment: "dict[str, str]", line: list[str], settings: "Config | N
 
         if paths.are_the_accounts_own():
             found = None
+    if name is None and found is None and settings is not None and _may_be_moved(environment, line):
+        return _by_the_accounts_settings(environment, line)
     if name is None or (found and found != UNKNOWN):
         return found
     return _self_named(known, environment.get("AI_AGENT", ""))
+
+
+def _may_be_moved(environment: "dict[str, str]", line: list[str]) -> bool:
+    """True when the settings in force may not be the account's own: an agent can name others, without its own row."""
+    variables = line.variables if isinstance(line, Line) else {}
+    homes = {each for each in variables if each.startswith("HOME=")} | {f"HOME={environment.get('HOME')}"}
+    named = any(each.startswith("XDG_CONFIG_HOME=") for each in variables)
+    return len(homes) > 1 or named or "XDG_CONFIG_HOME" in environment
+
+
+def _by_the_accounts_settings(environment: "dict[str, str]", line: list[str]) -> str | None:
+    """The agent by the rows that the person has in the account's own settings."""
+    from lkrshell.state import config
+
+    settings = config.of_account()
+    if settings is None:
+        return None
+    known = _known(settings)
+    marked = _marked(known, environment)
+    return marked or (_by_process(known, line, settings) if settings.agent_ancestors else None)
 
 
 def _by_process(known: "list[Row]", line: list[str], settings: "Config | None") -> str | None:

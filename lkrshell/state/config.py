@@ -92,6 +92,18 @@ def load() -> Config:
     return config
 
 
+def of_account() -> Config | None:
+    """The settings in the account's home folder, if HOME or XDG_* lead to others. None if not, or if there are none.
+
+    LkrError when they are not valid.
+    """
+    path = paths.accounts_config_file()
+    if not path or os.path.realpath(path) == os.path.realpath(paths.config_file()):
+        return None
+    data = read(path)
+    return None if data is None else _parse(path, data, keep=False)
+
+
 def read(path: str) -> bytes | None:
     """The text of the settings at `path`, None when there are none.
 
@@ -150,7 +162,8 @@ def _compiled(data: bytes) -> Config | None:
         return None
 
 
-def _parse(path: str, data: bytes) -> Config:
+def _parse(path: str, data: bytes, keep: bool = True) -> Config:
+    """The settings in `data`. With `keep`, the next `load` needs no TOML for them."""
     import typing
 
     from lkrshell.core import names, toml_text
@@ -184,6 +197,8 @@ def _parse(path: str, data: bytes) -> Config:
             raise LkrError(f"{where}: {name} is in seconds, from 1 to {31 * 86400}")
     if config.backend not in BACKENDS:
         raise LkrError(f"{where}: unknown backend {config.backend!r}", f"use one of {', '.join(BACKENDS)}")
+    if not keep:
+        return config
     row = (
         data.decode("utf-8"),
         config.backend,

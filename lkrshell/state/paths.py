@@ -96,6 +96,12 @@ def accept() -> None:
         files.write_private(_note(home), _in_force().encode("utf-8", "surrogateescape"))
 
 
+def accounts_config_file() -> str:
+    """The settings of the account's home folder, whatever HOME and XDG_* say. Empty for an account without one."""
+    home = None if os.name == "nt" else _account_home()
+    return os.path.join(_own("config", home), "config.toml") if home else ""
+
+
 def _account_home() -> str | None:
     """The home folder that the system has for this account; None for an account that it does not know."""
     import pwd
