@@ -54,6 +54,14 @@ class User:
         self.at_home()
         self.env[mark] = "1"
 
+    def below_agent(self, name: str, script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+        """Runs the script below a process that is called as the agent is. Nothing in the environment tells of it."""
+        program = self.home / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/bash\n{script}\nexit $?\n")
+        program.chmod(0o755)
+        return subprocess.run([str(program)], env=self.env, cwd=folder, capture_output=True, text=True, timeout=60)
+
     def config(self, text: str) -> None:
         """Writes config.toml."""
         folder = self.home / ".config/lkr"

@@ -30,15 +30,6 @@ def export(user: User, folder: Path, code: int = 0) -> str:
     return user.lkr("export", "bash", cwd=folder, code=code)
 
 
-def as_agent(user: User, name: str, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs the script below a process that is called as the agent is; nothing in the environment tells of it."""
-    program = user.home / "bin" / name
-    program.parent.mkdir(exist_ok=True)
-    program.write_text(f"#!/bin/bash\n{script}\nexit $?\n")
-    program.chmod(0o755)
-    return subprocess.run([str(program)], env=user.env, cwd=folder, capture_output=True, text=True, timeout=60)
-
-
 @pytest.mark.parametrize("mark", [mark for marks, _ in AGENTS.values() for mark in marks])
 def test_a_shell_with_an_agents_mark_gets_nothing(user: User, mark: str) -> None:
     folder = user.project("p")
@@ -77,14 +68,14 @@ def test_agents_are_told_apart(marks: list[str], line: list[str], agent: str | N
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_an_agent_is_told_by_its_process_without_any_mark(user: User) -> None:
     folder = user.project("p")
-    done = as_agent(user, "claude", f"{BIN}/lkr export bash", folder)
+    done = user.below_agent("claude", f"{BIN}/lkr export bash", folder)
     assert done.returncode == 2
     assert VALUE not in done.stdout
     assert "(claude)" in done.stderr
-    assert VALUE in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
+    assert VALUE in user.below_agent("friend", f"{BIN}/lkr export bash", folder).stdout
     user.config('agent_processes = ["friend"]\n')
     for _ in range(2):  # parsed, then from the compiled copy
-        assert VALUE not in as_agent(user, "friend", f"{BIN}/lkr export bash", folder).stdout
+        assert VALUE not in user.below_agent("friend", f"{BIN}/lkr export bash", folder).stdout
 
 
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
@@ -94,9 +85,9 @@ def test_an_agent_of_my_own_settings_is_known_when_it_names_other_settings(user:
     folder = user.project("p")
     user.config('agent_processes = ["friend"]\n')
     command = f"{elsewhere.format(user.home)} {BIN}/lkr export bash"
-    assert VALUE in as_agent(user, "another", command, folder).stdout
+    assert VALUE in user.below_agent("another", command, folder).stdout
     for way in (command, f"{elsewhere.format(user.home)} sh -c '{BIN}/lkr export bash; :'"):
-        done = as_agent(user, "friend", way, folder)
+        done = user.below_agent("friend", way, folder)
         assert VALUE not in done.stdout
         assert "(friend)" in done.stderr
 
@@ -117,7 +108,7 @@ def test_a_grant_is_taken_back_when_its_folder_or_manifest_is_gone(user: User) -
 @pytest.mark.skipif(UNDER_AGENT, reason="the test itself has an agent above it")
 def test_an_agent_allows_no_project(user: User) -> None:
     folder = user.project("p", allow=False)
-    done = as_agent(user, "codex", f"{BIN}/lkr allow --yes", folder)
+    done = user.below_agent("codex", f"{BIN}/lkr allow --yes", folder)
     assert done.returncode == 2
     assert "not allowed yet" in export(user, folder, code=78)
 
@@ -126,20 +117,20 @@ def test_an_agent_allows_no_project(user: User) -> None:
 def test_policy_decides_what_an_agent_gets(user: User) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
     user.typed("policy", "anthropic:main", "--agents", "allow")
-    done = as_agent(user, "codex", f"{BIN}/lkr export bash", folder)
+    done = user.below_agent("codex", f"{BIN}/lkr export bash", folder)
     assert (OTHER in done.stdout, VALUE in done.stdout) == (True, False)
     assert f"left out for codex: {A}" in done.stderr
     user.lkr("policy", "openai:prod", "--agents", "deny")
-    done = as_agent(user, "codex", f"{BIN}/lkr exec -- env", folder)
+    done = user.below_agent("codex", f"{BIN}/lkr exec -- env", folder)
     assert done.returncode == 2
     assert VALUE not in done.stdout
     assert "lkr policy openai:prod --agents exec" in done.stderr, "no more than it needs"
     assert "gets" not in done.stderr
     assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "a person still has it"
     user.lkr("policy", "anthropic:main", "--agents", "exec")
-    done = as_agent(user, "codex", f"{BIN}/lkr export bash", folder)
+    done = user.below_agent("codex", f"{BIN}/lkr export bash", folder)
     assert "lkr policy openai:prod --agents exec" in done.stderr, "lkr exec would be refused too"
-    done = as_agent(user, "codex", f"{BIN}/lkr policy openai:prod --agents allow", folder)
+    done = user.below_agent("codex", f"{BIN}/lkr policy openai:prod --agents allow", folder)
     assert done.returncode == 2
 
 
@@ -276,7 +267,7 @@ def test_a_bad_agents_table_is_said(user: User, text: str, says: str) -> None:
 def test_an_agent_of_ones_own_is_known_by_its_process(user: User) -> None:
     folder = user.project("p")
     user.config('[agents.mine]\nprocesses = ["mine-agent"]\n')
-    done = as_agent(user, "mine-agent", f"{BIN}/lkr export bash", folder)
+    done = user.below_agent("mine-agent", f"{BIN}/lkr export bash", folder)
     assert "coding agent (mine)" in done.stderr
 
 

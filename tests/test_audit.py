@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 from conftest import BIN, UNDER_AGENT, VALUE, User
 from shells import Shell
-from test_access import as_agent
 
 from lkrshell.core.events import EVENTS
 from lkrshell.state import audit
@@ -77,8 +76,8 @@ def test_every_use_is_in_the_log(user: User) -> None:
     user.lkr("export", "bash", cwd=folder)
     use(user, folder)
     user.lkr("get", "openai:prod", "--force-plain")
-    as_agent(user, "claude", f"{BIN}/lkr exec -- true", folder)
-    as_agent(user, "claude", f"{BIN}/lkr export bash", folder)
+    user.below_agent("claude", f"{BIN}/lkr exec -- true", folder)
+    user.below_agent("claude", f"{BIN}/lkr export bash", folder)
     found = [row for row in rows(user) if row["event"] in ("shell", "exec", "get", "refused")]
     uses = [(row["event"], row["agent"]) for row in found]
     assert uses == [("shell", ""), ("exec", ""), ("get", ""), ("exec", "claude"), ("refused", "claude")]

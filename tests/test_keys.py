@@ -14,6 +14,7 @@ import jsonschema
 import pexpect
 import pytest
 from conftest import BIN, OTHER, VALUE, User
+from forms import form, rows
 from shells import Shell, wait_until
 
 from lkrshell.cli.cmd_get import mask
@@ -230,19 +231,6 @@ def test_there_are_many_providers_and_users_add_their_own(user: User) -> None:
     assert "other-12345678" in user.lkr("exec", "-k", "acme:main", "--", "env")
     user.config('[providers.acme]\nvariable = "PATH"\n')
     assert "the provider 'acme' is not valid" in user.lkr("exec", "-k", "acme:main", "--", "env", code=1)
-
-
-def rows(**fields: object) -> dict[str, object]:
-    return {"type": "array", "minItems": 1, "items": form(**fields)}
-
-
-def form(**fields: object) -> dict[str, object]:
-    """A JSON Schema: all these fields and no others, each of a type (`a|b` for several) or a schema of its own."""
-    properties = {
-        name.rstrip("_"): {"type": field.split("|")} if isinstance(field, str) else field
-        for name, field in fields.items()
-    }
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 TEXTS = {"type": "array", "items": {"type": "string"}}

@@ -112,3 +112,11 @@ def test_core_reads_and_writes_nothing() -> None:
                 assert node.func.id not in IO_CALLS, f"{path}:{node.lineno} calls {node.func.id}"
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
                 assert node.attr in PURE_OS, f"{path}:{node.lineno} uses os.{node.attr}"
+
+
+def test_no_test_module_imports_another() -> None:
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names]
+                assert not any(name.startswith("test_") for name in names), f"{path.name}:{node.lineno}"

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 from conftest import User
-from test_keys import form, rows
+from forms import form, rows
 
 from lkrshell.cli import main as cli
 from lkrshell.vendors import costs, tls

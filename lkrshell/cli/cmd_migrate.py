@@ -9,6 +9,7 @@ from lkrshell.core import names
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.runtime import keys
 from lkrshell.state import config, index
@@ -38,11 +39,7 @@ def command(
     plan = {account: name for account, name in accounts.items() if account in there}
     if missing := [account for account in accounts if account not in there and only]:
         raise LkrError(f"not in the source: {', '.join(map(names.said, missing))}", "nothing was changed")
-    state = {}
-    for account, name in plan.items():
-        present, wanted = here.get(name), there[account]
-        same = present and (present.reveal(), present.kind) == (wanted.reveal(), wanted.kind)
-        state[account] = "new" if present is None else "same" if same else "differs"
+    state = {account: _state(here.get(name), there[account]) for account, name in plan.items()}
     rows = [{"account": account, "name": name, "state": state[account]} for account, name in plan.items()]
     if as_json:
         import json
@@ -77,6 +74,13 @@ def command(
         declare.echo(f"lkr: kept {name}, which has another value here; --replace replaces it", err=True)
     done = len(plan) - len(kept)
     declare.echo(f"lkr: {done} keys are in the {target.name}{' and gone from the source' if move else ''}", err=True)
+
+
+def _state(present: Secret | None, wanted: Secret) -> str:
+    """How what is here compares with what would arrive."""
+    if present is None:
+        return "new"
+    return "same" if (present.reveal(), present.kind) == (wanted.reveal(), wanted.kind) else "differs"
 
 
 def _source(text: str, target: "Store") -> "tuple[Store, bool]":

@@ -87,6 +87,11 @@ def command(
     if changes:
         entry = keys.change(store, name, edit, _agreed(entry, edit))
         common.log("policy", name)
+    _tell(entry, as_json)
+
+
+def _tell(entry: Entry, as_json: bool) -> None:
+    """What the key may do: in words on a terminal, in one line in a pipe."""
     if as_json:
         import json
 
@@ -100,7 +105,7 @@ def command(
     ttl_text = policy.span(entry.ttl) if entry.ttl else "off"
     parts = [f"kind {entry.kind}", f"projects {where}", f"agents {entry.agents}", f"ttl {ttl_text}"]
     parts += [f"confirm {confirm_text}", f"via {entry.via or _VIA[0]}", *limits.Limits.of(entry).words()]
-    declare.echo(f"{name}: {'; '.join(parts)}")
+    declare.echo(f"{entry.name}: {'; '.join(parts)}")
 
 
 def _row(entry: Entry) -> dict[str, object]:

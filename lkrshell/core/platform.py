@@ -1,4 +1,4 @@
-"""Which system this is, asked here and nowhere else, and where macOS has its libraries. On the path of `lkr export`.
+"""Which system this is, asked here and nowhere else, and where macOS has its libraries.
 
 The tests run lkr as on macOS by a copy of the package in which NAME says "darwin" and `library` names a stand-in.
 """

@@ -1,4 +1,4 @@
-"""One line of a manifest: which variable wants which key. On the path of `lkr export`: imports nothing."""
+"""One line of a manifest: which variable wants which key."""
 
 
 class Want:

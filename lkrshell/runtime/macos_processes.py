@@ -1,4 +1,4 @@
-"""What macOS tells of a process: its name, its parent, its words and its environment. On the path of `lkr export`.
+"""What macOS tells of a process: its name, its parent, its words and its environment.
 
 The kernel answers for every process of this user. It leaves the environment out for programs of Apple's own, such as
 /bin/zsh, unless System Integrity Protection is off; what a person installs (node, python, claude) shows it.

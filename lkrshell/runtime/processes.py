@@ -1,4 +1,4 @@
-"""Processes as the kernel tells them: parents and start times. On the path of `lkr export`, for keys by the broker.
+"""Processes as the kernel tells them: parents and start times.
 
 A process is its id and its start time, for ids come again. Where there is no /proc a start time is the empty text, and
 what rests on it cannot be told. Source: proc(5).

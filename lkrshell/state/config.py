@@ -1,4 +1,4 @@
-"""The user's `config.toml`. On the path of `lkr export`: no file, no cost.
+"""The user's `config.toml`.
 
 The parsed form is kept in the state folder beside the text that it came from, and used only while the two
 texts are equal, so that an export needs no TOML parser.
@@ -197,8 +197,13 @@ def _parse(path: str, data: bytes, keep: bool = True) -> Config:
             raise LkrError(f"{where}: {name} is in seconds, from 1 to {31 * 86400}")
     if config.backend not in BACKENDS:
         raise LkrError(f"{where}: unknown backend {config.backend!r}", f"use one of {', '.join(BACKENDS)}")
-    if not keep:
-        return config
+    if keep:
+        _keep(config, data)
+    return config
+
+
+def _keep(config: Config, data: bytes) -> None:
+    """Writes the parsed form of `data` for `_compiled`."""
     row = (
         data.decode("utf-8"),
         config.backend,
@@ -217,4 +222,3 @@ def _parse(path: str, data: bytes, keep: bool = True) -> Config:
         files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row, broker_row, *rows]))
     except LkrError:
         pass  # a read-only home: slower, not wrong
-    return config

@@ -1,4 +1,4 @@
-"""The tables of `config.toml`: `[agents]`, `[broker]` and `[prices]`, checked. Not on the path of `lkr export`.
+"""The tables of `config.toml`: `[agents]`, `[broker]` and `[prices]`, checked.
 
 Every error is a LkrError that names the file, the field, and what to write. None repeats a text that could be a secret.
 """

@@ -2,7 +2,7 @@
 
 So `list` and completion need no unlock, and an export reads only the files of the keys it wants. Losing the
 index loses dates: the stores hold value and kind, and an entry with a policy is kept a second time, below `policy`, so
-that a lost index opens no key to more than it was for. On the path of `lkr export`.
+that a lost index opens no key to more than it was for.
 """
 
 import os

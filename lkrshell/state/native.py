@@ -1,4 +1,4 @@
-"""Calls into the system's own libraries by `_ctypes` alone: `import ctypes` costs 5 ms. On the path of `lkr export`.
+"""Calls into the system's own libraries by `_ctypes` alone: `import ctypes` costs 5 ms.
 
 Every function is declared with the types of its header, since an argument of the wrong size is read from the wrong
 place (on ARM, a pointer given as an int loses its upper half).

@@ -2,7 +2,7 @@
 
 Below the session's runtime folder, or the state folder where there is none: never in a folder that every user can
 write, so nobody else can be there first. It is named after the folders that the broker serves, so another home has
-another broker. On the path of `lkr export`, for keys that come by the broker.
+another broker.
 """
 
 import os
