@@ -271,6 +271,7 @@ def test_two_variables_get_no_one_label_for_two_values(user: User) -> None:
     child.sendline("claude-api-key")
     child.expect("anthropic:claude-api-key already belongs to another variable in this plan")
     child.expect("Another label")
+    time.sleep(0.3)  # Python's input() misses a Ctrl-C between its question and its waiting
     child.sendcontrol("c")
     child.expect("nothing was changed")
     child.expect(pexpect.EOF)

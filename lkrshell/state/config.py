@@ -98,10 +98,10 @@ def of_account() -> Config | None:
     LkrError when they are not valid.
     """
     path = paths.accounts_config_file()
-    if not path or os.path.realpath(path) == os.path.realpath(paths.config_file()):
+    data = read(path) if path else None
+    if data is None or os.path.realpath(path) == os.path.realpath(paths.config_file()):
         return None
-    data = read(path)
-    return None if data is None else _parse(path, data, keep=False)
+    return _parse(path, data, keep=False)
 
 
 def read(path: str) -> bytes | None:
