@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import forked
 import pexpect
@@ -17,6 +18,9 @@ from shells import Shell, account, environment
 
 from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory
+
+if TYPE_CHECKING:
+    from vendor import Standin
 
 BIN = str(Path(sys.executable).parent)
 VALUE = "sk-test-0123456789-openai"
@@ -197,6 +201,16 @@ def user(template: Template, tmp_path: Path) -> Iterator[User]:
             kept = {name: user.env[name] for name in ("XDG_RUNTIME_DIR",) if name in user.env}
             env = {**environment(home, BIN), **kept}
             subprocess.run([user.program, "broker", "stop"], env=env, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Standin]":
+    """A vendor on loopback, for the tests of the broker."""
+    from vendor import Standin
+
+    standin = Standin(tmp_path_factory.mktemp("vendor"))
+    yield standin
+    standin.close()
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])

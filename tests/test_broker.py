@@ -29,13 +29,6 @@ KEY = {"Authorization": "Bearer lkr-vk-openai"}
 JSON = {**KEY, "Content-Type": "application/json"}
 
 
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
-    standin = Standin(tmp_path_factory.mktemp("vendor"))
-    yield standin
-    standin.close()
-
-
 @pytest.fixture
 def broker(standin: Standin) -> Iterator[Broker]:
     standin.seen.clear()

@@ -80,18 +80,11 @@ class Brokered:
         return pid
 
 
-@pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
-    standin = Standin(tmp_path_factory.mktemp("vendor"))
-    yield standin
-    standin.close()
-
-
 @pytest.fixture
-def brokered(user: User, vendor: Standin, tmp_path: Path) -> Brokered:
-    made = Brokered(user, vendor, tmp_path)
-    vendor.real = VALUE
-    del vendor.seen[:]
+def brokered(user: User, standin: Standin, tmp_path: Path) -> Brokered:
+    made = Brokered(user, standin, tmp_path)
+    standin.real = VALUE
+    del standin.seen[:]
     return made
 
 

@@ -24,13 +24,6 @@ MORE = int(os.environ.get("LKR_FUZZ", "1"))  # times as many examples
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
-    standin = Standin(tmp_path_factory.mktemp("vendor"))
-    yield standin
-    standin.close()
-
-
-@pytest.fixture(scope="module")
 def broker(standin: Standin) -> Iterator[Broker]:
     broker = Broker(str(standin.ca), {"openai": standin.url})
     broker.forwarder.patience = 0.2

@@ -124,13 +124,6 @@ SCRIPTS = {
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
-    standin = Standin(tmp_path_factory.mktemp("vendor"))
-    yield standin
-    standin.close()
-
-
-@pytest.fixture(scope="module")
 def broker(standin: Standin) -> Iterator[Broker]:
     broker = Broker(str(standin.ca), dict.fromkeys(ALL, standin.url))
     yield broker

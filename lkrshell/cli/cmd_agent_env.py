@@ -53,10 +53,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     store = registry.choose(settings) if wants else None
     use = policy.Use("shell", folder, name, settings.keys_of(name) + own)
     loaded, virtual, around = _keys(store, wants, use, settings) if store else ([], [], {})
-    for want, secret in loaded + virtual:
-        environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
-    for variable, value in around.items():
-        environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
+    execute.put(environment, loaded + virtual, around)
     keys, variables = [want.key for want, _ in loaded + virtual], [want.variable for want, _ in loaded + virtual]
     program = execute.program_name(words[0])
     logged = name if agent or program else ""  # a value that went astray is no name
@@ -93,21 +90,14 @@ def _keys(
     virtual: Given = []
     around: dict[str, str] = {}
     if of_broker:
-        minted = brokered.Minted("")
-        try:
-            minted = brokered.virtual(
-                of_broker, use.folder, "agent", os.getpid(), store.is_locked, 2.0, use.agent or ""
-            )
-        except StoreLocked:
-            raise
-        except LkrError as error:
-            minted.refused.append(error)
+        minted = brokered.virtual(
+            of_broker, use.folder, "agent", os.getpid(), store.is_locked, 2.0, use.agent or ""
+        )  # fmt: skip
+        if not minted.port and isinstance(minted.refused[0], StoreLocked):
+            raise minted.refused[0]
         for note in [*map(str, minted.refused), *([minted.note] if minted.note else [])]:
             declare.echo(f"lkr: {show(note)}", err=True)
-        virtual = [(want, Secret(minted.keys[want.variable])) for want in of_broker if want.variable in minted.keys]
-        keys = [want.key for want, _ in virtual]
-        if keys:
-            around = {name: value for name, (_, value) in brokered.around(keys, minted.port, os.environ).items()}
+        virtual, around = brokered.for_command(minted, of_broker)
     session.used(store, [want.key for want, _, _ in found.loaded] + [want.key for want, _ in virtual])
     return [(want, secret) for want, secret, _ in found.loaded], virtual, around
 

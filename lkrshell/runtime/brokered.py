@@ -13,6 +13,7 @@ import sys
 
 from lkrshell.core import records
 from lkrshell.core.errors import LOCKED, REFUSED, UNREACHABLE, LkrError, StoreLocked
+from lkrshell.core.secret import Secret
 from lkrshell.runtime import processes
 from lkrshell.state import files, paths, run_folder
 from lkrshell.vendors import routes
@@ -69,6 +70,10 @@ class Minted:
         self.port, self.note = port, ""
         self.keys: dict[str, str] = {}
         self.refused: list[LkrError] = []
+
+    def given(self, wants: "list[Want]") -> "list[tuple[Want, Secret]]":
+        """Those of `wants` that have a virtual key, each with it."""
+        return [(want, Secret(self.keys[want.variable])) for want in wants if want.variable in self.keys]
 
 
 def virtual_key() -> str:
@@ -129,7 +134,10 @@ def virtual(
     wants: "list[Want]", folder: str, event: str, pid: int, is_locked: "Callable[[], bool]", patience: float = 5.0,
     agent: str = "",
 ) -> Minted:  # fmt: skip
-    """As `mint`, for these lines of a manifest; a key that the broker does not serve is among the refused."""
+    """As `mint`, for these lines of a manifest. A key that the broker does not serve is among the refused.
+
+    What keeps all of them away is the only one there, and `port` is empty.
+    """
     asks, refused = [], []
     for want in wants:
         try:
@@ -137,9 +145,20 @@ def virtual(
             asks.append(Ask(want.key, want.variable, folder, os.environ.get("LKR_PROFILE", ""), event, agent))
         except LkrError as error:
             refused.append(error)
-    found = mint(asks, pid, is_locked, patience) if asks else Minted("")
-    found.refused += refused
+    try:
+        found = mint(asks, pid, is_locked, patience) if asks else Minted("")
+        found.refused += refused
+    except LkrError as error:
+        found = Minted("")
+        found.refused.append(error)
     return found
+
+
+def for_command(minted: Minted, wants: "list[Want]") -> "tuple[list[tuple[Want, Secret]], dict[str, str]]":
+    """What a command that we become gets: the lines that have a virtual key, and the variables of `around`."""
+    given = minted.given(wants)
+    leads = around([want.key for want, _ in given], minted.port, os.environ)
+    return given, {variable: value for variable, (_, value) in leads.items()}
 
 
 def around(keys: "list[str]", port: str, environment: "Mapping[str, str]") -> dict[str, tuple[str, str]]:

@@ -52,16 +52,19 @@ def replace(
     if wants:
         event = "named" if named else "exec"
         fetched, around = _fetch(wants, folder, program_name(words[0]), settings, require_all, event)
-    for want, secret in fetched:
-        environment[want.variable.encode()] = secret.reveal().encode("utf-8", "surrogateescape")
-    for variable, value in around.items():
-        environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
+    put(environment, fetched, around)
     if not fetched and not settings.quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
     elif not settings.quiet and not any(map(os.isatty, range(3))):
         variables = " ".join(want.variable for want, _ in fetched)
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
     become(words, environment)
+
+
+def put(environment: dict[bytes, bytes], given: list[tuple[Want, Secret]], around: dict[str, str]) -> None:
+    """Sets the variables of these keys, and those that lead programs to the broker."""
+    values = {want.variable: secret.reveal() for want, secret in given} | around
+    environment |= {variable.encode(): value.encode("utf-8", "surrogateescape") for variable, value in values.items()}
 
 
 def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) -> None:
@@ -115,22 +118,14 @@ def _brokered(
     from lkrshell.runtime import brokered
 
     wants = [want for want, _ in found.brokered]
-    try:
-        minted = brokered.virtual(wants, use.folder, event, os.getpid(), store.is_locked)
-    except LkrError as error:
-        if require_all or not found.loaded:
-            raise
-        minted = brokered.Minted("")
-        minted.refused.append(error)
+    minted = brokered.virtual(wants, use.folder, event, os.getpid(), store.is_locked)
     for problem in minted.refused:
         if require_all or not (found.loaded or minted.keys):
             raise problem
         os.write(2, show(f"lkr: {problem}").encode("utf-8", "backslashreplace") + b"\n")
     if minted.note:
         os.write(2, show(f"lkr: {minted.note}").encode("utf-8", "backslashreplace") + b"\n")
-    given = [(want, Secret(minted.keys[want.variable])) for want in wants if want.variable in minted.keys]
-    leads = brokered.around([want.key for want, _ in given], minted.port, os.environ) if given else {}
-    return given, {variable: value for variable, (_, value) in leads.items()}
+    return brokered.for_command(minted, wants)
 
 
 def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:

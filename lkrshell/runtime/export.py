@@ -158,39 +158,33 @@ def _add_brokered(
 
     states = {want.variable: _state(plan, want, ttl, clock) for want, ttl in found.brokered}
     wants = [want for want, _ in found.brokered if states[want.variable][0]]
-    problems: list[LkrError] = []
-    minted = None
 
     def is_locked() -> bool:
         with TimeLimit(patience):
             return store.is_locked()
 
-    if wants:
-        try:
-            pid = brokered.shell_of(use.event)
-            minted = brokered.virtual(wants, use.folder, use.event, pid, is_locked, patience)
-            problems = minted.refused
-        except LkrError as error:
-            problems = [error]
-    if problems and (require_all or not plan.loads) and not (minted and minted.keys and not require_all):
-        raise problems[0]
-    for problem in problems:
+    if not wants:
+        return []
+    minted = brokered.virtual(wants, use.folder, use.event, brokered.shell_of(use.event), is_locked, patience)
+    for problem in minted.refused:
+        if require_all or not (plan.loads or minted.keys):
+            raise problem
         _say(f"lkr: {problem}")
-    if minted is None or not minted.keys:
+    if not minted.keys:
         return []
     if minted.note:
         _say(f"lkr: {minted.note}")
-    served = [want for want in wants if want.variable in minted.keys]
-    for want in served:
-        plan.loads.append((want.variable, states[want.variable][0], Secret(minted.keys[want.variable])))
+    given = minted.given(wants)
+    for want, secret in given:
+        plan.loads.append((want.variable, states[want.variable][0], secret))
         plan.now[want.variable] = states[want.variable][0]
-    plan.brokered = [want.variable for want in served]
-    for variable, (key, value) in brokered.around([want.key for want in served], minted.port, os.environ).items():
+    plan.brokered = [want.variable for want, _ in given]
+    for variable, (key, value) in brokered.around([want.key for want, _ in given], minted.port, os.environ).items():
         if variable not in plan.now:
             plan.loads.append((variable, key, Secret(value)))
             plan.now[variable] = key
             plan.around.append(variable)
-    return [states[want.variable][1] for want in served]
+    return [states[want.variable][1] for want, _ in given]
 
 
 def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
