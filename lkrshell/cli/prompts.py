@@ -49,14 +49,17 @@ def tell_projects(name: str) -> None:
 
 
 def ask_provider(name: str) -> None:
-    """Asks about a provider that is one slip of the keyboard away from one that lkr knows."""
+    """Asks about a provider that is one slip of the keyboard away from one that lkr knows; off a terminal, warns."""
     provider = name.partition(":")[0]
-    if provider in providers.known() or not ask.on_terminal():
+    if provider in providers.known():
         return
     import difflib
 
     if close := difflib.get_close_matches(provider, providers.known(), 1, 0.8):
-        ask.agree(f"lkr knows {close[0]}, but not {provider}. Store {name} anyway?")
+        if ask.on_terminal():
+            ask.agree(f"lkr knows {close[0]}, but not {provider}. Store {name} anyway?")
+        else:
+            declare.echo(f"lkr: {provider} is not a provider that lkr knows; did you mean {close[0]}?", err=True)
 
 
 def allow(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
