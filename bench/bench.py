@@ -276,7 +276,7 @@ def grow(home: Home, keys: int, projects: int) -> None:
     parsed = manifest.parse("x", 'version = 1\n[keys]\nA_KEY = "scale:k1"\n')
     for number in range(projects):
         real = f"/nowhere/{number}"
-        grants.write(grants.Grant(real, "=x", lookup.ABSENT, False, "", parsed.wants, "2026-01-01T00:00:00Z"))
+        grants.write(grants.Grant(real, "=x", lookup.ABSENT, False, "", parsed.bindings, "2026-01-01T00:00:00Z"))
 
 
 def at_once(command: list[str], home: Home, count: int) -> float:

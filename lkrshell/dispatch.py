@@ -13,9 +13,9 @@ def main() -> None:
     if mode not in ("exec", "agent-env") or _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     if mode == "exec":  # a function that the hook made of a command
-        from lkrshell.runtime.execute import wrapped
+        from lkrshell.runtime.execute import run_wrapped
 
-        code = wrapped(words)
+        code = run_wrapped(words)
     elif mode == "agent-env":
         from lkrshell.cli.main import run
 

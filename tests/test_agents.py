@@ -292,4 +292,4 @@ def test_a_name_of_ones_own_choice_gains_nothing(user: User) -> None:
     ],
 )
 def test_what_runs_a_package_is_known_by_its_words(program: str, words: str, name: str) -> None:
-    assert agents.detect({}, agents.runs(program, words.split())) == name
+    assert agents.detect({}, agents.programs_run(program, words.split())) == name

@@ -19,7 +19,7 @@ from brokers import Broker
 from shells import wait_until
 from vendor import BIG, REAL, WORDS, Standin
 
-from lkrshell.broker import checks
+from lkrshell.broker import request_checks
 from lkrshell.broker.interfaces import Call, Refused
 from lkrshell.broker.upstream import is_public
 from lkrshell.vendors import routes
@@ -206,7 +206,7 @@ def test_a_method_that_is_not_listed_is_refused(broker: Broker, standin: Standin
 def test_no_route_names_what_makes_keys() -> None:
     for name, route in routes.ROUTES.items():
         for _, path, _, _ in route.calls:
-            assert not checks.NEVER.search(path), (name, path)
+            assert not request_checks.NEVER.search(path), (name, path)
         assert not route.upstream or route.upstream.startswith("https://")
         assert all(variable.isupper() and path.startswith(f"/{name}") for variable, path in route.bases)
 

@@ -306,14 +306,14 @@ def ask_broker(
     """What a client of our own making gets from the control socket."""
     code = """
 import os, sys
-from lkrshell.runtime import brokered, processes
+from lkrshell.runtime import broker_client, processes
 pid, start, *fields = sys.argv[1:]
 pid = int(pid) or os.getpid()
 if start:
-    processes.start_of = lambda _: start
-elif pid != os.getpid() and not processes.start_of(pid):
-    processes.start_of = lambda _: "1"
-found = brokered.mint([brokered.Ask(*fields)], pid, lambda: False, sure=True)
+    processes.start_time = lambda _: start
+elif pid != os.getpid() and not processes.start_time(pid):
+    processes.start_time = lambda _: "1"
+found = broker_client.mint([broker_client.KeyRequest(*fields)], pid, lambda: False, sure=True)
 print(*found.keys.values(), *found.refused)
 """
     words = [str(pid), start, key, variable, folder or str(brokered.project), "", event]
@@ -647,7 +647,10 @@ async def main():
 asyncio.run(main())
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, str(brokered.user.home / "s")], env=brokered.user.env, timeout=60, check=False
+        [sys.executable, "-c", code, str(brokered.user.home / "s")],
+        env=brokered.user.env,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0
 

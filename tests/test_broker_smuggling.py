@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shells import wait_until
 from vendor import REAL, Seen, Standin
 
-from lkrshell.broker import checks
+from lkrshell.broker import request_checks
 from lkrshell.vendors import routes
 
 VIRTUAL = "lkr-vk-openai"
@@ -55,14 +55,15 @@ def is_whole(seen: Seen) -> None:
     assert seen.method in ("GET", "POST", "DELETE")
     path = seen.target.partition("?")[0]
     assert any(
-        pattern.fullmatch(path) and method == seen.method for method, pattern, _, _ in checks._patterns("openai")
+        pattern.fullmatch(path) and method == seen.method
+        for method, pattern, _, _ in request_checks._patterns("openai")
     ), seen.target
-    assert not checks.NEVER.search(path)
+    assert not request_checks.NEVER.search(path)
     assert seen.header("authorization") == f"Bearer {REAL}"
     assert f"{seen.target}{seen.fields}".count(REAL) == 1
     assert VIRTUAL not in f"{seen.target}{seen.fields}"
     names = [name.lower() for name, _ in seen.fields]
-    assert not checks.CREDENTIALS - {"authorization"} & set(names)
+    assert not request_checks.CREDENTIALS - {"authorization"} & set(names)
     assert not {"transfer-encoding", "connection", "upgrade", "cookie", "x-http-method-override"} & set(names)
     assert int(seen.header("content-length") or 0) == len(seen.body)
 

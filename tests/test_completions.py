@@ -75,7 +75,7 @@ def test_the_files_are_what_the_command_line_says(name: str) -> None:
 
 def test_every_event_of_the_log_is_offered() -> None:
     source = "".join(path.read_text() for path in (ROOT / "lkrshell").rglob("*.py"))
-    logged = set(re.findall(r"\b(?:common\.log|audit\.record|Use)\(\s*\"(\w+)\"", source))
+    logged = set(re.findall(r"\b(?:common\.log|audit\.record|Consumer)\(\s*\"(\w+)\"", source))
     assert {"set", "exec", "rotate", "shell"} <= logged
     assert logged <= set(EVENTS)
 

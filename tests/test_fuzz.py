@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from lkrshell.cli import cmd_vault
 from lkrshell.core import names, records, secret
+from lkrshell.core.binding import Binding
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LkrError, ManifestError
-from lkrshell.core.want import Want
 from lkrshell.project import grants, lookup, manifest
 from lkrshell.runtime import export
 from lkrshell.shells import session_state
@@ -52,7 +52,7 @@ def test_a_manifest_is_parsed_or_refused_without_its_values(text: str, local: st
         assert SECRET not in str(error)
         assert str(error).isprintable()
     else:
-        assert all(names.is_key(want.key) and names.is_variable(want.variable) for want in parsed.wants)
+        assert all(names.is_key(binding.key) and names.is_variable(binding.variable) for binding in parsed.bindings)
 
 
 @relaxed
@@ -87,7 +87,7 @@ GRANT = st.builds(
         "/p\n'x", "=" + text, local, inherit, profile, tuple(rows), "2026-01-01T00:00:00Z"
     ),
     TEXT, st.sampled_from(["-", "=x\ty\\n"]), st.booleans(), st.sampled_from(["", "stg"]),
-    st.lists(st.builds(Want, VARIABLES, KEYS, st.booleans(), st.sampled_from(["shell", "exec"])), max_size=3),
+    st.lists(st.builds(Binding, VARIABLES, KEYS, st.booleans(), st.sampled_from(["shell", "exec"])), max_size=3),
 )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_a_damaged_grant_is_whole_or_refused(own_folders: Path, grant: grants.Gr
         grant.inherit,
         grant.profile,
     )
-    assert read.wants == grant.wants
+    assert read.bindings == grant.bindings
     good = path.read_bytes()
     path.write_bytes(good[:cut] + junk + good[cut + len(junk) :])
     try:
@@ -165,8 +165,8 @@ def test_texts_of_files_have_the_form_that_the_hooks_compare() -> None:
 @relaxed
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_no_message_repeats_what_may_be_a_value(before: str, after: str) -> None:
-    assert SECRET not in names.said(before + SECRET + after)
-    assert names.said("colour") == "'colour'"
+    assert SECRET not in names.redacted(before + SECRET + after)
+    assert names.redacted("colour") == "'colour'"
 
 
 @relaxed

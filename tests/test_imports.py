@@ -17,7 +17,7 @@ ALLOWED = {
     "lkrshell", "lkrshell.core", "lkrshell.core.clock", "lkrshell.core.entry", "lkrshell.core.errors",
     "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
     "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
-    "lkrshell.core.want", "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup",
+    "lkrshell.core.binding", "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup",
     "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export",
     "lkrshell.runtime.known_agents", "lkrshell.runtime.session", "lkrshell.shells",
     "lkrshell.shells.base", "lkrshell.shells.bash", "lkrshell.shells.session_state",

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lkrshell.core import limits
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.limits import Limits
-from lkrshell.core.want import Want
 from lkrshell.project import grants, manifest
 from lkrshell.state import config, config_tables
 
@@ -82,10 +82,10 @@ HF_TOKEN = {{ key = "huggingface:read", via = "environment", optional = true }}
 
 def test_a_manifest_says_who_goes_by_the_broker() -> None:
     parsed = manifest.parse("/p/.lkr.toml", MANIFEST)
-    assert [want.via for want in parsed.wants] == ["broker", "", "broker"]
+    assert [binding.via for binding in parsed.bindings] == ["broker", "", "broker"]
     local = manifest.parse("/p/.lkr.toml", MANIFEST, "/p/.lkr.local.toml", 'via = "environment"')
-    assert [want.via for want in local.wants] == ["", "", ""]
-    first = parsed.wants[0]
+    assert [binding.via for binding in local.bindings] == ["", "", ""]
+    first = parsed.bindings[0]
     assert (first.models, first.budget, first.rate, first.tokens) == ("gpt-*", "5/day", "", "")
     with pytest.raises(ManifestError, match=r"lkr.toml:3:.*budget is no limit.*5/day"):
         manifest.parse("/p/.lkr.toml", 'version = 1\n[keys]\nA_KEY = { key = "a:b", budget = "5" }')
@@ -116,16 +116,16 @@ def test_grants_are_read_in_every_form(user: User, monkeypatch: pytest.MonkeyPat
     path = Path(grants.path_of(str(folder)))
     before = path.read_text()
     given = grants.read(str(folder))
-    assert given and given.wants == (Want(KEY, "openai:prod"),)
-    want = f"want\t\t{KEY}\topenai:prod\t\tshell"
-    assert want in before
-    path.write_text(before.replace(want, f"{want}\tbroker\tgpt-* o3\t5/day\t\t2M/day"))
+    assert given and given.bindings == (Binding(KEY, "openai:prod"),)
+    binding = f"want\t\t{KEY}\topenai:prod\t\tshell"
+    assert binding in before
+    path.write_text(before.replace(binding, f"{binding}\tbroker\tgpt-* o3\t5/day\t\t2M/day"))
     given = grants.read(str(folder))
-    assert given and given.wants == (
-        Want(KEY, "openai:prod", via="broker", models="gpt-* o3", budget="5/day", tokens="2M/day"),
+    assert given and given.bindings == (
+        Binding(KEY, "openai:prod", via="broker", models="gpt-* o3", budget="5/day", tokens="2M/day"),
     )
     for wrong in ("\tbroker", "\tproxy\t\t\t\t", "\tbroker\t\t\t\t\t"):
-        path.write_text(before.replace(want, want + wrong))
+        path.write_text(before.replace(binding, binding + wrong))
         with pytest.raises(ManifestError, match="damaged"):
             grants.read(str(folder))
 
@@ -196,13 +196,13 @@ TEXT = st.text("ab-*?", max_size=8)
 def test_a_pattern_fits_as_the_shell_s_do(pattern: str, name: str) -> None:
     import fnmatch
 
-    assert limits.fits(pattern, name) == fnmatch.fnmatchcase(name, pattern)
+    assert limits.matches(pattern, name) == fnmatch.fnmatchcase(name, pattern)
 
 
 @given(TEXT, TEXT, st.text("ab-", max_size=10))
 def test_a_pattern_that_fits_another_lets_through_all_that_the_other_does(wide: str, narrow: str, name: str) -> None:
-    if limits.fits(wide, narrow) and limits.fits(narrow, name):
-        assert limits.fits(wide, name)
+    if limits.matches(wide, narrow) and limits.matches(narrow, name):
+        assert limits.matches(wide, name)
 
 
 def test_limits_are_exact_and_said_as_they_are_written() -> None:

@@ -147,7 +147,7 @@ def test_it_locks_itself_after_a_time_without_use(mac: standin.Mac) -> None:
     keychain = MacosKeychain(2)
     keychain.unlock(Secret(standin.PASSWORD))
     keychain.set("openai:prod", Secret("sk-1"))
-    assert keychain.get(["openai:prod"]) and keychain.left() == 2
+    assert keychain.get(["openai:prod"]) and keychain.seconds_left() == 2
     time.sleep(3)
     assert keychain.is_locked()
     assert refused(lambda: keychain.get(["openai:prod"])).code == LOCKED

@@ -39,7 +39,7 @@ def test_the_keychain_keeps_and_gives_a_key(keychain: "object") -> None:
     keychain.set("openai:prod", Secret("sk-1"))
     keychain.set("openai:prod", Secret("sk-2"))
     assert keychain.get(["openai:prod", "no:ne"])["openai:prod"].reveal() == "sk-2"
-    assert keychain.names() == ["openai:prod"] and keychain.left() == 900 and keychain.foreign() == []
+    assert keychain.names() == ["openai:prod"] and keychain.seconds_left() == 900 and keychain.foreign() == []
     keychain.lock()
     assert keychain.is_locked() and keychain.exists("openai:prod")
     keychain.unlock(PASSWORD)

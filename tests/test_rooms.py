@@ -92,7 +92,7 @@ def test_one_module_reads_the_manifest_of_a_place() -> None:
         if "lkrshell.project.manifest" in {name.removesuffix(".parse") for name in imported(tree)}:
             calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
             found |= {str(path)} if calls & {"manifest.parse", "parse"} else set()
-    assert found == {"project/reading.py"}
+    assert found == {"project/manifest_reader.py"}
 
 
 def test_one_module_asks_which_system_this_is() -> None:

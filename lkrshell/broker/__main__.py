@@ -1,7 +1,7 @@
 """The broker's start: takes the two sockets that it was started with, and serves them until it is to end.
 
-Whoever starts it (lkrshell.runtime.brokered) has bound the sockets, so requests wait in their backlog meanwhile. The
-control socket is served first, for that needs little. The server and what it loads come after it.
+Whoever starts it (lkrshell.runtime.broker_client) has bound the sockets, so requests wait in their backlog meanwhile.
+The control socket is served first, for that needs little. The server and what it loads come after it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from lkrshell.broker.authority import Authority, Permit
 from lkrshell.broker.control import Control, log
 from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys
 from lkrshell.core.errors import LkrError
-from lkrshell.runtime import brokered
+from lkrshell.runtime import broker_client
 from lkrshell.state import memory, run_folder
 
 _END = 2.0  # seconds for streams under way, when the broker is told to end
@@ -37,9 +37,9 @@ def main() -> None:
 
 async def serve(control_socket: socket.socket, listener: socket.socket) -> None:
     """Everything, until the end."""
-    folder = run_folder.opened()
+    folder = run_folder.open_folder()
     os.close(folder)
-    keys, authority = VirtualKeys(f"{run_folder.path()}/{brokered.TABLE}"), Authority()
+    keys, authority = VirtualKeys(f"{run_folder.path()}/{broker_client.TABLE}"), Authority()
     control = Control(control_socket, listener.getsockname()[1], keys, authority)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

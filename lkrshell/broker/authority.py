@@ -12,15 +12,15 @@ from lkrshell.broker import process
 from lkrshell.broker.interfaces import Refused
 from lkrshell.broker.virtual_keys import VirtualKey
 from lkrshell.core import policy
+from lkrshell.core.binding import Binding
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LOCKED, NOT_ALLOWED, REFUSED, UNREACHABLE, LkrError, StoreLocked
 from lkrshell.core.limits import Limits
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import quoted, show
 from lkrshell.core.time_limit import TimeLimit
-from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
-from lkrshell.runtime import agents, brokered, session
+from lkrshell.runtime import agents, broker_client, session
 from lkrshell.state import config, generation, index
 from lkrshell.stores import registry
 from lkrshell.stores.base import Store
@@ -85,10 +85,10 @@ class Authority:
     def _limits(self, virtual: VirtualKey, peer_port: int, own_port: int) -> tuple[str, list[tuple[str, Limits]]]:
         settings = config.load()
         agent = virtual.agent or (_inside(virtual, peer_port, own_port, settings) if peer_port else None)
-        entry, _, want = checked(virtual, agent or None)
+        entry, _, binding = checked(virtual, agent or None)
         limits = [("key", Limits.of(entry))] if entry else []
         limits += [("agent", Limits(*texts)) for name, *texts in settings.agent_limits if name == agent]
-        limits += [("project", Limits.of(want))] if want else []
+        limits += [("project", Limits.of(binding))] if binding else []
         return agent or "", [each for each in limits if each[1]]
 
     async def _secret(self, key: str) -> Secret:
@@ -120,10 +120,10 @@ def _fetch(key: str) -> Secret:
     return secret
 
 
-def checked(virtual: VirtualKey, agent: str | None) -> tuple[Entry | None, Store, Want | None]:
+def checked(virtual: VirtualKey, agent: str | None) -> tuple[Entry | None, Store, Binding | None]:
     """What is known of the key, its store, and the manifest's line that names it. LkrError when it is not for this use
     by `agent`."""
-    brokered.check_route(virtual.key)
+    broker_client.check_route(virtual.key)
     settings = config.load()
     store = registry.choose(settings)
     entry = index.read(store.name, virtual.key)
@@ -131,23 +131,23 @@ def checked(virtual: VirtualKey, agent: str | None) -> tuple[Entry | None, Store
         raise _admin(virtual.key)
     if entry and entry.ttl and time.time() > virtual.made + entry.ttl:
         raise LkrError(f"the time of {virtual.key} is over", "enter the project anew", REFUSED)
-    if reason := policy.elsewhere(entry, virtual.folder):
+    if reason := policy.wrong_folder(entry, virtual.folder):
         raise LkrError(reason, code=REFUSED)
-    want = _named(virtual, agent)
+    binding = _named(virtual, agent)
     event = "exec" if virtual.event in _COMMANDS else "shell"
-    own = [want.key] if want and agent in want.commands else []  # what the manifest has for this agent alone
+    own = [binding.key] if binding and agent in binding.commands else []  # what the manifest has for this agent alone
     given = settings.keys_of(agent) + own
-    if not policy.for_agent(entry, policy.Use(event, virtual.folder, agent, given)):
+    if not policy.allows_agent(entry, policy.Consumer(event, virtual.folder, agent, given)):
         allowed = "exec" if entry and entry.agents == "deny" else "allow"
         hint = f"lkr policy {virtual.key} --agents {allowed}, or start it by lkr agent-env"
         raise LkrError(f"{virtual.key} is not for a coding agent ({agent}) here", hint, REFUSED)
-    asking = Want(virtual.variable, virtual.key)
-    if session.waiting(store, [asking], virtual.folder, {virtual.key: entry}):
+    asking = Binding(virtual.variable, virtual.key)
+    if session.unconfirmed(store, [asking], virtual.folder, {virtual.key: entry}):
         raise LkrError(f"{virtual.key} awaits your confirmation", "lkr confirm", REFUSED)
-    return entry, store, want
+    return entry, store, binding
 
 
-def _named(virtual: VirtualKey, agent: str | None) -> Want | None:
+def _named(virtual: VirtualKey, agent: str | None) -> Binding | None:
     """The line of the allowed manifest that gives the key to this use. LkrError when there has to be one, and is none.
 
     A key that the person asked for by its name needs none.
@@ -158,11 +158,11 @@ def _named(virtual: VirtualKey, agent: str | None) -> Want | None:
     found = lookup.find(virtual.folder) if by_name else virtual.folder
     if found is None:
         raise _unnamed(virtual)
-    chain = session.chain(found, [])
-    for want in resolver.resolve(chain, virtual.profile):
-        same = want.key == virtual.key and (by_name or want.variable == virtual.variable)
-        if same and (want.scope != "exec" or virtual.event in _COMMANDS):
-            return want
+    chain = session.grant_chain(found, [])
+    for binding in resolver.resolve(chain, virtual.profile):
+        same = binding.key == virtual.key and (by_name or binding.variable == virtual.variable)
+        if same and (binding.scope != "exec" or virtual.event in _COMMANDS):
+            return binding
     raise _unnamed(virtual)
 
 

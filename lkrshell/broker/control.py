@@ -2,7 +2,7 @@
 
 It believes no client. The user comes from the kernel (SO_PEERCRED, LOCAL_PEERCRED). The process that a key is for must
 be the asking one or above it, of the same start time and the same session. Which agent asks is looked up here, from the
-processes. Grants and policy are read by the authority. The lines are those of lkrshell.runtime.brokered.
+processes. Grants and policy are read by the authority. The lines are those of lkrshell.runtime.broker_client.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from lkrshell.broker.virtual_keys import VirtualKeys, anew, digest_of
 from lkrshell.core import folders, names, platform, records
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
-from lkrshell.runtime import agents, brokered, processes
+from lkrshell.runtime import agents, broker_client, processes
 from lkrshell.state import config, generation, run_folder
 from lkrshell.stores import registry
 
@@ -43,7 +43,7 @@ class Peer:
 
     @property
     def runs(self) -> bool:
-        return bool(processes.start_of(self.pid)) or not platform.LINUX
+        return bool(processes.start_time(self.pid)) or not platform.LINUX
 
 
 class Control:
@@ -77,10 +77,12 @@ class Control:
         """Serves until `stop`, or until no virtual key has been alive for an hour."""
         self._generation = generation.read()
         server = await asyncio.start_unix_server(self._serve, sock=self._sock, limit=_LINES)
-        folder = run_folder.opened()
+        folder = run_folder.open_folder()
         watch = asyncio.create_task(self._watch())
         try:
-            brokered.write(folder, brokered.READY, f"{os.getpid()} {processes.start_of(os.getpid())}\n".encode())
+            broker_client.write(
+                folder, broker_client.READY, f"{os.getpid()} {processes.start_time(os.getpid())}\n".encode()
+            )
             await self._ended
             await self.at_end()  # while it still answers here, nobody starts another
         finally:
@@ -147,7 +149,7 @@ class Control:
 
     async def _answer(self, rows: list[list[str]], writer: asyncio.StreamWriter, epoch: int) -> list[tuple[str, ...]]:
         hello, (word, *rest), *mints = rows
-        if hello != ["lkr", brokered.PROTOCOL]:
+        if hello != ["lkr", broker_client.PROTOCOL]:
             return [
                 (
                     "no",
@@ -189,7 +191,7 @@ class Control:
         key, variable, folder, profile, event, claimed = fields
         if not (names.is_key(key) and names.is_variable(variable) and event in _EVENTS and folder.startswith("/")):
             raise LkrError("the question makes no sense", "lkr broker stop", REFUSED)
-        if len(plain) != len(brokered.PREFIX) + 43 or not plain.startswith(brokered.PREFIX):
+        if len(plain) != len(broker_client.PREFIX) + 43 or not plain.startswith(broker_client.PREFIX):
             raise LkrError("that is no virtual key", "lkr broker stop", REFUSED)
         if not peer.runs and event not in _GONE and peer.pid != pid:
             raise LkrError("who asked has gone", "ask again", REFUSED)
@@ -251,7 +253,7 @@ def _asker(peer: Peer, pid: int, start: str) -> str | None:
         raise LkrError("the broker cannot see who asks, in another container", "start one there", REFUSED)
     if user_of(pid) != os.getuid():
         raise LkrError("the process that this is for is another user's", "ask for one of your own", REFUSED)
-    if pid not in processes.line(peer.pid) and peer.runs:
+    if pid not in processes.ancestry(peer.pid) and peer.runs:
         raise LkrError(
             "the process that this is for is not above the one that asks", "ask for one of your own", REFUSED
         )
@@ -284,7 +286,7 @@ def user_of(pid: int) -> int:
 
 def _is_in(pid: int, folder: str) -> bool:
     """True when the process works in `folder` or below it; where that cannot be told, its parent counts."""
-    for each in processes.line(pid)[:2]:
+    for each in processes.ancestry(pid)[:2]:
         try:
             return folders.within(os.readlink(f"/proc/{each}/cwd"), folder)
         except OSError:

@@ -18,7 +18,7 @@ from lkrshell.broker import price_table
 from lkrshell.broker.usage import Usage
 from lkrshell.core import limits
 from lkrshell.core.errors import LkrError
-from lkrshell.runtime import brokered
+from lkrshell.runtime import broker_client
 from lkrshell.state import files, paths
 
 _FILE = "prices.json"
@@ -44,7 +44,7 @@ class Model:
         self.name, self._prices, self._variants = name, prices, variants
         self.context = context or _UNKNOWN * 8
         bare = name.rpartition("/")[2].lower()
-        rows = (most for pattern, most in _LONGEST if limits.fits(pattern, bare))
+        rows = (most for pattern, most in _LONGEST if limits.matches(pattern, bare))
         self.longest = next(rows, min(context or _UNKNOWN, _UNKNOWN))
 
     def cost(self, usage: Usage, seconds: float) -> int | None:
@@ -175,7 +175,7 @@ class Prices:
 
     def _find(self, vendor: str, model: str) -> Model | None:
         for name, *prices in self._own:
-            if limits.fits(name, model):
+            if limits.matches(name, model):
                 names = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
                 known = self._packaged(vendor, model)
                 row = [[[], dict(zip(names, prices, strict=True))]]
@@ -208,7 +208,7 @@ def _table() -> dict[str, Any]:
     try:
         now = version(price_table.PACKAGE)
     except PackageNotFoundError:
-        raise LkrError(f"{price_table.PACKAGE} is not installed", brokered.INSTALL) from None
+        raise LkrError(f"{price_table.PACKAGE} is not installed", broker_client.INSTALL) from None
     path = os.path.join(paths.state_dir(), _FILE)
     data = files.read_private(path)
     if data is not None:

@@ -45,7 +45,7 @@ _holders: dict[tuple[int, int], Holder] = {}  # by the two ports
 def is_alive(pid: int, start: str) -> bool:
     """True while the process of this id is the one that started then. Where that cannot be told, while there is one."""
     if platform.LINUX:
-        return bool(start) and processes.start_of(pid) == start
+        return bool(start) and processes.start_time(pid) == start
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -71,12 +71,12 @@ def holder(virtual: Bound, peer_port: int, own_port: int) -> Holder | None:
         return None
     inode = owner[1]
     known = _holders.get((peer_port, own_port))
-    if known and known.inode == inode and _still_holds(known) and virtual.pid in processes.line(known.pid):
+    if known and known.inode == inode and _still_holds(known) and virtual.pid in processes.ancestry(known.pid):
         return known
     name = f"socket:[{inode}]"
     for pid in _below(virtual.pid):
         if fd := _file(pid, name):
-            found = Holder(pid, processes.start_of(pid), fd, inode)
+            found = Holder(pid, processes.start_time(pid), fd, inode)
             if len(_holders) >= _KEPT:
                 _holders.pop(next(iter(_holders)))
             _holders[peer_port, own_port] = found
@@ -90,7 +90,7 @@ def _still_holds(known: Holder) -> bool:
         link = os.readlink(f"/proc/{known.pid}/fd/{known.fd}")
     except OSError:
         return False
-    return link == f"socket:[{known.inode}]" and processes.start_of(known.pid) == known.start
+    return link == f"socket:[{known.inode}]" and processes.start_time(known.pid) == known.start
 
 
 def _below(top: int) -> Iterator[int]:

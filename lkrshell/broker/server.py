@@ -11,7 +11,7 @@ from typing import Generic
 
 from aiohttp import web
 
-from lkrshell.broker import bodies, checks, vendor_errors
+from lkrshell.broker import bodies, request_checks, vendor_errors
 from lkrshell.broker.interfaces import Authority, Call, Limiter, P, Refused, Reservation, V, VirtualKeys
 from lkrshell.broker.masking import Mask
 from lkrshell.broker.upstream import Answer, NotSent, Upstream
@@ -85,7 +85,7 @@ class Forwarder(Generic[V, P]):
 
     async def _forward(self, request: web.BaseRequest) -> web.StreamResponse:
         peer_port, own_port = _ports(request)
-        asked = checks.check(request.method, request.raw_path, request.raw_headers, self._hosts_at(own_port))
+        asked = request_checks.check(request.method, request.raw_path, request.raw_headers, self._hosts_at(own_port))
         if request.version != (1, 1):
             raise Refused(400, "form", "the broker speaks HTTP/1.1")
         virtual = self._keys.find(asked.presented)
@@ -137,7 +137,9 @@ class Forwarder(Generic[V, P]):
         except TimeoutError:
             raise Refused(400, "body", "the rest of the body did not come") from None
 
-    async def _send(self, request: web.BaseRequest, asked: checks.Asked, virtual: V, body: bytes) -> web.StreamResponse:
+    async def _send(
+        self, request: web.BaseRequest, asked: request_checks.Asked, virtual: V, body: bytes
+    ) -> web.StreamResponse:
         model = bodies.model_of(asked.path, request.headers.get("Content-Type", ""), body)
         call = Call(virtual.vendor, asked.family, request.method, asked.path, model, body)
         permit = await self._authority.permit(virtual, *_ports(request))
@@ -180,7 +182,7 @@ class Forwarder(Generic[V, P]):
         # An error is decompressed, so that a key in it can be masked. What our own change brought is taken out.
         rewritten = failed and decoder.known and not decoder.plain
         filtered = changed and decoder.plain and not failed
-        fields = checks.answered(answer.headers.items(), whole=not (rewritten or filtered))
+        fields = request_checks.answered(answer.headers.items(), whole=not (rewritten or filtered))
         response = web.StreamResponse(status=answer.status, reason=mask.text(answer.reason or ""))
         for name, value in fields:
             response.headers.add(name, mask.text(value))
@@ -239,7 +241,7 @@ async def _continue(request: web.BaseRequest) -> None:
 
 
 def _refusal(request: web.BaseRequest, refused: Refused) -> web.Response:
-    form = checks.form_of(request.raw_path)
+    form = request_checks.form_of(request.raw_path)
     response = web.Response(
         status=refused.status, body=vendor_errors.body(form, refused), headers=vendor_errors.headers(refused)
     )

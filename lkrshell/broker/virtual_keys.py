@@ -14,10 +14,10 @@ from lkrshell.broker import process
 from lkrshell.core import records
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
-from lkrshell.runtime import brokered
+from lkrshell.runtime import broker_client
 from lkrshell.state import files
 
-PREFIX = brokered.PREFIX
+PREFIX = broker_client.PREFIX
 _HEAD = "lkr-virtual-keys-1"
 _MOST = 64  # keys for the same use of the same process; `lkr token` makes a new one each time
 _LIMIT = 1 << 24  # bytes

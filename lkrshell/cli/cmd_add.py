@@ -5,7 +5,7 @@ import tomlkit
 from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.project import approve, grants, inside, lookup, naming
+from lkrshell.project import approve, grants, lookup, manifest_text, project_files
 from lkrshell.vendors import providers
 
 
@@ -18,15 +18,15 @@ def command(entry: str, replace: bool) -> None:
     here = lookup.current_folder()
     place = lookup.Place(lookup.find(here) or here)
     if place.text == lookup.ABSENT:
-        inside.check_new(place)
+        project_files.check_new(place)
     else:
         approve.check_allowed(place)
     grant = grants.in_force(place)
     if why := providers.refusal(variable, grant.let_in if grant else ()):
         hint = f"write it into {lookup.MANIFEST} yourself, then {why[1]}" if "--variable" in why[1] else why[1]
         raise LkrError(why[0], hint, USAGE)
-    document = tomlkit.parse(place.text[1:] or naming.EMPTY)
-    keys = naming.keys_of(document)
+    document = tomlkit.parse(place.text[1:] or manifest_text.EMPTY)
+    keys = manifest_text.keys_table(document)
     if keys.get(variable) == name:
         raise LkrError(f"{variable} is already {name}", "nothing was changed")
     if before := _name_of(keys.get(variable)):
@@ -53,8 +53,10 @@ def _parts(entry: str) -> tuple[str, str]:
         if not name:
             known = providers.known().values()
             otherwise = f"write {variable}=provider:label, such as {variable}=openai:prod"
-            hint = common.meant(variable, [each.variable for each in known if each.variable], otherwise, "lkr add {}")
-            raise LkrError(f"no known provider uses the variable {names.said(variable)}", hint, USAGE)
+            hint = common.did_you_mean(
+                variable, [each.variable for each in known if each.variable], otherwise, "lkr add {}"
+            )
+            raise LkrError(f"no known provider uses the variable {names.redacted(variable)}", hint, USAGE)
     if not names.is_variable(variable):
         raise LkrError("that is not a variable for a key", "write VARIABLE=provider:label", USAGE)
     return variable, common.checked_key(name)

@@ -7,8 +7,8 @@ from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
-from lkrshell.project import approve, lookup, manifest, reading, references, worktrees
-from lkrshell.runtime import brokered, session
+from lkrshell.project import approve, lookup, manifest, manifest_reader, references, worktrees
+from lkrshell.runtime import broker_client, session
 from lkrshell.state import index
 from lkrshell.vendors import providers, routes
 
@@ -16,8 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lkrshell.core.binding import Binding
     from lkrshell.core.entry import Entry
-    from lkrshell.core.want import Want
 
 _MOST = 5  # keys that are not stored; more are counted
 
@@ -34,15 +34,15 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     place = lookup.Place(common.project_folder(folder))
     if everywhere:
         place = worktrees.target(place)
-    before = reading.grant_of(place)
-    parsed = reading.read_manifest(place, _checked(variables))
-    if unnamed := [name for name in variables if name not in {want.variable for want in parsed.wants}]:
+    before = manifest_reader.grant_of(place)
+    parsed = manifest_reader.read_manifest(place, _checked(variables))
+    if unnamed := [name for name in variables if name not in {binding.variable for binding in parsed.bindings}]:
         raise LkrError(f"this manifest does not name {unnamed[0]}", "nothing was changed", USAGE)
-    if before is None and (others := references.with_text(place.text, place.local)):
+    if before is None and (others := references.projects_with_text(place.text, place.local)):
         home = os.path.expanduser("~")
         declare.echo(f"The same content is allowed at {show(tilde(others[0], home))}.", err=True)
     declare.echo(f"{show(place.real)} would get:", err=True)
-    for line in layout.changes(approve.difference(before.wants if before else (), parsed.wants), sys.stderr):
+    for line in layout.changes(approve.difference(before.bindings if before else (), parsed.bindings), sys.stderr):
         declare.echo(line, err=True)
     _warn(_remarks(parsed, place.real))
     if everywhere is None and before is not None and before.worktrees:
@@ -64,8 +64,8 @@ def _warn(remarks: list[str]) -> None:
 def _remarks(parsed: manifest.Manifest, real: str) -> list[str]:
     """What a key's own policy refuses here, which keys are not stored, and which variables were let in."""
     store = common.store()
-    entries = {want.key: index.read(store.name, want.key) for want in parsed.wants}
-    needed = {want.key for want in parsed.wants if not want.optional}
+    entries = {binding.key: index.read(store.name, binding.key) for binding in parsed.bindings}
+    needed = {binding.key for binding in parsed.bindings if not binding.optional}
     absent = {key: approve.missing(store, key) for key in entries if key in needed and not entries[key]}
     absent = {key: lines for key, lines in absent.items() if lines}
     found: list[str] = []
@@ -75,20 +75,20 @@ def _remarks(parsed: manifest.Manifest, real: str) -> list[str]:
         absent = {}
     for key, entry in entries.items():
         found += approve.restrictions(entry, real) if entry else absent.get(key, [])
-    found += _at_broker(parsed.wants, entries)
+    found += _at_broker(parsed.bindings, entries)
     return found + [f"{name} does not look like a secret's variable; --variable allows it" for name in parsed.let_in]
 
 
-def _at_broker(wants: "Sequence[Want]", entries: "dict[str, Entry | None]") -> list[str]:
+def _at_broker(bindings: "Sequence[Binding]", entries: "dict[str, Entry | None]") -> list[str]:
     """What else the project's shells get for keys that come by the broker, and what does not work with it."""
-    keys = dict.fromkeys(want.key for want in wants if session.by_broker(want, entries[want.key]))
+    keys = dict.fromkeys(binding.key for binding in bindings if session.needs_broker(binding, entries[binding.key]))
     variables: dict[str, None] = {}
     lines = []
     for key in keys:
         route = routes.find(key.partition(":")[0])
         if route is None:
             try:
-                brokered.check_route(key)
+                broker_client.check_route(key)
             except LkrError as error:
                 lines.append(str(error))
         else:
@@ -101,7 +101,7 @@ def _checked(variables: tuple[str, ...]) -> tuple[str, ...]:
     """`variables`, when the person may let them in. LkrError (64) for one that no key ever goes into."""
     for name in variables:
         if not names.is_variable(name):
-            raise LkrError(f"{names.said(name)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
+            raise LkrError(f"{names.redacted(name)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
         if why := providers.refusal(name, variables):
             raise LkrError(*why, USAGE)
     return variables

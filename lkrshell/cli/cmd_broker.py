@@ -7,7 +7,7 @@ import time
 from lkrshell.cli import common, declare, output
 from lkrshell.core.errors import UNREACHABLE, LkrError
 from lkrshell.core.text import show, tilde
-from lkrshell.runtime import brokered
+from lkrshell.runtime import broker_client
 from lkrshell.state import run_folder
 
 _WAIT = 10.0  # seconds for it to start, or to end
@@ -35,9 +35,9 @@ def command(action: str | None, as_json: bool) -> None:
 
 
 def _start() -> None:
-    folder = run_folder.opened()
+    folder = run_folder.open_folder()
     try:
-        note = brokered.start(folder)
+        note = broker_client.start(folder)
     finally:
         os.close(folder)
     if note:
@@ -49,7 +49,7 @@ def start() -> None:
     end = time.monotonic() + _WAIT
     starts = 0
     while time.monotonic() < end:
-        rows = brokered.ask("state")
+        rows = broker_client.ask("state")
         if rows:
             declare.echo(f"lkr: the broker listens on 127.0.0.1:{dict(_pairs(rows))['port']}", err=True)
             return
@@ -63,24 +63,24 @@ def start() -> None:
 def stop() -> None:
     """Has it end; one that does not answer is killed. Virtual keys that live are good again once it is started."""
     try:
-        found = brokered.ask("stop", patience=3.0)
+        found = broker_client.ask("stop", patience=3.0)
     except LkrError:
         found = None
-        if not brokered.kill():
+        if not broker_client.kill():
             raise
         declare.echo("lkr: the broker did not answer, and was killed", err=True)
         return
     end = time.monotonic() + _WAIT
-    while found is not None and time.monotonic() < end and brokered.runs():
+    while found is not None and time.monotonic() < end and broker_client.is_running():
         time.sleep(0.02)
     declare.echo("lkr: the broker has ended" if found is not None else "lkr: no broker runs", err=True)
 
 
 def run() -> None:
     """Becomes the broker."""
-    folder = run_folder.opened()
+    folder = run_folder.open_folder()
     try:
-        brokered.start(folder, brokered.run)
+        broker_client.start(folder, broker_client.run)
     finally:
         os.close(folder)
     raise LkrError("a broker runs already", "lkr broker stop", UNREACHABLE)
@@ -89,11 +89,11 @@ def run() -> None:
 def show_log() -> str:
     """What the broker wrote, fit for a terminal."""
     try:
-        folder = run_folder.opened(make=False)
+        folder = run_folder.open_folder(make=False)
     except FileNotFoundError:
         return ""
     try:
-        data = brokered.read(folder, brokered.LOG, 1 << 21) or b""
+        data = broker_client.read(folder, broker_client.LOG, 1 << 21) or b""
     finally:
         os.close(folder)
     return "".join(f"{show(line)}\n" for line in data.decode("utf-8", "replace").splitlines())
@@ -101,7 +101,7 @@ def show_log() -> str:
 
 def tell(as_json: bool) -> None:
     """What runs, and for whom."""
-    rows = brokered.ask("state")
+    rows = broker_client.ask("state")
     agent = common.agent()
     keys = [row[1:] for row in rows or () if row[0] == "key" and agent in (None, row[4])]
     facts = dict(_pairs(rows or ()))
@@ -114,7 +114,7 @@ def tell(as_json: bool) -> None:
         declare.echo(json.dumps({"runs": bool(rows), **numbers, "keys": virtual}, indent=2))
         return
     if rows is None:
-        installed = "it starts when something needs it" if brokered.is_installed() else brokered.INSTALL
+        installed = "it starts when something needs it" if broker_client.is_installed() else broker_client.INSTALL
         declare.echo(f"the broker does not run; {installed}")
         return
     if not rows:

@@ -9,10 +9,10 @@ from lkrshell.state import config
 @declare.command("confirm", examples=("lkr confirm", "cd ~/work/app && lkr confirm"))
 def command() -> None:
     """Confirm this project's keys that ask first. Their policy is --confirm. The answer holds for this session."""
-    wants, folder, _ = execute.project_wants()
-    waiting = session.waiting(common.store(), wants, folder)
+    bindings, folder, _ = execute.project_bindings()
+    waiting = session.unconfirmed(common.store(), bindings, folder)
     if not waiting:
         declare.echo("lkr: no key of this project awaits your confirmation", err=True)
         return
-    confirm.ask(waiting, policy.Use("confirm", folder, common.agent()), config.load(), common.recorder(folder))
-    declare.echo(f"lkr: confirmed {' '.join(want.variable for want in waiting)}", err=True)
+    confirm.ask(waiting, policy.Consumer("confirm", folder, common.agent()), config.load(), common.recorder(folder))
+    declare.echo(f"lkr: confirmed {' '.join(binding.variable for binding in waiting)}", err=True)

@@ -6,7 +6,7 @@ import tempfile
 from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted
-from lkrshell.project import approve, lookup, reading
+from lkrshell.project import approve, lookup, manifest_reader
 
 
 @declare.command("edit", examples=("lkr edit", "EDITOR=nano lkr edit"))
@@ -14,7 +14,7 @@ def command() -> None:
     """Edit this project's manifest in your editor. Uses $VISUAL or $EDITOR, and allows the result."""
     folder = common.project_folder(None)
     place = lookup.Place(folder)
-    before = reading.read_manifest(place)
+    before = manifest_reader.read_manifest(place)
     approve.check_allowed(place)
     text = place.text[1:]
     import click
@@ -25,7 +25,7 @@ def command() -> None:
             declare.echo("lkr: nothing was changed", err=True)
             return
         try:
-            reading.read_manifest(place, text=edited)
+            manifest_reader.read_manifest(place, text=edited)
             break
         except ManifestError as error:
             declare.echo(f"lkr: {error}", err=True)
@@ -36,7 +36,7 @@ def command() -> None:
         parsed = prompts.write_and_allow(place, edited)
     except LkrError as error:
         raise LkrError(error.message, f"your edit is in {_kept(edited)}", error.code) from None
-    for line in layout.changes(approve.difference(before.wants, parsed.wants), sys.stderr):
+    for line in layout.changes(approve.difference(before.bindings, parsed.bindings), sys.stderr):
         declare.echo(line, err=True)
     declare.echo("lkr: changed and allowed", err=True)
 

@@ -4,8 +4,8 @@ import os
 
 from lkrshell.cli import common, declare
 from lkrshell.core import names
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import USAGE, LkrError, ManifestError
-from lkrshell.core.want import Want
 from lkrshell.project import grants, lookup
 from lkrshell.runtime import execute
 from lkrshell.state import index
@@ -38,56 +38,59 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, virtual: bool, word
         raise LkrError("-k and --all cannot be used together", "choose one", USAGE)
     folder, require_all = os.path.realpath("."), bool(keys)
     if keys or every:
-        wants = [_named(key) for key in keys] if keys else _every()
+        bindings = [_named(key) for key in keys] if keys else _every()
         if who := common.agent():
-            _check_named(wants, words[0], who)
+            _check_named(bindings, words[0], who)
     else:
-        wants, folder, require_all = execute.project_wants(words[0])
+        bindings, folder, require_all = execute.project_bindings(words[0])
     environment = os.environb.copy()
     if clean:
         for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
             del environment[os.fsencode(variable)]
     if virtual:
-        for want in wants:
-            want.via = "broker"
-    execute.replace(wants, folder, words, environment, require_all=require_all, named=bool(keys or every))
+        for binding in bindings:
+            binding.via = "broker"
+    execute.become_with_keys(bindings, folder, words, environment, require_all=require_all, named=bool(keys or every))
 
 
-def _check_named(wants: list[Want], program: str, agent: str) -> None:
+def _check_named(bindings: list[Binding], program: str, agent: str) -> None:
     """LkrError (2) unless an allowed manifest of this folder names all of these keys for `program`."""
     try:
-        named, reason = {want.key for want in execute.project_wants(program)[0]}, "the manifest here does not name"
+        named, reason = (
+            {binding.key for binding in execute.project_bindings(program)[0]},
+            "the manifest here does not name",
+        )
     except ManifestError as error:
         named, reason = set(), f"{error.message}, so nothing names"
-    if others := [want.key for want in wants if want.key not in named]:
+    if others := [binding.key for binding in bindings if binding.key not in named]:
         message = f"{reason} {', '.join(others)} for a coding agent ({agent})"
         raise common.refused(message, f"the user can run: lkr add {others[0]}", *others, project=os.path.realpath("."))
 
 
-def _every() -> list[Want]:
+def _every() -> list[Binding]:
     store = common.store()
-    wants: dict[str, Want] = {}
+    bindings: dict[str, Binding] = {}
     for name in index.names(store.name):
         entry, variable = index.read(store.name, name), providers.variable_of(name)
         if entry is None or entry.kind == "admin" or variable is None:
             continue
-        if variable in wants:
-            raise LkrError(f"{variable} could be {wants[variable].key} or {name}", "name them: -k NAME", USAGE)
-        wants[variable] = Want(variable, name)
-    return list(wants.values())
+        if variable in bindings:
+            raise LkrError(f"{variable} could be {bindings[variable].key} or {name}", "name them: -k NAME", USAGE)
+        bindings[variable] = Binding(variable, name)
+    return list(bindings.values())
 
 
-def _named(text: str) -> Want:
+def _named(text: str) -> Binding:
     variable, equals, name = text.rpartition("=")
     common.checked_key(name)
     found = variable if equals else providers.variable_of(name)
     if not found:
         raise LkrError(f"no known variable for {name}", f"write -k VARIABLE={name}", USAGE)
     if not names.is_variable(found):
-        raise LkrError(f"{names.said(found)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
+        raise LkrError(f"{names.redacted(found)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
     if why := providers.refusal(found, _let_in()):
         raise LkrError(*why, USAGE)
-    return Want(found, name)
+    return Binding(found, name)
 
 
 def _let_in() -> tuple[str, ...]:

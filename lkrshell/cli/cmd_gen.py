@@ -6,11 +6,11 @@ import re
 
 from lkrshell.cli import ask, common, declare
 from lkrshell.core import policy
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.core.want import Want
-from lkrshell.project import inside, lookup
-from lkrshell.runtime import adopt, execute, session
+from lkrshell.project import lookup, project_files
+from lkrshell.runtime import execute, import_plan, session
 from lkrshell.state import config, index
 from lkrshell.system import git
 from lkrshell.vendors import providers
@@ -44,13 +44,13 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
         raise LkrError(f"git tracks {show(path)}", "write to another file, or add --force", REFUSED)
     if not force and os.path.lexists(path):
         raise LkrError(f"{show(path)} already exists", "write to another file, or add --force", REFUSED)
-    wants, folder = _project()
-    used = _used(text, wants)
+    bindings, folder = _project()
+    used = _used(text, bindings)
     if not used:
         hint = "write {{lkr:NAME}}, or VARIABLE= for a variable of the manifest"
         raise LkrError(f"{show(template)} has no place for a key", f"{hint}; nothing was written")
-    _agree([key for _, key in used], wants, there)
-    values = _values(used, folder, there, {want.key for want in wants if want.via})
+    _agree([key for _, key in used], bindings, there)
+    values = _values(used, folder, there, {binding.key for binding in bindings if binding.via})
     common.log("gen", *dict.fromkeys(key for _, key in used), project=there)
     _write(path, _fill(text, dict(used), values, path))
     if as_json:
@@ -72,7 +72,7 @@ def _default(template: str) -> str:
 
 
 def _read(template: str) -> str:
-    data = inside.read(*inside.root_of(template))
+    data = project_files.read(*project_files.root_of(template))
     if data is None:
         raise LkrError(f"cannot read {show(template)}: No such file or directory")
     return data.decode("utf-8", "surrogateescape")
@@ -80,26 +80,26 @@ def _read(template: str) -> str:
 
 def _write(path: str, text: str) -> None:
     """Writes the file, 0600. No link leads it out of the project."""
-    folder, name = inside.root_of(path)
-    inside.replace(folder, name, text.encode("utf-8", "surrogateescape"), 0o600)
+    folder, name = project_files.root_of(path)
+    project_files.replace(folder, name, text.encode("utf-8", "surrogateescape"), 0o600)
 
 
-def _project() -> tuple[list[Want], str | None]:
+def _project() -> tuple[list[Binding], str | None]:
     """What the allowed manifest here wants, as for `lkr exec`, and its real folder; nothing outside a project."""
     if lookup.find(lookup.current_folder()) is None:
         return [], None
-    wants, folder, _ = execute.project_wants()
-    return [want for want in wants if not want.commands], folder
+    bindings, folder, _ = execute.project_bindings()
+    return [binding for binding in bindings if not binding.commands], folder
 
 
-def _used(text: str, wants: list[Want]) -> list[tuple[str, str]]:
+def _used(text: str, bindings: list[Binding]) -> list[tuple[str, str]]:
     """The places in the template, each with its key: `{{lkr:…}}`, and where there is none the lines of an env file."""
     if named := dict.fromkeys(_PLACE.findall(text)):
         return [(f"{{{{lkr:{name}}}}}", common.checked_key(name)) for name in named]
     variables = dict.fromkeys(match[2] for line in text.split("\n") if (match := _LINE.match(line)))
     store = common.store()
-    keys = {want.variable: want.key for want in wants if not want.optional or store.exists(want.key)}
-    stored = [] if wants else adopt.runtime_keys(store)
+    keys = {binding.variable: binding.key for binding in bindings if not binding.optional or store.exists(binding.key)}
+    stored = [] if bindings else import_plan.runtime_keys(store)
     found = {variable: keys.get(variable) or _only(variable, stored) for variable in variables}
     return [(variable, key) for variable, key in found.items() if key]
 
@@ -114,9 +114,9 @@ def _only(variable: str, stored: list[str]) -> str | None:
     return fits[0] if fits else None
 
 
-def _agree(keys: list[str], wants: list[Want], there: str) -> None:
+def _agree(keys: list[str], bindings: list[Binding], there: str) -> None:
     """Asks about the keys that no allowed manifest here names: a template is the repository's, and may name any."""
-    more = [key for key in dict.fromkeys(keys) if key not in {want.key for want in wants}]
+    more = [key for key in dict.fromkeys(keys) if key not in {binding.key for binding in bindings}]
     if not more:
         return
     what = f"no allowed manifest here names {' '.join(more)}"
@@ -132,20 +132,24 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str, virtual
     The manifest gives those of `virtual` through the broker.
     """
     target, store = os.path.realpath(os.path.dirname(there)), common.store()
-    wants = [Want(place, key) for place, key in used]
-    for want in wants:
-        entry = index.read(store.name, want.key)
-        if reason := policy.elsewhere(entry, target):
-            raise common.refused(reason, "nothing was written", want.key, project=there)
+    bindings = [Binding(place, key) for place, key in used]
+    for binding in bindings:
+        entry = index.read(store.name, binding.key)
+        if reason := policy.wrong_folder(entry, target):
+            raise common.refused(reason, "nothing was written", binding.key, project=there)
         if entry and entry.kind == "admin":
-            message = f"{want.key} is an admin key: it never goes into a template"
-            raise common.refused(message, "nothing was written", want.key, project=there)
-        if want.key in virtual or (entry and entry.via == "broker"):
-            message = f"{want.key} is for the broker: it goes into no file, and a virtual key in one would soon be over"
-            raise common.refused(message, "lkr exec -- COMMAND gives a virtual one", want.key, project=there)
-    use = policy.Use("exec", folder or target, None)
-    found = session.fetch_asking(store, wants, use, config.load(), common.recorder(use.folder), require_all=True)
-    return {want.key: secret.reveal() for want, secret, _ in found.loaded}
+            message = f"{binding.key} is an admin key: it never goes into a template"
+            raise common.refused(message, "nothing was written", binding.key, project=there)
+        if binding.key in virtual or (entry and entry.via == "broker"):
+            message = (
+                f"{binding.key} is for the broker: it goes into no file, and a virtual key in one would soon be over"
+            )
+            raise common.refused(message, "lkr exec -- COMMAND gives a virtual one", binding.key, project=there)
+    consumer = policy.Consumer("exec", folder or target, None)
+    found = session.fetch_asking(
+        store, bindings, consumer, config.load(), common.recorder(consumer.folder), require_all=True
+    )
+    return {binding.key: secret.reveal() for binding, secret, _ in found.loaded}
 
 
 def _fill(text: str, used: dict[str, str], values: dict[str, str], path: str) -> str:

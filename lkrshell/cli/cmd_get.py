@@ -31,7 +31,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
         raise common.refused(what, f"lkr token {name} prints a virtual key", name)
     secret = store.get([name]).get(name)
     if secret is None:
-        raise keys.missing(store, name)
+        raise keys.no_such_key(store, name)
     common.log("get", name)
     value = secret.reveal()
     if as_json:

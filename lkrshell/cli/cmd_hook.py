@@ -3,14 +3,14 @@
 from lkrshell.cli import declare
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.shells import base, hook
-from lkrshell.shells.present import present
+from lkrshell.shells.current_shell import current_shell
 
 
 @declare.command("hook", examples=('eval "$(lkr hook zsh)"', "lkr hook fish | source"))
 @declare.argument("shell", required=False, type=declare.Choice(base.DIALECTS))
 def command(shell: str | None) -> None:
     """Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in."""
-    shell = shell or present()
+    shell = shell or current_shell()
     if not shell:
         raise LkrError("cannot tell which shell this is", "name it: lkr hook bash", USAGE)
     if shell not in base.DIALECTS:

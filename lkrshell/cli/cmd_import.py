@@ -2,7 +2,7 @@
 
 from lkrshell.cli import declare, importing, prompts
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.project import approve, envfile, inside, lookup, naming
+from lkrshell.project import approve, envfile, lookup, manifest_text, project_files
 
 
 @declare.command("import", examples=("lkr import .env --blank", "lkr import --from pass:api/openai --as openai:main"))
@@ -33,7 +33,11 @@ def command(
         raise LkrError("name one source", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
     env = envfile.read(file) if file else None
     values = (
-        importing.in_file(env) if env else importing.from_tool(str(tool), name) if tool else importing.environment()
+        importing.resolved_values(env)
+        if env
+        else importing.from_tool(str(tool), name)
+        if tool
+        else importing.environment()
     )
     place = lookup.Place(lookup.current_folder())
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run, name)
@@ -45,12 +49,12 @@ def command(
 
         declare.echo(json.dumps(rows, indent=2))
     else:
-        importing.tell(plan)
+        importing.show_plan(plan)
     if dry_run:
         return
-    inside.check_new(place)
+    project_files.check_new(place)
     if env:
-        inside.check(env.folder, env.name)
+        project_files.check(env.folder, env.name)
     prompts.yes("Store these?", yes, "add --yes or --dry-run")
     importing.settle(plan, yes, replace)
     if not plan.keys:
@@ -58,6 +62,6 @@ def command(
         return
     if place.text != lookup.ABSENT:
         approve.check_allowed(place)
-    importing.carry_out(plan, place, *naming.with_keys(place, plan.keys))
+    importing.carry_out(plan, place, *manifest_text.with_keys(place, plan.keys))
     if env and plan.keys and (blank or (not yes and importing.may_blank(env))):
-        importing.take_out(env, plan.keys)
+        importing.comment_out(env, plan.keys)

@@ -4,12 +4,12 @@ import os
 
 from lkrshell.cli import ask, common, declare, importing, installing, prompts
 from lkrshell.core import names
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.core.want import Want
-from lkrshell.project import approve, discover, envfile, grants, inside, lookup, naming, reading
+from lkrshell.project import approve, discover, envfile, grants, lookup, manifest_reader, manifest_text, project_files
 from lkrshell.project.manifest import Manifest
-from lkrshell.runtime import adopt
+from lkrshell.runtime import import_plan
 from lkrshell.shells import rcfiles
 from lkrshell.state import index
 from lkrshell.stores.base import Store
@@ -55,14 +55,14 @@ def _agreed(question: str) -> bool:
 
 def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     """Manifest, keys of `.env` and grant: asks all that is open, then does it all. True when the project is allowed."""
-    inside.check_new(place)
+    project_files.check_new(place)
     new = place.text == lookup.ABSENT
-    parsed = None if new else reading.read_manifest(place)
+    parsed = None if new else manifest_reader.read_manifest(place)
     known = grants.in_force(place)
     allowed = bool(known and known.covers(place))
     if parsed and not allowed and not _shown(place, parsed, yes):
         return False
-    wanted = naming.named(parsed.wants) if parsed else {}
+    wanted = manifest_text.keys_by_variable(parsed.bindings) if parsed else {}
     seen = discover.variables(place.folder) if new else {}
     for variable, where in seen.items():
         declare.echo(f"  {variable} is in {show(where)}", err=True)
@@ -71,7 +71,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     keys = plan.keys if plan else {}
     if new:
         keys = _proposed(seen, keys, env)
-    text, local = naming.with_keys(place, keys)
+    text, local = manifest_text.with_keys(place, keys)
     if new and not _agreed_to(text, keys, yes):
         return False
     if new or plan or not allowed:
@@ -79,14 +79,14 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     what = f"wrote .lkr.toml with {common.count(len(keys), 'key', 'keys')}, and allowed it"
     declare.echo(f"lkr: {what if new else f'{show(place.real)} is allowed'}", err=True)
     if env and plan and not yes and importing.may_blank(env):
-        importing.take_out(env, plan.keys)
+        importing.comment_out(env, plan.keys)
     return True
 
 
 def _shown(place: lookup.Place, parsed: Manifest, yes: bool) -> bool:
     """Shows what a manifest that came with the project would get; True when the person allows it."""
     declare.echo(f"{show(place.real)} would get:", err=True)
-    for line in approve.difference((), parsed.wants):
+    for line in approve.difference((), parsed.bindings):
         declare.echo(line, err=True)
     return yes or _agreed("Allow?")
 
@@ -117,12 +117,12 @@ def _env(folder: str, needed: bool) -> envfile.EnvFile | None:
         return None
 
 
-def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> adopt.Plan | None:
+def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> import_plan.Plan | None:
     """What is to become of the keys in the env file, settled with the person; None without any, or after a no."""
     plan = importing.make_plan(importing.keys_of_file(env), wanted, yes)
     if not plan.found:
         return None
-    importing.tell(plan)
+    importing.show_plan(plan)
     if not yes and not _agreed(f"Store these keys from {show(env.name)}?"):
         return None
     importing.settle(plan, yes)
@@ -133,7 +133,7 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
     """The key for each variable that was seen: the one planned for it, the provider's only one, or a name to store it
     under. A variable that `.env` gives another value than that key has is left out."""
     store = common.store()
-    stored = adopt.runtime_keys(store)
+    stored = import_plan.runtime_keys(store)
     values = importing.keys_of_file(env) if env else {}
     entries = {}
     for variable in seen:
@@ -142,7 +142,7 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
         key = own[0] if len(own) == 1 else main
         entry = index.read(store.name, key)
         if entry and entry.kind == "admin":
-            key = adopt.free_name(main, variable, lambda each: index.read(store.name, each) is None)
+            key = import_plan.free_name(main, variable, lambda each: index.read(store.name, each) is None)
         if variable in taken:
             entries[variable] = taken[variable]
         elif variable in values and store.exists(key) and not _same(store, key, values[variable]):
@@ -167,33 +167,33 @@ def _missing(folder: str, yes: bool) -> None:
     place = lookup.Place(folder)
     approve.check_allowed(place)
     store = common.store()
-    parsed = reading.read_manifest(place)
+    parsed = manifest_reader.read_manifest(place)
     labels: dict[str, str] = {}
     try:
-        for want in parsed.wants:
-            if want.profile not in ("", parsed.profile) or store.exists(want.key):
+        for binding in parsed.bindings:
+            if binding.profile not in ("", parsed.profile) or store.exists(binding.key):
                 continue
             if yes:
-                declare.echo(f"lkr: {want.key} is not stored yet: lkr set {want.key}", err=True)
-            elif (key := _ask(want)) and key != want.key:
-                labels[want.variable] = key
+                declare.echo(f"lkr: {binding.key} is not stored yet: lkr set {binding.key}", err=True)
+            elif (key := _ask(binding)) and key != binding.key:
+                labels[binding.variable] = key
     finally:  # a key that is stored is not to be forgotten because a later question was not answered
         if labels:
             _write_labels(place, labels)
 
 
 def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:
-    prompts.write_and_allow(place, local=naming.added(place.local_content() or "", labels))
+    prompts.write_and_allow(place, local=manifest_text.add_keys(place.local_content() or "", labels))
     declare.echo(f"lkr: wrote your labels into {lookup.LOCAL}, and allowed it", err=True)
 
 
-def _ask(want: Want) -> str | None:
-    """Stores the key that `want` lacks, under a label of the user's choice; its name, None when declined."""
-    kind = "could use" if want.optional else "wants"
-    question = f"{want.variable} {kind} {want.key}, which is not stored. Store it?"
-    if not ask.confirm(question, default=not want.optional):
+def _ask(binding: Binding) -> str | None:
+    """Stores the key that `binding` lacks, under a label of the user's choice; its name, None when declined."""
+    kind = "could use" if binding.optional else "wants"
+    question = f"{binding.variable} {kind} {binding.key}, which is not stored. Store it?"
+    if not ask.confirm(question, default=not binding.optional):
         return None
-    provider, _, label = want.key.partition(":")
+    provider, _, label = binding.key.partition(":")
     while not names.is_key(key := f"{provider}:{ask.text('Label', label)}"):
         declare.echo("a label consists of a-z, 0-9 and -", err=True)
     if not common.store().exists(key):
@@ -207,16 +207,16 @@ def _ignore(folder: str, yes: bool) -> None:
         return
     if not yes and not _agreed(f"Add {lookup.LOCAL} to .gitignore?"):
         return
-    old = inside.read(folder, ".gitignore") or b""
+    old = project_files.read(folder, ".gitignore") or b""
     end = b"\r\n" if b"\r\n" in old else b"\n"
     glue = b"" if not old or old.endswith(b"\n") else end
-    inside.replace(folder, ".gitignore", old + glue + lookup.LOCAL.encode() + end)
+    project_files.replace(folder, ".gitignore", old + glue + lookup.LOCAL.encode() + end)
     declare.echo(f"lkr: {lookup.LOCAL} is in .gitignore now", err=True)
 
 
 def _install(yes: bool) -> None:
     try:
-        shell = installing.present_shell()
+        shell = installing.supported_shell()
     except LkrError:
         if yes:
             raise

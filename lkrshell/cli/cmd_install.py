@@ -14,7 +14,7 @@ from lkrshell.shells import base, rcfiles
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(shells: tuple[str, ...], direnv: bool, completions: bool | None, diff: bool, yes: bool) -> None:
     """Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. Undo it: lkr uninstall."""
-    wanted = list(dict.fromkeys(shells)) or [installing.present_shell()]
+    wanted = list(dict.fromkeys(shells)) or [installing.supported_shell()]
     changes, remarks = rcfiles.install(wanted, direnv, completions)
     installing.agree(changes, remarks, yes, diff)
     for change in changes:

@@ -30,7 +30,9 @@ def command(provider: str | None, show_all: bool, as_json: bool) -> None:
     if provider and not named:
         there = sorted({name.partition(":")[0] for name in every})
         otherwise = f"there are keys of {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
-        raise LkrError(f"no keys of {names.said(provider)} are stored", common.meant(provider, there, otherwise))
+        raise LkrError(
+            f"no keys of {names.redacted(provider)} are stored", common.did_you_mean(provider, there, otherwise)
+        )
     projects = references.by_key() if named else {}
     entries = [entry for name in named if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")]
     rows = [_row(store, entry, projects.get(entry.name, [])) for entry in entries]
@@ -72,7 +74,7 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
     column("LAST USE", "dim", [output.since(row["last_use"]) if row["last_use"] else "never" for row in rows])
     if not grouped:
         column("VARIABLE", "", [row["variable"] or "-" for row in rows])
-    home, room = os.path.expanduser("~"), layout.room(headings, cells)
+    home, room = os.path.expanduser("~"), layout.columns_left(headings, cells)
     column("PROJECTS", "", [layout.short_paths(row["projects"], home, room) for row in rows])
     return layout.by_provider(
         headings, cells, colours, lambda provider: providers.variable_of(f"{provider}:x") or "no known variable"

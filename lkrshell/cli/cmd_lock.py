@@ -2,7 +2,7 @@
 
 from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError
-from lkrshell.runtime import brokered, confirm
+from lkrshell.runtime import broker_client, confirm
 from lkrshell.state import config, generation
 from lkrshell.stores import registry
 
@@ -16,7 +16,7 @@ def command() -> None:
         try:
             _lock()
         finally:
-            brokered.lock()
+            broker_client.lock()
     common.log("lock")
     declare.echo("lkr: locked", err=True)
 

@@ -38,7 +38,7 @@ def command(
     here = target.get(list(accounts.values()))
     plan = {account: name for account, name in accounts.items() if account in there}
     if missing := [account for account in accounts if account not in there and only]:
-        raise LkrError(f"not in the source: {', '.join(map(names.said, missing))}", "nothing was changed")
+        raise LkrError(f"not in the source: {', '.join(map(names.redacted, missing))}", "nothing was changed")
     state = {account: _state(here.get(name), there[account]) for account, name in plan.items()}
     rows = [{"account": account, "name": name, "state": state[account]} for account, name in plan.items()]
     if as_json:
@@ -69,7 +69,7 @@ def command(
                 if not arrived or back is None or back.reveal() != secret.reveal():
                     raise LkrError(f"{name} did not arrive intact in the {target.name}", "nothing was removed")
             if move:
-                keys.take_away(origin, account, ours)
+                keys.remove_moved(origin, account, ours)
     for name in kept:
         declare.echo(f"lkr: kept {name}, which has another value here; --replace replaces it", err=True)
     done = len(plan) - len(kept)
@@ -114,7 +114,7 @@ def _accounts(origin: "Store", ours: bool, only: tuple[str, ...]) -> dict[str, s
     found = {account: name for account in listed if (name := _name(account))}
     for account in listed:
         if account not in found:
-            declare.echo(f"lkr: {names.said(account)} is not a valid key name; add -k NAME=ACCOUNT", err=True)
+            declare.echo(f"lkr: {names.redacted(account)} is not a valid key name; add -k NAME=ACCOUNT", err=True)
     if len(set(found.values())) < len(found):
         raise LkrError("two of them would have the same name here", "choose: -k NAME=ACCOUNT", USAGE)
     return found

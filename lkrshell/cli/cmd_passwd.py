@@ -11,7 +11,7 @@ def command(from_stdin: bool) -> None:
     """Change the vault's passphrase. The keys are not encrypted again. Copies of the vault keep the old passphrase."""
     vault = common.vault()
     if from_stdin:
-        old, new = common.two_lines()
+        old, new = common.two_secrets()
         if warning := unlocking.weakness(new):
             declare.echo(f"lkr: {warning}", err=True)
     else:

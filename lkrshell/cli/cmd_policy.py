@@ -102,7 +102,7 @@ def _tell(entry: Entry, as_json: bool) -> None:
         return
     where = " ".join(show(folder) for folder in entry.only) or "anywhere"
     confirm_text = "on" if entry.confirm else "off"
-    ttl_text = policy.span(entry.ttl) if entry.ttl else "off"
+    ttl_text = policy.duration(entry.ttl) if entry.ttl else "off"
     parts = [f"kind {entry.kind}", f"projects {where}", f"agents {entry.agents}", f"ttl {ttl_text}"]
     parts += [f"confirm {confirm_text}", f"via {entry.via or _VIA[0]}", *limits.Limits.of(entry).words()]
     declare.echo(f"{entry.name}: {'; '.join(parts)}")
@@ -133,7 +133,7 @@ def _said(entry: Entry) -> list[tuple[str, str]]:
         ("Kind", entry.kind if entry.kind == "runtime" else f"{entry.kind}: never enters an environment"),
         ("Projects", ", ".join(show(tilde(folder, home)) for folder in entry.only) or "all that you allow"),
         ("Agents", f"{entry.agents}: {_AGENTS[entry.agents]}"),
-        ("Time limit", f"{policy.span(entry.ttl)} after loading" if entry.ttl else "none"),
+        ("Time limit", f"{policy.duration(entry.ttl)} after loading" if entry.ttl else "none"),
         ("Confirm", "asks before each project's first load in a session" if entry.confirm else "never asks"),
         ("Programs get", "a virtual key from the broker" if entry.via == "broker" else "the key itself"),
         ("Limits", ", ".join(limits.Limits.of(entry).words()) or "none"),
@@ -157,7 +157,7 @@ def _tell_all(as_json: bool) -> None:
             entry.name,
             entry.kind,
             entry.agents,
-            policy.span(entry.ttl) if entry.ttl else "-",
+            policy.duration(entry.ttl) if entry.ttl else "-",
             "asks" if entry.confirm else "-",
             entry.via or "-",
             ", ".join(limits.Limits.of(entry).words()) or "-",

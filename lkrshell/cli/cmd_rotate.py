@@ -16,7 +16,7 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
     if confirm and undo:
         raise LkrError("--confirm and --undo cannot be used together", "choose one", USAGE)
     store = common.store()
-    keys.rotating(store, name, begun=confirm or undo)
+    keys.value_to_rotate(store, name, begun=confirm or undo)
     if confirm or undo:
         keys.end_rotation(store, name, undo)
     else:

@@ -17,4 +17,4 @@ def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
     prompts.ask_provider(name)
     store = common.store()
     common.make_vault(store)
-    prompts.set_key(store, name, from_stdin or common.piped(), kind or "", force)
+    prompts.set_key(store, name, from_stdin or common.stdin_is_piped(), kind or "", force)

@@ -7,7 +7,7 @@ from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import grants, lookup, resolver
-from lkrshell.runtime import brokered, session, status_line
+from lkrshell.runtime import broker_client, session, status_line
 from lkrshell.shells import session_state
 
 TYPE_CHECKING = False
@@ -50,9 +50,9 @@ def _report() -> "dict[str, Any]":
         report["manifest"] = os.path.join(folder, lookup.MANIFEST)
     try:
         store = common.store()
-        report |= {"store": store.name, "locked": store.is_locked(), "left": store.left()}
+        report |= {"store": store.name, "locked": store.is_locked(), "left": store.seconds_left()}
         if folder is not None:
-            chain = session.chain(folder, [])
+            chain = session.grant_chain(folder, [])
             report |= {"grant": chain[0].allowed, "worktree_of": chain[0].of or None}
             report |= _profile(chain)
             report["wants"] = [
@@ -71,14 +71,14 @@ def _report() -> "dict[str, Any]":
     report |= {"loaded": loaded, "direnv": os.environ.get("LKR_DIRENV", "").split()}
     by_direnv = {want["variable"]: want["key"] for want in report["wants"] if want["variable"] in report["direnv"]}
     here = by_direnv | loaded
-    report["broker"] = [name for name in here if brokered.is_of_broker(name, os.environ.get(name, ""))]
+    report["broker"] = [name for name in here if broker_client.comes_from_broker(name, os.environ.get(name, ""))]
     report["changed"] = _changed({name: key for name, key in here.items() if name not in report["broker"]})
     return report
 
 
 def _profile(chain: list[grants.Grant]) -> "dict[str, Any]":
     """The profile in force, what chose it, and all there are."""
-    every = sorted({want.profile for grant in chain for want in grant.wants} - {""})
+    every = sorted({binding.profile for grant in chain for binding in grant.bindings} - {""})
     if given := os.environ.get("LKR_PROFILE"):
         return {"profile": given, "profile_by": "LKR_PROFILE", "profiles": every}
     chosen = chain[0].profile if chain else ""

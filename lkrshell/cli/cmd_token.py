@@ -4,7 +4,7 @@ import os
 
 from lkrshell.cli import common, declare
 from lkrshell.core import policy
-from lkrshell.runtime import agents, brokered, session
+from lkrshell.runtime import agents, broker_client, session
 from lkrshell.state import config
 from lkrshell.vendors import providers
 
@@ -18,26 +18,28 @@ def command(name: str, as_json: bool) -> None:
     The broker takes it, on this machine, until that program ends or the store is locked. It is not the key.
     """
     common.checked_key(name)
-    brokered.check_route(name)
+    broker_client.check_route(name)
     settings, line, folder = config.load(), agents.ancestors(), os.path.realpath(".")
     agent = agents.detect(dict(os.environ), line, settings)
     store = common.store()
     variable = providers.variable_of(name) or "API_KEY"
-    ask = brokered.Ask(name, variable, folder, os.environ.get("LKR_PROFILE", ""), "token", agent or "")
-    minted = brokered.mint([ask], brokered.consumer(), store.is_locked, sure=True)
+    ask = broker_client.KeyRequest(name, variable, folder, os.environ.get("LKR_PROFILE", ""), "token", agent or "")
+    minted = broker_client.mint([ask], broker_client.asking_process(), store.is_locked, sure=True)
     if minted.refused:
-        session.record(policy.Use("refused", folder, agent), [name], [], line, "lkr")
+        session.record(policy.Consumer("refused", folder, agent), [name], [], line, "lkr")
         raise minted.refused[0]
-    if problem := session.record(policy.Use("token", folder, agent), [name], [], line, "lkr"):
+    if problem := session.record(policy.Consumer("token", folder, agent), [name], [], line, "lkr"):
         declare.echo(f"lkr: {problem}", err=True)
-    session.used(store, [name])
+    session.note_use(store, [name])
     if minted.note:
         declare.echo(f"lkr: {minted.note}", err=True)
     (key,) = minted.keys.values()
     if as_json:
         import json
 
-        bases = {variable: value for variable, (_, value) in brokered.around([name], minted.port, {}).items()}
+        bases = {
+            variable: value for variable, (_, value) in broker_client.broker_variables([name], minted.port, {}).items()
+        }
         declare.echo(json.dumps({"name": name, "token": key, "variables": bases}))
     else:
         declare.echo(key)

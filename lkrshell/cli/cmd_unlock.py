@@ -11,9 +11,9 @@ def command(from_stdin: bool) -> None:
     """Unlock the store. Creates the vault if there is none."""
     store = common.store()
     if store.takes_passphrase and (from_stdin or ask.on_terminal() or not store.has_dialog):
-        if from_stdin or store.made():
+        if from_stdin or store.is_created():
             passphrase = common.read_secret(f"Passphrase of the {store.noun}", from_stdin)
-            if not store.made() and (warning := unlocking.weakness(passphrase)):
+            if not store.is_created() and (warning := unlocking.weakness(passphrase)):
                 declare.echo(f"lkr: {warning} Choose another: lkr passwd", err=True)
         else:
             passphrase = unlocking.new_passphrase(f"A passphrase for the new {store.noun}")

@@ -97,7 +97,7 @@ def _day(milliseconds: float) -> str:
 
 def _own_project() -> str:
     """The project of the folder that a coding agent is in. ManifestError when it is in none."""
-    return os.path.realpath(lookup.serving(lookup.current_folder()))
+    return os.path.realpath(lookup.require(lookup.current_folder()))
 
 
 def _grouped(rows: "list[dict[str, Any]]", by: tuple[str, ...]) -> "list[dict[str, Any]]":

@@ -8,7 +8,7 @@ from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import approve, lookup, reading
+from lkrshell.project import approve, lookup, manifest_reader
 
 
 @declare.command("use", examples=("lkr use", "lkr use staging"))
@@ -22,14 +22,14 @@ def command(profile: str | None, plain: bool, listed: bool) -> None:
     folder = common.project_folder(None)
     place = lookup.Place(folder)
     approve.check_allowed(place)
-    parsed = reading.read_manifest(place)
-    profiles = sorted({want.profile for want in parsed.wants} - {""})
+    parsed = manifest_reader.read_manifest(place)
+    profiles = sorted({binding.profile for binding in parsed.bindings} - {""})
     if not profile and not plain:
         _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)
         return
     if profile and profile not in profiles and not parsed.inherit:
-        hint = common.meant(profile, profiles, f"there are {', '.join(profiles) or 'no profiles'}")
-        raise LkrError(f"there is no profile {names.said(profile)} here", hint)
+        hint = common.did_you_mean(profile, profiles, f"there are {', '.join(profiles) or 'no profiles'}")
+        raise LkrError(f"there is no profile {names.redacted(profile)} here", hint)
     document = tomlkit.parse(place.local[1:])
     if profile:
         document["profile"] = profile

@@ -220,7 +220,7 @@ def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
     if b"\n-> scrypt " in data[:256]:
         return open_passphrase_file(data, common.read_secret("Passphrase of the file", from_stdin))
     store = registry.vault(config.load())
-    if store and store.made():
+    if store and store.is_created():
         return store.open_file(data)
     raise LkrError("that file was made for a private key", "name it: --identity PATH")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
-    from lkrshell.core.want import Want
+    from lkrshell.core.binding import Binding
     from lkrshell.stores.base import Store
     from lkrshell.stores.vault import Vault
 
@@ -43,7 +43,7 @@ def vault() -> "Vault":
         if platform.DARWIN:
             own = "use macOS's own tool: security set-keychain-password lkr.keychain-db"
         raise LkrError("this is for the vault, but lkr uses the keychain here", own, USAGE)
-    if not chosen.made():
+    if not chosen.is_created():
         raise LkrError("there is no vault yet", "create it: lkr unlock")
     return chosen
 
@@ -51,7 +51,7 @@ def vault() -> "Vault":
 def make_vault(store: "Store") -> None:
     """Makes the vault, or lkr's own keychain, when there is none, asking for its passphrase; `lkr unlock` does that
     without a terminal."""
-    if not store.made() and ask.on_terminal():
+    if not store.is_created() and ask.on_terminal():
         from lkrshell.cli import unlocking
 
         store.unlock(unlocking.new_passphrase(f"A passphrase for the new {store.noun}"))
@@ -84,7 +84,7 @@ def some_folders(folders: "Sequence[str]", most: int) -> str:
     return show(", ".join(tilde(each, home) for each in folders[:most])) + more
 
 
-def two_lines() -> tuple[Secret, Secret]:
+def two_secrets() -> tuple[Secret, Secret]:
     """Two values from standard input, a line each."""
     lines = sys.stdin.buffer.read(2 * MAX_VALUE).decode("utf-8", "surrogateescape").splitlines()
     if len(lines) != 2 or not all(lines):
@@ -106,9 +106,9 @@ def log(event: str, *keys: str, project: str = "") -> None:
         declare.echo(f"lkr: {problem}", err=True)
 
 
-def recorder(project: str) -> "Callable[[str, list[Want]], None]":
+def recorder(project: str) -> "Callable[[str, list[Binding]], None]":
     """Writes lines of the audit log about the keys of this project, as `session.fetch_asking` takes it."""
-    return lambda event, wants: log(event, *dict.fromkeys(want.key for want in wants), project=project)
+    return lambda event, bindings: log(event, *dict.fromkeys(binding.key for binding in bindings), project=project)
 
 
 @contextlib.contextmanager
@@ -122,7 +122,7 @@ def logged(event: str) -> "Iterator[list[str]]":
             log(event, *done)
 
 
-def piped() -> bool:
+def stdin_is_piped() -> bool:
     """True when something is sent to us by a pipe or from a file: `pbpaste | lkr set NAME` needs no option."""
     try:
         mode = os.fstat(0).st_mode
@@ -131,7 +131,7 @@ def piped() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
-def meant(word: str, known: "Sequence[str]", otherwise: str, form: str = "{}") -> str:
+def did_you_mean(word: str, known: "Sequence[str]", otherwise: str, form: str = "{}") -> str:
     """`did you mean …?` for a slip of the keyboard, else `otherwise`."""
     import difflib
 
@@ -153,7 +153,9 @@ def checked_key(name: str) -> str:
         raise LkrError(
             "that looks like a key's value, and other users can see arguments", "lkr set provider:label", USAGE
         )
-    raise LkrError(f"{names.said(name)} is not a valid key name", "write provider:label, such as openai:prod", USAGE)
+    raise LkrError(
+        f"{names.redacted(name)} is not a valid key name", "write provider:label, such as openai:prod", USAGE
+    )
 
 
 def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
@@ -176,4 +178,4 @@ def project_folder(folder: str | None) -> str:
     """The folder with the manifest that serves `folder` (default: here). LkrError when there is none."""
     if folder and not os.path.isdir(folder):
         raise LkrError(f"there is no folder {show(folder)}", "name a folder that holds a .lkr.toml", USAGE)
-    return lookup.serving(os.path.abspath(folder) if folder else lookup.current_folder())
+    return lookup.require(os.path.abspath(folder) if folder else lookup.current_folder())

@@ -22,8 +22,8 @@ class _Commands(click.Group):
         if self.get_command(ctx, args[0]) is None:
             from lkrshell.cli import common  # which loads the stores
 
-            hint = common.meant(args[0], [*main.COMMANDS, *main.ALIASES], "see lkr --help", "lkr {}")
-            raise LkrError(f"there is no command {names.said(args[0])}", hint, USAGE)
+            hint = common.did_you_mean(args[0], [*main.COMMANDS, *main.ALIASES], "see lkr --help", "lkr {}")
+            raise LkrError(f"there is no command {names.redacted(args[0])}", hint, USAGE)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -7,34 +7,34 @@ from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import envfile, grants, inside, lookup, naming, reading
-from lkrshell.runtime import adopt
+from lkrshell.project import envfile, grants, lookup, manifest_reader, manifest_text, project_files
+from lkrshell.runtime import import_plan
 from lkrshell.runtime import keys as service
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
 
-def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> adopt.Plan:
+def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> import_plan.Plan:
     """The plan for what was found. Asks for the passphrase where the store is locked, unless `yes`."""
-    store, found = common.store(), adopt.keys_in(values)
-    if found and not yes and ask.on_terminal() and store.made() and store.is_locked():
+    store, found = common.store(), import_plan.keys_in(values)
+    if found and not yes and ask.on_terminal() and store.is_created() and store.is_locked():
         prompt = f"Passphrase of the {store.noun}"
         store.unlock(common.read_secret(prompt, False) if store.takes_passphrase else None)
-    return adopt.Plan(store, found, named, name)
+    return import_plan.Plan(store, found, named, name)
 
 
-def tell(plan: adopt.Plan) -> None:
+def show_plan(plan: import_plan.Plan) -> None:
     for variable, key in plan.keys.items():
         declare.echo(f"  {variable} → {key} ({plan.state(variable)})", err=True)
 
 
-def settle(plan: adopt.Plan, yes: bool, replace: bool = False) -> None:
+def settle(plan: import_plan.Plan, yes: bool, replace: bool = False) -> None:
     """Has the person decide about each key that is there with another value. Nothing is written yet."""
     if replace:
         plan.replaced.update(plan.keys.values())
     for variable in plan.conflicts():
         key = plan.keys[variable]
-        asked = not yes and plan.state(variable) == adopt.DIFFERS
+        asked = not yes and plan.state(variable) == import_plan.DIFFERS
         if asked and ask.confirm(f"{key} has another value. Replace it?"):
             plan.replaced.add(key)
             continue
@@ -46,7 +46,7 @@ def settle(plan: adopt.Plan, yes: bool, replace: bool = False) -> None:
             del plan.keys[variable]
 
 
-def _other_label(plan: adopt.Plan, variable: str) -> str | None:
+def _other_label(plan: import_plan.Plan, variable: str) -> str | None:
     """Another key for this variable, asked for until it fits; None for an empty answer."""
     provider = plan.keys[variable].partition(":")[0]
     while answer := ask.text("Another label for this key (leave empty to skip it)", "").strip():
@@ -58,16 +58,16 @@ def _other_label(plan: adopt.Plan, variable: str) -> str | None:
     return None
 
 
-def carry_out(plan: adopt.Plan | None, place: lookup.Place, text: str, local: str | None = None) -> None:
+def carry_out(plan: import_plan.Plan | None, place: lookup.Place, text: str, local: str | None = None) -> None:
     """Stores what the plan has, writes the manifest where it differs from what lies there, and allows the result."""
-    reading.read_manifest(place, text=text, local=local)
+    manifest_reader.read_manifest(place, text=text, local=local)
     values = plan.values() if plan else {}
     if plan and values:
         common.make_vault(plan.store)
         with common.logged("import") as done:
             for key in common.progress(list(values), "storing"):
                 done.append(key)
-                service.keep(plan.store, key, values[key], replace=key in plan.replaced)
+                service.set_value(plan.store, key, values[key], replace=key in plan.replaced)
     prompts.write_and_allow(place, text, local)
     if plan and plan.keys:
         stored = common.count(len(plan.keys), "key is", "keys are")
@@ -77,14 +77,14 @@ def carry_out(plan: adopt.Plan | None, place: lookup.Place, text: str, local: st
 def allowed_keys(place: lookup.Place) -> dict[str, str]:
     """What the manifest here calls the keys, if it is allowed."""
     grant = grants.in_force(place)
-    return naming.named(grant.wants) if grant and grant.covers(place) else {}
+    return manifest_text.keys_by_variable(grant.bindings) if grant and grant.covers(place) else {}
 
 
-def in_file(file: envfile.EnvFile) -> dict[str, str]:
+def resolved_values(file: envfile.EnvFile) -> dict[str, str]:
     """What the file sets, without what depends on the environment."""
-    for variable in [each for each in adopt.keys_in(file.values) if each in file.open]:
+    for variable in [each for each in import_plan.keys_in(file.values) if each in file.open]:
         name = file.open[variable]
-        name = name if names.is_variable(name) else names.said(name)
+        name = name if names.is_variable(name) else names.redacted(name)
         what = f"skipped {variable}: it uses {name}, which the file does not set"
         declare.echo(f"lkr: {what}; store it yourself: lkr set {providers.key_for(variable)}", err=True)
         del file.values[variable]
@@ -93,7 +93,7 @@ def in_file(file: envfile.EnvFile) -> dict[str, str]:
 
 def keys_of_file(file: envfile.EnvFile) -> dict[str, str]:
     """The keys that an env file holds, by variable."""
-    return adopt.keys_in(in_file(file))
+    return import_plan.keys_in(resolved_values(file))
 
 
 def environment() -> dict[str, str]:
@@ -136,12 +136,12 @@ def may_blank(file: envfile.EnvFile) -> bool:
         return False
 
 
-def take_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:
+def comment_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:
     """Comments the lines of these variables out: an empty value would take the loaded key's place."""
     path = os.path.join(file.folder, file.name)
-    if inside.read(file.folder, file.name, alone=True) != file.text.encode():
+    if project_files.read(file.folder, file.name, alone=True) != file.text.encode():
         raise LkrError(f"{show(file.name)} has changed since lkr read it", "the keys are stored; run this again")
-    inside.replace(file.folder, file.name, envfile.without(file, keys).encode())
+    project_files.replace(file.folder, file.name, envfile.without(file, keys).encode())
     declare.echo(f"lkr: took {common.count(len(keys), 'value', 'values')} out of {show(file.name)}", err=True)
     if git.tracks(path):
         declare.echo("lkr: this file was in git, whose history keeps the values; revoke those keys", err=True)

@@ -4,7 +4,7 @@ from lkrshell.cli import ask, declare
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.shells import base, rcfiles
-from lkrshell.shells.present import present
+from lkrshell.shells.current_shell import current_shell
 
 
 def agree(changes: list[rcfiles.Change], remarks: list[str], yes: bool, diff: bool = False) -> None:
@@ -24,9 +24,9 @@ def tell(changes: list[rcfiles.Change], remarks: list[str], diff: bool = False) 
         declare.echo(f"lkr: {remark}", err=True)
 
 
-def present_shell() -> str:
+def supported_shell() -> str:
     """The shell that runs us. LkrError (64) when that cannot be told, or lkr does not support it."""
-    shell = present()
+    shell = current_shell()
     if shell not in base.SHELLS:
         raise LkrError(f"cannot install for {show(shell) or 'this shell'}", "name one: lkr install zsh", USAGE)
     return shell

@@ -41,7 +41,7 @@ def is_grouped(rows: int) -> bool:
     return sys.stdout.isatty() and rows > _GROUPED
 
 
-def room(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:
+def columns_left(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:
     """How many columns of the terminal these columns of a table leave for one more; at least 12."""
     lines = [headings, *rows]
     taken = sum(max(len(line[column]) for line in lines) + 2 for column in range(len(headings)))

@@ -33,11 +33,11 @@ def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "",
     """Asks for the value of a key and stores it; over one that is there only when the person says so."""
     if store.exists(name) and not replace:
         if from_stdin or not ask.on_terminal():
-            raise keys.exists(name)
+            raise keys.already_stored(name)
         question = f"{name} already has a value, which lkr rotate would keep. Replace it for good?"
         ask.agree(question)
         replace = True
-    keys.keep(store, name, value_of(name, f"Value of {name}", from_stdin), kind, replace)
+    keys.set_value(store, name, value_of(name, f"Value of {name}", from_stdin), kind, replace)
     common.log("set", name)
     declare.echo(f"lkr: stored {name} in the {store.name}", err=True)
 
@@ -76,4 +76,4 @@ def write_and_allow(place: lookup.Place, text: str | None = None, local: str | N
 
 
 def _log_allowed(place: lookup.Place, parsed: manifest.Manifest) -> None:
-    common.log("allow", *dict.fromkeys(want.key for want in parsed.wants), project=place.real)
+    common.log("allow", *dict.fromkeys(binding.key for binding in parsed.bindings), project=place.real)

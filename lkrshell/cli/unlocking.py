@@ -19,7 +19,7 @@ def on_demand() -> bool:
     if not ask.on_terminal() or common.agent():
         return False
     store = registry.choose(config.load())
-    if not store.takes_passphrase or not store.made() or not store.is_locked():
+    if not store.takes_passphrase or not store.is_created() or not store.is_locked():
         return False
     for left in reversed(range(_TRIES)):
         try:
@@ -38,7 +38,7 @@ def open_with(store: "Store", passphrase: Secret) -> None:
     generation.bump()
     common.log("unlock")
     settings = config.load()
-    idle = output.span(store.left() or settings.lock_after)
+    idle = output.span(store.seconds_left() or settings.lock_after)
     limit = f"in {output.span(settings.lock_limit)} at the latest" if store.name == "vault" else "when the Mac sleeps"
     declare.echo(f"lkr: unlocked; locks after {idle} without use, and {limit}", err=True)
 

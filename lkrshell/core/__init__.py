@@ -1,1 +1,1 @@
-"""Pure rules and data: names, wants, entries, policies, errors. Reads and writes nothing."""
+"""Pure rules and data: names, bindings, entries, policies, errors. Reads and writes nothing."""

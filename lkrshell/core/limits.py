@@ -46,7 +46,7 @@ class Limits:
 
     @classmethod
     def of(cls, holder: object) -> "Limits":
-        """Those of an Entry or a Want, which have the texts."""
+        """Those of an Entry or a Binding, which have the texts."""
         return cls(*(getattr(holder, name) for name in FIELDS))
 
     def __bool__(self) -> bool:
@@ -54,7 +54,7 @@ class Limits:
 
     def lets(self, model: str) -> bool:
         """True when `model` is one that may be called."""
-        return not self.models or any(fits(pattern, model) for pattern in self.models)
+        return not self.models or any(matches(pattern, model) for pattern in self.models)
 
     def words(self) -> list[str]:
         """For a person: `models claude-*`, `5 $/day`, `60 requests/min`, `2M tokens/day`."""
@@ -77,7 +77,7 @@ def is_limit(field: str, text: str) -> bool:
     return not text or re.fullmatch(pattern, text) is not None
 
 
-def fits(pattern: str, name: str) -> bool:
+def matches(pattern: str, name: str) -> bool:
     """True when `*` (any characters) and `?` (one) make `pattern` the whole of `name`. In time of their product.
 
     `?` is no `*`: so for a `name` that is a pattern too, True says that all that fits `name` fits `pattern`.
@@ -104,7 +104,7 @@ def widened(before: Limits, after: Limits) -> list[str]:
     if before.models and not after.models:
         found.append("may call every model")
     elif before.models:
-        fresh = [each for each in after.models if not any(fits(pattern, each) for pattern in before.models)]
+        fresh = [each for each in after.models if not any(matches(pattern, each) for pattern in before.models)]
         found += [f"may call the models {each}" for each in fresh]
     if _more(before.budget, after.budget):
         found.append(f"may cost {dollars(after.budget[0])} $/{after.budget[1]}" if after.budget else "may cost any sum")

@@ -50,7 +50,7 @@ def _found(pattern: str, text: str) -> bool:
     return re.search(pattern, text) is not None
 
 
-def said(text: str) -> str:
+def redacted(text: str) -> str:
     """`text`, quoted for a message: safe on a terminal, and not there at all when a key's value may be in it."""
     return "that" if _found(_HIDDEN, text) and not is_key(text) else repr(show(text[:MAX_NAME]))
 

@@ -16,7 +16,7 @@ VIA = ("", "broker")  # the environment holds the key itself, or a virtual key t
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Use:
+class Consumer:
     """A use of keys: the event (`shell`, `direnv` or `exec`), the real folder it is for, the agent that asks, and the
     keys that the user's settings give to that agent."""
 
@@ -26,14 +26,14 @@ class Use:
         self.event, self.folder, self.agent, self.given = event, folder, agent, given
 
 
-def for_agent(entry: "Entry | None", use: Use) -> bool:
+def allows_agent(entry: "Entry | None", consumer: Consumer) -> bool:
     """False when there is an agent and the key is not for it: `deny` goes over what the settings give."""
     policy = entry.agents if entry else "exec"
-    given = use.event == "exec" or (entry is not None and entry.name in use.given)
-    return use.agent is None or policy == "allow" or (policy == "exec" and given)
+    given = consumer.event == "exec" or (entry is not None and entry.name in consumer.given)
+    return consumer.agent is None or policy == "allow" or (policy == "exec" and given)
 
 
-def elsewhere(entry: "Entry | None", folder: str) -> str | None:
+def wrong_folder(entry: "Entry | None", folder: str) -> str | None:
     """Why the key may not be used in `folder`, and the command that changes it; None when it may."""
     if entry is None or not entry.only:
         return None
@@ -58,7 +58,7 @@ def widened(before: "Entry", after: "Entry") -> list[str]:
     if before.confirm and not after.confirm:
         found.append("may load without asking")
     if before.ttl and not 0 < after.ttl <= before.ttl:
-        found.append(f"may stay in a shell {f'for {span(after.ttl)}' if after.ttl else 'without a time limit'}")
+        found.append(f"may stay in a shell {f'for {duration(after.ttl)}' if after.ttl else 'without a time limit'}")
     if before.via and not after.via:
         found.append("may enter environments itself, not only through the broker")
     from lkrshell.core import limits  # entering needs none
@@ -66,6 +66,6 @@ def widened(before: "Entry", after: "Entry") -> list[str]:
     return found + limits.widened(limits.Limits.of(before), limits.Limits.of(after))
 
 
-def span(seconds: int) -> str:
+def duration(seconds: int) -> str:
     """A time as `--ttl` takes it: 8h, 90s."""
     return next(f"{seconds // size}{unit}" for unit, size in reversed(UNITS.items()) if seconds % size == 0)

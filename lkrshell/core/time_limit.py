@@ -54,7 +54,7 @@ class TimeLimit:
                 _ends[self._thread] = self._outer
 
 
-def left(most: float) -> float:
+def remaining(most: float) -> float:
     """How many seconds this thread may still wait for a socket: at most `most`, and more than none."""
     if not _ends:
         return most

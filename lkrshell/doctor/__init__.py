@@ -71,31 +71,31 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
             yield name, wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "check the disk")
 
 
-def short(path: str) -> str:
+def shown(path: str) -> str:
     """`path` for a sentence: `~` for home, nothing in it that acts on a terminal."""
     return show(tilde(path, os.path.expanduser("~")))
 
 
-def sed(script: str, path: str) -> str:
+def sed_command(script: str, path: str) -> str:
     """The command that edits a file in place: the file itself, where `path` is a link to it."""
     in_place = "sed -i ''" if platform.DARWIN else "sed -i"
     return f"{in_place} {shlex.quote(script)} {quoted(os.path.realpath(path))}"
 
 
-def blank(path: str, line: int, word: str, rest: str = ":") -> str:
+def blank_command(path: str, line: int, word: str, rest: str = ":") -> str:
     """The command that leaves `rest` of a line. Where `word` is not in it the file has changed, and it does nothing.
 
     The other lines keep their numbers, and `:` does nothing, in case an `if` holds nothing else.
     """
-    return sed(f"{line}{{/{word}/s/.*/{rest}/;}}", path)
+    return sed_command(f"{line}{{/{word}/s/.*/{rest}/;}}", path)
 
 
-def editor(path: str, line: int) -> str:
+def edit_command(path: str, line: int) -> str:
     """The command that opens the file for a person, where no command can make the change."""
     return f"${{EDITOR:-vi}} +{line} {quoted(os.path.realpath(path))}"
 
 
-def package(name: str) -> str:
+def install_command(name: str) -> str:
     """The command that installs or renews a system package here."""
     import shutil
 

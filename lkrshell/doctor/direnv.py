@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from lkrshell.core import folders
 from lkrshell.core.text import quoted
-from lkrshell.doctor import Finding, editor, fact, plaintext, short, wrong
+from lkrshell.doctor import Finding, edit_command, fact, plaintext, shown, wrong
 from lkrshell.doctor.shells import output, text_of
 from lkrshell.project import lookup
 from lkrshell.shells import direnv_state, hook, rcfiles
@@ -26,18 +26,18 @@ def direnv(fix: bool) -> Iterator[Finding]:
     library = rcfiles.direnv_library()
     text = text_of(library)
     has = b"use_lkr" in text
-    where = f"`use lkr` from {short(library)}" if has else "no `use lkr`"
+    where = f"`use lkr` from {shown(library)}" if has else "no `use lkr`"
     yield fact(f"{output('direnv', 'version') or 'of an unknown version'}, {where}")
     envrc = _nearest()
     wanted = envrc and re.search(rb"^[ \t]*use[ \t]+lkr\b", text_of(envrc), re.M)
     if wanted and not has:
-        yield wrong(f"{short(str(envrc))} says `use lkr`, which {short(library)} does not define", _FIX)
+        yield wrong(f"{shown(str(envrc))} says `use lkr`, which {shown(library)} does not define", _FIX)
     elif (
         has
         and text.startswith(b"__lkr_python=")
         and os.fsdecode(text) != hook.preamble("direnv") + hook.data("shell", "lkr.direnv")
     ):
-        yield wrong(f"{short(library)} belongs to another version of lkr, or to a program that has moved", _FIX)
+        yield wrong(f"{shown(library)} belongs to another version of lkr, or to a program that has moved", _FIX)
     if envrc:
         yield from _both(envrc)
 
@@ -53,7 +53,7 @@ def _nearest() -> str | None:
 
 def _both(envrc: str) -> Iterator[Finding]:
     """Variables that the manifest sets, and that the .envrc or an env file it loads sets too."""
-    wanted = {want.variable for want in plaintext.wants_here() if want.scope == "shell"}
+    wanted = {binding.variable for binding in plaintext.bindings_here() if binding.scope == "shell"}
     if not wanted:
         return
     folder = os.path.dirname(envrc)
@@ -62,10 +62,10 @@ def _both(envrc: str) -> Iterator[Finding]:
         sources.append(os.path.join(folder, os.fsdecode(match[1] or b".env")))
     found = [each for source in sources for each in plaintext.assignments(source, wanted)]
     for each in found:
-        text = f"{short(each.path)}, line {each.line}, sets {each.variable}, and so does the manifest"
+        text = f"{shown(each.path)}, line {each.line}, sets {each.variable}, and so does the manifest"
         remedy = f"{plaintext.remedy(each)} && direnv allow {quoted(folder)}"
         yield wrong(f"{text}: direnv's value wins", remedy)
-    loaded = direnv_state.held() - set(os.environ.get("LKR_DIRENV", "").split())
+    loaded = direnv_state.variables_set() - set(os.environ.get("LKR_DIRENV", "").split())
     for variable in sorted(loaded & wanted - {each.variable for each in found}):
-        text = f"{short(envrc)} somehow sets {variable}, and so does the manifest"
-        yield wrong(f"{text}: direnv's value wins", editor(envrc, 1))
+        text = f"{shown(envrc)} somehow sets {variable}, and so does the manifest"
+        yield wrong(f"{text}: direnv's value wins", edit_command(envrc, 1))

@@ -8,11 +8,11 @@ from importlib import metadata
 import lkrshell
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
-from lkrshell.doctor import Finding, fact, package, short, warning
-from lkrshell.doctor.shells import login
+from lkrshell.doctor import Finding, fact, install_command, shown, warning
+from lkrshell.doctor.shells import login_shell
 from lkrshell.runtime import agents as known
 from lkrshell.shells import base, rcfiles
-from lkrshell.shells.present import present
+from lkrshell.shells.current_shell import current_shell
 from lkrshell.state import config
 
 
@@ -29,10 +29,10 @@ def versions(fix: bool) -> Iterator[Finding]:
     others = [path for path in dict.fromkeys(found) if not os.path.samefile(path, ours)]
     if others and found[0] == others[0]:
         where = "" if ours in found else ", which is not on PATH"
-        text = f"`lkr` runs {short(others[0])}, not this program, {short(ours)}{where}"
+        text = f"`lkr` runs {shown(others[0])}, not this program, {shown(ours)}{where}"
         yield warning(text, f"alias lkr={quoted(ours)}")
     elif others:
-        yield fact(f"another lkr is further down on PATH: {', '.join(map(short, others))}")
+        yield fact(f"another lkr is further down on PATH: {', '.join(map(shown, others))}")
 
 
 def agents(fix: bool) -> Iterator[Finding]:
@@ -119,7 +119,7 @@ def core_dumps(pattern: str = "/proc/sys/kernel/core_pattern") -> str:
 
 def _no_dumps() -> str:
     """The command that turns core dumps off, for this shell and future ones."""
-    shell = next((each for each in (present(), login()) if each in base.SHELLS), "bash")
+    shell = next((each for each in (current_shell(), login_shell()) if each in base.SHELLS), "bash")
     rc = base.dialect(shell).user_files()[0]
     return f"ulimit -c 0; echo 'ulimit -c 0' >> {quoted(rc)}"
 
@@ -131,8 +131,8 @@ def clipboard(fix: bool) -> Iterator[Finding]:
     if name := tool():
         yield fact(name)
     elif os.environ.get("WAYLAND_DISPLAY"):
-        yield fact("none, for lkr get", package("wl-clipboard"))
+        yield fact("none, for lkr get", install_command("wl-clipboard"))
     elif os.environ.get("DISPLAY"):
-        yield fact("none, for lkr get", package("xclip"))
+        yield fact("none, for lkr get", install_command("xclip"))
     else:
         yield fact("none, since there is no display; lkr get --show prints to the terminal")

@@ -10,17 +10,17 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from lkrshell.core import names
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import quoted
 from lkrshell.core.time_limit import TimeLimit
-from lkrshell.core.want import Want
-from lkrshell.doctor import Finding, blank, editor, short, store, warning, wrong
-from lkrshell.doctor.shells import startup, text_of
+from lkrshell.doctor import Finding, blank_command, edit_command, shown, store, warning, wrong
+from lkrshell.doctor.shells import files_read, text_of
 from lkrshell.project import lookup, references
 from lkrshell.runtime import session
 from lkrshell.shells import base, direnv_state, fish, rcfiles, session_state, userfiles
-from lkrshell.shells.present import present
+from lkrshell.shells.current_shell import current_shell
 from lkrshell.state import config, index
 from lkrshell.vendors import providers
 
@@ -58,7 +58,7 @@ def variables(fix: bool) -> Iterator[Finding]:
     known |= {variable for variable in references.variables() if names.is_variable(variable)}
     found = [each for path in _files() for each in assignments(path, known)]
     for each in found:
-        where = f"{short(each.path)}, line {each.line}"
+        where = f"{shown(each.path)}, line {each.line}"
         if each.command:
             yield warning(f"{where}, runs a command that gives {each.variable} to every shell", _without(each))
         else:
@@ -66,11 +66,11 @@ def variables(fix: bool) -> Iterator[Finding]:
     yield from _set_here({each.variable for each in found})
 
 
-def wants_here() -> list[Want]:
+def bindings_here() -> list[Binding]:
     """What the project we are in would get; empty without one, or when it is not allowed."""
     folder = lookup.find(lookup.current_folder())
     try:
-        return session.wanted(folder, [])[1] if folder else []
+        return session.bindings_at(folder, [])[1] if folder else []
     except LkrError:
         return []  # `lkr status` says why
 
@@ -136,10 +136,10 @@ def remedy(each: Assignment) -> str:
 def _without(each: Assignment) -> str:
     """The command that takes the line out. In a shell's file a `:` is left: it may be all that an `if` holds."""
     if not each.alone:
-        return editor(each.path, each.line)
+        return edit_command(each.path, each.line)
     if each.syntax == "universal":
         return f"fish -c 'set -eU {each.variable}'"
-    return blank(each.path, each.line, each.variable, "" if each.syntax == "plain" else ":")
+    return blank_command(each.path, each.line, each.variable, "" if each.syntax == "plain" else ":")
 
 
 def _syntax(path: str) -> str:
@@ -155,7 +155,7 @@ def _syntax(path: str) -> str:
 
 def _files() -> list[str]:
     """What the shells, PAM and systemd read for this user, as far as it is the user's to change."""
-    found = [path for shell in base.SHELLS for path in startup(shell)]
+    found = [path for shell in base.SHELLS for path in files_read(shell)]
     home, units = userfiles.home(), os.path.join(userfiles.home(), ".config/environment.d")
     found += [fish.folder("fish_variables"), os.path.join(home, ".pam_environment")]
     found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
@@ -168,7 +168,7 @@ _given: dict[str, Secret | None] = {}  # names that this run's commands would ta
 
 def _place(each: Assignment) -> tuple[str, str, bool]:
     """The key that has this very value (empty for none), else a free name for it, and whether the store is made."""
-    name = next((want.key for want in wants_here() if want.variable == each.variable), "")
+    name = next((binding.key for binding in bindings_here() if binding.variable == each.variable), "")
     name = name or providers.key_for(each.variable) or f"{each.variable.lower().replace('_', '-')}:main"
     provider = name.partition(":")[0]
     if each.value:
@@ -177,7 +177,7 @@ def _place(each: Assignment) -> tuple[str, str, bool]:
                 return "" if key in _given else key, key, True
     with TimeLimit(store.WAIT):
         chosen, _ = store.in_force(config.load())
-    made = chosen is None or chosen.made()
+    made = chosen is None or chosen.is_created()
     taken = {*(index.names(chosen.name) if chosen else ()), *_given}
     base = re.sub(r"[^a-z0-9]+", "-", os.path.basename(each.path).lower()).strip("-") or "file"
     free = [name, f"{provider}:{base}", *(f"{provider}:{base}-{number}" for number in range(2, len(taken) + 3))]
@@ -201,18 +201,18 @@ def _stored(provider: str) -> dict[str, Secret]:
 def _set_here(named: set[str]) -> Iterator[Finding]:
     """Variables of this project that something other than lkr and direnv has set in this shell."""
     loaded = set(session_state.loaded())
-    ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | direnv_state.held() | named
-    shell = present()
+    ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | direnv_state.variables_set() | named
+    shell = current_shell()
     unset = base.dialect(shell if shell in base.SHELLS else "bash").unset
-    for want in wants_here():
-        before = f"LKR_OLD_{want.variable}"
-        if os.environ.get(before) and want.variable not in named:
-            text = f"{want.variable} had a value before lkr loaded it, and has it again when you leave"
+    for binding in bindings_here():
+        before = f"LKR_OLD_{binding.variable}"
+        if os.environ.get(before) and binding.variable not in named:
+            text = f"{binding.variable} had a value before lkr loaded it, and has it again when you leave"
             yield warning(text, f"{unset} {before}")
-        elif (value := os.environ.get(want.variable)) and want.variable not in ours:
-            secret = _stored(want.key.partition(":")[0]).get(want.key)
+        elif (value := os.environ.get(binding.variable)) and binding.variable not in ours:
+            secret = _stored(binding.key.partition(":")[0]).get(binding.key)
             if secret and secret.reveal() == value:
                 continue  # by `lkr exec`
             yield warning(
-                f"{want.variable} has a value in this shell that lkr did not load", f"{unset} {want.variable}"
+                f"{binding.variable} has a value in this shell that lkr did not load", f"{unset} {binding.variable}"
             )

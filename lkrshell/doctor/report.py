@@ -60,9 +60,9 @@ def _system() -> Iterator[str]:
 
 
 def _shell() -> Iterator[str]:
-    from lkrshell.shells.present import present
+    from lkrshell.shells.current_shell import current_shell
 
-    yield f"{present() or 'unknown'}, login shell {os.path.basename(os.environ.get('SHELL', '')) or 'unknown'}"
+    yield f"{current_shell() or 'unknown'}, login shell {os.path.basename(os.environ.get('SHELL', '')) or 'unknown'}"
     yield "set: " + (", ".join(name for name in _VARIABLES if os.environ.get(name)) or "none of those that matter")
 
 
@@ -76,7 +76,7 @@ def _store() -> Iterator[str]:
         if chosen is None:
             yield "none chosen yet"
             return
-        yield f"{chosen.describe()} ({why}), {'made' if chosen.made() else 'not made'}"
+        yield f"{chosen.describe()} ({why}), {'made' if chosen.is_created() else 'not made'}"
         try:
             yield f"{'locked' if chosen.is_locked() else 'open'}, {len(index.names(chosen.name))} keys in the index"
         except LkrError as error:

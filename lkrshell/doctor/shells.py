@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lkrshell.core.text import quoted
-from lkrshell.doctor import Finding, blank, fact, package, sed, short, warning, wrong
+from lkrshell.doctor import Finding, blank_command, fact, install_command, sed_command, shown, warning, wrong
 from lkrshell.project import lookup
 from lkrshell.shells import base, hook, rcfiles, userfiles
-from lkrshell.shells.present import present
+from lkrshell.shells.current_shell import current_shell
 from lkrshell.state import paths
 
 _WRITTEN = b"# Written by lkr install"
@@ -39,18 +39,18 @@ class Load:
 def shells(fix: bool) -> Iterator[Finding]:
     """The shells of this machine, and whether yours load lkr, once, with nothing undoing it, and the right one."""
     there = [shell for shell in base.SHELLS if shutil.which(shell)]
-    yours = [shell for shell in dict.fromkeys((present(), login())) if shell in there]
-    found = {shell: loads(shell) for shell in there}
+    yours = [shell for shell in dict.fromkeys((current_shell(), login_shell())) if shell in there]
+    found = {shell: find_loads(shell) for shell in there}
     by_direnv = shutil.which("direnv") and os.path.exists(rcfiles.direnv_library())
     for shell in there:
         version = _version(shell)
         name = f"{shell} {'.'.join(map(str, version))}"
-        where = " and ".join(dict.fromkeys(short(load.path) for load in found[shell]))
+        where = " and ".join(dict.fromkeys(shown(load.path) for load in found[shell]))
         if found[shell]:
             yield fact(f"{name} loads lkr from {where}")
             if version < (oldest := base.dialect(shell).oldest):
                 least = ".".join(map(str, oldest))
-                yield wrong(f"{name} is too old for lkr's hook, which needs {least}", package(shell))
+                yield wrong(f"{name} is too old for lkr's hook, which needs {least}", install_command(shell))
             yield from _twice(shell, found[shell])
             yield from _undone(shell, found[shell])
             yield from _loader(shell, found[shell])
@@ -67,10 +67,10 @@ def shells(fix: bool) -> Iterator[Finding]:
     if found.get("bash") and (
         lacking := [path for path in base.dialect("bash").rc_files() if not _in(path, found["bash"])]
     ):
-        yield warning(f"login shells read {short(lacking[0])}, which does not load lkr", "lkr install bash")
+        yield warning(f"login shells read {shown(lacking[0])}, which does not load lkr", "lkr install bash")
 
 
-def login() -> str:
+def login_shell() -> str:
     """The name of the user's login shell."""
     path = os.environ.get("SHELL", "")
     if not path:
@@ -83,10 +83,10 @@ def login() -> str:
     return os.path.basename(path)
 
 
-def loads(shell: str) -> list[Load]:
+def find_loads(shell: str) -> list[Load]:
     """The places in this shell's files, and in those that they source by name, that load lkr."""
     found = []
-    for path in startup(shell):
+    for path in files_read(shell):
         text = text_of(path)
         blocks = list(rcfiles.BLOCK.finditer(text))
         if os.path.basename(path) == "lkr.fish" and b"__lkr" in text:  # in conf.d: ours, or as fisher copies it
@@ -101,7 +101,7 @@ def loads(shell: str) -> list[Load]:
     return found
 
 
-def startup(shell: str) -> list[str]:
+def files_read(shell: str) -> list[str]:
     """The files that interactive shells of this kind read, in their order, and what these source by name."""
     found: dict[str, None] = {}
     for path in base.dialect(shell).startup_files():
@@ -143,8 +143,8 @@ def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
     installed = [load for load in found if load.installed]
     for load in [*installed, *plugins, *own][1:]:
         if load.own:
-            remedy = blank(load.path, load.line, "lkr")
-            yield wrong(f"{shell} loads lkr twice, the second time from {short(load.path)}, line {load.line}", remedy)
+            remedy = blank_command(load.path, load.line, "lkr")
+            yield wrong(f"{shell} loads lkr twice, the second time from {shown(load.path)}, line {load.line}", remedy)
         elif not load.installed:
             yield wrong(f"{shell} loads lkr twice, as a plugin and by what lkr install wrote", "lkr uninstall")
 
@@ -156,8 +156,10 @@ def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
         text = text_of(load.path)
         if over := re.compile(speak.undoing, re.M).search(text, load.end):
             variable = speak.prompt_variable
-            where = f"{short(load.path)}, line {_number(text, over.end())}"
-            remedy = f"lkr install {shell}" if load.installed else sed(f"{load.line}{{h;s/.*/:/;}};$G", load.path)
+            where = f"{shown(load.path)}, line {_number(text, over.end())}"
+            remedy = (
+                f"lkr install {shell}" if load.installed else sed_command(f"{load.line}{{h;s/.*/:/;}};$G", load.path)
+            )
             yield wrong(f"{where}, replaces {variable} after lkr was loaded, which removes lkr's hook", remedy)
 
 
@@ -169,19 +171,19 @@ def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
     text = os.fsdecode(text_of(path))
     remedy = f"lkr install {shell}"
     if not text:
-        yield wrong(f"{short(path)} is gone, so {shell} loads nothing", remedy)
+        yield wrong(f"{shown(path)} is gone, so {shell} loads nothing", remedy)
         return
     program = rcfiles.loader_program(text)
     if program and not os.access(program, os.X_OK):
-        yield wrong(f"{shell} loads lkr from {short(program)}, which is gone", remedy)
+        yield wrong(f"{shell} loads lkr from {shown(program)}, which is gone", remedy)
     elif not text.endswith(rcfiles.loader_rest(shell)):
-        yield wrong(f"{short(path)} belongs to another version of lkr", remedy)
+        yield wrong(f"{shown(path)} belongs to another version of lkr", remedy)
     elif os.path.exists(program) and os.path.samefile(program, rcfiles.program()):
         kept = rcfiles.kept_hook(shell)
         if not os.path.exists(kept) or os.stat(kept).st_mtime != os.stat(program).st_mtime:
             return  # the next shell makes it anew
         if os.fsdecode(text_of(kept)) != hook.preamble(shell) + hook.data("shell", f"lkr.{shell}"):
-            yield wrong(f"{short(kept)} belongs to another version of lkr", f"rm {quoted(kept)}")
+            yield wrong(f"{shown(kept)} belongs to another version of lkr", f"rm {quoted(kept)}")
 
 
 def _version(shell: str) -> tuple[int, int]:

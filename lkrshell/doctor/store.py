@@ -42,16 +42,16 @@ def store(fix: bool) -> Iterator[Finding]:
             chosen, why = in_force(settings)
             if chosen is None:
                 found = "vault" if registry.found(settings) == "vault" else "keychain"
-            elif chosen.made():
+            elif chosen.is_created():
                 state, weak = _state(chosen), chosen.weakness()
     except StoreUnreachable as error:
         yield wrong(f"{error.message}; until then, you can use the vault", "export LKR_BACKEND=vault")
         return
     if chosen is None:
         yield fact(f"none yet; the first key would go to the {found}", "lkr set NAME")
-    elif not chosen.made() and (lost := index.names(chosen.name)):
+    elif not chosen.is_created() and (lost := index.names(chosen.name)):
         yield wrong(f"the {chosen.noun} is missing, but the index lists {_some(lost)}", _RESTORE[chosen.noun])
-    elif not chosen.made():
+    elif not chosen.is_created():
         yield fact(f"{chosen.noun} ({why}), not created yet", "lkr unlock")
     else:
         yield fact(f"{chosen.describe()} ({why}), {state}")
@@ -96,7 +96,7 @@ def _state(chosen: "Store") -> str:
         chosen.get([] if chosen.counts_reads else index.names(chosen.name)[:1] or ["lkr:probe"])
     except StoreLocked:
         return "locked"
-    left = chosen.left()
+    left = chosen.seconds_left()
     return "unlocked" if left is None else f"unlocked for {max(1, round(left / 60))} min"
 
 

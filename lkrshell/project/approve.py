@@ -6,12 +6,12 @@ Asking the person and writing the log are for the commands.
 import os
 
 from lkrshell.core import limits, policy
+from lkrshell.core.binding import Binding
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
-from lkrshell.core.want import Want
-from lkrshell.project import grants, inside, lookup, manifest, reading, worktrees
+from lkrshell.project import grants, lookup, manifest, manifest_reader, project_files, worktrees
 from lkrshell.state import generation, paths
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def check_allowed(place: lookup.Place) -> None:
     """ManifestError unless the current manifest is valid and allowed. An edit must not bring in unseen changes."""
-    reading.read_manifest(place)
+    manifest_reader.read_manifest(place)
     known = grants.in_force(place)
     if known is None or not known.covers(place):
         raise ManifestError("the manifest's current content is not allowed", "review it first: lkr allow")
@@ -31,10 +31,10 @@ def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | No
     """Writes the grant for exactly the texts in `place`; `everywhere`: for its worktrees too, by default as before."""
     paths.accept()
     if everywhere is None:
-        known = reading.grant_of(place)
+        known = manifest_reader.grant_of(place)
         everywhere = known is not None and known.worktrees
     grant = grants.Grant(
-        place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.wants, now(), parsed.let_in,
+        place.real, place.text, place.local, parsed.inherit, parsed.profile, parsed.bindings, now(), parsed.let_in,
         everywhere, require_all=parsed.require_all,
     )  # fmt: skip
     grants.write(grant)
@@ -53,13 +53,13 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
     lay_there = place.files()
     place.text = place.text if text is None else lookup.TEXT + text
     place.local = place.local if local is None else lookup.TEXT + local
-    parsed = reading.read_manifest(place)
+    parsed = manifest_reader.read_manifest(place)
     for path, content in lay_there:
         if lookup.read_text(path) != content:
             raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; try again")
     for (path, content), (_, new) in zip(lay_there, place.files(), strict=True):
         if new != content:
-            inside.replace(place.folder, os.path.basename(path), new[1:].encode())
+            project_files.replace(place.folder, os.path.basename(path), new[1:].encode())
     if was_local:
         hint = f"review it, then run lkr allow {quoted(place.folder)}"
         raise ManifestError(f"wrote the manifest, but {lookup.LOCAL} was already there and is not allowed", hint)
@@ -77,10 +77,10 @@ def revoke(real: str) -> list[str]:
     return denied
 
 
-def difference(before: tuple[Want, ...], after: tuple[Want, ...]) -> list[str]:
+def difference(before: tuple[Binding, ...], after: tuple[Binding, ...]) -> list[str]:
     """Lines `+ VARIABLE ← key`, `-` for what goes, two spaces for what stays."""
-    lines = [f"- {describe(want)}" for want in before if want not in after]
-    lines += [f"{' ' if want in before else '+'} {describe(want)}" for want in after]
+    lines = [f"- {describe(binding)}" for binding in before if binding not in after]
+    lines += [f"{' ' if binding in before else '+'} {describe(binding)}" for binding in after]
     return lines or ["  (nothing)"]
 
 
@@ -90,7 +90,7 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
     lines = []
     if entry.kind == "admin":
         lines.append(f"{name} is an admin key: it never enters an environment; {policy_of} --kind runtime")
-    if reason := policy.elsewhere(entry, folder):
+    if reason := policy.wrong_folder(entry, folder):
         lines.append(reason)
     if entry.agents == "deny":
         lines.append(f"{name} is closed to coding agents, even with lkr exec; {policy_of} --agents exec")
@@ -99,7 +99,7 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
     if entry.confirm:
         lines.append(f"{name} needs lkr confirm before its first load in a session; {policy_of} --no-confirm")
     if entry.ttl:
-        lines.append(f"{name} leaves a shell {policy.span(entry.ttl)} after loading; {policy_of} --ttl off")
+        lines.append(f"{name} leaves a shell {policy.duration(entry.ttl)} after loading; {policy_of} --ttl off")
     if entry.via:
         lines.append(f"{name} enters no environment, only a virtual key does; {policy_of} --via environment")
     if words := limits.Limits.of(entry).words():
@@ -116,10 +116,10 @@ def missing(store: "Store", key: str) -> list[str]:
         return [str(error)]
 
 
-def describe(want: Want) -> str:
-    notes = [f"profile {want.profile}"] * bool(want.profile) + ["optional"] * want.optional
-    notes += ["only for lkr exec"] * (want.scope == "exec")
-    notes += [f"only for {' and '.join(want.commands)}"] * bool(want.commands)
-    at_broker = limits.Limits.of(want).words()
-    notes += ["by the broker", *at_broker] if want.via else [f"at the broker: {each}" for each in at_broker]
-    return f"{want.variable} ← {want.key}" + (f" ({', '.join(notes)})" if notes else "")
+def describe(binding: Binding) -> str:
+    notes = [f"profile {binding.profile}"] * bool(binding.profile) + ["optional"] * binding.optional
+    notes += ["only for lkr exec"] * (binding.scope == "exec")
+    notes += [f"only for {' and '.join(binding.commands)}"] * bool(binding.commands)
+    at_broker = limits.Limits.of(binding).words()
+    notes += ["by the broker", *at_broker] if binding.via else [f"at the broker: {each}" for each in at_broker]
+    return f"{binding.variable} ← {binding.key}" + (f" ({', '.join(notes)})" if notes else "")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from lkrshell.core.errors import LkrError
-from lkrshell.project import inside
+from lkrshell.project import project_files
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -40,7 +40,7 @@ def variables(folder: str) -> dict[str, str]:
     """Variables that look like keys, and the file that each was seen in first; env files before code."""
     found: dict[str, str] = {}
     for name in ENV_FILES:
-        for line in _read(folder, name, inside.LIMIT).decode("utf-8", "surrogateescape").splitlines():
+        for line in _read(folder, name, project_files.LIMIT).decode("utf-8", "surrogateescape").splitlines():
             match = _LINE.match(line)  # no further than the `=`
             if match and providers.may_hold_a_key(match[1]):
                 found.setdefault(match[1], name)
@@ -72,7 +72,7 @@ def _walk(folder: str) -> Iterator[str]:
 def _read(folder: str, name: str, limit: int) -> bytes:
     """The beginning of the file. Empty if there is none, or if a link leads out of the folder."""
     try:
-        return inside.read(folder, name, limit, whole=False) or b""
+        return project_files.read(folder, name, limit, whole=False) or b""
     except (LkrError, ValueError):
         return b""
 

@@ -12,7 +12,7 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import MAX_VALUE
 from lkrshell.core.text import show
 from lkrshell.core.time_limit import TimeLimit
-from lkrshell.project import inside
+from lkrshell.project import project_files
 
 _TIME_LIMIT = 5.0  # seconds, should a file be slow to read in a way that nobody thought of
 _MOST_SPACE = 1000  # characters in a row: python-dotenv takes the square of that
@@ -32,8 +32,8 @@ class EnvFile:
 
 def read(path: str) -> EnvFile:
     """LkrError when it cannot be read, leads elsewhere (2), is not UTF-8, or is more than an env file is."""
-    folder, name = inside.root_of(path)
-    data = inside.read(folder, name, alone=True)
+    folder, name = project_files.root_of(path)
+    data = project_files.read(folder, name, alone=True)
     if data is None:
         raise LkrError(f"cannot read {show(path)}: No such file or directory")
     try:

@@ -7,10 +7,10 @@ first format was given under laxer rules for names, so they are looked at anew.
 import os
 
 from lkrshell.core import records
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.policy import VIA
 from lkrshell.core.text import quoted, show
-from lkrshell.core.want import Want
 from lkrshell.project import lookup
 from lkrshell.state import files, paths
 
@@ -26,16 +26,17 @@ class Grant:
     """
 
     __slots__ = (
-        "allowed", "inherit", "let_in", "local", "of", "profile", "real", "require_all", "text",
-        "wants", "worktrees",
+        "allowed", "bindings", "inherit", "let_in", "local", "of", "profile", "real", "require_all", "text",
+        "worktrees",
     )  # fmt: skip
 
     def __init__(
-        self, real: str, text: str, local: str, inherit: bool, profile: str, wants: tuple[Want, ...], allowed: str,
-        let_in: "tuple[str, ...] | list[str]" = (), worktrees: bool = False, of: str = "", require_all: bool = False,
+        self, real: str, text: str, local: str, inherit: bool, profile: str, bindings: tuple[Binding, ...],
+        allowed: str, let_in: "tuple[str, ...] | list[str]" = (), worktrees: bool = False, of: str = "",
+        require_all: bool = False,
     ) -> None:  # fmt: skip
         self.real, self.text, self.local = real, text, local
-        self.inherit, self.profile, self.wants, self.allowed = inherit, profile, wants, allowed
+        self.inherit, self.profile, self.bindings, self.allowed = inherit, profile, bindings, allowed
         self.let_in, self.worktrees, self.of, self.require_all = tuple(let_in), worktrees, of, require_all
 
     def covers(self, place: lookup.Place) -> bool:
@@ -59,23 +60,23 @@ def read(real: str) -> Grant | None:
         let_in = worktrees = require = ""
         if magic == _MAGIC:
             (_, let_in), (_, worktrees), (_, require), *rest = rest
-        wants = tuple(
-            Want(variable, key, optional == "1", scope, profile, *more)
+        bindings = tuple(
+            Binding(variable, key, optional == "1", scope, profile, *more)
             for _, profile, variable, key, optional, scope, *more in rest
         )
-        if any(len(row) not in (6, 11) for row in rest) or any(want.via not in VIA for want in wants):
+        if any(len(row) not in (6, 11) for row in rest) or any(binding.via not in VIA for binding in bindings):
             raise ValueError("not a line of ours")
     except (ValueError, TypeError):
         raise ManifestError(f"the grant for {show(real)} is damaged", "allow it again: lkr allow") from None
     if magic == _FIRST:
-        _check_names(real, wants)
+        _check_names(real, bindings)
     return Grant(
         real,
         text,
         local,
         inherit == "1",
         profile,
-        wants,
+        bindings,
         allowed,
         let_in.split(),
         worktrees == "1",
@@ -84,20 +85,20 @@ def read(real: str) -> Grant | None:
     )
 
 
-def _check_names(real: str, wants: tuple[Want, ...]) -> None:
+def _check_names(real: str, bindings: tuple[Binding, ...]) -> None:
     """ManifestError when a grant of the first format has a variable or a command that no manifest may name now."""
     from lkrshell.core.variables import ends_like_a_secret, steers_programs
 
-    for want in wants:
-        bad = "" if ends_like_a_secret(want.variable) and not steers_programs(want.variable) else want.variable
+    for binding in bindings:
+        bad = "" if ends_like_a_secret(binding.variable) and not steers_programs(binding.variable) else binding.variable
         if bad:  # reading the providers costs, and few need it
             from lkrshell.vendors.providers import refusal
 
             bad = bad if refusal(bad) else ""
-        if want.commands:
+        if binding.commands:
             from lkrshell.core.names import is_command
 
-            bad = bad or next((each for each in want.commands if not is_command(each)), "")
+            bad = bad or next((each for each in binding.commands if not is_command(each)), "")
         if bad:
             message = f"{show(real)} was allowed by an earlier lkr, which accepted {show(bad)}"
             raise ManifestError(message, f"review it again: lkr allow {quoted(real)}")
@@ -113,7 +114,7 @@ def in_force(place: lookup.Place) -> Grant | None:
         return own
     from lkrshell.project import worktrees
 
-    return worktrees.grant(place) or own
+    return worktrees.shared_grant(place) or own
 
 
 def write(grant: Grant) -> None:
@@ -129,7 +130,7 @@ def write(grant: Grant) -> None:
         ("worktrees", "1" if grant.worktrees else ""),
         ("require", "all" if grant.require_all else ""),
     ]
-    files.write_private(path_of(grant.real), records.dump(rows + [want.row() for want in grant.wants]))
+    files.write_private(path_of(grant.real), records.dump(rows + [binding.row() for binding in grant.bindings]))
 
 
 def remove(real: str) -> bool:

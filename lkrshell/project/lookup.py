@@ -72,7 +72,7 @@ def current_folder() -> str:
         return logical if logical.startswith("/") else "/"
 
 
-def serving(start: str) -> str:
+def require(start: str) -> str:
     """The folder whose manifest applies to `start`. ManifestError if there is none."""
     found = find(start)
     if found is None:

@@ -6,9 +6,9 @@ Not on the path of `lkr export`: a grant keeps the parsed form (see grants).
 import re
 
 from lkrshell.core import limits, names, toml_text
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import show
-from lkrshell.core.want import Want
 from lkrshell.vendors.providers import refusal, variable_of
 
 TYPE_CHECKING = False
@@ -27,15 +27,15 @@ _FIELDS = ("key", "optional", "scope", "via", *_LIMITS)
 class Manifest:
     """One manifest, its local file laid over it. `let_in`: the variables that pass because the person let them in.
 
-    Not a dataclass, for the sake of `lkr allow`: see core/want.py.
+    Not a dataclass, for the sake of `lkr allow`: see core/binding.py.
     """
 
-    __slots__ = ("inherit", "let_in", "profile", "require_all", "wants")
+    __slots__ = ("bindings", "inherit", "let_in", "profile", "require_all")
 
     def __init__(
-        self, inherit: bool, wants: tuple[Want, ...], profile: str, let_in: tuple[str, ...], require_all: bool
+        self, inherit: bool, bindings: tuple[Binding, ...], profile: str, let_in: tuple[str, ...], require_all: bool
     ) -> None:
-        self.inherit, self.wants, self.profile = inherit, wants, profile
+        self.inherit, self.bindings, self.profile = inherit, bindings, profile
         self.let_in, self.require_all = let_in, require_all
 
 
@@ -70,7 +70,7 @@ def parse(
     Raises ManifestError with file, line, column where known, and what to write instead; no message quotes a
     string that could be a key's value.
     """
-    inherit, require, via, _, wants = _parse_file(_File(path, text, let_in))
+    inherit, require, via, _, bindings = _parse_file(_File(path, text, let_in))
     profile = ""
     if local_text is not None:
         local_inherit, local_require, local_via, profile, local_wants = _parse_file(
@@ -79,20 +79,20 @@ def parse(
         inherit = inherit if local_inherit is None else local_inherit
         require = require if local_require is None else local_require
         via = local_via or via
-        wants |= local_wants
-    for want in wants.values():  # what a key says for itself goes over what the file says for all
-        want.via = "broker" if (want.via or via) == "broker" else ""
-    if len(wants) > MAX_KEYS:
+        bindings |= local_wants
+    for binding in bindings.values():  # what a key says for itself goes over what the file says for all
+        binding.via = "broker" if (binding.via or via) == "broker" else ""
+    if len(bindings) > MAX_KEYS:
         raise ManifestError(f"{show(path)}: more than {MAX_KEYS} keys", "split the project")
-    used = sorted({want.variable for want in wants.values() if refusal(want.variable)})
-    return Manifest(bool(inherit), tuple(wants.values()), profile, tuple(used), bool(require))
+    used = sorted({binding.variable for binding in bindings.values() if refusal(binding.variable)})
+    return Manifest(bool(inherit), tuple(bindings.values()), profile, tuple(used), bool(require))
 
 
 def _parse_file(
     file: _File, local: bool = False
-) -> tuple[bool | None, bool | None, str, str, dict[tuple[str, str], Want]]:
+) -> tuple[bool | None, bool | None, str, str, dict[tuple[str, str], Binding]]:
     """`inherit`, whether all are required, `via` for all of them, the chosen `profile` (of a local file only), and the
-    wants by profile and variable. None, or empty, for what the file does not say."""
+    bindings by profile and variable. None, or empty, for what the file does not say."""
     where = show(file.path)
     try:
         file.text.encode("utf-8")
@@ -104,7 +104,7 @@ def _parse_file(
     known = ("version", "inherit", "require", "via", "keys", "profiles") + ("profile",) * local
     for field in table:
         if field not in known:
-            raise file.error(f"unknown field {names.said(field)}", f"known: {', '.join(known)}", "", field)
+            raise file.error(f"unknown field {names.redacted(field)}", f"known: {', '.join(known)}", "", field)
     if not local or "version" in table:
         if "version" not in table:
             raise ManifestError(f"{where}:1:1: no version", "write version = 1 in the first line")
@@ -122,7 +122,7 @@ def _parse_file(
     chosen = table.get("profile", "")
     if chosen != "" and not (isinstance(chosen, str) and names.is_profile(chosen)):
         raise file.error("profile must be the name of a profile", 'write profile = "staging"', "", "profile")
-    wants = _parse_keys(file, table.get("keys", {}), "keys", "")
+    bindings = _parse_keys(file, table.get("keys", {}), "keys", "")
     profiles = table.get("profiles", {})
     if not isinstance(profiles, dict):
         raise file.error("profiles must be tables", "write [profiles.NAME.keys]", "", "profiles")
@@ -132,33 +132,33 @@ def _parse_file(
             raise file.error("a profile's name has letters, digits, - and _ only", "rename it", section)
         if not isinstance(content, dict) or set(content) - {"keys"}:
             raise file.error(
-                f"profile {names.said(profile)} may contain only keys", "write [profiles.NAME.keys]", section
+                f"profile {names.redacted(profile)} may contain only keys", "write [profiles.NAME.keys]", section
             )
-        wants |= _parse_keys(file, content.get("keys", {}), f"{section}.keys", profile)
-    return inherit, None if require is None else require == "all", via, chosen, wants
+        bindings |= _parse_keys(file, content.get("keys", {}), f"{section}.keys", profile)
+    return inherit, None if require is None else require == "all", via, chosen, bindings
 
 
-def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tuple[str, str], Want]:
+def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tuple[str, str], Binding]:
     if isinstance(keys, list):
         return _parse_short(file, keys, table, profile)
     if not isinstance(keys, dict):
         raise file.error("keys must be a table or a list", '[keys] and VARIABLE = "provider:label"', "", "keys")
-    wants = {}
+    bindings = {}
     for variable, entry in keys.items():
         if names.looks_like_a_value(variable) and not names.is_variable(variable):
             raise file.error("a variable's name looks like a real key", "remove it, and revoke that key", table)
         if not names.is_variable(variable):
             raise file.error(
-                f"{names.said(variable)} is not a valid variable name", "use A-Z, 0-9 and _", table, variable
+                f"{names.redacted(variable)} is not a valid variable name", "use A-Z, 0-9 and _", table, variable
             )
         if why := refusal(variable, file.let_in):
             raise file.error(*why, table, variable)
-        wants[profile, variable] = _parse_entry(file, variable, entry, table, profile)
-    return wants
+        bindings[profile, variable] = _parse_entry(file, variable, entry, table, profile)
+    return bindings
 
 
-def _parse_short(file: _File, keys: list[object], table: str, profile: str) -> dict[tuple[str, str], Want]:
-    wants: dict[tuple[str, str], Want] = {}
+def _parse_short(file: _File, keys: list[object], table: str, profile: str) -> dict[tuple[str, str], Binding]:
+    bindings: dict[tuple[str, str], Binding] = {}
     parent, _, last = table.rpartition(".")
     for key in keys:
         name = _key_name(file, key, parent, last)
@@ -166,17 +166,17 @@ def _parse_short(file: _File, keys: list[object], table: str, profile: str) -> d
         if variable is None:
             hint = f'write [{table}] and VARIABLE = "{name}"'
             raise file.error(f"no known variable for {name}", hint, parent, last)
-        if (profile, variable) in wants:
+        if (profile, variable) in bindings:
             raise file.error(f"{variable} would be set twice", f"write [{table}] with two variables", parent, last)
-        wants[profile, variable] = Want(variable, name, profile=profile)
-    return wants
+        bindings[profile, variable] = Binding(variable, name, profile=profile)
+    return bindings
 
 
-def _parse_entry(file: _File, variable: str, entry: object, table: str, profile: str) -> Want:
+def _parse_entry(file: _File, variable: str, entry: object, table: str, profile: str) -> Binding:
     if not isinstance(entry, dict):
-        return Want(variable, _key_name(file, entry, table, variable), profile=profile)
+        return Binding(variable, _key_name(file, entry, table, variable), profile=profile)
     if unknown := set(entry) - set(_FIELDS):
-        field = names.said(sorted(unknown)[0])
+        field = names.redacted(sorted(unknown)[0])
         raise file.error(f"{variable}: unknown field {field}", f"known: {', '.join(_FIELDS)}", table, variable)
     optional, scope = entry.get("optional", False), entry.get("scope", "shell")
     if not isinstance(optional, bool):
@@ -189,7 +189,7 @@ def _parse_entry(file: _File, variable: str, entry: object, table: str, profile:
     if via not in ("", *VIA) or ("via" in entry and not via):
         raise file.error(f'{variable}: via must be "broker" or "environment"', 'write via = "broker"', table, variable)
     texts = [_parse_limit(file, field, entry[field], table, variable) if field in entry else "" for field in _LIMITS]
-    return Want(variable, _key_name(file, entry.get("key"), table, variable), optional, scope, profile, via, *texts)
+    return Binding(variable, _key_name(file, entry.get("key"), table, variable), optional, scope, profile, via, *texts)
 
 
 def _parse_limit(file: _File, field: str, value: object, table: str, variable: str) -> str:
@@ -207,14 +207,14 @@ def _parse_limit(file: _File, field: str, value: object, table: str, variable: s
 
 
 def _parse_commands(file: _File, scope: dict[str, object], table: str, variable: str) -> str:
-    """`{ commands = [...] }` in the form of `Want.scope`."""
+    """`{ commands = [...] }` in the form of `Binding.scope`."""
     hint = 'write scope = { commands = ["python"] }'
     commands = scope.get("commands")
     if set(scope) != {"commands"} or not isinstance(commands, list) or not commands:
         raise file.error(f"{variable}: a scope's table holds a list of commands", hint, table, variable)
     for command in commands:
         if not isinstance(command, str) or not names.is_command(command):
-            what = names.said(command) if isinstance(command, str) else "that"
+            what = names.redacted(command) if isinstance(command, str) else "that"
             raise file.error(f"{variable}: {what} is not the name of a program", hint, table, variable)
     return "commands:" + ",".join(dict.fromkeys(commands))
 

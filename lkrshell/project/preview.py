@@ -7,7 +7,7 @@ import os
 
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.time_limit import TimeLimit
-from lkrshell.project import lookup, reading
+from lkrshell.project import lookup, manifest_reader
 from lkrshell.state import paths
 
 _TIME_LIMIT = 0.9  # seconds; the prompt waits for us
@@ -21,15 +21,18 @@ def requested(place: lookup.Place) -> tuple[str, bool]:
     """
     try:
         with TimeLimit(_TIME_LIMIT):
-            parsed = reading.read_manifest(place)
-            wants = [want for want in parsed.wants if want.profile in ("", parsed.profile)]
-            missing = [want for want in wants if not want.optional and not _stored(want.key)]
+            parsed = manifest_reader.read_manifest(place)
+            bindings = [binding for binding in parsed.bindings if binding.profile in ("", parsed.profile)]
+            missing = [binding for binding in bindings if not binding.optional and not _stored(binding.key)]
     except ManifestError:
         raise
     except LkrError:
         return "", False
-    words = [f"{want.variable} ({want.key}{', not stored' if want in missing else ''})" for want in wants[:_MOST]]
-    words += [f"{len(wants) - _MOST} more"] * (len(wants) > _MOST)
+    words = [
+        f"{binding.variable} ({binding.key}{', not stored' if binding in missing else ''})"
+        for binding in bindings[:_MOST]
+    ]
+    words += [f"{len(bindings) - _MOST} more"] * (len(bindings) > _MOST)
     return (f" and wants {', '.join(words)}" if words else ""), bool(missing)
 
 

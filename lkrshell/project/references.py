@@ -50,11 +50,11 @@ def by_key() -> dict[str, list[str]]:
 
 def variables() -> set[str]:
     """The variables of every project that was allowed."""
-    wants = (line.split("\t") for lines in _grants() for line in lines if line.startswith("want\t"))
-    return {want[2] for want in wants if len(want) > 2}
+    bindings = (line.split("\t") for lines in _grants() for line in lines if line.startswith("want\t"))
+    return {binding[2] for binding in bindings if len(binding) > 2}
 
 
-def with_text(text: str, local: str) -> list[str]:
+def projects_with_text(text: str, local: str) -> list[str]:
     """The real folders of projects that were allowed with this very manifest, sorted. A folder that is gone counts: it
     may have moved."""
     wanted = [f"manifest\t{records.escape(text)}", f"local\t{records.escape(local)}"]

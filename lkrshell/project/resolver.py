@@ -1,8 +1,8 @@
 """From manifests and grants to what a folder should have. Pure: reads nothing, prints nothing."""
 
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import quoted, show
-from lkrshell.core.want import Want
 from lkrshell.project.lookup import UNREADABLE
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def requires_all(chain: "list[Grant]") -> bool:
     return any(grant.require_all for grant in chain)
 
 
-def resolve(chain: "list[Grant]", profile: str) -> list[Want]:
+def resolve(chain: "list[Grant]", profile: str) -> list[Binding]:
     """What the project wants: `chain` nearest first, each one's profile over its `[keys]`, nearer over farther.
 
     Without `profile` (LKR_PROFILE), the one that the nearest `.lkr.local.toml` chose serves. One that no manifest
@@ -51,10 +51,10 @@ def resolve(chain: "list[Grant]", profile: str) -> list[Want]:
     """
     if not profile and chain:
         profile = chain[0].profile
-    if profile and not any(want.profile == profile for grant in chain for want in grant.wants):
+    if profile and not any(binding.profile == profile for grant in chain for binding in grant.bindings):
         raise ManifestError(f"no profile {show(profile)!r} here", "unset LKR_PROFILE, run lkr use, or add the profile")
-    wanted: dict[str, Want] = {}
+    wanted: dict[str, Binding] = {}
     for grant in reversed(chain):
         for chosen in ("", profile) if profile else ("",):
-            wanted |= {want.variable: want for want in grant.wants if want.profile == chosen}
+            wanted |= {binding.variable: binding for binding in grant.bindings if binding.profile == chosen}
     return list(wanted.values())

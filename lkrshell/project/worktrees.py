@@ -46,7 +46,7 @@ def repository(real: str) -> Repository | None:
     return None
 
 
-def grant(place: lookup.Place) -> grants.Grant | None:
+def shared_grant(place: lookup.Place) -> grants.Grant | None:
     """The grant that serves the linked worktree at `place` from the main checkout, made out to this folder.
 
     A worktree without a `.lkr.local.toml` has what that of the main checkout said when it was allowed.
@@ -66,7 +66,7 @@ def grant(place: lookup.Place) -> grants.Grant | None:
         place.local,
         given.inherit,
         given.profile,
-        given.wants,
+        given.bindings,
         given.allowed,
         given.let_in,
         of=home,
@@ -79,7 +79,7 @@ def served(home: str) -> list[str]:
     found = []
     for each in registered(home):
         try:
-            given = grant(lookup.Place(each))
+            given = shared_grant(lookup.Place(each))
         except LkrError:
             continue
         found += [each] if given and given.of == home else []

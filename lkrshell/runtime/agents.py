@@ -40,7 +40,7 @@ _LARGEST = 1 << 20  # bytes of an environment that are looked at
 _PIECE = 8192  # bytes of a read; most environments are smaller
 
 
-class Line(list[str]):
+class Ancestry(list[str]):
     """The names of the processes above us, nearest first; of an interpreter, the name of what it runs.
 
     `others` are more names that these, or the leaders of our session and group, may be known by; `variables` are those
@@ -56,8 +56,8 @@ class Line(list[str]):
         self.too_deep = False
 
 
-def detect(environment: "dict[str, str]", line: list[str], settings: "Config | None" = None) -> str | None:
-    """The agent behind us, None without one. `line` is what `ancestors` found; `settings` are the user's.
+def detect(environment: "dict[str, str]", ancestry: list[str], settings: "Config | None" = None) -> str | None:
+    """The agent behind us, None without one. `ancestry` is what `ancestors` found; `settings` are the user's.
 
     `agent_ancestors = false` counts only in the account's own folders: whoever can set variables could bring others.
     What names itself by AI_AGENT alone is not taken for an agent that lkr knows.
@@ -66,28 +66,28 @@ def detect(environment: "dict[str, str]", line: list[str], settings: "Config | N
     name = _marked(known, environment)
     if name and name != UNKNOWN:
         return name
-    found = _by_process(known, line, settings)
+    found = _by_process(known, ancestry, settings)
     if found and settings is not None and not settings.agent_ancestors:
         from lkrshell.state import paths
 
         if paths.are_the_accounts_own():
             found = None
-    if name is None and found is None and settings is not None and _may_be_moved(environment, line):
-        return _by_the_accounts_settings(environment, line)
+    if name is None and found is None and settings is not None and _may_be_moved(environment, ancestry):
+        return _by_the_accounts_settings(environment, ancestry)
     if name is None or (found and found != UNKNOWN):
         return found
     return _self_named(known, environment.get("AI_AGENT", ""))
 
 
-def _may_be_moved(environment: "dict[str, str]", line: list[str]) -> bool:
+def _may_be_moved(environment: "dict[str, str]", ancestry: list[str]) -> bool:
     """True when the settings in force may not be the account's own: an agent can name others, without its own row."""
-    variables = line.variables if isinstance(line, Line) else {}
+    variables = ancestry.variables if isinstance(ancestry, Ancestry) else {}
     homes = {each for each in variables if each.startswith("HOME=")} | {f"HOME={environment.get('HOME')}"}
     named = any(each.startswith("XDG_CONFIG_HOME=") for each in variables)
     return len(homes) > 1 or named or "XDG_CONFIG_HOME" in environment
 
 
-def _by_the_accounts_settings(environment: "dict[str, str]", line: list[str]) -> str | None:
+def _by_the_accounts_settings(environment: "dict[str, str]", ancestry: list[str]) -> str | None:
     """The agent by the rows that the person has in the account's own settings."""
     from lkrshell.state import config
 
@@ -96,26 +96,26 @@ def _by_the_accounts_settings(environment: "dict[str, str]", line: list[str]) ->
         return None
     known = _known(settings)
     marked = _marked(known, environment)
-    return marked or (_by_process(known, line, settings) if settings.agent_ancestors else None)
+    return marked or (_by_process(known, ancestry, settings) if settings.agent_ancestors else None)
 
 
-def _by_process(known: "list[Row]", line: list[str], settings: "Config | None") -> str | None:
+def _by_process(known: "list[Row]", ancestry: list[str], settings: "Config | None") -> str | None:
     own = settings.agent_processes if settings else ()
-    others = line.others if isinstance(line, Line) else []
+    others = ancestry.others if isinstance(ancestry, Ancestry) else []
     agent_of: dict[str, str] = {}
     for each, _, names in known:
         for name in names:
             agent_of.setdefault(name, each)
-    for process in (*line, *others):
+    for process in (*ancestry, *others):
         if process in agent_of:
             return agent_of[process]
         if process in own:
             return process
-    if isinstance(line, Line):
-        marks = {name: value for name, _, value in map(_parted, line.variables) if value}
+    if isinstance(ancestry, Ancestry):
+        marks = {name: value for name, _, value in map(_parted, ancestry.variables) if value}
         if found := _marked(known, marks):
             return found if found != UNKNOWN else _self_named(known, marks.get("AI_AGENT", ""))
-        if line.too_deep:
+        if ancestry.too_deep:
             return UNKNOWN
     return None
 
@@ -133,7 +133,7 @@ def _self_named(known: "list[Row]", value: str) -> str:
     return value if plain and value not in ("true", *(name for name, _, _ in known)) else UNKNOWN
 
 
-def named(program: str, settings: "Config") -> str:
+def agent_of_program(program: str, settings: "Config") -> str:
     """The agent whose program is called so; the program's own name when lkr knows no such agent."""
     return next((name for name, _, names in _known(settings) if program in names), program)
 
@@ -153,34 +153,34 @@ def programs(settings: "Config") -> list[str]:
     return [name for name in names if name in found]
 
 
-def ancestors(pid: int = 0) -> Line:
+def ancestors(pid: int = 0) -> Ancestry:
     """The processes above us and beside them; with `pid`, that process and those above and beside it.
 
     Empty where the system tells nothing of them.
     """
-    line, seen = Line(), {os.getpid()}
-    _climb(pid or os.getppid(), line, line, seen)
+    ancestry, seen = Ancestry(), {os.getpid()}
+    _climb(pid or os.getppid(), ancestry, ancestry, seen)
     try:
         leaders = os.getsid(pid), os.getpgid(pid)
     except OSError:
-        return line  # it has ended
+        return ancestry  # it has ended
     for leader in leaders:
-        _climb(leader, line.others, line, seen)
-    return line
+        _climb(leader, ancestry.others, ancestry, seen)
+    return ancestry
 
 
-def between(pid: int, top: int) -> Line:
+def between(pid: int, top: int) -> Ancestry:
     """The process and those above it up to `top`, without that one."""
-    line = Line()
-    _climb(pid, line, line, {top, os.getpid()})
-    return line
+    ancestry = Ancestry()
+    _climb(pid, ancestry, ancestry, {top, os.getpid()})
+    return ancestry
 
 
-def _climb(pid: int, names: list[str], line: Line, seen: set[int]) -> None:
-    """Adds the process, and all that are above it, to `names`, and what tells agents to `line`."""
+def _climb(pid: int, names: list[str], ancestry: Ancestry, seen: set[int]) -> None:
+    """Adds the process, and all that are above it, to `names`, and what tells agents to `ancestry`."""
     while pid > 0 and pid not in seen:
         if len(seen) > _DEEPEST:
-            line.too_deep = True
+            ancestry.too_deep = True
             return
         seen.add(pid)
         try:
@@ -189,9 +189,9 @@ def _climb(pid: int, names: list[str], line: Line, seen: set[int]) -> None:
         except (OSError, ValueError, IndexError):
             return  # it has ended, or is hidden from us
         names.append(first)
-        line.others += others
+        ancestry.others += others
         try:
-            line.variables.update(dict.fromkeys(_environment(pid).decode("utf-8", "replace").split("\0")))
+            ancestry.variables.update(dict.fromkeys(_environment(pid).decode("utf-8", "replace").split("\0")))
         except OSError:
             pass  # another user's
         pid = parent
@@ -234,7 +234,7 @@ def _names(pid: int, cut: bytes) -> list[str]:
         return [next((name for name in whole if name.startswith(comm)), comm)]
     if called and not _runs_others(called):
         return [called, comm]  # an interpreter within one program, as copilot is
-    return [*runs(called or comm, words[1:64]), comm]
+    return [*programs_run(called or comm, words[1:64]), comm]
 
 
 def _runs_others(name: str) -> bool:
@@ -242,7 +242,7 @@ def _runs_others(name: str) -> bool:
     return name in _SHELLS or name in _RUNNERS or name.rstrip("0123456789.") in _INTERPRETERS
 
 
-def runs(program: str, words: list[str]) -> list[str]:
+def programs_run(program: str, words: list[str]) -> list[str]:
     """The names of what an interpreter, or a program that runs others, was told to run by `words`."""
     if program.lower().startswith(("python", "pypy")):
         found, rest = _python(words)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lkrshell.core import policy
-    from lkrshell.core.want import Want
+    from lkrshell.core.binding import Binding
     from lkrshell.state.config import Config
 
 _KEPT = 100  # confirmations; more do not fit a key of the kernel with long paths
@@ -55,34 +55,37 @@ def forget() -> None:
 
 
 def ask(
-    wants: "list[Want]", use: "policy.Use", settings: "Config", record: "Callable[[str, list[Want]], None]"
+    bindings: "list[Binding]",
+    consumer: "policy.Consumer",
+    settings: "Config",
+    record: "Callable[[str, list[Binding]], None]",
 ) -> None:
-    """Asks the person whether the project of `use` may have these keys. Returns when they said yes.
+    """Asks the person whether the project of `consumer` may have these keys. Returns when they said yes.
 
     Keeps a yes, and makes live shells look again, which may load these keys now. `record` writes a line of the audit
     log, for an event (`confirm` or `refused`) and keys. LkrError (2) for a no, for a coding agent, and where there is
     nobody to ask.
     """
     try:
-        _ask(wants, use.folder, use.agent, settings)
+        _ask(bindings, consumer.folder, consumer.agent, settings)
     except LkrError:
-        record("refused", wants)
+        record("refused", bindings)
         raise
     generation.bump()
-    record("confirm", wants)
+    record("confirm", bindings)
 
 
-def _ask(wants: "list[Want]", folder: str, agent: str | None, settings: "Config") -> None:
+def _ask(bindings: "list[Binding]", folder: str, agent: str | None, settings: "Config") -> None:
     import time
 
-    what = " ".join(f"{want.variable} ({want.key})" for want in wants)
+    what = " ".join(f"{binding.variable} ({binding.key})" for binding in bindings)
     if agent:
         hint = "run it yourself: lkr confirm"
         raise LkrError(f"a coding agent ({agent}) cannot confirm {what}", hint, REFUSED)
     if not _says_yes(f"Let {show(folder)} have {what}?", settings):
         raise LkrError(f"{what} was not confirmed", "nothing was loaded", REFUSED)
     end = str(int(time.time()) + settings.lock_limit)
-    rows = [tuple(row) for row in _rows()] + [(end, folder, want.key) for want in wants]
+    rows = [tuple(row) for row in _rows()] + [(end, folder, binding.key) for binding in bindings]
     memory.put(_name(), records.dump(rows[-_KEPT:]), settings.lock_limit)
 
 

@@ -3,10 +3,10 @@
 import os
 
 from lkrshell.core import policy
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
-from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
 from lkrshell.state import config
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
 
-def project_wants(command: str | None = None) -> tuple[list[Want], str, bool]:
+def project_bindings(command: str | None = None) -> tuple[list[Binding], str, bool]:
     """What the project here wants for `command` (a name, or a path that ends in it; None: for any), its real folder,
     and whether one missing key is a reason to give none.
 
     ManifestError when there is none, or it is not allowed.
     """
-    chain, wants = session.wanted(lookup.serving(lookup.current_folder()), [])
+    chain, bindings = session.bindings_at(lookup.require(lookup.current_folder()), [])
     if command is not None:
         name = os.path.basename(command)
-        wants = [want for want in wants if not want.commands or name in want.commands]
-    return wants, chain[0].real, resolver.requires_all(chain)
+        bindings = [binding for binding in bindings if not binding.commands or name in binding.commands]
+    return bindings, chain[0].real, resolver.requires_all(chain)
 
 
-def replace(
-    wants: list[Want],
+def become_with_keys(
+    bindings: list[Binding],
     folder: str,
     words: tuple[str, ...] | list[str],
     environment: dict[bytes, bytes] | None = None,
@@ -47,23 +47,23 @@ def replace(
     """
     environment = os.environb.copy() if environment is None else environment
     settings = config.load()
-    fetched: list[tuple[Want, Secret]] = []
+    fetched: list[tuple[Binding, Secret]] = []
     around: dict[str, str] = {}
-    if wants:
+    if bindings:
         event = "named" if named else "exec"
-        fetched, around = _fetch(wants, folder, program_name(words[0]), settings, require_all, event)
-    put(environment, fetched, around)
+        fetched, around = _fetch(bindings, folder, program_name(words[0]), settings, require_all, event)
+    add_variables(environment, fetched, around)
     if not fetched and not settings.quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
     elif not settings.quiet and not any(map(os.isatty, range(3))):
-        variables = " ".join(want.variable for want, _ in fetched)
+        variables = " ".join(binding.variable for binding, _ in fetched)
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
     become(words, environment)
 
 
-def put(environment: dict[bytes, bytes], given: list[tuple[Want, Secret]], around: dict[str, str]) -> None:
+def add_variables(environment: dict[bytes, bytes], given: list[tuple[Binding, Secret]], around: dict[str, str]) -> None:
     """Sets the variables of these keys, and those that lead programs to the broker."""
-    values = {want.variable: secret.reveal() for want, secret in given} | around
+    values = {binding.variable: secret.reveal() for binding, secret in given} | around
     environment |= {variable.encode(): value.encode("utf-8", "surrogateescape") for variable, value in values.items()}
 
 
@@ -83,49 +83,49 @@ def program_name(word: str) -> str:
 
 
 def _fetch(
-    wants: list[Want], folder: str, program: str, settings: config.Config, require_all: bool, event: str
-) -> tuple[list[tuple[Want, Secret]], dict[str, str]]:
+    bindings: list[Binding], folder: str, program: str, settings: config.Config, require_all: bool, event: str
+) -> tuple[list[tuple[Binding, Secret]], dict[str, str]]:
     """The keys, real or virtual, and the variables that lead programs to the broker."""
-    line = agents.ancestors()
-    use = policy.Use("exec", folder, agents.detect(dict(os.environ), line, settings))
+    ancestry = agents.ancestors()
+    consumer = policy.Consumer("exec", folder, agents.detect(dict(os.environ), ancestry, settings))
 
-    def record(event: str, used: list[Want]) -> None:
-        names, variables = [want.key for want in used], [want.variable for want in used]
-        if problem := session.record(use, names, variables, line, program, event):
+    def record(event: str, used: list[Binding]) -> None:
+        names, variables = [binding.key for binding in used], [binding.variable for binding in used]
+        if problem := session.record(consumer, names, variables, ancestry, program, event):
             os.write(2, f"lkr: {problem}\n".encode("utf-8", "backslashreplace"))
 
     store = registry.choose(settings)
-    found = session.fetch_asking(store, wants, use, settings, record, require_all)
+    found = session.fetch_asking(store, bindings, consumer, settings, record, require_all)
     try:
-        virtual, around = _brokered(found, use, event, store, require_all) if found.brokered else ([], {})
+        virtual, around = _brokered(found, consumer, event, store, require_all) if found.brokered else ([], {})
     except LkrError as error:
         if error.code == REFUSED:
-            record("refused", wants)
+            record("refused", bindings)
         raise
     if found.missing:
         os.write(2, f"lkr: {'; '.join(session.missing_line(found.missing))}\n".encode())
-    given = [(want, secret) for want, secret, _ in found.loaded] + virtual
+    given = [(binding, secret) for binding, secret, _ in found.loaded] + virtual
     if given:
-        record("exec", [want for want, _ in given])
-        session.used(store, [want.key for want, _ in given])
+        record("exec", [binding for binding, _ in given])
+        session.note_use(store, [binding.key for binding, _ in given])
     return given, around
 
 
 def _brokered(
-    found: session.Fetched, use: policy.Use, event: str, store: "Store", require_all: bool
-) -> tuple[list[tuple[Want, Secret]], dict[str, str]]:
+    found: session.Fetched, consumer: policy.Consumer, event: str, store: "Store", require_all: bool
+) -> tuple[list[tuple[Binding, Secret]], dict[str, str]]:
     """Virtual keys for the command that we become. LkrError when there is none to be had, and nothing else to give."""
-    from lkrshell.runtime import brokered
+    from lkrshell.runtime import broker_client
 
-    wants = [want for want, _ in found.brokered]
-    minted = brokered.virtual(wants, use.folder, event, os.getpid(), store.is_locked)
+    bindings = [binding for binding, _ in found.brokered]
+    minted = broker_client.mint_for(bindings, consumer.folder, event, os.getpid(), store.is_locked)
     for problem in minted.refused:
         if require_all or not (found.loaded or minted.keys):
             raise problem
         os.write(2, show(f"lkr: {problem}").encode("utf-8", "backslashreplace") + b"\n")
     if minted.note:
         os.write(2, show(f"lkr: {minted.note}").encode("utf-8", "backslashreplace") + b"\n")
-    return brokered.for_command(minted, wants)
+    return broker_client.for_command(minted, bindings)
 
 
 def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
@@ -150,19 +150,19 @@ def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
 
 def _in_project(words: list[str]) -> None:
     """Becomes the command with the keys of the project here."""
-    wants, folder, require_all = project_wants(words[0])
-    replace(wants, folder, words, require_all=require_all)
+    bindings, folder, require_all = project_bindings(words[0])
+    become_with_keys(bindings, folder, words, require_all=require_all)
 
 
-def wrapped(words: list[str]) -> int:
+def run_wrapped(words: list[str]) -> int:
     """Becomes `words`, a command that the hook made a function of, with the keys that are for it alone.
 
     It only ever adds: where there are no keys to be had, a line says why, and the command runs all the same.
     """
     try:
         if lookup.find(lookup.current_folder()) is not None:
-            wants, folder, _ = project_wants(words[0])
-            replace([want for want in wants if want.commands], folder, words)
+            bindings, folder, _ = project_bindings(words[0])
+            become_with_keys([binding for binding in bindings if binding.commands], folder, words)
     except LkrError as error:
         if _failed(error) in (126, 127):
             return error.code

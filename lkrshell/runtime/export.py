@@ -9,11 +9,11 @@ import os
 
 from lkrshell import __version__
 from lkrshell.core import folders, policy
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.core.time_limit import TimeLimit
-from lkrshell.core.want import Want
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
 from lkrshell.shells import session_state
@@ -80,16 +80,16 @@ def make_plan(shell: str, folder: str | None) -> Plan:
         plan.quiet = settings.quiet
         held = shell != "direnv" and "LKR_DIRENV" in os.environ  # by `use lkr`, in this shell
         if folder is not None and (held or not _stands_aside(shell, folder, plan.watch)):
-            chain, wanted = session.wanted(folder, plan.watch)
+            chain, wanted = session.bindings_at(folder, plan.watch)
             if shell != "direnv":
                 plan.functions = _functions(wanted, settings)
             if held:
-                from lkrshell.runtime import beside_direnv
+                from lkrshell.runtime import direnv_variables
 
-                plan.exports, plan.until = beside_direnv.beside(_clock())
-            elif wants := _not_direnvs(shell, [want for want in wanted if want.scope == "shell"]):
+                plan.exports, plan.until = direnv_variables.for_hook(_clock())
+            elif bindings := _not_direnvs(shell, [binding for binding in wanted if binding.scope == "shell"]):
                 event = "direnv" if shell == "direnv" else "shell"
-                _load(plan, wants, event, chain[0].real, resolver.requires_all(chain), settings)
+                _load(plan, bindings, event, chain[0].real, resolver.requires_all(chain), settings)
     except LkrError as error:
         plan.clear()
         plan.code = error.code
@@ -97,75 +97,87 @@ def make_plan(shell: str, folder: str | None) -> Plan:
     return plan
 
 
-def _load(plan: Plan, wants: list[Want], event: str, real: str, require_all: bool, settings: config.Config) -> None:
-    """Adds the keys of `wants` to the plan. LkrError, recorded where it is a refusal, when none can be loaded."""
-    line = agents.ancestors()
-    agent = agents.detect(dict(os.environ), line, settings)
-    use = policy.Use(event, real, agent, settings.keys_of(agent))
+def _load(
+    plan: Plan, bindings: list[Binding], event: str, real: str, require_all: bool, settings: config.Config
+) -> None:
+    """Adds the keys of `bindings` to the plan. LkrError, recorded where it is a refusal, when none can be loaded."""
+    ancestry = agents.ancestors()
+    agent = agents.detect(dict(os.environ), ancestry, settings)
+    consumer = policy.Consumer(event, real, agent, settings.keys_of(agent))
     try:
         started = _monotonic()
         with TimeLimit(_TIME_LIMIT):
             store = registry.choose(settings)
-            found = session.fetch(store, wants, use, require_all)
+            found = session.fetch(store, bindings, consumer, require_all)
         _say_rest(found, agent)
         clock = _clock()
         ends = [_add(plan, *each, clock) for each in found.loaded]
         if found.brokered:
             patience = max(0.1, _TIME_LIMIT - (_monotonic() - started))
-            ends += _add_brokered(plan, found, use, store, require_all, clock, patience)
-        if (left := store.left()) is not None and found.loaded:
+            ends += _add_brokered(plan, found, consumer, store, require_all, clock, patience)
+        if (left := store.seconds_left()) is not None and found.loaded:
             ends.append(clock + left)
         plan.until = str(min(filter(None, ends), default=""))
         if plan.now:
             given = {variable: state for variable, state in plan.now.items() if variable not in plan.around}
             keys = [session_state.key_of(state) for state in given.values()]
-            _record(event, keys, list(given), use, line)
-            session.used(store, keys)
+            _record(event, keys, list(given), consumer, ancestry)
+            session.note_use(store, keys)
     except LkrError as error:
         if error.code == REFUSED:
-            _record("refused", [want.key for want in wants], [want.variable for want in wants], use, line)
+            _record(
+                "refused", [each.key for each in bindings], [each.variable for each in bindings], consumer, ancestry
+            )
         raise
 
 
-def _add(plan: Plan, want: Want, secret: Secret, ttl: int, clock: int) -> int:
+def _add(plan: Plan, binding: Binding, secret: Secret, ttl: int, clock: int) -> int:
     """Adds one key, unless its time is over; when that ends, 0 for never."""
-    state, end = _state(plan, want, ttl, clock)
+    state, end = _state(plan, binding, ttl, clock)
     if state:
-        plan.loads.append((want.variable, state, secret))
-        plan.now[want.variable] = state
+        plan.loads.append((binding.variable, state, secret))
+        plan.now[binding.variable] = state
     return end
 
 
-def _state(plan: Plan, want: Want, ttl: int, clock: int) -> tuple[str, int]:
+def _state(plan: Plan, binding: Binding, ttl: int, clock: int) -> tuple[str, int]:
     """What the shell is to remember of a key, empty when its time is over; and when that ends, 0 for never."""
     if not ttl:
-        return want.key, 0
-    end = min(session_state.end_of(plan.before.get(want.variable, ""), want.key) or clock + ttl, clock + ttl)
-    if want.variable in plan.over or end <= clock:
-        plan.over[want.variable] = None
+        return binding.key, 0
+    end = min(session_state.end_of(plan.before.get(binding.variable, ""), binding.key) or clock + ttl, clock + ttl)
+    if binding.variable in plan.over or end <= clock:
+        plan.over[binding.variable] = None
         return "", 0
-    return f"{want.key}={end}", end
+    return f"{binding.key}={end}", end
 
 
 def _add_brokered(
-    plan: Plan, found: session.Fetched, use: policy.Use, store: "Store", require_all: bool, clock: int, patience: float
+    plan: Plan,
+    found: session.Fetched,
+    consumer: policy.Consumer,
+    store: "Store",
+    require_all: bool,
+    clock: int,
+    patience: float,
 ) -> list[int]:
     """Adds virtual keys, and what leads programs to the broker; when each one's time ends.
 
     LkrError when there are none to be had and nothing else is loaded, or with `require_all`.
     """
-    from lkrshell.runtime import brokered
+    from lkrshell.runtime import broker_client
 
-    states = {want.variable: _state(plan, want, ttl, clock) for want, ttl in found.brokered}
-    wants = [want for want, _ in found.brokered if states[want.variable][0]]
+    states = {binding.variable: _state(plan, binding, ttl, clock) for binding, ttl in found.brokered}
+    bindings = [binding for binding, _ in found.brokered if states[binding.variable][0]]
 
     def is_locked() -> bool:
         with TimeLimit(patience):
             return store.is_locked()
 
-    if not wants:
+    if not bindings:
         return []
-    minted = brokered.virtual(wants, use.folder, use.event, brokered.shell_of(use.event), is_locked, patience)
+    minted = broker_client.mint_for(
+        bindings, consumer.folder, consumer.event, broker_client.asking_shell(consumer.event), is_locked, patience
+    )
     for problem in minted.refused:
         if require_all or not (plan.loads or minted.keys):
             raise problem
@@ -174,17 +186,19 @@ def _add_brokered(
         return []
     if minted.note:
         _say(f"lkr: {minted.note}")
-    given = minted.given(wants)
-    for want, secret in given:
-        plan.loads.append((want.variable, states[want.variable][0], secret))
-        plan.now[want.variable] = states[want.variable][0]
-    plan.brokered = [want.variable for want, _ in given]
-    for variable, (key, value) in brokered.around([want.key for want, _ in given], minted.port, os.environ).items():
+    given = minted.given(bindings)
+    for binding, secret in given:
+        plan.loads.append((binding.variable, states[binding.variable][0], secret))
+        plan.now[binding.variable] = states[binding.variable][0]
+    plan.brokered = [binding.variable for binding, _ in given]
+    for variable, (key, value) in broker_client.broker_variables(
+        [binding.key for binding, _ in given], minted.port, os.environ
+    ).items():
         if variable not in plan.now:
             plan.loads.append((variable, key, Secret(value)))
             plan.now[variable] = key
             plan.around.append(variable)
-    return [states[want.variable][1] for want, _ in given]
+    return [states[binding.variable][1] for binding, _ in given]
 
 
 def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
@@ -199,9 +213,9 @@ def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
         files = [path for path, _ in plan.watch] + [os.path.join(paths.generation_dir(), plan.seen)]
         out += [f"watch_file {speak.quote(path)}\n" for path in files]
         if plan.now:
-            from lkrshell.runtime import beside_direnv
+            from lkrshell.runtime import direnv_variables
 
-            out += [speak.export(*each) for each in beside_direnv.exports(plan.now, plan.until)]
+            out += [speak.export(*each) for each in direnv_variables.for_direnv(plan.now, plan.until)]
         return out
     if version != __version__:
         _say(f"lkr: this shell's hook is from lkr {version}, but {__version__} is installed; open a new shell")
@@ -214,29 +228,31 @@ def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
     return out
 
 
-def _functions(wanted: list[Want], settings: config.Config) -> list[list[str]]:
+def _functions(wanted: list[Binding], settings: config.Config) -> list[list[str]]:
     """Which commands the shell is to start through us, for `__lkr_wrap`: agents without the shell's keys, commands
     with those that are for them alone."""
     found = (
-        agents.programs(settings) if settings.agent_functions and any(want.scope == "shell" for want in wanted) else []
+        agents.programs(settings)
+        if settings.agent_functions and any(binding.scope == "shell" for binding in wanted)
+        else []
     )
-    own = dict.fromkeys(command for want in wanted for command in want.commands if command not in found)
+    own = dict.fromkeys(command for binding in wanted for command in binding.commands if command not in found)
     return [words for words in (["agent-env", *found], ["exec", *own]) if len(words) > 1]
 
 
 def _say_rest(found: session.Fetched, agent: str | None) -> None:
     """A line for each reason why a key is not loaded."""
     if found.left_out:
-        _say(f"lkr: left out for {agent}: {' '.join(want.variable for want in found.left_out)}")
+        _say(f"lkr: left out for {agent}: {' '.join(binding.variable for binding in found.left_out)}")
     if found.waiting:
-        names = " ".join(want.variable for want in found.waiting)
+        names = " ".join(binding.variable for binding in found.waiting)
         _say(f"lkr: {names} awaits your confirmation: lkr confirm")
     if found.missing:
         _say(f"lkr: {'; '.join(session.missing_line(found.missing))}")
 
 
-def _record(event: str, keys: list[str], variables: list[str], use: policy.Use, line: list[str]) -> None:
-    if problem := session.record(use, keys, variables, line, "lkr", event, patience=_LOG_TIME_LIMIT):
+def _record(event: str, keys: list[str], variables: list[str], consumer: policy.Consumer, ancestry: list[str]) -> None:
+    if problem := session.record(consumer, keys, variables, ancestry, "lkr", event, patience=_LOG_TIME_LIMIT):
         _say(f"lkr: {problem}")
 
 
@@ -253,23 +269,23 @@ def _stands_aside(shell: str, folder: str, watch: list[tuple[str, str]]) -> bool
         if text != lookup.ABSENT:
             from lkrshell.shells import direnv_state
 
-            watch.append(direnv_state.permission(path, text))
+            watch.append(direnv_state.allow_file(path, text))
             return any(line.split("#")[0].split() == ["use", "lkr"] for line in text[1:].splitlines())
     return False
 
 
-def _not_direnvs(shell: str, wants: list[Want]) -> list[Want]:
-    """Those of `wants` that direnv has not set by an .envrc of its own: of one variable, one of us can keep the old
+def _not_direnvs(shell: str, bindings: list[Binding]) -> list[Binding]:
+    """Those of `bindings` that direnv has not set by an .envrc of its own: of one variable, one of us can keep the old
     value."""
     if shell == "direnv" or not os.environ.get("DIRENV_DIFF"):
-        return wants
+        return bindings
     from lkrshell.shells import direnv_state
 
-    held = direnv_state.held()
-    both = [want.variable for want in wants if want.variable in held]
+    held = direnv_state.variables_set()
+    both = [binding.variable for binding in bindings if binding.variable in held]
     if both:
         _say(f"lkr: {' '.join(both)} is set by direnv here, so lkr leaves it alone; to fix this: lkr doctor")
-    return [want for want in wants if want.variable not in held]
+    return [binding for binding in bindings if binding.variable not in held]
 
 
 def _difference(plan: Plan) -> list[str]:

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
 
-def keep(store: "Store", name: str, value: Secret, kind: str = "", replace: bool = False) -> None:
+def set_value(store: "Store", name: str, value: Secret, kind: str = "", replace: bool = False) -> None:
     """Stores a value. What a key that is there may do stays, its kind too unless `kind` says another.
 
     LkrError (2) when it is there and `replace` does not allow for that.
     """
-    with index.changing(store.name):
+    with index.locked(store.name):
         there = store.exists(name)
         if there and not replace:
-            raise exists(name)
+            raise already_stored(name)
         entry = index.read(store.name, name)
         if there and entry is None:
-            entry = index.anew(store.name, name, _value(store, name).kind, now())
+            entry = index.rebuilt(store.name, name, _value(store, name).kind, now())
         rotated = now() if entry else ""
         entry = entry or Entry(name, kind or "runtime", now())
         entry.kind, entry.rotated = kind or entry.kind, rotated
@@ -41,7 +41,7 @@ def keep(store: "Store", name: str, value: Secret, kind: str = "", replace: bool
     generation.bump()
 
 
-def exists(name: str) -> LkrError:
+def already_stored(name: str) -> LkrError:
     return LkrError(
         f"{name} is already stored", f"lkr rotate {name} gives it a new value; --force replaces it", REFUSED
     )
@@ -53,7 +53,7 @@ def restore(store: "Store", entry: Entry, value: Secret, old: Secret | None = No
     Of one that is there the policy stays as it is here, and an admin key is not made a runtime one.
     """
     name = entry.name
-    with index.changing(store.name):
+    with index.locked(store.name):
         there = store.exists(name)
         if there and not replace:
             return False
@@ -61,7 +61,7 @@ def restore(store: "Store", entry: Entry, value: Secret, old: Secret | None = No
         if there:
             kinds = value.kind, _value(store, name).kind, here.kind if here else ""
             kind = "admin" if "admin" in kinds else "runtime"
-            here = here or index.anew(store.name, name, kind, entry.created)
+            here = here or index.rebuilt(store.name, name, kind, entry.created)
             here.kind, here.rotated, here.before = kind, entry.rotated or entry.created, entry.before
             entry = here
         else:
@@ -78,7 +78,7 @@ def restore(store: "Store", entry: Entry, value: Secret, old: Secret | None = No
 
 def remove(store: "Store", name: str) -> None:
     """Removes a key and its old value. LkrError when there is none, or when the store keeps it."""
-    with index.changing(store.name):
+    with index.locked(store.name):
         there = store.exists(name)
         _drop_old(store, name)
         if there:
@@ -86,10 +86,10 @@ def remove(store: "Store", name: str) -> None:
         index.remove(store.name, name)
     generation.bump()
     if not there:
-        raise missing(store, name)
+        raise no_such_key(store, name)
 
 
-def take_away(store: "Store", account: str, ours: bool) -> None:
+def remove_moved(store: "Store", account: str, ours: bool) -> None:
     """Removes what has moved into another store. What is not `ours`, of another service, has no entry of ours."""
     if ours:
         remove(store, account)
@@ -105,13 +105,13 @@ def _meant(store: "Store", name: str, otherwise: str) -> str:
     return f"did you mean {close[0]}?" if close else otherwise
 
 
-def missing(store: "Store", name: str) -> LkrError:
+def no_such_key(store: "Store", name: str) -> LkrError:
     return LkrError(f"there is no key {name} in the {store.name}", _meant(store, name, "see lkr list"))
 
 
 def rename(store: "Store", name: str, new: str) -> None:
     """Gives a key, and its old value, another name."""
-    with index.changing(store.name):
+    with index.locked(store.name):
         if store.exists(new):
             raise LkrError(f"there is already a key {new}", f"lkr rm {new} first")
         value, old = _value(store, name), _old(store, name)
@@ -128,7 +128,7 @@ def rename(store: "Store", name: str, new: str) -> None:
     generation.bump()
 
 
-def rotating(store: "Store", name: str, begun: bool) -> Secret:
+def value_to_rotate(store: "Store", name: str, begun: bool) -> Secret:
     """The key's value. LkrError unless the key is being rotated, or is not, as `begun` says."""
     value, old = _value(store, name), _old(store, name)
     if begun and not old:
@@ -140,8 +140,8 @@ def rotating(store: "Store", name: str, begun: bool) -> Secret:
 
 def rotate(store: "Store", name: str, fresh: Secret) -> None:
     """Gives a key a new value, and keeps the one that it had until `end`."""
-    with index.changing(store.name):
-        value = rotating(store, name, begun=False)
+    with index.locked(store.name):
+        value = value_to_rotate(store, name, begun=False)
         entry = index.read(store.name, name) or Entry(name, value.kind, now())
         store.set(names.old_of(name), value)  # the old value is safe before the new one takes its place
         store.set(name, Secret(fresh.reveal(), entry.kind))
@@ -152,8 +152,8 @@ def rotate(store: "Store", name: str, fresh: Secret) -> None:
 
 def end_rotation(store: "Store", name: str, undo: bool) -> None:
     """Forgets the old value, or has it take its place again."""
-    with index.changing(store.name):
-        value = rotating(store, name, begun=True)
+    with index.locked(store.name):
+        value = value_to_rotate(store, name, begun=True)
         entry = index.read(store.name, name) or Entry(name, value.kind, now())
         if undo and (old := _old(store, name)):
             store.set(name, Secret(old.reveal(), entry.kind))
@@ -167,7 +167,7 @@ def end_rotation(store: "Store", name: str, undo: bool) -> None:
 def change(store: "Store", name: str, edit: "Callable[[Entry], None]", agreed: list[str]) -> Entry:
     """Changes what a key may do by `edit`; returns its entry. LkrError (2) when that would let the key do more than the
     person has `agreed` to, in the words of policy.widened."""
-    with index.changing(store.name):
+    with index.locked(store.name):
         before = entry_of(store, name)
         import copy
 
@@ -192,17 +192,17 @@ def entry_of(store: "Store", name: str) -> Entry:
 
 def write_entry_anew(store: "Store", name: str) -> bool:
     """For `lkr doctor --fix`: the entry of a key that has none, or a damaged one. False when the key is gone."""
-    with index.changing(store.name):
+    with index.locked(store.name):
         value = store.get([name]).get(name)
         if value:
-            index.write(store.name, index.anew(store.name, name, value.kind, now()))
+            index.write(store.name, index.rebuilt(store.name, name, value.kind, now()))
     generation.bump()
     return value is not None
 
 
 def remove_entry(store: "Store", name: str) -> bool:
     """For `lkr doctor --fix`: the entry of a key that is gone. False when the key is there."""
-    with index.changing(store.name):
+    with index.locked(store.name):
         gone = not store.exists(name)
         if gone:
             index.remove(store.name, name)
@@ -212,7 +212,7 @@ def remove_entry(store: "Store", name: str) -> bool:
 
 def settle_old(store: "Store", name: str) -> None:
     """For `lkr doctor --fix`: an old value in the form of 0.1.0, or of a key that is gone."""
-    with index.changing(store.name):
+    with index.locked(store.name):
         before = name + names.OLD_BEFORE
         if not store.exists(name):
             _drop_old(store, name)
@@ -226,7 +226,7 @@ def settle_old(store: "Store", name: str) -> None:
 def _value(store: "Store", name: str) -> Secret:
     if value := store.get([name]).get(name):
         return value
-    raise missing(store, name)
+    raise no_such_key(store, name)
 
 
 def _old(store: "Store", name: str) -> Secret | None:

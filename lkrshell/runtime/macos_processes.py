@@ -63,7 +63,7 @@ def _arguments(pid: int) -> tuple[list[str], bytes]:
 
 
 def _sysctl(name: list[int], answer: "Any") -> bytes:
-    where, length = native.buffer(b"".join(part.to_bytes(4, "little") for part in name)), native.out("L")
+    where, length = native.buffer(b"".join(part.to_bytes(4, "little") for part in name)), native.out_variable("L")
     length.value = len(memoryview(answer))
     passed = (native.byref(where), len(name), native.byref(answer), native.byref(length), None, 0)
     if native.call("sysctl", "iPIPPPL", *passed):

@@ -23,7 +23,7 @@ def _fields(pid: int) -> list[str]:
         os.close(fd)
 
 
-def start_of(pid: int) -> str:
+def start_time(pid: int) -> str:
     """When it started, in clock ticks since the system did. Empty when it has ended, or cannot be told."""
     fields = _fields(pid)
     return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
@@ -47,7 +47,7 @@ def has_terminal(pid: int) -> bool:
     return len(fields) > 19 and fields[4] not in ("0", "-1")
 
 
-def line(pid: int) -> list[int]:
+def ancestry(pid: int) -> list[int]:
     """The process and those above it, nearest first."""
     found: list[int] = []
     while pid > 0 and pid not in found and len(found) < _DEEPEST:

@@ -1,4 +1,4 @@
-"""What a project gets, from the disk: chain of manifests, their grants, the wants, the values.
+"""What a project gets, read from disk: the chain of manifests, their grants, bindings and values.
 
 Shared by `export` and `exec`.
 """
@@ -6,10 +6,10 @@ Shared by `export` and `exec`.
 import os
 
 from lkrshell.core import folders, policy
+from lkrshell.core.binding import Binding
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
-from lkrshell.core.want import Want
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.project.lookup import Place
 from lkrshell.state import audit, index, paths
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
 
-def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
+def grant_chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
     """The grants in force at `folder` (which holds a manifest), nearest first.
 
     Adds to `watch` every file that decides this, with its text, before anything can fail: so a refusal too is
@@ -42,32 +42,32 @@ def chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
     return found
 
 
-def wanted(folder: str, watch: list[tuple[str, str]]) -> tuple[list[grants.Grant], list[Want]]:
-    """The grants in force at `folder`, see `chain`, and what they want under the profile that LKR_PROFILE names."""
-    found = chain(folder, watch)
+def bindings_at(folder: str, watch: list[tuple[str, str]]) -> tuple[list[grants.Grant], list[Binding]]:
+    """The grants in force at `folder` (see `grant_chain`), and their bindings in the profile that LKR_PROFILE names."""
+    found = grant_chain(folder, watch)
     return found, resolver.resolve(found, os.environ.get("LKR_PROFILE", ""))
 
 
-def waiting(
-    store: "Store", wants: list[Want], folder: str, entries: "dict[str, Entry | None] | None" = None
-) -> list[Want]:
-    """Those of `wants` whose key asks before a project's first load, and that nobody has confirmed for `folder`."""
+def unconfirmed(
+    store: "Store", bindings: list[Binding], folder: str, entries: "dict[str, Entry | None] | None" = None
+) -> list[Binding]:
+    """Those of `bindings` whose key asks before a project's first load, and that nobody has confirmed for `folder`."""
     found = []
-    for want in wants:
-        entry = entries[want.key] if entries else index.read(store.name, want.key)
+    for binding in bindings:
+        entry = entries[binding.key] if entries else index.read(store.name, binding.key)
         if entry and entry.confirm:
             from lkrshell.runtime import confirm
 
-            if not confirm.is_confirmed(folder, want.key):
-                found.append(want)
+            if not confirm.is_confirmed(folder, binding.key):
+                found.append(binding)
     return found
 
 
 def record(
-    use: policy.Use,
+    consumer: policy.Consumer,
     keys: list[str],
     variables: list[str],
-    line: list[str],
+    ancestry: list[str],
     program: str,
     event: str = "",
     agent: str | None = None,
@@ -77,9 +77,11 @@ def record(
 
     LkrError (2) when a coding agent's use cannot be logged: it gets nothing then.
     """
-    problem = audit.record(event or use.event, keys, variables, use.folder, line, agent or use.agent, program, patience)
-    if use.agent and event != "refused" and problem:
-        raise LkrError(f"no keys for a coding agent ({use.agent}) without a line in the log", problem, REFUSED)
+    problem = audit.record(
+        event or consumer.event, keys, variables, consumer.folder, ancestry, agent or consumer.agent, program, patience
+    )
+    if consumer.agent and event != "refused" and problem:
+        raise LkrError(f"no keys for a coding agent ({consumer.agent}) without a line in the log", problem, REFUSED)
     return problem
 
 
@@ -93,54 +95,56 @@ class Fetched:
 
     __slots__ = ("brokered", "left_out", "loaded", "missing", "waiting")
 
-    def __init__(self, left_out: list[Want], waiting: list[Want]) -> None:
-        self.loaded: list[tuple[Want, Secret, int]] = []
-        self.brokered: list[tuple[Want, int]] = []
+    def __init__(self, left_out: list[Binding], waiting: list[Binding]) -> None:
+        self.loaded: list[tuple[Binding, Secret, int]] = []
+        self.brokered: list[tuple[Binding, int]] = []
         self.left_out, self.waiting = left_out, waiting
-        self.missing: list[Want] = []
+        self.missing: list[Binding] = []
 
 
-def fetch(store: "Store", wants: list[Want], use: policy.Use, require_all: bool = False) -> Fetched:
-    """The values of the keys that `wants` names. With `exec`, load nothing while any key still waits for confirmation.
+def fetch(store: "Store", bindings: list[Binding], consumer: policy.Consumer, require_all: bool = False) -> Fetched:
+    """The values of the keys in `bindings`. With `exec`, load nothing while any key still waits for confirmation.
 
     LkrError when a key is an admin key or for other folders, when everything is left out, when a key is missing
     while none can be loaded, or with `require_all`, and when a coding agent points lkr to folders of its own.
     """
-    if use.agent and not paths.are_the_accounts_own():
-        message = f"no keys for a coding agent ({use.agent}): HOME or XDG_* leads to folders that are not the account's"
+    if consumer.agent and not paths.are_the_accounts_own():
+        message = (
+            f"no keys for a coding agent ({consumer.agent}): HOME or XDG_* leads to folders that are not the account's"
+        )
         raise LkrError(message, "unset it; or run lkr allow yourself to accept the folders that XDG_* names", REFUSED)
-    entries = {want.key: index.read(store.name, want.key) for want in wants}
-    left_out = [want for want in wants if not policy.for_agent(entries[want.key], use)]
-    if left_out and (use.event == "exec" or len(left_out) == len(wants)):
+    entries = {binding.key: index.read(store.name, binding.key) for binding in bindings}
+    left_out = [binding for binding in bindings if not policy.allows_agent(entries[binding.key], consumer)]
+    if left_out and (consumer.event == "exec" or len(left_out) == len(bindings)):
         denied = next((each.name for each in entries.values() if each and each.agents == "deny"), None)
         hint = f"lkr policy {denied} --agents exec" if denied else "lkr exec -- COMMAND gives them to a command"
-        raise LkrError(f"no keys for a coding agent ({use.agent})", hint, REFUSED)
-    wants = [want for want in wants if want not in left_out]
-    for want in wants:
-        if reason := policy.elsewhere(entries[want.key], use.folder):
+        raise LkrError(f"no keys for a coding agent ({consumer.agent})", hint, REFUSED)
+    bindings = [binding for binding in bindings if binding not in left_out]
+    for binding in bindings:
+        if reason := policy.wrong_folder(entries[binding.key], consumer.folder):
             raise LkrError(reason, code=REFUSED)
-    found = Fetched(left_out, waiting(store, wants, use.folder, entries))
-    if found.waiting and use.event == "exec":
+    found = Fetched(left_out, unconfirmed(store, bindings, consumer.folder, entries))
+    if found.waiting and consumer.event == "exec":
         return found
-    wants = [want for want in wants if want not in found.waiting]
-    direct = [want.key for want in wants if not by_broker(want, entries[want.key])]
+    bindings = [binding for binding in bindings if binding not in found.waiting]
+    direct = [binding.key for binding in bindings if not needs_broker(binding, entries[binding.key])]
     secrets = store.get(list(dict.fromkeys(direct))) if direct else {}
-    for want in wants:
-        entry = entries[want.key]
-        virtual = by_broker(want, entry)
-        secret = None if virtual else secrets.get(want.key)  # another variable may have the key itself
-        if secret is None and not (virtual and (entry or store.exists(want.key))):
-            if not want.optional:
-                found.missing.append(want)
+    for binding in bindings:
+        entry = entries[binding.key]
+        virtual = needs_broker(binding, entry)
+        secret = None if virtual else secrets.get(binding.key)  # another variable may have the key itself
+        if secret is None and not (virtual and (entry or store.exists(binding.key))):
+            if not binding.optional:
+                found.missing.append(binding)
             continue
         if "admin" in (secret.kind if secret else "", entry.kind if entry else ""):
-            message = f"{want.key} is an admin key: it never enters an environment"
-            raise LkrError(message, f"drop {want.variable}", REFUSED)
+            message = f"{binding.key} is an admin key: it never enters an environment"
+            raise LkrError(message, f"drop {binding.variable}", REFUSED)
         ttl = entry.ttl if entry else 0
         if secret is None:
-            found.brokered.append((want, ttl))
+            found.brokered.append((binding, ttl))
         else:
-            found.loaded.append((want, secret, ttl))
+            found.loaded.append((binding, secret, ttl))
     if found.missing and (require_all or not (found.loaded or found.brokered)):
         raise LkrError(*missing_line(found.missing))
     return found
@@ -148,10 +152,10 @@ def fetch(store: "Store", wants: list[Want], use: policy.Use, require_all: bool 
 
 def fetch_asking(
     store: "Store",
-    wants: list[Want],
-    use: policy.Use,
+    bindings: list[Binding],
+    consumer: policy.Consumer,
     settings: "Config",
-    record: "Callable[[str, list[Want]], None]",
+    record: "Callable[[str, list[Binding]], None]",
     require_all: bool = False,
 ) -> Fetched:
     """The values as `fetch` gives them for `exec`, after the person has confirmed the keys that wait for that.
@@ -162,36 +166,36 @@ def fetch_asking(
 
     def attempt() -> Fetched:
         try:
-            return fetch(store, wants, use, require_all)
+            return fetch(store, bindings, consumer, require_all)
         except LkrError as error:
             if error.code == REFUSED:
-                record("refused", wants)
+                record("refused", bindings)
             raise
 
     found = attempt()
     if found.waiting:
         from lkrshell.runtime import confirm
 
-        confirm.ask(found.waiting, use, settings, record)
+        confirm.ask(found.waiting, consumer, settings, record)
         found = attempt()
     if found.waiting:
-        names = " ".join(want.variable for want in found.waiting)
+        names = " ".join(binding.variable for binding in found.waiting)
         raise LkrError(f"the confirmation of {names} is over already", "do it again", REFUSED)
     return found
 
 
-def by_broker(want: Want, entry: Entry | None) -> bool:
+def needs_broker(binding: Binding, entry: Entry | None) -> bool:
     """True when only a virtual key may stand for this one: the manifest says so, or the key's policy, or both."""
-    return want.via == "broker" or (entry is not None and entry.via == "broker")
+    return binding.via == "broker" or (entry is not None and entry.via == "broker")
 
 
-def missing_line(wants: list[Want]) -> tuple[str, str]:
+def missing_line(bindings: list[Binding]) -> tuple[str, str]:
     """What is not stored, and the command that changes that."""
-    keys = list(dict.fromkeys(want.key for want in wants))
+    keys = list(dict.fromkeys(binding.key for binding in bindings))
     return f"not stored: {', '.join(keys)}", f"lkr set {keys[0]}"
 
 
-def used(store: "Store", keys: list[str]) -> None:
+def note_use(store: "Store", keys: list[str]) -> None:
     """Notes that the keys were given out. Whoever fetched them says so, for not all that is fetched is loaded."""
     for key in keys:
         index.touch(store.name, key)

@@ -23,11 +23,11 @@ def line() -> str:
     if held and not by_direnv:
         return " ".join(dict.fromkeys(held))
     try:
-        wants = [want for want in session.wanted(folder, [])[1] if want.scope == "shell"]
-        if not wants:
+        bindings = [binding for binding in session.bindings_at(folder, [])[1] if binding.scope == "shell"]
+        if not bindings:
             return ""
         if by_direnv:
-            return " ".join(dict.fromkeys(want.key for want in wants if want.variable in by_direnv))
+            return " ".join(dict.fromkeys(binding.key for binding in bindings if binding.variable in by_direnv))
         settings = config.load()
         with TimeLimit(_TIME_LIMIT):
             if registry.choose(settings).is_locked():

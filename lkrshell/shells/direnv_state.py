@@ -9,7 +9,7 @@ import os
 from lkrshell.project import lookup
 
 
-def held() -> set[str]:
+def variables_set() -> set[str]:
     """The variables that direnv has set in this shell; those of `use lkr` too."""
     text = os.environ.get("DIRENV_DIFF", "")
     if not text:
@@ -24,7 +24,7 @@ def held() -> set[str]:
         return set()
 
 
-def permission(envrc: str, text: str) -> tuple[str, str]:
+def allow_file(envrc: str, text: str) -> tuple[str, str]:
     """The file that `direnv allow` makes for an .envrc with this text (in project's form), and its own text.
 
     To be watched: once it is there, direnv would take what we loaded for what the shell had before.

@@ -33,20 +33,20 @@ def record(
     keys: list[str],
     variables: list[str] | None = None,
     project: str = "",
-    line: list[str] | None = None,
+    ancestors: list[str] | None = None,
     agent: str | None = None,
     program: str = "lkr",
     patience: float = PATIENCE,
 ) -> str | None:
     """Adds a line; returns what went wrong, in words, when it could not.
 
-    `line` are the names of our ancestors, `program` is what we are or become. Never raises, and waits no longer than
-    `patience` seconds for another writer.
+    `ancestors` are the names of the processes above us; `program` is what we are or become. Never raises, and waits at
+    most `patience` seconds for another writer.
     """
     log = ""
     try:
         # A name may have spaces in it, and then would be taken for two.
-        above = "\0".join(line or ()).replace(" ", "_").replace("\0", " ")
+        above = "\0".join(ancestors or ()).replace(" ", "_").replace("\0", " ")
         row = (
             clock.now(), event, project, " ".join(keys), " ".join(variables or ()),
             f"{os.getpid()} {program}".rstrip(), above, _terminal(), agent or "",

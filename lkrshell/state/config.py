@@ -177,7 +177,7 @@ def _parse(path: str, data: bytes, keep: bool = True) -> Config:
         raise LkrError(f"{where}: {error}", "fix it or remove the file") from None
     for name, value in table.items():
         if name not in _TYPES:
-            raise LkrError(f"{where}: unknown setting {names.said(name)}", f"use {', '.join(_TYPES)}")
+            raise LkrError(f"{where}: unknown setting {names.redacted(name)}", f"use {', '.join(_TYPES)}")
         if type(value) is not _TYPES[name]:
             raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
     table.pop("providers", None)  # see lkrshell.vendors.providers

@@ -26,7 +26,7 @@ def agents(where: str, table: dict[str, object]) -> tuple[Rows, Rows]:
     for name, given in table.items():
         hint = 'write agents.claude = ["anthropic:main"]'
         if not names.is_profile(name):
-            raise LkrError(f"{where}: {names.said(name)} is not a name for an agent", hint)
+            raise LkrError(f"{where}: {names.redacted(name)} is not a name for an agent", hint)
         parts: dict[str, typing.Any] = given if isinstance(given, dict) else {"keys": given}
         _known(f"{where}: agents.{name}", parts, (*lists, *limits.FIELDS))
         for part in lists:
@@ -75,7 +75,7 @@ def broker(where: str, table: dict[str, object]) -> tuple[bool, str, str, Rows]:
         raise LkrError(f"{where}.upstream must be a table", hint)
     for vendor, url in upstream.items():
         if not names.is_key(f"{vendor}:x"):
-            raise LkrError(f"{where}.upstream: {names.said(vendor)} is not a name for a vendor", hint)
+            raise LkrError(f"{where}.upstream: {names.redacted(vendor)} is not a name for a vendor", hint)
         if not _is_url(url, ("https",)):
             raise LkrError(f"{where}.upstream.{vendor} must be an https URL with a host", hint)
     rows = tuple((vendor, url.rstrip("/")) for vendor, url in upstream.items())
@@ -104,7 +104,7 @@ def prices(where: str, table: dict[str, object]) -> Rows:
         hint = 'write [prices."NAME"] with input and output: US dollars a million tokens'
         if not 0 < len(model) <= names.MAX_NAME or not model.isprintable():
             raise LkrError(f"{where}: prices has what is not a name for a model", hint)
-        label = f"{where}: prices.{names.said(model)}"
+        label = f"{where}: prices.{names.redacted(model)}"
         if not isinstance(fields, dict) or not {"input", "output"} <= set(fields):
             raise LkrError(f"{label} needs input and output", hint)
         _known(label, fields, _PRICES)
@@ -125,4 +125,4 @@ def _price(where: str, name: str, value: object) -> str:
 
 def _known(where: str, table: Iterable[str], fields: tuple[str, ...]) -> None:
     if unknown := set(table) - set(fields):
-        raise LkrError(f"{where}: unknown field {names.said(min(unknown))}", f"known: {', '.join(fields)}")
+        raise LkrError(f"{where}: unknown field {names.redacted(min(unknown))}", f"known: {', '.join(fields)}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-def changing(store: str) -> "AbstractContextManager[object]":
+def locked(store: str) -> "AbstractContextManager[object]":
     """Held by whoever reads a key or its entry to write it anew: else two of them could lose a value or a policy."""
     return files.locked(os.path.join(paths.data_dir(), "index", store))
 
@@ -36,7 +36,7 @@ def read(store: str, name: str) -> Entry | None:
     return None if data is None else _parse(name, data)
 
 
-def anew(store: str, name: str, kind: str, created: str) -> Entry:
+def rebuilt(store: str, name: str, kind: str, created: str) -> Entry:
     """What to write in place of an entry that is lost or damaged: with the policy of its copy."""
     data = files.read_private(_path(store, name, "policy"))
     entry = Entry(name, kind, created) if data is None else _parse(name, data)

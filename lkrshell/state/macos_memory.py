@@ -1,5 +1,6 @@
-"""Asks the process that remembers for us on macOS, and starts it; see `lkrshell.state.holder`. On the path of
-`lkr export`, with a vault or with keys that ask: `_socket` alone.
+"""Asks the process that remembers for us on macOS, and starts it; see `macos_memory_process`.
+
+On the path of `lkr export` with a vault or with keys that ask, so it speaks by `_socket` alone.
 
 Its socket lies in the folder that macOS makes for each user's temporary files, 0700: by confstr(3), whatever TMPDIR
 says. Before anything secret is sent, the folder and the process behind the socket must be this user's.
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 _USER_TEMP_DIR = 65537  # unistd.h: _CS_DARWIN_USER_TEMP_DIR
 _LONGEST = 1024  # bytes of that path: PATH_MAX
 _WAIT = 2.0  # seconds
-_START = "import sys; sys.path[:] = sys.argv.pop(1).split(chr(10)); from lkrshell.state.holder import main; main()"
+_START = (
+    "import sys; sys.path[:] = sys.argv.pop(1).split(chr(10)); "
+    "from lkrshell.state.macos_memory_process import main; main()"
+)
 
 
 def put(name: str, data: bytes, seconds: int) -> str:
@@ -62,7 +66,7 @@ def _ask(request: bytes) -> bytes:
         place = folder()
         files.check_private(place, os.lstat(place))
         with _connected(_socket, os.path.join(place, "memory")) as connection:
-            if native.peer(connection.fileno()) != os.getuid():
+            if native.peer_uid(connection.fileno()) != os.getuid():
                 return b""
             connection.sendall(request)
             connection.shutdown(_socket.SHUT_WR)

@@ -21,7 +21,7 @@ _functions: "dict[tuple[str, str], Callable[..., Any]]" = {}
 _libraries: "dict[str, int]" = {}
 
 
-def kind(letter: str) -> "Any":
+def c_type(letter: str) -> "Any":
     """The C type of a letter of the struct module: "i" int, "I" unsigned, "B" unsigned char, "P" void *, "z" char *."""
     if letter not in _types:
         _types[letter] = type(f"C{letter}", (_ctypes._SimpleCData,), {"_type_": letter})
@@ -41,7 +41,7 @@ def function(path: str, name: str, types: str) -> "Callable[..., Any]":
     """
     if (path, name) not in _functions:
         made = _prototype(types[0])(_ctypes.dlsym(_library(path), name))
-        made.argtypes = tuple(map(kind, types[1:]))
+        made.argtypes = tuple(map(c_type, types[1:]))
         _functions[path, name] = made
     return _functions[path, name]
 
@@ -49,7 +49,7 @@ def function(path: str, name: str, types: str) -> "Callable[..., Any]":
 def _prototype(letter: str) -> "Any":
     """The C functions with such a result."""
     if (key := f"-> {letter}") not in _types:
-        result = None if letter == "v" else kind(letter)
+        result = None if letter == "v" else c_type(letter)
         _types[key] = type(f"To{letter}", (_ctypes.CFuncPtr,), {"_flags_": _FLAGS, "_restype_": result})
     return _types[key]
 
@@ -59,9 +59,9 @@ def call(name: str, types: str, *arguments: "Any") -> "Any":
     return function(platform.library("System"), name, types)(*arguments)
 
 
-def peer(descriptor: int) -> int:
+def peer_uid(descriptor: int) -> int:
     """The user id behind the other end of a Unix socket, -1 when it is not known. getpeereid(3), by LOCAL_PEERCRED."""
-    user, group = out("I"), out("I")
+    user, group = out_variable("I"), out_variable("I")
     if call("getpeereid", "iiPP", descriptor, byref(user), byref(group)):
         return -1
     return int(user.value)
@@ -69,7 +69,7 @@ def peer(descriptor: int) -> int:
 
 def constant(path: str, name: str) -> int:
     """The pointer that the library keeps in its variable `name`, as `extern const CFStringRef` has it."""
-    value: int = kind("P").from_address(address(path, name)).value
+    value: int = c_type("P").from_address(address(path, name)).value
     return value
 
 
@@ -88,18 +88,18 @@ def buffer(content: "int | bytes") -> "Any":
     return made
 
 
-def copied(where: int, size: int) -> bytes:
+def copy_bytes(where: int, size: int) -> bytes:
     """A copy of `size` bytes at an address that a call gave us."""
     return bytes(memoryview(_array(size).from_address(where))) if size else b""
 
 
 def _array(size: int) -> "Any":
-    return type("Bytes", (_ctypes.Array,), {"_type_": kind("c"), "_length_": size})
+    return type("Bytes", (_ctypes.Array,), {"_type_": c_type("c"), "_length_": size})
 
 
-def out(letter: str) -> "Any":
+def out_variable(letter: str) -> "Any":
     """A variable that a call fills; `.value` reads it, and `byref` passes it."""
-    return kind(letter)()
+    return c_type(letter)()
 
 
 errno = _ctypes.get_errno

@@ -35,7 +35,7 @@ def _session_folder() -> str:
     return ""
 
 
-def opened(make: bool = True) -> int:
+def open_folder(make: bool = True) -> int:
     """The open folder. What is done through it stays in it, whatever happens to its path.
 
     LkrError when it is a link, or not the user's alone. FileNotFoundError without one, unless it is to be made.
@@ -48,7 +48,7 @@ def opened(make: bool = True) -> int:
         if not make:
             raise
         files.make_private_dir(folder)
-        return opened(make=False)
+        return open_folder(make=False)
     except OSError as error:
         raise LkrError(f"{show(folder)} is no folder of lkr's: {error.strerror}", "remove it") from None
     try:
@@ -59,7 +59,7 @@ def opened(make: bool = True) -> int:
     return fd
 
 
-def inside(fd: int, name: str) -> str:
+def path_in(fd: int, name: str) -> str:
     """A path of `name` in the open folder, short enough for a socket."""
     through = f"/proc/self/fd/{fd}"
     return f"{through if os.path.isdir(through) else path()}/{name}"

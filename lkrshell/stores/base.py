@@ -14,7 +14,7 @@ class Store(Protocol):
     has_dialog: bool  # `unlock(None)` has the system ask
     counts_reads: bool  # `get` of a key, stored or not, starts the time anew after which the store locks itself
 
-    def made(self) -> bool:
+    def is_created(self) -> bool:
         """False while it has to be made by the first `unlock`."""
 
     def describe(self) -> str:
@@ -47,5 +47,5 @@ class Store(Protocol):
     def unlock(self, passphrase: Secret | None) -> None:
         """With a passphrase where the store is ours, by the system's own prompt elsewhere."""
 
-    def left(self) -> int | None:
+    def seconds_left(self) -> int | None:
         """Seconds until it locks itself, None for never."""

@@ -92,7 +92,7 @@ class Keyring:
     def __init__(self, collection: str = "", service: str = SERVICE) -> None:
         self._collection, self._service = collection, service
 
-    def made(self) -> bool:
+    def is_created(self) -> bool:
         return True
 
     def describe(self) -> str:
@@ -259,7 +259,7 @@ class Keyring:
         if not self._call(ask, _WAIT_FOR_A_PERSON, own=False):
             raise StoreLocked("the keychain stayed locked", "answer its prompt, or unlock it in your desktop")
 
-    def left(self) -> int | None:
+    def seconds_left(self) -> int | None:
         return None
 
 

@@ -250,7 +250,7 @@ def take_access(store: MacosKeychain, name: str) -> None:
 
 def _add(ours: Owned, entry: int, me: int) -> None:
     """Adds `me` to the programs of an access list's entry, in the place of an older one at the same path."""
-    listed, text, prompt = native.out("P"), native.out("P"), native.out("H")
+    listed, text, prompt = native.out_variable("P"), native.out_variable("P"), native.out_variable("H")
     status = _call("SecACLCopyContents", entry, native.byref(listed), native.byref(text), native.byref(prompt))
     if status:
         raise problem(status)
@@ -268,7 +268,7 @@ def _path_of(ours: Owned, application: int) -> bytes:
     status, data = _made(ours, "SecTrustedApplicationCopyData", application)
     if status:
         return b""
-    return native.copied(_call("CFDataGetBytePtr", data), _call("CFDataGetLength", data))
+    return native.copy_bytes(_call("CFDataGetBytePtr", data), _call("CFDataGetLength", data))
 
 
 def _item(ours: Owned, keychain: int, name: str) -> int:

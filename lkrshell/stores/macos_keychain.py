@@ -78,7 +78,7 @@ class Owned:
 
     def made(self, name: str, *arguments: "Any", types: str = "") -> "tuple[int, int]":
         """Calls a function whose last argument is filled with a reference of ours: its status, and the reference."""
-        place = native.out("P")
+        place = native.out_variable("P")
         status: int = call(name, *arguments, native.byref(place), types=types)
         return status, self.keep(place.value) if not status and place.value else 0
 
@@ -99,7 +99,7 @@ class MacosKeychain:
             raise LkrError("there is no home folder", "set HOME to an absolute path")
         return os.path.join(home, FILE)
 
-    def made(self) -> bool:
+    def is_created(self) -> bool:
         """True once there is such a file, made by us or by the Rust `lkr`."""
         return os.path.exists(self.path())
 
@@ -145,7 +145,7 @@ class MacosKeychain:
         data = bytes(memoryview(settings))
         self._left = int.from_bytes(data[8:], "little") if data[5] else 0
 
-    def left(self) -> int | None:
+    def seconds_left(self) -> int | None:
         return self._left or None
 
     def open(self, ours: Owned, may_ask: bool = False) -> int:
@@ -199,9 +199,9 @@ class MacosKeychain:
         data = passphrase.reveal().encode("utf-8", "surrogateescape") if passphrase else b""
         if passphrase is not None and not data:
             raise LkrError("the keychain needs a password", "run it on a terminal, or lkr unlock --stdin")
-        if not data and not self.made():
+        if not data and not self.is_created():
             raise unmade()
-        step = macos_items.unlock if self.made() else macos_items.make
+        step = macos_items.unlock if self.is_created() else macos_items.make
         patiently(lambda: step(self, data), WAIT if data else WAIT_FOR_A_PERSON)
 
     def foreign(self) -> list[str]:
@@ -222,7 +222,7 @@ class MacosKeychain:
 
 def status_of(keychain: int) -> int | None:
     """Its state's bits, None when there is no such file."""
-    state = native.out("I")
+    state = native.out_variable("I")
     status = call("SecKeychainGetStatus", keychain, native.byref(state))
     if status == NO_SUCH_KEYCHAIN:
         return None
@@ -237,13 +237,13 @@ def is_open(keychain: int) -> bool:
 
 def password(keychain: int, name: str) -> tuple[int, bytes]:
     """The status of asking for a key's data, and the data."""
-    size, data, account = native.out("I"), native.out("P"), name.encode()
+    size, data, account = native.out_variable("I"), native.out_variable("P"), name.encode()
     words = (len(SERVICE), SERVICE, len(account), account, native.byref(size), native.byref(data), None)
     status: int = call("SecKeychainFindGenericPassword", keychain, *words)
     if status or not data.value:
         return status, b""
     try:
-        return 0, native.copied(data.value, size.value)
+        return 0, native.copy_bytes(data.value, size.value)
     finally:
         call("SecKeychainItemFreeContent", None, data.value)
 
@@ -282,7 +282,7 @@ def patiently(function: "Callable[[], T]", wait: float = WAIT) -> "T":
         done.release()
 
     _thread.start_new_thread(run, ())
-    if not done.acquire(timeout=time_limit.left(wait)):
+    if not done.acquire(timeout=time_limit.remaining(wait)):
         raise StoreUnreachable("the keychain does not answer", "try again; LKR_BACKEND=vault uses the vault instead")
     value: T
     value, error = result[0]

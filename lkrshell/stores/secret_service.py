@@ -124,7 +124,7 @@ class _Bus:
         problem = OSError(0, "there is no session bus")
         for address in addresses():
             self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-            self._socket.settimeout(time_limit.left(_WAIT))
+            self._socket.settimeout(time_limit.remaining(_WAIT))
             try:
                 self._socket.connect(address)
             except OSError as error:
@@ -169,7 +169,7 @@ class _Bus:
     def send(self) -> None:
         view = memoryview(self._out)
         while view:
-            self._socket.settimeout(time_limit.left(_WAIT))
+            self._socket.settimeout(time_limit.remaining(_WAIT))
             view = view[self._socket.send(view) :]
         self._out = b""
 
@@ -202,7 +202,7 @@ class _Bus:
             self._answers[fields[_REPLY_SERIAL]] = body.read(fields.get(_SIGNATURE, ""))
 
     def _more(self) -> None:
-        self._socket.settimeout(time_limit.left(_WAIT))
+        self._socket.settimeout(time_limit.remaining(_WAIT))
         chunk = self._socket.recv(1 << 16)
         if not chunk:
             raise OSError(0, "the connection was closed")

@@ -45,7 +45,7 @@ class Vault:
     def _kernel_name(self) -> str:
         return f"lkr:{self.recipient()}"
 
-    def made(self) -> bool:
+    def is_created(self) -> bool:
         """True once the vault has its identity."""
         return os.path.exists(os.path.join(self._root, "recipient"))
 
@@ -126,16 +126,16 @@ class Vault:
         return False
 
     def lock(self) -> None:
-        if self.made():
+        if self.is_created():
             memory.forget(self._kernel_name())
 
     def unlock(self, passphrase: Secret | None) -> None:
         """Opens the identity, or makes the vault with this passphrase when there is none."""
         if passphrase is None or not passphrase.reveal():
             raise LkrError("the vault needs a passphrase", "run it on a terminal, or lkr unlock --stdin")
-        self._keep(self._open(passphrase) if self.made() else self._make(passphrase))
+        self._keep(self._open(passphrase) if self.is_created() else self._make(passphrase))
 
-    def left(self) -> int | None:
+    def seconds_left(self) -> int | None:
         return self._left
 
     def open_file(self, data: bytes) -> bytes:
@@ -214,7 +214,7 @@ class Vault:
         import pyrage
 
         with files.locked(self._root):
-            if self.made():
+            if self.is_created():
                 return self._open(passphrase)
             identity = pyrage.x25519.Identity.generate()
             self._seal(str(identity).encode(), passphrase)

@@ -90,7 +90,7 @@ def _provider(name: str, fields: object) -> Provider:
 
 def _wrong(name: str) -> LkrError:
     hint = 'write [providers.NAME] with variable = "NAME_API_KEY", and aliases, prefix, shape, docs if you like'
-    return LkrError(f"config.toml: the provider {names.said(name)} is not valid", hint)
+    return LkrError(f"config.toml: the provider {names.redacted(name)} is not valid", hint)
 
 
 def variable_of(key: str) -> str | None:

@@ -63,24 +63,24 @@ def test_a_manifest_swapped_while_i_am_asked_is_not_what_i_allowed(user: User, o
 def test_a_manifest_swapped_in_after_our_own_write_is_not_allowed(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     from lkrshell.cli import cmd_add
     from lkrshell.core import errors
-    from lkrshell.project import grants, inside, lookup
+    from lkrshell.project import grants, lookup, project_files
 
     for name, value in user.env.items():
         monkeypatch.setenv(name, value)
     folder = user.project("p")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PWD", str(folder))
-    write = inside.replace
+    write = project_files.replace
 
     def then_swap(where: str, name: str, data: bytes) -> None:
         write(where, name, data)
         (folder / ".lkr.toml").write_text(f'version = 1\n[keys]\nSTOLEN_API_KEY = "openai:prod"\n# {len(data)}')
 
-    monkeypatch.setattr(inside, "replace", then_swap)
+    monkeypatch.setattr(project_files, "replace", then_swap)
     cmd_add.command.callback("ANTHROPIC_API_KEY=anthropic:main", False)
     grant = grants.read(str(folder))
     assert grant is not None
-    assert [want.variable for want in grant.wants] == [A, B]
+    assert [binding.variable for binding in grant.bindings] == [A, B]
     assert not grant.covers(lookup.Place(str(folder)))
     with pytest.raises(errors.ManifestError):
         cmd_add.command.callback("GROQ_API_KEY=groq:ci", False)

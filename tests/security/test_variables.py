@@ -246,7 +246,7 @@ def test_what_people_write_is_far_from_the_bounds(user: User) -> None:
     )
     profiles = "\n".join(f'[profiles.p{n}.keys]\nOPENAI_API_KEY = "openai:p{n}"' for n in range(128))
     comment = "# " + json.dumps("sk." * 300) + "\n"
-    assert len(manifest.parse("/p", f"version = 1\n{comment}[keys]\n{keys}\n{profiles}\n").wants) == 256
+    assert len(manifest.parse("/p", f"version = 1\n{comment}[keys]\n{keys}\n{profiles}\n").bindings) == 256
 
 
 def test_what_i_let_in_is_no_fault_when_lkr_imports_adds_or_previews(user: User) -> None:

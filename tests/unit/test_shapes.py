@@ -12,10 +12,10 @@ PREFIXES = sorted({each.prefix for each in providers.builtin().values() if each.
 def test_what_a_vendors_keys_begin_with_is_taken_for_a_value_and_never_repeated(prefix: str) -> None:
     value = f"{prefix}Ab3dEf6hIj"
     assert names.looks_like_a_value(value)
-    assert value not in names.said(value)
+    assert value not in names.redacted(value)
 
 
 @pytest.mark.parametrize("name", ["openai:prod", "groq:up-and-running", "jina:main", "key-vault:main"])
 def test_a_name_is_no_value(name: str) -> None:
     assert not names.looks_like_a_value(name)
-    assert name in names.said(name)
+    assert name in names.redacted(name)

@@ -11,14 +11,14 @@ import pytest
 from lkrshell.broker import process
 from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys, anew, digest_of
 from lkrshell.core.secret import Secret
-from lkrshell.runtime import brokered, processes
+from lkrshell.runtime import broker_client, processes
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose connection it is")
 
 
 def made(plain: str, pid: int = 0, start: str = "", event: str = "shell") -> VirtualKey:
     pid = pid or os.getpid()
-    start = start or processes.start_of(pid)
+    start = start or processes.start_time(pid)
     return anew(digest_of(plain), "openai:prod", "OPENAI_API_KEY", "/p", "", "", event, pid, start)
 
 
@@ -30,14 +30,14 @@ def path(tmp_path: Path) -> str:
 
 
 def test_a_virtual_key_has_256_random_bits_and_is_never_the_same() -> None:
-    found = {brokered.virtual_key() for _ in range(1000)}
+    found = {broker_client.virtual_key() for _ in range(1000)}
     assert len(found) == 1000
     assert all(len(each) == len("lkr-vk-") + 43 and each.startswith("lkr-vk-") for each in found)
     assert all(each[7:].replace("-", "a").replace("_", "a").isalnum() for each in found)
 
 
 def test_the_file_has_hashes_and_a_new_broker_finds_the_keys_by_them(path: str) -> None:
-    keys, plain = VirtualKeys(path), brokered.virtual_key()
+    keys, plain = VirtualKeys(path), broker_client.virtual_key()
     keys.put(made(plain), Secret(plain))
     text = Path(path).read_text()
     assert plain not in text and "lkr-vk-" not in text and digest_of(plain) in text
@@ -54,7 +54,7 @@ def test_the_file_has_hashes_and_a_new_broker_finds_the_keys_by_them(path: str) 
 def test_keys_of_processes_that_ended_or_of_another_with_that_id_are_gone(path: str) -> None:
     keys = VirtualKeys(path)
     child = subprocess.Popen(["sleep", "100"])
-    plains = [brokered.virtual_key() for _ in range(3)]
+    plains = [broker_client.virtual_key() for _ in range(3)]
     keys.put(made(plains[0]))
     keys.put(made(plains[1], child.pid))
     keys.put(made(plains[2], os.getpid(), "1"))  # the same id, and not the same process
@@ -67,7 +67,7 @@ def test_keys_of_processes_that_ended_or_of_another_with_that_id_are_gone(path: 
 
 @pytest.mark.parametrize("damage", ["another boot", "cut", "empty", "open"])
 def test_a_table_that_means_nothing_gives_no_key(path: str, damage: str) -> None:
-    keys, plain = VirtualKeys(path), brokered.virtual_key()
+    keys, plain = VirtualKeys(path), broker_client.virtual_key()
     keys.put(made(plain))
     text = Path(path).read_text()
     if damage == "another boot":
@@ -92,13 +92,13 @@ def test_a_link_in_place_of_the_table_is_not_written_through(path: str, tmp_path
     mine.write_text("mine")
     Path(path).symlink_to(mine)
     with pytest.raises(Exception, match="virtual keys"):
-        keys.put(made(brokered.virtual_key()))
+        keys.put(made(broker_client.virtual_key()))
     assert mine.read_text() == "mine"
 
 
 def test_a_program_that_asks_again_and_again_fills_no_memory(path: str) -> None:
     keys = VirtualKeys(path)
-    plains = [brokered.virtual_key() for _ in range(80)]
+    plains = [broker_client.virtual_key() for _ in range(80)]
     for plain in plains:
         keys.put(made(plain, event="token"))
     assert len(keys) == 64
@@ -106,7 +106,7 @@ def test_a_program_that_asks_again_and_again_fills_no_memory(path: str) -> None:
 
 
 def test_forgetting_ends_all_in_the_file_too(path: str) -> None:
-    keys, plain = VirtualKeys(path), brokered.virtual_key()
+    keys, plain = VirtualKeys(path), broker_client.virtual_key()
     keys.put(made(plain), Secret(plain))
     keys.forget()
     assert keys.find(plain) is None and keys.same(made(plain)) is None
@@ -154,14 +154,14 @@ def test_a_remembered_connection_is_looked_at_again() -> None:
 
 def test_a_shell_that_runs_a_helpers_command_is_not_the_one_that_asks() -> None:
     for words in (["sh", "-c", "lkr token x"], ["/bin/bash", "--norc", "-ec", "x"], ["-zsh", "-lc", "x"]):
-        assert brokered._runs_a_command(words)
+        assert broker_client._runs_a_command(words)
     for words in (["bash"], ["-bash"], ["bash", "--norc", "-i"], ["bash", "script", "-c"], ["node", "-c"], []):
-        assert not brokered._runs_a_command(words)
+        assert not broker_client._runs_a_command(words)
 
 
 def test_a_proxy_is_kept_from_what_goes_to_this_machine() -> None:
     def no_proxy(**environment: str) -> dict[str, str]:
-        found = brokered.around(["openai:prod"], "1234", environment)
+        found = broker_client.broker_variables(["openai:prod"], "1234", environment)
         return {name: value for name, (_, value) in found.items() if "proxy" in name.lower()}
 
     assert no_proxy() == {}

@@ -71,7 +71,7 @@ class Plan:
 
     def present(self, key: str) -> Secret | None:
         if key not in self._present:
-            self._present[key] = self.store.get([key]).get(key) if self.store.made() else None
+            self._present[key] = self.store.get([key]).get(key) if self.store.is_created() else None
         return self._present[key]
 
     def _taken(self, key: str) -> list[str]:

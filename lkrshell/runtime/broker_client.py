@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lkrshell.core.want import Want
+    from lkrshell.core.binding import Binding
 
 PREFIX = "lkr-vk-"
 PROTOCOL = "1"
@@ -42,7 +42,7 @@ _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY
 _START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from lkrshell.broker.__main__ import main; main()"
 
 
-class Ask:
+class KeyRequest:
     """A virtual key that is wanted: `key` in `variable`, for the project at the real path `folder` under `profile`.
 
     `event` is what for: `shell`, `direnv`, `exec`, `agent`; `named` and `token` for a key that was asked for by its
@@ -71,9 +71,9 @@ class Minted:
         self.keys: dict[str, str] = {}
         self.refused: list[LkrError] = []
 
-    def given(self, wants: "list[Want]") -> "list[tuple[Want, Secret]]":
-        """Those of `wants` that have a virtual key, each with it."""
-        return [(want, Secret(self.keys[want.variable])) for want in wants if want.variable in self.keys]
+    def given(self, bindings: "list[Binding]") -> "list[tuple[Binding, Secret]]":
+        """Those of `bindings` that have a virtual key, each with it."""
+        return [(binding, Secret(self.keys[binding.variable])) for binding in bindings if binding.variable in self.keys]
 
 
 def virtual_key() -> str:
@@ -83,7 +83,7 @@ def virtual_key() -> str:
 
 
 def mint(
-    asks: "list[Ask]", pid: int, is_locked: "Callable[[], bool]", patience: float = 5.0, sure: bool = False
+    asks: "list[KeyRequest]", pid: int, is_locked: "Callable[[], bool]", patience: float = 5.0, sure: bool = False
 ) -> Minted:
     """Virtual keys for the process `pid`, which is this one or above it, and for all that it starts.
 
@@ -91,9 +91,9 @@ def mint(
     started, or when one does not answer within `patience` seconds. With `sure`, a broker that starts is waited for.
     """
     keys = [virtual_key() for _ in asks]
-    rows: list[tuple[str, ...]] = [("lkr", PROTOCOL), ("for", str(pid), processes.start_of(pid))]
+    rows: list[tuple[str, ...]] = [("lkr", PROTOCOL), ("for", str(pid), processes.start_time(pid))]
     rows += [("mint", key, *ask.row()) for key, ask in zip(keys, asks, strict=True)]
-    folder = run_folder.opened()
+    folder = run_folder.open_folder()
     note = ""
     try:
         answer = _talk(folder, [*rows, ("end",)], patience)
@@ -130,19 +130,21 @@ def is_served(key: str) -> bool:
     return routes.find(key.partition(":")[0]) is not None
 
 
-def virtual(
-    wants: "list[Want]", folder: str, event: str, pid: int, is_locked: "Callable[[], bool]", patience: float = 5.0,
-    agent: str = "",
+def mint_for(
+    bindings: "list[Binding]", folder: str, event: str, pid: int, is_locked: "Callable[[], bool]",
+    patience: float = 5.0, agent: str = "",
 ) -> Minted:  # fmt: skip
     """As `mint`, for these lines of a manifest. A key that the broker does not serve is among the refused.
 
     What keeps all of them away is the only one there, and `port` is empty.
     """
     asks, refused = [], []
-    for want in wants:
+    for binding in bindings:
         try:
-            check_route(want.key)
-            asks.append(Ask(want.key, want.variable, folder, os.environ.get("LKR_PROFILE", ""), event, agent))
+            check_route(binding.key)
+            asks.append(
+                KeyRequest(binding.key, binding.variable, folder, os.environ.get("LKR_PROFILE", ""), event, agent)
+            )
         except LkrError as error:
             refused.append(error)
     try:
@@ -154,14 +156,14 @@ def virtual(
     return found
 
 
-def for_command(minted: Minted, wants: "list[Want]") -> "tuple[list[tuple[Want, Secret]], dict[str, str]]":
+def for_command(minted: Minted, bindings: "list[Binding]") -> "tuple[list[tuple[Binding, Secret]], dict[str, str]]":
     """What a command that we become gets: the lines that have a virtual key, and the variables of `around`."""
-    given = minted.given(wants)
-    leads = around([want.key for want, _ in given], minted.port, os.environ)
+    given = minted.given(bindings)
+    leads = broker_variables([binding.key for binding, _ in given], minted.port, os.environ)
     return given, {variable: value for variable, (_, value) in leads.items()}
 
 
-def around(keys: "list[str]", port: str, environment: "Mapping[str, str]") -> dict[str, tuple[str, str]]:
+def broker_variables(keys: "list[str]", port: str, environment: "Mapping[str, str]") -> dict[str, tuple[str, str]]:
     """The variables that lead programs to the broker, for these keys: by name, the key that each belongs to and its
     value. Where a proxy is set, they keep requests to this machine from it."""
     found: dict[str, tuple[str, str]] = {}
@@ -177,16 +179,16 @@ def around(keys: "list[str]", port: str, environment: "Mapping[str, str]") -> di
     return found
 
 
-def is_of_broker(variable: str, value: str) -> bool:
+def comes_from_broker(variable: str, value: str) -> bool:
     """True for what a shell has by the broker: a virtual key, or what leads programs to it."""
     if variable.lower() == "no_proxy":
         return "127.0.0.1" in value
     return value.startswith((PREFIX, "http://127.0.0.1:"))
 
 
-def shell_of(event: str) -> int:
+def asking_shell(event: str) -> int:
     """The process of the shell that asks for its keys: our parent, or what started direnv."""
-    above = processes.line(os.getpid())[1:]
+    above = processes.ancestry(os.getpid())[1:]
     if event == "direnv":
         for at, pid in enumerate(above[:-1]):
             if processes.name_of(pid) == "direnv":
@@ -194,7 +196,7 @@ def shell_of(event: str) -> int:
     return os.getppid()
 
 
-def _minted(asks: "list[Ask]", answer: list[list[str]], note: str) -> Minted:
+def _minted(asks: "list[KeyRequest]", answer: list[list[str]], note: str) -> Minted:
     try:
         if answer[0][0] == "no":
             raise LkrError(answer[0][2], answer[0][3], UNREACHABLE)
@@ -220,7 +222,7 @@ def _minted(asks: "list[Ask]", answer: list[list[str]], note: str) -> Minted:
 def ask(*question: str, patience: float = 5.0) -> list[list[str]] | None:
     """The answer to one question: `state`, `lock`, `stop`. None when no broker runs; empty while one starts."""
     try:
-        folder = run_folder.opened(make=False)
+        folder = run_folder.open_folder(make=False)
     except FileNotFoundError:
         return None
     try:
@@ -237,7 +239,7 @@ def lock() -> None:
     except LkrError:
         pass
     try:
-        folder = run_folder.opened(make=False)
+        folder = run_folder.open_folder(make=False)
     except FileNotFoundError:
         return
     try:
@@ -259,7 +261,7 @@ def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[lis
     try:
         sock.settimeout(patience)
         try:
-            sock.connect(run_folder.inside(folder, CONTROL))
+            sock.connect(run_folder.path_in(folder, CONTROL))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except OSError:
@@ -323,16 +325,16 @@ def wait(folder: int, patience: float) -> None:
 
 def _pid() -> int:
     """The process of the broker that was ready last, 0 when that has ended."""
-    folder = run_folder.opened()
+    folder = run_folder.open_folder()
     try:
         words = (read(folder, READY) or b"").decode("ascii", "replace").split()
     finally:
         os.close(folder)
-    known = len(words) == 2 and words[0].isdecimal() and processes.start_of(int(words[0])) == words[1]
+    known = len(words) == 2 and words[0].isdecimal() and processes.start_time(int(words[0])) == words[1]
     return int(words[0]) if known and words[1] else 0
 
 
-def runs() -> bool:
+def is_running() -> bool:
     """True while there is a broker, one too that is about to end."""
     return _pid() > 0
 
@@ -375,7 +377,7 @@ def write(folder: int, name: str, data: bytes) -> None:
     os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def site() -> list[str]:
+def import_path() -> list[str]:
     """Where the broker is to look for modules: what this Python looks through, without what PYTHONPATH and the folder
     of a script put in front."""
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -386,7 +388,7 @@ def site() -> list[str]:
 
 def is_installed() -> bool:
     """True when what the broker needs beyond lkr itself is there. Looks, and loads nothing."""
-    return any(os.path.isdir(f"{folder}/aiohttp") for folder in site())
+    return any(os.path.isdir(f"{folder}/aiohttp") for folder in import_path())
 
 
 def check_installed() -> None:
@@ -417,7 +419,7 @@ def start(folder: int, run: "Callable[[int, int, int], None] | None" = None) -> 
                     raise LkrError("another lkr takes long to start the broker", "try again", UNREACHABLE) from None
                 time.sleep(0.005)
         control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        where = run_folder.inside(folder, CONTROL)
+        where = run_folder.path_in(folder, CONTROL)
         try:
             control.connect(where)
             control.close()
@@ -500,7 +502,7 @@ def _become(fds: list[int]) -> None:
     """The broker takes this process's place, with `fds` as 0, 1, 2, ... and no other open file."""
     import fcntl
 
-    words = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _START, "\n".join(site())]
+    words = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _START, "\n".join(import_path())]
     words += ["--control", "3", "--listen", "4"]
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.umask(0o077)
@@ -511,9 +513,9 @@ def _become(fds: list[int]) -> None:
     os.execve(words[0], words, environment)  # noqa: S606
 
 
-def consumer() -> int:
+def asking_process() -> int:
     """For whom `lkr token` asks: the nearest process above that is more than the `sh -c` of a helper's command."""
-    above = processes.line(os.getpid())[1:]
+    above = processes.ancestry(os.getpid())[1:]
     for pid in above:
         if not _runs_a_command(processes.words_of(pid)):
             return pid

@@ -1,8 +1,8 @@
-"""One line of a manifest: which variable wants which key."""
+"""One line of a manifest: which variable gets which key."""
 
 
-class Want:
-    """`variable` is to hold `key`; `profile` is empty for `[keys]`. `scope` is `shell`, `exec`, or `commands:` and
+class Binding:
+    """`variable` gets `key`; `profile` is empty for `[keys]`. `scope` is `shell`, `exec`, or `commands:` and
     the commands, with commas between, that alone get the key. `via` is `broker`, or empty for the environment. The
     limits `models`, `budget`, `rate` and `tokens` are texts in the form of core.limits, empty for none.
 
@@ -29,7 +29,7 @@ class Want:
         return row + more if any(more) else row
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Want) and self.row() == other.row()
+        return isinstance(other, Binding) and self.row() == other.row()
 
     def __hash__(self) -> int:
         return hash(self.row())

@@ -99,7 +99,7 @@ def _one(listener: socket.socket, holder: Holder) -> None:
     with connection:
         try:
             connection.settimeout(_PATIENCE)
-            if native.peer(connection.fileno()) != os.getuid():
+            if native.peer_uid(connection.fileno()) != os.getuid():
                 return
             request, end = b"", time.monotonic() + _PATIENCE
             while chunk := connection.recv(_MOST):

@@ -8,23 +8,23 @@ over, it has direnv reload. Both variables hold names and times only.
 import os
 
 
-def exports(now: dict[str, str], until: str) -> list[tuple[str, str]]:
+def for_direnv(now: dict[str, str], until: str) -> list[tuple[str, str]]:
     """The variables that `use lkr` has direnv set beside the keys, with their values."""
     words = [f"until={until}"] + [f"{variable}={state}" for variable, state in now.items() if "=" in state]
     return [("LKR_DIRENV", " ".join(now)), ("LKR_DIRENV_STATE", " ".join(words))]
 
 
-def ends() -> dict[str, str]:
+def key_ends() -> dict[str, str]:
     """`key=END` by variable, as far as this shell knows of them."""
     words = f"{os.environ.get('LKR_ENDS', '')} {os.environ.get('LKR_DIRENV_STATE', '')}".split()
     pairs = (word.partition("=") for word in words)
     return {variable: state for variable, _, state in pairs if variable.isupper() and "=" in state}
 
 
-def beside(clock: int) -> tuple[list[tuple[str, str]], str]:
+def for_hook(clock: int) -> tuple[list[tuple[str, str]], str]:
     """The variables that our hook sets in a shell whose keys are direnv's, and the time of its next look."""
     out = []
-    if kept := ends():
+    if kept := key_ends():
         out.append(("LKR_ENDS", " ".join(f"{variable}={state}" for variable, state in kept.items())))
     first = os.environ.get("LKR_DIRENV_STATE", "").partition(" ")[0].removeprefix("until=")
     if not first.isdecimal() or len(first) > 15:

@@ -1,7 +1,7 @@
 """The shell that runs us."""
 
 
-def present() -> str:
+def current_shell() -> str:
     """Its name, as bash; empty when that cannot be told."""
     import shellingham
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, MutableMapping
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from lkrshell.core.binding import Binding
 from lkrshell.core.errors import ManifestError
-from lkrshell.core.want import Want
-from lkrshell.project import lookup, reading
+from lkrshell.project import lookup, manifest_reader
 from lkrshell.vendors import providers
 
 EMPTY = "version = 1\n\n[keys]\n"
@@ -20,31 +20,31 @@ def with_keys(place: lookup.Place, keys: dict[str, str]) -> tuple[str, str | Non
     ManifestError when what is there is not valid.
     """
     text, local = EMPTY if place.text == lookup.ABSENT else place.text[1:], place.local_content()
-    shared = named(reading.read_manifest(place, text=text, local="").wants)
-    both = named(reading.read_manifest(place, text=text).wants)
+    shared = keys_by_variable(manifest_reader.read_manifest(place, text=text, local="").bindings)
+    both = keys_by_variable(manifest_reader.read_manifest(place, text=text).bindings)
     more = {variable: key for variable, key in keys.items() if both.get(variable) != key}
     own = {variable: key for variable, key in more.items() if variable in shared or variable in both}
     new = {variable: key for variable, key in more.items() if variable not in own}
-    return added(text, new) if new else text, added(local or "", own) if own else None
+    return add_keys(text, new) if new else text, add_keys(local or "", own) if own else None
 
 
-def named(wants: Iterable[Want]) -> dict[str, str]:
+def keys_by_variable(bindings: Iterable[Binding]) -> dict[str, str]:
     """The key of each variable, without those of profiles."""
-    return {want.variable: want.key for want in wants if not want.profile}
+    return {binding.variable: binding.key for binding in bindings if not binding.profile}
 
 
-def added(text: str, new: dict[str, str]) -> str:
+def add_keys(text: str, new: dict[str, str]) -> str:
     """The text of a manifest, or of a local file, in which these variables have these keys. ManifestError when it is
     not TOML."""
     try:
         document = tomlkit.parse(text)
     except TOMLKitError:
         raise ManifestError("the manifest is not TOML", "fix it: lkr edit") from None
-    keys_of(document).update(new)
+    keys_table(document).update(new)
     return tomlkit.dumps(document)
 
 
-def keys_of(document: tomlkit.TOMLDocument) -> "MutableMapping[str, object]":
+def keys_table(document: tomlkit.TOMLDocument) -> "MutableMapping[str, object]":
     """The `[keys]` of the document, to be changed in place. A short list becomes a table of the same keys."""
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):
