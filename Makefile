@@ -81,11 +81,12 @@ lint: tools $(VENV)/.dev
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	$(BIN)/zizmor --quiet --offline .github
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/ci.yml
-	shellcheck --external-sources lkr.plugin.bash completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try tools/fresh .ci/run
+	shellcheck --external-sources lkr.plugin.bash completions/lkr.bash tools/completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try tools/fresh .ci/run
 	zsh -n shell/lkr.zsh
 	zsh -n completions/_lkr
+	zsh -n tools/completions/lkr.zsh
 	zsh -n lkr.plugin.zsh
-	fish --no-execute shell/lkr.fish completions/lkr.fish conf.d/lkr.fish
+	fish --no-execute shell/lkr.fish completions/lkr.fish tools/completions/lkr.fish conf.d/lkr.fish
 
 # The side-by-side benchmark, and what a Tab takes; some minutes, best on a machine that does nothing else.
 bench: TOOLS += hyperfine:hyperfine

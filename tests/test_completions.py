@@ -70,7 +70,7 @@ INNER = {
 
 @pytest.mark.parametrize("name", completions.FILES)
 def test_the_files_are_what_the_command_line_says(name: str) -> None:
-    assert (FOLDER / name).read_text() == completions.text(completions.FILES[name]), "run make completions"
+    assert (FOLDER / name).read_text() == completions.FILES[name](), "run make completions"
 
 
 def test_every_event_of_the_log_is_offered() -> None:

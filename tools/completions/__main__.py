@@ -1,0 +1,7 @@
+"""Writes the completions into the folder that is named."""
+
+import sys
+
+from tools.completions import write
+
+write(sys.argv[1])
