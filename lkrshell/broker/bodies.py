@@ -1,9 +1,7 @@
-"""What is in the bodies of requests and answers: the model that is asked for, and compressed bytes. Pure."""
+"""The model that a request asks for, in its path or its body. Pure."""
 
 import json
 import re
-import zlib
-from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]  # its stub leaves it out
 from urllib.parse import unquote
 
@@ -12,7 +10,6 @@ from lkrshell.broker.interfaces import Refused
 _SPACE = re.compile(r"[ \t\n\r]*")
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+(?:%3[Aa][^/:]+)*)")
 _decode = json.JSONDecoder().raw_decode
-_PIECE = 1 << 16
 
 
 def model_of(path: str, content_type: str, body: bytes) -> str:
@@ -65,41 +62,3 @@ def _past(text: str, at: int, mark: str) -> int:
     if text[at : at + 1] != mark:
         raise ValueError
     return _SPACE.match(text, at + 1).end()  # type: ignore[union-attr]
-
-
-class Decoder:
-    """Decompresses an answer as it goes by. `known` is False for any encoding but gzip: `feed` gives nothing then.
-
-    `damaged` turns True at the first byte that is no gzip.
-    """
-
-    __slots__ = ("_engine", "damaged", "known", "plain")
-
-    def __init__(self, encoding: str) -> None:
-        name = encoding.strip().lower()
-        self.plain = name in ("", "identity")
-        self.known = self.plain or name in ("gzip", "x-gzip")
-        self.damaged = False
-        self._engine = zlib.decompressobj(31)
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """The decompressed bytes, in pieces of at most 64 KiB."""
-        if self.plain:
-            yield chunk
-            return
-        while self.known and not self.damaged:
-            if self._engine.eof:  # several members, one after the other
-                chunk = self._engine.unused_data or chunk
-                if not chunk:
-                    return
-                self._engine = zlib.decompressobj(31)
-            try:
-                piece = self._engine.decompress(chunk, _PIECE)
-            except zlib.error:
-                self.damaged = True
-                return
-            chunk = self._engine.unconsumed_tail
-            if piece:
-                yield piece
-            elif not chunk and not self._engine.unused_data:
-                return

@@ -7,17 +7,11 @@ changes an answer: it removes the event that the vendor sent because lkr asked f
 
 import json
 import re
-import sys
-import zlib
-from collections.abc import Iterator
-from typing import Any, Protocol
 
-from lkrshell.broker import usage
+from lkrshell.broker import encodings, usage
 from lkrshell.broker.scan import Path, Scanner
 from lkrshell.broker.usage import Usage
 
-_PIECE = 1 << 16  # bytes that are decompressed at once
-_MOST = 1 << 30  # bytes of an answer, decompressed; a bomb is not followed further
 _EVENT = 1 << 16  # bytes of an event that `TakeOut` holds back
 _LINE_END = re.compile(rb"[\r\n]")
 _EVENT_END = re.compile(rb"\n\n|\n\r\n|\r\r")
@@ -42,7 +36,7 @@ class Meter:
 
     def expect(self, kind: str, encoding: str) -> None:
         """Says, before the first `feed`, what the answer's headers say."""
-        self._decoder = _decoder(encoding.strip().lower())
+        self._decoder = encodings.decoder(encoding)
         self.blind = self._decoder is None
         if "event-stream" in kind.lower():
             self._events = _Events(self._scanner, self._family)
@@ -53,7 +47,7 @@ class Meter:
         try:
             for piece in self._decoder.feed(chunk):
                 self._read(piece)
-        except _Damaged:
+        except encodings.Damaged:
             self.blind = True
 
     def result(self) -> tuple[Usage | None, bool]:
@@ -139,99 +133,6 @@ class _Events:
             if self._in_data:
                 self._scanner.feed(value)
                 self._scanner.feed(part[taken:])
-
-
-class _Damaged(Exception):
-    """The bytes are not in the encoding that the vendor named, or are a bomb."""
-
-
-class _Decoder(Protocol):
-    def feed(self, chunk: bytes) -> Iterator[bytes]: ...
-
-
-class _Plain:
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        yield chunk
-
-
-class _Zlib:
-    """gzip, one member after the other; or deflate, with the head that it should have or without."""
-
-    def __init__(self, gzip: bool) -> None:
-        self._gzip, self._first, self._size = gzip, not gzip, 0
-        self._engine = zlib.decompressobj(31 if gzip else 15)
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        while chunk:
-            if self._engine.eof:
-                if not self._gzip:
-                    return
-                self._engine = zlib.decompressobj(31)
-            try:
-                piece = self._engine.decompress(chunk, _PIECE)
-            except zlib.error:
-                if not self._first:
-                    raise _Damaged from None
-                self._engine, self._first = zlib.decompressobj(-15), False
-                continue
-            self._first = False
-            self._size = _bounded(self._size + len(piece))
-            chunk = self._engine.unconsumed_tail or self._engine.unused_data
-            yield piece
-
-
-class _Other:
-    """br or zstd, by the package for it. `more` is whether an engine has output left for which there was no room."""
-
-    def __init__(self, engine: Any, brotli: bool) -> None:
-        self._engine, self._brotli, self._size = engine, brotli, 0
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        while True:
-            try:
-                if self._brotli:
-                    piece = self._engine.process(chunk, output_buffer_limit=_PIECE)
-                    more = not self._engine.can_accept_more_data()
-                else:
-                    if self._engine.eof:
-                        return
-                    piece = self._engine.decompress(chunk, _PIECE)
-                    more = not self._engine.needs_input and not self._engine.eof
-            except Exception:  # each package has an exception of its own
-                raise _Damaged from None
-            self._size = _bounded(self._size + len(piece))
-            yield piece
-            if not more:
-                return
-            chunk = b""
-
-
-def _bounded(size: int) -> int:
-    if size > _MOST:
-        raise _Damaged
-    return size
-
-
-def _decoder(encoding: str) -> _Decoder | None:
-    """None for an encoding that cannot be read here."""
-    if encoding in ("", "identity"):
-        return _Plain()
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        return _Zlib(encoding != "deflate")
-    try:
-        if encoding == "br":
-            import brotli
-
-            return _Other(brotli.Decompressor(), True)
-        if encoding == "zstd":
-            if sys.version_info >= (3, 14):
-                from compression import zstd
-            else:
-                from backports import zstd
-            return _Other(zstd.ZstdDecompressor(), False)
-    except ImportError:
-        pass
-    return None
 
 
 class TakeOut:

@@ -11,7 +11,7 @@ from typing import Generic
 
 from aiohttp import web
 
-from lkrshell.broker import bodies, request_checks, vendor_errors
+from lkrshell.broker import bodies, encodings, request_checks, vendor_errors
 from lkrshell.broker.interfaces import Authority, Call, Limiter, P, Refused, Reservation, V, VirtualKeys
 from lkrshell.broker.masking import Mask
 from lkrshell.broker.upstream import Answer, NotSent, Upstream
@@ -177,11 +177,11 @@ class Forwarder(Generic[V, P]):
         """Sends the vendor's answer on, as it comes."""
         encoding = answer.headers.get("Content-Encoding", "")
         reservation.answered(answer.headers.get("Content-Type", ""), encoding)
-        decoder = bodies.Decoder(encoding)
+        decoder, plain = encodings.decoder(encoding), encodings.is_plain(encoding)
         failed = answer.status >= 400
         # An error is decompressed, so that a key in it can be masked. What our own change brought is taken out.
-        rewritten = failed and decoder.known and not decoder.plain
-        filtered = changed and decoder.plain and not failed
+        rewritten = failed and decoder is not None and not plain
+        filtered = changed and plain and not failed
         fields = request_checks.answered(answer.headers.items(), whole=not (rewritten or filtered))
         response = web.StreamResponse(status=answer.status, reason=mask.text(answer.reason or ""))
         for name, value in fields:
@@ -194,11 +194,11 @@ class Forwarder(Generic[V, P]):
             async for chunk in answer.content.iter_any():
                 reservation.feed(chunk)
                 out = chunk
-                if rewritten:
-                    out = b"".join(decoder.feed(chunk))
+                if rewritten and decoder is not None:
+                    out = encodings.readable(decoder, chunk)
                 elif filtered:
                     out = reservation.filter(chunk)
-                if decoder.plain or rewritten:
+                if plain or rewritten:
                     out = mask.feed(out)
                 if out:
                     await response.write(out)

@@ -1,0 +1,120 @@
+"""Decompresses a vendor's answer as it goes by: gzip, deflate, br and zstd, in bounded memory. Pure."""
+
+import sys
+import zlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+_PIECE = 1 << 16  # bytes that are decompressed at once
+_MOST = 1 << 30  # bytes of an answer, decompressed; a bomb is not followed further
+
+
+class Damaged(Exception):
+    """The bytes are not in the encoding that the vendor named, or are a bomb."""
+
+
+class Decoder(Protocol):
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The decompressed bytes, in pieces of at most 64 KiB. Raises Damaged."""
+
+
+def is_plain(encoding: str) -> bool:
+    """True for a Content-Encoding that changes nothing."""
+    return encoding.strip().lower() in ("", "identity")
+
+
+def decoder(encoding: str) -> Decoder | None:
+    """What reads this Content-Encoding; None for one that cannot be read here."""
+    encoding = encoding.strip().lower()
+    if is_plain(encoding):
+        return _Plain()
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return _Zlib(encoding != "deflate")
+    try:
+        if encoding == "br":
+            import brotli
+
+            return _Other(brotli.Decompressor(), True)
+        if encoding == "zstd":
+            if sys.version_info >= (3, 14):
+                from compression import zstd
+            else:
+                from backports import zstd
+            return _Other(zstd.ZstdDecompressor(), False)
+    except ImportError:
+        pass
+    return None
+
+
+def readable(decoder: Decoder, chunk: bytes) -> bytes:
+    """What can be read of `chunk`: of damaged bytes, what comes before the damage."""
+    found = b""
+    try:
+        for piece in decoder.feed(chunk):
+            found += piece
+    except Damaged:
+        pass
+    return found
+
+
+class _Plain:
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        yield chunk
+
+
+class _Zlib:
+    """gzip, one member after the other; or deflate, with the head that it should have or without."""
+
+    def __init__(self, gzip: bool) -> None:
+        self._gzip, self._first, self._size = gzip, not gzip, 0
+        self._engine = zlib.decompressobj(31 if gzip else 15)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        while chunk:
+            if self._engine.eof:
+                if not self._gzip:
+                    return
+                self._engine = zlib.decompressobj(31)
+            try:
+                piece = self._engine.decompress(chunk, _PIECE)
+            except zlib.error:
+                if not self._first:
+                    raise Damaged from None
+                self._engine, self._first = zlib.decompressobj(-15), False
+                continue
+            self._first = False
+            self._size = _bounded(self._size + len(piece))
+            chunk = self._engine.unconsumed_tail or self._engine.unused_data
+            yield piece
+
+
+class _Other:
+    """br or zstd, by the package for it. `more` is whether an engine has output left for which there was no room."""
+
+    def __init__(self, engine: Any, brotli: bool) -> None:
+        self._engine, self._brotli, self._size = engine, brotli, 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        while True:
+            try:
+                if self._brotli:
+                    piece = self._engine.process(chunk, output_buffer_limit=_PIECE)
+                    more = not self._engine.can_accept_more_data()
+                else:
+                    if self._engine.eof:
+                        return
+                    piece = self._engine.decompress(chunk, _PIECE)
+                    more = not self._engine.needs_input and not self._engine.eof
+            except Exception:  # each package has an exception of its own
+                raise Damaged from None
+            self._size = _bounded(self._size + len(piece))
+            yield piece
+            if not more:
+                return
+            chunk = b""
+
+
+def _bounded(size: int) -> int:
+    if size > _MOST:
+        raise Damaged
+    return size
