@@ -101,7 +101,7 @@ _lkr_one() {
     case $command in
         '')
             _lkr_options -h --help --version
-            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate schema set status token uninstall unlock usage use vault
+            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate scan schema set status token uninstall unlock usage use vault
             ;;
         'add')
             _lkr_options --replace -h --help
@@ -239,6 +239,10 @@ _lkr_one() {
         'rotate')
             _lkr_options --stdin --confirm --undo -h --help
             ((place == 1)) && _lkr_keys
+            ;;
+        'scan')
+            _lkr_options --no-stored --json -h --help
+            _lkr_files
             ;;
         'schema')
             _lkr_options --local -h --help

@@ -244,6 +244,10 @@ complete -c lkr -n "__lkr_options 'rotate'" -l stdin -d 'Read the new value from
 complete -c lkr -n "__lkr_options 'rotate'" -l confirm -d 'The new value works: forget the old one'
 complete -c lkr -n "__lkr_options 'rotate'" -l undo -d 'The new value does not work: restore the old one'
 complete -c lkr -n "__lkr_at 'rotate' 1" -a '(__lkr_keys)'
+complete -c lkr -n "__lkr_at ''" -a scan -d 'Find keys that lie about in plain text'
+complete -c lkr -n "__lkr_options 'scan'" -l no-stored -d 'Only look for shapes of keys; the store may stay locked'
+complete -c lkr -n "__lkr_options 'scan'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_at 'scan'" -r -F
 complete -c lkr -n "__lkr_at ''" -a schema -d 'Print the JSON Schema of .lkr.toml, for editors'
 complete -c lkr -n "__lkr_options 'schema'" -l local -d 'The schema of .lkr.local.toml'
 complete -c lkr -n "__lkr_at ''" -a set -d 'Store the key NAME (provider:label)'

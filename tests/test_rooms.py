@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "runtime": {"core", "state", "vendors", "stores", "system", "project", "shells"},
     "broker": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "doctor": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
-    "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor", "broker"},
+    "scan": {"core", "state", "vendors", "stores", "system", "project"},
+    "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor", "broker", "scan"},
 }
 IO_MODULES = {"subprocess", "socket", "shutil", "tempfile", "pathlib", "io", "fcntl", "urllib", "http"}
 IO_CALLS = {"open", "print", "input"}

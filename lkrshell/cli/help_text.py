@@ -47,6 +47,7 @@ Agents:
   token      Print a virtual key for the key NAME.
 
 Security:
+  scan       Find keys that lie about in plain text.
   lock       Lock the store.
   unlock     Unlock the store.
   passwd     Change the vault's passphrase.
@@ -103,6 +104,7 @@ Agents:
   token      Print a virtual key for the key NAME.
 
 Security:
+  scan       Find keys that lie about in plain text.
   lock       Lock the store.
   unlock     Unlock the store.
   passwd     Change the vault's passphrase.
@@ -950,6 +952,37 @@ Options:
   Examples:
     lkr rotate openai:prod
     lkr rotate openai:prod --undo
+"""),
+    "scan": (
+"""\
+Usage: lkr scan [OPTIONS] [PATH]...
+
+  Find keys that lie about in plain text. Without PATH, in this project. The exit code is 1 if
+  there are any.
+
+Options:
+  --no-stored  Only look for shapes of keys; the store may stay locked.
+  --json       As JSON.
+  -h, --help   Show this message and exit.
+
+  Examples:
+    lkr scan
+    git diff | lkr scan -
+""",
+"""\
+Usage: lkr scan [OPTIONS] [PATH]...
+
+  Find keys that lie about in plain text. Without PATH, in this project. The
+  exit code is 1 if there are any.
+
+Options:
+  --no-stored  Only look for shapes of keys; the store may stay locked.
+  --json       As JSON.
+  -h, --help   Show this message and exit.
+
+  Examples:
+    lkr scan
+    git diff | lkr scan -
 """),
     "schema": (
 """\

@@ -13,7 +13,7 @@ GROUPS = {
     "Keys": ("set", "get", "list", "rm", "rename", "rotate", "import", "migrate", "vault", "usage"),
     "Projects": ("status", "allow", "deny", "add", "edit", "use", "exec", "gen", "schema"),
     "Agents": ("agent-env", "broker", "token"),
-    "Security": ("lock", "unlock", "passwd", "policy", "confirm", "audit"),
+    "Security": ("scan", "lock", "unlock", "passwd", "policy", "confirm", "audit"),
     "Shell": ("hook", "export"),
 }
 COMMANDS = tuple(sorted(name for group in GROUPS.values() for name in group))

@@ -27,6 +27,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "hook": ("", "the shells' hooks"),
     "list": ("--json", "names of runtime keys"),
     "lock": ("", "locks the store"),
+    "scan": ("--no-stored --json", "where keys lie in its own project, without a value"),
     "schema": ("--local", "the manifest's JSON Schema"),
     "usage": ("--by --since --days --csv --json", "what its folder's project used by the broker"),
     "status": ("--json --short", "names of what is loaded here, and why"),

@@ -62,7 +62,7 @@ def schema(local: bool = False) -> dict[str, object]:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": ".lkr.local.toml" if local else ".lkr.toml",
-        "description": "Which variables a project bindings, and the names of their keys. Never a value.",
+        "description": "Which variables a project wants, and the names of their keys. Never a value.",
         "type": "object",
         "properties": fields,
         "additionalProperties": False,

@@ -4,11 +4,16 @@ Without git, or outside a repository, there is nothing to say. Settings of the s
 they say which folders are safe and what is ignored. The repository's settings start no program, transport or hook.
 """
 
+import contextlib
 import os
 import stat
 import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from typing import IO
 
 from lkrshell.core import folders
+from lkrshell.core.errors import LkrError
 
 _SETTINGS = (
     "safe.bareRepository=explicit",  # a bare repository inside the project is none
@@ -53,23 +58,90 @@ def files(folder: str) -> list[str] | None:
     return None if listed is None else [os.fsdecode(name) for name in listed.split(b"\0") if name]
 
 
-def _ask(folder: str, *words: str) -> bytes | None:
+def top(folder: str) -> str | None:
+    """The folder that holds the repository's files; None outside of one."""
+    found = _ask(folder, "rev-parse", "--show-toplevel")
+    return os.fsdecode(found.removesuffix(b"\n")) if found else None
+
+
+def hooks_folder(folder: str) -> str | None:
+    """Where git looks for this repository's hooks, as its own settings and the person's say; None outside of one."""
+    settings = [each for each in _SETTINGS if not each.startswith("core.hooksPath")]
+    found = _ask(folder, "rev-parse", "--path-format=absolute", "--git-path", "hooks", settings=settings)
+    return os.fsdecode(found.removesuffix(b"\n")) if found else None
+
+
+def listed(folder: str, *which: str) -> list[str] | None:
+    """What `git ls-files` lists below `folder` with these options, relative to it; None outside a repository."""
+    found = _ask(folder, "ls-files", "-z", *which)
+    return None if found is None else [os.fsdecode(name) for name in found.split(b"\0") if name]
+
+
+def output(folder: str, *words: str, wait: float = _WAIT, index: str = "") -> bytes | None:
+    """What `git WORDS` prints, for words that are a constant or an object's name; None if it fails.
+
+    `index` is the index that counts, where it is not the repository's own: `git commit` makes one for its hooks.
+    """
+    return _ask(folder, *words, wait=wait, index=index)
+
+
+@contextlib.contextmanager
+def stream(folder: str, *words: str, lines: bytes | None = None) -> Iterator[IO[bytes]]:
+    """What `git WORDS` prints, as it comes; `lines` is its standard input. LkrError when git cannot be started."""
+    program = _command(folder, _SETTINGS, words)
+    if program is None:
+        raise LkrError("git is not installed", "install it")
+    command, environment = program
+    source = subprocess.DEVNULL if lines is None else subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            if lines is not None:
+                threading.Thread(target=_send, args=(process.stdin, lines), daemon=True).start()
+            if process.stdout:
+                yield process.stdout
+        finally:
+            process.kill()
+
+
+def _send(stream: IO[bytes], lines: bytes) -> None:
+    try:
+        with stream:
+            stream.write(lines)
+    except OSError:
+        pass  # nobody reads on
+
+
+def _ask(
+    folder: str, *words: str, settings: Sequence[str] = _SETTINGS, wait: float = _WAIT, index: str = ""
+) -> bytes | None:
     """What git prints in `folder`. None if it fails or is not installed."""
-    search = _search_path(folder)
-    program = _program(search)
+    program = _command(folder, settings, words)
     if program is None:
         return None
-    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-    environment = {variable: os.environ[variable] for variable in _KEPT if variable in os.environ}
+    command, environment = program
+    if index:
+        environment["GIT_INDEX_FILE"] = index
     try:
         done = subprocess.run(
-            [program, "--no-pager", *settings, "-C", folder, *words],
-            env=environment | _VARIABLES | {"PATH": search},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_WAIT, check=True,
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            timeout=wait, check=True,
         )  # fmt: skip
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout
+
+
+def _command(folder: str, settings: Sequence[str], words: Sequence[str]) -> tuple[list[str], dict[str, str]] | None:
+    """The words and the environment that start git; None where there is no git."""
+    search = _search_path(folder)
+    program = _program(search)
+    if program is None:
+        return None
+    options = [word for setting in settings for word in ("-c", setting)]
+    environment = {variable: os.environ[variable] for variable in _KEPT if variable in os.environ}
+    return [program, "--no-pager", *options, "-C", folder, *words], environment | _VARIABLES | {"PATH": search}
 
 
 def _search_path(folder: str) -> str:

@@ -1,0 +1,92 @@
+"""`lkr scan`: where keys lie in plain text, by what the store holds and by what keys look like."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+from lkrshell.cli import common, declare, scanning
+from lkrshell.core import folders
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.core.text import show
+from lkrshell.project import lookup
+from lkrshell.scan import files, findings, stored, text
+from lkrshell.scan.findings import Finding
+from lkrshell.scan.marks import Ignored
+from lkrshell.system import git
+
+
+@declare.command("scan", examples=("lkr scan", "git diff | lkr scan -"))
+@declare.option("--no-stored", is_flag=True, help="Only look for shapes of keys; the store may stay locked.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON.")
+@declare.argument("paths", nargs=-1, metavar="[PATH]...")
+def command(paths: tuple[str, ...], no_stored: bool, as_json: bool) -> int:
+    """Find keys that lie about in plain text. Without PATH, in this project. The exit code is 1 if there are any."""
+    folder = _project()
+    _check_paths(paths, folder)
+    values, problem = ({}, "") if no_stored else _values()
+    progress = scanning.Progress()
+    tally = files.Tally(step=progress)
+    what = text.Search(values)
+    found = list(_in_stdin(what, tally) if paths == ("-",) else _in_files(paths or (folder,), folder, what, tally))
+    progress.end()
+    return _tell(found, tally, [problem] * bool(problem), as_json)
+
+
+def _project() -> str:
+    """The folder to search: the repository here, else the folder with the manifest, else the one we are in."""
+    here = lookup.current_folder()
+    return git.top(here) or lookup.find(here) or here
+
+
+def _check_paths(paths: tuple[str, ...], folder: str) -> None:
+    """LkrError for a path that is not there, and (2) for one that is none of a coding agent's business."""
+    for path in paths:
+        if path == "-" and len(paths) == 1:
+            continue
+        if not os.path.lexists(path):
+            raise LkrError(f"there is no {show(path)}", "name a file or a folder, or - for standard input", USAGE)
+        if (who := common.agent()) and not folders.within(os.path.realpath(path), os.path.realpath(folder)):
+            message = f"a coding agent ({who}) may search its own project only"
+            raise common.refused(message, f"the user can run: lkr scan {show(path)}", project=os.path.realpath(folder))
+
+
+def _values() -> tuple[dict[str, Secret], str]:
+    """What the store holds. A person at a terminal is asked to unlock it; else there is a word about a locked one."""
+    from lkrshell.cli import ask
+
+    if ask.on_terminal() and not common.agent():
+        return stored.values(), ""
+    return stored.values_if_open()
+
+
+def _in_files(paths: tuple[str, ...], folder: str, what: text.Search, tally: files.Tally) -> Iterator[Finding]:
+    ignored = Ignored(folder)
+    for path in paths:
+        whole = os.path.abspath(path)
+        if os.path.isdir(whole) and not os.path.islink(whole):
+            listed = files.project(whole, tally)
+        else:
+            listed = iter([(os.path.realpath(whole), findings.FILE)])
+        yield from files.search(listed, what, tally, ignored)
+
+
+def _in_stdin(what: text.Search, tally: files.Tally) -> Iterator[Finding]:
+    for data, line in files.windows(sys.stdin.fileno(), tally):
+        for start, _, each in what.hits(text.readable(data)):
+            each.place, each.line = "standard input", line + data.count(b"\n", 0, start)
+            yield each
+
+
+def _tell(found: list[Finding], tally: files.Tally, notes: list[str], as_json: bool) -> int:
+    unique = {(each.place, each.line, each.fingerprint, each.commit): each for each in found}
+    found = list(unique.values())
+    notes = [*notes, *tally.notes()]
+    if as_json:
+        scanning.tell_json(found, tally.files, tally.bytes, notes)
+    else:
+        scanning.tell(found)
+        for note in notes:
+            declare.echo(f"lkr: {show(note)}", err=True)
+        declare.echo(f"lkr: {scanning.summary(found, tally.files)}", err=True)
+    return 1 if found else 0

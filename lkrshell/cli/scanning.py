@@ -1,0 +1,102 @@
+"""How `lkr scan` shows what it found: a table grouped by key, plain lines in a pipe, JSON. Never a value."""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from lkrshell.cli import common, declare, layout, output
+from lkrshell.core import clock
+from lkrshell.core.text import show, tilde
+from lkrshell.scan import findings
+from lkrshell.scan.findings import Finding
+
+_MOST = 12  # places of one key that are shown on a terminal
+
+
+class Progress:
+    """How many files were read, on a terminal's stderr, once that takes more than a second."""
+
+    def __init__(self) -> None:
+        self._start, self._told = time.monotonic(), 0.0
+
+    def __call__(self, count: int) -> None:
+        now = time.monotonic()
+        if now - self._start > 1 and now - self._told > 0.1 and sys.stderr.isatty():
+            self._told = now
+            declare.echo(f"\r\033[Klkr: {count:,} read", err=True, nl=False)
+
+    def end(self) -> None:
+        """Takes the line away."""
+        if self._told:
+            declare.echo("\r\033[K", err=True, nl=False)
+
+
+def label(each: Finding) -> str:
+    """What a finding is: a stored key's name, or what it looks like."""
+    if each.kind == "stored":
+        return each.name
+    return f"{each.name} {findings.mask(each.secret)} {each.fingerprint}"
+
+
+def row(each: Finding) -> dict[str, Any]:
+    """A finding for programs."""
+    return {
+        "key": each.name if each.kind == "stored" else None,
+        "kind": each.kind,
+        "provider": each.name.partition(":")[0] if each.kind != "engine" else None,
+        "rule": each.name if each.kind == "engine" else None,
+        "masked": findings.mask(each.secret),
+        "fingerprint": each.fingerprint,
+        "path": each.place,
+        "line": each.line or None,
+        "commit": each.commit or None,
+        "encoding": each.form or None,
+        "variable": each.named or None,
+        "state": each.state,
+        "readable_by_others": each.others_read,
+        "modified": clock.stamp(each.time) if each.time else None,
+        "advice": findings.advice(each),
+    }
+
+
+def tell_json(found: list[Finding], files: int, size: int, notes: list[str]) -> None:
+    rows = [row(each) for group in findings.groups(found) for each in group]
+    declare.echo(json.dumps({"findings": rows, "files": files, "bytes": size, "notes": notes}, indent=2))
+
+
+def tell(found: list[Finding]) -> None:
+    """The findings for a person, worst key first; a line each off a terminal."""
+    home = os.path.expanduser("~")
+    for group in findings.groups(found):
+        if not sys.stdout.isatty():
+            for each in group:
+                form = f" ({each.form})" if each.form else ""
+                text = f"{tilde(each.where(), home)}  {label(each)}{form}  {each.exposed()}  {findings.advice(each)}"
+                declare.echo(show(text))
+            continue
+        stored = "stored" if group[0].kind == "stored" else "not stored"
+        declare.echo(f"{layout.heading(show(label(group[0])))}  {stored}")
+        rows, colours = [], []
+        for each in group[:_MOST]:
+            age = output.ago(time.time() - each.time) if each.time else "-"
+            form = f" ({each.form})" if each.form else ""
+            rows.append((f"  {show(tilde(each.where(), home))}{form}", each.exposed(), age))
+            bad = each.state in (findings.PUSHED, findings.HISTORY, findings.TRACKED) or each.others_read
+            colours.append(("", "red" if bad else "yellow", "dim"))
+        text = output.table(("  PLACE", "EXPOSED", "AGE"), rows, colours)
+        declare.echo(text, nl=False)
+        if len(group) > _MOST:
+            declare.echo(f"  and {len(group) - _MOST} more places")
+        for advice in dict.fromkeys(findings.advice(each) for each in group[:_MOST]):
+            declare.echo(f"  → {layout.wrapped(advice, 4, sys.stdout, 4)}")
+        declare.echo()
+
+
+def summary(found: list[Finding], files: int) -> str:
+    read = common.count(files, "file", "files") + " read" if files else "nothing read"
+    if not found:
+        return f"no keys found; {read}"
+    keys = common.count(len(findings.groups(found)), "key", "keys")
+    return f"{keys} in plain text at {common.count(len(found), 'place', 'places')}; {read}"

@@ -1,0 +1,197 @@
+"""Reads files for a scan: regular ones, no link followed, nothing out of the folder, a bounded part of each.
+
+What could not be read, or not to its end, is counted and said. Never waits for a pipe or a device.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lkrshell.core import folders
+from lkrshell.scan import text
+from lkrshell.scan.findings import FILE, IGNORED, TRACKED, UNTRACKED, Finding
+from lkrshell.scan.marks import Ignored
+from lkrshell.system import git
+
+MOST = 64 << 20  # bytes that are read of one file
+_WINDOW, _OVERLAP = 4 << 20, 64 << 10  # bytes; the overlap holds a value with all that may stand between its parts
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # in the meantime; or a link, or a socket
+_SILENT = (".git", ".hg", ".svn", "__pycache__")
+_MOST_FILES = 1_000_000
+# Folders of what others wrote, or of what can be made anew; unless git has them.
+PASSED_OVER = frozenset(
+    """node_modules bower_components venv .venv site-packages __pycache__ .git .hg .svn .tox .nox .mypy_cache
+    .ruff_cache .pytest_cache .hypothesis .gradle .terraform .cache target""".split()
+)
+
+
+@dataclass
+class Tally:
+    """How much was read, and what was not."""
+
+    files: int = 0
+    bytes: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)  # read in part
+    passed_over: list[str] = field(default_factory=list)  # folders
+    step: Callable[[int], None] = lambda count: None
+
+    def notes(self) -> list[str]:
+        """In words, for a person."""
+        found = []
+        for names, said in (
+            (self.unreadable, "could not be read"),
+            (self.cut, f"were read only in their first {MOST >> 20} MiB"),
+            (self.passed_over, "were passed over; name them to search them"),
+        ):
+            if names:
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                found.append(f"{', '.join(names[:3])}{more} {said}" if len(names) > 1 else _one(names[0], said))
+        return found
+
+
+def _one(name: str, said: str) -> str:
+    return f"{name} {said.replace('were ', 'was ').replace('their', 'its').replace('them', 'it')}"
+
+
+def search(paths: "Iterable[tuple[str, str]]", what: text.Search, tally: Tally, ignored: Ignored) -> Iterator[Finding]:
+    """The findings in files, each given with its state; they are named relative to where we are."""
+    here = os.getcwd()
+    for path, state in paths:
+        tally.files += 1
+        tally.step(tally.files)
+        if tally.files > _MOST_FILES:
+            tally.cut.append("everything after a million files")
+            return
+        shown = os.path.relpath(path, here) if folders.within(path, here) else path
+        for found in _in_file(path, shown, what, tally):
+            if found.kind == "stored" or not ignored.covers(path):
+                found.state = state
+                yield found
+
+
+def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator[Finding]:
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return  # to open a device may act on it
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno not in _GONE:
+            tally.unreadable.append(shown)
+        return
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            return
+        if info.st_size > MOST:
+            tally.cut.append(shown)
+        for data, line in windows(fd, tally):
+            for start, _, found in in_data(data, what):
+                found.place, found.file, found.time = shown, path, info.st_mtime
+                found.line = line + data.count(b"\n", 0, start)
+                found.others_read = bool(info.st_mode & stat.S_IROTH) and _reachable(path)
+                yield found
+    except OSError:
+        tally.unreadable.append(shown)
+    finally:
+        os.close(fd)
+
+
+def windows(fd: int, tally: Tally) -> Iterator[tuple[bytes, int]]:
+    """The file's content in parts, each with the number of its first line. What two parts share is in both."""
+    data, line, left = b"", 1, MOST
+    size = os.fstat(fd).st_size or _WINDOW  # a pipe has none, nor have the kernel's own files
+    while left > 0 and (fresh := _read(fd, min(_WINDOW, size + 1, left))):
+        left -= len(fresh)
+        tally.bytes += len(fresh)
+        whole = data + fresh if data else fresh
+        yield text.readable(whole), line
+        data = whole[-_OVERLAP:]
+        line += whole.count(b"\n", 0, len(whole) - len(data))
+
+
+def _read(fd: int, size: int) -> bytes:
+    """So many bytes, fewer at the end."""
+    data = os.read(fd, size)
+    if not data or len(data) == size:
+        return data
+    parts = [data]
+    while size > (got := sum(map(len, parts))) and (data := os.read(fd, size - got)):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def in_data(data: bytes, what: text.Search) -> "list[tuple[int, int, Finding]]":
+    """The hits in a text; in a binary one only of stored values."""
+    found = list(what.hits(data))
+    if found and text.binary(data) and not data.startswith(b"SQLite format 3"):
+        return [each for each in found if each[2].kind == "stored"]
+    return found
+
+
+def _reachable(path: str) -> bool:
+    """True when others may enter every folder on the way."""
+    while (parent := os.path.dirname(path)) != path:
+        path = parent
+        try:
+            if not os.stat(path).st_mode & stat.S_IXOTH:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def project(folder: str, tally: Tally) -> Iterator[tuple[str, str]]:
+    """The files of a folder with their states: as git has them, or all of them where there is no repository."""
+    tracked = git.listed(folder, "--cached")
+    if tracked is None:
+        yield from ((path, FILE) for path in walk(folder, tally))
+        return
+    others = git.listed(folder, "--others", "--exclude-standard") or []
+    ignored = git.listed(folder, "--others", "--ignored", "--exclude-standard", "--directory") or []
+    real = os.path.realpath(folder)
+    inside: dict[str, bool] = {}
+    for names, state in ((tracked, TRACKED), (others, UNTRACKED), (ignored, IGNORED)):
+        for name in dict.fromkeys(names):  # a file in conflict is listed three times
+            path = os.path.join(folder, name)
+            parent = os.path.dirname(path)
+            if parent not in inside:  # git lists a name, and a link may lie on its way
+                inside[parent] = folders.within(os.path.realpath(parent), real)
+            if not inside[parent]:
+                continue
+            if name.endswith("/"):  # a repository of its own, or a folder that is ignored as a whole
+                yield from ((each, state) for each in walk(path.rstrip("/"), tally))
+            else:
+                yield path, state
+
+
+def walk(folder: str, tally: Tally, named: bool = False) -> Iterator[str]:
+    """The files below a folder on the same file system; no link is followed. `named`: the person named it."""
+    if os.path.basename(folder) in PASSED_OVER and not named:
+        _pass_over(folder, tally)
+        return
+    pending, device = [folder], -1
+    while pending:
+        place = pending.pop()
+        try:
+            device = os.lstat(place).st_dev if device < 0 else device
+            with os.scandir(place) as listing:
+                entries = sorted(listing, key=lambda each: each.name)
+        except OSError:
+            tally.unreadable.append(os.path.relpath(place))
+            continue
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False):
+                yield entry.path
+            elif entry.is_dir(follow_symlinks=False):
+                if entry.name in PASSED_OVER:
+                    _pass_over(entry.path, tally)
+                elif entry.stat(follow_symlinks=False).st_dev == device:
+                    pending.append(entry.path)
+
+
+def _pass_over(folder: str, tally: Tally) -> None:
+    if os.path.basename(folder) not in _SILENT:
+        tally.passed_over.append(os.path.relpath(folder))

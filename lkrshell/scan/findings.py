@@ -1,0 +1,108 @@
+"""What a scan found, and what a person is told of it: never a value, only a mask and a fingerprint.
+
+The fingerprint is an HMAC under a key that lives as long as the process: it tells two values apart in one report, and
+nobody can try guesses on it later.
+"""
+
+import functools
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass, field
+
+from lkrshell.core.secret import Secret
+
+# How exposed a key is, from the worst on.
+PUSHED, HISTORY, TRACKED, STAGED, PROCESS, UNTRACKED, FILE, IGNORED = (
+    "pushed", "history", "tracked", "staged", "process", "untracked", "file", "ignored",
+)  # fmt: skip
+RANKS = (PUSHED, HISTORY, TRACKED, STAGED, PROCESS, UNTRACKED, FILE, IGNORED)
+_SAID = {
+    PUSHED: "in git, on a remote",
+    HISTORY: "in git's history",
+    TRACKED: "in git",
+    STAGED: "staged for git",
+    PROCESS: "environment of a running process",
+    UNTRACKED: "git would add it",
+    FILE: "a file of yours",
+    IGNORED: "ignored by git",
+}
+
+
+@dataclass
+class Finding:
+    """A key at a place. `kind`: "stored" (the value of the key `name`), "shape" (what looks like a key of the provider
+    `name`) or "engine" (by the rule `name` of the engine). `file` is the path to open, empty where there is none."""
+
+    kind: str
+    name: str
+    secret: Secret
+    place: str
+    line: int = 0
+    form: str = ""
+    named: str = ""  # the variable that it was given to
+    state: str = FILE
+    file: str = ""
+    others_read: bool = False
+    time: float = 0.0
+    commit: str = ""
+    also: list[str] = field(default_factory=list)  # other names of the same key
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.secret)
+
+    @property
+    def rank(self) -> tuple[int, bool]:
+        """Lower is worse."""
+        return RANKS.index(self.state), not self.others_read
+
+    def exposed(self) -> str:
+        """How exposed the key is at this place, in words."""
+        parts = [_SAID[self.state]] + ["other users can read it"] * self.others_read
+        return ", ".join(parts)
+
+    def where(self) -> str:
+        return f"{self.place}:{self.line}" if self.line else self.place
+
+
+def fingerprint(secret: Secret) -> str:
+    """Eight hexadecimal digits that are the same for the same value within this run, and new in each run."""
+    value = secret.reveal().encode("utf-8", "surrogateescape")
+    return hmac.new(_salt(), value, hashlib.sha256).hexdigest()[:8]
+
+
+@functools.cache
+def _salt() -> bytes:
+    return os.urandom(32)
+
+
+def mask(secret: Secret) -> str:
+    """How the value begins: what it shares with every key of its provider, and not more than a sixth of it."""
+    value = secret.reveal()
+    head = value[: min(len(value) // 6, 8)]
+    return f"{head}..." if head.isascii() and head.isprintable() else "..."
+
+
+def groups(found: list[Finding]) -> list[list[Finding]]:
+    """The findings of each key together, worst key first, and worst place first within it."""
+    by_value: dict[str, list[Finding]] = {}
+    for each in found:
+        by_value.setdefault(each.fingerprint, []).append(each)
+    for each_group in by_value.values():
+        each_group.sort(key=lambda each: (each.rank, each.place, each.line))
+    return sorted(by_value.values(), key=lambda group: (group[0].rank, group[0].kind != "stored", group[0].name))
+
+
+def advice(finding: Finding) -> str:
+    """What to do about it."""
+    if finding.state in (PUSHED, HISTORY):
+        return "revoke it at the vendor; git keeps it, whatever is deleted now"
+    stored = finding.kind == "stored"
+    if finding.state == PROCESS:
+        return "stop that process" if stored else "start it with: lkr exec -- COMMAND"
+    if finding.state == TRACKED:
+        return "revoke it at the vendor, then lkr scan --fix"
+    if finding.state == STAGED:
+        return "take it out before you commit"
+    return "lkr scan --fix"

@@ -1,0 +1,185 @@
+"""What looks like a provider's key, in any text: by how the provider's keys begin, or by the variable they belong to.
+
+The shapes are those of `vendors/providers`, the person's own ones among them. Pure but for reading them; keeps nothing.
+"""
+
+import base64
+import binascii
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lkrshell.core.secret import Secret
+from lkrshell.scan.literals import compiled
+from lkrshell.vendors import providers
+
+_LEAST, _MOST = 16, 512  # bytes behind a prefix, or of a variable's value
+_BODY = rb"[A-Za-z0-9_\-]"
+_TOKEN = re.compile(_BODY + b"{1,%d}" % _MOST)
+_LETTER = re.compile(rb"[A-Za-z0-9_\-]")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,1024}={0,2}")
+# Behind a variable's name: what joins it to a value in shells, JSON, YAML, Docker, PAM, fish, and code.
+_JOINED = (
+    rb"""\\{0,3}["'`\])]{0,3}(?:[ \t]*(?::=|=>|=|:|,)|[ \t]+(?:DEFAULT|OVERRIDE)=|[ \t]|[ \t]*\r?\n[ \t]*"?value"?:)"""
+)
+_VALUE = re.compile(rb"""[ \t]*\\{0,3}["'`]?([A-Za-z0-9+/=_.:~\-]{16,512})(?![A-Za-z0-9+/=_.:~\-(\[])""")
+# What is written where a key would be.
+_EXAMPLE = re.compile(
+    rb"your|example|placeholder|dummy|changeme|change[-_]me|redacted|insert|x{5}|\.\.\.|(.)\1{7}", re.I | re.S
+)
+_WORD = rb"(?:[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,15}|[0-9]{1,4})"
+_WORDS = re.compile(
+    rb"%b(?:[-_./:]%b)*|[A-Za-z]{1,16}[0-9]{0,4}(?:[-_./:][A-Za-z]{1,16}[0-9]{0,4}){2,}" % (_WORD, _WORD)
+)
+_FIRST = ("openai", "gemini")  # of several providers with one prefix, the likeliest
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Where something looks like a key, of which provider, and what it is. `named`: by its variable, else empty."""
+
+    start: int
+    end: int
+    provider: str
+    value: Secret
+    named: str = ""
+    form: str = ""
+
+
+class _Table:
+    """The providers' shapes, compiled."""
+
+    def __init__(self, known: "dict[str, providers.Provider]") -> None:
+        self.prefixes: dict[bytes, str] = {}
+        self.variables: dict[bytes, str] = {}
+        self.whole: list[tuple[re.Pattern[bytes], str]] = []
+        for name, each in sorted(known.items(), key=lambda item: (item[0] not in _FIRST, item[0])):
+            if len(each.prefix) > 2:
+                self.prefixes.setdefault(each.prefix.encode(), name)
+            elif each.shape:
+                self.whole.append((re.compile(rb"(?<![\w-])(?:%b)(?![\w-])" % each.shape.encode()), name))
+            for variable in (each.variable, *each.aliases):
+                self.variables.setdefault(variable.lower().encode(), name)
+        self.shapes = {name: re.compile(each.shape.encode()) for name, each in known.items() if each.shape}
+        self.encoded = {base64.b64encode(each)[: len(each) * 8 // 6]: each for each in self.prefixes}
+        plain = b"|".join(re.escape(each) for each in sorted(self.prefixes, key=len, reverse=True))
+        encoded = b"|".join(re.escape(each) for each in sorted(self.encoded, key=len, reverse=True))
+        names = b"|".join(re.escape(each) for each in sorted(self.variables, key=len, reverse=True))
+        pattern = b"(?:%b)%b{16}|(?:%b)[A-Za-z0-9+/]{20}|(?i:%b)%b" % (plain, _BODY, encoded, names, _JOINED)
+        self.pattern: Any = compiled(pattern)
+
+    def provider(self, value: bytes) -> str:
+        """By the longest prefix; empty for none."""
+        fits = [prefix for prefix in self.prefixes if value.startswith(prefix)]
+        return self.prefixes[max(fits, key=len)] if fits else ""
+
+
+_tables: "list[tuple[dict[str, providers.Provider], _Table]]" = []
+
+
+def _table() -> _Table:
+    known = providers.known()
+    if not _tables or _tables[0][0] is not known:
+        _tables[:] = [(known, _Table(known))]
+    return _tables[0][1]
+
+
+def find(data: bytes) -> Iterator[Shape]:
+    """What looks like a key in `data`, from left to right."""
+    table, at = _table(), 0
+    while match := table.pattern.search(data, at):
+        start = match.start()
+        found = None
+        if not (start and _LETTER.match(data, start - 1)) or _ends_a_name(data, start, table):
+            found = _at(data, start, match.end(), table)
+        if found:
+            yield found
+            at = found.end
+        else:
+            at = start + 1 if not _LETTER.match(data, start) else _after(data, start, match.end(), table)
+    for pattern, name in table.whole:
+        for each in pattern.finditer(data):
+            yield Shape(*each.span(), name, _secret(each[0]))
+
+
+def _after(data: bytes, start: int, end: int, table: _Table) -> int:
+    """Where to go on behind something that was no key: in the middle of it another may begin."""
+    name = data[start:end].lower()
+    return end if any(name.startswith(each) for each in table.variables) else start + 1
+
+
+def _ends_a_name(data: bytes, start: int, table: _Table) -> bool:
+    """True for `MY_OPENAI_API_KEY`, and `-dOPENAI_API_KEY`; a prefix of a key must not stand in a word."""
+    word = data[start : start + 64].lower()
+    return any(word.startswith(each) for each in table.variables)
+
+
+def _at(data: bytes, start: int, end: int, table: _Table) -> Shape | None:
+    word = data[start : start + 64].lower()
+    for variable, provider in table.variables.items():
+        if word.startswith(variable):
+            return _named(data, end, data[start : start + len(variable)].decode(), provider, table)
+    match = _BASE64.match(data, start)
+    if match and any(match[0].startswith(each) for each in table.encoded):
+        return _decoded(match, table)
+    match = _TOKEN.match(data, start)
+    value = match[0] if match else b""
+    provider = table.provider(value)
+    if match and provider and _is_key(value, provider, table):
+        return Shape(*match.span(), provider, _secret(value))
+    return None
+
+
+def _named(data: bytes, end: int, variable: str, provider: str, table: _Table) -> Shape | None:
+    match = _VALUE.match(data, end)
+    if match is None:
+        return None
+    value = match[1]
+    by_prefix = table.provider(value)
+    if not (_is_key(value, by_prefix, table) if by_prefix else _is_random(value)):
+        return None
+    return Shape(*match.span(1), by_prefix if by_prefix not in ("", "openai") else provider, _secret(value), variable)
+
+
+def _decoded(match: re.Match[bytes], table: _Table) -> Shape | None:
+    text = match[0].rstrip(b"=")
+    try:
+        value = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+    except binascii.Error:  # cut in the middle of four characters
+        return None
+    plain = re.match(_BODY + b"+", value)
+    provider = table.provider(value)
+    if plain and provider and len(plain[0]) >= len(value.rstrip(b"\n")) and _is_key(plain[0], provider, table):
+        return Shape(*match.span(), provider, _secret(plain[0]), form="base64")
+    return None
+
+
+def _secret(value: bytes) -> Secret:
+    return Secret(value.decode("utf-8", "surrogateescape"))
+
+
+def _is_key(value: bytes, provider: str, table: _Table) -> bool:
+    """True when what begins like a key goes on like one, too."""
+    shape = table.shapes.get(provider)
+    if shape:
+        return bool(shape.fullmatch(value))
+    prefix = max((each for each in table.prefixes if value.startswith(each)), key=len)
+    body = value[len(prefix) :]
+    return len(body) >= _LEAST and _is_random(body, named=False)
+
+
+def _is_random(value: bytes, named: bool = True) -> bool:
+    """True for what nobody would write by hand."""
+    if _EXAMPLE.search(value) or _WORDS.fullmatch(value):
+        return False
+    counts = Counter(value)
+    bits = -sum(each / len(value) * math.log2(each / len(value)) for each in counts.values())
+    if bits < 2.8:
+        return False
+    digits = sum(48 <= each <= 57 for each in value)
+    if digits < len(value) and digits:
+        return True
+    return bits >= 4 and not (named and re.search(rb"[._/:-]", value))

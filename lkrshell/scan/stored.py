@@ -1,0 +1,37 @@
+"""The values to look for: all that the store holds, old values of a rotation too. They stay in memory."""
+
+from lkrshell.core.errors import StoreLocked, StoreUnreachable
+from lkrshell.core.names import key_of_old
+from lkrshell.core.secret import Secret
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.state import config, index, memory
+from lkrshell.stores import registry
+
+WAIT = 5  # seconds for a store to answer
+
+
+def values(keys: "list[str] | None" = None) -> dict[str, Secret]:
+    """Every stored value by its key's name, or those of `keys`; empty where no store is made yet.
+
+    StoreLocked, StoreUnreachable or LkrError when the store does not give them.
+    """
+    memory.harden()
+    with TimeLimit(WAIT):
+        store = registry.choose(config.load())
+        if not store.is_created():
+            return {}
+        wanted = keys
+        if wanted is None:
+            wanted = sorted({*index.names(store.name), *(store.names() or [])})
+        found = store.get(wanted)
+    return {f"{key} (old value)" if (key := key_of_old(name)) else name: secret for name, secret in found.items()}
+
+
+def values_if_open() -> tuple[dict[str, Secret], str]:
+    """The values, and why there are none, with what to do about that; that is empty where all is well."""
+    try:
+        return values(), ""
+    except StoreLocked as error:
+        return {}, f"stored keys were not searched for: {error}"
+    except StoreUnreachable as error:
+        return {}, f"stored keys were not searched for: {error}"

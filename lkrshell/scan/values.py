@@ -1,0 +1,171 @@
+"""The stored values in a text: as they are, and as base64, URLs, JSON, shells and line breaks write them.
+
+One matcher serves `lkr scan`, `lkr redact` and `lkr exec --redact`. Quotes, backslashes, line breaks and the like are
+taken out of the text before it is searched, so a value that is split over lines or strings is found as well. An
+encoding that is not listed here (hexadecimal, compression, a cipher) hides a value. Pure; prints and keeps no value.
+"""
+
+import base64
+import functools
+import json
+import re
+import urllib.parse
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lkrshell.core.secret import Secret
+from lkrshell.scan.literals import Literals
+
+SHORTEST = 8  # bytes; a shorter value would be found everywhere
+_SHORT = 16  # bytes; a value below it counts only as a whole word, in one piece
+_SECRET_FROM = 8  # bytes of a value that nobody sees of it while the rest has not come
+_GAPS = b" \t\r\n\0\\\"'`+"  # what may stand between two parts of a value; NUL for UTF-16
+_GAP = rb"(?:\\n|[" + re.escape(_GAPS) + rb"])*"
+_TAIL = 4096  # bytes; a value with more white space in it than that is not held together in a stream
+_WORD = re.compile(rb"[A-Za-z0-9_-]")
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where a value is in a text, of which key it is, and how it is written: "" for plain, "base64", "URL", "JSON",
+    "split"."""
+
+    start: int
+    end: int
+    key: str
+    form: str
+
+
+def squeezed(data: bytes) -> bytes:
+    """`data` without what may stand between two parts of a value."""
+    return data.replace(b"\\n", b"").translate(None, _GAPS)
+
+
+def _forms(value: bytes) -> Iterable[tuple[bytes, str]]:
+    """How a value is written, the plain form first."""
+    yield value, ""
+    text = value.decode("utf-8", "surrogateescape")
+    yield json.dumps(text)[1:-1].encode(), "JSON"
+    yield json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape"), "JSON"
+    quoted = urllib.parse.quote(value, safe="")
+    for each in (quoted, urllib.parse.quote(value), re.sub("%..", lambda code: code[0].lower(), quoted)):
+        yield each.encode(), "URL"
+    if len(value) < SHORTEST + 4:
+        return
+    for before in range(3):  # how far into three bytes of the encoded text the value begins
+        first, end = (before * 8 + 5) // 6, (before + len(value)) * 8 // 6  # characters that hold nothing else
+        encoded = base64.b64encode(bytes(before) + value)[first:end]
+        yield encoded, "base64"
+        yield encoded.translate(bytes.maketrans(b"+/", b"-_")), "base64"
+
+
+class Values:
+    """The values to look for, by the names of their keys. What is shorter than `SHORTEST` is left out."""
+
+    def __init__(self, values: Mapping[str, Secret]) -> None:
+        self._needles: dict[bytes, tuple[str, str]] = {}
+        for key, secret in values.items():
+            value = secret.reveal().encode("utf-8", "surrogateescape")
+            if len(squeezed(value)) < SHORTEST:
+                continue
+            for form, how in _forms(value):
+                self._needles.setdefault(squeezed(form), (key, how))
+        self._literals = Literals(self._needles)
+        self._longest = max(map(len, self._needles), default=0)
+
+    def __bool__(self) -> bool:
+        return bool(self._needles)
+
+    def find(self, data: bytes) -> list[Match]:
+        """Where the values are, from left to right."""
+        found: list[Match] = []
+        text = squeezed(data) if self._needles else b""
+        at = 0
+        for start, end in self._literals.find(text):
+            needle = text[start:end]
+            key, how = self._needles[needle]
+            span = _spread(needle).search(data, max(at, start))
+            if span is None:
+                continue  # its end came before, in what was taken for another's
+            whole = span.end() - span.start() == len(needle)
+            if len(needle) < _SHORT and not (whole and _stands_alone(data, *span.span())):
+                continue
+            at = span.end()
+            found.append(Match(span.start(), at, key, how or ("" if whole else "split")))
+        return found
+
+    def pending(self, data: bytes) -> int:
+        """How many bytes at the end of `data` may be the beginning of a value."""
+        tail = data[-_TAIL:]
+        text = squeezed(tail)
+        most = 0
+        for needle in self._needles:
+            window = text[max(0, len(text) - len(needle) + 1) :]
+            at = window.find(needle[:1])
+            while at >= 0 and len(window) - at > most:
+                if needle.startswith(window[at:]):
+                    most = len(window) - at
+                    break
+                at = window.find(needle[:1], at + 1)
+        if not most:
+            return 1 if data.endswith(b"\\") else 0  # which may be half of a line break as JSON writes it
+        low, high = 0, len(tail)  # the last place from which on there are as many bytes of the value
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if len(squeezed(tail[middle:])) >= most else (low, middle)
+        return len(tail) - low
+
+
+def _stands_alone(data: bytes, start: int, end: int) -> bool:
+    return not (_WORD.match(data, end) or (start and _WORD.match(data, start - 1)))
+
+
+@functools.lru_cache(maxsize=64)
+def _spread(needle: bytes) -> re.Pattern[bytes]:
+    """The needle with anything that may stand between its parts."""
+    return re.compile(_GAP.join(re.escape(needle[at : at + 1]) for at in range(len(needle))), re.S)
+
+
+class Redactor:
+    """For one stream: what goes in comes out with `[lkr NAME]` in place of each value, as soon as that is certain."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+        self._held = b""
+        self.found: set[str] = set()
+
+    @property
+    def holds(self) -> bool:
+        """True while something waits for what follows it."""
+        return bool(self._held)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What can be passed on now."""
+        data = self._held + chunk if self._held else chunk
+        end = len(data) - self._values.pending(data)
+        matches = self._values.find(data)
+        for match in matches:
+            if match.start < end < match.end:  # the end of one value may be the beginning of another
+                end = match.end
+        self._held = data[end:]
+        return self._replaced(data[:end], [match for match in matches if match.end <= end])
+
+    def idle(self) -> bytes:
+        """What can be passed on when nothing follows for a moment: a prompt must not wait, and a key's beginning may
+        not pass."""
+        return b"" if len(squeezed(self._held)) >= _SECRET_FROM else self.rest()
+
+    def rest(self) -> bytes:
+        """What waited, at the end of the stream."""
+        held, self._held = self._held, b""
+        return held
+
+    def _replaced(self, data: bytes, matches: list[Match]) -> bytes:
+        if not matches:
+            return data
+        out, at = [], 0
+        for match in matches:
+            self.found.add(match.key)
+            out += [data[at : match.start], f"[lkr {match.key}]".encode()]
+            at = match.end
+        return b"".join([*out, data[at:]])

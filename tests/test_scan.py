@@ -1,0 +1,187 @@
+"""`lkr scan`: what it finds in files, what it says of it, and what it stays away from. Real files, real git."""
+
+import base64
+import json
+import os
+import random
+import string
+import subprocess
+from pathlib import Path
+
+import forked
+import pytest
+from conftest import OTHER, VALUE, User
+
+ALPHABET = string.ascii_letters + string.digits
+
+
+def key(prefix: str, length: int = 40) -> str:
+    """What looks like a key, and is none."""
+    return prefix + "".join(random.choices(ALPHABET, k=length))
+
+
+def git(user: User, *words: str, cwd: Path) -> str:
+    who = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+    return subprocess.run(
+        ["git", *who, *words], cwd=cwd, env=user.env, check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.fixture
+def folder(user: User) -> Path:
+    """A repository with nothing in it."""
+    folder = user.home / "p"
+    folder.mkdir()
+    git(user, "init", "-q", cwd=folder)
+    return folder
+
+
+def found(user: User, folder: Path, *words: str, stdin: bytes = b"") -> list[dict[str, object]]:
+    """The findings of `lkr scan --json`. No output may hold a value."""
+    done = forked.lkr(["scan", "--json", *words], user.env, folder, stdin)
+    said = done.stdout.decode()
+    assert VALUE not in said and OTHER not in said and b"Traceback" not in done.stderr
+    rows: list[dict[str, object]] = json.loads(said)["findings"]
+    assert done.returncode == bool(rows)
+    return rows
+
+
+def test_a_stored_key_in_a_file_is_named_and_not_shown(user: User, folder: Path) -> None:
+    (folder / ".env").write_text(f"# mine\nOPENAI_API_KEY={VALUE}\n")
+    said = user.lkr("scan", cwd=folder, code=1)
+    assert ".env:2  openai:prod" in said and VALUE not in said and VALUE[:12] not in said
+    assert "1 key in plain text at 1 place" in said
+
+
+def test_a_key_that_is_not_stored_is_known_by_its_shape(user: User, folder: Path) -> None:
+    secret = key("sk-ant-api03-")
+    (folder / "app.py").write_text(f"client = Anthropic(api_key='{secret}')\n")
+    said = user.lkr("scan", cwd=folder, code=1)
+    assert "app.py:1  anthropic sk-ant-a..." in said and secret not in said
+    assert secret[-4:] not in said
+
+
+def test_a_clean_project_ends_with_0(user: User, folder: Path) -> None:
+    (folder / "app.py").write_text("import os\nkey = os.environ['OPENAI_API_KEY']\n")
+    assert "no keys found; 1 file read" in user.lkr("scan", cwd=folder)
+
+
+def test_a_fingerprint_is_new_in_each_run(user: User, folder: Path) -> None:
+    (folder / "a").write_text(key("gsk_") + "\n")
+    first, second = found(user, folder), found(user, folder)
+    assert first[0]["fingerprint"] != second[0]["fingerprint"]
+
+
+def test_what_git_has_comes_before_what_it_ignores(user: User, folder: Path) -> None:
+    (folder / ".gitignore").write_text(".env\n")
+    for name in (".env", "new.py", "old.py"):
+        (folder / name).write_text(f'x = "{key("hf_", 34)}"\n')
+    git(user, "add", "old.py", cwd=folder)
+    rows = found(user, folder)
+    assert [(row["path"], row["state"]) for row in rows] == [
+        ("old.py", "tracked"), ("new.py", "untracked"), (".env", "ignored"),
+    ]  # fmt: skip
+    assert {row["provider"] for row in rows} == {"huggingface"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        VALUE,
+        base64.b64encode(b"user:" + VALUE.encode()).decode(),
+        base64.encodebytes(b"x" * 50 + VALUE.encode()).decode(),
+        json.dumps(f'export A="{VALUE}"'),
+        f'"{VALUE[:9]}" +\n    "{VALUE[9:]}"',
+        f"{VALUE[:11]}\\\n{VALUE[11:]}",
+    ],
+    ids=["plain", "base64", "wrapped base64", "JSON", "two strings", "continued line"],
+)
+def test_a_stored_key_is_found_however_it_is_written(user: User, folder: Path, text: str) -> None:
+    (folder / "notes.txt").write_text(f"before\n{text}\nafter\n")
+    rows = found(user, folder)
+    assert [(row["key"], row["path"]) for row in rows] == [("openai:prod", "notes.txt")]
+
+
+def test_standard_input_is_searched(user: User, folder: Path) -> None:
+    rows = found(user, folder, "-", stdin=f"one\ntwo {VALUE}\n".encode())
+    assert [(row["key"], row["line"]) for row in rows] == [("openai:prod", 2)]
+
+
+def test_utf_16_is_read(user: User, folder: Path) -> None:
+    secret = key("r8_", 37)
+    (folder / "out.txt").write_text(f"{secret}\r\n{VALUE}\r\n", encoding="utf-16")
+    assert {row["key"] for row in found(user, folder)} == {None, "openai:prod"}
+
+
+def test_examples_are_ignored_by_mark_and_by_pattern_and_a_stored_key_never(user: User, folder: Path) -> None:
+    (folder / "a.py").write_text(f"x = '{key('gsk_')}'  # lkr-scan: ignore\ny = '{VALUE}'  # lkr-scan: ignore\n")
+    (folder / "fixtures").mkdir()
+    (folder / "fixtures/b").write_text(f"{key('xai-')}\n{OTHER}\n")
+    (folder / ".lkr-scan-ignore").write_text("# examples\nfixtures/\n")
+    rows = found(user, folder)
+    assert sorted(str(row["key"]) for row in rows) == ["anthropic:main", "openai:prod"]
+
+
+def test_a_locked_store_is_said_and_shapes_are_found_all_the_same(user: User, folder: Path) -> None:
+    user.lkr("lock")
+    (folder / "a").write_text(f"{VALUE}\n{key('nvapi-', 64)}\n")
+    said = user.lkr("scan", cwd=folder, code=1)
+    assert "stored keys were not searched for: the vault is locked; lkr unlock" in said
+    assert "nvidia nvapi-" in said
+    assert "stored keys" not in user.lkr("scan", "--no-stored", cwd=folder, code=1)
+
+
+def test_a_newcomer_without_a_store_can_scan(tmp_path: Path) -> None:
+    user = User(tmp_path / "home")
+    user.home.mkdir()
+    (user.home / "x").write_text(key("pplx-", 48))
+    assert "perplexity" in user.lkr("scan", "x", code=1)
+    assert not (user.home / ".local/share/lkr").exists(), "nothing is made"
+
+
+def test_nothing_out_of_the_folder_is_read_and_nothing_hangs(user: User, folder: Path) -> None:
+    outside = user.home / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text(VALUE)
+    (folder / "file").symlink_to(outside / "secret")
+    (folder / "dir").symlink_to(outside)
+    (folder / "loop").symlink_to(folder)
+    git(user, "add", "-A", cwd=folder)
+    os.mkfifo(folder / "pipe")
+    with (folder / "sparse").open("wb") as file:
+        file.truncate(10 << 30)
+    (folder / "binary").write_bytes(bytes(range(256)) * 100 + VALUE.encode())
+    (folder / "latin").write_bytes(b"\xe9\xff\xfe" * 100 + VALUE.encode())
+    (folder / "new\nline").write_text(VALUE)
+    said = user.lkr("scan", cwd=folder, code=1)
+    assert "sparse was read only in its first 64 MiB" in said
+    assert "outside" not in said and "3 places" in said and "new\\nline:1" in said
+
+
+def test_a_tracked_folder_that_became_a_link_is_not_followed(user: User, folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub/a").write_text("nothing")
+    git(user, "add", "-A", cwd=folder)
+    outside = user.home / "outside"
+    (folder / "sub").rename(outside)
+    (outside / "a").write_text(VALUE)
+    (folder / "sub").symlink_to(outside)
+    assert found(user, folder) == []
+
+
+def test_a_folder_that_cannot_be_read_is_said(user: User, folder: Path) -> None:
+    if os.getuid() == 0:
+        pytest.skip("root may read everything")
+    (folder / "closed").mkdir(mode=0)
+    (folder / "file").write_text("x")
+    (folder / "file").chmod(0)
+    assert "could not be read" in user.lkr("scan", cwd=folder)
+
+
+def test_an_agent_searches_its_own_project_only(user: User, folder: Path) -> None:
+    (folder / "a").write_text(VALUE)
+    (user.home / "elsewhere").write_text(OTHER)
+    user.by_agent()
+    assert "openai:prod" in user.lkr("scan", cwd=folder, code=1)
+    said = user.lkr("scan", "../elsewhere", cwd=folder, code=2)
+    assert "may search its own project only" in said and "anthropic" not in said
