@@ -14,16 +14,16 @@ import lkrshell
 from lkrshell.shells import bundle
 
 ALLOWED = {
-    "lkrshell", "lkrshell.core", "lkrshell.core.clock", "lkrshell.core.entry", "lkrshell.core.errors",
-    "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
+    "lkrshell", "lkrshell.core", "lkrshell.core.binding", "lkrshell.core.clock", "lkrshell.core.entry",
+    "lkrshell.core.errors", "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
     "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
-    "lkrshell.core.binding", "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup",
-    "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export",
-    "lkrshell.runtime.known_agents", "lkrshell.runtime.session", "lkrshell.shells",
-    "lkrshell.shells.base", "lkrshell.shells.bash", "lkrshell.shells.session_state",
-    "lkrshell.state", "lkrshell.state.audit", "lkrshell.state.config", "lkrshell.state.files",
-    "lkrshell.state.generation", "lkrshell.state.index", "lkrshell.state.memory", "lkrshell.state.paths",
-    "lkrshell.stores", "lkrshell.stores.registry", "lkrshell.stores.vault",
+    "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup", "lkrshell.project.resolver",
+    "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export", "lkrshell.runtime.known_agents",
+    "lkrshell.runtime.processes", "lkrshell.runtime.session", "lkrshell.shells", "lkrshell.shells.base",
+    "lkrshell.shells.bash", "lkrshell.shells.session_state", "lkrshell.state", "lkrshell.state.audit",
+    "lkrshell.state.config", "lkrshell.state.files", "lkrshell.state.generation", "lkrshell.state.index",
+    "lkrshell.state.memory", "lkrshell.state.paths", "lkrshell.stores", "lkrshell.stores.registry",
+    "lkrshell.stores.vault",
     "_blake2", "_ctypes", "_signal", "pyrage", "time", "errno", "struct",
     "os", "stat", "_stat", "posixpath", "genericpath", "os.path", "_collections_abc",
     "abc", "_abc",  # os needs them; before 3.14 they are there from the start

@@ -21,11 +21,10 @@ from lkrshell.state import memory, run_folder
 _END = 2.0  # seconds for streams under way, when the broker is told to end
 
 
-def main() -> None:
+def main(*words: str) -> None:
     """`--control FD --listen FD`: the sockets. Returns when the broker is to end."""
     memory.harden()  # before anything is read: no core, and nobody attaches
-    words = sys.argv[1:]
-    if len(words) != 4 or words[::2] != ["--control", "--listen"] or not "".join(words[1::2]).isdecimal():
+    if len(words) != 4 or words[::2] != ("--control", "--listen") or not "".join(words[1::2]).isdecimal():
         sys.exit("lkr: the broker is started by lkr: lkr broker start")
     control, listener = (socket.socket(fileno=int(word)) for word in words[1::2])
     try:
@@ -95,4 +94,4 @@ def _load() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -8,8 +8,6 @@ processes. Grants and policy are read by the authority. The lines are those of l
 import asyncio
 import os
 import socket
-import struct
-import sys
 import time
 from collections.abc import Awaitable, Callable
 
@@ -22,6 +20,7 @@ from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import agents, broker_client, processes
 from lkrshell.state import config, generation, run_folder
+from lkrshell.state.peer import credentials
 from lkrshell.stores import registry
 
 _LINES = 1 << 18  # bytes of a question
@@ -228,19 +227,6 @@ class Control:
     async def _stop(self) -> list[tuple[str, ...]]:
         asyncio.get_running_loop().call_later(0.05, self.stop)
         return [("ok",)]
-
-
-def credentials(sock: socket.socket) -> tuple[int, int]:
-    """The user and the process at the other end of a socket on this machine; (-1, 0) where that cannot be told."""
-    try:
-        if platform.LINUX:
-            pid, uid, _ = struct.unpack("=iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            return int(uid), int(pid)
-        data = sock.getsockopt(0, 1, 76)  # SOL_LOCAL, LOCAL_PEERCRED: struct xucred of sys/ucred.h
-        _, uid = struct.unpack_from("=II", data)
-        return int(uid), int.from_bytes(sock.getsockopt(0, 2, 4), sys.byteorder)  # LOCAL_PEERPID
-    except (OSError, struct.error):
-        return -1, 0
 
 
 def _asker(peer: Peer, pid: int, start: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Prints what the broker needs of the package genai-prices, as JSON: `python -I -m lkrshell.broker.price_table`.
+"""Prints what the broker needs of the package genai-prices, as JSON.
 
 A process of its own, which holds no key. The package loads pydantic and an HTTP client, and takes two seconds and
 30 MiB for it. The broker reads the result in some milliseconds, and keeps it while the package's version stays. The
@@ -100,5 +100,5 @@ def _prices(prices: Any) -> dict[str, Any]:
     return found
 
 
-if __name__ == "__main__":
+def main() -> None:
     json.dump(table(), sys.stdout, separators=(",", ":"))

@@ -7,7 +7,6 @@ once for each version of the package and then some milliseconds; it is for a thr
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from typing import Any
 
 from lkrshell.broker import price_table
 from lkrshell.broker.usage import Usage
-from lkrshell.core import limits
+from lkrshell.core import limits, own_python
 from lkrshell.core.errors import LkrError
 from lkrshell.runtime import broker_client
 from lkrshell.state import files, paths
@@ -216,11 +215,7 @@ def _table() -> dict[str, Any]:
             return _providers(data, now)
         except (ValueError, KeyError, TypeError):
             pass
-    # The broker may run without site packages (-S), and is told where modules are; so is this.
-    code = (
-        "import runpy, sys; sys.path[:] = sys.argv[1].split('\\n'); runpy.run_module(sys.argv[2], run_name='__main__')"
-    )
-    command = [sys.executable, "-I", "-S", "-c", code, "\n".join(sys.path), "lkrshell.broker.price_table"]
+    command = own_python.command("lkrshell.broker.price_table")
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_WAIT, check=True,
         env={},

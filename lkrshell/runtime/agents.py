@@ -8,11 +8,8 @@ for macOS see `macos_processes`.
 
 import os
 
-from lkrshell.core import platform
+from lkrshell.runtime import processes
 from lkrshell.runtime.known_agents import AGENTS
-
-if platform.DARWIN:
-    from lkrshell.runtime import macos_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +33,6 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _NO_AGENTS = ("/bin", "/sbin", "/usr/sbin", "/usr/local/sbin")  # nobody installs one there, and each look costs
 _DEEPEST = 256  # generations; nobody nests shells so deep except to hide what is above them
 _CUT = 15  # bytes of a process's name that the kernel keeps
-_LARGEST = 1 << 20  # bytes of an environment that are looked at
-_PIECE = 8192  # bytes of a read; most environments are smaller
 
 
 class Ancestry(list[str]):
@@ -147,7 +142,7 @@ def _known(settings: "Config | None") -> "list[Row]":
 def programs(settings: "Config") -> list[str]:
     """The programs of known agents, the user's own among them, that are on PATH."""
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder and folder not in _NO_AGENTS]
-    names = [name for _, _, processes in _known(settings) for name in processes if _PLAIN.issuperset(name)]
+    names = [name for _, _, own in _known(settings) for name in own if _PLAIN.issuperset(name)]
     access = os.access
     found = {name for folder in folders for name in names if access(f"{folder}/{name}", 1)}  # 1: X_OK
     return [name for name in names if name in found]
@@ -184,36 +179,18 @@ def _climb(pid: int, names: list[str], ancestry: Ancestry, seen: set[int]) -> No
             return
         seen.add(pid)
         try:
-            cut, parent = _status(pid)
+            cut, parent = processes.status(pid)
             first, *others = _names(pid, cut)
         except (OSError, ValueError, IndexError):
             return  # it has ended, or is hidden from us
         names.append(first)
         ancestry.others += others
         try:
-            ancestry.variables.update(dict.fromkeys(_environment(pid).decode("utf-8", "replace").split("\0")))
+            variables = processes.environment_of(pid).decode("utf-8", "replace").split("\0")
+            ancestry.variables.update(dict.fromkeys(variables))
         except OSError:
             pass  # another user's
         pid = parent
-
-
-def _status(pid: int) -> tuple[bytes, int]:
-    """The name that the kernel keeps of a process, and its parent's id. OSError and so on when it has ended."""
-    if platform.DARWIN:
-        return macos_processes.status(pid)
-    head, _, tail = _read(f"/proc/{pid}/stat", 1).rpartition(b")")
-    return head.partition(b"(")[2], int(tail.split(None, 2)[1])
-
-
-def _words(pid: int) -> list[str]:
-    if platform.DARWIN:
-        return macos_processes.words(pid)
-    return _read(f"/proc/{pid}/cmdline", 1 << 16).decode("utf-8", "replace").split("\0")
-
-
-def _environment(pid: int) -> bytes:
-    """What the process was started with, as far as the system shows it: NAME=value, and NUL between two."""
-    return macos_processes.environment(pid) if platform.DARWIN else _read(f"/proc/{pid}/environ", _LARGEST)
 
 
 def _names(pid: int, cut: bytes) -> list[str]:
@@ -225,7 +202,7 @@ def _names(pid: int, cut: bytes) -> list[str]:
     comm = cut.decode("utf-8", "replace")
     if not _runs_others(comm) and len(cut) < _CUT:
         return [comm]
-    words = _words(pid)
+    words = processes.words_of(pid)
     if words[0].startswith("npm "):  # which writes a title there
         words = words[0].split()
     called = os.path.basename(words[0]).lstrip("-")
@@ -308,15 +285,3 @@ def _called(word: str) -> list[str]:
             names.append(inner[1] if inner[0].startswith("@") and len(inner) > 1 else inner[0])
             break
     return names
-
-
-def _read(path: str, most: int) -> bytes:
-    """The file's bytes; no more of it once there are `most`."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        data = os.read(fd, _PIECE)
-        while len(data) < most and (more := os.read(fd, len(data))):
-            data += more
-        return data
-    finally:
-        os.close(fd)

@@ -15,11 +15,12 @@ from lkrshell.core import records
 from lkrshell.core.errors import LOCKED, REFUSED, UNREACHABLE, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import processes
-from lkrshell.state import files, paths, run_folder
+from lkrshell.state import files, paths, peer, run_folder
 from lkrshell.vendors import routes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable, Mapping
 
     from lkrshell.core.binding import Binding
@@ -39,7 +40,6 @@ _KEPT = (
     "XDG_RUNTIME_DIR", "XDG_CURRENT_DESKTOP", "DBUS_SESSION_BUS_ADDRESS", "LKR_BACKEND",
 )  # fmt: skip
 _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-_START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from lkrshell.broker.__main__ import main; main()"
 
 
 class KeyRequest:
@@ -295,14 +295,9 @@ def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[lis
         raise silent from None
 
 
-def _check_owner(sock: object) -> None:
+def _check_owner(sock: "socket") -> None:
     """LkrError when another user listens there."""
-    import _socket
-
-    if not hasattr(_socket, "SO_PEERCRED"):
-        return
-    data = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)  # type: ignore[attr-defined]
-    if int.from_bytes(data[4:8], sys.byteorder) != os.getuid():
+    if peer.credentials(sock)[0] != os.getuid():
         raise LkrError("the broker's socket is another user's", f"remove {run_folder.path()}", REFUSED)
 
 
@@ -502,8 +497,9 @@ def _become(fds: list[int]) -> None:
     """The broker takes this process's place, with `fds` as 0, 1, 2, ... and no other open file."""
     import fcntl
 
-    words = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _START, "\n".join(import_path())]
-    words += ["--control", "3", "--listen", "4"]
+    from lkrshell.core import own_python
+
+    words = own_python.command("lkrshell.broker.__main__", "--control", "3", "--listen", "4", path=import_path())
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.umask(0o077)
     copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # out of the way of what comes now

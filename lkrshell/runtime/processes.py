@@ -1,26 +1,53 @@
-"""Processes as the kernel tells them: parents and start times.
+"""What the kernel says of a process: its parent, its start time, its words and its environment.
 
-A process is its id and its start time, for ids come again. Where there is no /proc a start time is the empty text, and
-what rests on it cannot be told. Source: proc(5).
+A process is its id and its start time, since ids are used again. Without /proc the start time is an empty text, and
+what depends on it cannot be checked. Source: proc(5); for macOS see `macos_processes`.
 """
 
 import os
 
+from lkrshell.core import platform
+
+if platform.DARWIN:
+    from lkrshell.runtime import macos_processes
+
 _DEEPEST = 256
+_LARGEST = 1 << 20  # bytes of an environment that are looked at
+_PIECE = 8192  # bytes of a read; most environments are smaller
 
 
-def _fields(pid: int) -> list[str]:
-    """What follows the name in /proc/PID/stat: state, parent, group, session, ...; empty for no such process."""
+def status(pid: int) -> tuple[bytes, int]:
+    """The name that the kernel keeps (at most 15 bytes on Linux, 31 on macOS), and the parent's id.
+
+    OSError, ValueError or IndexError when the process has ended or is hidden from us.
+    """
+    if platform.DARWIN:
+        return macos_processes.status(pid)
+    name, rest = _stat(pid)
+    return name, int(rest.split(None, 2)[1])
+
+
+def name_of(pid: int) -> str:
+    """The name that the kernel keeps, empty when the process has ended."""
     try:
-        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+        return status(pid)[0].decode("utf-8", "replace")
+    except (OSError, ValueError, IndexError):
+        return ""
+
+
+def words_of(pid: int) -> list[str]:
+    """The words of its command line, empty when it has ended."""
+    try:
+        if platform.DARWIN:
+            return macos_processes.words(pid)
+        return _read(f"/proc/{pid}/cmdline", 1 << 16).decode("utf-8", "replace").rstrip("\0").split("\0")
     except OSError:
         return []
-    try:
-        return os.read(fd, 1024).decode("ascii", "replace").rpartition(")")[2].split()
-    except OSError:
-        return []
-    finally:
-        os.close(fd)
+
+
+def environment_of(pid: int) -> bytes:
+    """The variables that it was started with: NAME=value, NUL between two. OSError when they are hidden."""
+    return macos_processes.environment(pid) if platform.DARWIN else _read(f"/proc/{pid}/environ", _LARGEST)
 
 
 def start_time(pid: int) -> str:
@@ -56,19 +83,27 @@ def ancestry(pid: int) -> list[int]:
     return found
 
 
-def name_of(pid: int) -> str:
-    """The name that the kernel has for it, 15 bytes at most."""
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().rstrip("\n")
-    except OSError:
-        return ""
+def _stat(pid: int) -> tuple[bytes, bytes]:
+    """/proc/PID/stat: the name, and what follows it: state, parent, group, session, ... OSError for no such process."""
+    head, _, rest = _read(f"/proc/{pid}/stat", 1).rpartition(b")")
+    return head.partition(b"(")[2], rest
 
 
-def words_of(pid: int) -> list[str]:
-    """The words of its command line, empty when it has ended."""
+def _fields(pid: int) -> list[str]:
+    """What follows the name in /proc/PID/stat; empty for no such process."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read(1 << 16).decode("utf-8", "replace").rstrip("\0").split("\0")
+        return _stat(pid)[1].decode("ascii", "replace").split()
     except OSError:
         return []
+
+
+def _read(path: str, most: int) -> bytes:
+    """The file's bytes. It stops reading once it has `most`."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        data = os.read(fd, _PIECE)
+        while len(data) < most and (more := os.read(fd, len(data))):
+            data += more
+        return data
+    finally:
+        os.close(fd)

@@ -18,18 +18,17 @@ if TYPE_CHECKING:
 
 # What entering with a vault loads; others come in the usual way. A test holds this to what is loaded.
 MODULES = (
-    "lkrshell", "lkrshell.core", "lkrshell.core.clock", "lkrshell.core.entry", "lkrshell.core.errors",
-    "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
+    "lkrshell", "lkrshell.core", "lkrshell.core.binding", "lkrshell.core.clock", "lkrshell.core.entry",
+    "lkrshell.core.errors", "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
     "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
-    "lkrshell.core.binding", "lkrshell.dispatch", "lkrshell.project", "lkrshell.project.grants",
-    "lkrshell.project.lookup", "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents",
-    "lkrshell.runtime.export", "lkrshell.runtime.known_agents", "lkrshell.runtime.session", "lkrshell.shells",
+    "lkrshell.dispatch", "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup",
+    "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export",
+    "lkrshell.runtime.known_agents", "lkrshell.runtime.processes", "lkrshell.runtime.session", "lkrshell.shells",
     "lkrshell.shells.base", "lkrshell.shells.bash", "lkrshell.shells.bundle", "lkrshell.shells.direnv",
-    "lkrshell.shells.fish", "lkrshell.shells.zsh",
-    "lkrshell.shells.session_state", "lkrshell.state", "lkrshell.state.audit",
-    "lkrshell.state.config", "lkrshell.state.files", "lkrshell.state.generation", "lkrshell.state.index",
-    "lkrshell.state.memory", "lkrshell.state.paths", "lkrshell.stores", "lkrshell.stores.registry",
-    "lkrshell.stores.vault",
+    "lkrshell.shells.fish", "lkrshell.shells.session_state", "lkrshell.shells.zsh", "lkrshell.state",
+    "lkrshell.state.audit", "lkrshell.state.config", "lkrshell.state.files", "lkrshell.state.generation",
+    "lkrshell.state.index", "lkrshell.state.memory", "lkrshell.state.paths", "lkrshell.stores",
+    "lkrshell.stores.registry", "lkrshell.stores.vault",
 )  # fmt: skip
 MACOS = ("lkrshell.runtime.macos_processes", "lkrshell.state.native", "lkrshell.stores.macos_keychain")  # and there
 PACKAGES = (

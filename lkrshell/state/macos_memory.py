@@ -9,7 +9,7 @@ says. Before anything secret is sent, the folder and the process behind the sock
 import os
 
 from lkrshell.core.errors import StoreUnreachable
-from lkrshell.state import files, native
+from lkrshell.state import files, native, peer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 _USER_TEMP_DIR = 65537  # unistd.h: _CS_DARWIN_USER_TEMP_DIR
 _LONGEST = 1024  # bytes of that path: PATH_MAX
 _WAIT = 2.0  # seconds
-_START = (
-    "import sys; sys.path[:] = sys.argv.pop(1).split(chr(10)); "
-    "from lkrshell.state.macos_memory_process import main; main()"
-)
 
 
 def put(name: str, data: bytes, seconds: int) -> str:
@@ -66,7 +62,7 @@ def _ask(request: bytes) -> bytes:
         place = folder()
         files.check_private(place, os.lstat(place))
         with _connected(_socket, os.path.join(place, "memory")) as connection:
-            if native.peer_uid(connection.fileno()) != os.getuid():
+            if peer.credentials(connection)[0] != os.getuid():
                 return b""
             connection.sendall(request)
             connection.shutdown(_socket.SHUT_WR)
@@ -103,7 +99,8 @@ def _start() -> None:
     """Starts the process, unless somebody else just has. It gets the socket from us, so it can be asked at once."""
     import socket
     import subprocess
-    import sys
+
+    from lkrshell.core import own_python
 
     place = folder()
     files.make_private_dir(place)
@@ -120,9 +117,8 @@ def _start() -> None:
             finally:
                 os.umask(before)
             listener.listen(16)
-            program = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _START]
-            words = ["\n".join(sys.path), str(listener.fileno())]
+            program = own_python.command("lkrshell.state.macos_memory_process", str(listener.fileno()))
             subprocess.Popen(
-                [*program, *words], pass_fds=[listener.fileno()], start_new_session=True, cwd="/", env={},
+                program, pass_fds=[listener.fileno()], start_new_session=True, cwd="/", env={},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip

@@ -2,8 +2,8 @@
 
 It keeps them in locked memory, each until its time is over or it is told to forget, and ends with the last one. Nothing
 of it is on a disk. It answers the processes of its own user alone, at a socket in that user's own folder, and lets no
-debugger attach. Started by `lkrshell.state.macos_memory`, as a program, with the listening socket at the descriptor
-named by its last argument. See docs/decisions/0006-macos-memory.md.
+debugger attach. `lkrshell.state.macos_memory` starts it, and tells `main` the descriptor of the listening socket. See
+docs/decisions/0006-macos-memory.md.
 
 Requests are one line, `VERB NAME [SECONDS]`, and for `put` the data after it; the answer is "+" and data, or "-".
 """
@@ -11,11 +11,10 @@ Requests are one line, `VERB NAME [SECONDS]`, and for `put` the data after it; t
 import os
 import select
 import socket
-import sys
 import time
 
 from lkrshell.core import platform
-from lkrshell.state import native
+from lkrshell.state import native, peer
 
 _FIRST = 10.0  # seconds that it waits for the first thing to remember
 _PATIENCE = 2.0  # seconds for one request
@@ -99,7 +98,7 @@ def _one(listener: socket.socket, holder: Holder) -> None:
     with connection:
         try:
             connection.settimeout(_PATIENCE)
-            if native.peer_uid(connection.fileno()) != os.getuid():
+            if peer.credentials(connection)[0] != os.getuid():
                 return
             request, end = b"", time.monotonic() + _PATIENCE
             while chunk := connection.recv(_MOST):
@@ -111,10 +110,10 @@ def _one(listener: socket.socket, holder: Holder) -> None:
             return
 
 
-def main() -> None:
+def main(listener: str) -> None:
     if platform.DARWIN:
         native.call("ptrace", "iiiPi", _PT_DENY_ATTACH, 0, None, 0)
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    serve(socket.socket(fileno=int(sys.argv[-1])))
+    serve(socket.socket(fileno=int(listener)))

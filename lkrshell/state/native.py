@@ -59,14 +59,6 @@ def call(name: str, types: str, *arguments: "Any") -> "Any":
     return function(platform.library("System"), name, types)(*arguments)
 
 
-def peer_uid(descriptor: int) -> int:
-    """The user id behind the other end of a Unix socket, -1 when it is not known. getpeereid(3), by LOCAL_PEERCRED."""
-    user, group = out_variable("I"), out_variable("I")
-    if call("getpeereid", "iiPP", descriptor, byref(user), byref(group)):
-        return -1
-    return int(user.value)
-
-
 def constant(path: str, name: str) -> int:
     """The pointer that the library keeps in its variable `name`, as `extern const CFStringRef` has it."""
     value: int = c_type("P").from_address(address(path, name)).value

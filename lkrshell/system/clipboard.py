@@ -14,15 +14,11 @@ import subprocess
 import sys
 import time
 
-from lkrshell.core import platform
+from lkrshell.core import own_python, platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 
 _WAIT = 5  # seconds for the tool: a display that is gone answers nothing at all
-_START = (
-    "import sys; sys.path[:] = sys.argv.pop(1).split(chr(10)); "
-    "from lkrshell.system.clipboard import main; main(*sys.argv[1:])"
-)
 
 
 def copy(value: str, seconds: int) -> str:
@@ -95,8 +91,8 @@ def _far() -> bool:
 
 
 def _again(*words: str) -> list[str]:
-    """This module as a program: with the import path that we have, and never the folder we are in (as -m would)."""
-    return [sys.executable, "-I", "-c", _START, "\n".join(sys.path), *words]
+    """The command line that runs this module's `main`."""
+    return own_python.command("lkrshell.system.clipboard", *words)
 
 
 def _by_terminal(value: str) -> str:
