@@ -27,7 +27,7 @@ class Scanner:
     """
 
     __slots__ = ("_awaits", "_capture", "_capture_depth", "_escape", "_in_string", "_name", "_path", "_places",
-                 "_prefixes", "bad", "found")  # fmt: skip
+                 "_since", "bad", "found")  # fmt: skip
 
     def __init__(self, places: Collection[Path]) -> None:
         self._places = frozenset(places)
@@ -43,64 +43,23 @@ class Scanner:
         self._name: bytearray | None = None  # of a name that is being read
         self._capture: bytearray | None = None
         self._capture_depth = 0
+        self._since = 0  # where the value that is kept begins in the piece that is being read
 
     def feed(self, data: bytes) -> None:
         """Reads on. Any split of the text gives the same."""
-        at, end, since = 0, len(data), 0
+        self._since, at, end = 0, 0, len(data)
         while at < end and not self.bad:
+            char = data[at]
             if self._in_string:
                 at = self._string(data, at)
-                continue
-            char = data[at]
-            if char in b" \t\r\n":
+            elif char in b" \t\r\n":
                 at = _SPACE.match(data, at).end()  # type: ignore[union-attr]
-            elif char == 0x22:  # a quotation mark
-                if self._awaits and self._awaits[-1] == _NAME:
-                    self._name = bytearray()
-                elif self._capture is None and self._is_place():
-                    since = at
-                    self._begin()
-                self._in_string = True
-                at += 1
-            elif char in b"{[":
-                if self._capture is None and self._is_place():
-                    since = at
-                    self._begin()
-                at += 1
-                self._path.append("*" if char == 0x5B else "")
-                self._awaits.append(_NAME if char == 0x7B else _ITEM)
-                self.bad = len(self._path) > MAX_DEPTH
-            elif char in b"}]":
-                if not self._path:
-                    self.bad = True
-                    break
-                if self._ends_here():
-                    self._end(data[since:at])
-                    since = 0
-                self._path.pop()
-                self._awaits.pop()
-                at += 1
-                if self._ends_here():
-                    self._end(data[since:at])
-                    since = 0
-            elif char == 0x2C:  # a comma
-                if self._ends_here():
-                    self._end(data[since:at])
-                    since = 0
-                if self._awaits and self._awaits[-1] == _VALUE:
-                    self._awaits[-1] = _NAME
-                at += 1
-            elif char == 0x3A:  # a colon
-                if self._awaits and self._awaits[-1] == _NAME:
-                    self._awaits[-1] = _VALUE
-                at += 1
+            elif char in b"}],:":
+                at = self._mark(data, at, char)
             else:
-                if self._capture is None and self._is_place():
-                    since = at
-                    self._begin()
-                at = _WORD.match(data, at).end()  # type: ignore[union-attr]
+                at = self._value(data, at, char)
         if self._capture is not None:
-            self._capture += data[since : min(end, since + MAX_VALUE + 1)]
+            self._capture += data[self._since : min(end, self._since + MAX_VALUE + 1)]
             if len(self._capture) > MAX_VALUE:
                 del self._capture[MAX_VALUE + 1 :]
 
@@ -109,8 +68,42 @@ class Scanner:
         if self._capture is not None and not self._path and not self._in_string:
             self._end(b"")
 
+    def _value(self, data: bytes, at: int, char: int) -> int:
+        """Reads how a name or a value begins, or all of a number or a word. Returns where to go on."""
+        if char == 0x22 and self._awaits and self._awaits[-1] == _NAME:
+            self._name = bytearray()
+        elif self._capture is None and tuple(self._path) in self._places:
+            self._since, self._capture, self._capture_depth = at, bytearray(), len(self._path)
+        if char == 0x22:  # a quotation mark
+            self._in_string = True
+        elif char in b"{[":
+            self._path.append("*" if char == 0x5B else "")
+            self._awaits.append(_NAME if char == 0x7B else _ITEM)
+            self.bad = len(self._path) > MAX_DEPTH
+        else:
+            return _WORD.match(data, at).end()  # type: ignore[union-attr]
+        return at + 1
+
+    def _mark(self, data: bytes, at: int, char: int) -> int:
+        """Reads a colon, or what ends a value: a comma, or the end of an object or a list. Returns where to go on."""
+        if char == 0x3A:  # a colon
+            if self._awaits and self._awaits[-1] == _NAME:
+                self._awaits[-1] = _VALUE
+            return at + 1
+        if char != 0x2C and not self._path:  # an end without a beginning
+            self.bad = True
+            return at
+        self._end_here(data, at)
+        if char != 0x2C:
+            self._path.pop()
+            self._awaits.pop()
+            self._end_here(data, at + 1)
+        elif self._awaits and self._awaits[-1] == _VALUE:
+            self._awaits[-1] = _NAME
+        return at + 1
+
     def _string(self, data: bytes, at: int) -> int:
-        """Reads a string up to its end, or to the end of `data`; where that is."""
+        """Reads a string up to its end, or to the end of `data`. Returns where to go on."""
         begin = at
         if self._escape:
             self._escape = False
@@ -129,15 +122,11 @@ class Scanner:
             at += 1
         return at
 
-    def _is_place(self) -> bool:
-        return tuple(self._path) in self._places
-
-    def _begin(self) -> None:
-        self._capture, self._capture_depth = bytearray(), len(self._path)
-
-    def _ends_here(self) -> bool:
-        """True when the value that is being kept is over at this very mark."""
-        return self._capture is not None and len(self._path) == self._capture_depth
+    def _end_here(self, data: bytes, at: int) -> None:
+        """Keeps the value that ends at `at`, if it is one to be kept."""
+        if self._capture is not None and len(self._path) == self._capture_depth:
+            self._end(data[self._since : at])
+            self._since = 0
 
     def _end(self, rest: bytes) -> None:
         whole = bytes((self._capture or bytearray()) + rest)

@@ -36,7 +36,7 @@ def _limit(pattern: str, description: str) -> dict[str, object]:
 
 
 def schema(local: bool = False) -> dict[str, object]:
-    """The schema of `.lkr.toml`, or of `.lkr.local.toml`."""
+    """The schema of `.lkr.toml`, or of `.lkr.local.toml`. One long literal, so that it reads like the result."""
     fields: dict[str, object] = {
         "version": {"description": "The manifest's version: 1.", "const": 1},
         "require": {
