@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import lkrshell
 from lkrshell.broker import process
@@ -75,7 +76,10 @@ class Control:
     async def run(self) -> None:
         """Serves until `stop`, or until no virtual key has been alive for an hour."""
         self._generation = generation.read()
-        server = await asyncio.start_unix_server(self._serve, sock=self._sock, limit=_LINES)
+        # From Python 3.13 on, asyncio looks for the socket's file so as to remove it at the end. The name that it was
+        # bound by led through an open folder of whoever started us, and means something else here.
+        own_file: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+        server = await asyncio.start_unix_server(self._serve, sock=self._sock, limit=_LINES, **own_file)
         folder = run_folder.open_folder()
         watch = asyncio.create_task(self._watch())
         try:
