@@ -124,7 +124,7 @@ _lkr_one() {
         'audit')
             case $option in
                 --key) _lkr_keys; return ;;
-                --event) _lkr_words agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy refused rekey rename restore rm rotate set shell token unlock usage; return ;;
+                --event) _lkr_words agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy python refused rekey rename restore rm rotate set shell token unlock usage; return ;;
                 --agent) _lkr_words any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent; return ;;
                 --project) _lkr_folders; return ;;
                 --days) _lkr_nothing; return ;;

@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
 
 def _unlock() -> bool:
     """Asks for the passphrase, when there is somebody to ask."""
-    from lkrshell.cli.unlocking import on_demand
+    from lkrshell.runtime.unlocking import on_demand
 
     return on_demand()
 

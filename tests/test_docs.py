@@ -1,5 +1,6 @@
 """The commands in docs/ and in README's Install run: every `sh` block, in order, in a real bash on a terminal."""
 
+import json
 import os
 import re
 import shutil
@@ -34,6 +35,13 @@ SHOWS = {
         "GROQ_API_KEY → groq:main (new)",
         "mistral:main (new)",
         "\n# GROQ_API_KEY= moved to lkr: groq:main\r",
+    ],
+}
+PYTHON_SHOWS = {
+    "python.md": [
+        "{'OPENAI_API_KEY': 'openai:prod', 'ANTHROPIC_API_KEY': 'anthropic:main'}",
+        "Secret('****')",
+        "lkr init",
     ],
 }
 PASSPHRASE = "a passphrase"  # the fixture's
@@ -80,6 +88,35 @@ class Terminal:
                 assert VALUE not in out
                 return out
             self.child.send(list(ASKS.values())[which - 1] + "\n")
+
+
+RUN_PYTHON = """
+import json, os, sys
+before = dict(os.environ)
+for block in json.load(sys.stdin):
+    exec(block, {"__name__": "__main__"})
+    os.environ.clear()
+    os.environ.update(before)
+"""
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if python_blocks((ROOT / "docs" / name).read_text())])
+def test_every_python_block_of_the_page_runs(user: User, name: str) -> None:
+    """In a project with the keys openai:prod and anthropic:main, and the profile `staging`."""
+    both = 'OPENAI_API_KEY = "openai:prod"\nANTHROPIC_API_KEY = "anthropic:main"'
+    folder = user.project("p", f'{both}\n[profiles.staging.keys]\nOPENAI_API_KEY = "openai:prod"')
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN_PYTHON], env=user.env, cwd=folder, capture_output=True, text=True,
+        input=json.dumps(python_blocks((ROOT / "docs" / name).read_text())), timeout=250,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "sk-" not in done.stdout + done.stderr
+    for text in PYTHON_SHOWS.get(name, []):
+        assert text in done.stdout, done.stdout
 
 
 def nothing(user: User) -> None:

@@ -22,7 +22,21 @@ MAY_IMPORT = {
     "broker": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "doctor": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "scan": {"core", "state", "vendors", "stores", "system", "project"},
-    "cli": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "doctor", "broker", "scan"},
+    "api": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "broker"},
+    "cli": {
+        "core",
+        "state",
+        "vendors",
+        "stores",
+        "system",
+        "project",
+        "shells",
+        "runtime",
+        "doctor",
+        "broker",
+        "scan",
+        "api",
+    },
 }
 IO_MODULES = {"subprocess", "socket", "shutil", "tempfile", "pathlib", "io", "fcntl", "urllib", "http"}
 IO_CALLS = {"open", "print", "input"}
@@ -74,7 +88,7 @@ WRITERS = {
 def test_two_services_alone_write_keys_and_grants() -> None:
     found: dict[str, set[str]] = {}
     for path, tree in modules():
-        if path.parts[0] == "stores":  # what a store does within itself
+        if path.parts[0] in ("stores", "testing.py"):  # what a store does within itself, and its contract
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

@@ -1,7 +1,8 @@
 """Questions to the person at the terminal. click asks them; it is loaded when there is something to ask."""
 
 import contextlib
-import sys
+
+from lkrshell.system import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,4 +54,4 @@ def hidden(question: str, twice: bool = False) -> str:
 
 def on_terminal() -> bool:
     """True when there is somebody to ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return terminal.is_there()

@@ -1,6 +1,6 @@
 """`lkr passwd`: another passphrase for the vault."""
 
-from lkrshell.cli import common, declare, unlocking
+from lkrshell.cli import common, declare, passphrases
 
 
 @declare.command("passwd", examples=("lkr passwd", "lkr passwd --stdin < two-lines"))
@@ -12,12 +12,12 @@ def command(from_stdin: bool) -> None:
     vault = common.vault()
     if from_stdin:
         old, new = common.two_secrets()
-        if warning := unlocking.weakness(new):
+        if warning := passphrases.weakness(new):
             declare.echo(f"lkr: {warning}", err=True)
     else:
         old = common.read_secret("Current passphrase", False)
         vault.check(old)  # a slip is told before the new passphrase is asked for
-        new = unlocking.new_passphrase("New passphrase")
+        new = passphrases.new_passphrase("New passphrase")
     vault.passwd(old, new)
     common.log("passwd")
     declare.echo("lkr: the passphrase has been changed", err=True)

@@ -1,7 +1,8 @@
 """`lkr unlock`: opens the store, or makes the vault at first use."""
 
-from lkrshell.cli import ask, common, declare, unlocking
+from lkrshell.cli import ask, common, declare, passphrases
 from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.runtime import unlocking
 from lkrshell.state import generation
 
 
@@ -13,10 +14,10 @@ def command(from_stdin: bool) -> None:
     if store.takes_passphrase and (from_stdin or ask.on_terminal() or not store.has_dialog):
         if from_stdin or store.is_created():
             passphrase = common.read_secret(f"Passphrase of the {store.noun}", from_stdin)
-            if not store.is_created() and (warning := unlocking.weakness(passphrase)):
+            if not store.is_created() and (warning := passphrases.weakness(passphrase)):
                 declare.echo(f"lkr: {warning} Choose another: lkr passwd", err=True)
         else:
-            passphrase = unlocking.new_passphrase(f"A passphrase for the new {store.noun}")
+            passphrase = passphrases.new_passphrase(f"A passphrase for the new {store.noun}")
         unlocking.open_with(store, passphrase)
         return
     if from_stdin:

@@ -18,6 +18,7 @@ from lkrshell.state import audit, config
 from lkrshell.stores import registry
 
 KEY = declare.argument("name", metavar="NAME")
+checked_key = names.checked_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def make_vault(store: "Store") -> None:
     """Makes the vault, or lkr's own keychain, when there is none, asking for its passphrase; `lkr unlock` does that
     without a terminal."""
     if not store.is_created() and ask.on_terminal():
-        from lkrshell.cli import unlocking
+        from lkrshell.cli import passphrases
 
-        store.unlock(unlocking.new_passphrase(f"A passphrase for the new {store.noun}"))
+        store.unlock(passphrases.new_passphrase(f"A passphrase for the new {store.noun}"))
 
 
 def progress(items: "Sequence[T]", label: str) -> "Iterator[T]":
@@ -145,19 +146,6 @@ def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
     return LkrError(message, hint, REFUSED)
 
 
-def checked_key(name: str) -> str:
-    """`name` when it names a key. The error never repeats it when it could be a value."""
-    if names.is_key(name):
-        return name
-    if names.looks_like_a_value(name):
-        raise LkrError(
-            "that looks like a key's value, and other users can see arguments", "lkr set provider:label", USAGE
-        )
-    raise LkrError(
-        f"{names.redacted(name)} is not a valid key name", "write provider:label, such as openai:prod", USAGE
-    )
-
-
 def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
     """One value from a hidden prompt, or all of standard input less one line break at its end."""
     if from_stdin:
@@ -176,6 +164,4 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
 
 def project_folder(folder: str | None) -> str:
     """The folder with the manifest that serves `folder` (default: here). LkrError when there is none."""
-    if folder and not os.path.isdir(folder):
-        raise LkrError(f"there is no folder {show(folder)}", "name a folder that holds a .lkr.toml", USAGE)
-    return lookup.require(os.path.abspath(folder) if folder else lookup.current_folder())
+    return lookup.require_at(folder)

@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> int:
         try:
             result = _plain(arguments)
         except StoreLocked:
-            from lkrshell.cli import unlocking
+            from lkrshell.runtime import unlocking
 
             if not unlocking.on_demand():
                 raise

@@ -7,6 +7,7 @@ import os
 import sys
 
 from lkrshell.core import clock
+from lkrshell.core.clock import span as span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,16 +93,6 @@ def ago(seconds: float) -> str:
     days = seconds / 86400
     count, unit = (days / 30.44, "month") if days < 365 else (days / 365.25, "year")
     return f"{int(count)} {unit}{'' if int(count) == 1 else 's'} ago"
-
-
-def span(seconds: int) -> str:
-    """A length of time in the two largest units that fit: `15 minutes`, `8 hours`, `1 hour 30 minutes`."""
-    parts = []
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}{'' if count == 1 else 's'}")
-    return " ".join(parts[:2]) or "0 seconds"
 
 
 def since(date: str) -> str:

@@ -14,6 +14,16 @@ def stamp(seconds: float) -> str:
     return time.strftime(_FORM, time.gmtime(seconds))
 
 
+def span(seconds: int) -> str:
+    """A length of time in the two largest units that fit: `15 minutes`, `8 hours`, `1 hour 30 minutes`."""
+    parts = []
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}{'' if count == 1 else 's'}")
+    return " ".join(parts[:2]) or "0 seconds"
+
+
 def is_date(text: str) -> bool:
     """True for a date in this form."""
     return _parsed(text) is not None

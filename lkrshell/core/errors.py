@@ -1,4 +1,13 @@
-"""The one exception of lkr, and its exit codes. A message never holds a key's value."""
+"""The exceptions of lkr, each with the exit code of the command line. A message never holds a key's value.
+
+LkrError (1)               everything that the user can fix
+├── KeyNotStored (1)       the store has no such key
+├── Refused (2)            a policy, a guard, or the person said no
+├── UsageError (64)        a name that is not valid, or options that do not go together
+├── StoreUnreachable (69)  the store does not answer, or there is none
+├── StoreLocked (77)       the store needs its passphrase
+└── ManifestError (78)     there is no manifest, it is invalid, or its content is not allowed
+"""
 
 USAGE = 64
 UNREACHABLE = 69
@@ -8,9 +17,15 @@ REFUSED = 2
 
 
 class LkrError(Exception):
-    """Something that the user can fix. `hint` says how; `code` is the exit code (design, section 4)."""
+    """Something that the user can fix. `hint` says how; `code` is the exit code (design, section 4).
+
+    `LkrError(..., code=REFUSED)` makes a `Refused`, and `code=USAGE` a `UsageError`.
+    """
 
     code = 1
+
+    def __new__(cls, message: str, hint: str = "", code: int | None = None) -> "LkrError":
+        return super().__new__(_OF_CODE.get(code, cls) if cls is LkrError else cls, message)
 
     def __init__(self, message: str, hint: str = "", code: int | None = None) -> None:
         super().__init__(message)
@@ -22,11 +37,24 @@ class LkrError(Exception):
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.message, self.hint, self.code)  # so that it comes whole out of another process
 
-class StoreLocked(LkrError):
-    """The store is there and wants its passphrase."""
 
-    code = LOCKED
+class KeyNotStored(LkrError):
+    """The store has no such key."""
+
+
+class Refused(LkrError):
+    """A policy, a guard or the person said no."""
+
+    code = REFUSED
+
+
+class UsageError(LkrError):
+    """A name that is not valid, or options that do not go together."""
+
+    code = USAGE
 
 
 class StoreUnreachable(LkrError):
@@ -35,7 +63,16 @@ class StoreUnreachable(LkrError):
     code = UNREACHABLE
 
 
+class StoreLocked(LkrError):
+    """The store is there and wants its passphrase."""
+
+    code = LOCKED
+
+
 class ManifestError(LkrError):
-    """The manifest is invalid, or its content is not allowed."""
+    """There is no manifest, it is invalid, or its content is not allowed."""
 
     code = NOT_ALLOWED
+
+
+_OF_CODE: dict[int | None, type[LkrError]] = {REFUSED: Refused, USAGE: UsageError}

@@ -1,5 +1,6 @@
 """What may name a key, a variable, a profile, a command; lkrshell.core.variables says which variables hold keys."""
 
+from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 
 KEY = r"[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z"
@@ -93,3 +94,14 @@ def is_profile(name: str) -> bool:
 def looks_like_a_value(text: str) -> bool:
     """True when `text` is rather a key's value than its name."""
     return _fits(_VALUE, text) and not is_key(text)
+
+
+def checked_key(name: str) -> str:
+    """`name` when it names a key. The error never repeats it when it could be a value."""
+    if is_key(name):
+        return name
+    if looks_like_a_value(name):
+        raise LkrError(
+            "that looks like a key's value, and other users can see arguments", "lkr set provider:label", USAGE
+        )
+    raise LkrError(f"{redacted(name)} is not a valid key name", "write provider:label, such as openai:prod", USAGE)

@@ -4,7 +4,8 @@ import os
 import stat
 
 from lkrshell.core import folders
-from lkrshell.core.errors import ManifestError
+from lkrshell.core.errors import USAGE, LkrError, ManifestError
+from lkrshell.core.text import show
 
 MANIFEST, LOCAL = ".lkr.toml", ".lkr.local.toml"
 LIMIT = 1 << 20  # bytes; far over what a manifest may have
@@ -78,6 +79,13 @@ def require(start: str) -> str:
     if found is None:
         raise ManifestError("no .lkr.toml here or above", "create one: lkr init")
     return found
+
+
+def require_at(folder: str | None) -> str:
+    """The folder whose manifest applies to `folder` (None: here). LkrError without such a folder, or a manifest."""
+    if folder and not os.path.isdir(folder):
+        raise LkrError(f"there is no folder {show(folder)}", "name a folder that holds a .lkr.toml", USAGE)
+    return require(os.path.abspath(folder) if folder else current_folder())
 
 
 def find(folder: str) -> str | None:

@@ -148,13 +148,16 @@ def programs(settings: "Config") -> list[str]:
     return [name for name in names if name in found]
 
 
-def ancestors(pid: int = 0) -> Ancestry:
+def ancestors(pid: int = 0, own: bool = False) -> Ancestry:
     """The processes above us and beside them; with `pid`, that process and those above and beside it.
 
-    Empty where the system tells nothing of them.
+    With `own`, this very process is looked at too, which is then another program than `lkr`. Empty where the system
+    tells nothing of them.
     """
     ancestry, seen = Ancestry(), {os.getpid()}
     _climb(pid or os.getppid(), ancestry, ancestry, seen)
+    if own:
+        _climb(os.getpid(), ancestry.others, ancestry, seen - {os.getpid()})
     try:
         leaders = os.getsid(pid), os.getpgid(pid)
     except OSError:

@@ -132,23 +132,22 @@ def is_served(key: str) -> bool:
 
 def mint_for(
     bindings: "list[Binding]", folder: str, event: str, pid: int, is_locked: "Callable[[], bool]",
-    patience: float = 5.0, agent: str = "",
+    patience: float = 5.0, agent: str = "", profile: str | None = None, sure: bool = False,
 ) -> Minted:  # fmt: skip
     """As `mint`, for these lines of a manifest. A key that the broker does not serve is among the refused.
 
     What keeps all of them away is the only one there, and `port` is empty.
     """
     asks, refused = [], []
+    profile = os.environ.get("LKR_PROFILE", "") if profile is None else profile
     for binding in bindings:
         try:
             check_route(binding.key)
-            asks.append(
-                KeyRequest(binding.key, binding.variable, folder, os.environ.get("LKR_PROFILE", ""), event, agent)
-            )
+            asks.append(KeyRequest(binding.key, binding.variable, folder, profile, event, agent))
         except LkrError as error:
             refused.append(error)
     try:
-        found = mint(asks, pid, is_locked, patience) if asks else Minted("")
+        found = mint(asks, pid, is_locked, patience, sure) if asks else Minted("")
         found.refused += refused
     except LkrError as error:
         found = Minted("")

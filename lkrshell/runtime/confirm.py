@@ -59,15 +59,16 @@ def ask(
     consumer: "policy.Consumer",
     settings: "Config",
     record: "Callable[[str, list[Binding]], None]",
+    may_ask: bool = True,
 ) -> None:
     """Asks the person whether the project of `consumer` may have these keys. Returns when they said yes.
 
     Keeps a yes, and makes live shells look again, which may load these keys now. `record` writes a line of the audit
     log, for an event (`confirm` or `refused`) and keys. LkrError (2) for a no, for a coding agent, and where there is
-    nobody to ask.
+    nobody to ask or `may_ask` is False.
     """
     try:
-        _ask(bindings, consumer.folder, consumer.agent, settings)
+        _ask(bindings, consumer.folder, consumer.agent, settings, may_ask)
     except LkrError:
         record("refused", bindings)
         raise
@@ -75,13 +76,15 @@ def ask(
     record("confirm", bindings)
 
 
-def _ask(bindings: "list[Binding]", folder: str, agent: str | None, settings: "Config") -> None:
+def _ask(bindings: "list[Binding]", folder: str, agent: str | None, settings: "Config", may_ask: bool) -> None:
     import time
 
     what = " ".join(f"{binding.variable} ({binding.key})" for binding in bindings)
     if agent:
         hint = "run it yourself: lkr confirm"
         raise LkrError(f"a coding agent ({agent}) cannot confirm {what}", hint, REFUSED)
+    if not may_ask:
+        raise _nobody()
     if not _says_yes(f"Let {show(folder)} have {what}?", settings):
         raise LkrError(f"{what} was not confirmed", "nothing was loaded", REFUSED)
     end = str(int(time.time()) + settings.lock_limit)
@@ -106,5 +109,9 @@ def _says_yes(question: str, settings: "Config") -> bool:
     except LkrError:
         if program := pinentry.graphical():
             return pinentry.confirm(program, question)
-        hint = "run lkr confirm on a terminal"
-        raise LkrError("there is no terminal to ask on, and no graphical pinentry", hint, REFUSED) from None
+        raise _nobody() from None
+
+
+def _nobody() -> LkrError:
+    hint = "run lkr confirm on a terminal"
+    return LkrError("there is no terminal to ask on, and no graphical pinentry", hint, REFUSED)

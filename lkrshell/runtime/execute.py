@@ -1,4 +1,7 @@
-"""What `lkr exec` does, without the command line library: `lkr exec -- COMMAND` is on a person's path all day."""
+"""What `lkr exec` and `lkrshell.load()` do: a project's keys for one program, under the same rules.
+
+Without the command line library: `lkr exec -- COMMAND` is on a person's path all day.
+"""
 
 import os
 
@@ -14,21 +17,23 @@ from lkrshell.stores import registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
 
     from lkrshell.stores.base import Store
 
 
-def project_bindings(command: str | None = None) -> tuple[list[Binding], str, bool]:
-    """What the project here wants for `command` (a name, or a path that ends in it; None: for any), its real folder,
-    and whether one missing key is a reason to give none.
+def project_bindings(
+    *commands: str, folder: str | None = None, profile: str | None = None
+) -> tuple[list[Binding], str, bool]:
+    """What the project at `folder` (None: here) wants for any of `commands` (names, or paths that end in one; none: for
+    any), its real folder, and whether one missing key is a reason to give none.
 
     ManifestError when there is none, or it is not allowed.
     """
-    chain, bindings = session.bindings_at(lookup.require(lookup.current_folder()), [])
-    if command is not None:
-        name = os.path.basename(command)
-        bindings = [binding for binding in bindings if not binding.commands or name in binding.commands]
+    chain, bindings = session.bindings_at(lookup.require_at(folder), [], profile)
+    if commands:
+        names = set(map(os.path.basename, commands))
+        bindings = [binding for binding in bindings if not binding.commands or names.intersection(binding.commands)]
     return bindings, chain[0].real, resolver.requires_all(chain)
 
 
@@ -47,24 +52,26 @@ def become_with_keys(
     """
     environment = os.environb.copy() if environment is None else environment
     settings = config.load()
-    fetched: list[tuple[Binding, Secret]] = []
-    around: dict[str, str] = {}
+    given = Given()
     if bindings:
-        event = "named" if named else "exec"
-        fetched, around = _fetch(bindings, folder, program_name(words[0]), settings, require_all, event)
-    add_variables(environment, fetched, around)
-    if not fetched and not settings.quiet:
+        asking = Asking(folder, program_name(words[0]), settings, named=named)
+        given = fetch(bindings, asking, require_all)
+    add_variables(environment, given.keys, given.around)
+    if not given.keys and not settings.quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
     elif not settings.quiet and not any(map(os.isatty, range(3))):
-        variables = " ".join(binding.variable for binding, _ in fetched)
+        variables = " ".join(binding.variable for binding, _ in given.keys)
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
     become(words, environment)
 
 
-def add_variables(environment: dict[bytes, bytes], given: list[tuple[Binding, Secret]], around: dict[str, str]) -> None:
+def add_variables(
+    environment: "MutableMapping[bytes, bytes]", given: list[tuple[Binding, Secret]], around: dict[str, str]
+) -> None:
     """Sets the variables of these keys, and those that lead programs to the broker."""
     values = {binding.variable: secret.reveal() for binding, secret in given} | around
-    environment |= {variable.encode(): value.encode("utf-8", "surrogateescape") for variable, value in values.items()}
+    for variable, value in values.items():
+        environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
 
 
 def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) -> None:
@@ -82,50 +89,107 @@ def program_name(word: str) -> str:
     return os.path.basename(word) if any(os.access(os.path.join(each, word), os.X_OK) for each in folders) else ""
 
 
-def _fetch(
-    bindings: list[Binding], folder: str, program: str, settings: config.Config, require_all: bool, event: str
-) -> tuple[list[tuple[Binding, Secret]], dict[str, str]]:
-    """The keys, real or virtual, and the variables that lead programs to the broker."""
-    ancestry = agents.ancestors()
-    consumer = policy.Consumer("exec", folder, agents.detect(dict(os.environ), ancestry, settings))
+class Asking:
+    """Who asks for keys: `program` for the real folder of a project, on the command line or from Python.
+
+    `event` is what the audit log calls it. `named`: the person named the keys, and no manifest did. `profile` is for
+    the broker, None for what LKR_PROFILE names. `again`: the same process may ask once more, so it waits for a broker
+    that starts. `ancestry` are the processes above. `say` takes what the person should know. Without `may_ask`, nobody
+    is asked.
+    """
+
+    __slots__ = ("again", "ancestry", "event", "folder", "may_ask", "named", "profile", "program", "say", "settings")
+
+    def __init__(
+        self, folder: str, program: str, settings: config.Config, event: str = "exec", named: bool = False,
+        profile: str | None = None, may_ask: bool = True,
+    ) -> None:  # fmt: skip
+        self.folder, self.program, self.settings, self.event = folder, program, settings, event
+        self.named, self.profile, self.may_ask, self.again = named, profile, may_ask, False
+        self.ancestry: agents.Ancestry | None = None
+        self.say: Callable[[str], None] = _say
+
+
+class Given:
+    """What was given: the keys, real and `virtual`, and the variables that lead programs to the broker. And what was
+    not, since it is not stored."""
+
+    __slots__ = ("around", "keys", "missing", "virtual")
+
+    def __init__(self) -> None:
+        self.keys: list[tuple[Binding, Secret]] = []
+        self.virtual: list[Binding] = []
+        self.around: dict[str, str] = {}
+        self.missing: list[Binding] = []
+
+
+def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) -> Given:
+    """The values of these keys, under grant, policy and confirmation, with a line in the audit log.
+
+    LkrError as for session.fetch_asking; StoreLocked when the store needs its passphrase.
+    """
+    ancestry = agents.ancestors() if asking.ancestry is None else asking.ancestry
+    consumer = policy.Consumer("exec", asking.folder, agents.detect(dict(os.environ), ancestry, asking.settings))
 
     def record(event: str, used: list[Binding]) -> None:
         names, variables = [binding.key for binding in used], [binding.variable for binding in used]
-        if problem := session.record(consumer, names, variables, ancestry, program, event):
-            os.write(2, f"lkr: {problem}\n".encode("utf-8", "backslashreplace"))
+        if problem := session.record(consumer, names, variables, ancestry, asking.program, event):
+            asking.say(problem)
 
-    store = registry.choose(settings)
-    found = session.fetch_asking(store, bindings, consumer, settings, record, require_all)
+    store = registry.choose(asking.settings)
+    found = session.fetch_asking(store, bindings, consumer, asking.settings, record, require_all, asking.may_ask)
+    given = Given()
+    given.keys = [(binding, secret) for binding, secret, _ in found.loaded]
+    given.missing = found.missing
     try:
-        virtual, around = _brokered(found, consumer, event, store, require_all) if found.brokered else ([], {})
+        if found.brokered:
+            virtual, given.around = _brokered(found, consumer, asking, store, require_all)
+            given.virtual = [binding for binding, _ in virtual]
+            given.keys += virtual
     except LkrError as error:
         if error.code == REFUSED:
             record("refused", bindings)
         raise
     if found.missing:
-        os.write(2, f"lkr: {'; '.join(session.missing_line(found.missing))}\n".encode())
-    given = [(binding, secret) for binding, secret, _ in found.loaded] + virtual
-    if given:
-        record("exec", [binding for binding, _ in given])
-        session.note_use(store, [binding.key for binding, _ in given])
-    return given, around
+        asking.say("; ".join(session.missing_line(found.missing)))
+    if given.keys:
+        record(asking.event, [binding for binding, _ in given.keys])
+        session.note_use(store, [binding.key for binding, _ in given.keys])
+    return given
+
+
+def unnamed(keys: list[str], asking: Asking) -> LkrError:
+    """The refusal, which it records, of keys that the manifest does not name."""
+    ancestry = agents.ancestors() if asking.ancestry is None else asking.ancestry
+    agent = agents.detect(dict(os.environ), ancestry, asking.settings)
+    consumer = policy.Consumer("exec", asking.folder, agent)
+    session.record(consumer, keys, [], ancestry, asking.program, "refused")
+    by, you = (f" for a coding agent ({agent})", "the user can run: ") if agent else ("", "")
+    return LkrError(f"the manifest here does not name {', '.join(keys)}{by}", f"{you}lkr add {keys[0]}", REFUSED)
 
 
 def _brokered(
-    found: session.Fetched, consumer: policy.Consumer, event: str, store: "Store", require_all: bool
+    found: session.Fetched, consumer: policy.Consumer, asking: Asking, store: "Store", require_all: bool
 ) -> tuple[list[tuple[Binding, Secret]], dict[str, str]]:
-    """Virtual keys for the command that we become. LkrError when there is none to be had, and nothing else to give."""
+    """Virtual keys for this process and what it becomes. LkrError when there is none, and nothing else to give."""
     from lkrshell.runtime import broker_client
 
     bindings = [binding for binding, _ in found.brokered]
-    minted = broker_client.mint_for(bindings, consumer.folder, event, os.getpid(), store.is_locked)
+    event = "named" if asking.named else "exec"
+    minted = broker_client.mint_for(
+        bindings, consumer.folder, event, os.getpid(), store.is_locked, profile=asking.profile, sure=asking.again
+    )
     for problem in minted.refused:
         if require_all or not (found.loaded or minted.keys):
             raise problem
-        os.write(2, show(f"lkr: {problem}").encode("utf-8", "backslashreplace") + b"\n")
+        asking.say(str(problem))
     if minted.note:
-        os.write(2, show(f"lkr: {minted.note}").encode("utf-8", "backslashreplace") + b"\n")
+        asking.say(minted.note)
     return broker_client.for_command(minted, bindings)
+
+
+def _say(text: str) -> None:
+    os.write(2, f"lkr: {show(text)}\n".encode("utf-8", "backslashreplace"))
 
 
 def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
@@ -174,5 +238,5 @@ def run_wrapped(words: list[str]) -> int:
 
 
 def _failed(error: LkrError) -> int:
-    os.write(2, show(f"lkr: {error}").encode("utf-8", "backslashreplace") + b"\n")
+    _say(str(error))
     return error.code

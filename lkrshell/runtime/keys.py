@@ -8,7 +8,7 @@ goes and moves with its key. Asking the person and writing the log are for the c
 from lkrshell.core import names, policy
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
-from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.errors import REFUSED, KeyNotStored, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.state import generation, index
 
@@ -106,7 +106,7 @@ def _meant(store: "Store", name: str, otherwise: str) -> str:
 
 
 def no_such_key(store: "Store", name: str) -> LkrError:
-    return LkrError(f"there is no key {name} in the {store.name}", _meant(store, name, "see lkr list"))
+    return KeyNotStored(f"there is no key {name} in the {store.name}", _meant(store, name, "see lkr list"))
 
 
 def rename(store: "Store", name: str, new: str) -> None:

@@ -8,7 +8,7 @@ import os
 from lkrshell.core import folders, policy
 from lkrshell.core.binding import Binding
 from lkrshell.core.entry import Entry
-from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.errors import REFUSED, KeyNotStored, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.project.lookup import Place
@@ -42,10 +42,15 @@ def grant_chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]
     return found
 
 
-def bindings_at(folder: str, watch: list[tuple[str, str]]) -> tuple[list[grants.Grant], list[Binding]]:
-    """The grants in force at `folder` (see `grant_chain`), and their bindings in the profile that LKR_PROFILE names."""
+def bindings_at(
+    folder: str, watch: list[tuple[str, str]], profile: str | None = None
+) -> tuple[list[grants.Grant], list[Binding]]:
+    """The grants in force at `folder` (see `grant_chain`), and their bindings in `profile`.
+
+    None stands for the profile that LKR_PROFILE names.
+    """
     found = grant_chain(folder, watch)
-    return found, resolver.resolve(found, os.environ.get("LKR_PROFILE", ""))
+    return found, resolver.resolve(found, os.environ.get("LKR_PROFILE", "") if profile is None else profile)
 
 
 def unconfirmed(
@@ -122,7 +127,8 @@ def fetch(store: "Store", bindings: list[Binding], consumer: policy.Consumer, re
     bindings = [binding for binding in bindings if binding not in left_out]
     for binding in bindings:
         if reason := policy.wrong_folder(entries[binding.key], consumer.folder):
-            raise LkrError(reason, code=REFUSED)
+            message, _, hint = reason.partition("; ")
+            raise LkrError(message, hint, REFUSED)
     found = Fetched(left_out, unconfirmed(store, bindings, consumer.folder, entries))
     if found.waiting and consumer.event == "exec":
         return found
@@ -146,7 +152,7 @@ def fetch(store: "Store", bindings: list[Binding], consumer: policy.Consumer, re
         else:
             found.loaded.append((binding, secret, ttl))
     if found.missing and (require_all or not (found.loaded or found.brokered)):
-        raise LkrError(*missing_line(found.missing))
+        raise KeyNotStored(*missing_line(found.missing))
     return found
 
 
@@ -157,10 +163,12 @@ def fetch_asking(
     settings: "Config",
     record: "Callable[[str, list[Binding]], None]",
     require_all: bool = False,
+    may_ask: bool = True,
 ) -> Fetched:
     """The values as `fetch` gives them for `exec`, after the person has confirmed the keys that wait for that.
 
-    `record` writes a line of the audit log, for an event and keys; it is called for a refusal and for a confirmation.
+    Without `may_ask` nobody is asked, and such a key is refused. `record` writes a line of the audit log, for an event
+    and keys; it is called for a refusal and for a confirmation.
     LkrError as for `fetch` and `confirm.ask`.
     """
 
@@ -176,7 +184,7 @@ def fetch_asking(
     if found.waiting:
         from lkrshell.runtime import confirm
 
-        confirm.ask(found.waiting, consumer, settings, record)
+        confirm.ask(found.waiting, consumer, settings, record, may_ask)
         found = attempt()
     if found.waiting:
         names = " ".join(binding.variable for binding in found.waiting)

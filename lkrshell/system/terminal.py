@@ -1,6 +1,9 @@
-"""One yes-or-no question on the terminal itself, whatever standard input is: no pipe and no option answers it."""
+"""Questions on the terminal: a yes-or-no question, asked on the terminal itself, so that no pipe and no option answers
+it, and a hidden line.
+"""
 
 import os
+import sys
 
 from lkrshell.core.errors import REFUSED, LkrError
 
@@ -19,3 +22,20 @@ def ask(question: str) -> bool:
         return os.read(terminal, 100).strip().lower() in (b"y", b"yes")
     finally:
         os.close(terminal)
+
+
+def is_there() -> bool:
+    """True when somebody can be asked: standard input and standard error are terminals."""
+    return all(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def hidden(question: str) -> str:
+    """A line that is not shown while it is typed, asked for until there is one. KeyboardInterrupt at its end."""
+    import getpass
+
+    try:
+        while not (line := getpass.getpass(f"{question}: ")):
+            pass
+    except EOFError:
+        raise KeyboardInterrupt from None
+    return line

@@ -1,0 +1,60 @@
+"""Unlocks a store that is found locked, by asking for its passphrase on the terminal.
+
+For commands and for Python programs alike. It never asks a coding agent, nor where there is no terminal.
+"""
+
+import os
+import sys
+
+from lkrshell.core import clock
+from lkrshell.core.errors import LOCKED, LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.runtime import agents
+from lkrshell.state import audit, config, generation
+from lkrshell.stores import registry
+from lkrshell.system import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
+
+_TRIES = 3
+
+
+def on_demand(line: agents.Ancestry | None = None) -> bool:
+    """Asks for the passphrase of a locked store; False where that cannot be: no terminal, a coding agent, none made.
+
+    `line` are the processes above us, None to look.
+    """
+    line = agents.ancestors() if line is None else line
+    if not terminal.is_there() or agents.detect(dict(os.environ), line, config.load()):
+        return False
+    store = registry.choose(config.load())
+    if not store.takes_passphrase or not store.is_created() or not store.is_locked():
+        return False
+    for left in reversed(range(_TRIES)):
+        try:
+            open_with(store, Secret(terminal.hidden(f"Passphrase of the {store.noun}")))
+            return True
+        except LkrError as error:
+            if error.code != LOCKED or not left:
+                raise
+            _say(error.message)
+    return False
+
+
+def open_with(store: "Store", passphrase: Secret) -> None:
+    """Unlocks, records it, has live shells look again, and says for how long."""
+    store.unlock(passphrase)
+    generation.bump()
+    settings, line = config.load(), agents.ancestors()
+    if problem := audit.record("unlock", [], [], "", line, agents.detect(dict(os.environ), line, settings)):
+        _say(problem)
+    idle = clock.span(store.seconds_left() or settings.lock_after)
+    limit = f"in {clock.span(settings.lock_limit)} at the latest" if store.name == "vault" else "when the Mac sleeps"
+    _say(f"unlocked; locks after {idle} without use, and {limit}")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"lkr: {text}\n")
+    sys.stderr.flush()
