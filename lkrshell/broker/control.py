@@ -8,6 +8,7 @@ processes. Grants and policy are read by the authority. The lines are those of l
 import asyncio
 import os
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
