@@ -227,8 +227,8 @@ LIFE = (
 )  # fmt: skip
 
 
-# A mode is either the program's own, or what the umask leaves of it. The first of these takes nothing away and the second
-# all, so what is right under both is right under each in between.
+# A mode is either the program's own, or what the umask leaves of it. The first of these takes nothing away, the second
+# all: what is right under both is right under each in between.
 @pytest.mark.parametrize("umask", [0o000, 0o777])
 def test_a_life_of_commands_leaves_nothing_open_to_others(tmp_path: Path, umask: int) -> None:
     home = tmp_path / "mine"
