@@ -1,4 +1,4 @@
-"""The program `lkr`. `export`, `exec`, `hook`, `status --short` take a short way, without the command line library."""
+"""The program `lkr`. `export`, `exec`, `hook` and `status --short` start without the command line library."""
 
 import os
 import sys
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 def main() -> "NoReturn":
-    """Entry point. Never returns: taking an interpreter down in good order costs as much as `lkr status` itself."""
+    """Entry point. Never returns: shutting an interpreter down properly takes as long as `lkr status` itself."""
     code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            pass  # nobody reads it any more, or it was closed from the start
+            pass  # nobody reads it any more, or it was never open
     os._exit(code)
 
 
@@ -36,9 +36,9 @@ def run(arguments: list[str]) -> int:
 
             return hook(arguments[1])
     if arguments == ["status", "--short"]:
-        from lkrshell.runtime.status_line import main as short
+        from lkrshell.runtime.status_line import main as status_line
 
-        return short()
+        return status_line()
     if arguments[:1] == ["exec"]:
         plain = arguments[1:2] == ["--"]
         words = arguments[2:] if plain else arguments[1:]
@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _unlock() -> bool:
-    """Asks for the passphrase, when there is somebody to ask."""
+    """Asks for the passphrase, if there is somebody to ask."""
     from lkrshell.runtime.unlocking import on_demand
 
     return on_demand()

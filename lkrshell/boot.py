@@ -1,14 +1,14 @@
 """What the hooks run, by its path and with `python -I -S -X utf8`: no site, no user paths, no PYTHONPATH.
 
-Small on purpose: a script is compiled anew at each start, the modules it imports are not. Those it takes out of one
-file, see lkrshell.shells.bundle, where `lkr hook` could write that.
+Small on purpose: Python compiles a script at each start, but not the modules that it imports. Those come from one
+file, if `lkr hook` could write it: see lkrshell.shells.bundle.
 """
 
 import gc
 import marshal
 import sys
 
-gc.disable()  # gone before there is anything to collect
+gc.disable()  # the process ends before there is anything to collect
 sys.path += sys.argv.pop(1).split("\n")
 try:
     import posix
@@ -18,13 +18,13 @@ try:
     with open(posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK), "rb", 0) as file:
         info, made = posix.fstat(file.fileno()), posix.stat(f"{root}/shells/bundle.py")
         head = f"{made.st_mtime_ns} {made.st_size}\n".encode()
-        # Ours or root's, and nobody else's to write: then it may be read, and run if it was made of this bundle.py.
+        # Trusted only if the user or root owns it and nobody else can write it; used only if this bundle.py made it.
         if info.st_uid in (0, posix.getuid()) and info.st_mode & 0o170022 == 0o100000 and file.read(len(head)) == head:
             codes = marshal.loads(file.read())  # noqa: S302  # as trusted as a .pyc
             module = type(sys)("lkrshell.shells.bundle")
             exec(codes[module.__name__][2], module.__dict__)  # noqa: S102
             module.install(root, codes)
-except Exception:  # noqa: S110  # a module at a time, then
+except Exception:  # noqa: S110  # then modules come from their own files
     pass
 
 from lkrshell.dispatch import main  # noqa: E402

@@ -1,5 +1,4 @@
-"""What boot.py does once it can import: the mode that the hook names, and the process's end. On the path of
-`lkr export`."""
+"""What boot.py does once it can import: runs the mode that the hook names, and ends the process."""
 
 import _signal
 import os
@@ -9,7 +8,7 @@ import sys
 def main() -> None:
     """`SHELL [FOLDER [VERSION]]`, or `exec` or `agent-env` and a command. Never returns."""
     mode, *words = sys.argv[1:]
-    # Ctrl-C ends us in silence; a command in the background has it ignored, and is to find it so.
+    # Ctrl-C ends us silently. A command in the background ignores it, and must still ignore it when it starts.
     if mode not in ("exec", "agent-env") or _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     if mode == "exec":  # a function that the hook made of a command
@@ -24,4 +23,4 @@ def main() -> None:
         from lkrshell.runtime.export import main as export
 
         code = export([mode, *words])
-    os._exit(code)  # all is written; taking an interpreter down in good order costs a fifth of an entry
+    os._exit(code)  # everything is written; a proper shutdown would take a fifth of the whole entry

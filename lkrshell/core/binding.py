@@ -2,11 +2,11 @@
 
 
 class Binding:
-    """`variable` gets `key`; `profile` is empty for `[keys]`. `scope` is `shell`, `exec`, or `commands:` and
-    the commands, with commas between, that alone get the key. `via` is `broker`, or empty for the environment. The
-    limits `models`, `budget`, `rate` and `tokens` are texts in the form of core.limits, empty for none.
+    """`variable` gets `key`, in `profile` (empty for `[keys]`).
 
-    Not a dataclass: importing dataclasses costs more than a whole export.
+    `scope` is `shell`, `exec`, or `commands:` followed by the only commands that get the key, separated by commas.
+    `via` is `broker`, or empty for the environment. `models`, `budget`, `rate` and `tokens` are limits in the form of
+    core.limits, empty for none. Not a dataclass: importing dataclasses takes longer than a whole export.
     """
 
     __slots__ = ("budget", "key", "models", "optional", "profile", "rate", "scope", "tokens", "variable", "via")
@@ -23,7 +23,7 @@ class Binding:
         return tuple(self.scope[9:].split(",")) if self.scope.startswith("commands:") else ()
 
     def row(self) -> tuple[str, ...]:
-        """Its line in a grant. One without a word for the broker is as it was before there was one."""
+        """Its line in a grant. If it says nothing for the broker, the line is as it was before there was a broker."""
         more = (self.via, self.models, self.budget, self.rate, self.tokens)
         row = ("want", self.profile, self.variable, self.key, "1" if self.optional else "", self.scope)
         return row + more if any(more) else row

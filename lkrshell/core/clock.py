@@ -25,19 +25,19 @@ def span(seconds: int) -> str:
 
 
 def is_date(text: str) -> bool:
-    """True for a date in this form."""
+    """True for a date in our form."""
     return _parsed(text) is not None
 
 
 def seconds(date: str) -> float:
-    """Seconds since the epoch of a date; those of this moment where it is none."""
+    """A date in seconds since the epoch; the current time if the text is not a date."""
     found = _parsed(date)
     return time.time() if found is None else found
 
 
 def _parsed(text: str) -> float | None:
-    """Seconds since the epoch; None for what is no date. By hand: the modules that parse dates take longer to load than
-    most commands take to run."""
+    """Seconds since the epoch, or None if the text is not a date. By hand, since Python's modules for dates take longer
+    to load than most commands take to run."""
     parts = [text[first:last] for first, last in ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))]
     if not all(part.isascii() and part.isdecimal() for part in parts):
         return None

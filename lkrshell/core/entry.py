@@ -6,10 +6,10 @@ MAX_TTL = 1 << 40  # seconds; more is a mistake
 class Entry:
     """Kind, dates (ISO 8601, UTC) and policy of one key.
 
-    `ttl` is in seconds, 0 for no end; `only` are the real folders that it is for, empty for all; `agents` is one of
-    policy.AGENTS; with `confirm`, the person is asked before each project's first load of a session. `before` is the
-    date of the old value while the key is being rotated. With `via` = `broker` it enters no environment, else `via` is
-    empty. The limits `models`, `budget`, `rate` and `tokens` are texts in the form of core.limits, empty for none.
+    `ttl`: seconds that it may stay in a shell, 0 for no limit. `only`: the real folders that may use it, empty for all.
+    `agents`: one of policy.AGENTS. `confirm`: ask the person before a project's first load in a session. `before`: the
+    date of the old value while the key is being rotated. `via`: `broker` if the key never enters an environment, else
+    empty. `models`, `budget`, `rate` and `tokens`: limits in the form of core.limits, empty for none.
     """
 
     __slots__ = (

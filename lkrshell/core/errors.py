@@ -58,13 +58,13 @@ class UsageError(LkrError):
 
 
 class StoreUnreachable(LkrError):
-    """The store did not answer, or there is none."""
+    """The store did not answer, or does not exist."""
 
     code = UNREACHABLE
 
 
 class StoreLocked(LkrError):
-    """The store is there and wants its passphrase."""
+    """The store exists, but it is locked."""
 
     code = LOCKED
 

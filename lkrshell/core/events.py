@@ -1,6 +1,6 @@
 """The events of the audit log: one list for the writer, the reader and the completions."""
 
-# What happened to a project: their field `project` is its folder. Of the others it can be a file.
+# Events of a project: their field `project` is its folder. In other events that field may be a file.
 OF_PROJECTS = ("agent", "allow", "confirm", "deny", "direnv", "exec", "python", "shell", "token")
 OF_KEYS = (
     "backup", "gen", "get", "import", "lock", "migrate", "passwd", "policy", "refused", "rekey", "rename", "restore",

@@ -1,8 +1,8 @@
 """What a key may be used for at the broker: models, money, requests and tokens. Pure.
 
 A limit is a text, as people write it: `20/day` (US dollars), `60/min` (requests), `2M/day` (tokens), `claude-* gpt-4o`
-(models, with spaces between). An empty text is no limit. The index, grants and settings keep the texts, so entering a
-project parses none of them. A text that has no such form is an error, never no limit.
+(models, separated by spaces). An empty text means no limit. The index, grants and settings keep the texts, so entering
+a project parses none of them. A text in any other form is an error; it is never taken for "no limit".
 """
 
 import re
@@ -20,7 +20,7 @@ HINTS = {
 MICRO = 1_000_000  # of a US dollar
 MAX_MODELS = 32
 
-# Without \Z, for the JSON Schema too.
+# Without \Z, since the JSON Schema uses them too.
 MODEL = "[A-Za-z0-9*?@~][A-Za-z0-9*?@~._:/+-]{0,99}"
 BUDGET = r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?/(day|week|month)"
 RATE = "(0|[1-9][0-9]{0,6})/min"
@@ -29,13 +29,13 @@ _SIZES = {"K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
 class Limits:
-    """`models`: patterns, empty for all models. `budget`: millionths of a US dollar and the period. `rate`: requests a
-    minute. `tokens`: tokens and the period. None for no limit."""
+    """Parsed limits. `models`: patterns, empty for all models. `budget`: (millionths of a US dollar, period). `rate`:
+    requests a minute. `tokens`: (tokens, period). The last three are None for no limit."""
 
     __slots__ = ("budget", "models", "rate", "tokens")
 
     def __init__(self, models: str = "", budget: str = "", rate: str = "", tokens: str = "") -> None:
-        """From the texts. LkrError for a text of another form."""
+        """Parses the texts. LkrError for a text in another form."""
         for name, text in zip(FIELDS, (models, budget, rate, tokens), strict=True):
             if not is_limit(name, text):
                 raise LkrError(f"{name} is not a limit that lkr understands", HINTS[name])
@@ -46,14 +46,14 @@ class Limits:
 
     @classmethod
     def of(cls, holder: object) -> "Limits":
-        """Those of an Entry or a Binding, which have the texts."""
+        """The limits of an Entry or a Binding."""
         return cls(*(getattr(holder, name) for name in FIELDS))
 
     def __bool__(self) -> bool:
         return bool(self.models) or any(each is not None for each in (self.budget, self.rate, self.tokens))
 
     def lets(self, model: str) -> bool:
-        """True when `model` is one that may be called."""
+        """True when this model may be called."""
         return not self.models or any(matches(pattern, model) for pattern in self.models)
 
     def words(self) -> list[str]:
@@ -78,9 +78,10 @@ def is_limit(field: str, text: str) -> bool:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """True when `*` (any characters) and `?` (one) make `pattern` the whole of `name`. In time of their product.
+    """True when `pattern` matches all of `name`; `*` is any characters, `?` is one. Takes time in proportion to both.
 
-    `?` is no `*`: so for a `name` that is a pattern too, True says that all that fits `name` fits `pattern`.
+    `name` may itself be a pattern: `?` does not match its `*`, so True means that whatever matches `name` matches
+    `pattern` too.
     """
     at = here = 0
     star, mark = -1, 0
@@ -99,7 +100,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def widened(before: Limits, after: Limits) -> list[str]:
-    """What `after` lets through that `before` did not, in words; empty when it only takes away."""
+    """What `after` allows that `before` did not, in words; empty if it allows nothing new."""
     found = []
     if before.models and not after.models:
         found.append("may call every model")
@@ -117,8 +118,8 @@ def widened(before: Limits, after: Limits) -> list[str]:
 
 
 def _more(before: tuple[int, str] | None, after: tuple[int, str] | None) -> bool:
-    """True unless `after` holds everywhere where `before` does. A day is in one week and in one month; a week may be in
-    two months, so of those two neither says more."""
+    """True unless `after` is at least as strict as `before`. A day lies in one week and one month. A week can lie in
+    two months, so neither a weekly nor a monthly limit is stricter than the other."""
     if before is None:
         return False
     if after is None or after[0] > before[0]:
@@ -127,14 +128,14 @@ def _more(before: tuple[int, str] | None, after: tuple[int, str] | None) -> bool
 
 
 def dollars(micro: int) -> str:
-    """Millionths of a US dollar as dollars, without zeros at the end: `0.5`, `20`."""
+    """Millionths of a US dollar as dollars, without trailing zeros: `0.5`, `20`."""
     whole, rest = divmod(abs(micro), MICRO)
     text = f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
     return f"-{text}" if micro < 0 else text
 
 
 def count(tokens: int) -> str:
-    """A number of tokens as `--tokens` takes it: `2M`, `1500`."""
+    """A number of tokens in the form that `--tokens` takes: `2M`, `1500`."""
     for unit, size in reversed(_SIZES.items()):
         if tokens >= size and tokens % (size // 1000) == 0:
             whole, rest = divmod(tokens, size)

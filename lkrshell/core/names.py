@@ -1,4 +1,4 @@
-"""What may name a key, a variable, a profile, a command; lkrshell.core.variables says which variables hold keys."""
+"""Which names are valid for keys, variables, profiles and commands. core.variables: which variables may hold keys."""
 
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
@@ -9,7 +9,7 @@ PROFILE = r"[A-Za-z0-9][A-Za-z0-9_-]*\Z"
 COMMAND = r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z"
 MAX_NAME = 100
 
-# Words that a shell takes for itself: a function of that name would change the shell, the hook with it. And lkr.
+# Words that mean something to a shell: a function of that name would change the shell, and the hook. Also lkr itself.
 SHELL_WORDS = frozenset(
     """abbr alias and argparse autoload begin bg bind bindkey block break breakpoint builtin bye caller case cd chdir
     command commandline comparguments compcall compctl compdescribe compfiles compgen compgroups complete compopt
@@ -22,13 +22,13 @@ SHELL_WORDS = frozenset(
     vared wait whence where which while zcompile zmodload zparseopts zstat zstyle""".split()
 )
 
-# Functions that a shell calls by itself, at a prompt, a signal or an unknown command.
+# Functions that a shell calls on its own: at a prompt, at a signal, for an unknown command.
 SHELL_FUNCTIONS = (
     r"(TRAP|fish_|zsh_|zle-|prompt_|bash_|comp(init|def|dump|audit|install)$|zsh(exit|addhistory)$"
     r"|(precmd|preexec|chpwd|periodic|command_not_found_handler?)$)"
 )
 
-# What vendors' keys begin with: enough to see that somebody pasted a value where a name belongs. A test holds it to the
+# How vendors' keys begin: enough to notice a value that was pasted in place of a name. A test compares it with the
 # vendors' table.
 _STARTS = "|".join(
     r"""sk- sk_ csk- gsk_ hf_ xai- pplx- r8_ AIza gh[pousr]_ github_pat_ glpat- fw_ tgp_ nvapi- key- esecret_ dapi jina_
@@ -39,7 +39,7 @@ _HIDDEN = rf"(?<![A-Za-z0-9])({_STARTS})(?=[A-Za-z0-9_-]{{4}})|[A-Za-z0-9+/_=-]{
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """True when `text` begins like that. Compiled at its first use, and kept by `re`: few commands need all of them."""
+    """True when `text` begins like that. `re` compiles the pattern at its first use: few commands need all of them."""
     import re
 
     return re.match(pattern, text) is not None
@@ -52,13 +52,13 @@ def _found(pattern: str, text: str) -> bool:
 
 
 def redacted(text: str) -> str:
-    """`text`, quoted for a message: safe on a terminal, and not there at all when a key's value may be in it."""
+    """`text` quoted for a message, safe on a terminal. If it may contain a key's value, the word `that` instead."""
     return "that" if _found(_HIDDEN, text) and not is_key(text) else repr(show(text[:MAX_NAME]))
 
 
-# What a store adds to a key's name for the value that `lkr rotate` replaced. No name of a key has a `~`.
+# A store keeps the value that `lkr rotate` replaced under the key's name and this. No key's name contains a `~`.
 OLD = "~old"
-OLD_BEFORE = "--old"  # the same in 0.1.0, when it was a key like others; it names none any more
+OLD_BEFORE = "--old"  # the same in version 0.1.0, where the old value was a key of its own; no longer a valid name
 
 
 def is_key(name: str) -> bool:
@@ -66,12 +66,12 @@ def is_key(name: str) -> bool:
 
 
 def old_of(name: str) -> str:
-    """What a store calls the value that `lkr rotate` replaced."""
+    """The name under which a store keeps the value that `lkr rotate` replaced."""
     return name + OLD
 
 
 def key_of_old(stored: str) -> str | None:
-    """The key whose old value a store has under this name, that of 0.1.0 too; None for another name."""
+    """The key whose old value has this name in a store (also in the form of 0.1.0); None for any other name."""
     name = stored.removesuffix(OLD).removesuffix(OLD_BEFORE)
     return name if name != stored and is_key(name) else None
 
@@ -92,7 +92,7 @@ def is_profile(name: str) -> bool:
 
 
 def looks_like_a_value(text: str) -> bool:
-    """True when `text` is rather a key's value than its name."""
+    """True when `text` is more likely a key's value than a name."""
     return _fits(_VALUE, text) and not is_key(text)
 
 

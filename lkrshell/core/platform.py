@@ -1,6 +1,6 @@
-"""Which system this is, asked here and nowhere else, and where macOS has its libraries.
+"""Which system this is, and where macOS keeps its libraries. No other module asks for the system.
 
-The tests run lkr as on macOS by a copy of the package in which NAME says "darwin" and `library` names a stand-in.
+To test the macOS code elsewhere, the tests copy the package, set NAME to "darwin" and `library` to a stand-in.
 """
 
 import sys
@@ -10,9 +10,9 @@ LINUX, DARWIN, WINDOWS = NAME == "linux", NAME == "darwin", NAME == "win32"
 
 
 def library(name: str) -> str:
-    """The path of a macOS framework by its name, or of the system's own library for "System".
+    """The path of a macOS framework; "System" is the system's C library and "objc" the Objective-C runtime.
 
-    There may be no such file: since macOS 11 the loader has them in its shared cache.
+    The file may not exist: since macOS 11 the loader takes these libraries from its shared cache.
     """
     if name == "System":
         return "/usr/lib/libSystem.B.dylib"

@@ -1,7 +1,7 @@
-"""What a key may do: where, and with which kind of consumer. Pure.
+"""What a key may be used for: in which folders, and by which consumers. Pure.
 
-A manifest cannot widen it. An agent's shell gets a key only when its policy says `allow`; `lkr exec` by an agent is
-refused under `deny`.
+A manifest cannot widen it. The shell of a coding agent gets a key only if the key's policy is `allow`. With `deny`,
+`lkr exec` gives it to no agent either.
 """
 
 from lkrshell.core import folders
@@ -11,14 +11,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.core.entry import Entry
 
-AGENTS = ("deny", "exec", "allow")  # each lets them do more than the one before
-VIA = ("", "broker")  # the environment holds the key itself, or a virtual key that is good at the broker alone
+AGENTS = ("deny", "exec", "allow")  # from strict to permissive
+VIA = ("", "broker")  # the environment gets the key itself, or a virtual key that works only at the broker
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Consumer:
-    """A use of keys: the event (`shell`, `direnv` or `exec`), the real folder it is for, the agent that asks, and the
-    keys that the user's settings give to that agent."""
+    """Who asks for keys: by which event (`shell`, `direnv` or `exec`), for which real folder, and which agent, if any.
+    `given` are the keys that the user's settings give to that agent."""
 
     __slots__ = ("agent", "event", "folder", "given")
 
@@ -27,24 +27,24 @@ class Consumer:
 
 
 def allows_agent(entry: "Entry | None", consumer: Consumer) -> bool:
-    """False when there is an agent and the key is not for it: `deny` goes over what the settings give."""
+    """False if an agent asks and may not have the key. `deny` wins over what the settings give."""
     policy = entry.agents if entry else "exec"
     given = consumer.event == "exec" or (entry is not None and entry.name in consumer.given)
     return consumer.agent is None or policy == "allow" or (policy == "exec" and given)
 
 
 def wrong_folder(entry: "Entry | None", folder: str) -> str | None:
-    """Why the key may not be used in `folder`, and the command that changes it; None when it may."""
+    """Why the key may not be used in `folder`, and the command that changes that; None if it may."""
     if entry is None or not entry.only:
         return None
     if any(folders.within(folder, each) for each in entry.only):
         return None
-    where = " ".join(f"--only {quoted(each)}" for each in (*entry.only, folder))  # those it has stay
+    where = " ".join(f"--only {quoted(each)}" for each in (*entry.only, folder))  # keep those that it has
     return f"{entry.name} is for other folders; lkr policy {entry.name} {where}"
 
 
 def widened(before: "Entry", after: "Entry") -> list[str]:
-    """What `after` lets the key do that `before` did not, in words; empty when it only takes away."""
+    """What `after` lets the key do that `before` did not, in words; empty if nothing."""
     found = []
     if (before.kind, after.kind) == ("admin", "runtime"):
         found.append("may enter environments (kind runtime)")
@@ -61,11 +61,11 @@ def widened(before: "Entry", after: "Entry") -> list[str]:
         found.append(f"may stay in a shell {f'for {duration(after.ttl)}' if after.ttl else 'without a time limit'}")
     if before.via and not after.via:
         found.append("may enter environments itself, not only through the broker")
-    from lkrshell.core import limits  # entering needs none
+    from lkrshell.core import limits  # not needed on entering a project
 
     return found + limits.widened(limits.Limits.of(before), limits.Limits.of(after))
 
 
 def duration(seconds: int) -> str:
-    """A time as `--ttl` takes it: 8h, 90s."""
+    """A length of time in the form that `--ttl` takes: 8h, 90s."""
     return next(f"{seconds // size}{unit}" for unit, size in reversed(UNITS.items()) if seconds % size == 0)

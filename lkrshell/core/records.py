@@ -1,7 +1,7 @@
-"""Small text files of ours: a line a record, fields parted by tabs, and digests to name or chain them by.
+"""The format of lkr's small text files: one record a line, fields separated by tabs. And digests to name or chain them.
 
-Readable with `cat`, parsed without json. A backslash escapes backslash, tab and newline (carriage return
-too), so that a path or a manifest text of any bytes fits in one field.
+Readable with `cat`, parsed without json. A backslash escapes backslash, tab, newline and carriage return, so a path
+or a manifest with any bytes fits in one field.
 """
 
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
@@ -15,7 +15,7 @@ def escape(field: str) -> str:
 
 
 def unescape(field: str) -> str:
-    """The inverse of `escape`. ValueError where the escape is none of ours."""
+    """The inverse of `escape`. ValueError for an escape that `escape` does not write."""
     if "\\" not in field:
         return field
     head, *rest = field.split("\\")
@@ -41,7 +41,7 @@ def dump(rows: list[tuple[str, ...]]) -> bytes:
 
 
 def load(data: bytes) -> list[list[str]]:
-    """The rows. ValueError when the file is cut short or escaped wrongly."""
+    """The rows of a file. ValueError if it is cut short or wrongly escaped."""
     text = data.decode("utf-8", "surrogateescape")
     if not text.endswith("\n"):
         raise ValueError("cut short")

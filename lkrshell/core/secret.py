@@ -1,10 +1,10 @@
-"""A key's value on its way through the program. Printing, formatting or pickling it shows a mask.
+"""A key's value on its way through the program. Printing or formatting it shows a mask; pickling it fails.
 
-Also the one serialisation that both stores use: `{"value": …, "kind": …}`, the format of the Rust `lkr`
-(service `com.llm-key-ring`).
+Also the serialisation that all stores use: `{"value": …, "kind": …}`, the format of the Rust `lkr` (service
+`com.llm-key-ring`).
 """
 
-MAX_VALUE = 65536  # bytes; larger than any vendor's key, smaller than what execve takes for one variable
+MAX_VALUE = 65536  # bytes; more than any vendor's key, less than execve accepts for one variable
 
 
 class Secret:
@@ -17,7 +17,7 @@ class Secret:
         self.kind = kind
 
     def reveal(self) -> str:
-        """The value itself; bytes that are not UTF-8 are surrogate escapes (PEP 383)."""
+        """The value. Bytes that are not UTF-8 are surrogate escapes (PEP 383)."""
         return self._value
 
     def __repr__(self) -> str:
@@ -44,8 +44,8 @@ _HEAD, _MIDDLE, _TAIL = '{"value": "', ', "kind": "', '"}'
 def parse_secret(data: bytes) -> Secret:
     """What a store holds, as a Secret.
 
-    What `dump` writes is read without the json module (6 ms of start-up); other JSON, such as the Rust
-    `lkr` writes, through it; anything else counts as a plain value of kind `runtime`.
+    What `dump` writes is read without the json module, which takes 6 ms to load. Other JSON, as the Rust `lkr` writes,
+    is read with it. Anything else is a plain value of kind `runtime`.
     """
     text = data.decode("utf-8", "surrogateescape")
     if text.startswith(_HEAD):

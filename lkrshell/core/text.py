@@ -1,8 +1,8 @@
-"""Text for a person: nothing in it acts on a terminal, and a path can be pasted into a shell."""
+"""Text for a person: it cannot control a terminal, and its paths can be pasted into a shell."""
 
 
 def show(text: str) -> str:
-    """`text` fit for a terminal: control characters and broken bytes as escapes, so a name can't act."""
+    """`text` made safe for a terminal: control characters and invalid bytes become escapes."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text
     )
@@ -16,5 +16,5 @@ def quoted(path: str) -> str:
 
 
 def tilde(path: str, home: str) -> str:
-    """`path` with `~` for the home folder in front."""
+    """`path` with `~` in place of the home folder."""
     return "~" + path.removeprefix(home) if path == home or path.startswith(f"{home}/") else path

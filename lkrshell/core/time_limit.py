@@ -1,15 +1,15 @@
-"""A limit on how long a store may take."""
+"""A limit on how long a store may take, in any thread."""
 
 from lkrshell.core.errors import StoreUnreachable
 
-_ends: "dict[int, float]" = {}  # by thread: when its time is over, where no timer tells
+_ends: "dict[int, float]" = {}  # by thread, for those without a timer: when their time is over
 
 
 class TimeLimit:
-    """Raises StoreUnreachable inside its block after `seconds`. Inside another one that ends sooner it does nothing.
+    """Raises StoreUnreachable in its block after `seconds`. Inside another limit that ends sooner, it does nothing.
 
-    By SIGALRM, which only the main thread can set. In another thread nothing interrupts the block: what waits on a
-    socket there asks `left` how long it may. Where a system has no such timer there is no limit.
+    In the main thread SIGALRM interrupts the block. No other thread can set it, so there nothing interrupts the block,
+    and code that waits on a socket asks `remaining` how long it may wait. A system without SIGALRM works like that too.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -55,7 +55,7 @@ class TimeLimit:
 
 
 def remaining(most: float) -> float:
-    """How many seconds this thread may still wait for a socket: at most `most`, and more than none."""
+    """How many seconds this thread may still wait on a socket: more than 0, and at most `most`."""
     if not _ends:
         return most
     import time

@@ -1,5 +1,6 @@
-"""TOML within bounds, before a parser sees it: our manifests and settings are small, and what lies in a repository is
-anybody's. A dotted key of 30,000 parts took tomllib 24 s and 5 GB. One pass over the text, no recursion.
+"""Parses TOML after checking its size and depth: our files are small, and anybody may have written one in a repository.
+
+A dotted key of 30,000 parts took tomllib 24 s and 5 GB. The check is one pass over the text, without recursion.
 """
 
 import re
@@ -7,7 +8,7 @@ import re
 MAX_BYTES = 65536
 _MAX_DEPTH, _MAX_PARTS, _MAX_WORD, _MAX_TABLES = 8, 16, 256, 1024
 _TOKEN = re.compile(r"\"\"\"|'''|[\"'#\n,=.\[\]{}]|[A-Za-z0-9_+:-]+")
-# What ends a string, or escapes the character after it. Two quotes more may stand before the end of a long one.
+# What ends a string or escapes the next character. A long string may have two more quotes before its end.
 _DELIMITER = {
     '"': re.compile(r'[\\"\n]'), "'": re.compile(r"['\n]"),
     '"""': re.compile(r'\\|"{3,5}'), "'''": re.compile(r"'{3,5}"),
@@ -15,11 +16,11 @@ _DELIMITER = {
 
 
 class TomlError(ValueError):
-    """What is wrong and where; nothing of the text is in it, which may hold a key."""
+    """Says what is wrong and where. It quotes nothing of the text, which may contain a key."""
 
 
 def parse(text: str) -> dict[str, object]:
-    """The document. TomlError when it is none, or is larger or deeper than ours ever are."""
+    """The document. TomlError if it is not valid TOML, or larger or deeper than any file of lkr."""
     import tomllib
 
     check(text)
@@ -32,7 +33,7 @@ def parse(text: str) -> dict[str, object]:
 
 
 def check(text: str) -> None:
-    """TomlError where the text is over a limit: bytes, depth of brackets, parts of a key, length of a word, tables."""
+    """TomlError if the text exceeds a limit: bytes, nesting, parts of a key, length of a word, number of tables."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise TomlError(f"larger than {MAX_BYTES // 1024} KiB")
     at = depth = parts = tables = 0
@@ -59,7 +60,7 @@ def check(text: str) -> None:
 
 
 def _end(text: str, at: int, quote: str) -> int:
-    """Where the string that begins at `at` ends; the text's end when it does not."""
+    """Where the string that begins at `at` ends; the end of the text if it does not."""
     found = _DELIMITER[quote].search(text, at)
     while found and found[0] == "\\":
         found = _DELIMITER[quote].search(text, found.end() + 1)
@@ -67,7 +68,7 @@ def _end(text: str, at: int, quote: str) -> int:
 
 
 def _without_quotes(error: Exception) -> str:
-    """tomllib's message with line and column in front, and without what it quotes of the text."""
+    """tomllib's message, with line and column first, and without what it quotes from the text."""
     message = str(error)
     place = re.search(r"\(at line (\d+), column (\d+)\)", message)
     what = re.sub(r"'[^'\]}]{2,}'|\"[^\"\]}]{2,}\"", "…", message.partition(" (at ")[0])

@@ -1,8 +1,8 @@
 """Which variables may hold a key: those that end like a secret's. And which never may: those that steer programs.
 
-A manifest is anybody's, and a value in the wrong variable runs a program, loads a file, or sends the value away. So
-what is not plainly a secret's variable waits until the person lets it in, and what is listed here stays out even then.
-Imports nothing: an old grant is checked by it on the path of `lkr export`.
+Anybody may have written a manifest, and a value in the wrong variable can run a program, load a file, or send the value
+away. So a variable that does not look like a secret's needs the person's consent, and those listed here are refused
+even then. It imports nothing, since `lkr export` uses it to check old grants.
 """
 
 # Endings with a word in front of them. `_PASS` and `_PAT` are passwords and personal access tokens.
@@ -11,7 +11,7 @@ SECRET = tuple(
     _CREDENTIALS""".split()
 )
 
-# Families that a program reads by pattern, and names that end like a secret's and are something else.
+# Families of variables that a program reads by pattern, and names that end like a secret's but are something else.
 _RESERVED_PREFIXES = tuple(
     """ANSIBLE_ BASH_ BUNDLE_BUILD_ BUNDLE_LOCAL_ BUNDLE_MIRROR_ CARGO_ALIAS_ CARGO_BUILD_ CARGO_CREDENTIAL_ CARGO_ENV_
     CARGO_HTTP_ CARGO_INSTALL_ CARGO_NET_ CARGO_PATCH_ CARGO_PROFILE_ CARGO_SOURCE_ CARGO_TARGET_ CARGO_TERM_
@@ -21,8 +21,8 @@ _RESERVED_PREFIXES = tuple(
 _RESERVED_SUFFIXES = ("ASKPASS", "ASK_PASS")
 _RESERVED = frozenset("GOOGLE_APPLICATION_CREDENTIALS KITTY_PUBLIC_KEY STARSHIP_SESSION_KEY".split())
 
-# What else changes which programs run, what they load, trust or believe, and where they connect; what a shell owns;
-# what coding agents are told by. Unless the name ends like a secret's: `PYTHONANYWHERE_API_TOKEN` is one.
+# Other variables that change which programs run, what they load or trust, and where they connect; those of shells, and
+# those that configure coding agents. A name that ends like a secret's is allowed: `PYTHONANYWHERE_API_TOKEN`.
 _PREFIXES = tuple(
     """AIDER_ AMP_ ANTIGRAVITY_ APT_ ASAN_ ASDF_ AUGMENT_ AWS_CONTAINER_ AWS_IGNORE_ BASH BAT_ BUNDLE_ BUN_ BZR_ CARGO_
     CCACHE_ CLAUDE CLINE_ CLOUDSDK_ CMAKE_ CODEX_ COMPLUS_ COPILOT_ CORECLR_ COR_ CREDENTIALS_ CRUSH CUDA_ CURSOR_
@@ -81,7 +81,7 @@ def ends_like_a_secret(name: str) -> bool:
 
 
 def steers_programs(name: str) -> bool:
-    """True for `PATH`, `LD_PRELOAD`, `OPENAI_BASE_URL` and their like: no key goes there, whoever asks for it."""
+    """True for `PATH`, `LD_PRELOAD`, `OPENAI_BASE_URL` and the like: no key goes there, whoever asks."""
     if name.startswith(_RESERVED_PREFIXES) or name.endswith(_RESERVED_SUFFIXES) or name in _RESERVED:
         return True
     if ends_like_a_secret(name):
@@ -92,7 +92,7 @@ def steers_programs(name: str) -> bool:
 
 
 def patterns() -> tuple[str, str]:
-    """`steers_programs` in the words that JSON Schema has too: a name that either finds steers programs."""
+    """`steers_programs` as two regular expressions for JSON Schema: a name that matches either one steers programs."""
     reserved = f"^({'|'.join(_RESERVED_PREFIXES)})|({'|'.join(_RESERVED_SUFFIXES)})$|^({'|'.join(sorted(_RESERVED))})$"
     secret = f"^(?!.*({'|'.join(SECRET)})$)"
     exact = "|".join(sorted(_EXACT))

@@ -1,8 +1,8 @@
-"""The audit log: one line a use, hash-chained, never a value nor a hash of one.
+"""The audit log: one line for each use of keys, chained by hashes. It never holds a value or the hash of a value.
 
-Fields, parted by tabs and escaped as in records: time, event, project, keys, variables, process, its ancestors'
-names, terminal, agent, and the BLAKE2b of the line before and this one. A changed, removed or inserted line breaks
-the chain; who may write the file can make a new one, so it is evidence against slips and simple tampering only.
+Fields, separated by tabs and escaped as in core.records: time, event, project, keys, variables, process, the names of
+its ancestors, terminal, agent, and the BLAKE2b of the previous hash and this line. A changed, removed or inserted line
+breaks the chain. Whoever can write the file can write a new chain, so it only reveals accidents and simple tampering.
 """
 
 import os
@@ -13,13 +13,13 @@ from lkrshell.core import clock, records
 from lkrshell.core.text import show
 from lkrshell.state import files, paths
 
-MAX_BYTES = 1 << 20  # then the log is put aside
-KEPT = 9  # logs put aside
+MAX_BYTES = 1 << 20  # a larger log is renamed to audit.1
+KEPT = 9  # renamed logs
 FIELDS = ("time", "event", "project", "keys", "variables", "process", "ancestors", "terminal", "agent")
-PATIENCE = 2.0  # seconds for other writers, where no prompt waits
-CUT = "cut"  # stands for the hash of a line that was not written to its end
-# Held by the thread that writes. The lock on the file is the whole process's, and goes when any of its threads closes
-# the log: a program with threads holds this too while it reads the log.
+PATIENCE = 2.0  # seconds to wait for other writers when no prompt is waiting
+CUT = "cut"  # in place of the hash of a line that was not completely written
+# Held by the thread that writes. The lock on the file belongs to the whole process, and ends when any thread closes the
+# log. So a program with threads also holds this while it reads the log.
 turn = allocate_lock()
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -38,14 +38,14 @@ def record(
     program: str = "lkr",
     patience: float = PATIENCE,
 ) -> str | None:
-    """Adds a line; returns what went wrong, in words, when it could not.
+    """Adds a line. Returns None, or a sentence that says why it could not.
 
     `ancestors` are the names of the processes above us; `program` is what we are or become. Never raises, and waits at
     most `patience` seconds for another writer.
     """
     log = ""
     try:
-        # A name may have spaces in it, and then would be taken for two.
+        # A name with a space in it would look like two names.
         above = "\0".join(ancestors or ()).replace(" ", "_").replace("\0", " ")
         row = (
             clock.now(), event, project, " ".join(keys), " ".join(variables or ()),
@@ -111,9 +111,9 @@ def _append_locked(log: str, line: str, patience: float) -> None:
 
 
 def _is_ours(fd: int, log: str) -> bool:
-    """True when we have the lock, and `fd` is the log still: it may have been put aside while we waited."""
+    """True when we have the lock and `fd` is still the log: it may have been renamed while we waited."""
     try:
-        os.lockf(fd, os.F_TLOCK, 0)  # os has it built in: fcntl would be a module more
+        os.lockf(fd, os.F_TLOCK, 0)  # built into os; fcntl would be one more module
         return os.path.samestat(os.fstat(fd), os.lstat(log))
     except (BlockingIOError, PermissionError, FileNotFoundError):
         return False
@@ -123,17 +123,17 @@ def _write(fd: int, log: str, line: str, size: int) -> None:
     end = _end(fd, size) if size else _end_of(f"{log}.1")
     data = f"{line}\t{link(end, line)}\n".encode("utf-8", "surrogateescape")
     if size and end == CUT:
-        data = b"\n" + data  # a writer was killed; verify names the place
+        data = b"\n" + data  # a writer was killed here; `lkr audit --verify` reports the place
     try:
         while data:
             data = data[os.write(fd, data) :]
     except OSError:
-        os.ftruncate(fd, size)  # half a line, when the disk is full
+        os.ftruncate(fd, size)  # remove half a line, when the disk is full
         raise
 
 
 def _end(fd: int, size: int) -> str:
-    """The hash that ends the last line, CUT when the line has no end."""
+    """The hash at the end of the last line; CUT if that line is incomplete."""
     tail = os.pread(fd, 512, max(0, size - 512))
     if not tail.endswith(b"\n"):
         return CUT
@@ -141,7 +141,7 @@ def _end(fd: int, size: int) -> str:
 
 
 def _end_of(log: str) -> str:
-    """The same of a log put aside, empty without one: a new log goes on from there."""
+    """The last hash of a renamed log, with which a new log continues. Empty without one."""
     try:
         fd = os.open(log, os.O_RDONLY | _FLAGS)
     except FileNotFoundError:
@@ -154,12 +154,13 @@ def _end_of(log: str) -> str:
 
 
 def link(before: str, line: str) -> str:
-    """The hash that ends `line`, when the line before ended in `before`."""
+    """The hash at the end of `line`, if the previous line ended in `before`."""
     return records.digest(f"{before}\t{line}".encode("utf-8", "surrogateescape"))
 
 
 def _put_aside(log: str) -> None:
-    """audit becomes audit.1, that audit.2, and so on. A kill leaves a gap in the numbers, which the next one fills."""
+    """Renames audit to audit.1, audit.1 to audit.2, and so on. A kill may leave a gap, which the next renaming
+    fills."""
     free = next((number for number in range(1, KEPT) if not os.path.lexists(f"{log}.{number}")), KEPT)
     for number in range(free, 1, -1):
         os.replace(f"{log}.{number - 1}", f"{log}.{number}")
@@ -167,5 +168,5 @@ def _put_aside(log: str) -> None:
 
 
 def logs() -> list[str]:
-    """The paths that a log may have, newest first."""
+    """The paths that logs may have, newest first."""
     return [path(), *(f"{path()}.{number}" for number in range(1, KEPT + 1))]

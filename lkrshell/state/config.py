@@ -1,7 +1,7 @@
 """The user's `config.toml`.
 
-The parsed form is kept in the state folder beside the text that it came from, and used only while the two
-texts are equal, so that an export needs no TOML parser.
+The state folder keeps the parsed form together with the text that it came from. It is used only while that text equals
+the file's, so an export needs no TOML parser.
 """
 
 import os
@@ -33,15 +33,16 @@ _MOST = 1 << 16  # bytes
 
 
 class Config:
-    """The settings in force. In seconds: the vault locks `lock_after` its last use, `lock_limit` after unlocking.
+    """The settings in force.
 
-    `collection` is the label of an own collection in the Secret Service, empty for the default one.
-    `agents` are rows (name, keys, marks, processes) of the user's own, with line breaks in the last three.
-    `agent_limits` are rows (name, models, budget, rate, tokens), texts in the form of core.limits.
-    `broker_agents`: agents get virtual keys without being asked for. The broker trusts the certificates in the file
-    `broker_ca` and goes by `broker_proxy`, both empty for none; `upstream` are rows (vendor, https URL) for vendors
-    that are reached elsewhere. `prices` are rows (model, input, output, cache read, cache write), texts of US dollars a
-    million tokens.
+    The vault locks `lock_after` seconds after its last use, and at latest `lock_limit` seconds after unlocking.
+    `collection` is the label of lkr's own collection in the Secret Service, empty for the default one.
+    `agents` are rows (name, keys, marks, processes) that the user added; the last three are joined by line breaks.
+    `agent_limits` are rows (name, models, budget, rate, tokens), with limits in the form of core.limits.
+    `broker_agents`: agents get virtual keys although no manifest or policy says so. `broker_ca` is a file of
+    certificates that the broker trusts, `broker_proxy` its proxy; both empty for none. `upstream` are rows (vendor,
+    https URL) for vendors at another address. `prices` are rows (model, input, output, cache read, cache write), in
+    US dollars for a million tokens, as texts.
     """
 
     __slots__ = (
@@ -75,12 +76,12 @@ class Config:
         self.prices: tuple[tuple[str, ...], ...] = ()
 
     def keys_of(self, agent: str | None) -> list[str]:
-        """The keys that the user's `[agents]` lets this agent have."""
+        """The keys that `[agents]` in the user's settings gives to this agent."""
         return [key for name, keys, _, _ in self.agents if name == agent for key in keys.split("\n")]
 
 
 def load() -> Config:
-    """`config.toml`, overridden by `LKR_BACKEND` and `LKR_QUIET`. LkrError, with line and remedy, when it is bad."""
+    """`config.toml`, overridden by `LKR_BACKEND` and `LKR_QUIET`. LkrError, with line and fix, if it is invalid."""
     path = paths.config_file()
     data = read(path)
     config = Config() if data is None else _compiled(data) or _parse(path, data)
@@ -107,8 +108,8 @@ def of_account() -> Config | None:
 def read(path: str) -> bytes | None:
     """The text of the settings at `path`, None when there are none.
 
-    They name programs that lkr runs, and loosen guards. So LkrError when somebody else could have written them, by the
-    file or by its folder, also where either is a link to elsewhere.
+    Settings name programs that lkr runs, and can turn protections off. So LkrError if somebody else could have written
+    them: through the file, through its folder, or through what either links to.
     """
     folder = os.path.dirname(path)
     try:
@@ -124,7 +125,7 @@ def read(path: str) -> bytes | None:
 
 
 def _check_unchangeable(path: str, info: os.stat_result) -> None:
-    """LkrError when somebody other than the user and root owns `path` or can write it. Reading is no harm."""
+    """LkrError if anybody but the user and root owns `path` or can write it. Others may read it."""
     if not hasattr(os, "getuid"):
         return
     if info.st_uid not in (0, os.getuid()):
@@ -163,7 +164,7 @@ def _compiled(data: bytes) -> Config | None:
 
 
 def _parse(path: str, data: bytes, keep: bool = True) -> Config:
-    """The settings in `data`. With `keep`, the next `load` needs no TOML for them."""
+    """The settings in `data`. With `keep`, the next `load` needs no TOML parser for them."""
     import typing
 
     from lkrshell.core import names, toml_text

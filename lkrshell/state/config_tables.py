@@ -1,6 +1,6 @@
-"""The tables of `config.toml`: `[agents]`, `[broker]` and `[prices]`, checked.
+"""Checks the tables of `config.toml`: `[agents]`, `[broker]` and `[prices]`.
 
-Every error is a LkrError that names the file, the field, and what to write. None repeats a text that could be a secret.
+Each error is a LkrError that names the file, the field, and what to write. None repeats a text that could be a secret.
 """
 
 import decimal
@@ -18,9 +18,11 @@ _PRICES = ("input", "output", "cache_read", "cache_write")
 
 
 def agents(where: str, table: dict[str, object]) -> tuple[Rows, Rows]:
-    """`NAME = ["provider:label"]`, or a table of `keys`, `marks`, `processes` and limits: the rows (name, keys, marks,
-    processes), with line breaks in the last three, and the rows (name, models, budget, rate, tokens) of those that have
-    limits."""
+    """Reads `NAME = ["provider:label"]`, or a table of `keys`, `marks`, `processes` and limits, for each agent.
+
+    Returns the rows (name, keys, marks, processes), the last three joined by line breaks, and the rows (name, models,
+    budget, rate, tokens) of agents that have limits.
+    """
     rows, limited = [], []
     lists = ("keys", "marks", "processes")
     for name, given in table.items():
@@ -36,7 +38,7 @@ def agents(where: str, table: dict[str, object]) -> tuple[Rows, Rows]:
             if not all(
                 names.is_key(word) if part == "keys" else word not in {"", *names.SHELL_WORDS} for word in words
             ):
-                raise LkrError(f"{where}: agents.{name}: {part} has one that is not a valid name", hint)
+                raise LkrError(f"{where}: agents.{name}: {part} contains an invalid name", hint)
         rows.append((name, *("\n".join(parts.get(part, ())) for part in lists)))
         texts = [
             _limit(f"{where}: agents.{name}", field, parts[field]) if field in parts else "" for field in limits.FIELDS
@@ -53,7 +55,7 @@ def _limit(where: str, field: str, value: object) -> str:
     elif field == "models":
         value = None
     if not isinstance(value, str) or not value or not limits.is_limit(field, value):
-        raise LkrError(f"{where}: {field} is no limit", limits.HINTS[field])
+        raise LkrError(f"{where}: {field} is not a valid limit", limits.HINTS[field])
     return value
 
 
@@ -83,8 +85,8 @@ def broker(where: str, table: dict[str, object]) -> tuple[bool, str, str, Rows]:
 
 
 def _is_url(text: object, schemes: tuple[str, ...], paths: tuple[str, ...] = ()) -> bool:
-    """True for a URL of one of `schemes` with a host, without a user, a query or a fragment; with one of `paths`, any
-    by default."""
+    """True for a URL with one of these schemes and a host, and without user, query and fragment. `paths`: the paths
+    that it may have, empty for any."""
     if not isinstance(text, str) or not text.isascii() or any(c <= " " or c in "\\?#" for c in text):
         return False
     try:
@@ -97,8 +99,8 @@ def _is_url(text: object, schemes: tuple[str, ...], paths: tuple[str, ...] = ())
 
 
 def prices(where: str, table: dict[str, object]) -> Rows:
-    """The rows (model, input, output, cache_read, cache_write): US dollars a million tokens, as texts without an
-    exponent. What is read from a cache, or written to one, costs as much as other input unless that is said."""
+    """The rows (model, input, output, cache_read, cache_write): US dollars for a million tokens, as texts without an
+    exponent. Reading from a cache and writing to it cost as much as other input unless the table says otherwise."""
     rows = []
     for model, fields in table.items():
         hint = 'write [prices."NAME"] with input and output: US dollars a million tokens'

@@ -1,7 +1,7 @@
 """Reading and writing our own files: private, atomic, under a lock.
 
-A write goes to a temporary file in the same folder, is synced, renamed over the old one, and the folder is
-synced: a kill at any instant leaves the old content or the new one.
+A write goes to a temporary file in the same folder, which is synced and renamed over the old file; then the folder is
+synced. If lkr is killed at any moment, the file has either the old content or the new one.
 """
 
 import os
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 _TMP = ".tmp-"
 _SWEPT_EVERY = 86400.0  # seconds
-_MOMENT = 10.0  # seconds; a younger temporary file may be between its making and its lock
-_ABANDONED = 3600.0  # seconds; an older one has no writer, where a file system knows no locks
-_PATIENCE = 60.0  # seconds for another writer
-_writing: set[str] = set()  # the temporary files of this process, of all its threads
+_MOMENT = 10.0  # seconds; the writer of a younger temporary file may not have locked it yet
+_ABANDONED = 3600.0  # seconds; on a file system without locks, an older one has no writer
+_PATIENCE = 60.0  # seconds to wait for another writer
+_writing: set[str] = set()  # the temporary files of all threads of this process
 
 
 def check_private(path: str, info: os.stat_result) -> None:
-    """LkrError when somebody else owns `path` or can write or read it."""
+    """LkrError if another user owns `path`, or can read or write it."""
     if not hasattr(os, "getuid"):
         return
     if info.st_uid != os.getuid():
@@ -42,8 +42,8 @@ def read_private(path: str, limit: int = 1 << 24) -> bytes | None:
 def read_checked(path: str, check: "Callable[[str, os.stat_result], None]", flags: int, limit: int) -> bytes | None:
     """The whole file, once `check` has passed the open file, so that nothing can be swapped in between.
 
-    None when there is no file. LkrError when it is larger than `limit`, no regular file, or not readable. It never
-    waits, not for the writer of a pipe either.
+    None if there is no file. LkrError if it is larger than `limit`, not a regular file, or not readable. It never
+    waits, not even for the writer of a pipe.
     """
     try:
         fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
@@ -70,7 +70,7 @@ def read_checked(path: str, check: "Callable[[str, os.stat_result], None]", flag
 
 
 def make_private_dir(path: str) -> None:
-    """Makes `path` and what is missing above it, 0700; refuses one that is not ours alone."""
+    """Makes `path` and its missing parents, 0700. LkrError if others can use the folder."""
     try:
         make_dirs(path, 0o700)
         check_private(path, os.stat(path))
@@ -79,12 +79,12 @@ def make_private_dir(path: str) -> None:
 
 
 def make_dirs(path: str, mode: int) -> None:
-    """Makes `path` and what is missing above it, durably, each with `mode` less what the umask takes from others."""
+    """Makes `path` and its missing parents durably. The umask may take rights from `mode`, but not the owner's."""
     missing, parent = [], path
     while not os.path.isdir(parent):
         missing.append(parent)
         parent = os.path.dirname(parent)
-    for folder in reversed(missing):  # os.makedirs gives the mode to the last one only
+    for folder in reversed(missing):  # os.makedirs gives this mode to the last folder only
         try:
             os.mkdir(folder, mode)
             if os.stat(folder).st_mode & 0o700 != 0o700:  # the umask took our own rights away
@@ -95,7 +95,7 @@ def make_dirs(path: str, mode: int) -> None:
 
 
 def write_private(path: str, data: bytes) -> None:
-    """Replaces `path` by `data`, 0600, atomically and durably. LkrError when the disk says no."""
+    """Replaces `path` by `data`, 0600, atomically and durably. LkrError if the disk refuses."""
     make_private_dir(os.path.dirname(path))
     try:
         replace_file(path, data, 0o600)
@@ -104,10 +104,10 @@ def write_private(path: str, data: bytes) -> None:
 
 
 def replace_file(path: str, data: bytes, mode: int, dir_fd: int | None = None) -> None:
-    """The atomic write itself, for our files and for the user's manifest. OSError as it comes.
+    """The atomic write, for our files and for the user's manifest. OSErrors pass through.
 
-    A file that is there gets exactly `mode`. A new one gets `mode` less what the umask takes away. `dir_fd` is an open
-    folder, and `path` then a name in it, so that no link leads elsewhere.
+    An existing file gets exactly `mode`; a new one gets `mode` without what the umask takes away. With `dir_fd`, an
+    open folder, `path` is a name in it, so no link can lead elsewhere.
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f"{_TMP}{os.urandom(8).hex()}-{name}"[:250])
@@ -148,15 +148,15 @@ def _exists(path: str, dir_fd: int | None) -> bool:
 
 
 def _mark(fd: int) -> None:
-    """Locks a temporary file for as long as its writer lives, so that others can tell."""
+    """Locks a temporary file while its writer lives, so that others can tell that it is in use."""
     try:
-        os.lockf(fd, os.F_TLOCK, 0)  # os has it built in: fcntl would be a module more
+        os.lockf(fd, os.F_TLOCK, 0)  # built into os; fcntl would be one more module
     except (OSError, AttributeError):
-        pass  # a file system or a system without locks: `leftovers` goes by age there
+        pass  # no locks on this system or file system: there `leftovers` judges by age
 
 
 def make_private_file(path: str) -> None:
-    """Makes an empty file, 0600 under any umask, where there is none. OSError as it comes."""
+    """Makes an empty file, 0600 under any umask, unless there is one. OSErrors pass through."""
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
     try:
@@ -190,7 +190,7 @@ def sync_dir(folder: str) -> None:
 
 
 def locked(folder: str) -> "AbstractContextManager[object]":
-    """One writer at a time in `folder`; waits a minute for the others. Never needed for reading."""
+    """Lets one writer at a time into `folder`, and waits up to a minute for others. Reading needs no lock."""
     import contextlib
 
     @contextlib.contextmanager
@@ -212,10 +212,11 @@ def locked(folder: str) -> "AbstractContextManager[object]":
 
 
 def _lock(path: str) -> "Callable[[], object]":
-    """Locks the file `path`, and returns what unlocks it. TimeoutError after a minute; OSError as it comes.
+    """Locks the file `path`, and returns the function that unlocks it. TimeoutError after a minute; OSErrors pass
+    through.
 
-    By flock(2), as filelock does. filelock itself serves where there is no flock: loading it takes four times as long
-    as the rest of `lkr set`.
+    Uses flock(2), as filelock does. filelock itself is only used where there is no flock, since loading it takes four
+    times as long as the rest of `lkr set`.
     """
     import errno
     import time
@@ -227,9 +228,9 @@ def _lock(path: str) -> "Callable[[], object]":
             import fcntl
 
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(fd), os.stat(path)):  # else the folder was put aside in the meantime
+            if os.path.samestat(os.fstat(fd), os.stat(path)):  # else the folder was renamed in the meantime
                 os.fchmod(fd, 0o600)
-                return lambda: os.close(fd)  # which unlocks it: nobody else has this descriptor
+                return lambda: os.close(fd)  # closing unlocks it, since nobody else has this descriptor
         except (ImportError, OSError) as error:
             code = error.errno if isinstance(error, OSError) else errno.ENOSYS
             if code == errno.ENOSYS:
@@ -253,7 +254,7 @@ def _lock_without_flock(path: str) -> "Callable[[], object]":
 
 
 def _sweep(folder: str) -> None:
-    """Removes what killed writers left below `folder`, once a day: a walk through 10,000 keys takes its time."""
+    """Removes what killed writers left below `folder`. Once a day, since it walks through all files."""
     import contextlib
     import time
 
@@ -261,7 +262,7 @@ def _sweep(folder: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         if abs(time.time() - os.lstat(swept).st_mtime) < _SWEPT_EVERY:
             return
-    with contextlib.suppress(OSError):  # a full disk: swept again the next time
+    with contextlib.suppress(OSError):  # on a full disk, the next call sweeps again
         make_private_file(swept)
         os.utime(swept)
     for path in leftovers(folder):
@@ -270,7 +271,7 @@ def _sweep(folder: str) -> None:
 
 
 def leftovers(folder: str) -> list[str]:
-    """The temporary files below `folder` whose writer is no more."""
+    """The temporary files below `folder` whose writer has ended."""
     return [
         path
         for parent, _, names in os.walk(folder)
@@ -280,7 +281,7 @@ def leftovers(folder: str) -> list[str]:
 
 
 def _is_left(path: str) -> bool:
-    """True when no writer holds this temporary file: no thread of ours, and no process that has it locked."""
+    """True when no writer uses this temporary file: no thread of ours, and no process that has locked it."""
     import time
 
     if path in _writing:

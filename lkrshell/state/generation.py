@@ -1,7 +1,7 @@
-"""The generation: a file whose *name* changes whenever live shells should look again.
+"""The generation: a file whose *name* changes whenever live shells should check their keys again.
 
-Each hook asks, at every prompt inside a project, whether the name it saw is still there: one stat. There is one
-file, renamed by every change, so that no two changes can leave a name behind.
+At every prompt inside a project, the hook checks with one stat whether the name that it saw still exists. Each change
+renames this one file, so two changes at once cannot leave an old name behind.
 """
 
 import os
@@ -12,9 +12,9 @@ from lkrshell.state import files, paths
 
 
 def read() -> str:
-    """The present name; a first one is made where there is none. Empty when that cannot be: nothing changes then.
+    """The current name. Makes the first one if there is none; empty if that fails, and then nothing ever changes.
 
-    LkrError when the state folder is not the user's alone.
+    LkrError if other users can use the state folder.
     """
     state = paths.state_dir()
     try:
@@ -28,7 +28,8 @@ def read() -> str:
 
 
 def bump() -> str:
-    """Makes every live shell look again at its next prompt; the new name. LkrError when it cannot be written."""
+    """Makes every live shell check its keys at its next prompt. Returns the new name. LkrError if it cannot be
+    written."""
     import time
 
     folder = paths.generation_dir()
@@ -37,7 +38,9 @@ def bump() -> str:
     files.make_private_dir(folder)
     try:
         while True:
-            renamed = [_rename(folder, old, new) for old in _names()]  # two, when two first ones were made at once
+            renamed = [
+                _rename(folder, old, new) for old in _names()
+            ]  # two, if two were made at once
             if any(renamed):
                 return new
             if not renamed:
@@ -55,7 +58,7 @@ def _rename(folder: str, old: str, new: str) -> bool:
 
 
 def _names() -> list[str]:
-    """What lies there, of our making; the empty list without a folder."""
+    """The names of our files there; empty if there is no folder."""
     try:
         found = os.listdir(paths.generation_dir())
     except (FileNotFoundError, NotADirectoryError):

@@ -1,8 +1,8 @@
-"""The index: what is not secret about a key, one small file a key, `index/STORE/PROVIDER/LABEL`.
+"""The index: what is not secret about a key, in one small file for each: `index/STORE/PROVIDER/LABEL`.
 
-So `list` and completion need no unlock, and an export reads only the files of the keys it wants. Losing the
-index loses dates: the stores hold value and kind, and an entry with a policy is kept a second time, below `policy`, so
-that a lost index opens no key to more than it was for.
+So `list` and completion need no unlocking, and an export reads only the files of its keys. If the index is lost, only
+dates are lost: the stores hold value and kind, and the folder `policy` holds a copy of each entry that has a policy. So
+a lost index gives nobody more access to a key.
 """
 
 import os
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def locked(store: str) -> "AbstractContextManager[object]":
-    """Held by whoever reads a key or its entry to write it anew: else two of them could lose a value or a policy."""
+    """The lock to hold while a key or its entry is read and rewritten: otherwise two writers could lose a value or
+    policy."""
     return files.locked(os.path.join(paths.data_dir(), "index", store))
 
 
@@ -29,7 +30,7 @@ def _path(store: str, name: str, folder: str = "index") -> str:
 
 
 def read(store: str, name: str) -> Entry | None:
-    """The entry, or its copy where it is lost; None for a key that has none. LkrError when it is damaged."""
+    """The entry, or its copy if the entry is lost; None for a key without one. LkrError if it is damaged."""
     data = files.read_private(_path(store, name))
     if data is None:
         data = files.read_private(_path(store, name, "policy"))
@@ -37,7 +38,7 @@ def read(store: str, name: str) -> Entry | None:
 
 
 def rebuilt(store: str, name: str, kind: str, created: str) -> Entry:
-    """What to write in place of an entry that is lost or damaged: with the policy of its copy."""
+    """A new entry in place of one that is lost or damaged, with the policy of its copy."""
     data = files.read_private(_path(store, name, "policy"))
     entry = Entry(name, kind, created) if data is None else _parse(name, data)
     entry.kind = kind
@@ -66,7 +67,7 @@ def _parse(name: str, data: bytes) -> Entry:
 
 
 def write(store: str, entry: Entry, was: str = "") -> None:
-    """Writes the entry anew; `was` is the name that it had before, if another. It is no use of the key."""
+    """Writes the entry. `was` is its previous name, if that changed. Does not count as a use of the key."""
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
     rows += [("confirm", "1")] * entry.confirm + [("before", entry.before)] * bool(entry.before)
@@ -89,7 +90,7 @@ def write(store: str, entry: Entry, was: str = "") -> None:
 
 
 def _used(path: str, entry: Entry) -> float:
-    """The date of the entry at `path`, which is that of the key's last use; of a new one that of the key itself."""
+    """The date of the key's last use, which is that of the file at `path`; for a new entry, the date of the key."""
     try:
         return os.stat(path).st_mtime
     except OSError:
@@ -97,7 +98,7 @@ def _used(path: str, entry: Entry) -> float:
 
 
 def touch(store: str, name: str) -> None:
-    """Notes a use: the file's date is that of the last one. Where that cannot be written it is not noted."""
+    """Notes a use: the file's date is the date of the last use. If it cannot be set, the use is not noted."""
     try:
         os.utime(_path(store, name))
     except OSError:
@@ -105,9 +106,9 @@ def touch(store: str, name: str) -> None:
 
 
 def last_use(store: str, entry: Entry) -> str:
-    """Date of the last use since the key was stored, empty when there was none.
+    """The date of the last use since the key was stored, empty if there was none.
 
-    An entry is written with the whole second of its key's date, so a use within that second is later all the same.
+    A new entry has the whole second of its key's date, so even a use within that second is later.
     """
     used = os.stat(_path(store, entry.name)).st_mtime
     return clock.stamp(used) if used > clock.seconds(entry.rotated or entry.created) else ""

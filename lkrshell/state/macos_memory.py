@@ -1,9 +1,9 @@
-"""Asks the process that remembers for us on macOS, and starts it; see `macos_memory_process`.
+"""Starts the process that remembers for lkr on macOS, and talks to it; see `macos_memory_process`.
 
-On the path of `lkr export` with a vault or with keys that ask, so it speaks by `_socket` alone.
+It uses `_socket`, since importing `socket` would delay an export.
 
-Its socket lies in the folder that macOS makes for each user's temporary files, 0700: by confstr(3), whatever TMPDIR
-says. Before anything secret is sent, the folder and the process behind the socket must be this user's.
+The socket lies in the folder that macOS makes for each user's temporary files (0700), as confstr(3) names it, whatever
+TMPDIR says. Nothing secret is sent before the folder and the process behind the socket are known to be this user's.
 """
 
 import os
@@ -21,7 +21,7 @@ _WAIT = 2.0  # seconds
 
 
 def put(name: str, data: bytes, seconds: int) -> str:
-    """Has `data` remembered under `name` for `seconds`; says where. StoreUnreachable when that cannot be."""
+    """Has `data` remembered under `name` for `seconds`; returns where. StoreUnreachable if that fails."""
     request = f"put {name} {seconds}\n".encode() + data
     if _ask(request) != b"+":
         _start()
@@ -31,13 +31,13 @@ def put(name: str, data: bytes, seconds: int) -> str:
 
 
 def get(name: str) -> bytes | None:
-    """What `put` gave; None when it is forgotten."""
+    """What `put` stored; None if it was forgotten."""
     answer = _ask(f"get {name}\n".encode())
     return answer[1:] if answer[:1] == b"+" else None
 
 
 def renew(name: str, seconds: int) -> None:
-    """Starts the time anew."""
+    """Restarts the time."""
     _ask(f"renew {name} {seconds}\n".encode())
 
 
@@ -46,7 +46,7 @@ def forget(name: str) -> None:
 
 
 def folder() -> str:
-    """Where the socket is. Others cannot look into it."""
+    """The folder of the socket. Other users cannot enter it."""
     buffer = native.buffer(_LONGEST)
     size: int = native.call("confstr", "LiPL", _USER_TEMP_DIR, native.byref(buffer), _LONGEST)
     if not 1 < size <= _LONGEST:
@@ -55,7 +55,7 @@ def folder() -> str:
 
 
 def _ask(request: bytes) -> bytes:
-    """The answer; empty when nobody answers."""
+    """The answer; empty if nobody answers."""
     import _socket
 
     try:
@@ -75,7 +75,7 @@ def _ask(request: bytes) -> bytes:
 
 
 class _connected:
-    """A connection, closed at the end of the block. `_socket`'s own class is no context manager."""
+    """A connection that closes at the end of the block. The class in `_socket` is not a context manager."""
 
     def __init__(self, module: "object", path: str) -> None:
         import _socket
@@ -96,7 +96,7 @@ class _connected:
 
 
 def _start() -> None:
-    """Starts the process, unless somebody else just has. It gets the socket from us, so it can be asked at once."""
+    """Starts the process, unless another lkr just did. It gets the socket from us, so it can be asked at once."""
     import socket
     import subprocess
 

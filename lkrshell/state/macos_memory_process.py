@@ -1,9 +1,9 @@
 """The process that remembers the vault's identity and confirmations on macOS, which has no kernel keyring.
 
-It keeps them in locked memory, each until its time is over or it is told to forget, and ends with the last one. Nothing
-of it is on a disk. It answers the processes of its own user alone, at a socket in that user's own folder, and lets no
-debugger attach. `lkrshell.state.macos_memory` starts it, and tells `main` the descriptor of the listening socket. See
-docs/decisions/0006-macos-memory.md.
+It keeps them in locked memory, each until its time is over or it is told to forget it, and ends with the last one.
+Nothing of it reaches a disk. It answers only processes of its own user, at a socket in that user's own folder, and lets
+no debugger attach. `lkrshell.state.macos_memory` starts it, and tells `main` the descriptor of the listening socket.
+See docs/decisions/0006-macos-memory.md.
 
 Requests are one line, `VERB NAME [SECONDS]`, and for `put` the data after it; the answer is "+" and data, or "-".
 """
@@ -16,15 +16,16 @@ import time
 from lkrshell.core import platform
 from lkrshell.state import native, peer
 
-_FIRST = 10.0  # seconds that it waits for the first thing to remember
+_FIRST = 10.0  # seconds to wait for the first record
 _PATIENCE = 2.0  # seconds for one request
 _MOST = 1 << 16  # bytes of a request
-_KEPT = 64  # things at most
+_KEPT = 64  # records at most
 _PT_DENY_ATTACH = 31  # sys/ptrace.h
 
 
 class Kept:
-    """Bytes that are never swapped and that are overwritten before they are let go, and when that is (epoch)."""
+    """Bytes that are never swapped and are overwritten before they are freed, and the time when that happens
+    (epoch)."""
 
     def __init__(self, data: bytes, end: float) -> None:
         self.end, self.size = end, len(data)
@@ -47,7 +48,7 @@ class Holder:
         self.kept: dict[str, Kept] = {}
 
     def answer(self, request: bytes, now: float) -> bytes:
-        """Does what the request says."""
+        """Carries out a request and returns the answer."""
         line, _, data = request.partition(b"\n")
         words = line.decode("utf-8", "replace").split(" ")
         self.drop_old(now)
@@ -75,12 +76,12 @@ class Holder:
             kept.wipe()
 
     def wait(self, now: float) -> float:
-        """Seconds until something is over. At most a minute, for the clock may be set."""
+        """Seconds until the next record expires. At most a minute, since the clock may be changed."""
         return min([max(0.0, kept.end - now) for kept in self.kept.values()] + [60.0])
 
 
 def serve(listener: socket.socket) -> None:
-    """Answers until nothing is left to remember."""
+    """Answers requests until there is nothing left to remember."""
     holder, ready = Holder(), time.monotonic() + _FIRST
     while holder.kept or time.monotonic() < ready:
         wait = holder.wait(time.time()) if holder.kept else max(0.0, ready - time.monotonic())

@@ -1,9 +1,11 @@
-"""The vault's unlocked identity: in the kernel's user keyring, which forgets it after a timeout.
+"""The vault's unlocked identity, kept in the kernel's user keyring, which forgets it after a timeout.
 
-Where the kernel has no keyring for us (another system, a container that forbids the calls), a 0600 file on a
-memory file system holds it, with the time of expiry in its first line. macOS has neither: a process of ours remembers
-there, see `lkrshell.state.macos_memory`. On the path of `lkr export`: uses `_ctypes` alone, since `import ctypes` costs
-5 ms.
+Without such a keyring (on another system, or in a container that forbids the calls), a 0600 file on a memory file
+system holds it; its first line is the time when it expires. macOS has neither, so a process of ours remembers it: see
+`lkrshell.state.macos_memory`.
+
+The calls go through `_ctypes`, since `import ctypes` takes 5 ms. `lkrshell.state.native` could make them too, but
+loading it made an export 1.01 to 1.02 times as long.
 
 Source of the numbers: keyctl(2), linux/keyctl.h, and each architecture's system call table.
 """
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 _USER_KEYRING = -4
 _READ, _SEARCH, _SETPERM, _SET_TIMEOUT, _INVALIDATE = 11, 10, 5, 15, 21
-_OWNER_ONLY = 0x3F3F0000  # every right for the possessor and for the same user, none for others
+_OWNER_ONLY = 0x3F3F0000  # all rights for the possessor and the same user, none for others
 _GENERIC = (217, 219, 167)
 _CALLS = {  # add_key, keyctl, prctl
     "x86_64": (248, 250, 157),
@@ -32,11 +34,11 @@ _CALLS = {  # add_key, keyctl, prctl
     "s390x": (278, 280, 172),
 }
 _PR_SET_DUMPABLE = 4
-_MOST = 32767  # bytes that a key of the kernel holds
+_MOST = 32767  # bytes that a key in the kernel can hold
 
 
 def _syscall(*arguments: "int | bytes | object") -> int:
-    """The raw system call; OSError with errno."""
+    """Makes a system call. OSError with its errno."""
     import _ctypes
 
     global _function
@@ -61,17 +63,17 @@ _function: "Callable[..., int] | None" = None
 
 
 def _calls() -> tuple[int, int, int] | None:
-    """The numbers of add_key, keyctl and prctl; None where we know of no such calls."""
+    """The numbers of add_key, keyctl and prctl; None for a system or machine whose numbers we do not know."""
     if not platform.LINUX:
         return None
     return _CALLS.get(os.uname().machine)
 
 
 def harden() -> None:
-    """No core dump of this process, and no other process of the user that attaches to it: it is to hold a key.
+    """Prevents core dumps of this process, and other processes of the user from attaching to it: it will hold a key.
 
-    A command that it becomes (`lkr exec`) starts as usual again. Elsewhere than on Linux it does nothing: on macOS
-    PT_DENY_ATTACH would stay on that command (xnu, bsd/kern/kern_exec.c), and attaching needs an entitlement anyway.
+    The command that `lkr exec` becomes starts without this again. Only on Linux: on macOS PT_DENY_ATTACH would stay
+    with that command (xnu, bsd/kern/kern_exec.c), and attaching needs an entitlement there anyway.
     """
     if calls := _calls():
         try:
@@ -81,7 +83,7 @@ def harden() -> None:
 
 
 def put(name: str, data: bytes, seconds: int) -> str:
-    """Keeps `data` under `name` for `seconds`; says where ("kernel", "a process" or a path)."""
+    """Keeps `data` under `name` for `seconds`; returns where ("kernel", "a process" or a path)."""
     if platform.DARWIN:
         from lkrshell.state import macos_memory
 
@@ -94,7 +96,7 @@ def put(name: str, data: bytes, seconds: int) -> str:
                 _syscall(keyctl, _SETPERM, key, _OWNER_ONLY)
                 _syscall(keyctl, _SET_TIMEOUT, key, seconds)
             except OSError:
-                _syscall(keyctl, _INVALIDATE, key)  # never one without a timeout
+                _syscall(keyctl, _INVALIDATE, key)  # never leave it without a timeout
                 raise
             return "kernel"
         except OSError:
@@ -103,14 +105,14 @@ def put(name: str, data: bytes, seconds: int) -> str:
 
     path = _memory_file(name)
     files.make_private_dir(os.path.dirname(path))
-    if not _ours(path):  # it would lead to where a disk keeps it
+    if not _ours(path):  # a link could lead to a disk
         raise LkrError(f"{show(os.path.dirname(path))} is a link", "remove it, or set XDG_RUNTIME_DIR")
     files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + data)
     return path
 
 
 def get(name: str) -> bytes | None:
-    """What `put` kept; None when it was forgotten."""
+    """What `put` kept; None if it was forgotten."""
     if platform.DARWIN:
         from lkrshell.state import macos_memory
 
@@ -149,7 +151,7 @@ def get(name: str) -> bytes | None:
 
 
 def renew(name: str, seconds: int) -> None:
-    """Starts the timeout of what `get` found anew."""
+    """Restarts the timeout."""
     if platform.DARWIN:
         from lkrshell.state import macos_memory
 
@@ -173,7 +175,7 @@ def _find(calls: tuple[int, int, int], name: str) -> int:
 
 
 def forget(name: str) -> None:
-    """Drops it from the kernel and from the memory file system."""
+    """Removes it from the kernel and from the memory file system."""
     if platform.DARWIN:
         from lkrshell.state import macos_memory
 
@@ -193,8 +195,8 @@ def forget(name: str) -> None:
 
 
 def _ours(path: str) -> bool:
-    """True when the folder of `path` is one that we made. In /dev/shm somebody else may have been there first, with a
-    folder or a link of that name; there is nothing of ours in it then."""
+    """True when this user owns the folder of `path`. In /dev/shm another user may have made a folder or a link of that
+    name first; then it holds nothing of ours."""
     try:
         info = os.lstat(os.path.dirname(path))
     except OSError:
@@ -213,7 +215,7 @@ def _memory_file(name: str) -> str:
 
 
 def _in_memory(folder: str) -> bool:
-    """True when `folder` lies on a tmpfs or ramfs, as /proc/mounts has it."""
+    """True when `folder` lies on a tmpfs or ramfs, according to /proc/mounts."""
     try:
         with open("/proc/mounts", encoding="utf-8", errors="surrogateescape") as file:
             mounts = {line.split(" ")[1]: line.split(" ")[2] for line in file}

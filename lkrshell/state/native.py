@@ -1,7 +1,7 @@
-"""Calls into the system's own libraries by `_ctypes` alone: `import ctypes` costs 5 ms.
+"""Calls functions of the system's libraries. Through `_ctypes`, since `import ctypes` takes 5 ms.
 
-Every function is declared with the types of its header, since an argument of the wrong size is read from the wrong
-place (on ARM, a pointer given as an int loses its upper half).
+Each function is declared with the types in its header. An argument of the wrong size would be read from the wrong place
+(on ARM, a pointer passed as an int loses its upper half).
 """
 
 import _ctypes
@@ -22,7 +22,8 @@ _libraries: "dict[str, int]" = {}
 
 
 def c_type(letter: str) -> "Any":
-    """The C type of a letter of the struct module: "i" int, "I" unsigned, "B" unsigned char, "P" void *, "z" char *."""
+    """The C type for a letter of the struct module: "i" int, "I" unsigned, "B" unsigned char, "P" void *, "z" char
+    *."""
     if letter not in _types:
         _types[letter] = type(f"C{letter}", (_ctypes._SimpleCData,), {"_type_": letter})
     return _types[letter]
@@ -35,9 +36,10 @@ def _library(path: str) -> int:
 
 
 def function(path: str, name: str, types: str) -> "Callable[..., Any]":
-    """The function `name` of the library at `path`. `types`: a letter for its result ("v": none), then its arguments.
+    """The function `name` of the library at `path`. `types`: a letter for its result ("v": none), then for each
+    argument.
 
-    A result of "P" is an int, or None for NULL. OSError where there is no such library or function.
+    A result of type "P" is an int, or None for NULL. OSError if there is no such library or function.
     """
     if (path, name) not in _functions:
         made = _prototype(types[0])(_ctypes.dlsym(_library(path), name))
@@ -47,7 +49,7 @@ def function(path: str, name: str, types: str) -> "Callable[..., Any]":
 
 
 def _prototype(letter: str) -> "Any":
-    """The C functions with such a result."""
+    """The class of C functions with this result."""
     if (key := f"-> {letter}") not in _types:
         result = None if letter == "v" else c_type(letter)
         _types[key] = type(f"To{letter}", (_ctypes.CFuncPtr,), {"_flags_": _FLAGS, "_restype_": result})
@@ -55,24 +57,24 @@ def _prototype(letter: str) -> "Any":
 
 
 def call(name: str, types: str, *arguments: "Any") -> "Any":
-    """Calls a function of the system's own library."""
+    """Calls a function of the system's C library."""
     return function(platform.library("System"), name, types)(*arguments)
 
 
 def constant(path: str, name: str) -> int:
-    """The pointer that the library keeps in its variable `name`, as `extern const CFStringRef` has it."""
+    """The pointer in the library's variable `name`, such as an `extern const CFStringRef`."""
     value: int = c_type("P").from_address(address(path, name)).value
     return value
 
 
 def address(path: str, name: str) -> int:
-    """Where the library's variable `name` lies."""
+    """The address of the library's variable `name`."""
     where: int = _ctypes.dlsym(_library(path), name)
     return where
 
 
 def buffer(content: "int | bytes") -> "Any":
-    """Bytes in C's memory: so many zeros, or a copy of `content`. `bytes(memoryview(it))` reads what a call wrote."""
+    """Memory for C: that many zero bytes, or a copy of `content`. `bytes(memoryview(it))` reads what a call wrote."""
     size = content if isinstance(content, int) else len(content)
     made: Any = _array(size)()
     if isinstance(content, bytes):

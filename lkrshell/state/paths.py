@@ -1,7 +1,7 @@
-"""Where things are: data, state and config folders, and whether they are the account's own.
+"""The folders of data, state and settings, and whether they belong to the account that runs lkr.
 
-The folders are platformdirs' (`user_data_dir("lkr")` and so on). On Linux and macOS they are worked out here, since
-importing platformdirs costs more than the rest of an export; a test holds both to the same answers.
+They are those of platformdirs (`user_data_dir("lkr")` and so on). On Linux and macOS this module computes them itself,
+since importing platformdirs takes longer than the rest of an export. A test compares both.
 """
 
 import os
@@ -14,7 +14,9 @@ _BELOW_HOME = (
     if platform.DARWIN
     else {"data": "/.local/share", "state": "/.local/state", "config": "/.config"}
 )
-_ACCEPTED = "folders"  # in the account's own data folder: the folders that the person uses in place of the usual ones
+_ACCEPTED = (
+    "folders"  # a file in the account's data folder that names the folders in use, if not the usual ones
+)
 
 
 def _folder(kind: str, variable: str) -> str:
@@ -60,14 +62,14 @@ def grants_dir() -> str:
 
 
 def are_the_accounts_own() -> bool:
-    """True when the folders in force are those of the account, whatever HOME and XDG_* say.
+    """True when the folders in force belong to the account, rather than to whoever set HOME or XDG_*.
 
-    Those are the usual ones below the home folder that the system has for the account, or the ones that the person
-    accepted in their place. Keys, grants, policy, settings and the log of other folders are whoever's set a variable.
-    LkrError when the note of what was accepted cannot be read.
+    The account's folders are the usual ones below the home folder that the system knows for it, or those that the
+    person accepted in their place. In any other folder, somebody else may have written the keys, grants, policies,
+    settings and log. LkrError if the note of what was accepted cannot be read.
     """
     if os.name == "nt":
-        return True  # where the system names these folders, and no variable does
+        return True  # there the system names these folders, not a variable
     home = _account_home()
     if home is None:
         return False
@@ -79,9 +81,9 @@ def are_the_accounts_own() -> bool:
 
 
 def accept() -> None:
-    """Notes, for a person who allows a project, that the folders in force are theirs. LkrError when that cannot be.
+    """Notes that the folders in force are the person's, since they allow a project. LkrError if that cannot be written.
 
-    Only XDG_* may lead elsewhere: under another HOME nothing is noted, and the account's own home is left alone.
+    Only folders that XDG_* names are noted. With another HOME nothing is noted, and the account's home stays untouched.
     """
     if are_the_accounts_own() or os.name == "nt":
         return
@@ -97,13 +99,14 @@ def accept() -> None:
 
 
 def accounts_config_file() -> str:
-    """The settings of the account's home folder, whatever HOME and XDG_* say. Empty for an account without one."""
+    """The settings file in the account's home folder, whatever HOME and XDG_* say. Empty for an account without a
+    home."""
     home = None if os.name == "nt" else _account_home()
     return os.path.join(_own("config", home), "config.toml") if home else ""
 
 
 def _account_home() -> str | None:
-    """The home folder that the system has for this account; None for an account that it does not know."""
+    """The home folder that the system knows for this account; None if it does not know the account."""
     import pwd
 
     try:

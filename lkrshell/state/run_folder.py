@@ -1,8 +1,8 @@
-"""The folder of what lives as long as the broker: its control socket and its table of virtual keys.
+"""The folder of the broker's control socket and its table of virtual keys, which live as long as the broker.
 
-Below the session's runtime folder, or the state folder where there is none: never in a folder that every user can
-write, so nobody else can be there first. It is named after the folders that the broker serves, so another home has
-another broker.
+It lies in the session's runtime folder, else in the state folder: never in a folder that every user can write, so
+nobody else can create it first. It is named after the folders that the broker serves, so another HOME has another
+broker.
 """
 
 import os
@@ -21,7 +21,7 @@ def path() -> str:
 
 
 def _session_folder() -> str:
-    """The folder that the system keeps for this user's session, empty where there is none that is the user's alone."""
+    """The runtime folder of this user's session; empty if there is none that only the user can access."""
     if not hasattr(os, "getuid"):
         return ""
     for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}"):
@@ -36,9 +36,9 @@ def _session_folder() -> str:
 
 
 def open_folder(make: bool = True) -> int:
-    """The open folder. What is done through it stays in it, whatever happens to its path.
+    """Opens the folder and returns its descriptor. What happens through it stays inside, even if the path changes.
 
-    LkrError when it is a link, or not the user's alone. FileNotFoundError without one, unless it is to be made.
+    LkrError if it is a link, or if other users can access it. Without `make`, FileNotFoundError if it does not exist.
     """
     folder = path()
     flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -50,7 +50,7 @@ def open_folder(make: bool = True) -> int:
         files.make_private_dir(folder)
         return open_folder(make=False)
     except OSError as error:
-        raise LkrError(f"{show(folder)} is no folder of lkr's: {error.strerror}", "remove it") from None
+        raise LkrError(f"{show(folder)} is not a folder that lkr made: {error.strerror}", "remove it") from None
     try:
         files.check_private(folder, os.fstat(fd))
     except BaseException:
@@ -60,6 +60,6 @@ def open_folder(make: bool = True) -> int:
 
 
 def path_in(fd: int, name: str) -> str:
-    """A path of `name` in the open folder, short enough for a socket."""
+    """A path to `name` in the open folder that is short enough for a socket."""
     through = f"/proc/self/fd/{fd}"
     return f"{through if os.path.isdir(through) else path()}/{name}"

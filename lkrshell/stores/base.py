@@ -10,42 +10,43 @@ class Store(Protocol):
 
     name: str
     noun: str  # "vault" or "keychain", for a sentence
-    takes_passphrase: bool  # lkr may ask for it, and `unlock` takes it; False where the system alone asks
-    has_dialog: bool  # `unlock(None)` has the system ask
-    counts_reads: bool  # `get` of a key, stored or not, starts the time anew after which the store locks itself
+    takes_passphrase: bool  # lkr may ask for it and give it to `unlock`; False if only the system asks
+    has_dialog: bool  # `unlock(None)` makes the system ask
+    counts_reads: bool  # each `get` restarts the time after which the store locks itself
 
     def is_created(self) -> bool:
-        """False while it has to be made by the first `unlock`."""
+        """False until the first `unlock` creates it."""
 
     def describe(self) -> str:
-        """Its name, and what it is made of where that differs between machines."""
+        """Its name, and which implementation serves, where that differs between machines."""
 
     def weakness(self) -> str | None:
-        """What serves in it and protects nothing, None when all is well."""
+        """The implementation, if it is one that protects nothing; else None."""
 
     def get(self, names: list[str]) -> dict[str, Secret]:
-        """Values and kinds of those keys that there are; one turn of the store for all of them."""
+        """Values and kinds of those keys that exist, read in one go."""
 
     def set(self, name: str, secret: Secret) -> None:
-        """Stores or replaces, durably. Only lkrshell.runtime.keys calls this."""
+        """Stores or replaces a key durably. Only lkrshell.runtime.keys calls this."""
 
     def delete(self, name: str) -> bool:
-        """False when there was none; LkrError when it is there still. Only lkrshell.runtime.keys calls this."""
+        """Removes a key. False if there was none; LkrError if it is still there. Only lkrshell.runtime.keys calls
+        this."""
 
     def exists(self, name: str) -> bool:
-        """Without unlocking where the store allows that."""
+        """True if there is such a key. Needs no unlocking where the store allows that."""
 
     def names(self) -> list[str] | None:
-        """Every name that the store itself knows of, old values of a rotation too; None when it cannot list them."""
+        """Every name that the store knows, including old values of a rotation; None if it cannot list them."""
 
     def is_locked(self) -> bool:
         """True when `get` would raise StoreLocked."""
 
     def lock(self) -> None:
-        """Until `unlock`."""
+        """Locks the store until `unlock`."""
 
     def unlock(self, passphrase: Secret | None) -> None:
-        """With a passphrase where the store is ours, by the system's own prompt elsewhere."""
+        """Unlocks with a passphrase, or with None through the system's own dialog."""
 
     def seconds_left(self) -> int | None:
-        """Seconds until it locks itself, None for never."""
+        """Seconds until it locks itself; None for never."""

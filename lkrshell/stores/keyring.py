@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 SERVICE = "com.llm-key-ring"
 _KIND, _SECRET_SERVICE = "keychain", b"keyring.backends.SecretService\n"
-_WAIT, _WAIT_FOR_A_PERSON = 30.0, 300.0  # seconds until a keychain counts as hung, and one that asks
+_WAIT, _WAIT_FOR_A_PERSON = 30.0, 300.0  # seconds until a keychain counts as hung; the second, while it asks the person
 
 
 def works(collection: str = "") -> bool:
-    """True when python-keyring finds a backend that can keep a secret, and that answers.
+    """True when python-keyring finds a backend that can keep a secret, and the backend answers.
 
-    With a collection of our own, which may not be made yet, it is enough that the Secret Service is there.
+    With a collection of our own, which may not exist yet, it is enough that the Secret Service is there.
     """
     if platform.LINUX and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -43,7 +43,7 @@ def works(collection: str = "") -> bool:
     try:
         with TimeLimit(_WAIT):
             backend.get_password(SERVICE, "lkr:probe")
-    except LkrError:  # too slow: that says nothing about the keychain, so nothing is to be remembered
+    except LkrError:  # too slow, which says nothing about the keychain, so no decision is remembered
         hint = "if it asks you something, answer and try again; LKR_BACKEND=vault uses the vault instead"
         raise StoreUnreachable("the keychain does not answer", hint) from None
     except Exception:
@@ -52,12 +52,12 @@ def works(collection: str = "") -> bool:
 
 
 def protects(backend: "KeyringBackend") -> bool:
-    """False for what python-keyring itself does not recommend: plain files, and no keychain at all."""
+    """False for backends that python-keyring itself does not recommend: plain files, or none at all."""
     return (getattr(type(backend), "priority", 0) or 0) >= 1
 
 
 def _backend() -> "KeyringBackend":
-    """python-keyring's choice; of a chain the first, for that is where a key is written."""
+    """The backend that python-keyring chooses; the first one of a chain, since keys are written there."""
     import keyring
 
     try:
@@ -83,8 +83,8 @@ def _name(backend: "KeyringBackend") -> str:
 class Keyring:
     """Whatever backend python-keyring chooses.
 
-    `lock` is a flag of ours, for it must lock nobody else's secrets; with a `collection` of our own in the Secret
-    Service (by its label) it locks that.
+    `lock` sets a flag of ours, since it must not lock the secrets of other programs. With `collection`, the label of
+    our own collection in the Secret Service, it locks that collection.
     """
 
     name, noun, takes_passphrase, has_dialog, counts_reads = "keyring", "keychain", False, True, False
@@ -156,7 +156,7 @@ class Keyring:
         }
 
     def _is_secret_service(self) -> bool:
-        """True when that is what python-keyring took the last time, and nothing says that it would not now."""
+        """True when python-keyring used it the last time, and nothing suggests that this has changed."""
         if self._collection:
             return True
         if os.environ.get("PYTHON_KEYRING_BACKEND"):
@@ -183,7 +183,7 @@ class Keyring:
         removed = True
         try:
             self._call(lambda: keyring.delete_password(self._service, name))
-        except keyring.errors.PasswordDeleteError:  # there was none, or a dialog was refused
+        except keyring.errors.PasswordDeleteError:  # there was none, or the person refused a dialog
             removed = False
         if self._call(lambda: keyring.get_password(self._service, name)) is not None:
             hint = "allow it where the keychain asks, or remove it there"
@@ -194,7 +194,7 @@ class Keyring:
         return bool(self.get([name]))
 
     def names(self) -> list[str] | None:
-        self._call(lambda: None, own=False)  # what serves here is known then
+        self._call(lambda: None, own=False)  # after this, the kind of backend is known
         if not self._is_secret_service():
             return None
 
@@ -211,7 +211,7 @@ class Keyring:
         return self._call(search)
 
     def _own(self, bus: "Any" = None) -> "Any":
-        """Our own collection. StoreLocked when it is not made yet."""
+        """Our own collection. StoreLocked if it does not exist yet."""
         import secretstorage
 
         bus = bus or secretstorage.dbus_init()
@@ -235,13 +235,13 @@ class Keyring:
             files.write_private(self._flag(), b"1\n")
 
     def unlock(self, passphrase: Secret | None) -> None:
-        """Takes our flag away, and has the Secret Service ask for its own passphrase when it is locked.
+        """Removes our flag. If the Secret Service is locked, it asks for its own passphrase.
 
-        A collection of our own is made, with a passphrase that the Secret Service asks for, when there is none.
+        If our own collection does not exist yet, it is created, with a passphrase that the Secret Service asks for.
         """
         files.remove_private(self._flag())
         if not self._is_secret_service():
-            return  # it asks by itself, when a key is read
+            return  # it asks when a key is read
 
         def ask() -> bool:
             import secretstorage

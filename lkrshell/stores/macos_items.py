@@ -1,6 +1,6 @@
-"""What lkr's own macOS keychain does beside reading values: names, changes, unlocking, access lists, errors in words.
+"""What lkr's own macOS keychain does besides reading values: names, changes, unlocking, access lists, error messages.
 
-Called by `macos_keychain`, which see; nothing of this is on the path of an entry.
+`macos_keychain` calls it. Entering a project needs none of it.
 
 Source: Apple's headers SecKeychain.h, SecKeychainItem.h, SecItem.h, SecAccess.h, SecACL.h, SecTrustedApplication.h,
 SecBase.h, CFString.h, CFArray.h, CFDictionary.h.
@@ -69,7 +69,7 @@ _TYPES = {
 
 
 def works() -> bool:
-    """True where macOS's own library is: on every Mac."""
+    """True where macOS's library is: on every Mac."""
     try:
         _may_ask(False)
     except (OSError, AttributeError):
@@ -126,7 +126,7 @@ def write(store: MacosKeychain, name: str, data: bytes) -> None:
 
 
 def _create(ours: Owned, keychain: int, name: str, data: bytes) -> int:
-    """A new item, for this program alone."""
+    """Creates an item that only this program may read."""
     status, me = _made(ours, "SecTrustedApplicationCreateFromPath", None)
     if status:
         return status
@@ -162,7 +162,7 @@ def remove(store: MacosKeychain, name: str) -> bool:
         status = _call("SecKeychainItemDelete", item)
         if status and status != NOT_FOUND:
             hint = "allow it where macOS asks, or remove it in Keychain Access"
-            raise LkrError(f"the keychain has {name} still: it did not remove it", hint)
+            raise LkrError(f"the keychain still has {name}: it did not remove it", hint)
         return not status
 
 
@@ -174,7 +174,7 @@ def lock(store: MacosKeychain) -> None:
 
 
 def unlock(store: MacosKeychain, password: bytes) -> None:
-    """With its password; empty for macOS's own dialog."""
+    """Unlocks with the password; an empty one means macOS's own dialog."""
     with Owned() as ours:
         keychain = store.open(ours, may_ask=not password)
         try:
@@ -203,7 +203,8 @@ def make(store: MacosKeychain, password: bytes) -> None:
 
 
 def _hide(ours: Owned, keychain: int) -> None:
-    """Takes it out of the search list, where making it may have put it: others do not come across it there."""
+    """Removes the keychain from the search list, where creating it may have put it, so other programs do not find
+    it."""
     status, listed = _made(ours, "SecKeychainCopySearchList")
     if status:
         raise problem(status)
@@ -249,14 +250,14 @@ def take_access(store: MacosKeychain, name: str) -> None:
 
 
 def _add(ours: Owned, entry: int, me: int) -> None:
-    """Adds `me` to the programs of an access list's entry, in the place of an older one at the same path."""
+    """Adds `me` to the programs in an entry of an access list, replacing an older version at the same path."""
     listed, text, prompt = native.out_variable("P"), native.out_variable("P"), native.out_variable("H")
     status = _call("SecACLCopyContents", entry, native.byref(listed), native.byref(text), native.byref(prompt))
     if status:
         raise problem(status)
     description = ours.keep(text.value)
     kept = []
-    if listed.value:  # NULL is "every program": it becomes us alone
+    if listed.value:  # NULL means every program; afterwards only we may
         ours.keep(listed.value)
         kept = [each for each in _items(listed.value) if _path_of(ours, each) != _path_of(ours, me)]
     if status := _call("SecACLSetContents", entry, _array(ours, [*kept, me]), description, prompt.value):
@@ -264,7 +265,7 @@ def _add(ours: Owned, entry: int, me: int) -> None:
 
 
 def _path_of(ours: Owned, application: int) -> bytes:
-    """What macOS kept to name a trusted program by: its path."""
+    """The path by which macOS knows a trusted program."""
     status, data = _made(ours, "SecTrustedApplicationCopyData", application)
     if status:
         return b""
@@ -272,7 +273,7 @@ def _path_of(ours: Owned, application: int) -> bytes:
 
 
 def _item(ours: Owned, keychain: int, name: str) -> int:
-    """A reference to the key's item, 0 when there is none. Needs no unlocking."""
+    """A reference to the key's item, 0 if there is none. Needs no unlocking."""
     if status_of(keychain) is None:
         return 0
     account = name.encode()
@@ -292,7 +293,7 @@ def _made(ours: Owned, name: str, *arguments: Any) -> tuple[int, int]:
 
 
 def _may_ask(allowed: bool) -> None:
-    """Whether macOS may show a dialog from now on, in this process."""
+    """Says whether macOS may show dialogs for this process from now on."""
     _call("SecKeychainSetUserInteractionAllowed", 1 if allowed else 0)
 
 
@@ -323,7 +324,7 @@ def _pointers(references: list[int]) -> Any:
 
 
 def _items(array: int) -> list[int]:
-    """What is in a CFArray, which goes on owning it (the Get Rule)."""
+    """The items of a CFArray, which still owns them (the Get Rule)."""
     return [_call("CFArrayGetValueAtIndex", array, at) for at in range(_call("CFArrayGetCount", array))]
 
 
@@ -336,7 +337,7 @@ def _refusal(status: int, name: str) -> LkrError:
 
 
 def problem(status: int) -> LkrError:
-    """What is wrong, in a line, by what Security.framework returned."""
+    """The error for a status that Security.framework returned."""
     if status == CANCELED:
         return LkrError("the keychain's question was cancelled", "nothing was changed", REFUSED)
     if status == AUTH_FAILED:

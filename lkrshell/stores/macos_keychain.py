@@ -1,13 +1,12 @@
 """A keychain of our own on macOS, ~/Library/Keychains/lkr.keychain-db, as the Rust `lkr` 0.3 has it: both share keys.
 
-Generic passwords of the service `com.llm-key-ring`, account `provider:label`, JSON value; outside the search list, with
-a password of its own; locked on sleep and after a time. macOS gives a value without a question to the programs of
-the item's access list alone. A dialog can come from `unlock` without a passphrase and from `take_access`: never in a
-hook.
+It holds generic passwords of the service `com.llm-key-ring`, account `provider:label`, with a JSON value. It is not in
+the search list, has a password of its own, and locks on sleep and after a time. Only programs in an item's access list
+get its value without a question. Only `unlock` without a passphrase and `take_access` can show a dialog, never a hook.
 
-On the path of `lkr export`, so reading is here and the rest in `macos_items`. By `_ctypes` alone, one query for each
-key, which the keychain answers by its index: SecItemCopyMatching refuses the data of several passwords at once. Who
-calls a function that returns a reference owns it and releases it (the Create Rule); see `Owned`.
+An export loads this module, so it only reads; everything else is in `macos_items`. It makes one query for each key,
+since SecItemCopyMatching refuses the data of several passwords at once. A function that returns a reference makes its
+caller the owner, who must release it (the Create Rule); see `Owned`.
 
 Source: Apple's headers SecKeychain.h, SecKeychainItem.h, SecBase.h, and OSX/libsecurity_keychain/lib/SecItem.cpp as
 published.
@@ -29,13 +28,13 @@ if TYPE_CHECKING:
 
 SERVICE = b"com.llm-key-ring"
 FILE = "Library/Keychains/lkr.keychain-db"
-WAIT, WAIT_FOR_A_PERSON = 30.0, 300.0  # seconds until macOS counts as hung, and until a dialog does
+WAIT, WAIT_FOR_A_PERSON = 30.0, 300.0  # seconds until macOS counts as hung; the second, while a dialog is open
 FIX = "lkr doctor --fix, on the Mac's own desktop"
 
 # SecBase.h
 CANCELED, AUTH_FAILED, NO_SUCH_KEYCHAIN, NOT_FOUND = -128, -25293, -25294, -25300
 NO_DIALOG = (-25308, -25315, -25320)  # errSecInteractionNotAllowed, errSecInteractionRequired, errSecInDarkWake
-KEPT_BACK = (*NO_DIALOG, AUTH_FAILED, CANCELED)  # what reading an item gives whose access list names others
+KEPT_BACK = (*NO_DIALOG, AUTH_FAILED, CANCELED)  # the results of reading an item whose access list names other programs
 
 UNLOCKED = 1  # SecKeychain.h: kSecUnlockStateStatus
 _SETTINGS = 12  # bytes of SecKeychainSettings: UInt32 version, two Boolean, two bytes of padding, UInt32 lockInterval
@@ -59,7 +58,7 @@ def call(name: str, *arguments: "Any", types: str = "") -> "Any":
 
 
 class Owned:
-    """References that are ours: released, each once, when the block ends, however it ends."""
+    """Releases the references that we own, each once, when the block ends in whatever way."""
 
     def __enter__(self) -> "Owned":
         self._held: list[int] = []
@@ -70,21 +69,21 @@ class Owned:
             call("CFRelease", self._held.pop())
 
     def keep(self, reference: "int | None") -> int:
-        """The reference, which this block releases. LkrError for NULL."""
+        """Takes over a reference and returns it. LkrError for NULL."""
         if not reference:
             raise StoreUnreachable("macOS made no object", "try again")
         self._held.append(reference)
         return reference
 
     def made(self, name: str, *arguments: "Any", types: str = "") -> "tuple[int, int]":
-        """Calls a function whose last argument is filled with a reference of ours: its status, and the reference."""
+        """Calls a function that puts a reference into its last argument. Returns its status and the reference."""
         place = native.out_variable("P")
         status: int = call(name, *arguments, native.byref(place), types=types)
         return status, self.keep(place.value) if not status and place.value else 0
 
 
 class MacosKeychain:
-    """The keychain file, unlocked for as long as its own settings say: `lock_after` seconds, where lkr makes it."""
+    """The keychain file. Its own settings say how long it stays unlocked; lkr creates it with `lock_after` seconds."""
 
     name, noun, takes_passphrase, has_dialog, counts_reads = "keychain", "keychain", True, True, True
 
@@ -93,14 +92,14 @@ class MacosKeychain:
         self._left = lock_after
 
     def path(self) -> str:
-        """Where the file is. LkrError without a home folder."""
+        """The path of the file. LkrError without a home folder."""
         home = os.path.expanduser("~")
         if not home.startswith("/"):
             raise LkrError("there is no home folder", "set HOME to an absolute path")
         return os.path.join(home, FILE)
 
     def is_created(self) -> bool:
-        """True once there is such a file, made by us or by the Rust `lkr`."""
+        """True once the file exists, created by this lkr or by the Rust `lkr`."""
         return os.path.exists(self.path())
 
     def describe(self) -> str:
@@ -129,7 +128,7 @@ class MacosKeychain:
                 if not status:
                     found[name] = data
                 elif status in KEPT_BACK and is_open(keychain):
-                    # The access list names other programs: the Rust lkr, or us before an upgrade.
+                    # The access list names other programs: the Rust lkr, or this one before an upgrade.
                     message = f"macOS does not let this lkr read {name}"
                     raise LkrError(f"{message}: another program, or another version, stored it", FIX, REFUSED)
                 elif status != NOT_FOUND:
@@ -138,7 +137,7 @@ class MacosKeychain:
             return found
 
     def note_time(self, keychain: int) -> None:
-        """Keeps for `left` after how many seconds without use the keychain, which is open, locks itself."""
+        """Remembers for `seconds_left` how long the unlocked keychain stays unlocked without use."""
         settings = native.buffer((1).to_bytes(_SETTINGS, "little"))
         if call("SecKeychainCopySettings", keychain, native.byref(settings)):
             return
@@ -149,14 +148,14 @@ class MacosKeychain:
         return self._left or None
 
     def open(self, ours: Owned, may_ask: bool = False) -> int:
-        """A reference to the keychain, whether there is such a file or not; with `may_ask` macOS may show dialogs."""
+        """A reference to the keychain, whether its file exists or not. With `may_ask`, macOS may show dialogs."""
         call("SecKeychainSetUserInteractionAllowed", 1 if may_ask else 0)
         status, keychain = ours.made("SecKeychainOpen", os.fsencode(self.path()))
         if status:
             raise problem(status)
         return keychain
 
-    # ---- what no entry needs
+    # ---- not used on entering a project
 
     def exists(self, name: str) -> bool:
         from lkrshell.stores import macos_items
@@ -164,7 +163,7 @@ class MacosKeychain:
         return patiently(lambda: macos_items.exists(self, name))
 
     def names(self) -> list[str] | None:
-        """By one query, which needs no unlocking: names are no secret to a keychain."""
+        """By one query, which needs no unlocking: a keychain does not treat names as secrets."""
         from lkrshell.stores import macos_items
 
         return patiently(lambda: macos_items.names(self))
@@ -193,7 +192,7 @@ class MacosKeychain:
         patiently(lambda: macos_items.lock(self))
 
     def unlock(self, passphrase: Secret | None) -> None:
-        """With its password, or by macOS's own dialog. Makes the keychain with this password when there is none."""
+        """Unlocks with the password, or through macOS's own dialog. Creates the keychain if there is none."""
         from lkrshell.stores import macos_items
 
         data = passphrase.reveal().encode("utf-8", "surrogateescape") if passphrase else b""
@@ -205,15 +204,16 @@ class MacosKeychain:
         patiently(lambda: step(self, data), WAIT if data else WAIT_FOR_A_PERSON)
 
     def foreign(self) -> list[str]:
-        """The keys that macOS does not let this program read; none while the keychain is locked."""
+        """The keys that macOS does not let this program read; empty while the keychain is locked."""
         from lkrshell.stores import macos_items
 
         return patiently(lambda: macos_items.foreign(self))
 
     def take_access(self, name: str) -> None:
-        """Adds this program to those that may read the key; macOS asks the person. Others that may read it still may.
+        """Adds this program to those that may read the key, after macOS has asked the person. The others keep their
+        access.
 
-        LkrError (2) for a refusal, StoreUnreachable where there is no desktop to ask on.
+        LkrError (2) for a refusal; StoreUnreachable without a desktop to ask on.
         """
         from lkrshell.stores import macos_items
 
@@ -221,7 +221,7 @@ class MacosKeychain:
 
 
 def status_of(keychain: int) -> int | None:
-    """Its state's bits, None when there is no such file."""
+    """The bits of the keychain's state; None if there is no such file."""
     state = native.out_variable("I")
     status = call("SecKeychainGetStatus", keychain, native.byref(state))
     if status == NO_SUCH_KEYCHAIN:
@@ -236,7 +236,7 @@ def is_open(keychain: int) -> bool:
 
 
 def password(keychain: int, name: str) -> tuple[int, bytes]:
-    """The status of asking for a key's data, and the data."""
+    """Asks for a key's data. Returns the status and the data."""
     size, data, account = native.out_variable("I"), native.out_variable("P"), name.encode()
     words = (len(SERVICE), SERVICE, len(account), account, native.byref(size), native.byref(data), None)
     status: int = call("SecKeychainFindGenericPassword", keychain, *words)
@@ -257,16 +257,17 @@ def unmade() -> LkrError:
 
 
 def problem(status: int) -> LkrError:
-    """What is wrong, in a line, by what Security.framework returned."""
+    """The error for a status that Security.framework returned."""
     from lkrshell.stores import macos_items
 
     return macos_items.problem(status)
 
 
 def patiently(function: "Callable[[], T]", wait: float = WAIT) -> "T":
-    """Calls it in a thread of its own, and waits: a call into macOS cannot be interrupted, and a prompt must not hang.
+    """Calls the function in another thread and waits for it: nothing can interrupt a call into macOS, and no prompt may
+    hang.
 
-    The time is over by TimeLimit, which raises here; the thread ends with the process.
+    When the time of a TimeLimit is over, it raises here. The thread ends with the process.
     """
     import _thread
 

@@ -20,14 +20,14 @@ def _record() -> str:
 
 
 def chosen_before() -> str:
-    """The store that `auto` was decided to be, `keyring` or `vault`; empty while that is open."""
+    """The store that `auto` settled on; empty if that is still undecided."""
     name = (files.read_private(_record()) or b"").decode("ascii", "replace").strip()
     return name if name in _STORES else ""
 
 
 def choose(config: Config) -> "Store":
-    """The store in force. `auto` is decided once, at the first need, and remembered in the state folder, so
-    that a login without a keychain does not make keys seem lost."""
+    """The store in force. `auto` is decided once, when a store is first needed, and remembered in the state folder. So
+    a login without a keychain does not make keys look lost."""
     backend = config.backend
     if backend == "auto":
         backend = chosen_before()
@@ -36,7 +36,7 @@ def choose(config: Config) -> "Store":
             try:
                 files.write_private(_record(), backend.encode() + b"\n")
             except LkrError:
-                pass  # a read-only home: asked anew each time
+                pass  # with a read-only home, it is decided each time
     if backend == "vault":
         from lkrshell.stores.vault import Vault
 
@@ -53,7 +53,7 @@ def choose(config: Config) -> "Store":
 
 
 def vault(config: Config) -> "Vault | None":
-    """The vault where it is the store in force, for what only a vault can do; else None."""
+    """The vault, if it is the store in force; else None. For what only a vault can do."""
     from lkrshell.stores.vault import Vault
 
     store = choose(config)
@@ -61,7 +61,7 @@ def vault(config: Config) -> "Vault | None":
 
 
 def found(config: Config) -> str:
-    """The name of what this machine has: macOS's keychain, else what python-keyring finds, else the vault."""
+    """The name of the best store of this machine: macOS's keychain, else what python-keyring finds, else the vault."""
     if platform.DARWIN:
         from lkrshell.stores import macos_items
 

@@ -1,10 +1,10 @@
-"""Reads the Secret Service over one D-Bus connection, for all keys of a project at once. Never prompts.
+"""Reads all keys of a project from the Secret Service over one D-Bus connection. Never prompts.
 
-On the path of `lkr export`, where python-keyring's way (jeepney, secretstorage, cryptography) costs more than all
-the rest. Reading only; writing goes through python-keyring, which made the items that this finds.
+For `lkr export`, where loading python-keyring's libraries (jeepney, secretstorage, cryptography) would take longer than
+everything else. It only reads; python-keyring writes the items that it finds.
 
 Source: the D-Bus Specification (message format, EXTERNAL authentication), the Secret Service API 0.2. The session
-is of the kind "plain": the values cross a socket that belongs to this user alone.
+is "plain": the values cross a socket that belongs to this user alone.
 """
 
 import os
@@ -24,11 +24,11 @@ _WAIT = 30.0  # seconds; the hook's own limit is shorter
 
 
 def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
-    """The secrets of the items with these attributes (`service`, `username`), those that exist.
+    """The secrets of the items with these attributes (`service`, `username`), as far as they exist.
 
-    With a label they come from the collection of that label and no other; else an item of the default collection goes
-    before others. StoreLocked when one of them lies in a locked collection, or there is no collection of that label;
-    StoreUnreachable when nobody serves.
+    With a label, only the collection of that label is used. Otherwise the default collection is preferred. StoreLocked
+    if an item lies in a locked collection, or if there is no collection with that label; StoreUnreachable if nobody
+    answers.
     """
     try:
         with _Bus() as bus:
@@ -63,7 +63,7 @@ def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
 
 
 def _unlocked_collection(bus: "_Bus", label: str) -> str:
-    """The path of the collection with this label, and a slash."""
+    """The path of the collection with this label, followed by a slash."""
     listed = bus.property(_SECRETS, "Service", "Collections")
     bus.send()
     paths = bus.answer(listed)[0]
@@ -82,8 +82,8 @@ _HINT = "see lkr status; LKR_BACKEND=vault uses the vault instead"
 
 
 def addresses() -> list[str]:
-    """The socket paths of the session bus, best first; abstract ones begin with NUL. Empty when there is none
-    that this module can use."""
+    """The socket paths of the session bus, best first; abstract ones begin with NUL. Empty if this module can use
+    none."""
     text = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
     if not text:
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -112,7 +112,7 @@ def _unescape(text: str) -> str:
 
 
 class _Bus:
-    """A connection to the session bus: calls are gathered, sent at once, and answered in any order."""
+    """A connection to the session bus. It collects calls, sends them together, and takes the answers in any order."""
 
     def __enter__(self) -> "_Bus":
         import _socket
@@ -143,13 +143,13 @@ class _Bus:
         self._socket.close()
 
     def call(self, member: str, signature: str, body: bytes) -> int:
-        """Gathers a call of the Secret Service; `body` is marshalled already. Its serial is for `answer`."""
+        """Adds a call to the Secret Service; `body` is already marshalled. Returns the serial for `answer`."""
         return self._queue(
             "org.freedesktop.secrets", _SECRETS, "org.freedesktop.Secret.Service", member, signature, body
         )
 
     def property(self, path: str, interface: str, name: str) -> int:
-        """Gathers a question for a property of the Secret Service's object at `path`."""
+        """Adds a call that asks for a property of the object at `path`."""
         body = _padded(_text(f"org.freedesktop.Secret.{interface}"), 4) + _text(name)
         return self._queue("org.freedesktop.secrets", path, "org.freedesktop.DBus.Properties", "Get", "ss", body)
 

@@ -1,7 +1,7 @@
-"""The embedded vault: one age file a key, all to one X25519 identity behind a passphrase.
+"""The vault: one age file for each key, encrypted to one X25519 identity that a passphrase protects.
 
-`identity.age` is an age passphrase file, `recipient` its public half, `keys/PROVIDER/LABEL.age` the keys:
-`age -d` opens all of it. Adding a key needs no unlock.
+`identity.age` is an age passphrase file with the identity, `recipient` is its public half, and the keys are in
+`keys/PROVIDER/LABEL.age`. `age -d` opens all of them. Adding a key needs no unlocking.
 """
 
 import os
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Vault:
-    """A vault in the data folder, unlocked for `lock_after` seconds from its last use."""
+    """The vault in the data folder. It locks `lock_after` seconds after its last use, at latest `lock_limit` after
+    unlocking."""
 
     name, noun, takes_passphrase, has_dialog, counts_reads = "vault", "vault", True, False, True
 
@@ -38,7 +39,7 @@ class Vault:
         if data is None:
             raise StoreLocked("there is no vault yet", "create it: lkr unlock, or lkr unlock --stdin")
         text = data.decode("ascii", "replace").strip()
-        if not text.isalnum():  # it also names the kernel's key and the memory file
+        if not text.isalnum():  # the kernel's key and the memory file are named after it
             raise LkrError(f"{show(self._root)}/recipient is damaged", "restore it from a backup")
         return text
 
@@ -74,7 +75,7 @@ class Vault:
         return found
 
     def _unlocked(self, renew: bool) -> bytes:
-        """The identities while the vault is unlocked. Raises StoreLocked."""
+        """The identities of the unlocked vault. StoreLocked if it is locked."""
         import time
 
         memory.harden()
@@ -94,7 +95,7 @@ class Vault:
         import pyrage
 
         try:
-            with files.locked(self._root):  # a rekey at the same time would make this recipient an old one
+            with files.locked(self._root):  # otherwise a simultaneous rekey could make this recipient an old one
                 recipient = pyrage.x25519.Recipient.from_str(self.recipient())
                 files.write_private(self._file(name), pyrage.encrypt(secret.dump(), [recipient]))
         except pyrage.RecipientError:
@@ -130,7 +131,7 @@ class Vault:
             memory.forget(self._kernel_name())
 
     def unlock(self, passphrase: Secret | None) -> None:
-        """Opens the identity, or makes the vault with this passphrase when there is none."""
+        """Opens the identity, or creates the vault with this passphrase if there is none."""
         if passphrase is None or not passphrase.reveal():
             raise LkrError("the vault needs a passphrase", "run it on a terminal, or lkr unlock --stdin")
         self._keep(self._open(passphrase) if self.is_created() else self._make(passphrase))
@@ -139,14 +140,15 @@ class Vault:
         return self._left
 
     def open_file(self, data: bytes) -> bytes:
-        """What an age file holds that is encrypted to this vault. Raises StoreLocked, pyrage.DecryptError."""
+        """The content of an age file that is encrypted to this vault. Raises StoreLocked, pyrage.DecryptError."""
         import pyrage
 
         plain: bytes = pyrage.decrypt(data, _identities(self._unlocked(renew=True)))
         return plain
 
     def put_aside(self) -> str:
-        """Renames the vault's folder, so that there is none; the new path. LkrError when the disk says no."""
+        """Renames the vault's folder, so that there is no vault any more. Returns the new path. LkrError if the disk
+        refuses."""
         import time
 
         aside = f"{self._root}-{time.strftime('%Y-%m-%dT%H%M%S')}"
@@ -160,19 +162,19 @@ class Vault:
         return aside
 
     def check(self, passphrase: Secret) -> None:
-        """StoreLocked when it is not the vault's passphrase."""
+        """StoreLocked if this is not the vault's passphrase."""
         self._open(passphrase)
 
     def passwd(self, old: Secret, new: Secret) -> None:
-        """Another passphrase for the same identity: no key is encrypted anew."""
+        """Changes the passphrase of the identity. The keys stay as they are."""
         with files.locked(self._root):
             self._seal(self._open(old), new)
 
     def rekey(self, passphrase: Secret, each: "Callable[[list[str]], Iterable[str]]" = iter) -> int:
-        """Another identity, and every key encrypted to it; returns how many.
+        """Makes a new identity and encrypts every key to it. Returns how many there are.
 
-        Until the last step identity.age holds the old one too: whatever instant it is stopped at, the passphrase
-        opens all, and running it again goes through. `each` goes through the names, and may show how far it is.
+        Until the last step, identity.age also holds the old identity. So wherever this is interrupted, the passphrase
+        still opens every key, and running it again completes it. `each` iterates over the names and may show progress.
         """
         import pyrage
 
@@ -183,7 +185,7 @@ class Vault:
             self._seal(both, passphrase)
             memory.forget(self._kernel_name())
             self._write_recipient(fresh)
-            self._keep(both)  # who reads in the meantime finds the vault open
+            self._keep(both)  # so that the vault is open for those who read in the meantime
             openers = _identities(both)
             names = self.names()
             for name in each(names):
@@ -222,7 +224,7 @@ class Vault:
         return str(identity).encode()
 
     def _open(self, passphrase: Secret) -> bytes:
-        """The identities in identity.age, one a line."""
+        """The identities in identity.age, one on each line."""
         import pyrage
 
         memory.harden()
@@ -239,8 +241,8 @@ class Vault:
 def open_passphrase_file(data: bytes, passphrase: Secret) -> bytes:
     """The content of an age passphrase file. Raises pyrage.DecryptError.
 
-    age refuses a work factor that is far over what this machine seems to do in a second; under load it seems slow, so
-    that refusal is asked about again.
+    age refuses a work factor that seems too high for the speed of this machine. Under load the machine seems slow, so
+    this tries again after such a refusal.
     """
     import time
 

@@ -1,7 +1,7 @@
 """What a vendor charged an organization, by its admin key: OpenAI's and Anthropic's cost endpoints.
 
-The key goes to the vendor's own host and nowhere else: no address, proxy or certificate authority comes from the
-environment, and no redirect is followed. No error quotes what was sent or received.
+The key goes only to the vendor's own host: no address, proxy or certificate authority comes from the environment, and
+no redirect is followed. No error quotes what was sent or received.
 
 Sources: OpenAI, "Costs" (GET /v1/organization/costs: dollars); Anthropic, "Get cost report" (GET
 /v1/organizations/cost_report: cents, as decimal text). Both give pages of days.
@@ -20,7 +20,10 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.vendors import tls
 
-BASES = {"openai": "https://api.openai.com", "anthropic": "https://api.anthropic.com"}  # tests put a loopback here
+BASES = {
+    "openai": "https://api.openai.com",
+    "anthropic": "https://api.anthropic.com",
+}  # tests replace these
 _WAIT = 30.0  # seconds for one answer
 _MAX_BYTES = 1 << 24  # of one answer
 _MAX_PAGES = 100
@@ -29,7 +32,7 @@ _MAX_PAGES = 100
 def costs(provider: str, admin: Secret, start: date, end: date) -> dict[str, Decimal]:
     """US dollars by line item, from the day `start` to the day before `end` (UTC).
 
-    LkrError when the vendor refuses, does not answer, or answers what we do not understand.
+    LkrError if the vendor refuses, does not answer, or sends an answer that we do not understand.
     """
     key = admin.reveal()
     if not (key.isascii() and key.isprintable()):
@@ -52,7 +55,7 @@ def costs(provider: str, admin: Secret, start: date, end: date) -> dict[str, Dec
 
 
 def _request(provider: str, key: str, start: date, end: date, page: str) -> tuple[str, dict[str, str]]:
-    """The address, and the headers that carry the key."""
+    """The URL, and the headers with the key."""
     first, last = (datetime.combine(day, time(), UTC) for day in (start, end))
     more = {"page": page} if page else {}
     if provider == "openai":
@@ -79,7 +82,7 @@ def _amount(provider: str, row: dict[str, Any]) -> tuple[str, Decimal]:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """urllib would send our headers, the key among them, to wherever the answer points."""
+    """Without this, urllib would send our headers, including the key, to wherever a redirect points."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str

@@ -1,6 +1,6 @@
-"""Known LLM vendors, from providers.toml beside this file and the user's `[providers.NAME]` in config.toml.
+"""Known LLM vendors: those in providers.toml beside this file, and the user's `[providers.NAME]` in config.toml.
 
-Ours come by way of builtin.py, which is made of that file. Not on the path of `lkr export`: the user's are TOML.
+builtin.py is generated from providers.toml, so that only the user's need a TOML parser.
 """
 
 import functools
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Provider:
-    """A vendor: the variable its libraries read, other names in use, what its keys begin with or look like whole."""
+    """A vendor: the variable that its libraries read, other variables in use, and how its keys begin or look as a
+    whole."""
 
     __slots__ = ("aliases", "docs", "prefix", "shape", "variable")
 
@@ -30,19 +31,19 @@ class Provider:
 
 @functools.cache
 def builtin() -> dict[str, Provider]:
-    """Those that come with lkr, by name: from providers.toml, by way of builtin.py."""
+    """The providers that come with lkr, by name."""
     return {name: Provider(*fields) for name, fields in BUILTIN.items()}
 
 
 def parse(data: bytes) -> dict[str, Provider]:
-    """The providers in the text of a file like providers.toml. LkrError when one is wrong."""
+    """The providers in a text like providers.toml. LkrError if one is invalid."""
     return {name: _provider(name, fields) for name, fields in _table(data).items()}
 
 
 def known() -> dict[str, Provider]:
-    """By name; the user's own go over ours. LkrError when one of the user's is wrong.
+    """All providers by name; the user's replace ours. LkrError if one of the user's is invalid.
 
-    A program that runs on sees a change of the settings: what is kept is of one state of their file.
+    The result is cached until the settings file changes, so a long-running program sees changes.
     """
     path = paths.config_file()
     try:
@@ -105,9 +106,9 @@ def providers_of(variable: str) -> list[str]:
 
 
 def refusal(variable: str, let_in: "Container[str]" = ()) -> tuple[str, str] | None:
-    """Why no manifest may set `variable`, and what to do; None when it may. `let_in` are those that the person let in.
+    """Why no manifest may set `variable`, and what to do; None if it may. `let_in`: variables that the person accepted.
 
-    The one rule for manifests, `lkr exec -k`, `lkr add` and `lkr import`; `variable` has the form of one.
+    The one rule for manifests, `lkr exec -k`, `lkr add` and `lkr import`. `variable` must be a valid name.
     """
     if variables.steers_programs(variable):
         return f"{variable} changes how programs run", "a manifest sets keys only; choose another variable"
@@ -118,7 +119,7 @@ def refusal(variable: str, let_in: "Container[str]" = ()) -> tuple[str, str] | N
 
 
 def key_for(variable: str) -> str | None:
-    """A key name to propose for a variable that an `.env.example` lists; None when it does not sound like a key."""
+    """The key name to propose for a variable in an `.env.example`; None if it does not sound like a key."""
     for provider in providers_of(variable):
         return f"{provider}:main"
     for suffix in ("_API_KEY", "_API_TOKEN", "_TOKEN", "_KEY"):
@@ -129,12 +130,12 @@ def key_for(variable: str) -> str | None:
 
 
 def may_hold_a_key(variable: str) -> bool:
-    """True for a variable that a manifest may set, and that has a key to propose: `OPENAI_API_KEY`, not `PATH`."""
+    """True for a variable that a manifest may set and for which we can propose a key: `OPENAI_API_KEY`, not `PATH`."""
     return names.is_variable(variable) and not refusal(variable) and names.is_key(key_for(variable) or "")
 
 
 def shape_warning(key: str, value: str) -> str | None:
-    """What is odd about `value` for this provider, without a word of the value; None when nothing is."""
+    """What is unusual about `value` for this provider, without quoting it; None if nothing is."""
     name = key.partition(":")[0]
     if value != value.strip() or "\n" in value:
         return "the value has spaces around it or line breaks in it"

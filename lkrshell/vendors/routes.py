@@ -1,7 +1,7 @@
-"""What the broker knows of each vendor: where its API is, what may be called, and how its key is sent. Data alone.
+"""What the broker knows of each vendor: where its API is, what may be called, and how its key is sent. Only data.
 
-On the path of an entry with `via = "broker"`, which needs `bases`; so it imports nothing. A vendor that has no row is
-not served. What a row does not name is refused: administration, keys and tokens above all, then what cannot be metered
+Entering a project with `via = "broker"` needs `bases`, so this module imports nothing. A vendor without a row is not
+served, and a call without a row is refused: above all administration, keys and tokens, but also what cannot be metered
 (batches, fine-tuning, stored files) and what follows absolute addresses (uploads, realtime).
 
 Sources: each vendor's API reference and Python SDK, read in November 2026. tests/test_vendor_sdks.py runs the SDKs.
@@ -9,10 +9,10 @@ Sources: each vendor's API reference and Python SDK, read in November 2026. test
 
 BEARER = "authorization"  # as `Bearer KEY`
 
-# A call is (method, path, family, header). In a path, `*` is one segment without a colon, since what follows one is a
-# verb at some vendors; `+` is one that may have colons; `{a,b}` is one of these words. The family says how the meter
-# reads request and answer: "" costs nothing, "other" costs and is not understood. The header is the one that the vendor
-# wants, where it is not the route's first.
+# A call is (method, path, family, header). In a path, `*` is a segment without a colon, since some vendors put a verb
+# after a colon; `+` is a segment that may contain colons; `{a,b}` is one of these words. The family says how the meter
+# reads request and answer: "" costs nothing, "other" costs something but is not understood. The header is the one that
+# carries the vendor's key, if it is not the first one of the route.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Calls = tuple[tuple[str, str, str, str], ...]
@@ -25,9 +25,9 @@ class Route:
     bases: (variable, path) of base-URL variables. The value is the broker's address and the path.
     headers: header names that may carry the virtual key. The first one carries the real key to the vendor.
     errors: the form of the vendor's errors, see broker/vendor_errors.py.
-    roots: what may be missing at the front of a path, since clients differ in what they take a base URL to end in.
-    calls: what may be called, with the vendor's whole paths.
-    note: said by `lkr allow`, where the vendor's SDK reads no base-URL variable.
+    roots: what may be missing at the start of a path, since clients disagree about where a base URL ends.
+    calls: what may be called, with the vendor's full paths.
+    note: what `lkr allow` adds, for example that the vendor's SDK reads no base-URL variable.
     """
 
     __slots__ = ("bases", "calls", "errors", "headers", "note", "roots", "upstream")
@@ -47,7 +47,7 @@ class Route:
 
 
 def _calls(root: str, families: "dict[str, str]", method: str = "POST", header: str = "") -> "Calls":
-    """Calls below `root`: {family: paths, apart by spaces}."""
+    """Calls below `root`: {family: paths, separated by spaces}."""
     return tuple(
         (method, f"{root}/{path}", family, header) for family, paths in families.items() for path in paths.split()
     )
@@ -241,7 +241,7 @@ ROUTES: "dict[str, Route]" = {
 }
 ALIASES = {"google": "gemini"}  # two providers' keys, one API
 
-# Those whose keys are no plain header: said, and refused.
+# Vendors whose keys are not a plain header: refused with this explanation.
 LATER = {
     "bedrock": "Bedrock signs each request (SigV4)",
     "vertex": "Vertex AI takes OAuth tokens that are renewed",
@@ -249,11 +249,11 @@ LATER = {
 
 
 def find(vendor: str) -> "Route | None":
-    """The row of a provider, None when the broker does not serve it."""
+    """The row of a provider; None if the broker does not serve it."""
     return ROUTES.get(ALIASES.get(vendor, vendor))
 
 
 def bases(vendor: str, port: int) -> "dict[str, str]":
-    """The base-URL variables of a provider, and what they are with the broker at `port` of 127.0.0.1."""
+    """The base-URL variables of a provider, and their values for a broker on `port` of 127.0.0.1."""
     route = find(vendor)
     return {variable: f"http://127.0.0.1:{port}{path}" for variable, path in route.bases} if route else {}

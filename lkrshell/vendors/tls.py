@@ -1,19 +1,19 @@
-"""TLS to vendors, with no word from the environment."""
+"""TLS to vendors. The environment has no influence on it."""
 
 import os
 import ssl
 
 from lkrshell.core import platform
 
-# Where Linux distributions and macOS have their certificate authorities; Python may have been built elsewhere.
+# Where Linux distributions and macOS keep certificate authorities; this Python may have been built for another place.
 _AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def context(ca: str = "") -> ssl.SSLContext:
-    """Trusts the system's certificate authorities, and those in the PEM file `ca`. OSError when that is not readable.
+    """Trusts the system's certificate authorities, and those in the PEM file `ca`. OSError if that cannot be read.
 
-    Not by ssl.create_default_context: that takes others from SSL_CERT_FILE and SSL_CERT_DIR, and writes the
-    connection's keys where SSLKEYLOGFILE says.
+    Does not use ssl.create_default_context, which trusts SSL_CERT_FILE and SSL_CERT_DIR, and writes the connection's
+    keys to SSLKEYLOGFILE.
     """
     found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     found.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -22,7 +22,7 @@ def context(ca: str = "") -> ssl.SSLContext:
     if platform.WINDOWS:
         found.load_default_certs()
         return found
-    own = ssl.get_default_verify_paths()  # the built-in places are named so, whatever the variables say
+    own = ssl.get_default_verify_paths()  # these attributes name the built-in places, whatever the variables say
     for path in (own.openssl_cafile, *_AUTHORITIES):
         if os.path.isfile(path):
             found.load_verify_locations(cafile=path)
