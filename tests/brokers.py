@@ -74,7 +74,7 @@ class Broker:
         vendor = presented.removeprefix("lkr-vk-")
         return Key(presented, vendor) if vendor != presented and vendor.isidentifier() else None
 
-    async def permit(self, virtual: Key, peer_port: int, own_port: int) -> Given:
+    async def permit(self, virtual: Key, caller: object) -> Given:
         self.permits += 1
         if self.refuse:
             raise self.refuse

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -374,6 +375,23 @@ def test_an_echoed_key_is_masked_in_an_error(broker: Broker, way: str) -> None:
         assert int(said.headers["content-length"]) == len(said.body)
 
 
+def test_an_echoed_key_does_not_pass_in_a_compressed_answer(broker: Broker) -> None:
+    said = ask(broker, headers={**JSON, "Accept-Encoding": "gzip"}, body={"model": "do-echo-gzip-200"})
+    assert said.status == 200
+    assert said.message == f"Incorrect API key provided: {'*' * len(REAL)}."
+    assert "content-encoding" not in said.headers
+    answer = raw(broker, post(broker, json.dumps({"model": "do-echo-gzip-late"}).encode()))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"200" in head and b"gzip" in head, "it had begun to pass"
+    assert not body.endswith(b"0\r\n\r\n"), "the answer is cut off"
+    engine, plain = zlib.decompressobj(31), b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        plain += engine.decompress(body[: int(size, 16)])
+        body = body[int(size, 16) + 2 :]
+    assert plain.startswith(b" ") and REAL[:9].encode() not in plain
+
+
 def test_a_redirect_is_not_followed_and_not_passed_on(broker: Broker, standin: Standin) -> None:
     said = ask(broker, body={"model": "do-redirect"})
     assert (said.status, said.headers["x-lkr-error"]) == (403, "redirect")
@@ -615,6 +633,17 @@ def test_an_authority_of_the_environment_is_not_trusted(standin: Standin) -> Non
     assert trusting.stdout == "1\n", "whoever asks the environment trusts it"
     done = subprocess.run([sys.executable, "-c", script, standin.url], env=env, capture_output=True, text=True)
     assert "certificate" in done.stdout, done.stderr
+
+
+def test_a_vendor_on_the_loopback_of_ipv6_is_reached(tmp_path: Path) -> None:
+    standin = Standin(tmp_path, host="::1")
+    broker = Broker(str(standin.ca), {"openai": standin.url})
+    try:
+        assert standin.url.startswith("https://[::1]:")
+        assert ask(broker).status == 200
+    finally:
+        broker.close()
+        standin.close()
 
 
 def test_old_tls_is_not_spoken(standin: Standin) -> None:

@@ -22,7 +22,7 @@ import lkrshell
 CALL = """
 import http.client, json, os, sys
 key, base = os.environ.get("OPENAI_API_KEY", ""), os.environ["OPENAI_BASE_URL"]
-connection = http.client.HTTPConnection(base.split("/")[2], timeout=30)
+connection = http.client.HTTPConnection(sys.argv[1] if sys.argv[1:] else base.split("/")[2], timeout=30)
 body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]})
 headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 connection.request("POST", "/openai/v1/chat/completions", body, headers)
@@ -413,7 +413,8 @@ for line in sys.stdin:
         subprocess.Popen(["sh", "-c", f"sleep 1; {sys.executable} {sys.argv[1]} >{out}.new; mv {out}.new {out}"])
         print("", flush=True)
     else:
-        done = subprocess.run([sys.executable, sys.argv[1]], capture_output=True, text=True)
+        words = [sys.executable, sys.argv[1], *line.split()[1:]]
+        done = subprocess.run(words, capture_output=True, text=True)
         print((done.stdout + done.stderr).replace(chr(10), " "), flush=True)
 """
 
@@ -430,8 +431,9 @@ for line in sys.stdin:
         print(word, file=self.process.stdin, flush=True)
         return self.process.stdout.readline()
 
-    def request(self) -> str:
-        return self._tell("request")
+    def request(self, address: str = "") -> str:
+        """What one request brings; to `address`, where it is not the base URL's."""
+        return self._tell(f"request {address}")
 
     def env(self) -> dict[str, str]:
         key, base = self._tell("env").split()
@@ -526,6 +528,65 @@ def test_a_port_that_somebody_else_holds_is_left_to_them(brokered: Brokered) -> 
         out = brokered.exec(sys.executable, str(brokered.call))
         assert f"port {squatter.getsockname()[1]} is taken" in out and "200 None" in out
     assert int(port.read_text()) == brokered.state()["port"] != squatter
+
+
+def test_the_port_is_the_brokers_on_ipv6_too(inside: "Inside") -> None:
+    assert inside.request().startswith("200 None")
+    port = inside.brokered.state()["port"]
+    assert isinstance(port, int)
+    assert inside.request(f"[::1]:{port}").startswith("200 None")
+    with pytest.raises(OSError), socket.create_server(("::1", port), family=socket.AF_INET6):
+        pass
+    inside.brokered.user.lkr("broker", "stop")
+    with socket.create_server(("::1", port), family=socket.AF_INET6):
+        assert f"port {port} is taken" in inside.brokered.user.lkr("broker", "start")
+
+
+# What the settings say.
+
+
+def test_settings_that_change_count_from_the_next_request_on(inside: "Inside", tmp_path: Path) -> None:
+    brokered = inside.brokered
+    assert inside.request().startswith("200 None")
+    before, vendor = len(brokered.vendor.seen), brokered.vendor
+    brokered.vendor = Standin(tmp_path / "other", real=VALUE)
+    try:
+        brokered.config("")
+        assert inside.request().startswith("200 None")
+        assert (len(vendor.seen), len(brokered.vendor.seen)) == (before, 1)
+    finally:
+        brokered.vendor.close()
+        brokered.vendor = vendor
+    brokered.user.lkr("policy", "openai:prod", "--budget", "0.001/day")
+    brokered.config("")
+    assert "limited to 0.001 $/day" in inside.request()
+    brokered.config('[prices."gpt-4o"]\ninput = 0\noutput = 0\n')
+    assert inside.request().startswith("200 None")
+
+
+def test_settings_that_cannot_be_used_stop_requests_until_they_are_changed(inside: "Inside") -> None:
+    brokered = inside.brokered
+    good = brokered.vendor.ca
+    try:
+        brokered.vendor.ca = Path("/nowhere/ca.pem")
+        brokered.config("")
+        assert "403 config" in (out := inside.request()) and "/nowhere/ca.pem is no file of certificates" in out
+        brokered.user.lkr("broker", "stop")
+        brokered.user.lkr("broker", "start")
+        assert "403 config" in inside.request()
+    finally:
+        brokered.vendor.ca = good
+        brokered.config("")
+    assert inside.request().startswith("200 None")
+
+
+def test_the_broker_says_what_was_spent_today(inside: "Inside") -> None:
+    brokered = inside.brokered
+    brokered.pid()
+    assert inside.request().startswith("200 None")
+    spent = brokered.state()["spent_today"]
+    assert 0 < float(str(spent)) < 0.01
+    assert f"{spent} $ spent today" in brokered.user.lkr("broker")
 
 
 def test_the_port_is_kept(brokered: Brokered) -> None:

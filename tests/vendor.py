@@ -17,6 +17,7 @@ import struct
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,8 @@ WAYS = {
     "echo": "the key in a header, a cookie and the reason",
     "echo-error": "401 with the key in the body, cut in the middle of the key",
     "echo-gzip": "the same, compressed",
+    "echo-gzip-200": "200 with the key in the body, compressed",
+    "echo-gzip-late": "the same, in a second piece, cut in the middle of the key",
     "429": "too many",
     "500": "a fault",
     "gzip": "compresses whole answers and streams",
@@ -66,8 +69,11 @@ class Bad(Exception):
 class Standin:
     """Serves in a thread of its own. `malformed` are the requests that no server should have got."""
 
-    def __init__(self, folder: Path, real: str = REAL, words: list[str] | None = None, delay: float = 0.0) -> None:
-        self.real, self.words, self.delay = real, words or WORDS, delay
+    def __init__(
+        self, folder: Path, real: str = REAL, words: list[str] | None = None, delay: float = 0.0,
+        host: str = "127.0.0.1",
+    ) -> None:  # fmt: skip
+        self.real, self.words, self.delay, self.host = real, words or WORDS, delay, host
         self.seen: list[Seen] = []
         self.malformed: list[bytes] = []
         self.connections = 0
@@ -76,7 +82,7 @@ class Standin:
         self.ca = folder / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1", "localhost", "vendor.test").configure_cert(self.context)
+        authority.issue_cert("127.0.0.1", "::1", "localhost", "vendor.test").configure_cert(self.context)
         self.port = 0
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -86,7 +92,7 @@ class Standin:
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -95,7 +101,7 @@ class Standin:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._connection, "127.0.0.1", 0, ssl=self.context, limit=1 << 26, backlog=1024)
+            asyncio.start_server(self._connection, self.host, 0, ssl=self.context, limit=1 << 26, backlog=1024)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -210,6 +216,12 @@ class Answering:
             await self._whole(200, json.dumps(self._json()).encode(), fields, reason=f"OK {key}")
             return
         body = json.dumps({"error": {"message": f"Incorrect API key provided: {key}.", "type": "x"}}).encode()
+        if self.way == "echo-gzip-200":
+            await self._whole(200, gzip.compress(body), {"Content-Encoding": "gzip"})
+            return
+        if self.way == "echo-gzip-late":
+            await self._late(body)
+            return
         if self.way == "echo-gzip":
             await self._whole(401, gzip.compress(body), {"Content-Encoding": "gzip"})
             return
@@ -220,6 +232,19 @@ class Answering:
         await asyncio.sleep(0.05)
         self.writer.write(body[cut:])
         await self.writer.drain()
+
+    async def _late(self, body: bytes) -> None:
+        """An answer in three pieces, each readable as it comes."""
+        cut = body.index(self.standin.real.encode()) + 9
+        engine = zlib.compressobj(wbits=31)
+        fields = {"Content-Type": "application/json", "Transfer-Encoding": "chunked", "Content-Encoding": "gzip"}
+        self._head(200, fields)
+        for piece in (b" " * 99, body[:cut], body[cut:]):
+            data = engine.compress(piece) + engine.flush(zlib.Z_SYNC_FLUSH)
+            self.writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+            await self.writer.drain()
+            await asyncio.sleep(0.05)
+        self.writer.write(b"0\r\n\r\n")
 
     def _head(self, status: int, fields: dict[str, str], reason: str = "Whatever") -> None:
         lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields.items())]

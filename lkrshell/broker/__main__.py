@@ -5,7 +5,9 @@ The control socket is served first, for that needs little. The server and what i
 """
 
 import asyncio
+import gc
 import os
+import re
 import signal
 import socket
 import sys
@@ -16,42 +18,49 @@ from lkrshell.broker.control import Control, log
 from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys
 from lkrshell.core.errors import LkrError
 from lkrshell.runtime import broker_client
-from lkrshell.state import memory, run_folder
+from lkrshell.state import config, memory, run_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
 
 _END = 2.0  # seconds for streams under way, when the broker is told to end
 
 
 def main(*words: str) -> None:
-    """`--control FD --listen FD`: the sockets. Returns when the broker is to end."""
+    """`--control FD --listen FD[,FD]`: the sockets. Returns when the broker is to end."""
     memory.harden()  # before anything is read: no core, and nobody attaches
-    if len(words) != 4 or words[::2] != ("--control", "--listen") or not "".join(words[1::2]).isdecimal():
+    given = len(words) == 4 and words[::2] == ("--control", "--listen")
+    if not given or not re.fullmatch("[0-9]+,[0-9]+(,[0-9]+)?", ",".join(words[1::2])):
         sys.exit("lkr: the broker is started by lkr: lkr broker start")
-    control, listener = (socket.socket(fileno=int(word)) for word in words[1::2])
+    control, *listeners = (socket.socket(fileno=int(word)) for word in ",".join(words[1::2]).split(","))
     try:
-        asyncio.run(serve(control, listener))
+        asyncio.run(serve(control, listeners))
     except LkrError as error:
         log(str(error))
         sys.exit(1)
 
 
-async def serve(control_socket: socket.socket, listener: socket.socket) -> None:
+async def serve(control_socket: socket.socket, listeners: list[socket.socket]) -> None:
     """Everything, until the end."""
     folder = run_folder.open_folder()
     os.close(folder)
     keys, authority = VirtualKeys(f"{run_folder.path()}/{broker_client.TABLE}"), Authority()
-    control = Control(control_socket, listener.getsockname()[1], keys, authority)
+    port = listeners[0].getsockname()[1]
+    control = Control(control_socket, port, keys, authority)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, control.stop)
     serving = asyncio.create_task(control.run())
     await asyncio.sleep(0)
-    forwarding = asyncio.create_task(_forward(listener, keys, authority, control))
-    log(f"process {os.getpid()} serves port {listener.getsockname()[1]}")
+    forwarding = asyncio.create_task(_forward(listeners, keys, authority, control))
+    log(f"process {os.getpid()} serves port {port}")
 
     async def at_end() -> None:
         forwarding.cancel()
         await asyncio.wait((forwarding,), timeout=_END)
-        listener.close()
+        for listener in listeners:
+            listener.close()
 
     control.at_end = at_end
     await asyncio.wait((serving, forwarding), return_when=asyncio.FIRST_COMPLETED)
@@ -63,34 +72,55 @@ async def serve(control_socket: socket.socket, listener: socket.socket) -> None:
     log("ends")
 
 
-async def _forward(listener: socket.socket, keys: VirtualKeys, authority: Authority, control: Control) -> None:
+async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority: Authority, control: Control) -> None:
     """Serves the requests of programs, until it is cancelled."""
-    await asyncio.to_thread(_load)
-    from lkrshell.broker.limiter import make as make_limiter
-    from lkrshell.broker.server import Forwarder
-    from lkrshell.broker.upstream import Upstream
-    from lkrshell.state import config
+    from lkrshell.broker.limiter import make as make_limiter  # small: what takes long in it is another process
 
     settings = config.load()
-    limiter = await asyncio.to_thread(make_limiter, settings.prices, log)
-    upstream = Upstream(settings.broker_ca, settings.broker_proxy, {row[0]: row[1] for row in settings.upstream})
-    forwarder: Forwarder[VirtualKey, Permit] = Forwarder(keys, authority, limiter, process.may_use, upstream, fault=log)
+    limiter, _ = await asyncio.gather(
+        asyncio.to_thread(make_limiter, settings.prices, log), asyncio.to_thread(_load_aiohttp)
+    )
+    from lkrshell.broker.following import Following
+    from lkrshell.broker.server import Forwarder
+
+    following = Following(limiter.prices, settings, log)
+    forwarder: Forwarder[VirtualKey, Permit] = Forwarder(
+        keys, authority, limiter, process.holder, following.upstream, fault=log
+    )
+    following.forwarder, authority.follow = forwarder, following.follow
     control.on_lock(forwarder.end)
     control.busy = lambda: forwarder.under_way
-    server = await asyncio.get_running_loop().create_server(forwarder.server(), sock=listener, backlog=1024)
+    control.rows = lambda: [("today", str(limiter.today()))]
+    gc.collect()
+    gc.freeze()  # what is there now stays, and is not looked through again
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(forwarder.server(), sock=each, backlog=1024) for each in listeners]
     try:
         await asyncio.Event().wait()
     finally:
-        server.close()
+        for server in servers:
+            server.close()
         forwarder.end()
-        await upstream.close()
+        await following.close()
 
 
-def _load() -> None:
+def _load_aiohttp() -> None:
     """Loads what takes long, beside the loop that serves the control socket already."""
-    import lkrshell.broker.limiter
-    import lkrshell.broker.server
-    import lkrshell.broker.upstream  # noqa: F401
+    import ssl
+
+    # As it is imported, aiohttp reads the certificate authorities that the environment names. We give it others.
+    ssl_default, ssl.create_default_context = ssl.create_default_context, _trusts_nobody  # type: ignore[assignment]
+    try:
+        import lkrshell.broker.server
+        import lkrshell.broker.upstream  # noqa: F401
+    finally:
+        ssl.create_default_context = ssl_default
+
+
+def _trusts_nobody() -> "ssl.SSLContext":
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ a minute at most.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from lkrshell.broker import process
 from lkrshell.broker.interfaces import Refused
@@ -47,24 +48,29 @@ class Authority:
     """Answers for the user's store as it is."""
 
     def __init__(self) -> None:
+        self.follow: Callable[[config.Config], Awaitable[None]] | None = None  # is told the settings of each request
         self._secrets: dict[str, tuple[Secret, float]] = {}  # by key: its value, and until when (monotonic seconds)
         self._fetching: dict[str, asyncio.Lock] = {}
         self._generation = ""
 
-    async def permit(self, virtual: VirtualKey, peer_port: int = 0, own_port: int = 0) -> Permit:
+    async def permit(self, virtual: VirtualKey, caller: object = None) -> Permit:
         """The real key. Refused, in words for the person, when it is not for this use.
 
-        With the ports of the connection, an agent that has the key of the person's shell by inheritance is told apart
-        from the person.
+        By the `Holder` of the connection, an agent that has the key of the person's shell by inheritance is told apart
+        from the person. All but the store is read right here: the files are small, and a thread for them would wait
+        for this one after each.
         """
         if not process.is_alive(virtual.pid, virtual.start):
             raise Refused(401, "ended", "lkr: the process that this virtual key was made for has ended; start it anew")
         try:
-            now = await asyncio.to_thread(generation.read)
+            now = generation.read()
             if now != self._generation:
                 self.forget()
                 self._generation = now
-            agent, limits = await asyncio.to_thread(self._limits, virtual, peer_port, own_port)
+            settings = config.load()
+            if self.follow:
+                await self.follow(settings)
+            agent, limits = _limits(virtual, caller, settings)
             return Permit(await self._secret(virtual.key), limits, virtual, agent)
         except LkrError as error:
             raise Refused(403, _CODES.get(error.code, "denied"), f"lkr: {error}") from None
@@ -75,21 +81,12 @@ class Authority:
 
     def check(self, virtual: VirtualKey) -> None:
         """LkrError when the virtual key would be refused, as far as that can be told without the real one."""
-        _, store, _ = checked(virtual, virtual.agent or None)
+        _, store, _ = checked(virtual, virtual.agent or None, config.load())
         with TimeLimit(_STORE_TIME):
             if store.is_locked():
                 raise StoreLocked(f"the {store.name} is locked", "lkr unlock")
             if not store.exists(virtual.key):
                 raise _missing(virtual.key)
-
-    def _limits(self, virtual: VirtualKey, peer_port: int, own_port: int) -> tuple[str, list[tuple[str, Limits]]]:
-        settings = config.load()
-        agent = virtual.agent or (_inside(virtual, peer_port, own_port, settings) if peer_port else None)
-        entry, _, binding = checked(virtual, agent or None)
-        limits = [("key", Limits.of(entry))] if entry else []
-        limits += [("agent", Limits(*texts)) for name, *texts in settings.agent_limits if name == agent]
-        limits += [("project", Limits.of(binding))] if binding else []
-        return agent or "", [each for each in limits if each[1]]
 
     async def _secret(self, key: str) -> Secret:
         """The value. Many requests at once ask the store once."""
@@ -110,6 +107,16 @@ class Authority:
             del self._secrets[key]
 
 
+def _limits(virtual: VirtualKey, caller: object, settings: config.Config) -> tuple[str, list[tuple[str, Limits]]]:
+    """The agent, and the limits that hold. LkrError when the key is not for this use."""
+    agent = virtual.agent or (_inside(virtual, caller, settings) if isinstance(caller, process.Holder) else None)
+    entry, _, want = checked(virtual, agent or None, settings)
+    limits = [("key", Limits.of(entry))] if entry else []
+    limits += [("agent", Limits(*texts)) for name, *texts in settings.agent_limits if name == agent]
+    limits += [("project", Limits.of(want))] if want else []
+    return agent or "", [each for each in limits if each[1]]
+
+
 def _fetch(key: str) -> Secret:
     with TimeLimit(_STORE_TIME):
         secret = registry.choose(config.load()).get([key]).get(key)
@@ -120,11 +127,12 @@ def _fetch(key: str) -> Secret:
     return secret
 
 
-def checked(virtual: VirtualKey, agent: str | None) -> tuple[Entry | None, Store, Binding | None]:
+def checked(
+    virtual: VirtualKey, agent: str | None, settings: config.Config
+) -> tuple[Entry | None, Store, Binding | None]:
     """What is known of the key, its store, and the manifest's line that names it. LkrError when it is not for this use
     by `agent`."""
     broker_client.check_route(virtual.key)
-    settings = config.load()
     store = registry.choose(settings)
     entry = index.read(store.name, virtual.key)
     if entry and entry.kind == "admin":
@@ -171,10 +179,9 @@ def _unnamed(virtual: VirtualKey) -> LkrError:
     return LkrError(what, f"lkr add, lkr allow {quoted(virtual.folder)}", NOT_ALLOWED)
 
 
-def _inside(virtual: VirtualKey, peer_port: int, own_port: int, settings: config.Config) -> str | None:
+def _inside(virtual: VirtualKey, holder: process.Holder, settings: config.Config) -> str | None:
     """The agent between the process that a key was made for and the one that sends this request."""
-    holder = process.holder(virtual, peer_port, own_port)
-    if holder is None or holder.pid == virtual.pid:
+    if holder.pid in (0, virtual.pid):
         return None
     return agents.detect({}, agents.between(holder.pid, virtual.pid), settings)
 

@@ -84,8 +84,8 @@ class VirtualKeys(Protocol[V_co]):
 class Authority(Protocol[V_contra, P_co]):
     """Says whether a virtual key may be used now, and gives the real one."""
 
-    async def permit(self, virtual: V_contra, peer_port: int, own_port: int) -> P_co:
-        """Refused when it may not. The ports are those of the connection."""
+    async def permit(self, virtual: V_contra, caller: object) -> P_co:
+        """Refused when it may not. `caller` is what `may_use` found of the process that sends the request."""
 
 
 class Limiter(Protocol[V_contra, P_contra]):

@@ -29,6 +29,7 @@ from lkrshell.state import paths
 
 _MINUTE = 60.0  # seconds
 _MONEY, _TOKENS = 0, 1  # places in a sum
+_UNKNOWN = Model("", None, [], [])
 
 
 class Permit(Protocol):
@@ -145,6 +146,13 @@ class Limiter:
                 each.add(amounts, 1, 0)
             if self.ledger is not None and reservation.row:
                 self._tell(self.ledger.end(reservation.row, fields))
+
+    def today(self) -> int:
+        """What was spent since midnight, in millionths of a US dollar; what is under way counts as it was reserved."""
+        try:
+            return self.ledger.spent(start_of("day", self.clock()))[0] if self.ledger else 0
+        except LkrError:
+            return 0
 
     def _tell(self, error: LkrError | None) -> None:
         """Says what is wrong with the ledger, once for as long as it is."""
@@ -330,11 +338,10 @@ def _worst(wanted: Demand, models: list[Model | None], family: str, seconds: flo
     """The most that a request may use with the worst of the models, and what it costs; None where one has no price."""
     if wanted.free or not wanted.metered:
         return Usage(), 0 if wanted.free else None
-    unknown = Model("", None, [], [])
     cases = [
         (most, model.worst(most, seconds) if model else None)
         for model in models
-        for most in [wanted.most((model or unknown).context, (model or unknown).longest, family != "embeddings")]
+        for most in [wanted.most((model or _UNKNOWN).context, (model or _UNKNOWN).longest, family != "embeddings")]
     ]
     costs = [cost for _, cost in cases]
     most = max((most for most, _ in cases), key=lambda each: each.tokens)

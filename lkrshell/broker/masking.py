@@ -4,12 +4,22 @@
 class Mask:
     """For one answer. A key that is spread over chunks is found: what may be its beginning waits for the next chunk."""
 
-    __slots__ = ("_held", "_key", "found")
+    __slots__ = ("_first", "_held", "_key", "_text", "found")
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, key: str) -> None:
+        self._text, self._key = key, key.encode("ascii")
+        self._first = self._key[:1]
         self._held = b""
         self.found = False
+
+    def anew(self) -> "Mask":
+        """Another one for the same key."""
+        return Mask(self._text)
+
+    @property
+    def waits(self) -> bool:
+        """True while the end of what came may be the beginning of the key."""
+        return bool(self._held)
 
     def feed(self, chunk: bytes) -> bytes:
         """What can be sent on now."""
@@ -18,9 +28,9 @@ class Mask:
         if key in data:
             self.found = True
             data = data.replace(key, b"*" * len(key))
-        start = data.find(key[:1], max(0, len(data) - len(key) + 1))
+        start = data.find(self._first, max(0, len(data) - len(key) + 1))
         while start >= 0 and not key.startswith(data[start:]):
-            start = data.find(key[:1], start + 1)
+            start = data.find(self._first, start + 1)
         if start < 0:
             self._held = b""
             return data
@@ -34,4 +44,4 @@ class Mask:
 
     def text(self, value: str) -> str:
         """The value of a header, or a reason phrase."""
-        return value.replace(self._key.decode("ascii"), "****")
+        return value.replace(self._text, "****")

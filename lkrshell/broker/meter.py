@@ -18,6 +18,7 @@ _EVENT_END = re.compile(rb"\n\n|\n\r\n|\r\r")
 _MARK = b"\xef\xbb\xbf"  # a byte order mark
 _HEAD = 8  # bytes: the mark, and `data:`
 _COUNT = re.compile(rb'"(?:usage\w*|meta)"\s*:\s*\{')
+_COUNT_OR_PART = re.compile(rb'"(?:usage\w*|meta)"(?!\s*:\s*null)')  # of one that may be split over lines
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
 
 
@@ -74,15 +75,18 @@ class _Events:
     """Server-sent events: gives the scanner what stands in `data` fields. `found` has what events with a usage in them
     say; most events have none, and a line that came whole and has none is not scanned."""
 
-    __slots__ = ("_counts", "_field", "_in_data", "_scanner", "_skip_lf", "found")
+    __slots__ = ("_counts", "_field", "_fresh", "_in_data", "_scanner", "_skip_lf", "found")
 
     def __init__(self, scanner: Scanner, family: str) -> None:
         self._scanner, self._counts = scanner, usage.counts(family)
         self.found: dict[Path, bytes] = {}
         self._field: bytes | None = b""  # the start of a line; None once its field is known
         self._in_data = self._skip_lf = False
+        self._fresh = True  # nothing of the present event has come
 
     def feed(self, data: bytes) -> None:
+        if self._field == b"" and not self._skip_lf and self._fresh and _says_nothing(data):
+            return
         at = 0
         while at < len(data):
             if self._skip_lf:
@@ -117,9 +121,11 @@ class _Events:
             self.found |= self._scanner.found
         self._scanner.found = {}
         self._scanner.reset()
+        self._fresh = True
 
     def _line(self, part: bytes) -> None:
         """A piece of one line."""
+        self._fresh = self._fresh and not part
         if self._field is None:
             if self._in_data:
                 self._scanner.feed(part)
@@ -133,6 +139,12 @@ class _Events:
             if self._in_data:
                 self._scanner.feed(value)
                 self._scanner.feed(part[taken:])
+
+
+def _says_nothing(data: bytes) -> bool:
+    """True for whole events, the common case, without a word of usage in them."""
+    whole = data.endswith(b"\n\n") and b"\r" not in data
+    return whole and not ((b'"usage' in data or b'"meta"' in data) and _COUNT_OR_PART.search(data))
 
 
 class TakeOut:
@@ -151,7 +163,7 @@ class TakeOut:
 
     def feed(self, chunk: bytes) -> bytes:
         """What may go on to the client now."""
-        if self._looks is False:
+        if self._looks is False or (self._looks and not self._held and not self._passing and _says_nothing(chunk)):
             return chunk
         self._held += chunk
         if self._looks is None:

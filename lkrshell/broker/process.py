@@ -8,15 +8,17 @@ import errno
 import os
 import socket
 import struct
-import sys
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from lkrshell.core import platform
 from lkrshell.runtime import processes
 
 _DIAG, _BY_FAMILY = 4, 20  # NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY
-_LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
+_LOOPBACK = {
+    socket.AF_INET: socket.inet_aton("127.0.0.1").ljust(16, b"\0"),
+    socket.AF_INET6: socket.inet_pton(socket.AF_INET6, "::1"),
+}
 _KEPT = 4096  # connections that are remembered
 _MOST = 4096  # processes that are looked through for one connection
 
@@ -39,7 +41,8 @@ class Holder:
         self.pid, self.start, self.fd, self.inode = pid, start, fd, inode
 
 
-_holders: dict[tuple[int, int], Holder] = {}  # by the two ports
+UNKNOWN = Holder(0, "", "", 0)  # where the system does not tell
+_holders: dict[tuple[object, ...], Holder] = {}  # by the family and the two ports
 
 
 def is_alive(pid: int, start: str) -> bool:
@@ -55,23 +58,20 @@ def is_alive(pid: int, start: str) -> bool:
     return True
 
 
-def may_use(virtual: Bound, peer_port: int, own_port: int) -> bool:
-    """True when the connection from `peer_port` is our user's, and held by the bound process or one below it."""
+def holder(virtual: Bound, peer: Sequence[Any], own: Sequence[Any]) -> Holder | None:
+    """The bound process, or the one below it, that holds the connection from the address `peer` to `own`, as sockets
+    have them; None when there is none, or another user's. UNKNOWN where the system does not tell."""
     if not platform.LINUX:
-        return True
-    return holder(virtual, peer_port, own_port) is not None
-
-
-def holder(virtual: Bound, peer_port: int, own_port: int) -> Holder | None:
-    """The process below the bound one that holds the connection; None when there is none, or another user's."""
+        return UNKNOWN
     if not is_alive(virtual.pid, virtual.start):
         return None
-    owner = _owner(peer_port, own_port)
+    ends = socket.AF_INET if len(peer) == 2 else socket.AF_INET6, peer[1], own[1]
+    owner = _owner(*ends)
     if owner is None or owner[0] != os.getuid() or not owner[1]:
         return None
     inode = owner[1]
-    known = _holders.get((peer_port, own_port))
-    if known and known.inode == inode and _still_holds(known) and virtual.pid in processes.ancestry(known.pid):
+    known = _holders.get(ends)
+    if known and known.inode == inode and _still_holds(known) and processes.is_below(known.pid, virtual.pid):
         return known
     name = f"socket:[{inode}]"
     for pid in _below(virtual.pid):
@@ -79,7 +79,7 @@ def holder(virtual: Bound, peer_port: int, own_port: int) -> Holder | None:
             found = Holder(pid, processes.start_time(pid), fd, inode)
             if len(_holders) >= _KEPT:
                 _holders.pop(next(iter(_holders)))
-            _holders[peer_port, own_port] = found
+            _holders[ends] = found
             # The bound process may have ended in between, and its id may be another's by now.
             return found if is_alive(virtual.pid, virtual.start) else None
     return None
@@ -138,22 +138,22 @@ def _file(pid: int, name: str) -> str:
     return ""
 
 
-def _owner(peer_port: int, own_port: int) -> tuple[int, int] | None:
+def _owner(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple[int, int] | None:
     """The user and the inode of the client's end of a connection on loopback; None when there is none."""
     try:
-        return _by_netlink(peer_port, own_port)
+        return _by_netlink(family, peer_port, own_port)
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None
-    return _by_table(peer_port, own_port)
+    return _by_table(family, peer_port, own_port)
 
 
-def _by_netlink(peer_port: int, own_port: int) -> tuple[int, int]:
+def _by_netlink(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple[int, int]:
     """One question to the kernel about exactly that socket. OSError: ENOENT for none, others where that cannot be."""
     ports = struct.pack("!HH", peer_port, own_port)
     cookie = b"\xff" * 8  # any
-    request = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
-    request += ports + _LOOPBACK + _LOOPBACK + struct.pack("=I", 0) + cookie
+    request = struct.pack("=BBBxI", family, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
+    request += ports + _LOOPBACK[family] * 2 + struct.pack("=I", 0) + cookie
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG) as sock:
         sock.settimeout(0.2)
         sock.send(struct.pack("=IHHII", 16 + len(request), _BY_FAMILY, 1, 1, 0) + request)
@@ -168,14 +168,15 @@ def _by_netlink(peer_port: int, own_port: int) -> tuple[int, int]:
     return uid, inode
 
 
-def _by_table(peer_port: int, own_port: int) -> tuple[int, int] | None:
-    """The same from /proc/net/tcp, where netlink is not for us."""
-    local, remote = f"0100007F:{peer_port:04X}", f"0100007F:{own_port:04X}"
-    if sys.byteorder == "big":
-        local, remote = f"7F000001:{peer_port:04X}", f"7F000001:{own_port:04X}"
-    with open("/proc/net/tcp", encoding="ascii") as file:
+def _by_table(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple[int, int] | None:
+    """The same from /proc/net/tcp or tcp6, where netlink is not for us."""
+    v4 = family == socket.AF_INET
+    words = struct.unpack("=4I", _LOOPBACK[family])  # the kernel prints them as they lie in memory
+    address = "".join(f"{word:08X}" for word in words[: 1 if v4 else 4])
+    wanted = [f"{address}:{peer_port:04X}", f"{address}:{own_port:04X}"]
+    with open("/proc/net/tcp" if v4 else "/proc/net/tcp6", encoding="ascii") as file:
         for line in file:
             fields = line.split()
-            if fields[1:3] == [local, remote]:
+            if fields[1:3] == wanted:
                 return int(fields[7]), int(fields[9])
     return None

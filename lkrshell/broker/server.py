@@ -7,13 +7,14 @@ header or an error may hold a key. What is refused is answered in the vendor's o
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Generic
+from typing import Any, Generic
 
 from aiohttp import web
 
-from lkrshell.broker import bodies, encodings, request_checks, vendor_errors
+from lkrshell.broker import bodies, request_checks, vendor_errors
 from lkrshell.broker.interfaces import Authority, Call, Limiter, P, Refused, Reservation, V, VirtualKeys
 from lkrshell.broker.masking import Mask
+from lkrshell.broker.passing import Echo, Passing
 from lkrshell.broker.upstream import Answer, NotSent, Upstream
 from lkrshell.vendors import routes
 
@@ -30,8 +31,9 @@ _silent.disabled = True
 class Forwarder(Generic[V, P]):
     """One for all connections.
 
-    `may_use(virtual, peer_port, own_port)` says whether that process may. `fault` is told of a fault of ours: the kind
-    of the error and where it was, no more, since an error may quote a key.
+    `may_use(virtual, peer, own)` gives the process that sends the request, nothing where it may not; `peer` and `own`
+    are the addresses of the connection. `fault` is told of a fault of ours: the kind of the error and where it was, no
+    more, since an error may quote a key.
     """
 
     def __init__(
@@ -39,12 +41,13 @@ class Forwarder(Generic[V, P]):
         keys: VirtualKeys[V],
         authority: Authority[V, P],
         limiter: Limiter[V, P],
-        may_use: Callable[[V, int, int], bool],
-        upstream: Upstream,
+        may_use: Callable[[V, tuple[Any, ...], tuple[Any, ...]], object],
+        upstream: Upstream | Refused,
         fault: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._keys, self._authority, self._limiter = keys, authority, limiter
-        self._may_use, self._upstream, self._fault = may_use, upstream, fault
+        self._may_use, self._fault = may_use, fault
+        self.upstream = upstream  # or why there is none; may be another one at any time
         self._hosts: dict[int, frozenset[str]] = {}
         self._under_way: dict[asyncio.Task[object], V] = {}
         self._bodies = 0  # bytes
@@ -84,8 +87,8 @@ class Forwarder(Generic[V, P]):
             return _refusal(request, Refused(500, "fault", f"a fault in the broker, {where}"))
 
     async def _forward(self, request: web.BaseRequest) -> web.StreamResponse:
-        peer_port, own_port = _ports(request)
-        asked = request_checks.check(request.method, request.raw_path, request.raw_headers, self._hosts_at(own_port))
+        peer, own = _addresses(request)
+        asked = request_checks.check(request.method, request.raw_path, request.raw_headers, self._hosts_at(own[1]))
         if request.version != (1, 1):
             raise Refused(400, "form", "the broker speaks HTTP/1.1")
         virtual = self._keys.find(asked.presented)
@@ -93,14 +96,15 @@ class Forwarder(Generic[V, P]):
             raise Refused(401, "key", "this is no virtual key of the broker, or it is over; enter the project again")
         if routes.find(virtual.vendor) is not asked.route:
             raise Refused(403, "vendor", f"this virtual key is for {virtual.vendor}; its path is /{virtual.vendor}/")
-        if not self._may_use(virtual, peer_port, own_port):
+        caller = self._may_use(virtual, peer, own)
+        if not caller:
             raise Refused(403, "process", "this virtual key was made for another shell or program")
         task: asyncio.Task[object] = asyncio.current_task()  # type: ignore[assignment]  # we are in one
         self._under_way[task] = virtual
         held = [0]
         try:
             body = await self._body(request, held)
-            return await self._send(request, asked, virtual, body)
+            return await self._send(request, asked, virtual, caller, body)
         finally:
             self._bodies -= held[0]
             del self._under_way[task]
@@ -138,11 +142,14 @@ class Forwarder(Generic[V, P]):
             raise Refused(400, "body", "the rest of the body did not come") from None
 
     async def _send(
-        self, request: web.BaseRequest, asked: request_checks.Asked, virtual: V, body: bytes
+        self, request: web.BaseRequest, asked: request_checks.Asked, virtual: V, caller: object, body: bytes
     ) -> web.StreamResponse:
         model = bodies.model_of(asked.path, request.headers.get("Content-Type", ""), body)
         call = Call(virtual.vendor, asked.family, request.method, asked.path, model, body)
-        permit = await self._authority.permit(virtual, *_ports(request))
+        permit = await self._authority.permit(virtual, caller)
+        upstream = self.upstream
+        if isinstance(upstream, Refused):
+            raise upstream
         key = permit.secret.reveal()
         if not key or not (key.isascii() and key.isprintable()) or " " in key:
             raise Refused(403, "key", f"the key of {virtual.vendor} has characters that no vendor's has; set it again")
@@ -152,15 +159,16 @@ class Forwarder(Generic[V, P]):
         try:
             changed = call.body != body
             fields = asked.with_key(key, plain=changed)
-            answer = await self._upstream.send(
-                virtual.vendor, asked.route, request.method, asked.path, asked.query, fields, call.body
-            )
-            self.forwarded += 1
-            status = answer.status
-            if 300 <= status < 400 and status != 304:
-                complete = True
-                raise Refused(403, "redirect", f"the vendor answered {status}, a redirect; the broker follows none")
-            response = await self._pass(request, answer, reservation, Mask(key.encode("ascii")), changed)
+            with upstream:
+                answer = await upstream.send(
+                    virtual.vendor, asked.route, request.method, asked.path, asked.query, fields, call.body
+                )
+                self.forwarded += 1
+                status = answer.status
+                if 300 <= status < 400 and status != 304:
+                    complete = True
+                    raise Refused(403, "redirect", f"the vendor answered {status}, a redirect; the broker follows none")
+                response = await self._pass(request, answer, reservation, Mask(key), changed)
             complete = True
             return response
         except NotSent:
@@ -177,12 +185,9 @@ class Forwarder(Generic[V, P]):
         """Sends the vendor's answer on, as it comes."""
         encoding = answer.headers.get("Content-Encoding", "")
         reservation.answered(answer.headers.get("Content-Type", ""), encoding)
-        decoder, plain = encodings.decoder(encoding), encodings.is_plain(encoding)
-        failed = answer.status >= 400
-        # An error is decompressed, so that a key in it can be masked. What our own change brought is taken out.
-        rewritten = failed and decoder is not None and not plain
-        filtered = changed and plain and not failed
-        fields = request_checks.answered(answer.headers.items(), whole=not (rewritten or filtered))
+        passing = Passing(answer.status, encoding, changed, reservation, mask)
+        first = await answer.content.readany() if passing.watches else b""
+        fields = request_checks.answered(answer.headers.items(), whole=not passing.rewrites(first))
         response = web.StreamResponse(status=answer.status, reason=mask.text(answer.reason or ""))
         for name, value in fields:
             response.headers.add(name, mask.text(value))
@@ -191,25 +196,19 @@ class Forwarder(Generic[V, P]):
             response.headers["Content-Type"] = "application/octet-stream"
         try:
             await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                reservation.feed(chunk)
-                out = chunk
-                if rewritten and decoder is not None:
-                    out = encodings.readable(decoder, chunk)
-                elif filtered:
-                    out = reservation.filter(chunk)
-                if plain or rewritten:
-                    out = mask.feed(out)
-                if out:
+            while chunk := first or await answer.content.readany():
+                first = b""
+                if out := passing.feed(chunk):
                     await response.write(out)
-            if filtered and (rest := reservation.rest()):
-                await response.write(mask.feed(rest))
-            if rest := mask.rest():
-                await response.write(rest)
+            if out := passing.rest():
+                await response.write(out)
             await response.write_eof()
-        except BaseException:
+        except BaseException as error:
             if request.transport is not None:
                 request.transport.close()  # the client must see that the answer is not whole
+            if isinstance(error, Echo):
+                self._fault("a compressed answer repeats the key, and was cut off")
+                raise ConnectionResetError from None
             raise
         return response
 
@@ -226,12 +225,12 @@ def _place(error: BaseException) -> str:
     return f"{type(error).__name__} at {found}"
 
 
-def _ports(request: web.BaseRequest) -> tuple[int, int]:
-    """The client's and our own port of a connection."""
+def _addresses(request: web.BaseRequest) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The client's and our own address of a connection: host, port, and two more for IPv6."""
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
-    return transport.get_extra_info("peername")[1], transport.get_extra_info("sockname")[1]
+    return transport.get_extra_info("peername"), transport.get_extra_info("sockname")
 
 
 async def _continue(request: web.BaseRequest) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -107,8 +107,19 @@ class Upstream:
             max_field_size=1 << 16, max_line_size=1 << 14,
         )  # fmt: skip
         self._session._retry_connection = False  # aiohttp sends a GET again when a kept connection turns out closed
+        self._users = 0
 
-    async def close(self) -> None:
+    def __enter__(self) -> Self:
+        self._users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._users -= 1
+
+    async def close(self, patiently: bool = False) -> None:
+        """Ends all connections; `patiently`, once nobody is in a `with` of it any more."""
+        while patiently and self._users:
+            await asyncio.sleep(1)
         await self._session.close()
 
     async def send(

@@ -5,6 +5,7 @@ import sys
 import time
 
 from lkrshell.cli import common, declare, output
+from lkrshell.core import limits
 from lkrshell.core.errors import UNREACHABLE, LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.runtime import broker_client
@@ -105,12 +106,17 @@ def tell(as_json: bool) -> None:
     agent = common.agent()
     keys = [row[1:] for row in rows or () if row[0] == "key" and agent in (None, row[4])]
     facts = dict(_pairs(rows or ()))
+    if "today" in facts:
+        spent = limits.dollars(int(facts.pop("today")))
+        if agent is None:  # an agent sees its own project alone: lkr usage
+            facts["spent_today"] = spent
     if as_json:
         import json
 
         fields = ("name", "variable", "project", "agent", "event", "process", "made")
         virtual = [dict(zip(fields, [*row[:5], int(row[5]), int(row[6])], strict=True)) for row in keys]
-        numbers = {name: int(value) if value.isdecimal() else value for name, value in facts.items()}
+        texts = ("version", "spent_today")
+        numbers = {name: value if name in texts else int(value) for name, value in facts.items()}
         declare.echo(json.dumps({"runs": bool(rows), **numbers, "keys": virtual}, indent=2))
         return
     if rows is None:
@@ -124,9 +130,8 @@ def tell(as_json: bool) -> None:
     declare.echo(f"127.0.0.1:{facts.pop('port')}, process {facts.pop('pid')}, for {output.span(since)}")
     requests = common.count(int(facts.pop("requests")), "request", "requests")
     declare.echo(f"{requests} under way, {common.count(len(keys), 'virtual key', 'virtual keys')}")
-    facts.pop("version")
-    for name, value in facts.items():
-        declare.echo(f"{show(name)} {show(value)}")
+    if "spent_today" in facts:
+        declare.echo(f"{facts['spent_today']} $ spent today; lkr usage shows more")
     home = os.path.expanduser("~")
     lines = [
         (row[0], row[1], show(tilde(row[2], home)), show(row[3]) or "-", f"{show(row[4])} {row[5]}") for row in keys

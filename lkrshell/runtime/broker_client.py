@@ -20,7 +20,7 @@ from lkrshell.vendors import routes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
+    import _socket
     from collections.abc import Callable, Mapping
 
     from lkrshell.core.binding import Binding
@@ -294,7 +294,7 @@ def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[lis
         raise silent from None
 
 
-def _check_owner(sock: "socket") -> None:
+def _check_owner(sock: "_socket.socket") -> None:
     """LkrError when another user listens there."""
     if peer.credentials(sock)[0] != os.getuid():
         raise LkrError("the broker's socket is another user's", f"remove {run_folder.path()}", REFUSED)
@@ -391,11 +391,11 @@ def check_installed() -> None:
         raise LkrError("the broker is not installed", INSTALL, UNREACHABLE)
 
 
-def start(folder: int, run: "Callable[[int, int, int], None] | None" = None) -> str:
+def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = None) -> str:
     """Binds the broker's sockets and starts it with them, unless another lkr does so at the same time.
 
     Returns at once, with what the person should know. LkrError when it cannot. `run` takes the control socket, the
-    other and the folder, and is what starts it; by default a process of its own.
+    others and the folder, and is what starts it; by default a process of its own.
     """
     check_installed()
     import _socket
@@ -428,47 +428,68 @@ def start(folder: int, run: "Callable[[int, int, int], None] | None" = None) -> 
                 os.unlink(name, dir_fd=folder)
             except FileNotFoundError:
                 pass
-        listener, moved = _listener()
-        write(folder, PORT, f"{listener.getsockname()[1]}\n".encode())  # type: ignore[attr-defined]
+        listeners, moved = _listeners()
+        write(folder, PORT, f"{listeners[0].getsockname()[1]}\n".encode())
         control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         control.bind(where)
         os.chmod(where, 0o600)
         control.listen(128)
-        (run or _spawn)(control.fileno(), listener.fileno(), folder)  # type: ignore[attr-defined]
-        control.close()
-        listener.close()  # type: ignore[attr-defined]
+        (run or _spawn)(control.fileno(), [each.fileno() for each in listeners], folder)
+        for each in (control, *listeners):
+            each.close()
         return moved or note
     finally:
         os.close(lock)
 
 
-def _listener() -> tuple[object, str]:
-    """The TCP socket on the port that was kept, or on another where somebody has that one; and that it was so."""
+def _listeners() -> "tuple[list[_socket.socket], str]":
+    """The TCP sockets on the port that was kept, or on another where somebody has that one; and that it was so.
+
+    On ::1 too, where there is one, so that nobody else has that port under the name localhost.
+    """
     import _socket
+    import errno
 
     kept_at = os.path.join(paths.state_dir(), "broker-port")
     kept = (files.read_private(kept_at) or b"").decode("ascii", "replace").strip()
     note = ""
     ports = [int(kept)] if kept.isdecimal() and 1023 < int(kept) < 65536 else []
-    for port in [*ports, 0]:
-        sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    for port in [*ports, 0, 0, 0]:
+        found = []
         try:
-            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-            sock.bind(("127.0.0.1", port))
-            sock.listen(1024)
+            found.append(_listening(_socket.AF_INET, "127.0.0.1", port))
+            if _socket.has_ipv6:
+                found.append(_listening(_socket.AF_INET6, "::1", found[0].getsockname()[1]))
         except OSError as error:
-            sock.close()
-            if port == 0:
+            if not found and port == 0:
                 raise LkrError(f"cannot listen on 127.0.0.1: {error.strerror}", "lkr doctor", UNREACHABLE) from None
-            note = f"port {port} is taken, so the broker has another; programs that run must start anew"
-            continue
-        break
-    if port == 0:
-        files.write_private(kept_at, f"{sock.getsockname()[1]}\n".encode())
-    return sock, note
+            if not found or error.errno == errno.EADDRINUSE:
+                for each in found:
+                    each.close()
+                if port:
+                    note = f"port {port} is taken, so the broker has another; programs that run must start anew"
+                continue
+        if port == 0:
+            files.write_private(kept_at, f"{found[0].getsockname()[1]}\n".encode())
+        return found, note
+    raise LkrError("no port is free on both 127.0.0.1 and ::1", "lkr doctor", UNREACHABLE)
 
 
-def _spawn(control: int, listener: int, folder: int) -> None:
+def _listening(family: int, host: str, port: int) -> "_socket.socket":
+    import _socket
+
+    sock = _socket.socket(family, _socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(1024)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _spawn(control: int, listeners: list[int], folder: int) -> None:
     """Starts the broker as a process of its own, that nobody waits for, with these two sockets and nothing else."""
     log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     if os.fstat(log).st_size > _LOG_MOST:
@@ -480,27 +501,29 @@ def _spawn(control: int, listener: int, folder: int) -> None:
             if os.fork():
                 os._exit(0)
             os.chdir("/")
-            _become([os.open(os.devnull, os.O_RDWR)] * 2 + [log, control, listener])
+            _become([os.open(os.devnull, os.O_RDWR)] * 2 + [log], [control, *listeners])
         finally:
             os._exit(127)
     os.close(log)
     os.waitpid(pid, 0)
 
 
-def run(control: int, listener: int, folder: int) -> None:
+def run(control: int, listeners: list[int], folder: int) -> None:
     """Becomes the broker, on this terminal."""
-    _become([0, 1, 2, control, listener])
+    _become([0, 1, 2], [control, *listeners])
 
 
-def _become(fds: list[int]) -> None:
-    """The broker takes this process's place, with `fds` as 0, 1, 2, ... and no other open file."""
+def _become(standard: list[int], sockets: list[int]) -> None:
+    """The broker takes this process's place, with these as its files 0, 1, 2, ... and no other open file."""
     import fcntl
 
     from lkrshell.core import own_python
 
-    words = own_python.command("lkrshell.broker.__main__", "--control", "3", "--listen", "4", path=import_path())
+    listen = ",".join(str(4 + place) for place in range(len(sockets) - 1))
+    words = own_python.command("lkrshell.broker.__main__", "--control", "3", "--listen", listen, path=import_path())
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.umask(0o077)
+    fds = standard + sockets
     copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # out of the way of what comes now
     for place, fd in enumerate(copies):
         os.dup2(fd, place)

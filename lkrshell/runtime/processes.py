@@ -83,6 +83,15 @@ def ancestry(pid: int) -> list[int]:
     return found
 
 
+def is_below(pid: int, top: int) -> bool:
+    """True when `top` is the process or one above it."""
+    for _ in range(_DEEPEST):
+        if pid == top or pid <= 0:
+            break
+        pid = parent_of(pid)
+    return pid == top > 0
+
+
 def _stat(pid: int) -> tuple[bytes, bytes]:
     """/proc/PID/stat: the name, and what follows it: state, parent, group, session, ... OSError for no such process."""
     head, _, rest = _read(f"/proc/{pid}/stat", 1).rpartition(b")")

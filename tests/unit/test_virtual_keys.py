@@ -114,40 +114,42 @@ def test_forgetting_ends_all_in_the_file_too(path: str) -> None:
 
 
 @linux
-def test_a_connection_serves_the_bound_process_and_those_below_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        own = server.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", own)) as client:
-            port = client.getsockname()[1]
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_connection_serves_the_bound_process_and_those_below_it(family: socket.AddressFamily, host: str) -> None:
+    with socket.create_server((host, 0), family=family) as server:
+        own = server.getsockname()
+        with socket.create_connection((host, own[1])) as client:
+            port = client.getsockname()
             mine = made("x")
-            assert process.may_use(mine, port, own)
-            assert process.may_use(made("x", os.getppid()), port, own)
+            assert process.holder(mine, port, own)
+            assert process.holder(made("x", os.getppid()), port, own)
             other = subprocess.Popen(["sleep", "100"])
             try:
-                assert not process.may_use(made("x", other.pid), port, own)
+                assert not process.holder(made("x", other.pid), port, own)
             finally:
                 other.kill()
                 other.wait()
-            assert not process.may_use(made("x", start="1"), port, own), "an id that came again"
-            assert not process.may_use(mine, port + 1 if port < 65535 else port - 1, own)
-            assert process._by_table(port, own) == process._by_netlink(port, own), "both ways tell the same"
-        assert not process.may_use(mine, port, own), "closed"
+            assert not process.holder(made("x", start="1"), port, own), "an id that came again"
+            assert not process.holder(mine, (host, port[1] ^ 1, *port[2:]), own)
+            ends = family, port[1], own[1]
+            assert process._by_table(*ends) == process._by_netlink(*ends), "both ways tell the same"
+        assert not process.holder(mine, port, own), "closed"
 
 
 @linux
 def test_a_remembered_connection_is_looked_at_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        own = server.getsockname()[1]
-        client = socket.create_connection(("127.0.0.1", own))
-        port = client.getsockname()[1]
+        own = server.getsockname()
+        client = socket.create_connection(own)
+        port = client.getsockname()
         mine = made("x")
-        assert process.may_use(mine, port, own)
+        assert process.holder(mine, port, own)
         code = "import sys; sys.stdin.read()"
         child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, pass_fds=[client.fileno()])
         client.close()  # the child alone has it now
         try:
-            assert process.may_use(mine, port, own)
-            assert process.may_use(made("x", child.pid), port, own)
+            assert process.holder(mine, port, own)
+            assert process.holder(made("x", child.pid), port, own)
         finally:
             child.communicate(b"")
 

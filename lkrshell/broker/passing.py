@@ -1,0 +1,87 @@
+"""The body of a vendor's answer on its way to the client. No real key passes, should the vendor repeat it.
+
+A plain body is masked. So is an error, decompressed for that. Any other compressed answer passes byte for byte, and is
+read meanwhile: if its first piece has the key, the answer is masked and goes on uncompressed. If a later piece has it,
+the answer ends there.
+"""
+
+from lkrshell.broker import encodings
+from lkrshell.broker.interfaces import Reservation
+from lkrshell.broker.masking import Mask
+
+_MOST = 1 << 28  # decompressed bytes that are looked at
+
+
+class Echo(Exception):
+    """A compressed answer that has begun to pass repeats the key."""
+
+
+class Passing:
+    """One answer. `changed`: the request asked for more than the client did, and that is taken out again."""
+
+    __slots__ = (
+        "_decoder",
+        "_decodes",
+        "_encoding",
+        "_filters",
+        "_held",
+        "_mask",
+        "_plain",
+        "_reservation",
+        "_seen",
+        "watches",
+    )
+
+    def __init__(self, status: int, encoding: str, changed: bool, reservation: Reservation, mask: Mask) -> None:
+        self._encoding, self._reservation, self._mask = encoding, reservation, mask
+        self._plain, self._decoder = encodings.is_plain(encoding), encodings.decoder(encoding)
+        packed = self._decoder is not None and not self._plain
+        self._decodes = packed and status >= 400
+        self._filters = changed and self._plain and status < 400
+        self.watches = packed and not self._decodes  # then `rewrites` wants the first piece
+        self._held, self._seen = b"", 0
+
+    def rewrites(self, first: bytes) -> bool:
+        """True when the client gets other bytes than came, so that their length and encoding are others too."""
+        if self.watches:
+            mask = self._mask.anew()
+            mask.feed(self._read(encodings.decoder(self._encoding), first))
+            self._decodes = mask.found
+            self.watches = not mask.found
+        return self._decodes or self._filters
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What can be sent on now. Echo when that cannot go on."""
+        self._reservation.feed(chunk)
+        if self._decodes:
+            return self._mask.feed(self._read(self._decoder, chunk))
+        if self.watches:
+            return self._watched(chunk)
+        if not self._plain:  # an encoding that nobody asked for
+            return chunk
+        return self._mask.feed(self._reservation.filter(chunk) if self._filters else chunk)
+
+    def _watched(self, chunk: bytes) -> bytes:
+        piece = self._read(self._decoder, chunk)
+        self._mask.feed(piece)
+        self._seen += len(piece)
+        if self._mask.found:
+            raise Echo
+        if self._seen > _MOST:
+            self.watches = False
+        elif self._mask.waits:  # the key may have begun in it
+            self._held += chunk
+            return b""
+        chunk, self._held = self._held + chunk, b""
+        return chunk
+
+    @staticmethod
+    def _read(decoder: encodings.Decoder | None, chunk: bytes) -> bytes:
+        return encodings.readable(decoder, chunk) if decoder else b""
+
+    def rest(self) -> bytes:
+        """What waited, at the end of the answer."""
+        if self.watches:
+            return self._held
+        out = self._mask.feed(self._reservation.rest()) if self._filters else b""
+        return out + self._mask.rest()
