@@ -1,6 +1,6 @@
-"""Writes manifests and grants. Nothing else writes grants; each function checks everything before its first write.
+"""Writes manifests and grants. Nothing else writes grants, and each function checks everything before its first write.
 
-Asking the person and writing the log are for the commands.
+It neither asks the person nor writes the log; the commands do that.
 """
 
 import os
@@ -28,7 +28,8 @@ def check_allowed(place: lookup.Place) -> None:
 
 
 def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
-    """Writes the grant for exactly the texts in `place`; `everywhere`: for its worktrees too, by default as before."""
+    """Writes the grant for exactly the texts in `place`. `everywhere`: for its worktrees too; None keeps what was
+    allowed."""
     paths.accept()
     if everywhere is None:
         known = manifest_reader.grant_of(place)
@@ -45,9 +46,9 @@ def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | No
 def write(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
     """Writes the manifest, or the `.lkr.local.toml` of `place`, and allows it. Writes nothing invalid.
 
-    What is allowed is what was written here and lay there before: the files are not read again, so nobody can swap
-    another content in. ManifestError when one of them changed since `place` was read, and, after a new manifest was
-    written, when a `.lkr.local.toml` that nobody allowed lies beside it.
+    The grant is for what this function wrote and what `place` holds. The files are not read again, so nobody can swap
+    in other content. ManifestError if a file changed since `place` was read, or, once a new manifest is written, if a
+    `.lkr.local.toml` that nobody allowed was already there.
     """
     was_local = place.text == lookup.ABSENT and place.local != lookup.ABSENT
     lay_there = place.files()
@@ -68,8 +69,8 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
 
 
 def revoke(real: str) -> list[str]:
-    """Takes the grant of this real folder back and, in a worktree, the one that serves all of them. Those that there
-    were, by their folders."""
+    """Revokes the grant of this real folder and, in a worktree, the one that serves all worktrees. Returns the folders
+    whose grants were revoked."""
     denied = [folder for folder in worktrees.granted(real) if grants.remove(folder)]
     for folder in denied:
         grants.note_denied(folder, True)
@@ -78,14 +79,14 @@ def revoke(real: str) -> list[str]:
 
 
 def difference(before: tuple[Binding, ...], after: tuple[Binding, ...]) -> list[str]:
-    """Lines `+ VARIABLE ← key`, `-` for what goes, two spaces for what stays."""
+    """Lines such as `+ VARIABLE ← key`: `+` for what is new, `-` for what is removed, two spaces for what stays."""
     lines = [f"- {describe(binding)}" for binding in before if binding not in after]
     lines += [f"{' ' if binding in before else '+'} {describe(binding)}" for binding in after]
     return lines or ["  (nothing)"]
 
 
 def restrictions(entry: Entry, folder: str) -> list[str]:
-    """What the key's own policy refuses in `folder`, however the manifest is, each with the command that changes it."""
+    """What the key's own policy restricts in `folder`, whatever the manifest says, with the commands that change it."""
     name, policy_of = entry.name, f"lkr policy {entry.name}"
     lines = []
     if entry.kind == "admin":
@@ -109,7 +110,7 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
 
 
 def missing(store: "Store", key: str) -> list[str]:
-    """A line where the store says that it has no such key."""
+    """A line that says so if the store does not have the key; else nothing."""
     try:
         return [] if store.exists(key) else [f"{key} is not stored; lkr set {key}"]
     except LkrError as error:

@@ -1,6 +1,6 @@
-"""Which keys a project's files mention: its env files, and code that reads a provider's variable.
+"""Finds the keys that a project's files mention: its env files, and code that reads a provider's variable.
 
-Reads names only, and within limits: a repository may be large.
+It reads names only, and within limits, since a repository may be large.
 """
 
 import os
@@ -37,11 +37,11 @@ _MOST_FILES, _MOST_BYTES, _MOST_SECONDS = 5000, 1 << 18, 2.0
 
 
 def variables(folder: str) -> dict[str, str]:
-    """Variables that look like keys, and the file that each was seen in first; env files before code."""
+    """Variables that look like keys, and the file where each was found first. Env files come before code."""
     found: dict[str, str] = {}
     for name in ENV_FILES:
         for line in _read(folder, name, project_files.LIMIT).decode("utf-8", "surrogateescape").splitlines():
-            match = _LINE.match(line)  # no further than the `=`
+            match = _LINE.match(line)  # only up to the `=`
             if match and providers.may_hold_a_key(match[1]):
                 found.setdefault(match[1], name)
     end = time.monotonic() + _MOST_SECONDS

@@ -1,7 +1,7 @@
-"""Env files: read as python-dotenv reads them, within bounds, and with nothing of the person's environment in them.
+"""Reads env files as python-dotenv does, but within limits and without the person's environment.
 
-`${NAME}` is another variable of the same file, never one of the environment: a project's file must not read what is
-there. A line that is taken out stays as a comment that names the key.
+`${NAME}` is another variable of the same file, never one of the environment, since a project's file must not read that.
+A line that is taken out stays as a comment that names the key.
 """
 
 import io
@@ -14,14 +14,14 @@ from lkrshell.core.text import show
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import project_files
 
-_TIME_LIMIT = 5.0  # seconds, should a file be slow to read in a way that nobody thought of
-_MOST_SPACE = 1000  # characters in a row: python-dotenv takes the square of that
-_MOST_EXPANDED = 1 << 22  # characters that a file's references may make in all
+_TIME_LIMIT = 5.0  # seconds, in case a file is slow to read for an unforeseen reason
+_MOST_SPACE = 1000  # in a row: python-dotenv needs time in proportion to their square
+_MOST_EXPANDED = 1 << 22  # characters that all references of a file may expand to
 
 
 @dataclass
 class EnvFile:
-    """What a file sets, by variable; which of its values have a reference that it does not resolve; and its text."""
+    """A file's text, the values that it sets, and the references that it leaves open."""
 
     folder: str
     name: str
@@ -31,7 +31,7 @@ class EnvFile:
 
 
 def read(path: str) -> EnvFile:
-    """LkrError when it cannot be read, leads elsewhere (2), is not UTF-8, or is more than an env file is."""
+    """Reads a file. LkrError if it cannot be read, leads elsewhere (2), is not UTF-8, or exceeds the limits."""
     folder, name = project_files.root_of(path)
     data = project_files.read(folder, name, alone=True)
     if data is None:
@@ -61,9 +61,9 @@ def read(path: str) -> EnvFile:
 
 
 def _expanded(text: str, known: dict[str, str]) -> tuple[str, str]:
-    """`text` with `${NAME}` and `${NAME:-DEFAULT}` filled in, and the first name that is not known, empty for none.
+    """`text` with `${NAME}` and `${NAME:-DEFAULT}` filled in, and the first unknown name, empty if there is none.
 
-    No longer than just over the longest value that a key may have.
+    It stops soon after the result is longer than a key's value may be.
     """
     out, at, missing = "", 0, ""
     while (start := text.find("${", at)) >= 0 and (end := text.find("}", start)) >= 0 and len(out) <= MAX_VALUE:
@@ -86,7 +86,7 @@ def without(file: EnvFile, keys: dict[str, str]) -> str:
         line = binding.original.string
         head = re.match(r"(\s*)(?:export[^\S\r\n]+)?['\"]?[^=\s'\"]+['\"]?[^\S\r\n]*=", line)
         if binding.key in keys and head:
-            # A comment at the end stays, unless it has a quote in it and so might be a part of the value.
+            # Keep a comment at the end, unless it contains a quote and so may be part of the value.
             tail = re.search(r"((?:[ \t]+#[^'\"\r\n]*)?)(\r?\n)?\Z", line[head.end() :])
             comment, end = (tail[1], tail[2] or "") if tail else ("", "")
             out.append(f"{head[1]}# {binding.key}= moved to lkr: {keys[binding.key]}{comment}{end}")

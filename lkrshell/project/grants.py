@@ -1,7 +1,7 @@
-"""Grants: the user's record that one manifest content, at one real path, may have the keys it lists.
+"""Grants: the user's record that one manifest content, at one real path, may have the keys that it lists.
 
-A grant holds both texts and the parsed form, so that entering needs no TOML. One of the
-first format was given under laxer rules for names, so they are looked at anew.
+A grant holds both texts and their parsed form, so that entering needs no TOML parser. The first format allowed more
+names, so the names in such a grant are checked again.
 """
 
 import os
@@ -18,11 +18,11 @@ _MAGIC, _FIRST = "lkr-grant-2", "lkr-grant-1"
 
 
 class Grant:
-    """What was allowed: the texts (in the form of project.Place) and what they ask for.
+    """What was allowed: the texts (in the form of lookup.Place) and what they ask for.
 
-    `let_in` are variables that are no secret's by their names, let in by the person. With `worktrees`, the grant is
-    for the worktrees of the same repository too; `of` is then, in one of those, the folder that has the grant. With
-    `require_all`, a missing key is a reason to load none.
+    `let_in` are variables that do not look like a secret's, which the person accepted. With `worktrees`, the grant also
+    serves the linked worktrees of the repository; in one of those, `of` is the folder that has the grant. With
+    `require_all`, no key is loaded while one is missing.
     """
 
     __slots__ = (
@@ -49,7 +49,7 @@ def path_of(real: str) -> str:
 
 
 def read(real: str) -> Grant | None:
-    """The grant for this real folder, None without one. ManifestError when the file is damaged."""
+    """The grant for this real folder; None if there is none. ManifestError if its file is damaged."""
     data = files.read_private(path_of(real))
     if data is None:
         return None
@@ -86,12 +86,12 @@ def read(real: str) -> Grant | None:
 
 
 def _check_names(real: str, bindings: tuple[Binding, ...]) -> None:
-    """ManifestError when a grant of the first format has a variable or a command that no manifest may name now."""
+    """ManifestError if a grant of the first format has a variable or a command that manifests may no longer name."""
     from lkrshell.core.variables import ends_like_a_secret, steers_programs
 
     for binding in bindings:
         bad = "" if ends_like_a_secret(binding.variable) and not steers_programs(binding.variable) else binding.variable
-        if bad:  # reading the providers costs, and few need it
+        if bad:  # only now, since reading the providers takes time
             from lkrshell.vendors.providers import refusal
 
             bad = bad if refusal(bad) else ""
@@ -105,9 +105,9 @@ def _check_names(real: str, bindings: tuple[Binding, ...]) -> None:
 
 
 def in_force(place: lookup.Place) -> Grant | None:
-    """The grant for this folder: its own or, in a git worktree, that of the main checkout where it serves worktrees.
+    """The grant for this folder: its own, or in a git worktree the one of the main checkout if that serves worktrees.
 
-    One of its own that does not cover what lies there is returned when there is no other.
+    If neither covers the current content, the folder's own grant is returned.
     """
     own = read(place.real)
     if own is not None and own.covers(place):
@@ -142,7 +142,7 @@ def _denied(real: str) -> str:
 
 
 def note_denied(real: str, denied: bool) -> None:
-    """Notes, or forgets, that the person took the project's grant back: so that `not allowed yet` is not said of it."""
+    """Notes, or forgets, that the person denied the project, so that nobody is told that it is `not allowed yet`."""
     if denied:
         files.write_private(_denied(real), b"")
     else:

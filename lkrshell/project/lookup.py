@@ -1,4 +1,4 @@
-"""Finds the manifests that apply to a folder, as text."""
+"""Finds the manifests that apply to a folder, and reads their texts."""
 
 import os
 import stat
@@ -8,15 +8,15 @@ from lkrshell.core.errors import USAGE, LkrError, ManifestError
 from lkrshell.core.text import show
 
 MANIFEST, LOCAL = ".lkr.toml", ".lkr.local.toml"
-LIMIT = 1 << 20  # bytes; far over what a manifest may have
+LIMIT = 1 << 20  # bytes; far more than a manifest may have
 ABSENT, UNREADABLE, TEXT = "-", "!", "="
 
 
 class Place:
     """A folder with a manifest: its path as the shell names it, its real path, and both texts.
 
-    A text is `=` and the content, `-` for no such file, `!` for one that cannot be read: the form in which
-    the hooks compare them.
+    A text is `=` followed by the content, `-` if there is no such file, or `!` if it cannot be read. The hooks compare
+    manifests in this form.
     """
 
     __slots__ = ("folder", "local", "real", "text")
@@ -35,7 +35,7 @@ class Place:
         ]
 
     def local_content(self) -> str | None:
-        """What the local file has, None without one."""
+        """The content of the local file; None if there is none."""
         return None if self.local == ABSENT else self.local[1:]
 
 
@@ -58,12 +58,12 @@ def read_text(path: str) -> str:
         return UNREADABLE
     finally:
         os.close(fd)
-    # A NUL at the very end is one that the shells cannot see: such a text equals no allowed one.
+    # Shells cannot see a NUL at the very end. A text with one equals no text that was allowed.
     return UNREADABLE if b"\0" in data[:-1] else TEXT + data.decode("utf-8", "surrogateescape")
 
 
 def current_folder() -> str:
-    """`$PWD` when it is where we are (it keeps the symlinks the user came by), else the real folder."""
+    """`$PWD` if it names the current folder (it keeps the symlinks that the user followed), else the real path."""
     logical = os.environ.get("PWD", "")
     try:
         if logical.startswith("/") and os.path.samefile(logical, "."):
@@ -74,7 +74,7 @@ def current_folder() -> str:
 
 
 def require(start: str) -> str:
-    """The folder whose manifest applies to `start`. ManifestError if there is none."""
+    """The nearest folder, from `start` up, that holds a manifest. ManifestError if there is none."""
     found = find(start)
     if found is None:
         raise ManifestError("no .lkr.toml here or above", "create one: lkr init")
@@ -89,7 +89,7 @@ def require_at(folder: str | None) -> str:
 
 
 def find(folder: str) -> str | None:
-    """The nearest folder, from `folder` up, that holds a manifest."""
+    """The nearest folder, from `folder` up, that holds a manifest; None if there is none."""
     for candidate in folders.above(folder):
         if os.path.exists(os.path.join(candidate, MANIFEST)):
             return candidate

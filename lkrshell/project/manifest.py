@@ -1,6 +1,6 @@
-"""The manifest: `.lkr.toml` and `.lkr.local.toml` parsed and checked. Runs no code, reads no value.
+"""Parses and checks manifests: `.lkr.toml` and `.lkr.local.toml`. Runs no code and reads no value.
 
-Not on the path of `lkr export`: a grant keeps the parsed form (see grants).
+An export does not need this module, since a grant keeps the parsed form.
 """
 
 import re
@@ -25,9 +25,10 @@ _FIELDS = ("key", "optional", "scope", "via", *_LIMITS)
 
 
 class Manifest:
-    """One manifest, its local file laid over it. `let_in`: the variables that pass because the person let them in.
+    """A manifest, with its local file applied. `let_in`: variables that are valid only because the person accepted
+    them.
 
-    Not a dataclass, for the sake of `lkr allow`: see core/binding.py.
+    Not a dataclass, to keep `lkr allow` fast: see core/binding.py.
     """
 
     __slots__ = ("bindings", "inherit", "let_in", "profile", "require_all")
@@ -40,13 +41,14 @@ class Manifest:
 
 
 class _File:
-    """One file being checked: knows how to name a place in it, and which variables the person let in."""
+    """A file while it is checked. It can name a place in its text, and knows which variables the person accepted."""
 
     def __init__(self, path: str, text: str, let_in: "Container[str]") -> None:
         self.path, self.text, self.let_in = path, text, let_in
 
     def error(self, message: str, hint: str, table: str = "", name: str = "") -> ManifestError:
-        """`path:line:column: message; hint`, the place of `name` in `[table]` found by looking for it."""
+        """An error `path:line:column: message; hint`. The place is found by searching the text for `name` in
+        `[table]`."""
         place = show(self.path)
         current = ""
         for number, line in enumerate(self.text.split("\n"), 1):
@@ -65,10 +67,10 @@ class _File:
 def parse(
     path: str, text: str, local_path: str = "", local_text: str | None = None, let_in: "Container[str]" = ()
 ) -> Manifest:
-    """The manifest of `text`, with the local file's entries over it. `let_in`: variables that the person let in.
+    """The manifest of `text`, with the local file applied. `let_in`: variables that the person accepted.
 
-    Raises ManifestError with file, line, column where known, and what to write instead; no message quotes a
-    string that could be a key's value.
+    ManifestError with file, line and column where known, and with what to write instead. No message quotes a string
+    that could be a key's value.
     """
     inherit, require, via, _, bindings = _parse_file(_File(path, text, let_in))
     profile = ""
@@ -80,7 +82,7 @@ def parse(
         require = require if local_require is None else local_require
         via = local_via or via
         bindings |= local_wants
-    for binding in bindings.values():  # what a key says for itself goes over what the file says for all
+    for binding in bindings.values():  # a binding's own `via` wins over that of the file
         binding.via = "broker" if (binding.via or via) == "broker" else ""
     if len(bindings) > MAX_KEYS:
         raise ManifestError(f"{show(path)}: more than {MAX_KEYS} keys", "split the project")
@@ -91,8 +93,8 @@ def parse(
 def _parse_file(
     file: _File, local: bool = False
 ) -> tuple[bool | None, bool | None, str, str, dict[tuple[str, str], Binding]]:
-    """`inherit`, whether all are required, `via` for all of them, the chosen `profile` (of a local file only), and the
-    bindings by profile and variable. None, or empty, for what the file does not say."""
+    """The file's `inherit`, whether it requires all keys, its `via`, its `profile` (in a local file only), and its
+    bindings by (profile, variable). None or empty for what the file does not say."""
     where = show(file.path)
     try:
         file.text.encode("utf-8")
@@ -201,7 +203,7 @@ def _parse_limit(file: _File, field: str, value: object, table: str, variable: s
         good, text = field != "models" and bool(value) and isinstance(value, str), str(value)
     if not good or not limits.is_limit(field, text):
         raise file.error(
-            f"{variable}: {field} is no limit", f"{limits.HINTS[field]}: {_LIMITS[field]}", table, variable
+            f"{variable}: {field} is not a valid limit", f"{limits.HINTS[field]}: {_LIMITS[field]}", table, variable
         )
     return text
 

@@ -1,6 +1,6 @@
 """Reads a project's manifest with the variables that its grant lets in (`lkr allow --variable NAME`).
 
-Whoever has a place reads its manifest here. Nobody else calls the parser, and tests/test_rooms.py holds that.
+All other code reads manifests through this module. Only it calls the parser; tests/test_rooms.py enforces that.
 """
 
 from lkrshell.core.errors import ManifestError
@@ -9,7 +9,8 @@ from lkrshell.project import grants, lookup, manifest
 
 
 def grant_of(place: lookup.Place) -> grants.Grant | None:
-    """The grant in force at `place`, whatever lies there now; None without one, or when it is damaged."""
+    """The grant in force at `place`, even if it does not cover the current content. None if there is none or it is
+    damaged."""
     try:
         return grants.in_force(place)
     except ManifestError:
@@ -21,8 +22,8 @@ def read_manifest(
 ) -> manifest.Manifest:
     """The manifest of `place`, checked. ManifestError when it cannot be read or is invalid.
 
-    `let_in` are variables to accept besides those that the grant there has. `text` and `local` are what is to be
-    written to the manifest and to the local file, to be checked in place of what is there.
+    `let_in` are variables to accept in addition to those of the grant. `text` and `local` are checked in place of the
+    current manifest and local file, before they are written.
     """
     (path, old), (local_path, old_local) = place.files()
     for each, content in ((path, old), (local_path, old_local)):

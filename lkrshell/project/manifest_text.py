@@ -1,4 +1,4 @@
-"""The text of a manifest with more keys named in it, comments kept. Writes nothing."""
+"""Adds keys to the text of a manifest and keeps its comments. Writes nothing."""
 
 from collections.abc import Iterable, MutableMapping
 
@@ -14,10 +14,10 @@ EMPTY = "version = 1\n\n[keys]\n"
 
 
 def with_keys(place: lookup.Place, keys: dict[str, str]) -> tuple[str, str | None]:
-    """The manifest's text and its local file's (None: as it is), so that each variable has its key.
+    """The new texts of the manifest and of its local file (None: unchanged), so that each variable has its key.
 
-    A variable to which the manifest gives another key gets its own in the local file, which is one person's.
-    ManifestError when what is there is not valid.
+    If the manifest gives a variable another key, the new one goes into the local file, which belongs to one person.
+    ManifestError if the current content is invalid.
     """
     text, local = EMPTY if place.text == lookup.ABSENT else place.text[1:], place.local_content()
     shared = keys_by_variable(manifest_reader.read_manifest(place, text=text, local="").bindings)
@@ -34,8 +34,7 @@ def keys_by_variable(bindings: Iterable[Binding]) -> dict[str, str]:
 
 
 def add_keys(text: str, new: dict[str, str]) -> str:
-    """The text of a manifest, or of a local file, in which these variables have these keys. ManifestError when it is
-    not TOML."""
+    """The text of a manifest or a local file, with these keys for these variables. ManifestError if it is not TOML."""
     try:
         document = tomlkit.parse(text)
     except TOMLKitError:
@@ -45,7 +44,7 @@ def add_keys(text: str, new: dict[str, str]) -> str:
 
 
 def keys_table(document: tomlkit.TOMLDocument) -> "MutableMapping[str, object]":
-    """The `[keys]` of the document, to be changed in place. A short list becomes a table of the same keys."""
+    """The `[keys]` of the document, to be changed in place. If it is a list, it becomes a table of the same keys."""
     keys = document.setdefault("keys", tomlkit.table())
     if isinstance(keys, list):
         table = tomlkit.table()

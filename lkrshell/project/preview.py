@@ -1,6 +1,6 @@
-"""What a manifest that is not allowed asks for, in words for one line. Loaded only when the hook refuses one.
+"""Says in one line what a manifest that is not allowed asks for. Loaded only when the hook refuses one.
 
-The manifest may be anybody's: it is parsed within limits, and only names that the parser accepted are repeated.
+Anybody may have written the manifest: it is parsed within limits, and only names that the parser accepted are repeated.
 """
 
 import os
@@ -15,9 +15,9 @@ _MOST = 8  # keys named in the line
 
 
 def requested(place: lookup.Place) -> tuple[str, bool]:
-    """` and wants VARIABLE (key), ...`, and whether a key is not stored. Empty when parsing takes too long.
+    """The words ` and wants VARIABLE (key), ...`, and whether a key is missing. Empty if parsing takes too long.
 
-    ManifestError, with file and line, when the manifest is invalid.
+    ManifestError, with file and line, if the manifest is invalid.
     """
     try:
         with TimeLimit(_TIME_LIMIT):
@@ -37,6 +37,6 @@ def requested(place: lookup.Place) -> tuple[str, bool]:
 
 
 def _stored(key: str) -> bool:
-    """By the index: the store itself may be locked."""
+    """True if the index lists the key. The store itself may be locked."""
     root = os.path.join(paths.data_dir(), "index")
     return any(os.path.exists(os.path.join(root, store, *key.split(":"))) for store in ("vault", "keyring"))

@@ -1,7 +1,7 @@
-"""The files of a project, read and written without being led out of its folder by a link.
+"""Reads and writes files of a project, without following a link out of its folder.
 
-A repository may bring links along: `.env` to another project's, `.gitignore` to a file of the person's. Each part of a
-path is opened by itself and no link is followed then, so none can be put there in between either.
+A repository may contain links: `.env` to another project's file, `.gitignore` to a file of the person. Each part of a
+path is opened by itself without following links, so nobody can put a link there at the last moment either.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ LIMIT = 1 << 20  # bytes
 
 
 def root_of(path: str) -> tuple[str, str]:
-    """The folder that a path which the person named must not lead out of, and the path relative to it.
+    """The folder that a path must not lead out of, and the path relative to that folder. The person named the path.
 
-    That is the project here, or the folder we are in, when the path is below it; else the folder that was named.
+    It is the project here, else the current folder, if the path lies below it; otherwise the folder in the path.
     """
     whole, here = os.path.abspath(path), os.getcwd()
     for folder in (lookup.find(here), here):
@@ -31,10 +31,10 @@ def root_of(path: str) -> tuple[str, str]:
 
 
 def read(folder: str, name: str, limit: int = LIMIT, alone: bool = False, whole: bool = True) -> bytes | None:
-    """The content of the file `name` in `folder`, None when there is none; the first `limit` bytes unless `whole`.
+    """The content of the file `name` in `folder`; None if there is none. Without `whole`, only the first `limit` bytes.
 
-    LkrError (2) when it is elsewhere or, with `alone`, has a second name; LkrError when it is no file, too large, or
-    not readable.
+    LkrError (2) if a link leads out of the folder or, with `alone`, if the file has a second name. LkrError if it is
+    not a regular file, too large, or not readable.
     """
     path = os.path.join(folder, name)
     try:
@@ -58,10 +58,10 @@ def read(folder: str, name: str, limit: int = LIMIT, alone: bool = False, whole:
 
 
 def replace(folder: str, name: str, data: bytes, mode: int | None = None) -> None:
-    """Writes the file `name` in `folder` anew, atomically; its mode is kept unless `mode` says another.
+    """Replaces the file `name` in `folder` atomically. It keeps its mode unless `mode` is given.
 
-    A link within the folder stays, and what it leads to is written. LkrError (2) when it leads out of the folder, and
-    LkrError when the disk says no.
+    A link within the folder stays, and its target is replaced. LkrError (2) if it leads out of the folder; LkrError if
+    the disk refuses.
     """
     try:
         with _opened(folder, name) as (parent, last):
@@ -72,14 +72,15 @@ def replace(folder: str, name: str, data: bytes, mode: int | None = None) -> Non
 
 
 def check(folder: str, *names: str) -> None:
-    """LkrError (2) when one of the files in `folder` is a link that leads out of it. For before the first write."""
+    """LkrError (2) if one of these files in `folder` is a link that leads out of it. To be called before the first
+    write."""
     for name in names:
         _real(folder, name)
 
 
 def check_new(place: lookup.Place) -> None:
-    """LkrError when the manifests of `place` cannot be written: by links, or since a new one would let in what nobody
-    allowed."""
+    """LkrError if the manifests of `place` must not be written: because of links, or because a local file that nobody
+    allowed would take effect."""
     check(place.folder, lookup.MANIFEST, lookup.LOCAL)
     if place.text == lookup.ABSENT and place.local != lookup.ABSENT:
         hint = "review it, and move it away until there is a .lkr.toml"
@@ -95,7 +96,8 @@ def _mode(parent: int, last: str) -> int:
 
 @contextlib.contextmanager
 def _opened(folder: str, name: str) -> Iterator[tuple[int, str]]:
-    """The open folder that really holds `name`, and the file's name in it. OSError when there is no such folder."""
+    """Opens the real folder of the file `name`. Yields its descriptor and the file's name in it. OSError if it is
+    missing."""
     top, parts = _real(folder, name)
     fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,4 +1,4 @@
-"""Which projects may use which keys, from the grants. One pass over all of them."""
+"""Which projects may use which keys, according to all grants."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from lkrshell.state import files, paths
 
 
 def _grants() -> Iterator[list[str]]:
-    """The lines of each grant. One that is damaged, or open to others, is passed over: `lkr doctor` names it."""
+    """The lines of each grant. Skips those that are damaged or accessible to others; `lkr doctor` names them."""
     root = paths.grants_dir()
     try:
         names = os.listdir(root)
@@ -26,10 +26,11 @@ def _grants() -> Iterator[list[str]]:
 
 
 def by_project() -> dict[str, list[str]]:
-    """The keys that each project, by its real folder, was allowed, sorted; git worktrees that share a grant too."""
+    """By the real folder of each project, the keys that it was allowed, sorted. Includes worktrees that share a
+    grant."""
     found: dict[str, list[str]] = {}
     for lines in _grants():
-        try:  # the texts of the manifests are not needed, so not unescaped
+        try:  # does not unescape the manifests' texts, which it does not need
             _, folder = map(records.unescape, lines[1].split("\t"))
             found[folder] = sorted({line.split("\t")[3] for line in lines if line.startswith("want\t")})
         except (ValueError, IndexError):
@@ -40,7 +41,7 @@ def by_project() -> dict[str, list[str]]:
 
 
 def by_key() -> dict[str, list[str]]:
-    """The real folders of the projects that were allowed each key, sorted."""
+    """By key, the real folders of the projects that were allowed to use it, sorted."""
     found: dict[str, list[str]] = {}
     for folder, keys in sorted(by_project().items()):
         for key in keys:
@@ -49,14 +50,14 @@ def by_key() -> dict[str, list[str]]:
 
 
 def variables() -> set[str]:
-    """The variables of every project that was allowed."""
+    """The variables of all projects that were allowed."""
     bindings = (line.split("\t") for lines in _grants() for line in lines if line.startswith("want\t"))
     return {binding[2] for binding in bindings if len(binding) > 2}
 
 
 def projects_with_text(text: str, local: str) -> list[str]:
-    """The real folders of projects that were allowed with this very manifest, sorted. A folder that is gone counts: it
-    may have moved."""
+    """The real folders of projects that were allowed with exactly this manifest, sorted. Folders that no longer exist
+    are included, since they may have moved."""
     wanted = [f"manifest\t{records.escape(text)}", f"local\t{records.escape(local)}"]
     found = []
     for lines in _grants():

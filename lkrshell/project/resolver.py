@@ -1,4 +1,4 @@
-"""From manifests and grants to what a folder should have. Pure: reads nothing, prints nothing."""
+"""Decides from grants which keys a folder should have. Prints nothing; only an error message makes it read files."""
 
 from lkrshell.core.binding import Binding
 from lkrshell.core.errors import ManifestError
@@ -18,7 +18,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
         raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")
     if grant is None:
         from lkrshell.project.grants import was_denied
-        from lkrshell.project.preview import requested  # it costs a TOML parser, so only here
+        from lkrshell.project.preview import requested  # loads a TOML parser, so only here
 
         what, missing = requested(place)
         if was_denied(place.real):
@@ -31,7 +31,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
 
         changed = f"the manifest in {where} changed since you allowed it"
         try:
-            requested(place)  # a manifest that is broken now says where
+            requested(place)  # raises if the manifest is invalid, and says where
         except ManifestError as error:
             raise ManifestError(f"{changed}: {error.message}", error.hint) from None
         raise ManifestError(changed, f"see what changed: lkr allow {quoted(place.folder)}")
@@ -39,15 +39,16 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
 
 
 def requires_all(chain: "list[Grant]") -> bool:
-    """True when one of the manifests says that a missing key is a reason to load none."""
+    """True if one of the manifests says that no key is loaded while one is missing."""
     return any(grant.require_all for grant in chain)
 
 
 def resolve(chain: "list[Grant]", profile: str) -> list[Binding]:
-    """What the project wants: `chain` nearest first, each one's profile over its `[keys]`, nearer over farther.
+    """The bindings of the project. In each grant the profile wins over `[keys]`, and nearer grants win over farther
+    ones.
 
-    Without `profile` (LKR_PROFILE), the one that the nearest `.lkr.local.toml` chose serves. One that no manifest
-    has is an error: a typing slip must not give production keys.
+    `chain` is nearest first. Without `profile` (LKR_PROFILE), the profile that the nearest `.lkr.local.toml` chose
+    applies. A profile that no manifest has is an error: a typing mistake must not load production keys.
     """
     if not profile and chain:
         profile = chain[0].profile

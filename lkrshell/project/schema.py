@@ -1,9 +1,8 @@
-"""JSON Schemas of the manifest and of the local file beside it, for editors:
-`python -m lkrshell.project.schema FOLDER`.
+"""Writes JSON Schemas of the manifest and the local file, for editors: `python -m lkrshell.project.schema FOLDER`.
 
-Draft-07, which the TOML editors read. They say all that a schema can; manifest.py has the last word: on the
-64 KiB, on 256 keys in all profiles together, on a variable that two keys of a short list would set, on `1.0`, and on
-variables that are no secret's by their names, which the person may let in.
+Draft-07, which TOML editors understand. manifest.py checks what a schema cannot say: the size of 64 KiB, 256 keys in
+all profiles together, two keys of a list that would set the same variable, `1.0`, and variables that do not look like a
+secret's but that the person may accept.
 """
 
 import json
@@ -21,7 +20,7 @@ FILES = ("manifest.schema.json", "manifest.local.schema.json")
 
 
 def _name(pattern: str, description: str, empty: bool = False) -> dict[str, object]:
-    """A string that `pattern` matches whole; or nothing at all, when `empty`."""
+    """A string that `pattern` matches as a whole; with `empty`, the empty string too."""
     words = pattern.removesuffix(r"\Z")
     return {
         "description": description,
@@ -73,7 +72,7 @@ def schema(local: bool = False) -> dict[str, object]:
                 "description": "broker: programs get a virtual key. It works only at lkr's gateway on this machine.",
                 "enum": list(VIA),
             },
-            # Two types in one, without anyOf: so an editor's message points at the very word that is wrong.
+            # Two types without anyOf, so that an editor's message points at the wrong word itself.
             "keys": {
                 "description": "Variables and the names of their keys, or a list of names.",
                 "type": ["object", "array"],

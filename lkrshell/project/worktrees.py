@@ -1,9 +1,9 @@
 """Git worktrees: a grant given with `lkr allow --worktrees` in a repository serves its linked worktrees too.
 
-Git keeps a worktree in two places that name each other: the file `.git` in the worktree, and the folder
-`worktrees/NAME` of the repository. Both are asked, all of it has to be the user's own, and no symbolic link may be on
-the way: who can write only one of the two gets nothing. This reads a few small files and starts no git. It is on the
-path of `lkr export` only where a folder has no grant of its own that fits.
+Git describes a worktree in two places that name each other: the file `.git` in the worktree, and the folder
+`worktrees/NAME` of the repository. Both must agree and belong to the user, and no symbolic link may be on the way. So
+somebody who can write only one of them gains nothing. This reads a few small files and does not start git. An export
+loads it only for a folder without a matching grant of its own.
 """
 
 import os
@@ -18,8 +18,8 @@ _LIMIT = 8192  # bytes; each file holds one path
 
 
 class Repository:
-    """A real folder's repository: its git folder, the top of the checkout there, whether that is a linked worktree, and
-    the folder that stands for all of them: the main checkout or, of a bare repository, the git folder."""
+    """The repository of a real folder. `common`: its git folder. `top`: the top of the checkout. `linked`: that
+    checkout is a linked worktree. `main`: the main checkout or, in a bare repository, the git folder."""
 
     __slots__ = ("common", "linked", "main", "top")
 
@@ -28,12 +28,12 @@ class Repository:
         self.main = os.path.dirname(common) if os.path.basename(common) == ".git" else common
 
     def home(self, real: str) -> str:
-        """The folder whose grant counts for `real` in every worktree: at the same place in the main checkout."""
+        """The folder at the same place in the main checkout, whose grant can serve `real` in every worktree."""
         return os.path.normpath(os.path.join(self.main, os.path.relpath(real, self.top)))
 
 
 def repository(real: str) -> Repository | None:
-    """The repository of the nearest checkout around `real`; None outside one, and where its records do not agree."""
+    """The repository of the nearest checkout around `real`; None outside a checkout or if the records do not agree."""
     for folder in above(real):
         path = os.path.join(folder, ".git")
         if os.path.lexists(path):
@@ -47,9 +47,9 @@ def repository(real: str) -> Repository | None:
 
 
 def shared_grant(place: lookup.Place) -> grants.Grant | None:
-    """The grant that serves the linked worktree at `place` from the main checkout, made out to this folder.
+    """The grant of the main checkout that serves the linked worktree at `place`, rewritten for this folder; else None.
 
-    A worktree without a `.lkr.local.toml` has what that of the main checkout said when it was allowed.
+    A worktree without a `.lkr.local.toml` gets what the main checkout's local file said when it was allowed.
     """
     found = repository(place.real)
     if found is None or not found.linked:
@@ -75,7 +75,7 @@ def shared_grant(place: lookup.Place) -> grants.Grant | None:
 
 
 def served(home: str) -> list[str]:
-    """The real folders in worktrees that the grant of `home` serves now."""
+    """The real folders in worktrees that the grant of `home` currently serves."""
     found = []
     for each in registered(home):
         try:
@@ -87,7 +87,7 @@ def served(home: str) -> list[str]:
 
 
 def registered(real: str) -> list[str]:
-    """The folders that stand for `real` in the linked worktrees of its repository, without `real` itself."""
+    """The folders at the same place as `real` in the linked worktrees of its repository, without `real` itself."""
     repo = repository(real)
     if repo is None:
         return []
@@ -103,9 +103,9 @@ def registered(real: str) -> list[str]:
 
 
 def target(place: lookup.Place) -> lookup.Place:
-    """Where the grant for all worktrees has to be: `place`, or for a linked worktree that of the main checkout.
+    """Where the grant for all worktrees belongs: at `place` or, for a linked worktree, in the main checkout.
 
-    LkrError where there is no repository, and where the main checkout has another manifest.
+    LkrError if there is no repository, or if the main checkout has a different manifest.
     """
     repo = repository(place.real)
     if repo is None:
@@ -124,7 +124,7 @@ def target(place: lookup.Place) -> lookup.Place:
 
 
 def granted(real: str) -> list[str]:
-    """The folders whose grant serves `real`: its own and, in a worktree, the one that serves all of them."""
+    """The folders whose grants serve `real`: its own and, in a worktree, the one that serves all worktrees."""
     folders = [real]
     repo = repository(real)
     if repo and repo.linked:
@@ -137,7 +137,7 @@ def granted(real: str) -> list[str]:
 
 
 def _linked(top: str) -> str | None:
-    """The git folder of the repository that `top` is a linked worktree of; None when the two do not name each other."""
+    """The git folder of the repository of the linked worktree `top`; None unless both name each other."""
     path = os.path.join(top, ".git")
     admin = _points(top, ".git", "gitdir: ")
     root = os.path.dirname(admin)
@@ -150,7 +150,8 @@ def _linked(top: str) -> str | None:
 
 
 def _points(folder: str, name: str, head: str = "") -> str:
-    """The path in the one-line file `name` of `folder`, made absolute; empty when it is no such file, or not ours."""
+    """The absolute path in the one-line file `name` of `folder`; empty if it is another kind of file, or not the
+    user's."""
     try:
         fd = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -170,7 +171,7 @@ def _points(folder: str, name: str, head: str = "") -> str:
 
 
 def _is_ours(path: str) -> bool:
-    """True for a folder of the user's own that not everybody can write."""
+    """True for a folder that belongs to the user and is not writable for everybody."""
     try:
         info = os.lstat(path)
     except OSError:

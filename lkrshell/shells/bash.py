@@ -20,8 +20,8 @@ class Bash(Shell):
         rc = os.path.join(home(), ".bashrc")
         if every:
             return [rc, *login]
-        # A login shell reads the first of these alone, and ~/.bashrc only if that says so. With none of them it gets
-        # ~/.profile: a ~/.bash_profile would hide one that comes later.
+        # A login shell reads only the first of these, and ~/.bashrc only if that file says so. If there is none, we
+        # write ~/.profile, since a ~/.bash_profile would hide a ~/.profile that is made later.
         first = next((path for path in login if os.path.exists(path)), login[-1])
         return [rc] if _reads_bashrc(first, login) else [rc, first]
 

@@ -1,8 +1,8 @@
-"""One file with the compiled modules of an export: entering a project opens one file and not two dozen.
+"""Puts the compiled modules of an export into one file, so that entering a project opens one file instead of forty.
 
-`lkr hook` writes it beside the .pyc files, which it equals in trust and in what it is: it serves only for the same
-Python, and while each source has the size and the time that it had. boot.py reads it, when it is root's or the user's
-and nobody else can write it, and runs this very module out of it. There is none in a folder that others can write.
+`lkr hook` writes it next to the .pyc files, and it is as trustworthy as they are. It is used only with the same Python,
+and while each source has the same size and time. boot.py reads it if root or the user owns it and nobody else can write
+it, and runs this module out of it. There is no bundle in a folder that others can write.
 """
 
 import sys
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    # "magic": Python's own number. A module's name: (time in ns, size in bytes, its code, the modules it needs, which
-    # come before it and each after what it needs itself).
+    # "magic": the number of Python's bytecode. By module: (time in ns, size in bytes, code, the modules that must be
+    # loaded first, in that order).
     Codes = dict[str, Any]
 
-# What entering with a vault loads; others come in the usual way. A test holds this to what is loaded.
+# The modules that entering with a vault loads. Python imports others in the usual way. A test compares this list with
+# what is really loaded.
 MODULES = (
     "lkrshell", "lkrshell.core", "lkrshell.core.binding", "lkrshell.core.clock", "lkrshell.core.entry",
     "lkrshell.core.errors", "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
@@ -30,7 +31,7 @@ MODULES = (
     "lkrshell.state.index", "lkrshell.state.memory", "lkrshell.state.paths", "lkrshell.stores",
     "lkrshell.stores.registry", "lkrshell.stores.vault",
 )  # fmt: skip
-MACOS = ("lkrshell.runtime.macos_processes", "lkrshell.state.native", "lkrshell.stores.macos_keychain")  # and there
+MACOS = ("lkrshell.runtime.macos_processes", "lkrshell.state.native", "lkrshell.stores.macos_keychain")  # on macOS too
 PACKAGES = (
     "lkrshell", "lkrshell.core", "lkrshell.project", "lkrshell.runtime", "lkrshell.shells", "lkrshell.state",
     "lkrshell.stores",
@@ -43,7 +44,7 @@ def name_of(root: str) -> str:
 
 
 def _is_fresh(root: str, codes: "Codes") -> bool:
-    """True when `codes` are of this Python and of the sources as they are."""
+    """True when `codes` belong to this Python and to the current sources."""
     import _frozen_importlib_external
     from posix import stat
 
@@ -58,7 +59,7 @@ def _is_fresh(root: str, codes: "Codes") -> bool:
 
 
 def install(root: str, codes: "Codes") -> None:
-    """Has imports take what is in `codes`, unless that is stale."""
+    """Makes imports use `codes`, unless they are stale."""
     if not _is_fresh(root, codes):
         return
     modules, new_module, new_spec = sys.modules, type(sys), type(sys.__spec__)  # ModuleSpec, without an import
@@ -90,7 +91,7 @@ def install(root: str, codes: "Codes") -> None:
         return spec
 
     def load(name: str) -> None:
-        """An import of a module whose own needs are there: the import system takes ten times as long for one."""
+        """Loads a module whose dependencies are loaded. The import system would take ten times as long."""
         spec, module = spec_of(name), new_module(name)
         parent, _, child = name.rpartition(".")
         module.__spec__, module.__loader__, module.__package__ = spec, spec.loader, spec.parent
@@ -110,9 +111,9 @@ def install(root: str, codes: "Codes") -> None:
 
 
 def _pyrage() -> object:
-    """The library's one compiled module, which is all that its package hands on; None where it is laid out otherwise.
+    """The library's compiled module, which is all that its package exports; None if the package looks different.
 
-    Looked for in the order of sys.path, as Python does, but by its name: listing the folders takes longer.
+    Searches sys.path in order, as Python does, but by the file's name, since listing the folders takes longer.
     """
     from _frozen_importlib_external import ExtensionFileLoader, spec_from_file_location
     from posix import stat
@@ -133,12 +134,12 @@ def _source(root: str, name: str) -> str:
 
 
 def write(root: str) -> None:
-    """Makes the bundle anew where it is stale or missing; nothing where that cannot be, as for a .pyc."""
+    """Writes the bundle if it is stale or missing. If that is impossible, nothing happens, as with a .pyc."""
     import os
     import subprocess
 
     if os.name != "posix":
-        return  # no shell of ours there
+        return  # none of our shells runs there
     try:
         if _is_open_to_others(root):
             _remove(name_of(root))
@@ -147,13 +148,13 @@ def write(root: str) -> None:
             return
     except (OSError, ValueError, EOFError, TypeError, KeyError):
         pass
-    # Another process, for its option: code without the columns of its lines is a third smaller.
+    # In another process, for its option: code without column numbers is a third smaller.
     command = [sys.executable, "-I", "-S", "-X", "no_debug_ranges", __file__, root]
     subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _is_good(root: str) -> bool:
-    """True when boot.py would take the bundle that is there, and all in it is fresh."""
+    """True when boot.py would accept the current bundle, and everything in it is fresh."""
     import marshal
     import os
 
@@ -165,7 +166,7 @@ def _is_good(root: str) -> bool:
 
 
 def _head(root: str) -> bytes:
-    """The first line of a bundle: of which bundle.py it was made."""
+    """The first line of a bundle: time and size of the bundle.py that made it."""
     from posix import stat
 
     info = stat(_source(root, "lkrshell.shells.bundle"))
@@ -173,7 +174,7 @@ def _head(root: str) -> bytes:
 
 
 def _is_open_to_others(root: str) -> bool:
-    """True when somebody else can put files there. A group that has the user's own number is that user's alone."""
+    """True when somebody else can put files there. A group with the user's own number belongs to that user alone."""
     import os
 
     folders = [os.path.dirname(_source(root, name)) for name in PACKAGES]
@@ -197,7 +198,7 @@ def _remove(path: str) -> None:
 
 
 def _modules(root: str) -> tuple[str, ...]:
-    """What goes into the bundle on this system, as the package's own core/platform.py has it."""
+    """The modules of the bundle on this system, according to core/platform.py of the package in `root`."""
     names: dict[str, object] = {}
     with open(_source(root, "lkrshell.core.platform"), "rb") as file:
         exec(file.read(), names)  # noqa: S102
@@ -205,7 +206,7 @@ def _modules(root: str) -> tuple[str, ...]:
 
 
 def _imports(name: str, text: bytes, every: tuple[str, ...]) -> list[str]:
-    """What of the bundle a module needs before it runs: its packages, and what it imports when it is loaded itself."""
+    """The modules of the bundle that a module needs when it is loaded: its packages, and its top-level imports."""
     import ast
 
     found = [name]
@@ -219,7 +220,7 @@ def _imports(name: str, text: bytes, every: tuple[str, ...]) -> list[str]:
 
 
 def _collect(name: str, direct: dict[str, list[str]], into: list[str], seen: set[str]) -> None:
-    """Adds what `name` needs, each after what that needs."""
+    """Adds the modules that `name` needs, each after its own dependencies."""
     for other in direct[name]:
         if other not in seen:
             seen.add(other)
@@ -248,7 +249,7 @@ def _compile(root: str) -> None:
     target = name_of(root)
     os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
     temporary = f"{target}.{os.urandom(8).hex()}"
-    # Who may read the sources may read this.
+    # Whoever may read the sources may read this.
     mode = 0o600 | os.stat(root).st_mode & os.stat(_source(root, MODULES[0])).st_mode & 0o044
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

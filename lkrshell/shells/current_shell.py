@@ -1,8 +1,8 @@
-"""The shell that runs us."""
+"""Which shell runs us."""
 
 
 def current_shell() -> str:
-    """Its name, as bash; empty when that cannot be told."""
+    """The name of the shell, such as bash; empty if it cannot be detected."""
     import shellingham
 
     try:

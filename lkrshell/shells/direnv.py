@@ -1,4 +1,4 @@
-"""direnv: what its own bash evaluates in an .envrc."""
+"""direnv: statements for the bash in which it evaluates an .envrc."""
 
 from lkrshell.shells.base import Shell
 

@@ -1,7 +1,8 @@
-"""What direnv, hooked beside us, has done or may do here. `lkr export` loads this only where there is an .envrc.
+"""Reads direnv's state in this shell: the variables it set, and the file that `direnv allow` creates.
 
-Source: direnv's own record in DIRENV_DIFF (URL-safe base64 of zlib of JSON, the variables before under "p" and its own
-under "n"), and the files of `direnv allow`, named after the SHA-256 of path, line break and content.
+Source: DIRENV_DIFF (URL-safe base64 of zlib of JSON, with the previous variables under "p" and direnv's own under "n"),
+and the files of `direnv allow`, named after the SHA-256 of path, line break and content. An export loads this module
+only if there is an .envrc.
 """
 
 import os
@@ -10,7 +11,7 @@ from lkrshell.project import lookup
 
 
 def variables_set() -> set[str]:
-    """The variables that direnv has set in this shell; those of `use lkr` too."""
+    """The variables that direnv has set in this shell, including those of `use lkr`."""
     text = os.environ.get("DIRENV_DIFF", "")
     if not text:
         return set()
@@ -25,9 +26,10 @@ def variables_set() -> set[str]:
 
 
 def allow_file(envrc: str, text: str) -> tuple[str, str]:
-    """The file that `direnv allow` makes for an .envrc with this text (in project's form), and its own text.
+    """The file that `direnv allow` creates for an .envrc with this text (in the form of lookup.Place), and the file's
+    text.
 
-    To be watched: once it is there, direnv would take what we loaded for what the shell had before.
+    The hook watches it: once it exists, direnv would take the keys that we loaded for the shell's previous values.
     """
     from hashlib import sha256
 

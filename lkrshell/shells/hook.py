@@ -1,4 +1,4 @@
-"""What `lkr hook SHELL` prints: where the program is, and then shell/lkr.SHELL verbatim."""
+"""What `lkr hook SHELL` prints: where the program is, followed by shell/lkr.SHELL."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from lkrshell.state import paths
 _PACKAGE = os.path.dirname(os.path.abspath(lkrshell.__file__))
 
 
-# Where frameworks look for them in a checkout: at its top, or where fisher copies from.
+# Where plugin managers look in a checkout: at its top, or where fisher copies from.
 _PLUGINS = {
     "lkr.plugin.bash": "lkr.plugin.bash",
     "lkr.plugin.zsh": "lkr.plugin.zsh",
@@ -21,7 +21,8 @@ _PLUGINS = {
 
 
 def data(folder: str, name: str) -> str:
-    """The text of a file of shell/ or completions/: beside the package in a checkout, inside it when installed."""
+    """The text of a file in shell/ or completions/. They are next to the package in a checkout, and inside it when
+    installed."""
     root = os.path.dirname(_PACKAGE)
     beside = os.path.join(root, _PLUGINS[name]) if name in _PLUGINS else os.path.join(root, folder, name)
     for path in (os.path.join(_PACKAGE, "data", folder, name), beside):
@@ -32,13 +33,13 @@ def data(folder: str, name: str) -> str:
 
 
 def preamble(shell: str) -> str:
-    """Where the program is, in the shell's own words."""
+    """The statements that tell the hook where the program is."""
     speak = base.dialect(shell)
-    import pyrage  # lies where our dependencies lie; sysconfig would cost more to ask
+    import pyrage  # shows where our dependencies are; sysconfig would take longer
 
     site = "\n".join(dict.fromkeys([os.path.dirname(_PACKAGE), os.path.dirname(os.path.dirname(pyrage.__file__))]))
     values = {
-        # What a virtual environment is made from: we say ourselves where our modules are, and it starts faster.
+        # The interpreter behind a virtual environment starts faster, and the hook tells it where our modules are.
         "__lkr_python": getattr(sys, "_base_executable", None) or sys.executable,
         "__lkr_boot": os.path.join(_PACKAGE, "boot.py"),
         "__lkr_site": site,
@@ -49,7 +50,7 @@ def preamble(shell: str) -> str:
 
 
 def main(shell: str) -> int:
-    """Prints the hook, by the short way of `__main__`; returns the exit code."""
+    """Prints the hook without the command line library. Returns the exit code."""
     try:
         data = memoryview(text(shell).encode("utf-8", "surrogateescape"))
         while data:

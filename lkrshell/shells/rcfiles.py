@@ -1,9 +1,10 @@
-"""Which of the user's files load lkr, what `lkr install` makes of them, and how `lkr uninstall` takes that back.
+"""Finds which of the user's files load lkr, plans what `lkr install` changes in them, and how `lkr uninstall` undoes
+that.
 
-An rc file gets a block between two markers, which can be cut out exactly, so no copy of it is kept: it may hold keys.
-Other files are ours whole; one of another maker that lay there is kept in the state folder until `lkr uninstall`,
-beside a list of what was written. A file that the user has changed since is never overwritten with the old one.
-Prints nothing.
+An rc file gets a block between two markers, which can be cut out exactly. So no copy is kept of a file that may contain
+keys. Other files belong to lkr as a whole. If somebody else's file was at that path, the state folder keeps it until
+`lkr uninstall`, with a list of what was written. A file that the user has changed since is never replaced by the old
+one. Prints nothing.
 """
 
 import os
@@ -22,20 +23,20 @@ from lkrshell.shells.userfiles import home, read
 from lkrshell.state import files, paths
 
 _BEGIN, _END = b"# >>> lkr >>>", b"# <<< lkr <<<"
-_GLUED = b" (with a line break before it)"  # the file did not end in one
+_GLUED = b" (with a line break before it)"  # the file did not end with one
 BLOCK = re.compile(
     rb"^%s(?P<glued>%s)?\r?\n(?:(?!%s).*\n)*?%s[ \t\r]*(?:\n|\Z)" % (_BEGIN, re.escape(_GLUED), _BEGIN, _END), re.M
 )
 OWN_LINE = re.compile(rb"^[^#\n]*\blkr(?:sh)?['\"]?[ \t]+hook\b", re.M)
-_LINK = "link:"  # what the list of what was written has for a link, before where it leads
+_LINK = "link:"  # marks a link in the list of what was written; its target follows
 _REST = "# What follows is also what `lkr install` writes.\n"
 
 
 @dataclass(frozen=True)
 class Change:
-    """`path` held `before` and is to hold `after`; None is no file. `whole`: all of it is ours.
+    """A change of the file `path` from `before` to `after`; None means no file. `whole`: the file belongs to lkr.
 
-    `link`: the path is a symbolic link, and its content is the path that it leads to.
+    `link`: the path is a symbolic link, and `before` and `after` are targets.
     """
 
     path: str
@@ -46,7 +47,7 @@ class Change:
 
 
 def program() -> str:
-    """The absolute path by which a shell starts us: as PATH names it, if that is this program."""
+    """The absolute path by which a shell starts lkr: the one on PATH, if that is this program."""
     ours = os.path.abspath(sys.argv[0])
     if os.path.basename(ours) not in ("lkr", "lkrsh"):
         ours = os.path.join(os.path.dirname(sys.executable), "lkr")
@@ -61,9 +62,9 @@ def program() -> str:
 
 
 def install(shells: list[str], direnv: bool, completions: bool | None) -> tuple[list[Change], list[str]]:
-    """What is to be changed, and remarks for the user. LkrError when a file cannot be read or its block is damaged.
+    """The changes to make, and remarks for the user. LkrError if a file cannot be read or its block is damaged.
 
-    `completions` None: for the shells that lkr's own files load, not for those with a line of the user's.
+    `completions` None: install them for shells that our block loads, not for those with a line that the user wrote.
     """
     changes, remarks = [], []
     for shell in shells:
@@ -88,7 +89,7 @@ def install(shells: list[str], direnv: bool, completions: bool | None) -> tuple[
 
 
 def _link(remarks: list[str]) -> list[Change]:
-    """A link in ~/.local/bin, so that scripts and editors find lkr too; a remark where that would not help."""
+    """A link in ~/.local/bin, so that scripts and editors find lkr too; a remark if that would not help."""
     folder = os.path.join(home(), ".local/bin")
     path, target = os.path.join(folder, "lkr"), os.fsencode(program())
     if folder not in os.environ.get("PATH", "").split(os.pathsep):
@@ -101,7 +102,7 @@ def _link(remarks: list[str]) -> list[Change]:
 
 
 def uninstall() -> tuple[list[Change], list[str]]:
-    """What takes everything back that an `install` wrote, here or with other folders set, and remarks."""
+    """The changes that undo everything an `install` wrote, also with other folders set, and remarks."""
     changes, remarks = [], []
     written = _written()
     for path in dict.fromkeys([*written, *(path for shell in SHELLS for path in dialect(shell).rc_files(every=True))]):
@@ -126,7 +127,7 @@ def uninstall() -> tuple[list[Change], list[str]]:
 
 
 def apply(change: Change) -> None:
-    """Makes one change of an `install`, after noting what was there. LkrError when that cannot be."""
+    """Makes one change of an `install`, after noting the previous content. LkrError if that fails."""
     written = _written()
     note = written.get(change.path, _Note())
     if change.link:
@@ -143,12 +144,12 @@ def apply(change: Change) -> None:
         if not BLOCK.search(change.before or b""):
             note = _Note(before=records.digest(change.before) if change.before is not None else "")
     written[change.path] = note
-    _save(written)  # before the file itself: what is not there does no harm to uninstall
+    _save(written)  # before the file itself: uninstall ignores files that are not there
     _write(change)
 
 
 def revert(change: Change) -> bool:
-    """Makes one change of an `uninstall`; True when the file is again what it was before the install."""
+    """Makes one change of an `uninstall`. True if the file is as it was before the install."""
     _write(change)
     written = _written()
     note = written.pop(change.path, _Note())
@@ -164,8 +165,8 @@ def revert(change: Change) -> bool:
 
 
 def forget() -> None:
-    """Removes the hooks that the loaders keep in the cache folder, every copy that is left, and what was noted of files
-    without a block of ours (any more, or since they could not be written)."""
+    """Removes the hooks in the cache folder, all remaining copies, and the notes about files that have no block of
+    ours."""
     written = _written()
     for path in [path for path, note in written.items() if not note.ours]:
         now = read(path)
@@ -179,31 +180,31 @@ def forget() -> None:
 
 
 def kept_hook(shell: str) -> str:
-    """The hook that the loader keeps, with the date of the program that wrote it."""
+    """The cached hook of the loader. Its date is that of the program that wrote it."""
     return userfiles.cache(f"lkr/hook.{shell}")
 
 
 def kept_copies() -> list[str]:
-    """The paths of what is kept of files that lkr wrote over."""
+    """The copies of files that lkr replaced."""
     folder = _keeping_place()
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     return [os.path.join(folder, name) for name in names if name != "list" and not name.startswith(".")]
 
 
 def loader_text(shell: str, completions: bool = False) -> str:
-    """The plugin file with the program's path in place of the search for it; a function where PATH lacks it."""
+    """The loader: the plugin file, but with the program's path instead of a search for it."""
     speak = dialect(shell)
     head = "# Written by lkr install; lkr uninstall takes it out.\n"
     return head + speak.loader_start(_from_home(program(), speak), completions) + loader_rest(shell)
 
 
 def loader_rest(shell: str) -> str:
-    """What follows the program's path in the loader."""
+    """The part of the loader after the program's path."""
     return hook.data("shell", f"lkr.plugin.{shell}").partition(_REST)[2]
 
 
 def loader_program(text: str) -> str:
-    """The program's path in a loader's text; empty when none is there."""
+    """The program's path in a loader's text; empty if there is none."""
     import shlex
 
     named = re.search(r"^(?:__lkr_program=|set -l program )(.+)$", text, re.M)
@@ -215,7 +216,7 @@ def loader_program(text: str) -> str:
 
 
 def _from_home(path: str, speak: Shell) -> str:
-    """`path` quoted for a shell, by `$HOME` where it lies below it."""
+    """`path` quoted for a shell; relative to `$HOME` if it lies below it."""
     under = os.path.relpath(path, home())
     return speak.quote(path) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
 
@@ -225,16 +226,16 @@ def direnv_library() -> str:
 
 
 def _source(loader: str) -> bytes:
-    """The block's line, in words that sh understands too, since ~/.profile is for all of them."""
+    """The block's line. Plain sh understands it too, since other shells also read ~/.profile."""
     path = _from_home(loader, dialect("bash"))
     own = "BASH_VERSION" if loader.endswith("bash") else "ZSH_VERSION"
     return os.fsencode(f'if [ -n "${{{own}-}}" ] && [ -r {path} ]; then . {path}; fi\n')
 
 
 def _put(shell: str, path: str, before: bytes, line: bytes) -> bytes:
-    """`before` with the block in it: where it was, else at the end, where no line after it takes our hook away.
+    """`before` with our block: at its old place, or else at the end, so that no later line removes our hook.
 
-    A shell needs our line breaks plain, so no CRLF.
+    The block has plain line breaks, even in a file with CRLF, since shells need that.
     """
     found = _only(path, before)
     if found and re.compile(dialect(shell).undoing, re.M).search(before, found.end()):
@@ -247,7 +248,7 @@ def _put(shell: str, path: str, before: bytes, line: bytes) -> bytes:
 
 
 def _cut(path: str, now: bytes) -> bytes:
-    """`now` without the block."""
+    """`now` without our block."""
     found = _only(path, now)
     if not found:
         return now
@@ -303,8 +304,8 @@ def _write_link(change: Change) -> None:
 
 @dataclass(frozen=True)
 class _Note:
-    """`ours` is the digest of a file that is ours whole, empty for one with a block; `before` that of what a file with
-    a block held without it, empty for none."""
+    """`ours`: the digest of a file that belongs to lkr, empty for a file with a block. `before`: the digest of a file
+    before it got a block, empty if there was none."""
 
     ours: str = ""
     before: str = ""
@@ -315,7 +316,7 @@ def _keeping_place() -> str:
 
 
 def _place_of_copy(path: str) -> str:
-    """With the file's own name at its end, by which its syntax is known."""
+    """The path of the copy. It ends with the file's name, which tells its syntax."""
     return os.path.join(_keeping_place(), f"{records.digest(os.fsencode(path))}-{os.path.basename(path)}")
 
 
@@ -350,7 +351,7 @@ def _save(written: dict[str, _Note]) -> None:
 
 
 def summary(change: Change) -> Iterator[str]:
-    """One line for a file that is ours whole, and for the user's file the lines that come and go."""
+    """One line for a file that belongs to lkr; for a file of the user also the added and removed lines."""
     name = show(change.path)
     if change.link:
         arrow = show(os.fsdecode(change.after or change.before or b""))
@@ -365,7 +366,7 @@ def summary(change: Change) -> Iterator[str]:
 
 
 def difference(change: Change) -> Iterator[str]:
-    """A unified diff without lines around it: an rc file may hold keys."""
+    """A unified diff without context lines, since an rc file may contain keys."""
     import difflib
 
     texts = [(each or b"").decode("utf-8", "surrogateescape") for each in (change.before, change.after)]

@@ -1,5 +1,7 @@
-"""What the hooks keep in a shell's environment: `LKR_STATE`, words `VARIABLE=key`, or `VARIABLE=key=END` for a key that
-has an end. It holds names only. Whoever sets variables may have written it, so a word of another form is passed over.
+"""Reads what the hooks keep in a shell's environment.
+
+`LKR_STATE` holds words `VARIABLE=key`, or `VARIABLE=key=END` for a key with a time limit. It holds names only. Anybody
+who sets variables may have written it, so words in another form are ignored.
 """
 
 import os
@@ -8,7 +10,7 @@ OWN = ("LKR_STATE", "LKR_DIR", "LKR_KEYS", "LKR_DIRENV", "LKR_DIRENV_STATE", "LK
 
 
 def parse(text: str) -> dict[str, str]:
-    """By variable, its state: `key`, or `key=END`."""
+    """The state of each variable: `key`, or `key=END`."""
     pairs = (word.partition("=") for word in text.split(" "))
     return {variable: state for variable, equals, state in pairs if equals}
 

@@ -1,4 +1,4 @@
-"""The user's own files that shells read: where they are, and their content. Writes nothing."""
+"""Finds and reads the user's own files that shells read. Writes nothing."""
 
 import os
 
@@ -31,7 +31,7 @@ def _base(variable: str, default: str) -> str:
 
 
 def read(path: str) -> bytes | None:
-    """The whole file, None without one. LkrError when it cannot be read."""
+    """The whole file; None if there is none. LkrError if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read()

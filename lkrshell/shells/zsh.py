@@ -36,7 +36,7 @@ class Zsh(Shell):
 
 
 def _zdotdir() -> str:
-    """$ZDOTDIR, also where ~/.zshenv sets it without exporting it: zsh itself is asked."""
+    """$ZDOTDIR. zsh itself is asked, since ~/.zshenv may set it without exporting it."""
     import os
     import subprocess
 

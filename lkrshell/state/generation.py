@@ -38,9 +38,7 @@ def bump() -> str:
     files.make_private_dir(folder)
     try:
         while True:
-            renamed = [
-                _rename(folder, old, new) for old in _names()
-            ]  # two, if two were made at once
+            renamed = [_rename(folder, old, new) for old in _names()]  # two, if two were made at once
             if any(renamed):
                 return new
             if not renamed:

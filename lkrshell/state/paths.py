@@ -14,9 +14,7 @@ _BELOW_HOME = (
     if platform.DARWIN
     else {"data": "/.local/share", "state": "/.local/state", "config": "/.config"}
 )
-_ACCEPTED = (
-    "folders"  # a file in the account's data folder that names the folders in use, if not the usual ones
-)
+_ACCEPTED = "folders"  # a file in the account's data folder that names the folders in use, if not the usual ones
 
 
 def _folder(kind: str, variable: str) -> str:

@@ -1,1 +1,1 @@
-"""Programs of the system that lkr calls: git, clipboard tools, pinentry."""
+"""Other programs and the desktop: git, clipboard, pinentry, Touch ID, launchd."""

@@ -1,8 +1,8 @@
-"""The clipboard: a value goes in, and after a while a process of its own takes it out, if it is still there.
+"""Copies a value to the clipboard. Another process clears it after a while, if it is still there.
 
-That process has a session of its own, so that it, and what serves an X11 clipboard, outlive the terminal. The value
-reaches it by standard input; having copied it, it becomes a fresh process that knows a salted hash only. On macOS we
-copy ourselves, marked as concealed, and the process knows only the number of that change.
+That process has its own session, so it and the program that serves an X11 clipboard outlive the terminal. It gets the
+value through standard input. After copying it, it becomes a fresh process that knows only a salted hash. On macOS this
+process copies the value itself, marked as concealed, and the other one knows only the number of that change.
 """
 
 import base64
@@ -18,14 +18,14 @@ from lkrshell.core import own_python, platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 
-_WAIT = 5  # seconds for the tool: a display that is gone answers nothing at all
+_WAIT = 5  # seconds for the tool: a display that has gone away never answers
 
 
 def copy(value: str, seconds: int) -> str:
-    """Puts `value` there and starts the process that clears it; says in words what will happen.
+    """Copies `value` and starts the process that clears it. Returns a sentence that says what will happen.
 
-    Over SSH without a display, the terminal's own clipboard by OSC 52, which nobody can read back to clear.
-    LkrError when there is no clipboard.
+    Over SSH without a display, it uses the terminal's clipboard through OSC 52, which lkr cannot clear. LkrError if
+    there is no clipboard.
     """
     if _far():
         return _by_terminal(value)
@@ -43,7 +43,7 @@ def copy(value: str, seconds: int) -> str:
     child.stdin.write(value.encode("utf-8", "surrogateescape"))
     child.stdin.close()
     if not select.select([child.stdout], [], [], _WAIT)[0]:
-        os.killpg(child.pid, signal.SIGKILL)  # and the tool that it waits for
+        os.killpg(child.pid, signal.SIGKILL)  # also the tool that it waits for
         child.wait()
         raise LkrError("the clipboard does not answer", "check that the display in DISPLAY still exists, or use --show")
     if (answer := child.stdout.readline()) != b"copied\n":
@@ -52,7 +52,7 @@ def copy(value: str, seconds: int) -> str:
 
 
 def _start_later(*words: str) -> None:
-    """This module as a process that outlives the terminal and that nobody waits for."""
+    """Starts this module in a process that outlives the terminal, without waiting for it."""
     subprocess.Popen(
         _again(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -60,7 +60,7 @@ def _start_later(*words: str) -> None:
 
 
 def _problem(answer: bytes) -> LkrError:
-    """Why nothing was copied: no display to copy to, one that cannot be reached, or no tool for it."""
+    """Why nothing was copied: there is no display, it cannot be reached, or there is no tool for it."""
     here = os.environ
     display = here.get("WAYLAND_DISPLAY") or here.get("DISPLAY", "")
     if platform.LINUX and not display:
@@ -72,7 +72,7 @@ def _problem(answer: bytes) -> LkrError:
 
 
 def tool() -> str:
-    """What `copy` would use, in words; empty for nothing. `DISPLAY` may still lead to no screen."""
+    """The name of what `copy` would use; empty for nothing. The display in `DISPLAY` may still be unreachable."""
     if _far():
         return "the terminal's own, by OSC 52"
     if platform.DARWIN:
@@ -80,7 +80,7 @@ def tool() -> str:
     import pyperclip
 
     function = pyperclip.determine_clipboard()[0]
-    name: str = getattr(function, "__name__", "")  # what stands for no clipboard has none
+    name: str = getattr(function, "__name__", "")  # empty when there is no clipboard
     return name.removeprefix("copy_").replace("wl", "wl-copy")
 
 
@@ -113,9 +113,10 @@ def _hash(salt: bytes, value: str) -> str:
 
 
 def main(step: str, seconds: str, change: str = "") -> None:
-    """`copy`: the value from standard input. `wait`: `SALT HASH` from there; clears what still has that hash.
+    """`copy`: copies the value from standard input. `wait`: reads `SALT HASH`, and clears a value that still has that
+    hash.
 
-    On macOS `clear`: what is still there since the pasteboard's change of that number.
+    `clear`, on macOS: clears the pasteboard unless it has changed since the change with this number.
     """
     if step == "clear":
         from lkrshell.system import macos_objects
@@ -128,7 +129,7 @@ def main(step: str, seconds: str, change: str = "") -> None:
     if step == "copy":
         value = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
         pyperclip.copy(value)
-        copied = pyperclip.paste() == value  # a tool without a display fails, and pyperclip does not say so
+        copied = pyperclip.paste() == value  # without a display the tool fails, but pyperclip does not report that
         sys.stdout.write("copied\n" if copied else "lost\n")
         sys.stdout.flush()
         if not copied:

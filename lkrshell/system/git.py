@@ -1,7 +1,7 @@
-"""What git says of a path. The only module that starts git, and it starts nothing that a repository names.
+"""Asks git about files. Only this module starts git, and never anything that a repository names.
 
-Without git, or outside a repository, there is nothing to say. Settings of the system and of the person count, since
-they say which folders are safe and what is ignored. The repository's settings start no program, transport or hook.
+Without git, or outside a repository, there is no answer. Settings of the system and the person apply, since they say
+which folders are safe and what is ignored. Settings of the repository cannot start a program, transport or hook.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from lkrshell.core import folders
 from lkrshell.core.errors import LkrError
 
 _SETTINGS = (
-    "safe.bareRepository=explicit",  # a bare repository inside the project is none
+    "safe.bareRepository=explicit",  # do not accept a bare repository inside the project
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.pager=cat",
@@ -28,7 +28,7 @@ _SETTINGS = (
     "protocol.allow=never",
 )
 _VARIABLES = {
-    "GIT_NO_LAZY_FETCH": "1",  # or a partial clone fetches what it lacks, by a program that its settings name
+    "GIT_NO_LAZY_FETCH": "1",  # else a partial clone fetches missing objects with a program that its settings name
     "GIT_ALLOW_PROTOCOL": "",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
@@ -36,24 +36,24 @@ _VARIABLES = {
     "LC_ALL": "C",
 }
 _KEPT = ("HOME", "XDG_CONFIG_HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "GIT_CONFIG_NOSYSTEM")
-_MARKS = (".git", ".lkr.toml")  # of a project's folder
+_MARKS = (".git", ".lkr.toml")  # files that mark a project's folder
 _WAIT = 10  # seconds
 
 
 def tracks(path: str) -> bool:
-    """True when `path` is in the index."""
+    """True if git tracks `path`."""
     folder, name = os.path.split(os.path.abspath(path))
     return _ask(folder, "ls-files", "--error-unmatch", "--", f":(literal){name}") is not None
 
 
 def sees(path: str) -> bool:
-    """True if `path` is in a repository and no .gitignore covers it."""
+    """True if `path` is in a repository and not ignored."""
     folder, name = os.path.split(os.path.abspath(path))
     return _ask(folder, "rev-parse") is not None and _ask(folder, "check-ignore", "-q", "--", f"./{name}") is None
 
 
 def files(folder: str) -> list[str] | None:
-    """What git knows below `folder` or would add, by names relative to it; None outside a repository."""
+    """The files below `folder` that git tracks or would add, relative to it; None outside a repository."""
     listed = _ask(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return None if listed is None else [os.fsdecode(name) for name in listed.split(b"\0") if name]
 
@@ -145,7 +145,7 @@ def _command(folder: str, settings: Sequence[str], words: Sequence[str]) -> tupl
 
 
 def _search_path(folder: str) -> str:
-    """PATH without what a project could have put there: relative entries, and those within the project."""
+    """PATH without relative entries and without folders inside the project, where a project could put programs."""
     top = _top(os.path.realpath(folder))
     return os.pathsep.join(
         entry
@@ -155,7 +155,7 @@ def _search_path(folder: str) -> str:
 
 
 def _top(folder: str) -> str:
-    """The topmost folder above that looks like a project's, else `folder`. Never the home folder or one above it."""
+    """The topmost folder above that looks like a project, else `folder`. Never the home folder or one above it."""
     home = os.path.realpath(os.path.expanduser("~"))
     inside = [each for each in folders.above(folder) if not folders.within(home, each)]
     marked = [each for each in inside if any(os.path.lexists(os.path.join(each, mark)) for mark in _MARKS)]

@@ -1,7 +1,7 @@
-"""The text of a launchd agent for what runs in the background on macOS. Nothing here writes a file or starts anything.
+"""The text of a launchd agent, for programs in the background on macOS. Nothing here writes a file or starts anything.
 
-Source: launchd.plist(5) and launchctl(1): an agent of a user lies in ~/Library/LaunchAgents/LABEL.plist and is started
-by `launchctl bootstrap gui/UID PATH`.
+Source: launchd.plist(5) and launchctl(1). A user's agent is the file ~/Library/LaunchAgents/LABEL.plist, and `launchctl
+bootstrap gui/UID PATH` starts it.
 """
 
 import os
@@ -15,14 +15,15 @@ def label(name: str) -> str:
 
 
 def path(name: str, home: str) -> str:
-    """Where launchd looks for the agent of a user whose home folder that is."""
+    """Where launchd looks for the agent of the user with this home folder."""
     return os.path.join(home, "Library/LaunchAgents", f"{label(name)}.plist")
 
 
 def plist(name: str, words: list[str]) -> bytes:
-    """The agent `name` that runs `words`: not at login, once a time, with no core dump, in nobody's environment.
+    """The agent `name` that runs `words`: not at login, once only, without core dumps, and not in a shell's
+    environment.
 
-    `words` begin with an absolute path and hold no secret, for every user may read them.
+    `words` begin with an absolute path and contain no secret, since every user may read them.
     """
     if not os.path.isabs(words[0]):
         raise ValueError("launchd has no PATH")
