@@ -10,6 +10,7 @@ TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:st
 	/usr/sbin/sshd:openssh-server ssh-keygen:openssh-client age:age pass:pass gpg:gnupg \
 	pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc \
 	Xvfb:xvfb xclip:xclip xdotool:xdotool sway:sway wl-copy:wl-clipboard \
+	swtpm:swtpm tpm2_unseal:tpm2-tools \
 	dbus-run-session:dbus dbus-send:dbus-bin gdbus:libglib2.0-bin \
 	gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools /usr/libexec/gcr-prompter:gcr \
 	/usr/share/bash-completion/bash_completion:bash-completion \

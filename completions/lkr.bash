@@ -124,7 +124,7 @@ _lkr_one() {
         'audit')
             case $option in
                 --key) _lkr_keys; return ;;
-                --event) _lkr_words agent allow backup confirm deny direnv exec gen get import lock migrate passwd policy python refused rekey rename restore rm rotate set shell token unlock usage; return ;;
+                --event) _lkr_words agent allow backup confirm deny direnv enroll exec gen get import lock migrate passwd policy python refused rekey rename restore rm rotate set shell token unenroll unlock usage; return ;;
                 --agent) _lkr_words any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent; return ;;
                 --project) _lkr_folders; return ;;
                 --days) _lkr_nothing; return ;;
@@ -265,7 +265,7 @@ _lkr_one() {
             _lkr_options --yes -h --help
             ;;
         'unlock')
-            _lkr_options --stdin -h --help
+            _lkr_options --stdin --passphrase -h --help
             ;;
         'usage')
             case $option in
@@ -282,7 +282,7 @@ _lkr_one() {
             ;;
         'vault')
             _lkr_options -h --help
-            _lkr_words export import recipient rekey reset
+            _lkr_words enroll export import recipient rekey reset unenroll
             ;;
         'vault export')
             case $option in
@@ -299,6 +299,12 @@ _lkr_one() {
             ((place == 1)) && _lkr_files
             ;;
         'vault recipient')
+            _lkr_options -h --help
+            ;;
+        'vault enroll')
+            _lkr_options --stdin -h --help
+            ;;
+        'vault unenroll')
             _lkr_options -h --help
             ;;
         'vault reset')

@@ -146,6 +146,62 @@ def test_over_ssh_the_terminal_is_asked(user: MacUser, mac: Mac) -> None:
     assert VALUE in user.lkr("export", "bash", cwd=folder)
 
 
+def test_touch_id_opens_the_keychain_if_it_was_enrolled(user: MacUser, mac: Mac) -> None:
+    mac.switch("touch=cancel")
+    assert "cancelled" in user.lkr("vault", "enroll", "touch-id", "--stdin", stdin=PASSWORD.encode(), code=2)
+    mac.switch("touch=yes")
+    user.lkr("vault", "enroll", "touch-id", "--stdin", stdin=PASSWORD.encode())
+    assert "Touch ID can open the keychain" in user.lkr("vault", "enroll")
+    user.lkr("lock")
+    mac.dialogs()
+    assert "unlocked" in user.lkr("unlock"), "without a terminal, too"
+    assert mac.dialogs() == ["authenticate unlock lkr's keychain"]
+    assert VALUE in user.lkr("get", "openai:prod", "--force-plain")
+    for path in (*user.home.rglob("*"), mac.folder / "login.keychain-db"):
+        content = path.read_bytes() if path.is_file() and path != user.keychain() else b""
+        assert PASSWORD.encode() not in content and PASSWORD.encode().hex().encode() not in content, path
+    user.lkr("vault", "unenroll")
+    assert b"item" not in (mac.folder / "login.keychain-db").read_bytes()
+    user.lkr("lock")
+    user.lkr("unlock", code=2)  # macOS asks for the password itself, and nobody answers
+    assert mac.dialogs() == [f"unlock {user.keychain()}"]
+
+
+@pytest.mark.parametrize(
+    ("switch", "said"),
+    [
+        ("touch=cancel", ""),
+        ("touch=lockout", "Touch ID is locked after too many tries"),
+        ("no-gui", "no desktop session"),
+        ("fail=SecKeychainFindGenericPassword:-25293", "is kept from this lkr"),
+    ],
+)
+def test_where_touch_id_does_not_open_it_the_password_is_asked_for(
+    user: MacUser, mac: Mac, switch: str, said: str
+) -> None:
+    mac.switch("touch=yes")
+    user.lkr("vault", "enroll", "touch-id", "--stdin", stdin=PASSWORD.encode())
+    user.lkr("lock")
+    mac.switch(*(["touch=yes"] if "=" in switch and "touch" not in switch else []), switch)
+    child = user.on_terminal("unlock")
+    child.expect_exact("Passphrase of the keychain: ")
+    assert said in str(child.before)
+    child.sendline(PASSWORD)
+    child.expect_exact("lkr: unlocked")
+    child.close()
+
+
+def test_touch_id_opens_the_vault_too_and_a_changed_password_is_told(user: MacUser, mac: Mac) -> None:
+    user.env["LKR_BACKEND"] = "vault"
+    user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    mac.switch("touch=yes")
+    user.lkr("vault", "enroll", "touch-id", "--stdin", stdin=b"a passphrase\n")
+    user.lkr("vault", "rekey", "--stdin", stdin=b"a passphrase\n")
+    user.lkr("lock")
+    assert "unlocked" in user.lkr("unlock")
+    user.lkr("lock")
+
+
 RUN = "import subprocess, sys\nsubprocess.run(sys.argv[-1], shell=True)\n"
 
 

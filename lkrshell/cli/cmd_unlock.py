@@ -8,9 +8,15 @@ from lkrshell.state import generation
 
 @declare.command("unlock", examples=("lkr unlock", "pass show lkr | lkr unlock --stdin"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
-def command(from_stdin: bool) -> None:
-    """Unlock the store. Creates the vault if there is none."""
+@declare.option("--passphrase", "by_passphrase", is_flag=True, help="Ask for the passphrase, not for what is enrolled.")
+def command(from_stdin: bool, by_passphrase: bool) -> None:
+    """Unlock the store. Creates the vault if there is none.
+
+    Asks the TPM, Touch ID or the device first that `lkr vault enroll` set up, and then for the passphrase.
+    """
     store = common.store()
+    if not from_stdin and not by_passphrase and store.takes_passphrase and unlocking.by_enrolled(store):
+        return
     if store.takes_passphrase and (from_stdin or ask.on_terminal() or not store.has_dialog):
         if from_stdin or store.is_created():
             passphrase = common.read_secret(f"Passphrase of the {store.noun}", from_stdin)

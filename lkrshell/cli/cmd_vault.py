@@ -6,12 +6,13 @@ import os
 
 import pyrage
 
-from lkrshell.cli import common, declare, prompts
+from lkrshell.cli import common, declare, enrolling, prompts
 from lkrshell.core import clock, limits, names, policy
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LOCKED, LkrError
 from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
 from lkrshell.core.text import show
+from lkrshell.runtime import enrolled
 from lkrshell.runtime import keys as service
 from lkrshell.state import config, files, generation, index
 from lkrshell.stores import registry
@@ -23,7 +24,7 @@ _AT_ONCE = 200  # keys that are read in one turn of the store
 
 @declare.group("vault")
 def command() -> None:
-    """Back up the vault, renew its identity, or start over."""
+    """Back up the vault, renew its identity, let a TPM or Touch ID open it, or start over."""
 
 
 @command.command("export", examples=("lkr vault export backup.age", "lkr vault export backup.age --to age1..."))
@@ -115,6 +116,38 @@ def recipient() -> None:
     declare.echo(common.vault().recipient())
 
 
+@command.command("enroll", examples=("lkr vault enroll tpm", "lkr vault enroll ~/fido2-key.txt"))
+@declare.argument("way", metavar="[tpm|touch-id|FILE]", required=False)
+@declare.option(
+    "--stdin", "from_stdin", is_flag=True, help="Read the passphrase, and for a TPM the new PIN, line by line."
+)
+def enroll(way: str | None, from_stdin: bool) -> None:
+    """Let this machine's TPM, Touch ID, or the device of an age plugin open the store. The passphrase still opens it.
+
+    A TPM asks for a PIN. FILE is an identity file of a plugin, such as age-plugin-fido2-hmac. Without an argument, it
+    says what is enrolled.
+    """
+    store = enrolled.enrollable(common.store())
+    if way is None:
+        found = enrolled.way(store)
+        what = f"{found.describe()} can open the {store.noun}, since {found.date}" if found else "nothing is enrolled"
+        declare.echo(what)
+        return
+    found = enrolling.enroll(store, way, from_stdin)
+    common.log("enroll")
+    declare.echo(f"lkr: {found.describe()} can now open the {store.noun}; the passphrase still opens it", err=True)
+
+
+@command.command("unenroll", examples=("lkr vault unenroll", "lkr vault unenroll && lkr vault enroll tpm"))
+def unenroll() -> None:
+    """Leave the passphrase as the only way in."""
+    if not enrolled.remove(common.store()):
+        declare.echo("lkr: nothing was enrolled", err=True)
+        return
+    common.log("unenroll")
+    declare.echo("lkr: only the passphrase opens it now", err=True)
+
+
 @command.command("reset", examples=("lkr vault reset", "lkr vault reset --yes && lkr unlock"))
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def reset(yes: bool) -> None:
@@ -126,6 +159,7 @@ def reset(yes: bool) -> None:
     chosen = common.vault()
     prompts.yes(f"Put the vault with {common.count(len(chosen.names()), 'key', 'keys')} aside, and start over?", yes)
     aside = chosen.put_aside()
+    enrolled.remove(chosen)
     generation.bump()
     common.log("lock")
     declare.echo(f"lkr: the old vault is now {show(aside)}; lkr unlock makes a new one", err=True)
@@ -140,6 +174,7 @@ def rekey(from_stdin: bool) -> None:
     count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))
     generation.bump()
     common.log("rekey")
+    enrolled.renew(vault, passphrase)
     declare.echo(f"lkr: {count} keys are encrypted to a new identity", err=True)
 
 

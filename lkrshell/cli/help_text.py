@@ -27,7 +27,7 @@ Keys:
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
-  vault      Back up the vault, renew its identity, or start over.
+  vault      Back up the vault, renew its identity, let a TPM or Touch ID open it, or start over.
   usage      Show what the broker's requests used and cost.
 
 Projects:
@@ -84,7 +84,8 @@ Keys:
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
-  vault      Back up the vault, renew its identity, or start over.
+  vault      Back up the vault, renew its identity, let a TPM or Touch ID open
+             it, or start over.
   usage      Show what the broker's requests used and cost.
 
 Projects:
@@ -1142,9 +1143,13 @@ Usage: lkr unlock [OPTIONS]
 
   Unlock the store. Creates the vault if there is none.
 
+  Asks the TPM, Touch ID or the device first that `lkr vault enroll` set up, and then for the
+  passphrase.
+
 Options:
-  --stdin     Read the passphrase from standard input.
-  -h, --help  Show this message and exit.
+  --stdin       Read the passphrase from standard input.
+  --passphrase  Ask for the passphrase, not for what is enrolled.
+  -h, --help    Show this message and exit.
 
   Examples:
     lkr unlock
@@ -1155,9 +1160,13 @@ Usage: lkr unlock [OPTIONS]
 
   Unlock the store. Creates the vault if there is none.
 
+  Asks the TPM, Touch ID or the device first that `lkr vault enroll` set up,
+  and then for the passphrase.
+
 Options:
-  --stdin     Read the passphrase from standard input.
-  -h, --help  Show this message and exit.
+  --stdin       Read the passphrase from standard input.
+  --passphrase  Ask for the passphrase, not for what is enrolled.
+  -h, --help    Show this message and exit.
 
   Examples:
     lkr unlock
@@ -1243,32 +1252,37 @@ Options:
 """\
 Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
 
-  Back up the vault, renew its identity, or start over.
+  Back up the vault, renew its identity, let a TPM or Touch ID open it, or start over.
 
 Options:
   -h, --help  Show this message and exit.
 
 Commands:
+  enroll     Let this machine's TPM, Touch ID, or the device of an age plugin open the store.
   export     Back up all keys to the age file FILE.
   import     Restore the keys from a backup.
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
   reset      Start over after a lost passphrase.
+  unenroll   Leave the passphrase as the only way in.
 """,
 """\
 Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
 
-  Back up the vault, renew its identity, or start over.
+  Back up the vault, renew its identity, let a TPM or Touch ID open it, or
+  start over.
 
 Options:
   -h, --help  Show this message and exit.
 
 Commands:
+  enroll     Let this machine's TPM, Touch ID, or the device of an age...
   export     Back up all keys to the age file FILE.
   import     Restore the keys from a backup.
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
   reset      Start over after a lost passphrase.
+  unenroll   Leave the passphrase as the only way in.
 """),
     "vault export": (
 """\
@@ -1370,6 +1384,66 @@ Options:
   Examples:
     lkr vault recipient
     lkr vault export keys.age --to "$(ssh laptop lkr vault recipient)"
+"""),
+    "vault enroll": (
+"""\
+Usage: lkr vault enroll [OPTIONS] [tpm|touch-id|FILE]
+
+  Let this machine's TPM, Touch ID, or the device of an age plugin open the store. The passphrase
+  still opens it.
+
+  A TPM asks for a PIN. FILE is an identity file of a plugin, such as age-plugin-fido2-hmac.
+  Without an argument, it says what is enrolled.
+
+Options:
+  --stdin     Read the passphrase, and for a TPM the new PIN, line by line.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault enroll tpm
+    lkr vault enroll ~/fido2-key.txt
+""",
+"""\
+Usage: lkr vault enroll [OPTIONS] [tpm|touch-id|FILE]
+
+  Let this machine's TPM, Touch ID, or the device of an age plugin open the
+  store. The passphrase still opens it.
+
+  A TPM asks for a PIN. FILE is an identity file of a plugin, such as age-
+  plugin-fido2-hmac. Without an argument, it says what is enrolled.
+
+Options:
+  --stdin     Read the passphrase, and for a TPM the new PIN, line by line.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault enroll tpm
+    lkr vault enroll ~/fido2-key.txt
+"""),
+    "vault unenroll": (
+"""\
+Usage: lkr vault unenroll [OPTIONS]
+
+  Leave the passphrase as the only way in.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault unenroll
+    lkr vault unenroll && lkr vault enroll tpm
+""",
+"""\
+Usage: lkr vault unenroll [OPTIONS]
+
+  Leave the passphrase as the only way in.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr vault unenroll
+    lkr vault unenroll && lkr vault enroll tpm
 """),
     "vault reset": (
 """\

@@ -55,9 +55,20 @@ def store(fix: bool) -> Iterator[Finding]:
         yield fact(f"{chosen.noun} ({why}), not created yet", "lkr unlock")
     else:
         yield fact(f"{chosen.describe()} ({why}), {state}")
+        yield from _enrolled(chosen)
         if weak:
             yield wrong(f"{weak} does not protect what it keeps", "export LKR_BACKEND=vault")
         yield from _index(chosen, fix)
+
+
+def _enrolled(chosen: "Store") -> Iterator[Finding]:
+    from lkrshell.runtime import enrolled
+
+    try:
+        if found := enrolled.way(chosen):
+            yield fact(f"{found.describe()} can open it, too")
+    except LkrError as error:
+        yield wrong(error.message, error.hint)
 
 
 def access(fix: bool) -> Iterator[Finding]:

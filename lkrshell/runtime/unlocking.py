@@ -32,6 +32,8 @@ def on_demand(line: agents.Ancestry | None = None) -> bool:
     store = registry.choose(config.load())
     if not store.takes_passphrase or not store.is_created() or not store.is_locked():
         return False
+    if by_enrolled(store):
+        return True
     for left in reversed(range(_TRIES)):
         try:
             open_with(store, Secret(terminal.hidden(f"Passphrase of the {store.noun}")))
@@ -46,6 +48,20 @@ def on_demand(line: agents.Ancestry | None = None) -> bool:
 def open_with(store: "Store", passphrase: Secret) -> None:
     """Unlocks, records it, has live shells look again, and says for how long."""
     store.unlock(passphrase)
+    _tell(store)
+
+
+def by_enrolled(store: "Store") -> bool:
+    """The same by what `lkr vault enroll` set up. False where that does not open it, or the person cancels."""
+    from lkrshell.runtime import enrolled
+
+    if not enrolled.opens(store):
+        return False
+    _tell(store)
+    return True
+
+
+def _tell(store: "Store") -> None:
     generation.bump()
     settings, line = config.load(), agents.ancestors()
     if problem := audit.record("unlock", [], [], "", line, agents.detect(dict(os.environ), line, settings)):

@@ -71,7 +71,7 @@ _TYPES = {
 def works() -> bool:
     """True where macOS's library is: on every Mac."""
     try:
-        _may_ask(False)
+        may_ask(False)
     except (OSError, AttributeError):
         return False
     return True
@@ -118,23 +118,23 @@ def write(store: MacosKeychain, name: str, data: bytes) -> None:
         if item := _item(ours, keychain, name):  # its access list stays
             status = _call("SecKeychainItemModifyContent", item, None, len(data), data)
         else:
-            status = _create(ours, keychain, name, data)
+            status = create(ours, keychain, (SERVICE, name.encode(), f"lkr {name}".encode()), data)
         if status in (*NO_DIALOG, AUTH_FAILED):
             raise LkrError(f"macOS does not let this lkr change {name}", FIX, REFUSED)
         if status:
             raise problem(status)
 
 
-def _create(ours: Owned, keychain: int, name: str, data: bytes) -> int:
-    """Creates an item that only this program may read."""
+def create(ours: Owned, keychain: int | None, names: tuple[bytes, bytes, bytes], data: bytes) -> int:
+    """Creates an item that only this program may read; `names` are its service, account and label. The status."""
+    service, account, label = names
     status, me = _made(ours, "SecTrustedApplicationCreateFromPath", None)
     if status:
         return status
-    label = f"lkr {name}".encode()
     status, access = _made(ours, "SecAccessCreate", _string(ours, label), _array(ours, [me]))
     if status:
         return status
-    texts = {_SERVICE: native.buffer(SERVICE), _ACCOUNT: native.buffer(name.encode()), _LABEL: native.buffer(label)}
+    texts = {_SERVICE: native.buffer(service), _ACCOUNT: native.buffer(account), _LABEL: native.buffer(label)}
     attributes = native.buffer(
         b"".join(
             int.from_bytes(tag, "big").to_bytes(4, "little")
@@ -159,7 +159,7 @@ def remove(store: MacosKeychain, name: str) -> bool:
             return False
         if not is_open(keychain):
             raise locked()
-        status = _call("SecKeychainItemDelete", item)
+        status = delete(item)
         if status and status != NOT_FOUND:
             hint = "allow it where macOS asks, or remove it in Keychain Access"
             raise LkrError(f"the keychain still has {name}: it did not remove it", hint)
@@ -180,7 +180,7 @@ def unlock(store: MacosKeychain, password: bytes) -> None:
         try:
             status = _call("SecKeychainUnlock", keychain, len(password), password or None, 1 if password else 0)
         finally:
-            _may_ask(False)
+            may_ask(False)
         if status == AUTH_FAILED:
             raise StoreLocked("that is not the keychain's password", "try again")
         if status:
@@ -191,7 +191,7 @@ def unlock(store: MacosKeychain, password: bytes) -> None:
 def make(store: MacosKeychain, password: bytes) -> None:
     path = store.path()
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    _may_ask(False)
+    may_ask(False)
     with Owned() as ours:
         status, keychain = _made(ours, "SecKeychainCreate", os.fsencode(path), len(password), password, 0, None)
         if status:
@@ -240,11 +240,11 @@ def take_access(store: MacosKeychain, name: str) -> None:
         decrypt = _constant("kSecACLAuthorizationDecrypt")
         for entry in _items(ours.keep(_call("SecAccessCopyMatchingACLList", access, decrypt))):
             _add(ours, entry, me)
-        _may_ask(True)
+        may_ask(True)
         try:
             status = _call("SecKeychainItemSetAccess", item, access)
         finally:
-            _may_ask(False)
+            may_ask(False)
         if status:
             raise _refusal(status, name)
 
@@ -276,12 +276,23 @@ def _item(ours: Owned, keychain: int, name: str) -> int:
     """A reference to the key's item, 0 if there is none. Needs no unlocking."""
     if status_of(keychain) is None:
         return 0
-    account = name.encode()
-    words = (len(SERVICE), SERVICE, len(account), account)
-    status, item = ours.made("SecKeychainFindGenericPassword", keychain, *words, None, None)
+    status, item = find(ours, keychain, SERVICE, name)
     if status not in (0, NOT_FOUND):
         raise problem(status)
     return item
+
+
+def find(ours: Owned, keychain: int | None, service: bytes, name: str) -> tuple[int, int]:
+    """The status of looking for an item, and a reference to it."""
+    account = name.encode()
+    words = (len(service), service, len(account), account)
+    return ours.made("SecKeychainFindGenericPassword", keychain, *words, None, None)
+
+
+def delete(item: int) -> int:
+    """The status of removing it."""
+    status: int = _call("SecKeychainItemDelete", item)
+    return status
 
 
 def _call(name: str, *arguments: Any) -> Any:
@@ -292,7 +303,7 @@ def _made(ours: Owned, name: str, *arguments: Any) -> tuple[int, int]:
     return ours.made(name, *arguments, types=_TYPES.get(name, ""))
 
 
-def _may_ask(allowed: bool) -> None:
+def may_ask(allowed: bool) -> None:
     """Says whether macOS may show dialogs for this process from now on."""
     _call("SecKeychainSetUserInteractionAllowed", 1 if allowed else 0)
 

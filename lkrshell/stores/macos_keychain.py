@@ -203,6 +203,15 @@ class MacosKeychain:
         step = macos_items.unlock if self.is_created() else macos_items.make
         patiently(lambda: step(self, data), WAIT if data else WAIT_FOR_A_PERSON)
 
+    def key_of(self, passphrase: Secret) -> bytes:
+        """What `open_by` takes: the password itself, once it has opened the keychain."""
+        self.unlock(passphrase)
+        return passphrase.reveal().encode("utf-8", "surrogateescape")
+
+    def open_by(self, key: bytes) -> None:
+        """Unlocks by what `key_of` gave. StoreLocked when the password has been changed since."""
+        self.unlock(Secret(key.decode("utf-8", "surrogateescape")))
+
     def foreign(self) -> list[str]:
         """The keys that macOS does not let this program read; empty while the keychain is locked."""
         from lkrshell.stores import macos_items
@@ -235,10 +244,10 @@ def is_open(keychain: int) -> bool:
     return bool((status_of(keychain) or 0) & UNLOCKED)
 
 
-def password(keychain: int, name: str) -> tuple[int, bytes]:
+def password(keychain: int | None, name: str, service: bytes = SERVICE) -> tuple[int, bytes]:
     """Asks for a key's data. Returns the status and the data."""
     size, data, account = native.out_variable("I"), native.out_variable("P"), name.encode()
-    words = (len(SERVICE), SERVICE, len(account), account, native.byref(size), native.byref(data), None)
+    words = (len(service), service, len(account), account, native.byref(size), native.byref(data), None)
     status: int = call("SecKeychainFindGenericPassword", keychain, *words)
     if status or not data.value:
         return status, b""

@@ -10,6 +10,7 @@ from lkrshell.state.config import Config
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.stores.base import Store
+    from lkrshell.stores.macos_keychain import MacosKeychain
     from lkrshell.stores.vault import Vault
 
 _STORES = ("keychain", "keyring", "vault")
@@ -58,6 +59,14 @@ def vault(config: Config) -> "Vault | None":
 
     store = choose(config)
     return store if isinstance(store, Vault) else None
+
+
+def with_passphrase(store: "Store") -> "Vault | MacosKeychain | None":
+    """The store where a passphrase opens it that lkr itself takes; else None."""
+    from lkrshell.stores.macos_keychain import MacosKeychain
+    from lkrshell.stores.vault import Vault
+
+    return store if isinstance(store, Vault | MacosKeychain) else None
 
 
 def found(config: Config) -> str:

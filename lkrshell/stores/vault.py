@@ -136,6 +136,16 @@ class Vault:
             raise LkrError("the vault needs a passphrase", "run it on a terminal, or lkr unlock --stdin")
         self._keep(self._open(passphrase) if self.is_created() else self._make(passphrase))
 
+    def key_of(self, passphrase: Secret) -> bytes:
+        """What `open_by` takes: the identities, of which one is the vault's. StoreLocked for a wrong passphrase."""
+        return self._open(passphrase)
+
+    def open_by(self, key: bytes) -> None:
+        """Unlocks by what `key_of` gave. StoreLocked when that was for another vault, or before a rekey."""
+        if self.recipient() not in (str(each.to_public()) for each in _identities(key)):
+            raise StoreLocked("the vault has another identity now", "lkr vault enroll")
+        self._keep(key)
+
     def seconds_left(self) -> int | None:
         return self._left
 

@@ -29,12 +29,12 @@ def is_there() -> bool:
     return all(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
-def hidden(question: str) -> str:
+def hidden(question: str, may_be_empty: bool = False) -> str:
     """A line that is not shown while it is typed, asked for until there is one. KeyboardInterrupt at its end."""
     import getpass
 
     try:
-        while not (line := getpass.getpass(f"{question}: ")):
+        while not (line := getpass.getpass(f"{question}: ")) and not may_be_empty:
             pass
     except EOFError:
         raise KeyboardInterrupt from None

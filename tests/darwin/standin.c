@@ -13,6 +13,7 @@
  *   dialogs      one line for each dialog that a Mac would have shown
  *   errors       over-releases and other misuse, each a line
  *   counts/PID   how many objects and buffers a process holds: it lives on when the process ends by _exit
+ *   login.keychain-db  the login keychain, always open; what a NULL keychain means
  *   unlocked/    which keychains are open, and until when
  *   pasteboard   what was copied
  * LKR_STANDIN_SELF is what the caller counts as for access lists, "PATH CDHASH"; by default its executable.
@@ -425,6 +426,27 @@ static void open_up(const char *path, const struct file *file) {
     }
 }
 
+/* A NULL keychain is the search list for a query and the default keychain for a new item (SecKeychain.h): here both are
+ * the login keychain, which is open while the user is logged in. */
+static CFTypeRef or_login(CFTypeRef reference) {
+    static struct object login = {ALIVE, KEYCHAIN, -1, 0, NULL, NULL, NULL};
+    static char path[4200];
+    if (reference)
+        return reference;
+    snprintf(path, sizeof path, "%s/login.keychain-db", folder());
+    login.bytes = (unsigned char *)path;
+    if (access(path, F_OK)) {
+        FILE *out = fopen(path, "w");
+        if (!out)
+            abort();
+        fprintf(out, "stand-in keychain\npassword 2d\nsettings 0 0 0\n");
+        fclose(out);
+    }
+    struct file file = {0};
+    open_up(path, &file);
+    return &login;
+}
+
 static int is_open(const char *path) {
     char *text = read_file(lock_file(path));
     int open = text && atoll(text) > time(NULL);
@@ -698,7 +720,7 @@ OSStatus SecKeychainItemFreeContent(void *attributes, void *data) {
  * const char *serviceName, UInt32 accountNameLength, const char *accountName, UInt32 *passwordLength,
  * void **passwordData, SecKeychainItemRef *itemRef): CF_RETURNS_RETAINED; the data is for SecKeychainItemFreeContent */
 OSStatus SecKeychainFindGenericPassword(CFTypeRef reference, UInt32 service_size, const char *service_bytes, UInt32 account_size, const char *account_bytes, UInt32 *size, void **data, CFTypeRef *item_out) {
-    struct object *keychain = checked(reference, KEYCHAIN, "SecKeychainFindGenericPassword");
+    struct object *keychain = checked(or_login(reference), KEYCHAIN, "SecKeychainFindGenericPassword");
     const char *path = (char *)keychain->bytes;
     char *service = strndup(service_bytes, service_size), *account = strndup(account_bytes, account_size);
     struct file file;
@@ -742,7 +764,7 @@ static char *joined(const struct object *list) { /* "PATH CDHASH|…" of an arra
 /* SecKeychainItem.h: OSStatus SecKeychainItemCreateFromContent(SecItemClass itemClass, SecKeychainAttributeList *,
  * UInt32 length, const void *data, SecKeychainRef, SecAccessRef initialAccess, SecKeychainItemRef *itemRef) */
 OSStatus SecKeychainItemCreateFromContent(UInt32 class, struct SecKeychainAttributeList *list, UInt32 length, const void *data, CFTypeRef reference, CFTypeRef access, CFTypeRef *item_out) {
-    struct object *keychain = checked(reference, KEYCHAIN, "SecKeychainItemCreateFromContent");
+    struct object *keychain = checked(or_login(reference), KEYCHAIN, "SecKeychainItemCreateFromContent");
     const char *path = (char *)keychain->bytes;
     struct item *item = calloc(1, sizeof *item);
     struct file file;

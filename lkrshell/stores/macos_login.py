@@ -1,0 +1,54 @@
+"""One item in the login keychain of macOS: what opens lkr's own store after Touch ID; see `lkrshell.runtime.enrolled`.
+
+The login keychain is open while the user is logged in. macOS gives the item without a question to the program that
+stored it, which is the Python interpreter: the question comes from lkr, by LocalAuthentication, before it reads.
+"""
+
+from lkrshell.core.errors import LkrError
+from lkrshell.stores import macos_items, macos_keychain
+from lkrshell.stores.macos_keychain import NOT_FOUND, Owned, patiently
+
+_SERVICE, _LABEL = b"lkr-unlock", b"lkr: opens its store after Touch ID"
+_LOGIN = None  # a NULL keychain: the search list for a query, the default keychain for a new item
+
+
+def keep(account: str, data: bytes) -> None:
+    """Stores it, in the place of an older one."""
+    forget(account)
+
+    def add() -> None:
+        with Owned() as ours:
+            status = macos_items.create(ours, _LOGIN, (_SERVICE, account.encode(), _LABEL), data)
+            if status:
+                raise macos_items.problem(status)
+
+    patiently(add)
+
+
+def kept(account: str) -> bytes:
+    """What `keep` stored. LkrError when it is not there, or not for this program."""
+
+    def read() -> bytes:
+        macos_items.may_ask(False)
+        status, data = macos_keychain.password(_LOGIN, account, _SERVICE)
+        if status:
+            why = "is gone from" if status == NOT_FOUND else "is kept from this lkr by"
+            raise LkrError(f"what Touch ID opens {why} the login keychain", "lkr vault enroll touch-id")
+        return data
+
+    return patiently(read)
+
+
+def forget(account: str) -> None:
+    """Removes it."""
+
+    def remove() -> None:
+        macos_items.may_ask(False)
+        with Owned() as ours:
+            status, item = macos_items.find(ours, _LOGIN, _SERVICE, account)
+            if not status:
+                status = macos_items.delete(item)
+            if status not in (0, NOT_FOUND):
+                raise macos_items.problem(status)
+
+    patiently(remove)
