@@ -303,6 +303,7 @@ _lkr_one() {
             ;;
         'vault enroll')
             _lkr_options --stdin -h --help
+            ((place == 1)) && _lkr_files
             ;;
         'vault unenroll')
             _lkr_options -h --help

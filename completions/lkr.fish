@@ -279,7 +279,7 @@ complete -c lkr -n "__lkr_at ''" -a use -d 'Use PROFILE in this project from now
 complete -c lkr -n "__lkr_options 'use'" -l default -d 'Go back to the manifest\'s plain [keys]'
 complete -c lkr -n "__lkr_options 'use'" -l list -d 'List the profiles, as without PROFILE'
 complete -c lkr -n "__lkr_at 'use' 1" -a '(__lkr_profiles)'
-complete -c lkr -n "__lkr_at ''" -a vault -d 'Back up the vault, renew its identity, let a TPM or Touch ID open it, or start over'
+complete -c lkr -n "__lkr_at ''" -a vault -d 'Back up the vault, open it by a TPM or Touch ID, or start over'
 complete -c lkr -n "__lkr_at 'vault'" -a export -d 'Back up all keys to the age file FILE'
 complete -c lkr -n "__lkr_options 'vault export'" -l to -x -d 'An age or SSH public key; may be repeated'
 complete -c lkr -n "__lkr_options 'vault export'" -l stdin -d 'Read the file\'s passphrase from standard input'
@@ -292,6 +292,7 @@ complete -c lkr -n "__lkr_at 'vault import' 1" -r -F
 complete -c lkr -n "__lkr_at 'vault'" -a recipient -d 'Print this vault\'s public key'
 complete -c lkr -n "__lkr_at 'vault'" -a enroll -d 'Let this machine\'s TPM, Touch ID, or the device of an age plugin open the store'
 complete -c lkr -n "__lkr_options 'vault enroll'" -l stdin -d 'Read the passphrase, and for a TPM the new PIN, line by line'
+complete -c lkr -n "__lkr_at 'vault enroll' 1" -r -F
 complete -c lkr -n "__lkr_at 'vault'" -a unenroll -d 'Leave the passphrase as the only way in'
 complete -c lkr -n "__lkr_at 'vault'" -a reset -d 'Start over after a lost passphrase'
 complete -c lkr -n "__lkr_options 'vault reset'" -l yes -d 'Do not ask'

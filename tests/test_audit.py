@@ -127,7 +127,7 @@ def test_each_event_is_a_line_and_none_holds_a_value_or_a_hash_of_one(user: User
     user.lkr("vault", "rekey", "--stdin", stdin=b"new")
     user.lkr("lock")
     seen = {row["event"] for row in rows(user)}
-    elsewhere = {"confirm", "migrate", "usage"}  # test_confirm, test_migrate, test_usage
+    elsewhere = {"confirm", "enroll", "migrate", "unenroll", "usage"}  # tests of their own
     assert seen == set(EVENTS) - elsewhere
     data = log_of(user).read_bytes()
     for value in (VALUE, fresh, f"{fresh}2", PASS.decode(), "for the file"):

@@ -24,7 +24,7 @@ _AT_ONCE = 200  # keys that are read in one turn of the store
 
 @declare.group("vault")
 def command() -> None:
-    """Back up the vault, renew its identity, let a TPM or Touch ID open it, or start over."""
+    """Back up the vault, open it by a TPM or Touch ID, or start over."""
 
 
 @command.command("export", examples=("lkr vault export backup.age", "lkr vault export backup.age --to age1..."))
@@ -117,15 +117,15 @@ def recipient() -> None:
 
 
 @command.command("enroll", examples=("lkr vault enroll tpm", "lkr vault enroll ~/fido2-key.txt"))
-@declare.argument("way", metavar="[tpm|touch-id|FILE]", required=False)
+@declare.argument("way", metavar="[WAY]", required=False)
 @declare.option(
     "--stdin", "from_stdin", is_flag=True, help="Read the passphrase, and for a TPM the new PIN, line by line."
 )
 def enroll(way: str | None, from_stdin: bool) -> None:
     """Let this machine's TPM, Touch ID, or the device of an age plugin open the store. The passphrase still opens it.
 
-    A TPM asks for a PIN. FILE is an identity file of a plugin, such as age-plugin-fido2-hmac. Without an argument, it
-    says what is enrolled.
+    WAY is tpm, which asks for a PIN, touch-id on macOS, or an identity file of a plugin, such as age-plugin-fido2-hmac.
+    Without WAY, it says what is enrolled.
     """
     store = enrolled.enrollable(common.store())
     if way is None:

@@ -27,7 +27,7 @@ Keys:
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
-  vault      Back up the vault, renew its identity, let a TPM or Touch ID open it, or start over.
+  vault      Back up the vault, open it by a TPM or Touch ID, or start over.
   usage      Show what the broker's requests used and cost.
 
 Projects:
@@ -84,8 +84,7 @@ Keys:
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
-  vault      Back up the vault, renew its identity, let a TPM or Touch ID open
-             it, or start over.
+  vault      Back up the vault, open it by a TPM or Touch ID, or start over.
   usage      Show what the broker's requests used and cost.
 
 Projects:
@@ -1252,7 +1251,7 @@ Options:
 """\
 Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
 
-  Back up the vault, renew its identity, let a TPM or Touch ID open it, or start over.
+  Back up the vault, open it by a TPM or Touch ID, or start over.
 
 Options:
   -h, --help  Show this message and exit.
@@ -1269,8 +1268,7 @@ Commands:
 """\
 Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
 
-  Back up the vault, renew its identity, let a TPM or Touch ID open it, or
-  start over.
+  Back up the vault, open it by a TPM or Touch ID, or start over.
 
 Options:
   -h, --help  Show this message and exit.
@@ -1387,13 +1385,13 @@ Options:
 """),
     "vault enroll": (
 """\
-Usage: lkr vault enroll [OPTIONS] [tpm|touch-id|FILE]
+Usage: lkr vault enroll [OPTIONS] [WAY]
 
   Let this machine's TPM, Touch ID, or the device of an age plugin open the store. The passphrase
   still opens it.
 
-  A TPM asks for a PIN. FILE is an identity file of a plugin, such as age-plugin-fido2-hmac.
-  Without an argument, it says what is enrolled.
+  WAY is tpm, which asks for a PIN, touch-id on macOS, or an identity file of a plugin, such as
+  age-plugin-fido2-hmac. Without WAY, it says what is enrolled.
 
 Options:
   --stdin     Read the passphrase, and for a TPM the new PIN, line by line.
@@ -1404,13 +1402,14 @@ Options:
     lkr vault enroll ~/fido2-key.txt
 """,
 """\
-Usage: lkr vault enroll [OPTIONS] [tpm|touch-id|FILE]
+Usage: lkr vault enroll [OPTIONS] [WAY]
 
   Let this machine's TPM, Touch ID, or the device of an age plugin open the
   store. The passphrase still opens it.
 
-  A TPM asks for a PIN. FILE is an identity file of a plugin, such as age-
-  plugin-fido2-hmac. Without an argument, it says what is enrolled.
+  WAY is tpm, which asks for a PIN, touch-id on macOS, or an identity file of
+  a plugin, such as age-plugin-fido2-hmac. Without WAY, it says what is
+  enrolled.
 
 Options:
   --stdin     Read the passphrase, and for a TPM the new PIN, line by line.

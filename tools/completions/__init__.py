@@ -23,7 +23,8 @@ from lkrshell.vendors import costs, providers
 _KINDS = {
     "name": "keys", "old": "keys", "key": "keys", "keys": "pairs", "entry": "pairs", "set name": "fresh",
     "rename new": "fresh", "import name": "fresh", "profile": "profiles", "folder": "folders", "only": "folders",
-    "file": "files", "paths": "files", "template": "files", "output": "files", "identity": "files", "words": "commands",
+    "file": "files", "paths": "files", "template": "files", "output": "files", "identity": "files", "way": "files",
+    "words": "commands",
 }  # fmt: skip
 _WORDS = {
     "audit event": [*EVENTS], "audit agent": ["any", *known_agents.AGENTS], "agent-env agent": [*known_agents.AGENTS],
