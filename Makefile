@@ -24,7 +24,7 @@ BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-comple
 help:
 	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:( |$$)/{if(text!=""){split($$1,n,":"); printf "  %-12s %s\n", n[1], text} text=""} !/^#/{text=""}' Makefile
 
-.PHONY: help check fmt generated unit try test fresh lint bench torture completions pictures install tools dist-check clean
+.PHONY: help check fmt generated unit try test agents fresh lint bench torture completions pictures install tools dist-check clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,13 +52,23 @@ tools:
 	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 
+# What the tests need from npm.
+$(VENV)/.npm: tests/agent_programs.py $(VENV)/.dev
+	$(BIN)/python tests/agent_programs.py qwen openai
+	@touch $@
+
 # Every test. Installs the shells and tools that they need.
-test: tools $(VENV)/.dev
+test: tools $(VENV)/.dev $(VENV)/.npm
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
 
 # The two commands on new machines, as root and as a plain user; some: `make fresh SUITES=forky USERS=plain`. What it needs, and other variables: see the script.
 fresh:
 	@tools/fresh
+
+# Installs every coding agent that lkr was tried with (some 3 GB), and has each do a task through the broker.
+agents: tools $(VENV)/.dev
+	$(BIN)/python tests/agent_programs.py all
+	LKR_AGENTS=all $(BIN)/pytest tests/test_real_agents.py
 
 # The quick checks, without root: style, types, and the tests that start no shell.
 check: $(VENV)/.dev unit

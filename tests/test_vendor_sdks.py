@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from agent_programs import HOME, NODE
 from brokers import Broker
 from vendor import REAL, WORDS, Standin
 
@@ -113,6 +114,33 @@ with client.chat.stream(model="m", messages=ask) as stream:
     print("stream", *[each.data.choices[0].delta.content or "" for each in stream], sep="|")
 print("whole", client.chat.complete(model="m", messages=ask).choices[0].message.content)
 """
+LITELLM = """
+import litellm
+for model in ("openai/m", "anthropic/m", "gemini/m", "groq/m", "mistral/m", "cohere_chat/m"):
+    ask = dict(model=model, messages=[{"role": "user", "content": "hi"}], max_retries=0)
+    pieces = [chunk.choices[0].delta.content or "" for chunk in litellm.completion(stream=True, **ask)]
+    print("stream", model, len([piece for piece in pieces if piece]), "".join(pieces), sep="|")
+    print("whole", model, litellm.completion(**ask).choices[0].message.content, sep="|")
+print("embedding", litellm.embedding(model="openai/m", input=["hi"]).data[0]["embedding"])
+"""
+JAVASCRIPT = """
+import OpenAI from "openai";
+const client = new OpenAI({ maxRetries: 0 });
+const messages = [{ role: "user", content: "hi" }];
+const pieces = [];
+for await (const chunk of await client.chat.completions.create({ model: "m", messages, stream: true }))
+  pieces.push(chunk.choices[0]?.delta.content ?? "");
+console.log(["stream", ...pieces].join("|"));
+console.log("whole " + (await client.chat.completions.create({ model: "m", messages })).choices[0].message.content);
+const events = [];
+for await (const event of await client.responses.create({ model: "m", input: "hi", stream: true })) events.push(event);
+const deltas = events.filter((event) => event.type === "response.output_text.delta").map((event) => event.delta);
+console.log("responses " + deltas.join("") + " " + events.at(-1).type);
+console.log("response " + (await client.responses.create({ model: "m", input: "hi" })).output_text);
+for (const way of ["do-429", "do-echo-error", "do-redirect"])
+  await client.chat.completions.create({ model: way, messages }).catch((error) =>
+    console.log("error " + error.constructor.name + " " + error.status + " " + error.message));
+"""
 SCRIPTS = {
     "openai": ("OPENAI_API_KEY", OPENAI),
     "anthropic": ("ANTHROPIC_API_KEY", ANTHROPIC),
@@ -130,14 +158,16 @@ def broker(standin: Standin) -> Iterator[Broker]:
     broker.close()
 
 
-def run(vendor: str, broker: Broker, home: Path, variable: str = "", script: str = "") -> dict[str, list[str]]:
+def run(vendor: str, broker: Broker, home: Path, variable: str = "") -> dict[str, list[str]]:
     """What the package of `vendor` printed, by the first word of each line."""
-    variable, script = variable or SCRIPTS[vendor][0], script or SCRIPTS[vendor][1]
-    env = {
-        "HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1",
-        variable: f"lkr-vk-{vendor}", **routes.bases(vendor, broker.port),
-    }  # fmt: skip
-    words = [sys.executable, "-W", "ignore", "-c", script]
+    variable, script = variable or SCRIPTS[vendor][0], SCRIPTS[vendor][1]
+    env = {variable: f"lkr-vk-{vendor}", **routes.bases(vendor, broker.port)}
+    return printed([sys.executable, "-W", "ignore", "-c", script], env, home)
+
+
+def printed(words: list[str], env: dict[str, str], home: Path) -> dict[str, list[str]]:
+    """What the command printed, by the first word of each line."""
+    env = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1", **env}
     done = subprocess.run(words, env=env, cwd=home, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert REAL not in done.stdout + done.stderr
@@ -148,6 +178,14 @@ def run(vendor: str, broker: Broker, home: Path, variable: str = "", script: str
     return lines
 
 
+def check_what_left(standin: Standin) -> None:
+    """Each request had the real key, once, and nothing of a virtual one."""
+    assert standin.seen and not standin.malformed
+    for seen in standin.seen:
+        assert len([value for _, value in seen.fields if REAL in value]) == 1
+        assert "lkr-vk" not in f"{seen.target} {seen.fields} {seen.body!r}"
+
+
 @pytest.mark.parametrize("vendor", ALL)
 def test_the_vendors_own_package_works_by_its_environment_alone(
     vendor: str, broker: Broker, standin: Standin, tmp_path: Path
@@ -156,11 +194,7 @@ def test_the_vendors_own_package_works_by_its_environment_alone(
     said = run(vendor, broker, tmp_path)
     assert said["stream"][0].strip("|").split("|") == WORDS, "piece by piece"
     assert said["whole"] == [TEXT]
-    for seen in standin.seen:
-        values = [value for _, value in seen.fields]
-        assert len([value for value in values if REAL in value]) == 1
-        assert "lkr-vk" not in f"{seen.target} {seen.fields} {seen.body!r}"
-    assert not standin.malformed
+    check_what_left(standin)
     errors = said.get("error", [])
     assert not [error for error in errors if "sk-real" in error]
     if vendor == "openai":
@@ -187,3 +221,39 @@ def test_anthropics_other_variable_works_too(broker: Broker, standin: Standin, t
     assert said["whole"] == [TEXT]
     assert {seen.header("x-api-key") for seen in standin.seen} == {REAL}
     assert {seen.header("authorization") for seen in standin.seen} == {""}
+
+
+def test_litellm_reaches_the_vendors_by_its_environment_alone(broker: Broker, standin: Standin, tmp_path: Path) -> None:
+    standin.seen.clear()
+    env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}  # without, it asks the network for prices
+    for vendor, variable in (
+        ("openai", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY"), ("gemini", "GEMINI_API_KEY"),
+        ("groq", "GROQ_API_KEY"), ("mistral", "MISTRAL_API_KEY"), ("cohere", "COHERE_API_KEY"),
+    ):  # fmt: skip
+        env |= {variable: f"lkr-vk-{vendor}", **routes.bases(vendor, broker.port)}
+    said = printed([sys.executable, "-W", "ignore", "-c", LITELLM], env, tmp_path)
+    for line in said["stream"]:
+        model, pieces, text = line.strip("|").split("|")
+        assert (int(pieces), text) == (len(WORDS), TEXT), model
+    assert [line.split("|")[2] for line in said["whole"]] == [TEXT] * 6
+    assert said["embedding"] == ["[0.5, 0.25, -1.0]"]
+    check_what_left(standin)
+
+
+def test_openais_javascript_package_works_by_its_environment_alone(
+    broker: Broker, standin: Standin, tmp_path: Path
+) -> None:
+    package = HOME / "openai/node_modules"
+    assert package.is_dir(), "openai of npm is not installed: make test"
+    (tmp_path / "node_modules").symlink_to(package)
+    script = tmp_path / "script.mjs"
+    script.write_text(JAVASCRIPT)
+    standin.seen.clear()
+    env = {"OPENAI_API_KEY": "lkr-vk-openai", **routes.bases("openai", broker.port)}
+    said = printed([f"{NODE}/bin/node", str(script)], env, tmp_path)
+    assert said["stream"][0].strip("|").split("|") == WORDS, "piece by piece"
+    assert said["whole"] == said["response"] == [TEXT]
+    assert said["responses"] == [f"{TEXT} response.completed"]
+    errors = [line.split()[:2] for line in said["error"]]
+    assert errors == [["RateLimitError", "429"], ["AuthenticationError", "401"], ["PermissionDeniedError", "403"]]
+    check_what_left(standin)

@@ -21,6 +21,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import tasks
 import trustme
 
 REAL = "sk-real-0123456789abcdefghijklmnopqrstuvwxyz"
@@ -74,6 +75,8 @@ class Standin:
         host: str = "127.0.0.1",
     ) -> None:  # fmt: skip
         self.real, self.words, self.delay, self.host = real, words or WORDS, delay, host
+        self.task = ""  # a command that coding agents are told to run
+        self.login = ""  # a second key that counts, which no broker has
         self.seen: list[Seen] = []
         self.malformed: list[bytes] = []
         self.connections = 0
@@ -185,7 +188,7 @@ class Answering:
         if self.way == "redirect":
             await self._whole(307, b"", {"Location": "https://elsewhere.test/v1/take"})
             return True
-        if self.key != self.standin.real:
+        if self.key not in (self.standin.real, self.standin.login or None):
             await self._whole(401, json.dumps({"error": {"message": "a wrong key", "type": "auth"}}).encode())
             return True
         if self.way in ("429", "500"):
@@ -304,6 +307,8 @@ class Answering:
 
     def _json(self) -> dict[str, object]:
         text, path = "".join(self.standin.words), self.path
+        if whole := self._called(stream=False):
+            return whole[0][1]
         if path.endswith("/embeddings"):
             vector: object = [0.5, 0.25, -1.0]
             if self.asked.get("encoding_format") == "base64":
@@ -333,11 +338,28 @@ class Answering:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         return _chat(self.model, "chat.completion", [choice]) | {"usage": _tokens(5, self._usage())}
 
+    def _called(self, stream: bool) -> list[tasks.Event] | None:
+        """The answer that has an agent run the task, None where there is none to run."""
+        found = tasks.call(self.path, self.asked, self.standin.task) if self.standin.task else None
+        if not found:
+            return None
+        if "GenerateContent" in self.path or ":generateContent" in self.path:
+            return tasks.gemini(*found)
+        if self.path.endswith("/responses"):
+            return tasks.responses(_response(self.model, "", "completed", 8), *found, stream)
+        if self.path.endswith("/messages"):
+            return tasks.messages(_message(self.model, [], 8), *found, stream)
+        return tasks.chat(self.model, *found, stream)
+
     def _events(self) -> list[bytes] | None:
         """The events of a stream, None when the answer comes whole."""
         words, path = self.standin.words, self.path
+        streams = path.endswith(":streamGenerateContent") or bool(self.asked.get("stream"))
+        if streams and (called := self._called(stream=True)):
+            done = [b"data: [DONE]\n\n"] if path.endswith("/chat/completions") else []
+            return [_event(data, name) for name, data in called] + done
         if path.endswith(":streamGenerateContent"):
-            return [_event(_gemini(word, 5, n + 1)) for n, word in enumerate(words)]
+            return [_event(_gemini(word, 5, n + 1, n + 1 == len(words))) for n, word in enumerate(words)]
         if not self.asked.get("stream"):
             return None
         if path.endswith("/responses"):
@@ -367,13 +389,16 @@ def _tokens(into: int, out: int) -> dict[str, object]:
 
 
 def _chat(model: str, kind: str, choices: list[dict[str, object]]) -> dict[str, object]:
-    return {"id": "chatcmpl-1", "object": kind, "created": 1, "model": model, "choices": choices}
+    return {
+        "id": "chatcmpl-1", "object": kind, "created": 1, "model": model, "choices": choices, "service_tier": "default",
+    }  # fmt: skip
 
 
-def _gemini(text: str, into: int, out: int) -> dict[str, object]:
+def _gemini(text: str, into: int, out: int, last: bool = True) -> dict[str, object]:
     usage = {"promptTokenCount": into, "candidatesTokenCount": out, "totalTokenCount": into + out}
     content = {"parts": [{"text": text}], "role": "model"}
-    return {"candidates": [{"content": content, "index": 0}], "usageMetadata": usage, "modelVersion": "a-model"}
+    candidate = {"content": content, "index": 0, **({"finishReason": "STOP"} if last else {})}
+    return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "a-model"}
 
 
 def _response(model: str, text: str, status: str, out: int) -> dict[str, object]:

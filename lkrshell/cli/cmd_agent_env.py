@@ -13,11 +13,12 @@ from lkrshell.core.entry import Entry
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
-from lkrshell.runtime import agents, broker_client, execute, known_agents, session
+from lkrshell.runtime import adapters, agents, broker_client, execute, known_agents, session
 from lkrshell.shells import session_state
 from lkrshell.state import config, index
 from lkrshell.stores import registry
 from lkrshell.stores.base import Store
+from lkrshell.vendors import routes
 
 
 @declare.command(
@@ -52,12 +53,13 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
         bindings, folder = [], os.path.realpath(".")  # outside of a project there is nothing to give
     store = registry.choose(settings) if bindings else None
     consumer = policy.Consumer("shell", folder, name, settings.keys_of(name) + own)
-    loaded, virtual, around = _keys(store, bindings, consumer, settings) if store else ([], [], {})
-    execute.add_variables(environment, loaded + virtual, around)
-    keys, variables = (
-        [binding.key for binding, _ in loaded + virtual],
-        [binding.variable for binding, _ in loaded + virtual],
-    )
+    given = _keys(store, bindings, consumer, settings) if store else Given()
+    execute.add_variables(environment, given.loaded + given.virtual, given.around)
+    every = given.loaded + given.virtual
+    keys, variables = [binding.key for binding, _ in every], [binding.variable for binding, _ in every]
+    arguments = _adapt(given, consumer, list(words[1:]), environment)
+    if agents.agent_of_program(program, settings) == name:
+        words = (words[0], *arguments, *words[1:])
     program = execute.program_name(words[0])
     logged = name if agent or program else ""  # a value that went astray is no name
     consumer = policy.Consumer("agent", folder, logged if keys else None)
@@ -65,19 +67,39 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
         declare.echo(f"lkr: {problem}", err=True)
     if not settings.quiet:
         by = " (by the broker)"
-        given = [binding.variable for binding, _ in loaded] + [binding.variable + by for binding, _ in virtual]
-        declare.echo(f"lkr: {name} starts with {' '.join(given) or 'no keys'}", err=True)
+        names = [binding.variable for binding, _ in given.loaded]
+        names += [binding.variable + by for binding, _ in given.virtual]
+        declare.echo(f"lkr: {name} starts with {' '.join(names) or 'no keys'}", err=True)
     environment[b"AI_AGENT"] = os.fsencode(name)  # one that lkr does not know is known as an agent by this
     execute.become(words, environment)
 
 
-Given = list[tuple[Binding, Secret]]
+class Given:
+    """The keys for an agent: real ones, virtual ones, the variables that lead programs to the broker, and its port."""
+
+    def __init__(self) -> None:
+        self.loaded: list[tuple[Binding, Secret]] = []
+        self.virtual: list[tuple[Binding, Secret]] = []
+        self.around: dict[str, str] = {}
+        self.port = ""
 
 
-def _keys(
-    store: Store, bindings: list[Binding], consumer: policy.Consumer, settings: config.Config
-) -> tuple[Given, Given, dict[str, str]]:
-    """The keys for an agent: real ones, virtual ones, and the variables that lead programs to the broker.
+def _adapt(given: Given, consumer: policy.Consumer, words: list[str], environment: dict[bytes, bytes]) -> list[str]:
+    """Changes the environment so that the agent's own model is reached through the broker. The arguments for that."""
+    own = [each for each in given.virtual if each[0].key in consumer.given]
+    adapted = adapters.adapt(consumer.agent or "", own, given.port, words, environment)
+    for variable, value in adapted.variables.items():
+        if value is None:
+            environment.pop(variable.encode(), None)
+        else:
+            environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
+    for note in adapted.notes:
+        declare.echo(f"lkr: {show(note)}", err=True)
+    return adapted.arguments
+
+
+def _keys(store: Store, bindings: list[Binding], consumer: policy.Consumer, settings: config.Config) -> Given:
+    """What the agent is to have.
 
     Without the broker, only what policy and settings give it, and that as it is. With it, virtual keys for all that the
     project has, but those that policy keeps from agents or that the agent would pay for its own model with.
@@ -98,8 +120,8 @@ def _keys(
         for binding in of_broker
         if binding not in waiting and (entries[binding.key] or store.exists(binding.key))
     ]
-    virtual: Given = []
-    around: dict[str, str] = {}
+    given = Given()
+    given.loaded = [(binding, secret) for binding, secret, _ in found.loaded]
     if of_broker:
         minted = broker_client.mint_for(
             of_broker, consumer.folder, "agent", os.getpid(), store.is_locked, 2.0, consumer.agent or ""
@@ -108,9 +130,10 @@ def _keys(
             raise minted.refused[0]
         for note in [*map(str, minted.refused), *([minted.note] if minted.note else [])]:
             declare.echo(f"lkr: {show(note)}", err=True)
-        virtual, around = broker_client.for_command(minted, of_broker)
-    session.note_use(store, [binding.key for binding, _, _ in found.loaded] + [binding.key for binding, _ in virtual])
-    return [(binding, secret) for binding, secret, _ in found.loaded], virtual, around
+        given.virtual, given.around = broker_client.for_command(minted, of_broker)
+        given.port = minted.port
+    session.note_use(store, [binding.key for binding, _ in given.loaded + given.virtual])
+    return given
 
 
 def _fetched(store: Store, bindings: list[Binding], consumer: policy.Consumer) -> session.Fetched:
@@ -132,7 +155,10 @@ def _is_virtual(binding: Binding, entry: Entry | None, consumer: policy.Consumer
         return False
     if not policy.allows_agent(entry, policy.Consumer("exec", consumer.folder, consumer.agent)):
         return False
-    return policy.allows_agent(entry, consumer) or not known_agents.takes(consumer.agent or "", binding.variable)
+    # What leads to the vendor counts too: a login of the agent's own must not go there.
+    names = [binding.variable, *routes.bases(binding.key.partition(":")[0], 0)]
+    takes = any(known_agents.takes(consumer.agent or "", name) for name in names)
+    return policy.allows_agent(entry, consumer) or not takes
 
 
 def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:

