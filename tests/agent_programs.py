@@ -14,10 +14,9 @@ NODE = Path(sys.prefix) / f"lib/python3.{sys.version_info.minor}/site-packages/n
 TASK = '"do the task"'
 EDIT = ["f.txt\n", "```\n", "changed\n", "```\n"]  # what has aider change a file, and run its test then
 GEMINI = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}'
-CLINE = (
-    '{"version": 1, "providers": {"anthropic": {"settings": '
-    '{"provider": "anthropic", "baseUrl": "{broker}/anthropic/v1"}}}}'
-)
+CLINE = """{"version": 1, "lastUsedProvider": "anthropic", "modes": {}, "providers": {"anthropic": {
+"settings": {"provider": "anthropic", "model": "claude-sonnet-4-5", "baseUrl": "{broker}/anthropic/v1"},
+"updatedAt": "2026-11-28T08:00:00.000Z", "tokenSource": "manual"}}}"""
 CONTINUE = """name: mine
 version: 1.0.0
 schema: v1
@@ -67,7 +66,7 @@ PROGRAMS = {
     "claude": Program("@anthropic-ai/claude-code", f"claude -p {TASK} --allowedTools Bash", "anthropic:main"),
     "codex": Program(
         "@openai/codex",
-        f"codex exec -m gpt-5 --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox {TASK} </dev/null",
+        f"codex exec -m gpt-5 --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox {TASK}",
         "openai:prod",
     ),
     "gemini": Program(
@@ -78,7 +77,7 @@ PROGRAMS = {
     "opencode": Program("opencode-ai", f"opencode run {TASK}", "gemini:main"),
     "kilo": Program("@kilocode/cli-linux-x64@7.7.9", f"kilo run --auto {TASK}", "openai:prod"),
     "copilot": Program(
-        "@github/copilot", f"copilot -p {TASK} --allow-all-tools", "openai:prod",
+        "@github/copilot", f"copilot -p {TASK} --allow-all-tools --allow-all-paths", "openai:prod",
         keeps=("OPENAI_API_KEY", "ANTHROPIC_API_KEY"),
     ),
     "pi": Program("@mariozechner/pi-coding-agent", f"pi -p {TASK}", "anthropic:main"),

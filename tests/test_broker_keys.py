@@ -1,7 +1,6 @@
 """Virtual keys as their users see them, in shells, commands and agents. The broker is real, the vendor is ours."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -13,79 +12,17 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from brokered_users import CALL, FOR_ALL, Brokered, Inside
 from conftest import OTHER, VALUE, User
 from shells import Shell
 from vendor import Standin
 
 import lkrshell
 
-CALL = """
-import http.client, json, os, sys
-key, base = os.environ.get("OPENAI_API_KEY", ""), os.environ["OPENAI_BASE_URL"]
-connection = http.client.HTTPConnection(sys.argv[1] if sys.argv[1:] else base.split("/")[2], timeout=30)
-body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]})
-headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-connection.request("POST", "/openai/v1/chat/completions", body, headers)
-answer = connection.getresponse()
-print(answer.status, answer.getheader("x-lkr-error"), answer.read().decode())
-"""
-FOR_ALL = 'version = 1\nvia = "broker"\n[keys]\nOPENAI_API_KEY = "openai:prod"\nANTHROPIC_API_KEY = "anthropic:main"\n'
-
-
-class Brokered:
-    """A user whose broker reaches a vendor of our own, with a project whose keys come by the broker."""
-
-    def __init__(self, user: User, vendor: Standin, folder: Path) -> None:
-        self.user, self.vendor = user, vendor
-        self.call = folder / "call.py"
-        self.call.write_text(CALL)
-        self.config("")
-        self.project = self.make("p", FOR_ALL)
-
-    def config(self, text: str) -> None:
-        urls = "".join(f'{each} = "{self.vendor.url}"\n' for each in ("openai", "anthropic"))
-        self.user.config(f'{text}\n[broker]\nca = "{self.vendor.ca}"\n[broker.upstream]\n{urls}')
-
-    def make(self, name: str, manifest: str) -> Path:
-        folder = self.user.home / name
-        folder.mkdir()
-        (folder / ".lkr.toml").write_text(manifest)
-        self.user.lkr("allow", "--yes", str(folder))
-        return folder
-
-    def exec(self, *words: str, code: int = 0, options: tuple[str, ...] = (), cwd: Path | None = None) -> str:
-        return self.user.lkr("exec", *options, "--", *words, cwd=cwd or self.project, code=code)
-
-    def called(self, env: dict[str, str], prefix: tuple[str, ...] = ()) -> str:
-        """One request by a process of ours with the variables of `env`; status, error code and text."""
-        done = subprocess.run(
-            [*prefix, sys.executable, str(self.call)], env={**self.user.env, **env}, capture_output=True, text=True,
-            timeout=60,
-        )  # fmt: skip
-        return done.stdout + done.stderr
-
-    def state(self) -> dict[str, object]:
-        found: dict[str, object] = json.loads(self.user.lkr("broker", "--json"))
-        return found
-
-    def run_folder(self) -> Path:
-        (found,) = (self.user.home / ".local/state/lkr/run").iterdir()
-        return found
-
-    def pid(self) -> int:
-        """Its process, once it has started."""
-        self.user.lkr("broker", "start")
-        pid = self.state()["pid"]
-        assert isinstance(pid, int)
-        return pid
-
 
 @pytest.fixture
 def brokered(user: User, standin: Standin, tmp_path: Path) -> Brokered:
-    made = Brokered(user, standin, tmp_path)
-    standin.real = VALUE
-    del standin.seen[:]
-    return made
+    return Brokered(user, standin, tmp_path)
 
 
 def shell_env(shell: Shell, *names: str) -> dict[str, str]:
@@ -329,7 +266,7 @@ print(*found.keys.values(), *found.refused)
 
 
 @pytest.fixture
-def inside(brokered: Brokered) -> "Iterator[Inside]":
+def inside(brokered: Brokered) -> Iterator[Inside]:
     started = Inside(brokered)
     started.env()  # it has begun
     yield started
@@ -347,7 +284,7 @@ def inside(brokered: Brokered) -> "Iterator[Inside]":
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else "",
 )
-def test_a_virtual_key_ends_at_once(inside: "Inside", words: tuple[str, ...], code: str) -> None:
+def test_a_virtual_key_ends_at_once(inside: Inside, words: tuple[str, ...], code: str) -> None:
     brokered = inside.brokered
     assert inside.request().startswith("200 ")
     if words[-1] == "/nowhere":
@@ -358,13 +295,13 @@ def test_a_virtual_key_ends_at_once(inside: "Inside", words: tuple[str, ...], co
     assert len(brokered.vendor.seen) == 1
 
 
-def test_after_lock_and_unlock_the_old_virtual_key_stays_over(inside: "Inside") -> None:
+def test_after_lock_and_unlock_the_old_virtual_key_stays_over(inside: Inside) -> None:
     inside.brokered.user.lkr("lock")
     inside.brokered.user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
     assert inside.request().startswith("401 key")
 
 
-def test_a_lock_that_cannot_reach_the_broker_ends_virtual_keys_all_the_same(inside: "Inside") -> None:
+def test_a_lock_that_cannot_reach_the_broker_ends_virtual_keys_all_the_same(inside: Inside) -> None:
     brokered = inside.brokered
     pid = brokered.pid()
     os.kill(pid, signal.SIGSTOP)
@@ -378,7 +315,7 @@ def test_a_lock_that_cannot_reach_the_broker_ends_virtual_keys_all_the_same(insi
     assert inside.request()[:3] in ("401", "403")
 
 
-def test_a_new_value_is_sent_from_the_next_request_on(inside: "Inside") -> None:
+def test_a_new_value_is_sent_from_the_next_request_on(inside: Inside) -> None:
     brokered = inside.brokered
     assert inside.request().startswith("200 ")
     brokered.user.lkr("rotate", "openai:prod", "--stdin", stdin=b"sk-test-9876543210-rotated")
@@ -399,60 +336,10 @@ def test_a_virtual_key_ends_with_the_process_that_it_was_made_for(brokered: Brok
     assert brokered.called(env)[:3] in ("401", "403")
 
 
-class Inside:
-    """A program that `lkr exec` started, and that sends a request whenever it is told to."""
-
-    LOOP = """
-import os, subprocess, sys
-for line in sys.stdin:
-    word = line.split()[0]
-    if word == "env":
-        print(os.environ["OPENAI_API_KEY"], os.environ["OPENAI_BASE_URL"], flush=True)
-    elif word == "child":
-        out = sys.argv[2]
-        subprocess.Popen(["sh", "-c", f"sleep 1; {sys.executable} {sys.argv[1]} >{out}.new; mv {out}.new {out}"])
-        print("", flush=True)
-    else:
-        words = [sys.executable, sys.argv[1], *line.split()[1:]]
-        done = subprocess.run(words, capture_output=True, text=True)
-        print((done.stdout + done.stderr).replace(chr(10), " "), flush=True)
-"""
-
-    def __init__(self, brokered: Brokered) -> None:
-        self.brokered, self.result = brokered, brokered.user.home / "result"
-        self.process = subprocess.Popen(
-            [brokered.user.program, "exec", "--", sys.executable, "-c", self.LOOP, brokered.call, self.result],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=brokered.user.env, cwd=brokered.project,
-            start_new_session=True,
-        )  # fmt: skip
-
-    def _tell(self, word: str) -> str:
-        assert self.process.stdin and self.process.stdout
-        print(word, file=self.process.stdin, flush=True)
-        return self.process.stdout.readline()
-
-    def request(self, address: str = "") -> str:
-        """What one request brings; to `address`, where it is not the base URL's."""
-        return self._tell(f"request {address}")
-
-    def env(self) -> dict[str, str]:
-        key, base = self._tell("env").split()
-        return {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": base}
-
-    def start_child(self) -> Path:
-        self._tell("child")
-        return self.result
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-
-
 # The broker's life.
 
 
-def test_virtual_keys_outlast_a_broker_that_was_killed(inside: "Inside") -> None:
+def test_virtual_keys_outlast_a_broker_that_was_killed(inside: Inside) -> None:
     brokered = inside.brokered
     assert inside.request().startswith("200 ")
     before = inside.env()
@@ -530,7 +417,7 @@ def test_a_port_that_somebody_else_holds_is_left_to_them(brokered: Brokered) -> 
     assert int(port.read_text()) == brokered.state()["port"] != squatter
 
 
-def test_the_port_is_the_brokers_on_ipv6_too(inside: "Inside") -> None:
+def test_the_port_is_the_brokers_on_ipv6_too(inside: Inside) -> None:
     assert inside.request().startswith("200 None")
     port = inside.brokered.state()["port"]
     assert isinstance(port, int)
@@ -545,7 +432,7 @@ def test_the_port_is_the_brokers_on_ipv6_too(inside: "Inside") -> None:
 # What the settings say.
 
 
-def test_settings_that_change_count_from_the_next_request_on(inside: "Inside", tmp_path: Path) -> None:
+def test_settings_that_change_count_from_the_next_request_on(inside: Inside, tmp_path: Path) -> None:
     brokered = inside.brokered
     assert inside.request().startswith("200 None")
     before, vendor = len(brokered.vendor.seen), brokered.vendor
@@ -564,7 +451,7 @@ def test_settings_that_change_count_from_the_next_request_on(inside: "Inside", t
     assert inside.request().startswith("200 None")
 
 
-def test_settings_that_cannot_be_used_stop_requests_until_they_are_changed(inside: "Inside") -> None:
+def test_settings_that_cannot_be_used_stop_requests_until_they_are_changed(inside: Inside) -> None:
     brokered = inside.brokered
     good = brokered.vendor.ca
     try:
@@ -580,7 +467,7 @@ def test_settings_that_cannot_be_used_stop_requests_until_they_are_changed(insid
     assert inside.request().startswith("200 None")
 
 
-def test_the_broker_says_what_was_spent_today(inside: "Inside") -> None:
+def test_the_broker_says_what_was_spent_today(inside: Inside) -> None:
     brokered = inside.brokered
     brokered.pid()
     assert inside.request().startswith("200 None")
@@ -669,7 +556,7 @@ def test_a_false_control_socket_is_an_error_in_one_line(brokered: Brokered) -> N
     assert "the broker does not answer" in out and VALUE not in out
 
 
-def test_no_process_has_a_real_key_in_its_environment_and_none_may_look_into_the_broker(inside: "Inside") -> None:
+def test_no_process_has_a_real_key_in_its_environment_and_none_may_look_into_the_broker(inside: Inside) -> None:
     brokered = inside.brokered
     assert inside.request().startswith("200 ")
     ours = [each for each in Path("/proc").iterdir() if each.name.isdecimal()]

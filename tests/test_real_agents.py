@@ -30,7 +30,7 @@ PROBE = """
 import http.client, json, os, sys
 def call(variable, base):
     key, url = os.environ.get(variable, ""), os.environ.get(base, "")
-    if not key or not url:
+    if not key.startswith("lkr-vk-") or not url:
         return None
     body = json.dumps({"model": "m", "max_tokens": 9, "messages": []})
     connection = http.client.HTTPConnection(url.split("/")[2], timeout=60)
@@ -82,7 +82,7 @@ class Desk:
         shell.child.timeout = 280
         try:
             shell.run("cd p")
-            out = shell.run((words or self.program.words).replace("{probe}", command))
+            out = shell.run((words or self.program.words).replace("{probe}", command) + " </dev/null")
             if self.program.after:
                 shell.run(self.program.after)
             return out

@@ -4,6 +4,7 @@ Each runs in a process of its own: one of them reads its variables when it is im
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,9 +119,11 @@ LITELLM = """
 import litellm
 for model in ("openai/m", "anthropic/m", "gemini/m", "groq/m", "mistral/m", "cohere_chat/m"):
     ask = dict(model=model, messages=[{"role": "user", "content": "hi"}], max_retries=0)
+    print("whole", model, litellm.completion(**ask).choices[0].message.content, sep="|")
+    if model == "cohere_chat/m":
+        continue  # it reads no stream of Cohere that names its events
     pieces = [chunk.choices[0].delta.content or "" for chunk in litellm.completion(stream=True, **ask)]
     print("stream", model, len([piece for piece in pieces if piece]), "".join(pieces), sep="|")
-    print("whole", model, litellm.completion(**ask).choices[0].message.content, sep="|")
 print("embedding", litellm.embedding(model="openai/m", input=["hi"]).data[0]["embedding"])
 """
 JAVASCRIPT = """
@@ -173,7 +176,7 @@ def printed(words: list[str], env: dict[str, str], home: Path) -> dict[str, list
     assert REAL not in done.stdout + done.stderr
     lines: dict[str, list[str]] = {}
     for line in done.stdout.splitlines():
-        first, _, rest = line.replace("stream|", "stream ", 1).partition(" ")
+        first, _, rest = re.sub(r"^(stream|whole)\|", r"\1 ", line).partition(" ")
         lines.setdefault(first, []).append(rest)
     return lines
 
@@ -235,7 +238,7 @@ def test_litellm_reaches_the_vendors_by_its_environment_alone(broker: Broker, st
     for line in said["stream"]:
         model, pieces, text = line.strip("|").split("|")
         assert (int(pieces), text) == (len(WORDS), TEXT), model
-    assert [line.split("|")[2] for line in said["whole"]] == [TEXT] * 6
+    assert [line.split("|")[1] for line in said["whole"]] == [TEXT] * 6
     assert said["embedding"] == ["[0.5, 0.25, -1.0]"]
     check_what_left(standin)
 

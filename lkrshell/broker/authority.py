@@ -27,6 +27,7 @@ from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 
 _KEPT = 60.0  # seconds that a real key stays in memory
+_SKEW = 60.0  # seconds that a clock may be put back
 _STORE_TIME = 10.0  # seconds for the store
 _CODES = {LOCKED: "locked", NOT_ALLOWED: "denied", REFUSED: "denied", UNREACHABLE: "unreachable"}
 # What is for commands, and not for a shell that an agent may own.
@@ -137,7 +138,8 @@ def checked(
     entry = index.read(store.name, virtual.key)
     if entry and entry.kind == "admin":
         raise _admin(virtual.key)
-    if entry and entry.ttl and time.time() > virtual.made + entry.ttl:
+    # A clock that was put back gives no time: a key that will only be made later is over, too.
+    if entry and entry.ttl and not virtual.made - _SKEW <= time.time() <= virtual.made + entry.ttl:
         raise LkrError(f"the time of {virtual.key} is over", "enter the project anew", REFUSED)
     if reason := policy.wrong_folder(entry, virtual.folder):
         raise LkrError(reason, code=REFUSED)

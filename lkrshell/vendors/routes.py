@@ -145,7 +145,7 @@ ROUTES: "dict[str, Route]" = {
     ),
     "cohere": Route(
         "https://api.cohere.com",
-        (("CO_API_URL", "/cohere"), ("COHERE_API_BASE", "/cohere")),
+        (("CO_API_URL", "/cohere"), ("COHERE_API_BASE", "/cohere/v2/chat")),  # the second as LiteLLM takes it
         _calls("/v1", {"cohere": "chat embed rerank classify", "": "tokenize detokenize"})
         + _calls("/v2", {"cohere": "chat embed rerank"})
         + _calls("/compatibility/v1", {"chat": "chat/completions", "embeddings": "embeddings"})
@@ -176,7 +176,12 @@ ROUTES: "dict[str, Route]" = {
     ),
     "mistral": Route(
         "https://api.mistral.ai",
-        (("MISTRAL_BASE_URL", "/mistral"), ("MISTRAL_API_BASE", "/mistral/v1")),
+        # LiteLLM reads the second for embeddings and the third for the rest.
+        (
+            ("MISTRAL_BASE_URL", "/mistral"),
+            ("MISTRAL_API_BASE", "/mistral/v1"),
+            ("MISTRAL_AZURE_API_BASE", "/mistral/v1"),
+        ),
         _calls("/v1", {"chat": "chat/completions fim/completions agents/completions", "embeddings": "embeddings"})
         + _calls("/v1", {"responses": "responses", "": "responses/input_tokens"})
         + _calls("/v1", {"other": "audio/speech ocr moderations chat/moderations classifications audio/transcriptions"})
