@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "doctor": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime"},
     "scan": {"core", "state", "vendors", "stores", "system", "project"},
     "api": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "broker"},
+    "integrations": {"core", "state", "vendors", "stores", "system", "project", "shells", "runtime", "scan", "api"},
     "cli": {
         "core",
         "state",
@@ -36,6 +37,7 @@ MAY_IMPORT = {
         "broker",
         "scan",
         "api",
+        "integrations",
     },
 }
 IO_MODULES = {"subprocess", "socket", "shutil", "tempfile", "pathlib", "io", "fcntl", "urllib", "http"}

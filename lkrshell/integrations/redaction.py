@@ -1,0 +1,94 @@
+"""Masks the values of this program's keys in what it shows: output, reports, tracebacks. The matcher is lkr redact's.
+
+It knows the values that lkr gave to this program, and those of the variables that hold keys in its environment. It
+reads no other key from the store. It holds the values in memory for as long as the program runs.
+"""
+
+import os
+
+from lkrshell.api import keys
+from lkrshell.core.secret import Secret
+from lkrshell.scan import values
+from lkrshell.vendors import providers
+
+
+class Redactor:
+    """Masks values in texts: `[lkr openai:prod]` stands for the value of that key."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, Secret] = {}
+        self.values = values.Values({})
+        keys.given_to.append(self._learn)
+        self.add_environment()
+
+    def _learn(self, name: str, secret: Secret) -> None:
+        self._add({name: secret})
+
+    def add_environment(self) -> None:
+        """Learns the variables that hold keys, as they are now."""
+        known = {secret.reveal() for secret in self._secrets.values()}
+        self._add(
+            {
+                variable: Secret(value)
+                for variable, value in list(os.environ.items())
+                if value not in known and providers.holds_a_key(variable, value)
+            }
+        )
+
+    def _add(self, fresh: dict[str, Secret]) -> None:
+        """A name whose value changed keeps the old one too: it may still be shown."""
+        for name, secret in fresh.items():
+            while name in self._secrets and self._secrets[name].reveal() != secret.reveal():
+                name += " (old value)"
+            if name not in self._secrets:
+                self._secrets[name] = secret
+                self.values = values.Values(self._secrets)
+
+    def text(self, text: str) -> str:
+        """`text` with a mask in place of each value."""
+        if not self.values:
+            return text
+        redactor = values.Redactor(self.values)
+        return _text(redactor.feed(_bytes(text)) + redactor.rest())
+
+
+class Stream:
+    """Output that comes in pieces: what may be the beginning of a value waits for what follows."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor, self._of, self._inner = redactor, redactor.values, values.Redactor(redactor.values)
+
+    def feed(self, text: str) -> str:
+        """What can be shown now."""
+        held = b""
+        if self._of is not self._redactor.values:  # there are more by now
+            held = self._inner.rest()
+            self._of, self._inner = self._redactor.values, values.Redactor(self._redactor.values)
+        return _text(self._inner.feed(held + _bytes(text)))
+
+    def idle(self) -> str:
+        """What can be shown when nothing follows for a moment."""
+        return _text(self._inner.idle())
+
+    def rest(self) -> str:
+        """What waited, when no more comes."""
+        return _text(self._inner.rest())
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def begin() -> Redactor:
+    """The one redactor of this program."""
+    global _redactor
+    if _redactor is None:
+        _redactor = Redactor()
+    return _redactor
+
+
+_redactor: Redactor | None = None
