@@ -20,6 +20,7 @@ __all__ = (
     "get",
     "keys",
     "load",
+    "load_ipython_extension",
 )  # fmt: skip
 
 TYPE_CHECKING = False
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from lkrshell.core.errors import StoreUnreachable as StoreUnreachable
     from lkrshell.core.errors import UsageError as UsageError
     from lkrshell.core.secret import Secret as Secret
+    from lkrshell.integrations.notebook import load_ipython_extension as load_ipython_extension
 
-_MODULES = {"Secret": "core.secret"}
+_MODULES = {"Secret": "core.secret", "load_ipython_extension": "integrations.notebook"}
 _MODULES |= dict.fromkeys(("Keys", "Loaded", "get", "keys", "load"), "api.keys")
 
 

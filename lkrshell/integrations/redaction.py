@@ -11,6 +11,8 @@ from lkrshell.core.secret import Secret
 from lkrshell.scan import values
 from lkrshell.vendors import providers
 
+_SHOWN = 16  # characters; as long a beginning of a value is masked too
+
 
 class Redactor:
     """Masks values in texts: `[lkr openai:prod]` stands for the value of that key."""
@@ -48,8 +50,8 @@ class Redactor:
         """`text` with a mask in place of each value."""
         if not self.values:
             return text
-        redactor = values.Redactor(self.values)
-        return _text(redactor.feed(_bytes(text)) + redactor.rest())
+        stream = Stream(self)
+        return stream.feed(text) + stream.rest()
 
 
 class Stream:
@@ -66,13 +68,10 @@ class Stream:
             self._of, self._inner = self._redactor.values, values.Redactor(self._redactor.values)
         return _text(self._inner.feed(held + _bytes(text)))
 
-    def idle(self) -> str:
-        """What can be shown when nothing follows for a moment."""
-        return _text(self._inner.idle())
-
     def rest(self) -> str:
-        """What waited, when no more comes."""
-        return _text(self._inner.rest())
+        """What waited, when no more comes. Of a long beginning of a value it is a mask: most of the value is there."""
+        held = _text(self._inner.rest())
+        return held if len(held) < _SHOWN else "[lkr part of a key]"
 
 
 def _bytes(text: str) -> bytes:
