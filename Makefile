@@ -38,7 +38,7 @@ try: install
 	@examples/try $(BIN)
 
 $(VENV)/.dev: pyproject.toml $(BIN)/lkr
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,vendors-sdks]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,vendors-sdks,frameworks]'
 	@touch $@
 
 # Installs the real shells and stores that are missing; as root, or through sudo.

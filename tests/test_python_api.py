@@ -42,7 +42,7 @@ def rows(user: User, event: str) -> list[dict[str, str]]:
 def test_the_public_names_are_these_and_all_are_there() -> None:
     assert set(lkrshell.__all__) == {
         "KeyNotStored", "Keys", "LkrError", "Loaded", "ManifestError", "Refused", "Secret", "StoreLocked",
-        "StoreUnreachable", "UsageError", "get", "keys", "load",
+        "StoreUnreachable", "UsageError", "get", "keys", "load", "load_ipython_extension",
     }  # fmt: skip
     for name in lkrshell.__all__:
         assert getattr(lkrshell, name).__doc__, name
