@@ -87,7 +87,7 @@ def test_a_manifest_says_who_goes_by_the_broker() -> None:
     assert [binding.via for binding in local.bindings] == ["", "", ""]
     first = parsed.bindings[0]
     assert (first.models, first.budget, first.rate, first.tokens) == ("gpt-*", "5/day", "", "")
-    with pytest.raises(ManifestError, match=r"lkr.toml:3:.*budget is no limit.*5/day"):
+    with pytest.raises(ManifestError, match=r"lkr.toml:3:.*budget is not a valid limit.*5/day"):
         manifest.parse("/p/.lkr.toml", 'version = 1\n[keys]\nA_KEY = { key = "a:b", budget = "5" }')
 
 

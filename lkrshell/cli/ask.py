@@ -1,4 +1,4 @@
-"""Questions to the person at the terminal. click asks them; it is loaded when there is something to ask."""
+"""Asks the person at the terminal. click does it, and is loaded only when there is a question."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def _stopping() -> "Iterator[None]":
-    """Ctrl-C and a no arrive as KeyboardInterrupt."""
+    """Turns click's exception for Ctrl-C and for a no into KeyboardInterrupt."""
     import click
 
     try:
@@ -37,7 +37,7 @@ def agree(question: str, default: bool = False) -> None:
 
 
 def text(question: str, default: str = "") -> str:
-    """One line, `default` for an empty one."""
+    """Reads a line; `default` if it is empty."""
     with _stopping():
         import click
 
@@ -45,7 +45,7 @@ def text(question: str, default: str = "") -> str:
 
 
 def hidden(question: str, twice: bool = False) -> str:
-    """A line that is not shown while it is typed; asked for again with `twice`."""
+    """Reads a line that is not shown while it is typed. `twice`: asks for it again."""
     with _stopping():
         import click
 

@@ -1,4 +1,4 @@
-"""`lkr add VARIABLE[=NAME]`: one more key in the manifest, comments kept; then allows it."""
+"""`lkr add VARIABLE[=NAME]`: adds a key to the manifest, keeps its comments, and allows it."""
 
 import tomlkit
 
@@ -38,7 +38,7 @@ def command(entry: str, replace: bool) -> None:
 
 
 def _name_of(entry: object) -> str:
-    """The key that a manifest's entry names, in its short form or as a table; empty for none."""
+    """The key that an entry of a manifest names, as a string or in a table; empty if it names none."""
     return str(entry.get("key", "")) if isinstance(entry, dict) else str(entry or "")
 
 

@@ -48,9 +48,9 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     try:
         bindings, folder, _ = execute.project_bindings(agent or program)
         bindings = [binding for binding in bindings if binding.scope != "exec"]
-        own = [binding.key for binding in bindings if binding.commands]  # what the manifest has for this agent alone
+        own = [binding.key for binding in bindings if binding.commands]  # keys that only this agent gets
     except LkrError:
-        bindings, folder = [], os.path.realpath(".")  # outside of a project there is nothing to give
+        bindings, folder = [], os.path.realpath(".")  # outside of a project there are no keys to give
     store = registry.choose(settings) if bindings else None
     consumer = policy.Consumer("shell", folder, name, settings.keys_of(name) + own)
     given = _keys(store, bindings, consumer, settings) if store else Given()
@@ -61,7 +61,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     if agents.agent_of_program(program, settings) == name:
         words = (words[0], *arguments, *words[1:])
     program = execute.program_name(words[0])
-    logged = name if agent or program else ""  # a value that went astray is no name
+    logged = name if agent or program else ""  # the word may be a mistyped value
     consumer = policy.Consumer("agent", folder, logged if keys else None)
     if problem := session.record(consumer, keys, variables, ancestry, program, agent=logged):
         declare.echo(f"lkr: {problem}", err=True)
@@ -70,7 +70,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
         names = [binding.variable for binding, _ in given.loaded]
         names += [binding.variable + by for binding, _ in given.virtual]
         declare.echo(f"lkr: {name} starts with {' '.join(names) or 'no keys'}", err=True)
-    environment[b"AI_AGENT"] = os.fsencode(name)  # one that lkr does not know is known as an agent by this
+    environment[b"AI_AGENT"] = os.fsencode(name)  # by this, lkr recognizes an agent that it does not know
     execute.become(words, environment)
 
 
@@ -137,7 +137,7 @@ def _keys(store: Store, bindings: list[Binding], consumer: policy.Consumer, sett
 
 
 def _fetched(store: Store, bindings: list[Binding], consumer: policy.Consumer) -> session.Fetched:
-    """The values that policy and settings let the agent have; none where they let it have none."""
+    """The values that policy and settings give to the agent; nothing if they refuse all."""
     if bindings:
         try:
             return session.fetch(store, bindings, consumer)
@@ -148,7 +148,7 @@ def _fetched(store: Store, bindings: list[Binding], consumer: policy.Consumer) -
 
 
 def _is_virtual(binding: Binding, entry: Entry | None, consumer: policy.Consumer, settings: config.Config) -> bool:
-    """True when the agent is to have a virtual key for this one."""
+    """True if the agent gets a virtual key for this one."""
     if not settings.broker_agents or not broker_client.is_installed() or not broker_client.is_served(binding.key):
         return False
     if entry and (entry.kind == "admin" or policy.wrong_folder(entry, consumer.folder)):
@@ -162,7 +162,7 @@ def _is_virtual(binding: Binding, entry: Entry | None, consumer: policy.Consumer
 
 
 def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """The environment as it was before the shell's hook, or direnv by `use lkr`, loaded anything into it."""
+    """The environment as it was before the shell's hook, or direnv's `use lkr`, loaded keys into it."""
     state = environment.get(b"LKR_STATE", b"").decode("utf-8", "surrogateescape")
     loaded = [os.fsencode(variable) for variable in session_state.parse(state)]
     for variable in [*loaded, *environment.get(b"LKR_DIRENV", b"").split()]:
@@ -170,7 +170,7 @@ def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
         environment.pop(variable, None)
         if old is not None:
             environment[variable] = old
-    # direnv keeps the values in DIRENV_DIFF, so all of its own goes too.
+    # direnv keeps the values in DIRENV_DIFF, so its own variables are removed too.
     own = [name for name in environment if name in map(os.fsencode, session_state.OWN) or name[:7] == b"DIRENV_"]
     for name in own:
         del environment[name]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lkrshell.core.binding import Binding
     from lkrshell.core.entry import Entry
 
-_MOST = 5  # keys that are not stored; more are counted
+_MOST = 5  # keys that are not stored; more are only counted
 
 
 @declare.command("allow", examples=("lkr allow", "lkr allow ~/work/app"))
@@ -62,7 +62,8 @@ def _warn(remarks: list[str]) -> None:
 
 
 def _remarks(parsed: manifest.Manifest, real: str) -> list[str]:
-    """What a key's own policy refuses here, which keys are not stored, and which variables were let in."""
+    """Remarks: what the keys' policies restrict here, which keys are not stored, which variables the person
+    accepted."""
     store = common.store()
     entries = {binding.key: index.read(store.name, binding.key) for binding in parsed.bindings}
     needed = {binding.key for binding in parsed.bindings if not binding.optional}
@@ -80,7 +81,7 @@ def _remarks(parsed: manifest.Manifest, real: str) -> list[str]:
 
 
 def _at_broker(bindings: "Sequence[Binding]", entries: "dict[str, Entry | None]") -> list[str]:
-    """What else the project's shells get for keys that come by the broker, and what does not work with it."""
+    """Remarks about keys that go through the broker: which variables its shells get too, and what does not work."""
     keys = dict.fromkeys(binding.key for binding in bindings if session.needs_broker(binding, entries[binding.key]))
     variables: dict[str, None] = {}
     lines = []
@@ -98,7 +99,7 @@ def _at_broker(bindings: "Sequence[Binding]", entries: "dict[str, Entry | None]"
 
 
 def _checked(variables: tuple[str, ...]) -> tuple[str, ...]:
-    """`variables`, when the person may let them in. LkrError (64) for one that no key ever goes into."""
+    """`variables`, if the person may accept them. LkrError (64) for one that may never hold a key."""
     for name in variables:
         if not names.is_variable(name):
             raise LkrError(f"{names.redacted(name)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
@@ -113,12 +114,12 @@ def _others(place: lookup.Place) -> str:
 
 
 def _offer_worktrees(place: lookup.Place, yes: bool) -> tuple[lookup.Place, bool]:
-    """Asks whether the repository's other worktrees are to have the same; where the grant goes, and the answer."""
+    """Asks whether to allow the repository's other worktrees too. Returns where the grant belongs, and the answer."""
     if not worktrees.registered(place.real):
         return place, False
     try:
         main = worktrees.target(place)
-    except LkrError:  # another manifest there, so this one alone
+    except LkrError:  # the main checkout has another manifest, so only this worktree
         return place, False
     if yes:
         declare.echo(f"lkr: this does not cover its {_others(place)}; lkr allow --worktrees does", err=True)

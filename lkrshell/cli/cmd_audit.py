@@ -1,4 +1,5 @@
-"""`lkr audit`: who used which key when; verifies its chain; keys and projects that nobody needs any more."""
+"""`lkr audit`: shows who used which key when, verifies the log, and finds keys and projects that nobody uses any
+more."""
 
 import json
 import os
@@ -17,9 +18,9 @@ from lkrshell.project import lookup, references
 from lkrshell.state import audit, files, index
 
 Row = dict[str, str]
-_ALONE = ("verify", "unused", "older", "gone", "follow")  # options of which there can be one
-_POLL = 0.25  # seconds between two looks for what comes
-_MOST = 3  # keys in a line for people
+_ALONE = ("verify", "unused", "older", "gone", "follow")  # options that exclude each other
+_POLL = 0.25  # seconds between two checks for new lines
+_MOST = 3  # keys in a line on a terminal
 
 
 @declare.command("audit", examples=("lkr audit --key openai:prod --days 7", "lkr audit --verify"))
@@ -81,8 +82,8 @@ def _show(
     key: str | None, event: str | None, agent: str | None, below: str, since: str, follow: bool, as_json: bool
 ) -> None:
     if follow:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is how it ends: nothing is to be said
-    own = common.agent()  # which sees what it did itself
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the normal end, so print nothing
+    own = common.agent()  # an agent sees only what it did itself
     home, coloured, shown = os.path.expanduser("~"), output.colours(sys.stdout), False
     as_table: list[Row] | None = [] if sys.stdout.isatty() and not (follow or as_json) else None
     for row in map(_row, _lines(follow)):
@@ -109,7 +110,7 @@ def _show(
 
 
 def _table(rows: list[Row], home: str) -> str:
-    """The rows for a terminal, in columns. Agents have a column where one of them did something."""
+    """The rows as columns for a terminal. There is a column for agents if one of them did something."""
     headings = ["WHEN", "EVENT", "KEYS", "PROJECT", "PROGRAM", "AGENT"]
     agents = any(row["agent"] for row in rows)
     cells, colours = [], []
@@ -152,7 +153,7 @@ def _row(line: str) -> Row:
 
 
 class _Log:
-    """An open log: it stays the same when it is put aside."""
+    """An open log. It stays the same file when it is renamed."""
 
     def __init__(self, path: str, fd: int) -> None:
         self.path, self.stream, self.rest = path, os.fdopen(fd, "rb"), b""
@@ -160,7 +161,7 @@ class _Log:
         self.identity = (info.st_dev, info.st_ino)
 
     def lines(self) -> list[str]:
-        """The whole lines that came since the last call; `rest` is what has no end yet."""
+        """The complete lines that were added since the last call. `rest` is an incomplete one."""
         if os.fstat(self.stream.fileno()).st_size < self.stream.tell():  # emptied
             self.stream.seek(0)
         *whole, self.rest = (self.rest + self.stream.read()).split(b"\n")
@@ -198,7 +199,7 @@ def _lines(follow: bool) -> Iterator[str]:
     last: _Log | None = None
     while True:
         logs = _open(last.identity if last else None)
-        if last and not os.fstat(last.stream.fileno()).st_nlink:  # somebody removed it; older ones were shown
+        if last and not os.fstat(last.stream.fileno()).st_nlink:  # somebody removed it
             logs = logs[-1:]
         for log in logs:
             last = log
@@ -210,7 +211,7 @@ def _lines(follow: bool) -> Iterator[str]:
             except FileNotFoundError:
                 continue
             if last:
-                yield from last.lines()  # after the look: a log put aside is written no more
+                yield from last.lines()  # only now, since nobody writes to a renamed log
             if not last or (now.st_dev, now.st_ino) != last.identity:
                 break
         if not follow:
@@ -229,20 +230,21 @@ def _verify(as_json: bool) -> None:
 
 
 def check() -> tuple[int, list[str]]:
-    """The number of lines, and the places (file:line) that are changed or do not follow from the line before."""
+    """The number of lines, and the places (file:line) of lines that were changed or do not continue the previous
+    one."""
     end, count = "", 0
     broken: list[str] = []
     logs = _open()
     for log in logs:
         lines = log.lines()
         if log.rest and log is logs[-1]:
-            time.sleep(0.1)  # it may be being written
+            time.sleep(0.1)  # somebody may be writing to it
             lines += log.lines()
         for number, line in enumerate(lines + [log.rest.decode("utf-8", "surrogateescape")] * bool(log.rest), 1):
             content, _, claimed = line.rpartition("\t")
-            # The oldest log may follow one that is gone, so its first line is taken as it is.
+            # The log before the oldest one may be gone, so its first line is not checked.
             is_whole = (not count and log.path.endswith(f".{audit.KEPT}")) or claimed == audit.link(end, content)
-            # After half a line, which a killed writer left, the next writer began anew.
+            # A killed writer may have left half a line, after which the next writer began a new one.
             after_cut = bool(broken) and claimed == audit.link(audit.CUT, content)
             if not (is_whole or after_cut) or (number > len(lines)):
                 broken.append(f"{log.path}:{number}")
@@ -251,7 +253,7 @@ def check() -> tuple[int, list[str]]:
 
 
 def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool) -> None:
-    """Keys not used for `unused` days, or whose value is older than `older` days; first the one that is longest so."""
+    """Keys not used for `unused` days, or with values older than `older` days; the longest ago first."""
     store = common.store().name
     if key and not index.read(store, key):
         raise LkrError(f"there is no key {key} in the index", "see lkr list")
@@ -281,14 +283,14 @@ def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool)
 
 
 def _gone(below: str, as_json: bool) -> None:
-    """Projects whose folder or manifest is there no more."""
+    """Projects whose folder or manifest no longer exists."""
     last: dict[str, str] = {}
     allowed = references.by_project()
     had_manifest = set(allowed)
     for row in map(_row, _lines(False)):
         if row["event"] in OF_PROJECTS and row["project"]:
             last[row["project"]] = row["time"]
-            if row["event"] not in ("exec", "agent"):  # these can do without one
+            if row["event"] not in ("exec", "agent"):  # these do not need a manifest
                 had_manifest.add(row["project"])
     found = False
     rows: list[tuple[str, ...]] = []
@@ -318,7 +320,7 @@ def _gone(below: str, as_json: bool) -> None:
 
 
 def _is_gone(path: str) -> bool:
-    """False where that cannot be known, as below a folder that may not be read."""
+    """False if that cannot be known, for example in a folder that we may not read."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -11,7 +11,7 @@ from lkrshell.core.text import show, tilde
 from lkrshell.runtime import broker_client
 from lkrshell.state import run_folder
 
-_WAIT = 10.0  # seconds for it to start, or to end
+_WAIT = 10.0  # seconds for the broker to start or to end
 
 
 @declare.command("broker", examples=("lkr broker", "lkr broker log"))
@@ -46,7 +46,7 @@ def _start() -> None:
 
 
 def start() -> None:
-    """Starts it, and returns once it answers."""
+    """Starts the broker, and returns once it answers."""
     end = time.monotonic() + _WAIT
     starts = 0
     while time.monotonic() < end:
@@ -54,7 +54,7 @@ def start() -> None:
         if rows:
             declare.echo(f"lkr: the broker listens on 127.0.0.1:{dict(_pairs(rows))['port']}", err=True)
             return
-        if rows is None and starts < 2:  # one that is just being killed may still look alive the first time
+        if rows is None and starts < 2:  # a broker that was just killed may still look alive the first time
             starts += 1
             _start()
         time.sleep(0.02)
@@ -62,7 +62,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Has it end; one that does not answer is killed. Virtual keys that live are good again once it is started."""
+    """Ends the broker; kills it if it does not answer. Live virtual keys work again once it is started."""
     try:
         found = broker_client.ask("stop", patience=3.0)
     except LkrError:
@@ -88,7 +88,7 @@ def run() -> None:
 
 
 def show_log() -> str:
-    """What the broker wrote, fit for a terminal."""
+    """What the broker wrote, made safe for a terminal."""
     try:
         folder = run_folder.open_folder(make=False)
     except FileNotFoundError:
@@ -101,14 +101,14 @@ def show_log() -> str:
 
 
 def tell(as_json: bool) -> None:
-    """What runs, and for whom."""
+    """Which requests run, and for whom."""
     rows = broker_client.ask("state")
     agent = common.agent()
     keys = [row[1:] for row in rows or () if row[0] == "key" and agent in (None, row[4])]
     facts = dict(_pairs(rows or ()))
     if "today" in facts:
         spent = limits.dollars(int(facts.pop("today")))
-        if agent is None:  # an agent sees its own project alone: lkr usage
+        if agent is None:  # an agent sees only its own project, with lkr usage
             facts["spent_today"] = spent
     if as_json:
         import json

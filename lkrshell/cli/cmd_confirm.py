@@ -1,4 +1,4 @@
-"""`lkr confirm`: lets the project here have the keys that ask first, until `lkr lock` or the hard limit."""
+"""`lkr confirm`: confirms the current project's keys that need it, until `lkr lock` or for `lock_limit` seconds."""
 
 from lkrshell.cli import common, declare
 from lkrshell.core import policy

@@ -1,4 +1,4 @@
-"""`lkr deny`: takes a grant back."""
+"""`lkr deny`: revokes a project's grant."""
 
 import os
 
@@ -12,7 +12,7 @@ from lkrshell.project import approve, grants, lookup
 def command(folder: str | None) -> None:
     """Take a project's permission back. Includes its worktrees. FOLDER is the current folder by default."""
     real = os.path.realpath(folder or lookup.current_folder())
-    if not os.path.exists(grants.path_of(real)):  # the folder itself, or its manifest, may be gone
+    if not os.path.exists(grants.path_of(real)):  # the folder or its manifest may no longer exist
         real = os.path.realpath(common.project_folder(folder))
     denied = approve.revoke(real)
     for each in denied or [real]:

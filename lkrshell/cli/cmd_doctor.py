@@ -49,7 +49,7 @@ def command(fix: bool, agents: bool, report: bool, as_json: bool) -> int:
 
 
 def _tell(found: list[tuple[str, doctor.Finding]]) -> None:
-    """Facts first, then warnings, and what is wrong last, where it is seen. With headings on a terminal."""
+    """Facts first, then warnings, and problems last, where people see them. With headings on a terminal."""
     terminal, coloured = sys.stdout.isatty(), output.colours(sys.stdout)
     before = ""
     if terminal:

@@ -1,4 +1,4 @@
-"""`lkr edit`: the manifest in an editor; checked before it is written, then allowed."""
+"""`lkr edit`: opens the manifest in an editor, checks the result before writing it, and allows it."""
 
 import sys
 import tempfile
@@ -42,7 +42,7 @@ def command() -> None:
 
 
 def _kept(text: str) -> str:
-    """The file that now holds what the person wrote, for them to take it from."""
+    """Saves what the person wrote, and returns the file's path."""
     with tempfile.NamedTemporaryFile("w", suffix=".toml", prefix="lkr-edit-", delete=False, encoding="utf-8") as file:
         file.write(text)
     return quoted(file.name)

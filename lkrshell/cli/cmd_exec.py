@@ -1,4 +1,4 @@
-"""`lkr exec -- COMMAND`: runs one command with the project's keys, in this process's place."""
+"""`lkr exec -- COMMAND`: replaces this process by a command that has the project's keys."""
 
 import os
 
@@ -54,7 +54,7 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, virtual: bool, word
 
 
 def _check_named(bindings: list[Binding], program: str, agent: str) -> None:
-    """LkrError (2) unless an allowed manifest of this folder names all of these keys for `program`."""
+    """LkrError (2) unless this project's allowed manifest names all of these keys for `program`."""
     try:
         named, reason = (
             {binding.key for binding in execute.project_bindings(program)[0]},
@@ -94,7 +94,7 @@ def _named(text: str) -> Binding:
 
 
 def _let_in() -> tuple[str, ...]:
-    """The variables that the person let into the project here."""
+    """The variables that the person accepted for the current project."""
     folder = lookup.find(lookup.current_folder())
     if folder is None:
         return ()

@@ -1,4 +1,4 @@
-"""`lkr export SHELL` with options; the plain form goes past the command line library (see __main__)."""
+"""`lkr export SHELL` with options. The form without options needs no command line library (see __main__)."""
 
 from lkrshell.cli import declare
 from lkrshell.runtime import export

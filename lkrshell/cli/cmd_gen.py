@@ -1,4 +1,4 @@
-"""`lkr gen TEMPLATE`: fills an `.env.example`, or `{{lkr:provider:label}}` in any text, into a private file."""
+"""`lkr gen TEMPLATE`: writes a private file from an `.env.example`, or from a text with `{{lkr:provider:label}}`."""
 
 import json
 import os
@@ -79,13 +79,13 @@ def _read(template: str) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    """Writes the file, 0600. No link leads it out of the project."""
+    """Writes the file, 0600, without following a link out of the project."""
     folder, name = project_files.root_of(path)
     project_files.replace(folder, name, text.encode("utf-8", "surrogateescape"), 0o600)
 
 
 def _project() -> tuple[list[Binding], str | None]:
-    """What the allowed manifest here wants, as for `lkr exec`, and its real folder; nothing outside a project."""
+    """The bindings of the current project, as for `lkr exec`, and its real folder; nothing outside of a project."""
     if lookup.find(lookup.current_folder()) is None:
         return [], None
     bindings, folder, _ = execute.project_bindings()
@@ -93,7 +93,8 @@ def _project() -> tuple[list[Binding], str | None]:
 
 
 def _used(text: str, bindings: list[Binding]) -> list[tuple[str, str]]:
-    """The places in the template, each with its key: `{{lkr:…}}`, and where there is none the lines of an env file."""
+    """The placeholders `{{lkr:…}}` of the template, each with its key. If there are none, the variables of an env
+    file."""
     if named := dict.fromkeys(_PLACE.findall(text)):
         return [(f"{{{{lkr:{name}}}}}", common.checked_key(name)) for name in named]
     variables = dict.fromkeys(match[2] for line in text.split("\n") if (match := _LINE.match(line)))
@@ -105,7 +106,7 @@ def _used(text: str, bindings: list[Binding]) -> list[tuple[str, str]]:
 
 
 def _only(variable: str, stored: list[str]) -> str | None:
-    """Outside a project: the one stored key whose provider has this variable. LkrError that names them when there are
+    """Outside of a project: the stored key whose provider has this variable. LkrError with their names if there are
     several."""
     owners = providers.providers_of(variable)
     fits = [name for name in stored if name.partition(":")[0] in owners]
@@ -115,7 +116,7 @@ def _only(variable: str, stored: list[str]) -> str | None:
 
 
 def _agree(keys: list[str], bindings: list[Binding], there: str) -> None:
-    """Asks about the keys that no allowed manifest here names: a template is the repository's, and may name any."""
+    """Asks about keys that no allowed manifest here names, since a template in a repository may name any key."""
     more = [key for key in dict.fromkeys(keys) if key not in {binding.key for binding in bindings}]
     if not more:
         return

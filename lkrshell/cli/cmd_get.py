@@ -1,4 +1,4 @@
-"""`lkr get NAME`: the value, masked, and into the clipboard; in clear only to a terminal, or by --force-plain."""
+"""`lkr get NAME`: copies the value to the clipboard and shows its mask; in plain text on request, to a terminal."""
 
 import sys
 
@@ -48,7 +48,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
 
 
 def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
-    """LkrError (2) where a value must not go: into a pipe unless forced."""
+    """LkrError (2) if the value would go into a pipe without --force-plain."""
     if masked_json:
         return
     if forced:
@@ -61,7 +61,7 @@ def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
 
 
 def mask(value: str) -> str:
-    """`sk-p...3xYz`; of a short value never more than a quarter, and of a very short one nothing."""
+    """`sk-p...3xYz`. Never more than a quarter of a short value, and nothing of a very short one."""
     shown = min(8, len(value) // 4)
     head, tail = shown - shown // 2, shown // 2
     if shown < 2:

@@ -1,4 +1,4 @@
-"""`lkr import`: keys from an `.env` file or from the environment into the store, and their names into the manifest."""
+"""`lkr import`: stores keys from an `.env` file or the environment, and adds their names to the manifest."""
 
 from lkrshell.cli import declare, importing, prompts
 from lkrshell.core.errors import USAGE, LkrError

@@ -1,4 +1,4 @@
-"""`lkr init`: the first run in a project, step by step. Makes the manifest, or takes up the one that came with it."""
+"""`lkr init`: sets a project up, step by step. Writes a manifest, or uses the one that came with the project."""
 
 import os
 
@@ -54,7 +54,8 @@ def _agreed(question: str) -> bool:
 
 
 def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
-    """Manifest, keys of `.env` and grant: asks all that is open, then does it all. True when the project is allowed."""
+    """Manifest, keys of `.env` and grant: asks all questions first, then does everything. True if the project is
+    allowed."""
     project_files.check_new(place)
     new = place.text == lookup.ABSENT
     parsed = None if new else manifest_reader.read_manifest(place)
@@ -84,7 +85,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
 
 
 def _shown(place: lookup.Place, parsed: Manifest, yes: bool) -> bool:
-    """Shows what a manifest that came with the project would get; True when the person allows it."""
+    """Shows what the project's own manifest would get. True if the person allows it."""
     declare.echo(f"{show(place.real)} would get:", err=True)
     for line in approve.difference((), parsed.bindings):
         declare.echo(line, err=True)
@@ -92,7 +93,7 @@ def _shown(place: lookup.Place, parsed: Manifest, yes: bool) -> bool:
 
 
 def _agreed_to(text: str, keys: dict[str, str], yes: bool) -> bool:
-    """Shows the new manifest; True when the person wants it. LkrError when nothing names a key and nobody is asked."""
+    """Shows the new manifest. True if the person wants it. LkrError if nothing names a key and nobody can be asked."""
     if yes and not keys:
         raise LkrError("no file here names a key", "name one yourself: lkr add VARIABLE=provider:label")
     if yes:
@@ -104,7 +105,7 @@ def _agreed_to(text: str, keys: dict[str, str], yes: bool) -> bool:
 
 
 def _env(folder: str, needed: bool) -> envfile.EnvFile | None:
-    """The project's env file. One that cannot be taken is an error where it is `needed`, else a line."""
+    """The project's env file. If it cannot be used, that is an error if it is `needed`, else just a message."""
     path = os.path.join(folder, ".env")
     if not os.path.isfile(path):
         return None
@@ -118,7 +119,7 @@ def _env(folder: str, needed: bool) -> envfile.EnvFile | None:
 
 
 def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> import_plan.Plan | None:
-    """What is to become of the keys in the env file, settled with the person; None without any, or after a no."""
+    """Agrees with the person what happens to the keys in the env file. None if there are none, or after a no."""
     plan = importing.make_plan(importing.keys_of_file(env), wanted, yes)
     if not plan.found:
         return None
@@ -130,8 +131,10 @@ def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> import_pl
 
 
 def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile | None) -> dict[str, str]:
-    """The key for each variable that was seen: the one planned for it, the provider's only one, or a name to store it
-    under. A variable that `.env` gives another value than that key has is left out."""
+    """The key for each variable that was found: the planned one, the provider's only one, or a name for a new one.
+
+    Leaves out variables whose value in `.env` differs from that key's value.
+    """
     store = common.store()
     stored = import_plan.runtime_keys(store)
     values = importing.keys_of_file(env) if env else {}
@@ -155,7 +158,7 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
 
 
 def _same(store: Store, key: str, value: str) -> bool:
-    """True when the store has this very value; False while it is locked, since nobody can say."""
+    """True if the store has this value. False while it is locked, since then nobody knows."""
     if store.is_locked():
         return False
     secret = store.get([key]).get(key)
@@ -163,7 +166,7 @@ def _same(store: Store, key: str, value: str) -> bool:
 
 
 def _missing(folder: str, yes: bool) -> None:
-    """Asks for each value that is not stored, and for another label; that goes into `.lkr.local.toml`."""
+    """Asks for each value that is not stored, and for its label. Another label goes into `.lkr.local.toml`."""
     place = lookup.Place(folder)
     approve.check_allowed(place)
     store = common.store()
@@ -177,7 +180,7 @@ def _missing(folder: str, yes: bool) -> None:
                 declare.echo(f"lkr: {binding.key} is not stored yet: lkr set {binding.key}", err=True)
             elif (key := _ask(binding)) and key != binding.key:
                 labels[binding.variable] = key
-    finally:  # a key that is stored is not to be forgotten because a later question was not answered
+    finally:  # remember stored keys even if a later question is not answered
         if labels:
             _write_labels(place, labels)
 
@@ -188,7 +191,7 @@ def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:
 
 
 def _ask(binding: Binding) -> str | None:
-    """Stores the key that `binding` lacks, under a label of the user's choice; its name, None when declined."""
+    """Stores the missing key of `binding` under a label that the user chooses. Returns its name; None after a no."""
     kind = "could use" if binding.optional else "wants"
     question = f"{binding.variable} {kind} {binding.key}, which is not stored. Store it?"
     if not ask.confirm(question, default=not binding.optional):
@@ -202,7 +205,7 @@ def _ask(binding: Binding) -> str | None:
 
 
 def _ignore(folder: str, yes: bool) -> None:
-    """Adds the personal file to .gitignore where git would see it."""
+    """Adds the personal file to .gitignore, unless git ignores it already."""
     if not git.sees(os.path.join(folder, lookup.LOCAL)):
         return
     if not yes and not _agreed(f"Add {lookup.LOCAL} to .gitignore?"):

@@ -1,4 +1,4 @@
-"""`lkr install`: has the shells load lkr by themselves. Shows what it would change and asks."""
+"""`lkr install`: makes shells load lkr when they start. Shows the changes and asks first."""
 
 from lkrshell.cli import declare, installing
 from lkrshell.shells import base, rcfiles

@@ -55,7 +55,7 @@ def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
 
 
 def _for_terminal(rows: "list[dict[str, Any]]") -> str:
-    """The same within the terminal's width: names stay whole, and what is the same for all keys is left out.
+    """The same within the width of the terminal: names stay complete, and what is equal for all keys is left out.
 
     A kind is shown where there are admin keys. In groups, a provider's variable is in its heading.
     """

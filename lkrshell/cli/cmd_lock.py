@@ -22,12 +22,13 @@ def command() -> None:
 
 
 def _lock() -> None:
-    """Locks the store in force; where the settings are wrong the one that was chosen, so that they stop no lock."""
+    """Locks the store in force. If the settings are invalid, locks the store that was chosen, so that locking always
+    works."""
     try:
         settings = config.load()
     except LkrError:
         registry.choose(config.Config()).lock()
-        generation.bump()  # and each live shell, which cannot read them either, empties itself
+        generation.bump()  # live shells, which cannot read the settings either, drop their keys
         raise
     registry.choose(settings).lock()
     generation.bump()

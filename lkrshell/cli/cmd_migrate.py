@@ -1,4 +1,4 @@
-"""`lkr migrate SOURCE`: keys from the other store, or from another keyring service, into the store in force.
+"""`lkr migrate SOURCE`: copies keys from another store, or another keyring service, into the store in force.
 
 Each key is written, read back and compared before it counts as there; only then, and only with --move, does it leave
 the source. A kill at any instant leaves it in one of the two, or in both; running it again goes on.
@@ -77,14 +77,14 @@ def command(
 
 
 def _state(present: Secret | None, wanted: Secret) -> str:
-    """How what is here compares with what would arrive."""
+    """Compares the key that is here with the one that would arrive."""
     if present is None:
         return "new"
     return "same" if (present.reveal(), present.kind) == (wanted.reveal(), wanted.kind) else "differs"
 
 
 def _source(text: str, target: "Store") -> "tuple[Store, bool]":
-    """The store that SOURCE names, and whether its index is ours."""
+    """The store that SOURCE names, and whether it is one of lkr's own, with an index."""
     kind, colon, service = text.partition(":")
     settings = config.load()
     if text == "vault":
@@ -101,7 +101,7 @@ def _source(text: str, target: "Store") -> "tuple[Store, bool]":
 
 
 def _accounts(origin: "Store", ours: bool, only: tuple[str, ...]) -> dict[str, str]:
-    """The names that the source has for its keys, each with ours."""
+    """The names of keys in the source, each with our name for it."""
     if only:
         parts = [key.rpartition("=") for key in only]
         pairs = [(account, common.checked_key(name or account)) for name, _, account in parts]
@@ -110,7 +110,7 @@ def _accounts(origin: "Store", ours: bool, only: tuple[str, ...]) -> dict[str, s
                 raise LkrError("one name appears twice", "each -k NAME=ACCOUNT needs its own names", USAGE)
         return dict(pairs)
     listed = sorted({*(origin.names() or ()), *(index.names(origin.name) if ours else ())})
-    listed = [account for account in listed if not (ours and names.key_of_old(account))]  # goes with its key
+    listed = [account for account in listed if not (ours and names.key_of_old(account))]  # moves together with its key
     found = {account: name for account in listed if (name := _name(account))}
     for account in listed:
         if account not in found:
@@ -121,7 +121,7 @@ def _accounts(origin: "Store", ours: bool, only: tuple[str, ...]) -> dict[str, s
 
 
 def _name(account: str) -> str | None:
-    """Our name for an account of another program: itself, or what its variable or vendor proposes."""
+    """Our name for an account of another program: the same, or one made from its variable or vendor."""
     if names.is_key(account):
         return account
     proposed = providers.key_for(account) or (f"{account}:main" if account in providers.known() else "")

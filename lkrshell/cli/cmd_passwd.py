@@ -1,4 +1,4 @@
-"""`lkr passwd`: another passphrase for the vault."""
+"""`lkr passwd`: changes the vault's passphrase."""
 
 from lkrshell.cli import common, declare, passphrases
 
@@ -16,7 +16,7 @@ def command(from_stdin: bool) -> None:
             declare.echo(f"lkr: {warning}", err=True)
     else:
         old = common.read_secret("Current passphrase", False)
-        vault.check(old)  # a slip is told before the new passphrase is asked for
+        vault.check(old)  # report a mistake before asking for the new passphrase
         new = passphrases.new_passphrase("New passphrase")
     vault.passwd(old, new)
     common.log("passwd")

@@ -91,7 +91,7 @@ def command(
 
 
 def _tell(entry: Entry, as_json: bool) -> None:
-    """What the key may do: in words on a terminal, in one line in a pipe."""
+    """Shows what the key may do: in words on a terminal, in one line in a pipe."""
     if as_json:
         import json
 
@@ -141,7 +141,7 @@ def _said(entry: Entry) -> list[tuple[str, str]]:
 
 
 def _tell_all(as_json: bool) -> None:
-    """A table of every key's policy; what differs from the default stands out."""
+    """A table of all policies, in which everything that differs from the default stands out."""
     store, home = common.store().name, os.path.expanduser("~")
     entries = [entry for name in index.names(store) if (entry := index.read(store, name))]
     if as_json:
@@ -167,7 +167,7 @@ def _tell_all(as_json: bool) -> None:
     ]
     usual = ("", "runtime", "exec", "-", "-", "-", "-", "anywhere")
     headings = ("NAME", "KIND", "AGENTS", "TTL", "CONFIRM", "VIA", "LIMITS", "PROJECTS")
-    # On a terminal, a column that says the usual of every key would take room from the names.
+    # On a terminal, a column with only defaults would take space from the names.
     said = [
         column
         for column, heading in enumerate(headings)
@@ -181,8 +181,8 @@ def _tell_all(as_json: bool) -> None:
 
 
 def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:
-    """What the key may do more after `edit`, once the person has typed yes to it. LkrError (2) otherwise: no option, no
-    pipe and no agent can say it."""
+    """What the key may do in addition after `edit`, once the person has typed yes. LkrError (2) otherwise: no option,
+    pipe or agent can agree to it."""
     import copy
 
     after = copy.copy(before)
@@ -205,7 +205,7 @@ def _folder(path: str) -> str:
 
 
 def _limit(field: str, text: str) -> str:
-    """The text of a limit; empty for `off`."""
+    """The limit as text; empty for `off`."""
     if text == "off":
         return ""
     if not text or not limits.is_limit(field, text):

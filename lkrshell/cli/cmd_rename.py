@@ -1,4 +1,4 @@
-"""`lkr rename OLD NEW`."""
+"""`lkr rename OLD NEW`: gives a key another name."""
 
 from lkrshell.cli import common, declare, prompts
 from lkrshell.runtime import keys

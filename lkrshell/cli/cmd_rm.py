@@ -1,4 +1,4 @@
-"""`lkr rm NAME`: forgets a key."""
+"""`lkr rm NAME`: removes a key from the store."""
 
 from lkrshell.cli import common, declare, prompts
 from lkrshell.runtime import keys

@@ -1,4 +1,4 @@
-"""`lkr rotate NAME`: a new value; the old one is kept, out of reach, until it is confirmed or taken back."""
+"""`lkr rotate NAME`: stores a new value. Nothing can use the old one, which is kept until --confirm or --undo."""
 
 from lkrshell.cli import common, declare, prompts
 from lkrshell.core.errors import USAGE, LkrError

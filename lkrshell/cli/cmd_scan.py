@@ -1,4 +1,4 @@
-"""`lkr scan`: where keys lie in plain text, by what the store holds and by what keys look like."""
+"""`lkr scan`: finds keys in plain text, by the values in the store and by how keys look."""
 
 import os
 import sys
@@ -34,13 +34,13 @@ def command(paths: tuple[str, ...], no_stored: bool, as_json: bool) -> int:
 
 
 def _project() -> str:
-    """The folder to search: the repository here, else the folder with the manifest, else the one we are in."""
+    """The folder to search: the current repository, else the folder with the manifest, else the current folder."""
     here = lookup.current_folder()
     return git.top(here) or lookup.find(here) or here
 
 
 def _check_paths(paths: tuple[str, ...], folder: str) -> None:
-    """LkrError for a path that is not there, and (2) for one that is none of a coding agent's business."""
+    """LkrError for a path that does not exist, and (2) for one that a coding agent may not search."""
     for path in paths:
         if path == "-" and len(paths) == 1:
             continue
@@ -52,7 +52,8 @@ def _check_paths(paths: tuple[str, ...], folder: str) -> None:
 
 
 def _values() -> tuple[dict[str, Secret], str]:
-    """What the store holds. A person at a terminal is asked to unlock it; else there is a word about a locked one."""
+    """The values in the store. If it is locked, asks a person at the terminal to unlock it, or else says that it is
+    locked."""
     from lkrshell.cli import ask
 
     if ask.on_terminal() and not common.agent():

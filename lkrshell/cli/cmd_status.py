@@ -29,7 +29,7 @@ _COLOURS = {
 @declare.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
 def command(as_json: bool, as_line: bool) -> None:
     """Show what is loaded here, and why. Also shows the project, its profile and the store."""
-    if as_line:  # with other options beside it; alone it comes by the short way in __main__
+    if as_line:  # together with other options; __main__ handles it alone
         status_line.main()
         return
     report = _report()
@@ -77,7 +77,7 @@ def _report() -> "dict[str, Any]":
 
 
 def _profile(chain: list[grants.Grant]) -> "dict[str, Any]":
-    """The profile in force, what chose it, and all there are."""
+    """The profile in force, what chose it, and all profiles."""
     every = sorted({binding.profile for grant in chain for binding in grant.bindings} - {""})
     if given := os.environ.get("LKR_PROFILE"):
         return {"profile": given, "profile_by": "LKR_PROFILE", "profiles": every}
@@ -86,7 +86,8 @@ def _profile(chain: list[grants.Grant]) -> "dict[str, Any]":
 
 
 def _changed(loaded: dict[str, str]) -> dict[str, str]:
-    """Variables that no longer hold what was loaded, and how that shows; by value only where the store is unlocked."""
+    """Variables that no longer hold what was loaded, and why we think so. Compares values only if the store is
+    unlocked."""
     found = {}
     for variable in loaded:
         if not os.environ.get(variable):
@@ -100,7 +101,7 @@ def _changed(loaded: dict[str, str]) -> dict[str, str]:
                 if (secret := secrets.get(key)) and secret.reveal() != os.environ[variable]:
                     found[variable] = "changed"
     except LkrError:
-        pass  # the problem has a line of its own
+        pass  # the problem is on a line of its own
     return found
 
 
@@ -162,9 +163,9 @@ def _state(variable: str, report: "dict[str, Any]") -> str:
 
 
 def _next(report: "dict[str, Any]") -> str:
-    """What a person would do next; empty when there is nothing to do."""
+    """The next step for the person; empty if there is none."""
     if report["problem"]:
-        return ""  # it names its own remedy
+        return ""  # the message names the fix
     if report["manifest"] is None:
         return "lkr init makes this folder a project"
     if lacking := [want["key"] for want in report["wants"] if not want["stored"] and not want["optional"]]:

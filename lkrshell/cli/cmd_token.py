@@ -1,4 +1,4 @@
-"""`lkr token NAME`: a virtual key, for programs that ask a command for their key. It is harmless by itself."""
+"""`lkr token NAME`: prints a virtual key, for programs that run a command to get their key."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`lkr uninstall`: takes back what `lkr install` wrote. Keys, grants and manifests stay."""
+"""`lkr uninstall`: removes what `lkr install` wrote. Keys, grants and manifests stay."""
 
 from lkrshell.cli import declare, installing
 from lkrshell.core.text import show

@@ -1,4 +1,4 @@
-"""`lkr unlock`: opens the store, or makes the vault at first use."""
+"""`lkr unlock`: unlocks the store, or creates the vault at the first use."""
 
 from lkrshell.cli import ask, common, declare, passphrases
 from lkrshell.core.errors import USAGE, LkrError

@@ -24,7 +24,7 @@ _COLUMNS = (
 )  # fmt: skip
 _SHOWN = 10  # lines of each table on a terminal
 _BAR = 20  # columns
-_EVERY = 0.5  # seconds between two looks at the ledger
+_EVERY = 0.5  # seconds between two checks of the ledger
 
 
 @declare.command("usage", examples=("lkr usage --since 7d --by project", "lkr usage --vendor openai --days 7"))
@@ -77,7 +77,7 @@ def command(
 
 
 def _start(text: str) -> float:
-    """Seconds since the epoch; a LkrError for what is no time. Days begin at midnight, local time."""
+    """A time in seconds since the epoch; LkrError if the text is not a time. Days begin at midnight, local time."""
     if not text:
         return time.mktime((*time.localtime()[:2], 1, 0, 0, 0, 0, 0, -1))
     if found := re.fullmatch(r"([1-9][0-9]{0,4})([dh])", text):
@@ -96,12 +96,12 @@ def _day(milliseconds: float) -> str:
 
 
 def _own_project() -> str:
-    """The project of the folder that a coding agent is in. ManifestError when it is in none."""
+    """The project that a coding agent is in. ManifestError if it is in none."""
     return os.path.realpath(lookup.require(lookup.current_folder()))
 
 
 def _grouped(rows: "list[dict[str, Any]]", by: tuple[str, ...]) -> "list[dict[str, Any]]":
-    """The sums of the rows that have the same values of `by`."""
+    """Sums up the rows that have the same values in `by`."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
         name = tuple(row[each] for each in by)
@@ -133,12 +133,12 @@ def _print_all(rows: "list[dict[str, Any]]", by: tuple[str, ...], as_json: bool)
 
 
 def _cell(value: object) -> object:
-    """A text that a spreadsheet does not take for a formula."""
+    """The text in a form that a spreadsheet does not read as a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
 
 def _tell(rows: "list[dict[str, Any]]", by: tuple[str, ...], start: float) -> None:
-    """Tables for a person, the dearest first, days in their order."""
+    """Tables for a person: the most expensive first, but days in order."""
     (total,) = _grouped(rows, ())
     requests = common.count(total["requests"], "request", "requests")
     declare.echo(
@@ -159,7 +159,7 @@ def _tell(rows: "list[dict[str, Any]]", by: tuple[str, ...], start: float) -> No
             groups.sort(key=lambda each: (-each["cost"], -each["input"] - each["output"], str(each[name])))
             shown = groups[:_SHOWN] if sys.stdout.isatty() else groups
         if not by and len(groups) == 1 and not groups[0][name]:
-            continue  # no agent at all
+            continue  # no agents
         most = max(each["cost"] for each in groups) or 1
         cells = [_line(name, each, most) for each in shown]
         headings = (name.upper(), "COST", "REQUESTS", "IN", "OUT", "")
@@ -179,7 +179,7 @@ def _line(name: str, each: "dict[str, Any]", most: int) -> tuple[str, ...]:
 
 
 def _follow(vendor: str, project: str | None, as_json: bool, as_csv: bool) -> None:
-    """A line for each request that ends from now on."""
+    """Prints a line for each request that ends from now on."""
     if as_csv:
         raise LkrError("--follow goes with --json, not with --csv", "leave one out", USAGE)
     from lkrshell.broker.ledger import Reader
@@ -215,7 +215,7 @@ def _follow_line(row: "dict[str, Any]", as_json: bool) -> None:
 
 
 def _money(micro: int) -> str:
-    """To the cent, or as exact as it has to be to be seen."""
+    """The amount to the cent, or with more digits if it is smaller."""
     if 0 < micro < 10_000:
         return f"0.{(micro + 99) // 100:04d} $"
     whole, cents = divmod((micro + 5_000) // 10_000, 100)

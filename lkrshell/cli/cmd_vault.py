@@ -1,4 +1,4 @@
-"""`lkr vault`: backup of all keys to one age file, its public key, and a new identity."""
+"""`lkr vault`: backs up all keys to one age file, restores them, shows the public key, and makes a new identity."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from lkrshell.stores import registry
 from lkrshell.stores.vault import Vault, open_passphrase_file
 
 _FORM = "lkr-backup-1"
-_AT_ONCE = 200  # keys that are read in one turn of the store
+_AT_ONCE = 200  # keys that are read from the store at once
 
 
 @declare.group("vault")
@@ -233,7 +233,7 @@ def _entry(name: str, row: dict[str, object]) -> Entry:
 
 
 def _date(row: dict[str, object], field: str) -> str:
-    """The date in `field`, empty without one."""
+    """The date in `field`; empty if there is none."""
     date = str(row.get(field, ""))
     return date if clock.is_date(date) else ""
 
@@ -248,7 +248,8 @@ def _recipient(text: str) -> "pyrage.x25519.Recipient | pyrage.ssh.Recipient":
 
 
 def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
-    """Decrypts with an identity file, else by passphrase or by this machine's vault, as the file's header asks for."""
+    """Decrypts with an identity file, else with a passphrase or this machine's vault, depending on the file's
+    header."""
     if identity:
         plain: bytes = pyrage.decrypt(data, [_identity(identity, from_stdin)])
         return plain
@@ -261,7 +262,7 @@ def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
 
 
 def _identity(path: str, from_stdin: bool) -> "pyrage.x25519.Identity | pyrage.ssh.Identity":
-    """An SSH private key, an age identity file, or one of those behind a passphrase, such as a vault's identity.age."""
+    """Reads an SSH private key, an age identity file, or an encrypted one of these, such as a vault's identity.age."""
     data = _content(path)
     if data.startswith(b"age-encryption.org/"):
         data = open_passphrase_file(data, common.read_secret("Passphrase of the identity", from_stdin))

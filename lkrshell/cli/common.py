@@ -1,4 +1,4 @@
-"""What several commands share: the terminal, the chosen store, checks of names."""
+"""What several commands share: the store in force, the audit log, reading values, checking names."""
 
 import contextlib
 import functools
@@ -37,7 +37,7 @@ def store() -> "Store":
 
 
 def vault() -> "Vault":
-    """The vault, for what only a vault can do. LkrError when it is not the store in force, or not made yet."""
+    """The vault, for what only a vault can do. LkrError if it is not the store in force, or does not exist yet."""
     chosen = registry.vault(config.load())
     if chosen is None:
         own = "use your desktop's own tools"
@@ -50,8 +50,8 @@ def vault() -> "Vault":
 
 
 def make_vault(store: "Store") -> None:
-    """Makes the vault, or lkr's own keychain, when there is none, asking for its passphrase; `lkr unlock` does that
-    without a terminal."""
+    """Creates the vault, or lkr's own keychain, if there is none, and asks for its passphrase. Without a terminal it
+    does nothing; then `lkr unlock --stdin` creates it."""
     if not store.is_created() and ask.on_terminal():
         from lkrshell.cli import passphrases
 
@@ -59,7 +59,7 @@ def make_vault(store: "Store") -> None:
 
 
 def progress(items: "Sequence[T]", label: str) -> "Iterator[T]":
-    """The items; once that has taken a second, with a bar on a terminal's stderr."""
+    """Yields the items. After a second, shows a progress bar on stderr if that is a terminal."""
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
         bar = None
@@ -79,42 +79,42 @@ def count(number: int, one: str, many: str) -> str:
 
 
 def some_folders(folders: "Sequence[str]", most: int) -> str:
-    """The first `most` of them for a sentence, and how many more."""
+    """The first `most` folders for a sentence, and how many more there are."""
     home = os.path.expanduser("~")
     more = f" and {len(folders) - most} more" if len(folders) > most else ""
     return show(", ".join(tilde(each, home) for each in folders[:most])) + more
 
 
 def two_secrets() -> tuple[Secret, Secret]:
-    """Two values from standard input, a line each."""
+    """Reads two values from standard input, one on each line."""
     lines = sys.stdin.buffer.read(2 * MAX_VALUE).decode("utf-8", "surrogateescape").splitlines()
     if len(lines) != 2 or not all(lines):
         raise LkrError("standard input must have two lines, neither of them empty", "nothing was changed", USAGE)
     return Secret(lines[0]), Secret(lines[1])
 
 
-_ancestors = functools.cache(agents.ancestors)  # the same all along
+_ancestors = functools.cache(agents.ancestors)  # they stay the same
 
 
 def agent() -> str | None:
-    """The coding agent that runs us, None without one."""
+    """The coding agent that runs us; None if there is none."""
     return agents.detect(dict(os.environ), _ancestors(), config.load())
 
 
 def log(event: str, *keys: str, project: str = "") -> None:
-    """Adds to the audit log, and says so when that cannot be."""
+    """Adds a line to the audit log; says so on stderr if that fails."""
     if problem := audit.record(event, list(keys), [], project, _ancestors(), agent()):
         declare.echo(f"lkr: {problem}", err=True)
 
 
 def recorder(project: str) -> "Callable[[str, list[Binding]], None]":
-    """Writes lines of the audit log about the keys of this project, as `session.fetch_asking` takes it."""
+    """A function for `session.fetch_asking` that writes lines about this project's keys to the audit log."""
     return lambda event, bindings: log(event, *dict.fromkeys(binding.key for binding in bindings), project=project)
 
 
 @contextlib.contextmanager
 def logged(event: str) -> "Iterator[list[str]]":
-    """Collects the names of keys that are changed, and records them, also when an error ends it half-way."""
+    """Collects the names of changed keys in a list, and records them at the end, even after an error."""
     done: list[str] = []
     try:
         yield done
@@ -124,7 +124,7 @@ def logged(event: str) -> "Iterator[list[str]]":
 
 
 def stdin_is_piped() -> bool:
-    """True when something is sent to us by a pipe or from a file: `pbpaste | lkr set NAME` needs no option."""
+    """True if standard input is a pipe or a file. So `pbpaste | lkr set NAME` needs no option."""
     try:
         mode = os.fstat(0).st_mode
     except OSError:
@@ -133,7 +133,7 @@ def stdin_is_piped() -> bool:
 
 
 def did_you_mean(word: str, known: "Sequence[str]", otherwise: str, form: str = "{}") -> str:
-    """`did you mean …?` for a slip of the keyboard, else `otherwise`."""
+    """`did you mean …?` for a mistyped word, else `otherwise`."""
     import difflib
 
     close = difflib.get_close_matches(word, known, 1)
@@ -141,13 +141,13 @@ def did_you_mean(word: str, known: "Sequence[str]", otherwise: str, form: str = 
 
 
 def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
-    """An error (2) to raise, after it was recorded which keys were not given, or not changed."""
+    """Records that these keys were refused, and returns the error (2) to raise."""
     log("refused", *keys, project=project)
     return LkrError(message, hint, REFUSED)
 
 
 def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
-    """One value from a hidden prompt, or all of standard input less one line break at its end."""
+    """Reads a value: from a hidden prompt, or all of standard input without a line break at its end."""
     if from_stdin:
         data = sys.stdin.buffer.read(MAX_VALUE + 2)
         text = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
@@ -163,5 +163,5 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
 
 
 def project_folder(folder: str | None) -> str:
-    """The folder with the manifest that serves `folder` (default: here). LkrError when there is none."""
+    """The nearest folder with a manifest, from `folder` up (default: here). LkrError if there is none."""
     return lookup.require_at(folder)

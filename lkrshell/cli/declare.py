@@ -1,8 +1,8 @@
-"""How a command states its options and arguments, once, as data.
+"""Declares a command's options and arguments as data, and parses plain calls.
 
-Plain calls are parsed here. click is loaded only for the rest: help, wrong usage, questions. Loading it takes longer
-than starting four interpreters, so `lkr status` would spend most of its time on it. `command`, `option` and `argument`
-take what the decorators of the same names take in click, and `Command.click()` hands all of it on.
+click handles everything else: help, wrong usage, questions. Loading it takes longer than starting four interpreters, so
+`lkr status` would spend most of its time on that. `command`, `option` and `argument` take the same arguments as click's
+decorators of these names, and `Command.click()` passes them on.
 """
 
 import sys
@@ -31,7 +31,7 @@ class Choice:
 
 
 class IntRange:
-    """A whole number between two, both included."""
+    """A whole number from `least` to `most`."""
 
     def __init__(self, least: int, most: int) -> None:
         self.least, self.most = least, most
@@ -46,7 +46,7 @@ class IntRange:
 
 
 class Parameter:
-    """An option or an argument: its names, the function's parameter that takes it, and click's settings."""
+    """An option or an argument: its names, the parameter of the function, and the settings for click."""
 
     def __init__(self, names: tuple[str, ...], is_option: bool, settings: "dict[str, Any]") -> None:
         self.names, self.is_option, self.settings = names, is_option, settings
@@ -65,11 +65,11 @@ class Parameter:
         return self.settings.get("default", False if self.is_flag else None)
 
     def value(self, flag: str) -> bool:
-        """What a flag says: `--confirm` True, `--no-confirm` False."""
+        """The value of a flag: True for `--confirm`, False for `--no-confirm`."""
         return flag == self.flags[0] or not any("/" in name for name in self.names)
 
     def convert(self, word: str) -> object:
-        """The value of `word`; None when click has to say what is wrong with it."""
+        """The value of `word`; None if it is invalid, and click has to say why."""
         return self.type.convert(word) if self.type else word
 
     def click(self) -> "click.Parameter":
@@ -85,7 +85,7 @@ class Parameter:
 
 
 class Command:
-    """A command: its function, what it takes, and what its help says."""
+    """A command: its function, its parameters, and its help."""
 
     def __init__(self, path: str, callback: "Callable[..., Any]", settings: "dict[str, Any]") -> None:
         self.path, self.callback, self.settings = path, callback, settings
@@ -94,14 +94,14 @@ class Command:
         self.parameters: list[Parameter] = list(reversed(getattr(callback, "parameters", [])))
 
     def run(self, values: "dict[str, Any]", given: list[Parameter]) -> object:
-        """Runs the command, `given` the options that were typed. LkrError (2) when a coding agent may not do that."""
+        """Runs the command. `given` are the options that were typed. LkrError (2) if a coding agent may not do that."""
         from lkrshell.cli import rights
 
         rights.check(self, values, given)
         return self.callback(**values)
 
     def parse(self, words: list[str], given: list[Parameter]) -> "dict[str, object] | None":
-        """The function's arguments; None for whatever is not plain: help, a slip, options in another form.
+        """The function's arguments; None if click has to parse the call: help, mistakes, options in another form.
 
         Adds the options that were typed to `given`.
         """
@@ -121,7 +121,7 @@ class Command:
         return values if self._arguments(rest, values) else None
 
     def _arguments(self, rest: list[str], values: "dict[str, object]") -> bool:
-        """Gives the words without options to the arguments; False when they do not fit."""
+        """Assigns the words that are not options to the arguments. False if they do not fit."""
         arguments = [each for each in self.parameters if not each.is_option]
         for number, each in enumerate(arguments):
             if each.many:
@@ -139,7 +139,7 @@ class Command:
         return not rest
 
     def click(self) -> "click.Command":
-        """The same command for click, which has the last word on usage and writes the help."""
+        """The same command for click, which judges usage and writes the help."""
         import click
 
         def callback(**values: "Any") -> object:
@@ -165,7 +165,7 @@ def _take(
     values: "dict[str, object]",
     given: list[Parameter],
 ) -> bool:
-    """Takes one option, and the next word where it is its value; False when click has to look at it."""
+    """Reads an option and its value, which may be the next word. False if click has to parse it."""
     name, equals, value = word.partition("=")
     option = options.get(name)
     if option is None or (equals and (option.is_flag or not name.startswith("--"))):
@@ -185,7 +185,7 @@ def _take(
 
 
 class Group:
-    """A command that has commands of its own, as `lkr vault export`."""
+    """A command with subcommands, such as `lkr vault export`."""
 
     def __init__(self, name: str, callback: "Callable[..., Any]") -> None:
         self.name, self.callback = name, callback

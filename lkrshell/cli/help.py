@@ -1,4 +1,4 @@
-"""What click does for us: help, and the words for wrong usage. Loaded only for these; see declare.py."""
+"""Uses click for help and for messages about wrong usage. Loaded only for these; see declare.py."""
 
 import click
 

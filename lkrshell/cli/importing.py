@@ -1,4 +1,5 @@
-"""What `lkr import` and `lkr init` share: a plan for keys that were found, its questions, its execution."""
+"""What `lkr import` and `lkr init` share: planning what happens to keys that were found, asking, and carrying it
+out."""
 
 import os
 import subprocess
@@ -15,7 +16,7 @@ from lkrshell.vendors import providers
 
 
 def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> import_plan.Plan:
-    """The plan for what was found. Asks for the passphrase where the store is locked, unless `yes`."""
+    """Plans what happens to the values. If the store is locked, asks for the passphrase, unless `yes`."""
     store, found = common.store(), import_plan.keys_in(values)
     if found and not yes and ask.on_terminal() and store.is_created() and store.is_locked():
         prompt = f"Passphrase of the {store.noun}"
@@ -29,7 +30,7 @@ def show_plan(plan: import_plan.Plan) -> None:
 
 
 def settle(plan: import_plan.Plan, yes: bool, replace: bool = False) -> None:
-    """Has the person decide about each key that is there with another value. Nothing is written yet."""
+    """Lets the person decide about each key that exists with another value. Writes nothing."""
     if replace:
         plan.replaced.update(plan.keys.values())
     for variable in plan.conflicts():
@@ -47,7 +48,7 @@ def settle(plan: import_plan.Plan, yes: bool, replace: bool = False) -> None:
 
 
 def _other_label(plan: import_plan.Plan, variable: str) -> str | None:
-    """Another key for this variable, asked for until it fits; None for an empty answer."""
+    """Asks for another key for this variable until the answer is valid. None for an empty answer."""
     provider = plan.keys[variable].partition(":")[0]
     while answer := ask.text("Another label for this key (leave empty to skip it)", "").strip():
         key = answer if answer.startswith(f"{provider}:") else f"{provider}:{answer}"
@@ -59,7 +60,7 @@ def _other_label(plan: import_plan.Plan, variable: str) -> str | None:
 
 
 def carry_out(plan: import_plan.Plan | None, place: lookup.Place, text: str, local: str | None = None) -> None:
-    """Stores what the plan has, writes the manifest where it differs from what lies there, and allows the result."""
+    """Stores the planned keys, writes the manifest if it changes, and allows it."""
     manifest_reader.read_manifest(place, text=text, local=local)
     values = plan.values() if plan else {}
     if plan and values:
@@ -75,13 +76,13 @@ def carry_out(plan: import_plan.Plan | None, place: lookup.Place, text: str, loc
 
 
 def allowed_keys(place: lookup.Place) -> dict[str, str]:
-    """What the manifest here calls the keys, if it is allowed."""
+    """The manifest's keys by variable; empty unless it is allowed."""
     grant = grants.in_force(place)
     return manifest_text.keys_by_variable(grant.bindings) if grant and grant.covers(place) else {}
 
 
 def resolved_values(file: envfile.EnvFile) -> dict[str, str]:
-    """What the file sets, without what depends on the environment."""
+    """The values that the file sets, without those that depend on the environment."""
     for variable in [each for each in import_plan.keys_in(file.values) if each in file.open]:
         name = file.open[variable]
         name = name if names.is_variable(name) else names.redacted(name)
@@ -101,7 +102,7 @@ def environment() -> dict[str, str]:
 
 
 def from_tool(source: str, name: str | None) -> dict[str, str]:
-    """What another keeper of secrets gives, by its own program; that may ask for its passphrase itself."""
+    """Keys from another secret manager, through its own program, which may ask for a passphrase."""
     tool, _, what = source.partition(":")
     if tool == "envchain" and what:
         if name:
@@ -131,13 +132,13 @@ def _output(*words: str) -> str:
 def may_blank(file: envfile.EnvFile) -> bool:
     try:
         return ask.confirm(f"Take the values out of {show(file.name)}?")
-    except KeyboardInterrupt:  # what was stored stays, so it must not end in "nothing was changed"
+    except KeyboardInterrupt:  # the keys are already stored, so the command must not say "nothing was changed"
         declare.echo(err=True)
         return False
 
 
 def comment_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:
-    """Comments the lines of these variables out: an empty value would take the loaded key's place."""
+    """Comments out the lines of these variables. An empty value would override the loaded key."""
     path = os.path.join(file.folder, file.name)
     if project_files.read(file.folder, file.name, alone=True) != file.text.encode():
         raise LkrError(f"{show(file.name)} has changed since lkr read it", "the keys are stored; run this again")

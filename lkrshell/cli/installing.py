@@ -1,4 +1,4 @@
-"""What `install`, `uninstall` and `init` share: which shell this is, and showing what would be changed."""
+"""What `install`, `uninstall` and `init` share: finding the current shell, showing changes, and asking."""
 
 from lkrshell.cli import ask, declare
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
@@ -8,7 +8,7 @@ from lkrshell.shells.current_shell import current_shell
 
 
 def agree(changes: list[rcfiles.Change], remarks: list[str], yes: bool, diff: bool = False) -> None:
-    """Shows what would be changed, and asks unless `yes`. LkrError (2) without a terminal to ask on."""
+    """Shows the changes, and asks unless `yes`. LkrError (2) if there is no terminal to ask on."""
     tell(changes, remarks, diff)
     if changes and not yes:
         if not ask.on_terminal():
@@ -25,7 +25,7 @@ def tell(changes: list[rcfiles.Change], remarks: list[str], diff: bool = False) 
 
 
 def supported_shell() -> str:
-    """The shell that runs us. LkrError (64) when that cannot be told, or lkr does not support it."""
+    """The shell that runs us. LkrError (64) if it cannot be detected, or lkr does not support it."""
     shell = current_shell()
     if shell not in base.SHELLS:
         raise LkrError(f"cannot install for {show(shell) or 'this shell'}", "name one: lkr install zsh", USAGE)

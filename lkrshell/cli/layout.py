@@ -1,6 +1,6 @@
-"""How several commands lay out what they show on a terminal: tables by provider, wrapped sentences, named fields.
+"""Lays out what several commands show on a terminal: tables by provider, wrapped sentences, named fields.
 
-Off a terminal nothing is added and no line is broken.
+Without a terminal, nothing is added and no line is broken.
 """
 
 import sys
@@ -23,9 +23,9 @@ def by_provider(
     colours: "Sequence[Sequence[str]]",
     about: "Callable[[str], str] | None" = None,
 ) -> str:
-    """A table of keys, whose first column is the key's name. A long one is in groups, one for each provider.
+    """A table of keys, with their names in the first column. A long table has a group for each provider.
 
-    With `about`, a group has a heading: the provider, and what `about` says of it.
+    With `about`, each group has a heading: the provider, and what `about` says about it.
     """
     lines = output.table(headings, rows, colours).splitlines(keepends=True)
     if is_grouped(len(rows)):
@@ -37,31 +37,31 @@ def by_provider(
 
 
 def is_grouped(rows: int) -> bool:
-    """True when a table with so many rows is shown in groups."""
+    """True if a table with this many rows is shown in groups."""
     return sys.stdout.isatty() and rows > _GROUPED
 
 
 def columns_left(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:
-    """How many columns of the terminal these columns of a table leave for one more; at least 12."""
+    """How much width the terminal has left beside these columns of a table; at least 12."""
     lines = [headings, *rows]
     taken = sum(max(len(line[column]) for line in lines) + 2 for column in range(len(headings)))
     return max(12, output.width() - taken)
 
 
 def short_path(path: str, home: str, most: int) -> str:
-    """`path` in at most `most` columns: its end, since the last folder tells projects apart."""
+    """`path` cut to at most `most` columns. Keeps its end, since the last folder tells projects apart."""
     shown = show(tilde(path, home))
     return shown if len(shown) <= most else "…" + shown[len(shown) - most + 1 :]
 
 
 def short_paths(paths: "Sequence[str]", home: str, most: int) -> str:
-    """The first path in at most `most` columns, with how many more there are."""
+    """The first path and the number of others, cut to at most `most` columns."""
     more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
     return short_path(paths[0], home, most - len(more)) + more if paths else ""
 
 
 def heading(text: str) -> str:
-    """`text` in bold where stdout has colours."""
+    """`text` in bold if stdout has colours."""
     return output.style(text, bold=True) if output.colours(sys.stdout) else text
 
 
@@ -83,13 +83,13 @@ def wrapped(text: str, indent: int, stream: "TextIO", first: int = 0) -> str:
 
 
 def fields(pairs: "Sequence[tuple[str, str]]") -> str:
-    """A line for each name and what it is, aligned."""
+    """A line for each name and its text, aligned."""
     widest = max(len(name) for name, _ in pairs)
     return "".join(f"{heading(name.ljust(widest))}  {text}\n" for name, text in pairs)
 
 
 def changes(lines: "Sequence[str]", stream: "TextIO") -> list[str]:
-    """Lines `+ VARIABLE ← key`, on a terminal with the arrows aligned: green for what comes, red for what goes."""
+    """Lines `+ VARIABLE ← key`. On a terminal the arrows are aligned; additions are green, removals red."""
     if not stream.isatty():
         return list(lines)
     widest = max((len(line.partition(" ← ")[0]) for line in lines), default=0)
@@ -102,5 +102,5 @@ def changes(lines: "Sequence[str]", stream: "TextIO") -> list[str]:
 
 
 def marked(text: str, colour: str, stream: "TextIO") -> str:
-    """`text` in this colour where the stream has colours."""
+    """`text` in this colour if the stream has colours."""
     return output.style(text, fg=colour) if output.colours(stream) else text

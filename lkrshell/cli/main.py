@@ -1,4 +1,4 @@
-"""The command line: finds a command's module by its name, loads only that one, turns errors into exit codes."""
+"""The command line: loads only the module of the command, runs it, and turns errors into exit codes."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from lkrshell.cli import declare, output
 from lkrshell.core.errors import LkrError, StoreLocked
 from lkrshell.core.text import show
 
-# The order is the help's: what a newcomer needs first stands first.
+# In the order of the help: what a newcomer needs comes first.
 GROUPS = {
     "Start": ("init", "install", "uninstall", "doctor"),
     "Keys": ("set", "get", "list", "rm", "rename", "rotate", "import", "migrate", "vault", "usage"),
@@ -21,7 +21,7 @@ ALIASES = {"ls": "list"}
 
 
 def find(name: str) -> "declare.Command | declare.Group | None":
-    """The command of this name or alias; None when there is none."""
+    """The command with this name or alias; None if there is none."""
     name = ALIASES.get(name, name)
     if name not in COMMANDS:
         return None
@@ -31,7 +31,7 @@ def find(name: str) -> "declare.Command | declare.Group | None":
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command; returns the exit code of design section 4. Never a traceback without LKR_DEBUG=1."""
+    """Runs a command and returns the exit code. Shows a traceback only with LKR_DEBUG=1."""
     try:
         try:
             result = _plain(arguments)
@@ -63,7 +63,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _plain(arguments: list[str]) -> object:
-    """Runs what needs no help and has no slip; leaves the rest to click."""
+    """Runs plain calls, and leaves everything else to click."""
     words = list(arguments)
     if not words:
         words = ["status"] if _in_project() else ["--help"]
@@ -85,7 +85,7 @@ def _plain(arguments: list[str]) -> object:
 
 
 def _help(words: list[str]) -> str:
-    """The help that `words` ask for, as click would write it; empty where only click can tell."""
+    """The help that `words` ask for, as click would write it; empty if only click can."""
     if words[0] == "help":
         words = [*words[1:], "--help"]
     if words[-1] not in ("--help", "-h"):
@@ -95,7 +95,7 @@ def _help(words: list[str]) -> str:
     wide, narrow = HELP.get(" ".join(words[:-1]), ("", ""))
     given = os.environ.get("COLUMNS", "")
     columns = int(given) if given.isdecimal() and int(given) else output.width()
-    # What fits is not wrapped otherwise. But click shortens the sentences of a group's commands to fit.
+    # A wider terminal does not change the wrapping. But click shortens the descriptions of a group's commands to fit.
     fits = max(map(len, wide.splitlines()), default=0) <= columns - 2 and "\nCommands:\n" not in wide
     if columns >= 100 or fits:
         return wide

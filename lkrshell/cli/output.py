@@ -1,6 +1,6 @@
-"""What a person sees on a terminal: tables cut to its width, colours with a meaning, times as they are said.
+"""Output for a person at a terminal: tables cut to its width, colours with a meaning, times in words.
 
-Off a terminal a table has no heading, no colour and whole lines, for `grep` and `cut`.
+Without a terminal, a table has no headings, no colours and complete lines, for `grep` and `cut`.
 """
 
 import os
@@ -19,7 +19,7 @@ _STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (7, "day"), (5, "week"))
 
 
 def colours(stream: "TextIO") -> bool:
-    """True on a terminal that has them, unless NO_COLOR (no-color.org) is set and not empty."""
+    """True for a terminal with colours, unless NO_COLOR (no-color.org) is set and not empty."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -31,7 +31,7 @@ def style(text: str, fg: str = "", bold: bool = False, dim: bool = False) -> str
 
 
 def width() -> int:
-    """Columns of the terminal at stdout; 80 where that cannot be told."""
+    """The width of the terminal at stdout; 80 if it cannot be detected."""
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or 80
     except (OSError, ValueError):
@@ -43,9 +43,9 @@ def table(
     rows: "Sequence[Sequence[str]]",
     colours_of: "Sequence[Sequence[str]]" = (),
 ) -> str:
-    """Aligned columns. On a terminal it has headings, and its widest columns are cut until each line fits.
+    """A table with aligned columns. On a terminal it has headings, and the widest columns are cut until all lines fit.
 
-    `colours_of` names a colour, or none by the empty string, for each cell.
+    `colours_of` names a colour for each cell; an empty string means none.
     """
     terminal = sys.stdout.isatty()
     lines = [tuple(headings), *map(tuple, rows)] if terminal else list(map(tuple, rows))
@@ -73,7 +73,7 @@ def table(
 
 
 def _cut(widths: list[int], room: int) -> None:
-    """Makes the widest columns narrower until the line fits, none below 8."""
+    """Narrows the widest columns until the line fits, but none below 8."""
     while sum(widths) + 2 * (len(widths) - 1) > room:
         widest = max(range(len(widths)), key=widths.__getitem__)
         if widths[widest] <= 8:
@@ -96,7 +96,7 @@ def ago(seconds: float) -> str:
 
 
 def since(date: str) -> str:
-    """How long ago a date was."""
+    """How long ago a date was, in words."""
     import time
 
     return ago(time.time() - clock.seconds(date))

@@ -1,4 +1,4 @@
-"""What several commands ask the person, or show before they ask."""
+"""Questions that several commands ask, and what they show before them."""
 
 from lkrshell.cli import ask, common, declare
 from lkrshell.core.errors import REFUSED, LkrError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def yes(question: str, given: bool, hint: str = "add --yes", default: bool = False) -> None:
-    """Returns when the person agrees, or `given` says so already. LkrError (2) without a terminal to ask on."""
+    """Returns if the person agrees, or if `given` says so. LkrError (2) if there is no terminal to ask on."""
     if given:
         return
     if not ask.on_terminal():
@@ -22,7 +22,7 @@ def yes(question: str, given: bool, hint: str = "add --yes", default: bool = Fal
 
 
 def value_of(name: str, prompt: str, from_stdin: bool) -> Secret:
-    """A value for the key, with a word about one that does not look like its provider's."""
+    """Reads a value for the key, and warns if it does not look like a key of its provider."""
     secret = common.read_secret(prompt, from_stdin)
     if warning := providers.shape_warning(name, secret.reveal()):
         declare.echo(f"lkr: {warning}; stored anyway", err=True)
@@ -30,7 +30,7 @@ def value_of(name: str, prompt: str, from_stdin: bool) -> Secret:
 
 
 def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:
-    """Asks for the value of a key and stores it; over one that is there only when the person says so."""
+    """Asks for a key's value and stores it. Replaces an existing value only if the person agrees."""
     if store.exists(name) and not replace:
         if from_stdin or not ask.on_terminal():
             raise keys.already_stored(name)
@@ -43,7 +43,7 @@ def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "",
 
 
 def tell_projects(name: str) -> None:
-    """Names the allowed projects whose manifest has this key: they lose it, or have to name another."""
+    """Names the allowed projects whose manifests name this key, since they will not get it any more."""
     if folders := references.by_key().get(name):
         declare.echo(f"lkr: {name} is in the manifest of {common.some_folders(folders, 5)}", err=True)
 
@@ -63,13 +63,13 @@ def ask_provider(name: str) -> None:
 
 
 def allow(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
-    """Records the grant for what lies there, and that it was given."""
+    """Grants the current content of `place`, and records that in the audit log."""
     approve.record(place, parsed, everywhere)
     _log_allowed(place, parsed)
 
 
 def write_and_allow(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
-    """Writes a manifest of `place` and allows it, see approve.write."""
+    """Writes a manifest of `place`, allows it, and records that in the audit log. See approve.write."""
     parsed = approve.write(place, text, local)
     _log_allowed(place, parsed)
     return parsed

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-# Command: the options that an agent may give, and what it gets. `lkr doctor --agents` prints this.
+# Command: the options that an agent may use, and what it gets. `lkr doctor --agents` prints this.
 ROWS: dict[str, tuple[str, str]] = {
     "agent-env": ("--agent", "starts an agent without the shell's keys, except those that policy lets it have"),
     "audit": ("--key --event --project --days --follow --json", "its own lines"),
@@ -36,8 +36,8 @@ ROWS: dict[str, tuple[str, str]] = {
 
 
 def check(command: declare.Command, values: "dict[str, Any]", given: list[declare.Parameter]) -> None:
-    """LkrError (2), recorded, when a coding agent may not do this."""
-    action = values.get("action")  # `lkr broker stop` has a row of its own, or none
+    """If a coding agent may not do this, records that and raises LkrError (2)."""
+    action = values.get("action")  # `lkr broker stop` has its own row, or none
     path = f"{command.path} {action}" if action else command.path
     options, _ = ROWS.get(path, (None, ""))
     if options is not None and all(set(option.flags) & set(options.split()) for option in given):
@@ -51,7 +51,7 @@ def check(command: declare.Command, values: "dict[str, Any]", given: list[declar
 
 
 def _keys(values: "dict[str, Any]") -> "Iterator[str]":
-    """The names of keys among the words: no other word is repeated, for it could be a value."""
+    """The names of keys among the words. Other words are not repeated, since they could be values."""
     for value in values.values():
         for word in value if isinstance(value, tuple) else (value,):
             if isinstance(word, str) and names.is_key(name := word.rpartition("=")[2]):
@@ -59,7 +59,7 @@ def _keys(values: "dict[str, Any]") -> "Iterator[str]":
 
 
 def commands() -> "Iterator[declare.Command]":
-    """Every command of the program that does something."""
+    """All commands of the program, without mere groups."""
     from lkrshell.cli import main
 
     for name in main.COMMANDS:
@@ -71,7 +71,7 @@ def commands() -> "Iterator[declare.Command]":
 
 
 def table() -> "list[dict[str, Any]]":
-    """The table as it is in force, a row for each command."""
+    """The effective table, with a row for each command."""
     return [
         {"command": each.path, "allowed": each.path in ROWS, "options": row[0].split(), "gets": row[1]}
         for each in commands()

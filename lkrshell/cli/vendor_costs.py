@@ -1,4 +1,4 @@
-"""`lkr usage --vendor [PROVIDER]`: what the vendors charged, asked with the admin keys. The one use of an admin key."""
+"""`lkr usage --vendor [PROVIDER]`: asks the vendors what they charged. Nothing else uses an admin key."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +10,8 @@ from lkrshell.vendors import costs
 
 
 def show(provider: str | None, days: int | None, as_json: bool) -> None:
-    """Prints what each vendor, or `provider`, charged in the last `days` days or this month. LkrError when none says
-    it."""
+    """Prints what each vendor, or `provider`, charged in the last `days` days or this month. LkrError if none
+    answers."""
     if provider and provider not in costs.BASES:
         raise LkrError("lkr can read costs only from OpenAI and Anthropic", f"use {' or '.join(costs.BASES)}", USAGE)
     store = common.store()

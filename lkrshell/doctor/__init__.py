@@ -72,26 +72,26 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
 
 
 def shown(path: str) -> str:
-    """`path` for a sentence: `~` for home, nothing in it that acts on a terminal."""
+    """`path` for a message: with `~` for the home folder, and safe on a terminal."""
     return show(tilde(path, os.path.expanduser("~")))
 
 
 def sed_command(script: str, path: str) -> str:
-    """The command that edits a file in place: the file itself, where `path` is a link to it."""
+    """The command that edits a file in place. If `path` is a link, it edits the target."""
     in_place = "sed -i ''" if platform.DARWIN else "sed -i"
     return f"{in_place} {shlex.quote(script)} {quoted(os.path.realpath(path))}"
 
 
 def blank_command(path: str, line: int, word: str, rest: str = ":") -> str:
-    """The command that leaves `rest` of a line. Where `word` is not in it the file has changed, and it does nothing.
+    """The command that replaces a line by `rest`. If the line no longer contains `word`, the command does nothing.
 
-    The other lines keep their numbers, and `:` does nothing, in case an `if` holds nothing else.
+    The other lines keep their numbers. `:` is a command that does nothing, in case an `if` contains nothing else.
     """
     return sed_command(f"{line}{{/{word}/s/.*/{rest}/;}}", path)
 
 
 def edit_command(path: str, line: int) -> str:
-    """The command that opens the file for a person, where no command can make the change."""
+    """The command that opens an editor, if no command can make the change."""
     return f"${{EDITOR:-vi}} +{line} {quoted(os.path.realpath(path))}"
 
 

@@ -43,7 +43,7 @@ def direnv(fix: bool) -> Iterator[Finding]:
 
 
 def _nearest() -> str | None:
-    """The .envrc that direnv would take here."""
+    """The .envrc that direnv would use here."""
     for folder in folders.above(lookup.current_folder()):
         path = os.path.join(folder, ".envrc")
         if os.path.isfile(path):

@@ -76,7 +76,7 @@ def open_swaps(root: str = "/") -> list[str]:
 
 
 def _block(root: str, path: str) -> str:
-    """The name in /sys of the block device `path`, or of the device that holds the file `path`."""
+    """The name in /sys of the block device `path`, or of the device that contains the file `path`."""
     real = os.path.realpath(path)
     if real.startswith("/dev/"):
         return os.path.basename(real)
@@ -106,7 +106,7 @@ def core_dumps(pattern: str = "/proc/sys/kernel/core_pattern") -> str:
     import resource
 
     if resource.getrlimit(resource.RLIMIT_CORE)[0] == 0:
-        return ""  # systemd-coredump and apport heed this too
+        return ""  # systemd-coredump and apport respect this too
     try:
         with open(pattern, encoding="utf-8", errors="replace") as file:
             where = file.read().strip()

@@ -40,8 +40,8 @@ _COMMAND = re.compile(r"""^["']?(?:\$\(|`|\()""")
 
 @dataclass(frozen=True)
 class Assignment:
-    """A line that gives a variable a value. `alone`: it does nothing else, so it can be taken out by a command.
-    `command`: the value comes from a program, so no key lies there; `value` is None then, and where it is no word."""
+    """A line that gives a variable a value. `alone`: it does nothing else, so a command can remove it. `command`: a
+    program gives the value, so the line contains no key. `value` is None then, and if the value is not a plain word."""
 
     path: str
     line: int
@@ -53,7 +53,7 @@ class Assignment:
 
 
 def variables(fix: bool) -> Iterator[Finding]:
-    """Variables of keys that a file gives every shell, or that something gave this one."""
+    """Key variables that a file sets in every shell, or that something has set in this one."""
     known = {variable for each in providers.known().values() for variable in (each.variable, *each.aliases)}
     known |= {variable for variable in references.variables() if names.is_variable(variable)}
     found = [each for path in _files() for each in assignments(path, known)]
@@ -67,7 +67,7 @@ def variables(fix: bool) -> Iterator[Finding]:
 
 
 def bindings_here() -> list[Binding]:
-    """What the project we are in would get; empty without one, or when it is not allowed."""
+    """The bindings of the current project; empty if there is none, or it is not allowed."""
     folder = lookup.find(lookup.current_folder())
     try:
         return session.bindings_at(folder, [])[1] if folder else []
@@ -76,7 +76,8 @@ def bindings_here() -> list[Binding]:
 
 
 def assignments(path: str, wanted: Container[str]) -> Iterator[Assignment]:
-    """The lines of a file that give one of the variables a value; comments and references to others left out."""
+    """The lines of a file that give one of these variables a value, without comments and references to other
+    variables."""
     syntax = _syntax(path)
     alone, before = _ALONE.get(syntax, _ALONE["posix"]), ""
     for number, line in enumerate(os.fsdecode(text_of(path)).split("\n"), 1):
@@ -85,7 +86,7 @@ def assignments(path: str, wanted: Container[str]) -> Iterator[Assignment]:
             continue
         match = alone.match(line)
         if match and match[1] in wanted:
-            # PAM's syntax is one of its own; and a line that goes on is a person's to edit, as one that does more.
+            # A person must edit PAM's own syntax, continued lines, and lines that do more.
             whole = not joined and syntax != "pam"
         else:
             match = next((each for each in _WITHIN.finditer(line) if each[1] in wanted), None)
@@ -95,7 +96,7 @@ def assignments(path: str, wanted: Container[str]) -> Iterator[Assignment]:
 
 
 def _assignment(path: str, number: int, variable: str, rest: str, syntax: str, whole: bool) -> Iterator[Assignment]:
-    """What `rest`, the line from the value on, gives the variable, if that may be a key."""
+    """The assignment in `rest`, the line from the value on, if the value may be a key."""
     if syntax == "universal":
         value = re.sub(r"\\x([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), rest)
         word = bool(value)
@@ -112,7 +113,7 @@ def _assignment(path: str, number: int, variable: str, rest: str, syntax: str, w
 
 
 def remedy(each: Assignment) -> str:
-    """The command that stores the value, unless the store has it, and only then takes the line out."""
+    """The command that stores the value, unless the store has it, and then removes the line."""
     out = _without(each)
     if each.command:
         return out
@@ -134,7 +135,8 @@ def remedy(each: Assignment) -> str:
 
 
 def _without(each: Assignment) -> str:
-    """The command that takes the line out. In a shell's file a `:` is left: it may be all that an `if` holds."""
+    """The command that removes the line. In a shell's file it leaves a `:`, since the line may be all that an `if`
+    contains."""
     if not each.alone:
         return edit_command(each.path, each.line)
     if each.syntax == "universal":
@@ -154,7 +156,7 @@ def _syntax(path: str) -> str:
 
 
 def _files() -> list[str]:
-    """What the shells, PAM and systemd read for this user, as far as it is the user's to change."""
+    """The files that shells, PAM and systemd read for this user, as far as the user can change them."""
     found = [path for shell in base.SHELLS for path in files_read(shell)]
     home, units = userfiles.home(), os.path.join(userfiles.home(), ".config/environment.d")
     found += [fish.folder("fish_variables"), os.path.join(home, ".pam_environment")]
@@ -163,11 +165,11 @@ def _files() -> list[str]:
     return [path for path in dict.fromkeys(found) if os.access(path, os.W_OK)]
 
 
-_given: dict[str, Secret | None] = {}  # names that this run's commands would take, two of which must not be one
+_given: dict[str, Secret | None] = {}  # names that the commands of this run would use; each may be used once
 
 
 def _place(each: Assignment) -> tuple[str, str, bool]:
-    """The key that has this very value (empty for none), else a free name for it, and whether the store is made."""
+    """The key that already has this value (empty for none), else a free name for it; and whether the store exists."""
     name = next((binding.key for binding in bindings_here() if binding.variable == each.variable), "")
     name = name or providers.key_for(each.variable) or f"{each.variable.lower().replace('_', '-')}:main"
     provider = name.partition(":")[0]
@@ -188,7 +190,8 @@ def _place(each: Assignment) -> tuple[str, str, bool]:
 
 @functools.cache
 def _stored(provider: str) -> dict[str, Secret]:
-    """What the store has of a provider; nothing while it is locked: a key stored a second time is not lost."""
+    """The provider's keys in the store. Empty while it is locked; then a key may be stored twice, which loses
+    nothing."""
     try:
         with TimeLimit(store.WAIT):
             chosen, _ = store.in_force(config.load())
@@ -212,7 +215,7 @@ def _set_here(named: set[str]) -> Iterator[Finding]:
         elif (value := os.environ.get(binding.variable)) and binding.variable not in ours:
             secret = _stored(binding.key.partition(":")[0]).get(binding.key)
             if secret and secret.reveal() == value:
-                continue  # by `lkr exec`
+                continue  # `lkr exec` set it
             yield warning(
                 f"{binding.variable} has a value in this shell that lkr did not load", f"{unset} {binding.variable}"
             )

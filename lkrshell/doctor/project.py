@@ -36,7 +36,7 @@ def project(fix: bool) -> Iterator[Finding]:
             chosen, _ = in_force(settings)
             missing = [binding for binding in bindings if chosen is None or not chosen.exists(binding.key)]
     except LkrError:
-        return  # `store` has said why
+        return  # `store` reports why
     for key in dict.fromkeys(binding.key for binding in missing if not binding.optional):
         yield wrong(f"this project needs {key}, which is not stored", f"lkr set {key}")
     stored = [binding for binding in bindings if binding not in missing and binding.scope == "shell"]

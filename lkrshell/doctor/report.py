@@ -1,7 +1,7 @@
-"""`lkr doctor --report`: what a bug report needs, to be pasted in public.
+"""`lkr doctor --report`: what a bug report needs, safe to publish.
 
-It names no key, no folder, no project and no user: paths are cut to what kind of place they are, and findings to their
-kind and number. Each line stands alone, so that one that fails hides no other.
+It names no key, folder, project or user. Paths are reduced to the kind of place, and findings to their kind and number.
+Each line is made separately, so that a failure does not hide the others.
 """
 
 import os
@@ -21,7 +21,7 @@ _VARIABLES = (
     "SSH_TTY", "TMUX", "TERM_PROGRAM", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR",
     "DIRENV_DIR", "LKR_BACKEND", "VIRTUAL_ENV", "CONDA_PREFIX",
 )  # fmt: skip
-_PLACES = (  # where an interpreter comes from, by a part of its path
+_PLACES = (  # where an interpreter comes from, by part of its path
     ("/Cellar/", "Homebrew"), ("/opt/homebrew/", "Homebrew"), ("/linuxbrew/", "Homebrew"),
     ("/Library/Frameworks/Python.framework/", "python.org's framework"), ("/Xcode", "Xcode"),
     ("/CommandLineTools/", "Apple's command line tools"), ("/.pyenv/", "pyenv"), ("/uv/", "uv"), ("/nix/", "nix"),
@@ -36,7 +36,7 @@ def lines() -> Iterator[str]:
         try:
             for text in tell():
                 yield f"{name:<11} {text}"
-        except Exception as error:  # of what went wrong only its kind: a message may hold a name
+        except Exception as error:  # only the kind of error, since a message may contain a name
             yield f"{name:<11} failed: {type(error).__name__}"
 
 

@@ -1,4 +1,5 @@
-"""Which shells load lkr at their start, by their files alone: none is started, for that runs what users have there."""
+"""Which shells load lkr when they start. It only reads their files: starting a shell would run what users have
+there."""
 
 import os
 import re
@@ -15,7 +16,7 @@ from lkrshell.shells.current_shell import current_shell
 from lkrshell.state import paths
 
 _WRITTEN = b"# Written by lkr install"
-# Frameworks take a plugin by its name: oh-my-zsh's list, antidote's file of them, and lines of zinit and others.
+# Plugin managers name a plugin: in oh-my-zsh's list, in antidote's file, or in lines of zinit and others.
 _PLUGIN = re.compile(
     rb"^(?!\s*#)(?:(?:[^#\n]*\W)?(?:source|\.)[ \t][^#\n]*(?<!completions)/lkr(?:/load)?(?:\.plugin)?\.(?:ba|z|fi)sh\b"
     rb"|[^#\n]*\b(?:zinit|zplug|zgenom|antigen|antidote|sheldon)\b[^#\n]*\blkr(?:shell)?\b"
@@ -27,7 +28,8 @@ _LISTED = re.compile(rb"^[^#\n]*\blkr(?:shell)?\b", re.M)
 
 @dataclass(frozen=True)
 class Load:
-    """A place that loads lkr: `installed` where lkr install wrote it, `own` a line with `lkr hook`, else a plugin."""
+    """A place that loads lkr. `installed`: `lkr install` wrote it. `own`: a line with `lkr hook`. Otherwise a
+    plugin."""
 
     path: str
     line: int
@@ -37,7 +39,7 @@ class Load:
 
 
 def shells(fix: bool) -> Iterator[Finding]:
-    """The shells of this machine, and whether yours load lkr, once, with nothing undoing it, and the right one."""
+    """The shells of this machine, and whether yours load the right lkr, once, and nothing undoes that."""
     there = [shell for shell in base.SHELLS if shutil.which(shell)]
     yours = [shell for shell in dict.fromkeys((current_shell(), login_shell())) if shell in there]
     found = {shell: find_loads(shell) for shell in there}
@@ -60,7 +62,7 @@ def shells(fix: bool) -> Iterator[Finding]:
         yield fact("this shell has loaded lkr")
     elif yours and not any(found[shell] for shell in yours) and not by_direnv:
         text, remedy = f"{yours[0]} does not load lkr, so entering a project loads no keys", f"lkr install {yours[0]}"
-        if os.path.exists(rcfiles.kept_hook(yours[0])):  # something has loaded it
+        if os.path.exists(rcfiles.kept_hook(yours[0])):  # something has loaded it before
             yield warning(f"lkr cannot find what makes {yours[0]} load it, but it was loaded before", remedy)
         else:
             yield wrong(text, remedy)
@@ -84,12 +86,12 @@ def login_shell() -> str:
 
 
 def find_loads(shell: str) -> list[Load]:
-    """The places in this shell's files, and in those that they source by name, that load lkr."""
+    """The places that load lkr in this shell's files, and in files that those source by name."""
     found = []
     for path in files_read(shell):
         text = text_of(path)
         blocks = list(rcfiles.BLOCK.finditer(text))
-        if os.path.basename(path) == "lkr.fish" and b"__lkr" in text:  # in conf.d: ours, or as fisher copies it
+        if os.path.basename(path) == "lkr.fish" and b"__lkr" in text:  # in conf.d: our file, or a copy that fisher made
             found.append(Load(path, 1, len(text), text.startswith(_WRITTEN)))
             continue
         found += [Load(path, _number(text, each.start()), each.end(), installed=True) for each in blocks]
@@ -102,7 +104,7 @@ def find_loads(shell: str) -> list[Load]:
 
 
 def files_read(shell: str) -> list[str]:
-    """The files that interactive shells of this kind read, in their order, and what these source by name."""
+    """The files that interactive shells of this kind read, in order, and the files that those source by name."""
     found: dict[str, None] = {}
     for path in base.dialect(shell).startup_files():
         for each in (path, *_sourced(text_of(path))):
@@ -129,13 +131,14 @@ def _number(text: bytes, at: int) -> int:
 
 
 def _in(path: str, found: list[Load]) -> bool:
-    """True when `path`, or what it sources, loads lkr."""
+    """True when `path`, or a file that it sources, loads lkr."""
     return any(load.path in (path, *_sourced(text_of(path))) for load in found)
 
 
 def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
-    """A second place in what one and the same shell reads. A plugin's may be its name and what that led to."""
-    if shell == "bash":  # a login shell reads others; which of them also read ~/.bashrc, `install` minds
+    """Places that load lkr again in the same shell. A plugin may show up twice: by its name, and by the file of that
+    name."""
+    if shell == "bash":  # login shells read other files; `install` checks which of them read ~/.bashrc
         rc = os.path.join(userfiles.home(), ".bashrc")
         found = [load for load in found if _in(rc, [load])]
     plugins = [load for load in found if not load.own and not load.installed][:1]
@@ -150,7 +153,7 @@ def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
 
 
 def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
-    """A line after ours in the same file that replaces the prompt's hooks."""
+    """Lines after ours in the same file that replace the prompt's hooks."""
     speak = base.dialect(shell)
     for load in found if speak.undoing else ():
         text = text_of(load.path)
@@ -164,7 +167,7 @@ def _undone(shell: str, found: list[Load]) -> Iterator[Finding]:
 
 
 def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
-    """What `lkr install` wrote, and the hook that is kept: of a program that is there, and of the same version."""
+    """Whether the loader and the cached hook belong to a program that exists, and to this version."""
     if not any(load.installed for load in found):
         return
     path = base.dialect(shell).loader()
@@ -181,7 +184,7 @@ def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
     elif os.path.exists(program) and os.path.samefile(program, rcfiles.program()):
         kept = rcfiles.kept_hook(shell)
         if not os.path.exists(kept) or os.stat(kept).st_mtime != os.stat(program).st_mtime:
-            return  # the next shell makes it anew
+            return  # the next shell renews it
         if os.fsdecode(text_of(kept)) != hook.preamble(shell) + hook.data("shell", f"lkr.{shell}"):
             yield wrong(f"{shown(kept)} belongs to another version of lkr", f"rm {quoted(kept)}")
 
@@ -195,7 +198,7 @@ def _version(shell: str) -> tuple[int, int]:
 
 
 def output(*words: str) -> str:
-    """What a program prints; empty when it cannot be run, fails, or takes longer than two seconds."""
+    """What a program prints; empty if it cannot run, fails, or takes longer than two seconds."""
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=2, check=True)
     except (OSError, subprocess.SubprocessError):

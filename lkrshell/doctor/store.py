@@ -21,11 +21,11 @@ _RESTORE = {
     "vault": "lkr vault import FILE restores a backup; lkr vault reset starts over",
     "keychain": "restore ~/Library/Keychains/lkr.keychain-db from a backup; lkr unlock starts over",
 }
-WAIT = 5.0  # seconds for the whole store: a person waits, and needs to know about a keychain that hangs
+WAIT = 5.0  # seconds for the whole store, since a person is waiting and wants to know whether a keychain hangs
 
 
 def in_force(settings: config.Config) -> tuple["Store | None", str]:
-    """The store, and why that one. None where that is open until the first key: to ask must not decide it."""
+    """The store, and why it was chosen. None if the first key will decide that: asking must not decide it."""
     if settings.backend != "auto":
         why = "LKR_BACKEND" if os.environ.get("LKR_BACKEND") else "config.toml"
         return registry.choose(settings), f"by {why}"
@@ -84,7 +84,7 @@ def access(fix: bool) -> Iterator[Finding]:
         chosen, _ = in_force(config.load())
         foreign = chosen.foreign() if isinstance(chosen, MacosKeychain) else []
     except StoreUnreachable:
-        return  # `store` has said it
+        return  # `store` reports that
     for name in foreign:
         text, fixed = (
             f"macOS does not let this lkr read {show(name)}: another program, or another version, stored it",
@@ -103,7 +103,7 @@ def _state(chosen: "Store") -> str:
     try:
         if chosen.is_locked():
             return "locked"
-        # A keychain gives no answer to a name it does not have, locked or not.
+        # For a name that it does not have, a keychain gives no answer, whether it is locked or not.
         chosen.get([] if chosen.counts_reads else index.names(chosen.name)[:1] or ["lkr:probe"])
     except StoreLocked:
         return "locked"
@@ -153,10 +153,10 @@ def _some(found: list[str]) -> str:
 
 def folders(fix: bool) -> Iterator[Finding]:
     """Who may read and write lkr's files, and what interrupted writes left there."""
-    for folder in dict.fromkeys((paths.data_dir(), paths.state_dir())):  # one and the same on macOS
+    for folder in dict.fromkeys((paths.data_dir(), paths.state_dir())):  # the same folder on macOS
         for path in _below(folder):
             if path == paths.config_file():
-                continue  # below, by its own rule
+                continue  # see below: it has its own rule
             try:
                 files.check_private(path, os.lstat(path))
             except LkrError as error:
@@ -169,7 +169,7 @@ def folders(fix: bool) -> Iterator[Finding]:
             yield wrong(
                 f"{show(path)} is left over from an interrupted write", "lkr doctor --fix", "removed" if fix else ""
             )
-    for path in _below(os.path.dirname(paths.config_file())):  # may be read by others: nothing in it is secret
+    for path in _below(os.path.dirname(paths.config_file())):  # others may read it, since it contains nothing secret
         info = os.lstat(path)
         if info.st_mode & 0o022 and not stat.S_ISLNK(info.st_mode):
             yield wrong(f"{show(path)} can be changed by other users", f"chmod go-w {quoted(path)}")
@@ -203,16 +203,16 @@ def grants(fix: bool) -> Iterator[Finding]:
             yield wrong(f"the grant {show(name)} is damaged", f"rm {quoted(path)}")
             continue
         except LkrError:
-            continue  # not private: `folders` has named it
+            continue  # not private, which `folders` reports
         if os.path.exists(os.path.join(real, lookup.MANIFEST)):
             yield from _readable(real)
             continue
-        if worktrees.served(real):  # of a bare repository, or its main checkout is on another branch
+        if worktrees.served(real):  # a bare repository, or the main checkout is on another branch
             continue
         if fix:
             approve.revoke(real)
         fixed = "revoked" if fix else ""
-        if os.path.isdir(real):  # on another branch, maybe
+        if os.path.isdir(real):  # maybe on another branch
             yield warning(f"{show(real)} is allowed but no longer has a manifest", "lkr doctor --fix", fixed)
         else:
             yield wrong(f"{show(real)} is allowed but no longer exists", "lkr doctor --fix", fixed)

@@ -1,9 +1,8 @@
 """Which coding agent is behind us, if one is: by marks in the environment, or by the processes above us.
 
-Three things are looked at: our own environment; the names of our ancestors, up to the first process, and of the leaders
-of our session and process group, which stay when a command is sent to the background; and the environments that those
-were started with, where `env -u` leaves a mark in place. None of it is proof, see SECURITY.md. Source: proc(5);
-for macOS see `macos_processes`.
+It looks at three things: our own environment; the names of our ancestors up to the first process, and of the leaders of
+our session and process group, which stay when a command goes to the background; and the environments that those
+processes were started with, where `env -u` cannot remove a mark. None of this is proof: see SECURITY.md.
 """
 
 import os
@@ -17,29 +16,29 @@ if TYPE_CHECKING:
 
     Row = tuple[str, tuple[str, ...], tuple[str, ...]]  # an agent: its name, its marks, its processes
 
-UNKNOWN = "agent"  # an agent whose name nothing tells
+UNKNOWN = "agent"  # an agent whose name we cannot find out
 _SHELLS = frozenset(("bash", "zsh", "fish", "sh", "dash", "ksh"))
 _INTERPRETERS = frozenset(
     ("python", "Python", "pypy", "node", "nodejs", "bun", "deno", "ruby", "MainThread", "node-MainThread")
 )
 _RUNNERS = frozenset(("npx", "npm", "npx-cli", "npm-cli", "pnpm", "yarn", "bunx", "uv", "uvx", "pipx"))
 _SUBCOMMANDS = frozenset(("run", "tool", "exec", "x", "dlx"))
-# Options of node whose value is the next word. Of others both that word and the one after it are looked at.
+# Options of node whose value is the next word. After any other option, we look at the next two words.
 _WITH_VALUE = frozenset(("-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"))
-_CODE = frozenset(("-c", "-e", "-p", "--eval", "--print", "-pe"))  # the program is the next word, and has no name
+_CODE = frozenset(("-c", "-e", "-p", "--eval", "--print", "-pe"))  # the next word is code without a name
 _ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".py", ".pyw", ".pyz", ".sh")
-# A process of another name makes no function of the shell.
+# Only names of these characters become functions of the shell.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-_NO_AGENTS = ("/bin", "/sbin", "/usr/sbin", "/usr/local/sbin")  # nobody installs one there, and each look costs
-_DEEPEST = 256  # generations; nobody nests shells so deep except to hide what is above them
+_NO_AGENTS = ("/bin", "/sbin", "/usr/sbin", "/usr/local/sbin")  # nobody installs agents there, and each look takes time
+_DEEPEST = 256  # generations; only somebody who hides an agent nests processes so deep
 _CUT = 15  # bytes of a process's name that the kernel keeps
 
 
 class Ancestry(list[str]):
-    """The names of the processes above us, nearest first; of an interpreter, the name of what it runs.
+    """The names of the processes above us, nearest first. For an interpreter, the name of what it runs.
 
-    `others` are more names that these, or the leaders of our session and group, may be known by; `variables` are those
-    that any of them was started with, each as NAME=VALUE. `too_deep`: there are more of them than are looked at.
+    `others`: further names of these processes, and the names of the leaders of our session and group. `variables`: the
+    variables that any of them was started with, as NAME=VALUE. `too_deep`: there are more than we look at.
     """
 
     __slots__ = ("others", "too_deep", "variables")
@@ -52,10 +51,10 @@ class Ancestry(list[str]):
 
 
 def detect(environment: "dict[str, str]", ancestry: list[str], settings: "Config | None" = None) -> str | None:
-    """The agent behind us, None without one. `ancestry` is what `ancestors` found; `settings` are the user's.
+    """The agent behind us; None if there is none. `ancestry` is what `ancestors` found; `settings` are the user's.
 
-    `agent_ancestors = false` counts only in the account's own folders: whoever can set variables could bring others.
-    What names itself by AI_AGENT alone is not taken for an agent that lkr knows.
+    `agent_ancestors = false` applies only with the account's own folders, since whoever sets variables could point to
+    other settings. A program that only sets AI_AGENT cannot pose as an agent that lkr knows.
     """
     known = _known(settings)
     name = _marked(known, environment)
@@ -75,7 +74,7 @@ def detect(environment: "dict[str, str]", ancestry: list[str], settings: "Config
 
 
 def _may_be_moved(environment: "dict[str, str]", ancestry: list[str]) -> bool:
-    """True when the settings in force may not be the account's own: an agent can name others, without its own row."""
+    """True if the settings in force may not be the account's own: an agent could point to others that lack its row."""
     variables = ancestry.variables if isinstance(ancestry, Ancestry) else {}
     homes = {each for each in variables if each.startswith("HOME=")} | {f"HOME={environment.get('HOME')}"}
     named = any(each.startswith("XDG_CONFIG_HOME=") for each in variables)
@@ -83,7 +82,7 @@ def _may_be_moved(environment: "dict[str, str]", ancestry: list[str]) -> bool:
 
 
 def _by_the_accounts_settings(environment: "dict[str, str]", ancestry: list[str]) -> str | None:
-    """The agent by the rows that the person has in the account's own settings."""
+    """The agent, according to the account's own settings."""
     from lkrshell.state import config
 
     settings = config.of_account()
@@ -129,7 +128,7 @@ def _self_named(known: "list[Row]", value: str) -> str:
 
 
 def agent_of_program(program: str, settings: "Config") -> str:
-    """The agent whose program is called so; the program's own name when lkr knows no such agent."""
+    """The agent with a program of this name; the name itself if lkr knows no such agent."""
     return next((name for name, _, names in _known(settings) if program in names), program)
 
 
@@ -140,7 +139,7 @@ def _known(settings: "Config | None") -> "list[Row]":
 
 
 def programs(settings: "Config") -> list[str]:
-    """The programs of known agents, the user's own among them, that are on PATH."""
+    """The programs on PATH that belong to known agents, including those in the user's settings."""
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder and folder not in _NO_AGENTS]
     names = [name for _, _, own in _known(settings) for name in own if _PLAIN.issuperset(name)]
     access = os.access
@@ -149,10 +148,9 @@ def programs(settings: "Config") -> list[str]:
 
 
 def ancestors(pid: int = 0, own: bool = False) -> Ancestry:
-    """The processes above us and beside them; with `pid`, that process and those above and beside it.
+    """The processes above us, and the leaders of our session and group. With `pid`, those of that process, and itself.
 
-    With `own`, this very process is looked at too, which is then another program than `lkr`. Empty where the system
-    tells nothing of them.
+    `own`: include this process, which is then another program than `lkr`. Empty if the system says nothing about them.
     """
     ancestry, seen = Ancestry(), {os.getpid()}
     _climb(pid or os.getppid(), ancestry, ancestry, seen)
@@ -168,14 +166,14 @@ def ancestors(pid: int = 0, own: bool = False) -> Ancestry:
 
 
 def between(pid: int, top: int) -> Ancestry:
-    """The process and those above it up to `top`, without that one."""
+    """The process and those above it, up to but not including `top`."""
     ancestry = Ancestry()
     _climb(pid, ancestry, ancestry, {top, os.getpid()})
     return ancestry
 
 
 def _climb(pid: int, names: list[str], ancestry: Ancestry, seen: set[int]) -> None:
-    """Adds the process, and all that are above it, to `names`, and what tells agents to `ancestry`."""
+    """Adds the names of the process and all above it to `names`, and their other names and variables to `ancestry`."""
     while pid > 0 and pid not in seen:
         if len(seen) > _DEEPEST:
             ancestry.too_deep = True
@@ -185,45 +183,45 @@ def _climb(pid: int, names: list[str], ancestry: Ancestry, seen: set[int]) -> No
             cut, parent = processes.status(pid)
             first, *others = _names(pid, cut)
         except (OSError, ValueError, IndexError):
-            return  # it has ended, or is hidden from us
+            return  # it has ended, or we may not see it
         names.append(first)
         ancestry.others += others
         try:
             variables = processes.environment_of(pid).decode("utf-8", "replace").split("\0")
             ancestry.variables.update(dict.fromkeys(variables))
         except OSError:
-            pass  # another user's
+            pass  # another user's process
         pid = parent
 
 
 def _names(pid: int, cut: bytes) -> list[str]:
-    """What the process may be known by, the best name first: of an interpreter, what it runs.
+    """The names of a process, best first. For an interpreter, the names of what it runs.
 
-    `cut` is the name that the kernel keeps: on Linux of at most 15 bytes, on macOS of 31, there of a script's
-    interpreter.
+    `cut` is the name that the kernel keeps: at most 15 bytes on Linux, 31 on macOS. For a script, macOS has the name of
+    its interpreter.
     """
     comm = cut.decode("utf-8", "replace")
     if not _runs_others(comm) and len(cut) < _CUT:
         return [comm]
     words = processes.words_of(pid)
-    if words[0].startswith("npm "):  # which writes a title there
+    if words[0].startswith("npm "):  # npm writes a title there
         words = words[0].split()
     called = os.path.basename(words[0]).lstrip("-")
     if not _runs_others(comm):
-        whole = (os.path.basename(word).lstrip("-") for word in words[:16])  # a script's own name is the second word
+        whole = (os.path.basename(word).lstrip("-") for word in words[:16])  # the second word is the name of a script
         return [next((name for name in whole if name.startswith(comm)), comm)]
     if called and not _runs_others(called):
-        return [called, comm]  # an interpreter within one program, as copilot is
+        return [called, comm]  # an interpreter inside a program, such as copilot
     return [*programs_run(called or comm, words[1:64]), comm]
 
 
 def _runs_others(name: str) -> bool:
-    """True for an interpreter, a shell, and what runs programs of packages."""
+    """True for interpreters, shells, and programs that run packages."""
     return name in _SHELLS or name in _RUNNERS or name.rstrip("0123456789.") in _INTERPRETERS
 
 
 def programs_run(program: str, words: list[str]) -> list[str]:
-    """The names of what an interpreter, or a program that runs others, was told to run by `words`."""
+    """The names of what `words` tell an interpreter, or another program that runs programs, to run."""
     if program.lower().startswith(("python", "pypy")):
         found, rest = _python(words)
     else:
@@ -234,7 +232,7 @@ def programs_run(program: str, words: list[str]) -> list[str]:
 
 
 def _python(words: list[str]) -> tuple[list[str], list[str]]:
-    """As Python itself reads its options."""
+    """Reads the options as Python does. Returns the names of the program, and the words after it."""
     at = 0
     while at < len(words) and words[at].startswith("-"):
         word = words[at]
@@ -255,7 +253,9 @@ def _python(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _others(words: list[str]) -> tuple[list[str], list[str]]:
-    """The first word that is no option. The value of an option that we do not know counts too, for it may be it."""
+    """The names in the first word that is not an option, and the words after it.
+
+    Also names in the value of an unknown option, since that word may be the program."""
     found: list[str] = []
     before = ""
     for at, word in enumerate(words):
@@ -274,7 +274,7 @@ def _others(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _called(word: str) -> list[str]:
-    """The names that a script's path, or a package's name, may go by."""
+    """The names that we derive from a script's path or a package's name."""
     *folders, name = word.removeprefix("npm:").rstrip("/").split("/")
     name = name.partition("@")[0]  # and a version
     for ending in _ENDINGS:

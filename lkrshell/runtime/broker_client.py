@@ -1,11 +1,11 @@
-"""The way to the broker for those that need virtual keys: asking for them, and starting it where it does not run.
+"""Asks the broker for virtual keys, and starts the broker if it does not run.
 
-On the path of `lkr export` for keys that come by the broker, so it speaks through `_socket`, in lines of core.records.
-It waits for a broker that runs. One that has yet to start is not waited for: the virtual keys are made here, the
-question lies in the socket's backlog, and the sockets that the broker will serve take requests already.
+An export uses this for keys that go through the broker, so it speaks through `_socket`, in lines of core.records. It
+waits for the answer of a running broker, but not for a broker that starts. Then it makes the virtual keys itself and
+leaves the request in the backlog of the socket; the broker's port already accepts requests of programs.
 
-One conversation: `lkr 1`, `for PID START`, a `mint` for each key, `end`. The answer: `port`, then `ok` or `no` for each
-key. Other questions are one word, see `ask`.
+A request is `lkr 1`, `for PID START`, a `mint` for each key, `end`. The answer is `port`, then `ok` or `no` for each
+key. Other requests are one word, see `ask`.
 """
 
 import os
@@ -29,12 +29,12 @@ PREFIX = "lkr-vk-"
 PROTOCOL = "1"
 CONTROL, READY, PORT, LOG, TABLE = "control", "ready", "port", "log", "keys"
 INSTALL = "in a checkout of lkrshell: pipx install --force '.[broker]'"
-_STARTING = 10.0  # seconds; a broker that is not up by then hangs
+_STARTING = 10.0  # seconds; a broker that is not ready by then hangs
 _MOST = 1 << 20  # bytes of an answer
 _LOG_MOST = 1 << 20  # bytes
 _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "fish", "busybox")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-# What the broker finds in its environment: where things are, and nothing that steers a program.
+# The broker's environment: where things are, but nothing that changes how programs run.
 _KEPT = (
     "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME",
     "XDG_RUNTIME_DIR", "XDG_CURRENT_DESKTOP", "DBUS_SESSION_BUS_ADDRESS", "LKR_BACKEND",
@@ -43,10 +43,10 @@ _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY
 
 
 class KeyRequest:
-    """A virtual key that is wanted: `key` in `variable`, for the project at the real path `folder` under `profile`.
+    """A request for a virtual key: for `key` in `variable`, in the project at the real path `folder` with `profile`.
 
-    `event` is what for: `shell`, `direnv`, `exec`, `agent`; `named` and `token` for a key that was asked for by its
-    name. `agent` is the agent that it is for where nothing but the person's word tells, empty for none.
+    `event`: `shell`, `direnv`, `exec` or `agent`, or for a key that was requested by its name `named` or `token`.
+    `agent`: the agent that will use it, if only the person's word says so; else empty.
     """
 
     __slots__ = ("agent", "event", "folder", "key", "profile", "variable")
@@ -62,7 +62,7 @@ class KeyRequest:
 
 
 class Minted:
-    """The virtual keys by variable, why the others were refused, the broker's port, and what the person should know."""
+    """The virtual keys by variable, the reasons for refusals, the broker's port, and a note for the person."""
 
     __slots__ = ("keys", "note", "port", "refused")
 
@@ -72,12 +72,12 @@ class Minted:
         self.refused: list[LkrError] = []
 
     def given(self, bindings: "list[Binding]") -> "list[tuple[Binding, Secret]]":
-        """Those of `bindings` that have a virtual key, each with it."""
+        """Those of `bindings` that got a virtual key, with that key."""
         return [(binding, Secret(self.keys[binding.variable])) for binding in bindings if binding.variable in self.keys]
 
 
 def virtual_key() -> str:
-    """A new one: 256 random bits."""
+    """Makes a virtual key of 256 random bits."""
     number = int.from_bytes(os.urandom(32), "big") << 2
     return PREFIX + "".join(_ALPHABET[number >> 6 * place & 63] for place in range(42, -1, -1))
 
@@ -85,10 +85,10 @@ def virtual_key() -> str:
 def mint(
     asks: "list[KeyRequest]", pid: int, is_locked: "Callable[[], bool]", patience: float = 5.0, sure: bool = False
 ) -> Minted:
-    """Virtual keys for the process `pid`, which is this one or above it, and for all that it starts.
+    """Virtual keys for the process `pid`, which is this one or above it, and for all processes that it starts.
 
-    `is_locked` is asked where no broker runs that could say it. LkrError when there is no broker and none can be
-    started, or when one does not answer within `patience` seconds. With `sure`, a broker that starts is waited for.
+    If no broker runs, `is_locked` says whether the store is locked. LkrError if no broker can be started, or if it does
+    not answer within `patience` seconds. With `sure`, this waits for a broker that starts.
     """
     keys = [virtual_key() for _ in asks]
     rows: list[tuple[str, ...]] = [("lkr", PROTOCOL), ("for", str(pid), processes.start_time(pid))]
@@ -109,7 +109,7 @@ def mint(
             answer = _talk(folder, [*rows, ("end",)], patience) or [
                 ["no", "1", "the broker did not start", "lkr broker log"]
             ]
-        if not answer:  # it is starting: it will find the question, and until then nobody can refuse
+        if not answer:  # it is starting: it will find the request later, and nobody can refuse yet
             answer = [["port", _port(folder)], *(["ok", key] for key in keys)]
     finally:
         os.close(folder)
@@ -117,7 +117,7 @@ def mint(
 
 
 def check_route(key: str) -> None:
-    """LkrError when the broker serves no vendor that has such keys."""
+    """LkrError if the broker does not serve the vendor of this key."""
     vendor = key.partition(":")[0]
     if routes.find(vendor) is None:
         why = routes.LATER.get(vendor, f"it knows no API of {vendor}")
@@ -126,7 +126,7 @@ def check_route(key: str) -> None:
 
 
 def is_served(key: str) -> bool:
-    """True when the broker serves the vendor of the key."""
+    """True if the broker serves the vendor of this key."""
     return routes.find(key.partition(":")[0]) is not None
 
 
@@ -134,9 +134,9 @@ def mint_for(
     bindings: "list[Binding]", folder: str, event: str, pid: int, is_locked: "Callable[[], bool]",
     patience: float = 5.0, agent: str = "", profile: str | None = None, sure: bool = False,
 ) -> Minted:  # fmt: skip
-    """As `mint`, for these lines of a manifest. A key that the broker does not serve is among the refused.
+    """Like `mint`, for lines of a manifest. Keys that the broker does not serve are among the refused.
 
-    What keeps all of them away is the only one there, and `port` is empty.
+    If an error affects all keys, it is the last of the refused, and `port` is empty.
     """
     asks, refused = [], []
     profile = os.environ.get("LKR_PROFILE", "") if profile is None else profile
@@ -156,15 +156,17 @@ def mint_for(
 
 
 def for_command(minted: Minted, bindings: "list[Binding]") -> "tuple[list[tuple[Binding, Secret]], dict[str, str]]":
-    """What a command that we become gets: the lines that have a virtual key, and the variables of `around`."""
+    """What the command gets: the bindings that have a virtual key, and `broker_variables`."""
     given = minted.given(bindings)
     leads = broker_variables([binding.key for binding, _ in given], minted.port, os.environ)
     return given, {variable: value for variable, (_, value) in leads.items()}
 
 
 def broker_variables(keys: "list[str]", port: str, environment: "Mapping[str, str]") -> dict[str, tuple[str, str]]:
-    """The variables that lead programs to the broker, for these keys: by name, the key that each belongs to and its
-    value. Where a proxy is set, they keep requests to this machine from it."""
+    """The variables that lead programs to the broker: by name, the key that each belongs to, and its value.
+
+    If a proxy is set, they also keep requests to this machine away from it.
+    """
     found: dict[str, tuple[str, str]] = {}
     for key in keys:
         for variable, url in routes.bases(key.partition(":")[0], int(port)).items():
@@ -179,14 +181,15 @@ def broker_variables(keys: "list[str]", port: str, environment: "Mapping[str, st
 
 
 def comes_from_broker(variable: str, value: str) -> bool:
-    """True for what a shell has by the broker: a virtual key, or what leads programs to it."""
+    """True for a variable that the broker is the reason for: a virtual key, or one that leads programs to the
+    broker."""
     if variable.lower() == "no_proxy":
         return "127.0.0.1" in value
     return value.startswith((PREFIX, "http://127.0.0.1:"))
 
 
 def asking_shell(event: str) -> int:
-    """The process of the shell that asks for its keys: our parent, or what started direnv."""
+    """The process of the shell that asks for keys: our parent, or the process that started direnv."""
     above = processes.ancestry(os.getpid())[1:]
     if event == "direnv":
         for at, pid in enumerate(above[:-1]):
@@ -219,7 +222,8 @@ def _minted(asks: "list[KeyRequest]", answer: list[list[str]], note: str) -> Min
 
 
 def ask(*question: str, patience: float = 5.0) -> list[list[str]] | None:
-    """The answer to one question: `state`, `lock`, `stop`. None when no broker runs; empty while one starts."""
+    """The answer to a request of one word: `state`, `lock` or `stop`. None if no broker runs; empty while one
+    starts."""
     try:
         folder = run_folder.open_folder(make=False)
     except FileNotFoundError:
@@ -231,7 +235,7 @@ def ask(*question: str, patience: float = 5.0) -> list[list[str]] | None:
 
 
 def lock() -> None:
-    """Ends all virtual keys, and the requests under way; also those of a broker that does not run or answer."""
+    """Ends all virtual keys and all requests under way, also if the broker does not run or does not answer."""
     try:
         if ask("lock", patience=2.0):
             return
@@ -250,7 +254,7 @@ def lock() -> None:
 
 
 def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[list[str]] | None:
-    """The lines of the answer; None when nobody is there, or left before the end; empty while a broker starts."""
+    """The lines of the answer; None if no broker runs or it ended meanwhile; empty while a broker starts."""
     import _socket
     import time
 
@@ -295,7 +299,7 @@ def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[lis
 
 
 def _check_owner(sock: "_socket.socket") -> None:
-    """LkrError when another user listens there."""
+    """LkrError if another user listens on this socket."""
     if peer.credentials(sock)[0] != os.getuid():
         raise LkrError("the broker's socket is another user's", f"remove {run_folder.path()}", REFUSED)
 
@@ -309,7 +313,7 @@ def is_ready(folder: int) -> bool:
 
 
 def wait(folder: int, patience: float) -> None:
-    """Returns once the broker that is starting is up, or after `patience` seconds."""
+    """Waits until the starting broker is ready, at most `patience` seconds."""
     import time
 
     end = time.monotonic() + patience
@@ -318,7 +322,7 @@ def wait(folder: int, patience: float) -> None:
 
 
 def _pid() -> int:
-    """The process of the broker that was ready last, 0 when that has ended."""
+    """The process of the broker; 0 if it has ended."""
     folder = run_folder.open_folder()
     try:
         words = (read(folder, READY) or b"").decode("ascii", "replace").split()
@@ -329,12 +333,12 @@ def _pid() -> int:
 
 
 def is_running() -> bool:
-    """True while there is a broker, one too that is about to end."""
+    """True while there is a broker, even one that is about to end."""
     return _pid() > 0
 
 
 def kill() -> bool:
-    """Ends a broker that does not answer; False when there is none to be found."""
+    """Kills a broker that does not answer. False if there is none."""
     pid = _pid()
     if pid:
         import _signal
@@ -348,7 +352,7 @@ def _port(folder: int) -> str:
 
 
 def read(folder: int, name: str, most: int = 4096) -> bytes | None:
-    """The end of a small file in the run folder, None without one."""
+    """The end of a small file in the run folder; None if there is no such file."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
@@ -361,7 +365,7 @@ def read(folder: int, name: str, most: int = 4096) -> bytes | None:
 
 
 def write(folder: int, name: str, data: bytes) -> None:
-    """A small file in the run folder, 0600, whole or not at all. No link is followed."""
+    """Writes a small file in the run folder, 0600, atomically, and without following a link."""
     temporary = f".{name}-{os.getpid()}"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
@@ -372,8 +376,7 @@ def write(folder: int, name: str, data: bytes) -> None:
 
 
 def import_path() -> list[str]:
-    """Where the broker is to look for modules: what this Python looks through, without what PYTHONPATH and the folder
-    of a script put in front."""
+    """Where the broker looks for modules: where this Python does, without PYTHONPATH and the script's folder."""
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     own = sys.path if sys.flags.safe_path or sys.flags.isolated else sys.path[1:]
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -381,12 +384,12 @@ def import_path() -> list[str]:
 
 
 def is_installed() -> bool:
-    """True when what the broker needs beyond lkr itself is there. Looks, and loads nothing."""
+    """True if the broker's dependencies are installed. Looks for them without loading them."""
     return any(os.path.isdir(f"{folder}/aiohttp") for folder in import_path())
 
 
 def check_installed() -> None:
-    """LkrError when the broker cannot run."""
+    """LkrError if the broker cannot run."""
     if not is_installed():
         raise LkrError("the broker is not installed", INSTALL, UNREACHABLE)
 
@@ -490,7 +493,7 @@ def _listening(family: int, host: str, port: int) -> "_socket.socket":
 
 
 def _spawn(control: int, listeners: list[int], folder: int) -> None:
-    """Starts the broker as a process of its own, that nobody waits for, with these two sockets and nothing else."""
+    """Starts the broker as a background process with only these two sockets."""
     log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     if os.fstat(log).st_size > _LOG_MOST:
         os.ftruncate(log, 0)
@@ -509,7 +512,7 @@ def _spawn(control: int, listeners: list[int], folder: int) -> None:
 
 
 def run(control: int, listeners: list[int], folder: int) -> None:
-    """Becomes the broker, on this terminal."""
+    """Becomes the broker on this terminal."""
     _become([0, 1, 2], [control, *listeners])
 
 
@@ -524,7 +527,7 @@ def _become(standard: list[int], sockets: list[int]) -> None:
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.umask(0o077)
     fds = standard + sockets
-    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # out of the way of what comes now
+    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # to numbers that the next lines do not overwrite
     for place, fd in enumerate(copies):
         os.dup2(fd, place)
     os.closerange(len(fds), os.sysconf("SC_OPEN_MAX"))
@@ -532,7 +535,8 @@ def _become(standard: list[int], sockets: list[int]) -> None:
 
 
 def asking_process() -> int:
-    """For whom `lkr token` asks: the nearest process above that is more than the `sh -c` of a helper's command."""
+    """The process that `lkr token` asks for: the nearest one above that is not just the `sh -c` around a helper
+    command."""
     above = processes.ancestry(os.getpid())[1:]
     for pid in above:
         if not _runs_a_command(processes.words_of(pid)):
@@ -541,7 +545,7 @@ def asking_process() -> int:
 
 
 def _runs_a_command(words: list[str]) -> bool:
-    """True for `sh -c TEXT` and its like, not for an interactive shell."""
+    """True for `sh -c TEXT` and the like, but not for an interactive shell."""
     if not words or os.path.basename(words[0]).lstrip("-") not in _SHELLS:
         return False
     for word in words[1:]:

@@ -1,8 +1,9 @@
-"""Keys that ask before each project's first load of a session: who said yes to what, and asking.
+"""Keys that need the person's confirmation before a project's first load in a session: asking, and remembering the
+answer.
 
-What was confirmed is one record, in the kernel's keyring or on a memory file system: lines DEADLINE, folder, key,
-gone with `lkr lock`, with a restart, and each line `lock_limit` seconds after it was written. `is_confirmed` is on the
-path of `lkr export`, for such keys only; it never asks.
+Confirmations are one record in the kernel's keyring or on a memory file system, with lines DEADLINE, folder, key. `lkr
+lock` and a restart remove it, and each line expires after `lock_limit` seconds. An export calls `is_confirmed`, which
+never asks.
 """
 
 import os
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from lkrshell.core.binding import Binding
     from lkrshell.state.config import Config
 
-_KEPT = 100  # confirmations; more do not fit a key of the kernel with long paths
+_KEPT = 100  # confirmations; with long paths, no more fit into a key of the kernel
 
 
 def _name() -> str:
-    """The record's name. Containers of one user share the kernel's keyring, and often the path of their data folder."""
+    """The record's name. It includes the folder's inode, since containers of one user share a keyring and often
+    paths."""
     folder = os.path.realpath(paths.data_dir())
     try:
         info = os.stat(folder)
@@ -34,7 +36,7 @@ def _name() -> str:
 
 
 def _rows() -> list[list[str]]:
-    """What is confirmed and not over yet."""
+    """The confirmations that have not expired."""
     import time
 
     try:
@@ -45,12 +47,12 @@ def _rows() -> list[list[str]]:
 
 
 def is_confirmed(folder: str, key: str) -> bool:
-    """True when the person has let the project at the real path `folder` have `key` in this session."""
+    """True if the person has confirmed `key` for the project at the real path `folder` in this session."""
     return any((folder, key) == (row[1], row[2]) for row in _rows())
 
 
 def forget() -> None:
-    """Everything has to be confirmed anew."""
+    """Forgets all confirmations."""
     memory.forget(_name())
 
 
@@ -61,11 +63,11 @@ def ask(
     record: "Callable[[str, list[Binding]], None]",
     may_ask: bool = True,
 ) -> None:
-    """Asks the person whether the project of `consumer` may have these keys. Returns when they said yes.
+    """Asks the person whether the consumer's project may have these keys. Returns after a yes.
 
-    Keeps a yes, and makes live shells look again, which may load these keys now. `record` writes a line of the audit
-    log, for an event (`confirm` or `refused`) and keys. LkrError (2) for a no, for a coding agent, and where there is
-    nobody to ask or `may_ask` is False.
+    Remembers the yes, and makes live shells check again, since they may load these keys now. `record` writes a line of
+    the audit log, for an event (`confirm` or `refused`) and keys. LkrError (2) after a no, for a coding agent, and if
+    nobody can be asked or `may_ask` is False.
     """
     try:
         _ask(bindings, consumer.folder, consumer.agent, settings, may_ask)
@@ -100,7 +102,7 @@ def _says_yes(question: str, settings: "Config") -> bool:
     if platform.DARWIN:
         from lkrshell.system import macos_objects
 
-        try:  # macOS says "python is trying to", and this
+        try:  # macOS puts "python is trying to" in front of this text
             return macos_objects.authenticate(question[:1].lower() + question[1:].rstrip("?"))
         except macos_objects.NobodyToAsk:
             pass

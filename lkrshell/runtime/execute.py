@@ -1,6 +1,6 @@
-"""What `lkr exec` and `lkrshell.load()` do: a project's keys for one program, under the same rules.
+"""What `lkr exec` and `lkrshell.load()` do: give a project's keys to one program, under the same rules.
 
-Without the command line library: `lkr exec -- COMMAND` is on a person's path all day.
+It needs no command line library, since people run `lkr exec -- COMMAND` all day.
 """
 
 import os
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 def project_bindings(
     *commands: str, folder: str | None = None, profile: str | None = None
 ) -> tuple[list[Binding], str, bool]:
-    """What the project at `folder` (None: here) wants for any of `commands` (names, or paths that end in one; none: for
-    any), its real folder, and whether one missing key is a reason to give none.
+    """The bindings of the project at `folder` (None: here), its real folder, and whether it requires all keys.
 
-    ManifestError when there is none, or it is not allowed.
+    `commands` are names or paths; bindings that are only for other commands are left out. Without any, all bindings
+    count. ManifestError if there is no project, or it is not allowed.
     """
     chain, bindings = session.bindings_at(lookup.require_at(folder), [], profile)
     if commands:
@@ -45,10 +45,10 @@ def become_with_keys(
     require_all: bool = False,
     named: bool = False,
 ) -> None:
-    """Becomes the command, with the values in its environment (default: a copy of ours). `folder` is for the policy.
-    `named`: the person named the keys, and no manifest did.
+    """Becomes the command, with the keys in its environment (default: a copy of ours). `folder` is for the policy.
 
-    Never returns. LkrError 126 or 127 when it cannot; with `require_all` also when one of the keys is missing.
+    `named`: the person named the keys, not a manifest. Never returns. LkrError 126 or 127 if the command cannot run;
+    with `require_all`, LkrError if a key is missing.
     """
     environment = os.environb.copy() if environment is None else environment
     settings = config.load()
@@ -68,14 +68,14 @@ def become_with_keys(
 def add_variables(
     environment: "MutableMapping[bytes, bytes]", given: list[tuple[Binding, Secret]], around: dict[str, str]
 ) -> None:
-    """Sets the variables of these keys, and those that lead programs to the broker."""
+    """Sets the variables of these keys, and the variables in `around` that lead programs to the broker."""
     values = {binding.variable: secret.reveal() for binding, secret in given} | around
     for variable, value in values.items():
         environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
 
 
 def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) -> None:
-    """The command takes this process's place. LkrError 126 or 127 when it cannot."""
+    """Replaces this process by the command. LkrError 126 or 127 if that fails."""
     try:
         os.execvpe(words[0], words, environment)  # noqa: S606
     except OSError as error:
@@ -84,7 +84,7 @@ def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) 
 
 
 def program_name(word: str) -> str:
-    """The command's name for the log, empty when there is no such program: it may be a value that went astray."""
+    """The command's name for the log; empty if there is no such program, since the word may be a mistyped value."""
     folders = [""] if "/" in word else os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.path.basename(word) if any(os.access(os.path.join(each, word), os.X_OK) for each in folders) else ""
 
@@ -92,10 +92,10 @@ def program_name(word: str) -> str:
 class Asking:
     """Who asks for keys: `program` for the real folder of a project, on the command line or from Python.
 
-    `event` is what the audit log calls it. `named`: the person named the keys, and no manifest did. `profile` is for
+    `event` is its name in the audit log. `named`: the person named the keys, not a manifest. `profile` is for
     the broker, None for what LKR_PROFILE names. `again`: the same process may ask once more, so it waits for a broker
-    that starts. `ancestry` are the processes above. `say` takes what the person should know. Without `may_ask`, nobody
-    is asked.
+    that starts. `ancestry` are the processes above. `say` gets lines for the person. Without `may_ask`, nobody is asked
+    anything.
     """
 
     __slots__ = ("again", "ancestry", "event", "folder", "may_ask", "named", "profile", "program", "say", "settings")
@@ -111,8 +111,8 @@ class Asking:
 
 
 class Given:
-    """What was given: the keys, real and `virtual`, and the variables that lead programs to the broker. And what was
-    not, since it is not stored."""
+    """The keys that were given, which of them are `virtual`, and the variables in `around` that lead programs to the
+    broker. `missing` are not stored."""
 
     __slots__ = ("around", "keys", "missing", "virtual")
 
@@ -159,7 +159,7 @@ def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) ->
 
 
 def unnamed(keys: list[str], asking: Asking) -> LkrError:
-    """The refusal, which it records, of keys that the manifest does not name."""
+    """Records that keys were refused which the manifest does not name, and returns the error."""
     ancestry = agents.ancestors() if asking.ancestry is None else asking.ancestry
     agent = agents.detect(dict(os.environ), ancestry, asking.settings)
     consumer = policy.Consumer("exec", asking.folder, agent)
@@ -171,7 +171,7 @@ def unnamed(keys: list[str], asking: Asking) -> LkrError:
 def _brokered(
     found: session.Fetched, consumer: policy.Consumer, asking: Asking, store: "Store", require_all: bool
 ) -> tuple[list[tuple[Binding, Secret]], dict[str, str]]:
-    """Virtual keys for this process and what it becomes. LkrError when there is none, and nothing else to give."""
+    """Virtual keys for this process and the command. LkrError if there are none, and nothing else to give."""
     from lkrshell.runtime import broker_client
 
     bindings = [binding for binding, _ in found.brokered]
@@ -193,9 +193,9 @@ def _say(text: str) -> None:
 
 
 def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
-    """`lkr exec [--] WORDS`, without options; returns the exit code of a failure.
+    """Runs `lkr exec [--] WORDS` without options. Returns the exit code of a failure.
 
-    `unlock` opens a locked store, and is False when it cannot.
+    `unlock` opens a locked store, and returns False if it cannot.
     """
     try:
         try:
@@ -206,22 +206,22 @@ def main(words: list[str], unlock: "Callable[[], bool]" = bool) -> int:
             _in_project(words)
     except LkrError as error:
         return _failed(error)
-    except KeyboardInterrupt:  # at the question of a key that asks first
+    except KeyboardInterrupt:  # at the question whether a key may be used
         os.write(2, b"\nlkr: stopped, nothing was started\n")
         return 130
     return 1
 
 
 def _in_project(words: list[str]) -> None:
-    """Becomes the command with the keys of the project here."""
+    """Becomes the command with the keys of the current project."""
     bindings, folder, require_all = project_bindings(words[0])
     become_with_keys(bindings, folder, words, require_all=require_all)
 
 
 def run_wrapped(words: list[str]) -> int:
-    """Becomes `words`, a command that the hook made a function of, with the keys that are for it alone.
+    """Becomes `words`, a command that the hook replaced by a function, with the keys that only this command gets.
 
-    It only ever adds: where there are no keys to be had, a line says why, and the command runs all the same.
+    If there are no keys for it, a line says why, and the command runs anyway.
     """
     try:
         if lookup.find(lookup.current_folder()) is not None:

@@ -1,8 +1,8 @@
 """`lkr export SHELL`: the statements (fish: the words of calls) that give a shell what its folder should have.
 
-The hook has already taken back what was loaded, so this starts from the user's own environment: find the
-manifest, check its grant, resolve, fetch, print. Start-up time rules here: tests/test_imports.py holds the
-list of modules this may import. stdout is for the shell, stderr for the person; a value goes to stdout only.
+The hook has already removed what was loaded, so this starts from the user's own environment: find the manifest, check
+its grant, resolve, fetch, print. Start-up time matters most: tests/test_imports.py has the list of modules that this
+may import. stdout is for the shell, stderr for the person. Values go to stdout only.
 """
 
 import os
@@ -25,16 +25,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
-_TIME_LIMIT = 0.9  # seconds for the store; the prompt waits for us
+_TIME_LIMIT = 0.9  # seconds for the store; the prompt is waiting
 _LOG_TIME_LIMIT = 0.2  # seconds for other writers of the audit log
 
 
 class Plan:
     """What a shell should have in a folder, as data: `render` turns it into statements.
 
-    Of `loads`, those of `brokered` are virtual keys, and those of `around` lead programs to the broker.
-    `watch` are the files that decide this, with their texts. `until` is the time of the next look, `seen` the
-    generation. `over` are variables whose key has run out of time here, `exports` those for the hook beside direnv.
+    `loads` are (variable, state, value). `brokered` names those that are virtual keys, `around` those that lead
+    programs to the broker. `now` are all states by variable, `before` those until now. `watch` are the files that
+    decide this, with their texts. `until` is the time of the next check, `seen` the generation. `over` are variables
+    whose key's time is over. `exports` are variables for the hook in a shell where direnv loaded the keys.
     """
 
     __slots__ = (
@@ -50,7 +51,7 @@ class Plan:
         self.clear()
 
     def clear(self) -> None:
-        """Nothing is to be loaded."""
+        """Plans to load nothing."""
         self.functions: list[list[str]] = []
         self.loads: list[tuple[str, str, Secret]] = []
         self.now: dict[str, str] = {}
@@ -62,7 +63,7 @@ class Plan:
 def export(shell: str, folder: str | None, version: str = __version__) -> int:
     """Prints the statements for `shell`; `folder` is where its hook found the nearest manifest, `version` the hook's.
 
-    Returns the exit code. A refusal is a line on stderr and statements that load nothing, and remember it.
+    Returns the exit code. After a refusal, a line on stderr says why, and the statements load nothing.
     """
     speak = dialect(shell)
     plan = make_plan(shell, lookup.find(lookup.current_folder()) if folder is None else folder)
@@ -71,14 +72,14 @@ def export(shell: str, folder: str | None, version: str = __version__) -> int:
 
 
 def make_plan(shell: str, folder: str | None) -> Plan:
-    """What the shell should have in the project at `folder` (None: in no project)."""
+    """Plans what the shell should have in the project at `folder`; None means outside of projects."""
     before = session_state.parse(os.environ.get("LKR_ENDS" if shell == "direnv" else "LKR_WAS", ""))
     plan = Plan(before, os.environ.get("LKR_OVER", "").split())
     try:
         plan.seen = generation.read()
         settings = config.load()
         plan.quiet = settings.quiet
-        held = shell != "direnv" and "LKR_DIRENV" in os.environ  # by `use lkr`, in this shell
+        held = shell != "direnv" and "LKR_DIRENV" in os.environ  # `use lkr` loaded keys into this shell
         if folder is not None and (held or not _stands_aside(shell, folder, plan.watch)):
             chain, wanted = session.bindings_at(folder, plan.watch)
             if shell != "direnv":
@@ -100,7 +101,8 @@ def make_plan(shell: str, folder: str | None) -> Plan:
 def _load(
     plan: Plan, bindings: list[Binding], event: str, real: str, require_all: bool, settings: config.Config
 ) -> None:
-    """Adds the keys of `bindings` to the plan. LkrError, recorded where it is a refusal, when none can be loaded."""
+    """Adds the keys of `bindings` to the plan. LkrError if none can be loaded; refusals are recorded in the audit
+    log."""
     ancestry = agents.ancestors()
     agent = agents.detect(dict(os.environ), ancestry, settings)
     consumer = policy.Consumer(event, real, agent, settings.keys_of(agent))
@@ -132,7 +134,7 @@ def _load(
 
 
 def _add(plan: Plan, binding: Binding, secret: Secret, ttl: int, clock: int) -> int:
-    """Adds one key, unless its time is over; when that ends, 0 for never."""
+    """Adds a key, unless its time is over. Returns when its time ends, 0 for never."""
     state, end = _state(plan, binding, ttl, clock)
     if state:
         plan.loads.append((binding.variable, state, secret))
@@ -141,7 +143,7 @@ def _add(plan: Plan, binding: Binding, secret: Secret, ttl: int, clock: int) -> 
 
 
 def _state(plan: Plan, binding: Binding, ttl: int, clock: int) -> tuple[str, int]:
-    """What the shell is to remember of a key, empty when its time is over; and when that ends, 0 for never."""
+    """What the shell remembers of a key, empty if the key's time is over; and when that time ends, 0 for never."""
     if not ttl:
         return binding.key, 0
     end = min(session_state.end_of(plan.before.get(binding.variable, ""), binding.key) or clock + ttl, clock + ttl)
@@ -160,9 +162,9 @@ def _add_brokered(
     clock: int,
     patience: float,
 ) -> list[int]:
-    """Adds virtual keys, and what leads programs to the broker; when each one's time ends.
+    """Adds virtual keys, and the variables that lead programs to the broker. Returns when their times end.
 
-    LkrError when there are none to be had and nothing else is loaded, or with `require_all`.
+    LkrError if a key is refused and nothing else is loaded, or with `require_all`.
     """
     from lkrshell.runtime import broker_client
 
@@ -202,7 +204,7 @@ def _add_brokered(
 
 
 def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
-    """The statements that take the shell to what the plan says."""
+    """The statements that carry out the plan in the shell."""
     out = [speak.export(*each) for each in plan.exports]
     out += [speak.call("__lkr_wrap", *words) for words in plan.functions]
     out += [speak.load(variable, state, secret.reveal()) for variable, state, secret in plan.loads]
@@ -220,7 +222,7 @@ def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
     if version != __version__:
         _say(f"lkr: this shell's hook is from lkr {version}, but {__version__} is installed; open a new shell")
         out.append(speak.assign("__lkr_version", __version__))
-    if difference:  # the shell says it, which knows what it left alone
+    if difference:  # the shell prints this, since it knows which variables it left alone
         out.append(speak.call("__lkr_say", *difference))
     flat = [word.replace("\0", "") for pair in plan.watch for word in pair]
     quiet, profile = "1" if plan.quiet else "", os.environ.get("LKR_PROFILE", "")
@@ -229,8 +231,8 @@ def render(plan: Plan, speak: Shell, shell: str, version: str) -> list[str]:
 
 
 def _functions(wanted: list[Binding], settings: config.Config) -> list[list[str]]:
-    """Which commands the shell is to start through us, for `__lkr_wrap`: agents without the shell's keys, commands
-    with those that are for them alone."""
+    """The arguments of `__lkr_wrap`: the commands that the shell starts through lkr. Agents start without the shell's
+    keys, other commands with the keys that only they get."""
     found = (
         agents.programs(settings)
         if settings.agent_functions and any(binding.scope == "shell" for binding in wanted)
@@ -241,7 +243,7 @@ def _functions(wanted: list[Binding], settings: config.Config) -> list[list[str]
 
 
 def _say_rest(found: session.Fetched, agent: str | None) -> None:
-    """A line for each reason why a key is not loaded."""
+    """Says for each key that is not loaded why not."""
     if found.left_out:
         _say(f"lkr: left out for {agent}: {' '.join(binding.variable for binding in found.left_out)}")
     if found.waiting:
@@ -257,7 +259,7 @@ def _record(event: str, keys: list[str], variables: list[str], consumer: policy.
 
 
 def _stands_aside(shell: str, folder: str, watch: list[tuple[str, str]]) -> bool:
-    """True when another of our two ways in holds this folder: direnv by `use lkr`, or the native hook."""
+    """True when the other integration manages this folder: direnv's `use lkr`, or our own hook."""
     if shell == "direnv":
         return os.environ.get("LKR_DIR") == folder and bool(os.environ.get("LKR_STATE"))
     if not os.environ.get("LKR_HAS_DIRENV"):
@@ -275,7 +277,7 @@ def _stands_aside(shell: str, folder: str, watch: list[tuple[str, str]]) -> bool
 
 
 def _not_direnvs(shell: str, bindings: list[Binding]) -> list[Binding]:
-    """Those of `bindings` that direnv has not set by an .envrc of its own: of one variable, one of us can keep the old
+    """Those of `bindings` whose variables no .envrc has set: only one program can remember a variable's previous
     value."""
     if shell == "direnv" or not os.environ.get("DIRENV_DIFF"):
         return bindings
@@ -289,7 +291,7 @@ def _not_direnvs(shell: str, bindings: list[Binding]) -> list[Binding]:
 
 
 def _difference(plan: Plan) -> list[str]:
-    """What goes and what comes: "-VARIABLE", "+VARIABLE (key)"."""
+    """What the shell loses and gets: "-VARIABLE", "+VARIABLE (key)"."""
     before, now = plan.before, plan.now
     by = dict.fromkeys(plan.brokered, " by the broker")
     why = dict.fromkeys(plan.over, " (its time is over)")
@@ -325,7 +327,7 @@ def _monotonic() -> float:
 
 
 def main(arguments: list[str]) -> int:
-    """`SHELL [FOLDER [VERSION]]`, as the hooks call it; never a traceback."""
+    """`SHELL [FOLDER [VERSION]]`, as the hooks call it. Never shows a traceback."""
     try:
         return export(*arguments) if len(arguments) > 1 else export(arguments[0], None)
     except LkrError as error:

@@ -1,7 +1,7 @@
-"""Keys found in a file or an environment, on their way into the store: which key each of them becomes.
+"""Plans how keys from a file or an environment are imported: under which name each of them is stored.
 
-A plan is made, the person answers what it leaves open, and only then is it carried out. This module reads the store and
-never writes it.
+The person decides what the plan leaves open; only then is it carried out. This module reads the store but never writes
+it.
 """
 
 from lkrshell.core import names
@@ -19,15 +19,16 @@ NEW, SAME, DIFFERS = "new", "same", "differs"
 
 
 def keys_in(values: dict[str, str]) -> dict[str, str]:
-    """Those of the variables that hold keys."""
+    """Those variables that may hold keys."""
     return {variable: value for variable, value in values.items() if _fits(variable, value)}
 
 
 class Plan:
-    """What was found, by variable, and the key that each value becomes. A `replace` is a key whose value goes."""
+    """The values that were found, and the key that each becomes, by variable. `replaced` are keys that lose their
+    value."""
 
     def __init__(self, store: "Store", found: dict[str, str], named: dict[str, str], name: str | None = None) -> None:
-        """`named` is what the manifest calls the keys; `name` is one for all of them."""
+        """`named`: the keys that the manifest has for variables. `name`: one key for all of them."""
         self.store, self.found = store, found
         self.keys: dict[str, str] = {}
         self.replaced: set[str] = set()
@@ -44,7 +45,7 @@ class Plan:
         return SAME if there.reveal() == self.found[variable] else DIFFERS
 
     def conflicts(self) -> list[str]:
-        """Variables whose key has another value, in the store, where nobody has said to replace it, or in this plan."""
+        """Variables whose key has another value in this plan, or in the store while nobody agreed to replace it."""
         found, first = [], dict[str, str]()
         for variable, key in self.keys.items():
             other = self.found[first.setdefault(key, variable)] != self.found[variable]
@@ -53,7 +54,7 @@ class Plan:
         return found
 
     def problem(self, variable: str, key: str) -> str | None:
-        """Why this variable's value cannot be stored as `key` without a loss; None when it can."""
+        """Why storing this variable's value as `key` would lose another value, or is invalid; None if it is fine."""
         if not names.is_key(key):
             return "a label consists of a-z, 0-9 and -, such as prod or my-app"
         there = self.present(key)
@@ -64,7 +65,7 @@ class Plan:
         return None
 
     def values(self) -> dict[str, Secret]:
-        """What is to be stored, by key. An admin key whose value is replaced stays one."""
+        """The values to store, by key. An admin key stays an admin key."""
         fresh = {key: variable for variable, key in self.keys.items() if self.state(variable) != SAME}
         kinds = {key: there.kind for key in fresh if (there := self.present(key))}
         return {key: Secret(self.found[variable], kinds.get(key, "runtime")) for key, variable in fresh.items()}
@@ -78,7 +79,7 @@ class Plan:
         return [variable for variable, name in self.keys.items() if name == key]
 
     def _proposed(self, variable: str) -> str:
-        """The provider's key that has this very value, else its `main`, else one labelled by the variable."""
+        """The provider's key that already has this value, else its `main`, else a name made from the variable."""
         main = str(providers.key_for(variable))
         provider = main.partition(":")[0]
         for key in [main, *self._stored]:
@@ -93,7 +94,7 @@ class Plan:
 
 
 def free_name(main: str, variable: str, fits: "Callable[[str], bool]") -> str:
-    """A name beside `main` that is labelled by the variable."""
+    """Another name than `main`, with a label made from the variable."""
     provider = main.partition(":")[0]
     label = "-".join(part for part in variable.lower().split("_") if part)
     candidates = [f"{provider}:{label}", *(f"{provider}:{label}-{number}" for number in range(2, 100))]
@@ -101,7 +102,7 @@ def free_name(main: str, variable: str, fits: "Callable[[str], bool]") -> str:
 
 
 def runtime_keys(store: "Store") -> list[str]:
-    """The stored keys that an environment may get, by the index."""
+    """The stored keys of kind `runtime`, according to the index."""
     found = []
     for key in index.names(store.name):
         entry = index.read(store.name, key)

@@ -1,8 +1,8 @@
-"""Writes keys: their values, their index entries, and the old value of one that is being rotated.
+"""Writes keys: their values, their index entries, and old values during a rotation. Nothing else writes these.
 
-Nothing else writes these. Each function checks everything before its first write, under the lock of all writers, and
-then has live shells look again. A key's old value has no entry of its own: it is named nowhere, may do nothing, and
-goes and moves with its key. Asking the person and writing the log are for the commands.
+Each function holds the lock of all writers, checks everything before its first write, and then makes live shells check
+their keys. A key's old value has no entry and cannot be used; it is removed and renamed together with its key. The
+commands ask the person and write the log.
 """
 
 from lkrshell.core import names, policy
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def set_value(store: "Store", name: str, value: Secret, kind: str = "", replace: bool = False) -> None:
-    """Stores a value. What a key that is there may do stays, its kind too unless `kind` says another.
+    """Stores a value. An existing key keeps its policy, and its kind unless `kind` is given.
 
-    LkrError (2) when it is there and `replace` does not allow for that.
+    LkrError (2) if the key exists and `replace` is False.
     """
     with index.locked(store.name):
         there = store.exists(name)
@@ -48,9 +48,9 @@ def already_stored(name: str) -> LkrError:
 
 
 def restore(store: "Store", entry: Entry, value: Secret, old: Secret | None = None, replace: bool = False) -> bool:
-    """Stores a key as it was elsewhere: its value, its dates, its policy and its old value. False when it was kept.
+    """Stores a key from a backup: value, dates, policy and old value. False if the key exists and was left alone.
 
-    Of one that is there the policy stays as it is here, and an admin key is not made a runtime one.
+    With `replace`, an existing key keeps its policy, and an admin key stays an admin key.
     """
     name = entry.name
     with index.locked(store.name):
@@ -68,7 +68,7 @@ def restore(store: "Store", entry: Entry, value: Secret, old: Secret | None = No
             entry.kind = value.kind
             _drop_old(store, name)
         entry.before = entry.before if old else ""
-        index.write(store.name, entry)  # what it may do is there before it is
+        index.write(store.name, entry)  # the policy must exist before the value
         store.set(name, Secret(value.reveal(), entry.kind))
         if old:
             store.set(names.old_of(name), Secret(old.reveal(), entry.kind))
@@ -77,7 +77,7 @@ def restore(store: "Store", entry: Entry, value: Secret, old: Secret | None = No
 
 
 def remove(store: "Store", name: str) -> None:
-    """Removes a key and its old value. LkrError when there is none, or when the store keeps it."""
+    """Removes a key and its old value. LkrError if there is no such key, or if the store does not remove it."""
     with index.locked(store.name):
         there = store.exists(name)
         _drop_old(store, name)
@@ -90,7 +90,8 @@ def remove(store: "Store", name: str) -> None:
 
 
 def remove_moved(store: "Store", account: str, ours: bool) -> None:
-    """Removes what has moved into another store. What is not `ours`, of another service, has no entry of ours."""
+    """Removes a key that has moved into another store. Without `ours` it belongs to another service and has no
+    entry."""
     if ours:
         remove(store, account)
     else:
@@ -98,7 +99,7 @@ def remove_moved(store: "Store", account: str, ours: bool) -> None:
 
 
 def _meant(store: "Store", name: str, otherwise: str) -> str:
-    """A question for a slip of the keyboard in a key's name, else `otherwise`."""
+    """`did you mean …?` for a mistyped name, else `otherwise`."""
     import difflib
 
     close = difflib.get_close_matches(name, index.names(store.name), 1)
@@ -110,7 +111,7 @@ def no_such_key(store: "Store", name: str) -> LkrError:
 
 
 def rename(store: "Store", name: str, new: str) -> None:
-    """Gives a key, and its old value, another name."""
+    """Renames a key and its old value."""
     with index.locked(store.name):
         if store.exists(new):
             raise LkrError(f"there is already a key {new}", f"lkr rm {new} first")
@@ -118,8 +119,8 @@ def rename(store: "Store", name: str, new: str) -> None:
         entry = index.read(store.name, name) or Entry(new, value.kind, now())
         entry.name = new
         _drop_old(store, new)
-        index.write(store.name, entry, was=name)  # its policy is there before it is
-        store.set(new, value)  # a kill from here on leaves both names, never none
+        index.write(store.name, entry, was=name)  # the policy must exist before the value
+        store.set(new, value)  # if killed after this, both names exist, never none
         if old:
             store.set(names.old_of(new), old)
         _drop_old(store, name)
@@ -129,7 +130,7 @@ def rename(store: "Store", name: str, new: str) -> None:
 
 
 def value_to_rotate(store: "Store", name: str, begun: bool) -> Secret:
-    """The key's value. LkrError unless the key is being rotated, or is not, as `begun` says."""
+    """The key's value. LkrError unless `begun` says correctly whether the key is being rotated."""
     value, old = _value(store, name), _old(store, name)
     if begun and not old:
         raise LkrError(f"{name} is not being rotated", f"start with lkr rotate {name}")
@@ -139,11 +140,11 @@ def value_to_rotate(store: "Store", name: str, begun: bool) -> Secret:
 
 
 def rotate(store: "Store", name: str, fresh: Secret) -> None:
-    """Gives a key a new value, and keeps the one that it had until `end`."""
+    """Gives a key a new value, and keeps the old one until `end_rotation`."""
     with index.locked(store.name):
         value = value_to_rotate(store, name, begun=False)
         entry = index.read(store.name, name) or Entry(name, value.kind, now())
-        store.set(names.old_of(name), value)  # the old value is safe before the new one takes its place
+        store.set(names.old_of(name), value)  # save the old value before replacing it
         store.set(name, Secret(fresh.reveal(), entry.kind))
         entry.before, entry.rotated = entry.rotated or entry.created, now()
         index.write(store.name, entry)
@@ -151,7 +152,7 @@ def rotate(store: "Store", name: str, fresh: Secret) -> None:
 
 
 def end_rotation(store: "Store", name: str, undo: bool) -> None:
-    """Forgets the old value, or has it take its place again."""
+    """Removes the old value; with `undo`, restores it first."""
     with index.locked(store.name):
         value = value_to_rotate(store, name, begun=True)
         entry = index.read(store.name, name) or Entry(name, value.kind, now())
@@ -165,8 +166,8 @@ def end_rotation(store: "Store", name: str, undo: bool) -> None:
 
 
 def change(store: "Store", name: str, edit: "Callable[[Entry], None]", agreed: list[str]) -> Entry:
-    """Changes what a key may do by `edit`; returns its entry. LkrError (2) when that would let the key do more than the
-    person has `agreed` to, in the words of policy.widened."""
+    """Changes a key's policy with `edit`, and returns its entry. LkrError (2) if the key could then do more than the
+    person `agreed` to, in the words of policy.widened."""
     with index.locked(store.name):
         before = entry_of(store, name)
         import copy
@@ -184,14 +185,14 @@ def change(store: "Store", name: str, edit: "Callable[[Entry], None]", agreed: l
 
 
 def entry_of(store: "Store", name: str) -> Entry:
-    """The entry of a key. LkrError without one."""
+    """The entry of a key. LkrError if there is none."""
     if entry := index.read(store.name, name):
         return entry
     raise LkrError(f"there is no key {name} in the index", _meant(store, name, "see lkr list, lkr doctor"))
 
 
 def write_entry_anew(store: "Store", name: str) -> bool:
-    """For `lkr doctor --fix`: the entry of a key that has none, or a damaged one. False when the key is gone."""
+    """For `lkr doctor --fix`: writes a missing or damaged entry. False if the key no longer exists."""
     with index.locked(store.name):
         value = store.get([name]).get(name)
         if value:
@@ -201,7 +202,7 @@ def write_entry_anew(store: "Store", name: str) -> bool:
 
 
 def remove_entry(store: "Store", name: str) -> bool:
-    """For `lkr doctor --fix`: the entry of a key that is gone. False when the key is there."""
+    """For `lkr doctor --fix`: removes the entry of a key that no longer exists. False if the key exists."""
     with index.locked(store.name):
         gone = not store.exists(name)
         if gone:
@@ -211,7 +212,8 @@ def remove_entry(store: "Store", name: str) -> bool:
 
 
 def settle_old(store: "Store", name: str) -> None:
-    """For `lkr doctor --fix`: an old value in the form of 0.1.0, or of a key that is gone."""
+    """For `lkr doctor --fix`: converts an old value in the form of 0.1.0, or removes that of a key that no longer
+    exists."""
     with index.locked(store.name):
         before = name + names.OLD_BEFORE
         if not store.exists(name):
@@ -230,7 +232,7 @@ def _value(store: "Store", name: str) -> Secret:
 
 
 def _old(store: "Store", name: str) -> Secret | None:
-    """The value that the key had before the rotation which goes on; None without one."""
+    """The key's value before the current rotation; None if there is no rotation."""
     forms = [names.old_of(name), name + names.OLD_BEFORE]
     found = store.get(forms)
     return next((found[form] for form in forms if form in found), None)

@@ -1,12 +1,13 @@
-"""The coding agents that lkr knows: data alone. On the path of `lkr export`, where a file of another form would have to
-be parsed at every entry; here it comes compiled. A user's own are added by `[agents]` in config.toml.
+"""The coding agents that lkr knows. Only data, as Python code, so that an export has nothing to parse.
 
 NAME: (marks in the environment, names of its process or of the script that an interpreter runs). The first row that
-fits counts, so an agent made from another stands before that one. No mark is one that people set for themselves, as
-AIDER_MODEL is: it would take the keys from the person.
+matches counts, so an agent that is based on another comes before it. A mark must not be a variable that people set
+themselves, such as AIDER_MODEL: then lkr would withhold keys from a person. Users add agents with `[agents]` in
+config.toml.
 
-Seen: started from its package, with a model of ours behind it, and its shell tool's environment and ancestors looked at
-(docs/agents.md has the versions). The others are from what the makers, or other programs that look for them, write.
+"Seen": we started the agent from its package, with a model of our own, and looked at the environment and the ancestors
+of its shell tool (docs/agents.md has the versions). The others come from documentation, and from other programs that
+detect agents.
 """
 
 AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -37,11 +38,11 @@ AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "trae": (("TRAE_AI_SHELL_ID",), ()),
     "vibe": ((), ("vibe",)),
     "vscode": (("VSCODE_AGENT",), ()),
-    "agent": (("AI_AGENT",), ()),  # what several set, beside marks of their own
+    "agent": (("AI_AGENT",), ()),  # several agents set it in addition to their own marks
 }
 
-# What an agent takes for its own model: beginnings of variables, empty for every one. A person may have logged in to it
-# by a subscription, so the project's keys are not given to it in these, unless `[agents]` in config.toml gives it one.
+# The variables from which an agent takes a key for its own model, by their beginnings; empty means all. The person may
+# have logged in with a subscription, so it gets no project keys in these, unless `[agents]` in config.toml says so.
 _MANY = ("",)  # agents that call any vendor whose key they find
 TAKES: dict[str, tuple[str, ...]] = {
     "claude": ("ANTHROPIC_", "CLAUDE_"),
@@ -69,8 +70,7 @@ TAKES: dict[str, tuple[str, ...]] = {
 
 
 def takes(agent: str, variable: str) -> bool:
-    """True when the agent would pay for its own model by a key in this variable. Of an agent that lkr does not know, a
-    key of any vendor counts."""
+    """True if the agent would use a key in this variable for its own model. For an unknown agent, always True."""
     return variable.startswith(TAKES.get(agent, _MANY))
 
 

@@ -1,7 +1,7 @@
-"""What macOS tells of a process: its name, its parent, its words and its environment.
+"""What macOS says of a process: its name, its parent, its words and its environment.
 
-The kernel answers for every process of this user. It leaves the environment out for programs of Apple's own, such as
-/bin/zsh, unless System Integrity Protection is off; what a person installs (node, python, claude) shows it.
+The kernel answers for every process of this user. It hides the environment of Apple's own programs, such as /bin/zsh,
+unless System Integrity Protection is off. Programs that a person installs (node, python, claude) show it.
 
 Source: xnu as published: bsd/sys/proc_info.h (struct proc_bsdinfo), libsyscall/wrappers/libproc/libproc.h,
 bsd/sys/sysctl.h, and bsd/kern/kern_sysctl.c (sysctl_procargsx).
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _PIDTBSDINFO, _BSDINFO = 3, 136  # PROC_PIDTBSDINFO, and the bytes of its structure
 _PPID, _COMM, _NAME = 16, 48, 64  # offsets in it; MAXCOMLEN is 16, and the longer name has 32
 _KERN, _PROCARGS2, _ARGMAX = 1, 49, 8  # CTL_KERN, KERN_PROCARGS2, KERN_ARGMAX
-_room: "list[Any]" = []  # for the words and environment of one process after the other: a megabyte
+_room: "list[Any]" = []  # a buffer of a megabyte, reused for the words and environment of each process
 
 
 def status(pid: int) -> tuple[bytes, int]:
-    """A process's name, cut at 31 bytes, and its parent's id. Of a script the name is its interpreter's. OSError when
-    the process is gone."""
+    """A process's name, cut at 31 bytes, and its parent's id. For a script, the name is that of its interpreter.
+    OSError if the process has ended."""
     buffer = native.buffer(_BSDINFO)
     if native.call("proc_pidinfo", "iiiQPi", pid, _PIDTBSDINFO, 0, native.byref(buffer), _BSDINFO) != _BSDINFO:
         raise ProcessLookupError(native.errno(), "no such process")
@@ -33,12 +33,13 @@ def status(pid: int) -> tuple[bytes, int]:
 
 
 def words(pid: int) -> list[str]:
-    """The words that it was started with, or that it has put in their place. OSError for another user's process."""
+    """The words that it was started with, or that it has replaced them by. OSError for another user's process."""
     return _arguments(pid)[0]
 
 
 def environment(pid: int) -> bytes:
-    """What it was started with, NAME=value and NUL each; empty where macOS keeps it back. OSError as for `words`."""
+    """The variables that it was started with, each NAME=value and NUL; empty if macOS hides them. OSError as for
+    `words`."""
     return _arguments(pid)[1]
 
 

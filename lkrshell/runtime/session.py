@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def grant_chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
     """The grants in force at `folder` (which holds a manifest), nearest first.
 
-    Adds to `watch` every file that decides this, with its text, before anything can fail: so a refusal too is
-    looked at again when, and only when, one of them changes.
+    Adds to `watch` every file that decides this, with its text, before anything can fail. So a refusal is also checked
+    again when one of them changes, and only then.
     """
     found: list[grants.Grant] = []
     for candidate in folders.above(folder):
@@ -56,7 +56,7 @@ def bindings_at(
 def unconfirmed(
     store: "Store", bindings: list[Binding], folder: str, entries: "dict[str, Entry | None] | None" = None
 ) -> list[Binding]:
-    """Those of `bindings` whose key asks before a project's first load, and that nobody has confirmed for `folder`."""
+    """Those of `bindings` whose key needs a confirmation that nobody has given for `folder`."""
     found = []
     for binding in bindings:
         entry = entries[binding.key] if entries else index.read(store.name, binding.key)
@@ -78,9 +78,9 @@ def record(
     agent: str | None = None,
     patience: float = audit.PATIENCE,
 ) -> str | None:
-    """Writes the line of the audit log for a use, before anything is given; what went wrong, in words.
+    """Writes the audit log before keys are given out. Returns None, or a sentence that says what went wrong.
 
-    LkrError (2) when a coding agent's use cannot be logged: it gets nothing then.
+    LkrError (2) if the use by a coding agent cannot be logged: then it gets nothing.
     """
     problem = audit.record(
         event or consumer.event, keys, variables, consumer.folder, ancestry, agent or consumer.agent, program, patience
@@ -93,9 +93,9 @@ def record(
 class Fetched:
     """What a project gets, and what it does not get.
 
-    `loaded` has the values, each with its key's `ttl` in seconds (0: no end). For the keys of `brokered`, which have
-    their `ttl` too, the broker gives virtual ones. The keys of `left_out` are not for the coding agent that asks, those
-    of `waiting` have to be confirmed first, and those of `missing` are not stored.
+    `loaded`: bindings, values, and the keys' time limits in seconds (0: none). `brokered`: bindings that get a virtual
+    key from the broker, and time limits. `left_out`: not for the coding agent that asks. `waiting`: the person must
+    confirm them first. `missing`: not stored.
     """
 
     __slots__ = ("brokered", "left_out", "loaded", "missing", "waiting")
@@ -110,8 +110,8 @@ class Fetched:
 def fetch(store: "Store", bindings: list[Binding], consumer: policy.Consumer, require_all: bool = False) -> Fetched:
     """The values of the keys in `bindings`. With `exec`, load nothing while any key still waits for confirmation.
 
-    LkrError when a key is an admin key or for other folders, when everything is left out, when a key is missing
-    while none can be loaded, or with `require_all`, and when a coding agent points lkr to folders of its own.
+    LkrError if a key is an admin key or for other folders, if everything is left out, if a key is missing and none can
+    be loaded (with `require_all`: if any is missing), and if a coding agent points lkr to folders of its own.
     """
     if consumer.agent and not paths.are_the_accounts_own():
         message = (
@@ -138,7 +138,7 @@ def fetch(store: "Store", bindings: list[Binding], consumer: policy.Consumer, re
     for binding in bindings:
         entry = entries[binding.key]
         virtual = needs_broker(binding, entry)
-        secret = None if virtual else secrets.get(binding.key)  # another variable may have the key itself
+        secret = None if virtual else secrets.get(binding.key)  # another variable may get the key itself
         if secret is None and not (virtual and (entry or store.exists(binding.key))):
             if not binding.optional:
                 found.missing.append(binding)
@@ -165,7 +165,7 @@ def fetch_asking(
     require_all: bool = False,
     may_ask: bool = True,
 ) -> Fetched:
-    """The values as `fetch` gives them for `exec`, after the person has confirmed the keys that wait for that.
+    """Like `fetch` for `exec`, after asking the person to confirm the keys that need it.
 
     Without `may_ask` nobody is asked, and such a key is refused. `record` writes a line of the audit log, for an event
     and keys; it is called for a refusal and for a confirmation.
@@ -188,22 +188,22 @@ def fetch_asking(
         found = attempt()
     if found.waiting:
         names = " ".join(binding.variable for binding in found.waiting)
-        raise LkrError(f"the confirmation of {names} is over already", "do it again", REFUSED)
+        raise LkrError(f"the confirmation of {names} has already expired", "do it again", REFUSED)
     return found
 
 
 def needs_broker(binding: Binding, entry: Entry | None) -> bool:
-    """True when only a virtual key may stand for this one: the manifest says so, or the key's policy, or both."""
+    """True if the manifest or the key's policy says that only a virtual key may be given out."""
     return binding.via == "broker" or (entry is not None and entry.via == "broker")
 
 
 def missing_line(bindings: list[Binding]) -> tuple[str, str]:
-    """What is not stored, and the command that changes that."""
+    """A message and a hint: which keys are not stored, and the command that stores the first."""
     keys = list(dict.fromkeys(binding.key for binding in bindings))
     return f"not stored: {', '.join(keys)}", f"lkr set {keys[0]}"
 
 
 def note_use(store: "Store", keys: list[str]) -> None:
-    """Notes that the keys were given out. Whoever fetched them says so, for not all that is fetched is loaded."""
+    """Notes that these keys were given out. Callers of `fetch` call it, since they may not load all that they fetch."""
     for key in keys:
         index.touch(store.name, key)

@@ -1,4 +1,4 @@
-"""`lkr status --short`: one line for a prompt, from names only. Starts without the command line library."""
+"""`lkr status --short`: one line for a prompt. It contains only names, and needs no command line library."""
 
 import os
 
@@ -10,11 +10,11 @@ from lkrshell.shells import session_state
 from lkrshell.state import config
 from lkrshell.stores import registry
 
-_TIME_LIMIT = 0.5  # seconds for the store; a prompt waits for us
+_TIME_LIMIT = 0.5  # seconds for the store; a prompt is waiting
 
 
 def line() -> str:
-    """Names of the keys that this shell holds; inside a project without them the reason; empty outside."""
+    """The names of the keys in this shell; in a project without keys, the reason; empty outside of projects."""
     folder = lookup.find(lookup.current_folder())
     if folder is None:
         return ""
@@ -43,7 +43,7 @@ def line() -> str:
 
 
 def main() -> int:
-    """Prints the line, or nothing; always 0, as prompts like it."""
+    """Prints the line, if there is one. Always returns 0, as prompts expect."""
     if text := line():
         try:
             os.write(1, f"{text}\n".encode("utf-8", "surrogateescape"))

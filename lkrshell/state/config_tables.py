@@ -38,7 +38,7 @@ def agents(where: str, table: dict[str, object]) -> tuple[Rows, Rows]:
             if not all(
                 names.is_key(word) if part == "keys" else word not in {"", *names.SHELL_WORDS} for word in words
             ):
-                raise LkrError(f"{where}: agents.{name}: {part} contains an invalid name", hint)
+                raise LkrError(f"{where}: agents.{name}: {part} contains a word that is not a valid name", hint)
         rows.append((name, *("\n".join(parts.get(part, ())) for part in lists)))
         texts = [
             _limit(f"{where}: agents.{name}", field, parts[field]) if field in parts else "" for field in limits.FIELDS
