@@ -4,6 +4,8 @@ A call gets what a new process gets: a session, an environment, a folder, standa
 In the helper itself nothing of lkr ever ran: its modules are imported, and no function of them was called. What this
 cannot show is whether lkr starts at all and imports what it needs. So the first call of each command is a real process,
 and so is every call whose environment changes how Python starts. Tests of processes start them themselves.
+
+One thing is not as in a process: to seal something by a passphrase costs little; see `vaults`.
 """
 
 import gc
@@ -150,6 +152,8 @@ def _read_all(fds: tuple[int, ...], timeout: float) -> list[bytes]:
 
 def _serve(server: socket.socket) -> list[str]:
     """Forks for each connection; returns in the process that is to be lkr, with its words."""
+    import vaults
+
     import lkrshell
 
     for name in _LIBRARIES.split():
@@ -158,6 +162,7 @@ def _serve(server: socket.socket) -> list[str]:
         # boot runs when it is imported; no command imports other people's tools
         if module.name not in ("lkrshell.boot", "lkrshell.pytest_plugin") and "integrations." not in module.name:
             importlib.import_module(module.name)
+    vaults.seal_cheaply()
     gc.collect()
     gc.freeze()
     wake, signaled = os.pipe()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import vaults
 from conftest import BIN, User
 
 A = "OPENAI_API_KEY"
@@ -245,7 +246,7 @@ def test_a_life_of_commands_leaves_nothing_open_to_others(tmp_path: Path, umask:
     drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] if os.getuid() == 0 else []
     for words, stdin in LIFE:
         done = subprocess.run(
-            [*drop, user.program, *words.split()],
+            [*drop, *vaults.SEALING_CHEAPLY, *words.split()],
             input=stdin, env=user.env, cwd=home, capture_output=True, umask=umask,
         )  # fmt: skip
         assert done.returncode == 0 or words == "doctor", (words, done.stderr.decode())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import forked
 import pytest
+import vaults
 from conftest import VALUE, User
 
 A = "OPENAI_API_KEY"
@@ -70,6 +71,19 @@ def test_what_changes_how_python_starts_starts_python(user: User, name: str, mon
     user.env[name] = f"/nothing/{name}"
     monkeypatch.setattr(forked._Helper, "run", lambda *_: pytest.fail("it was forked"))
     forked.lkr(["list"], user.env, user.home)
+
+
+def test_only_in_the_helper_a_seal_costs_little(user: User) -> None:
+    vault = user.home / ".local/share/lkr/vault"
+    forked._seen.add("passwd")
+    work = []
+    for run in (
+        forked.lkr,
+        lambda words, env, cwd, stdin: subprocess.run([user.program, *words], env=env, input=stdin),
+    ):
+        run(["passwd", "--stdin"], user.env, user.home, stdin=b"a passphrase\na passphrase\n")
+        work.append(int((vault / "identity.age").read_bytes().split(b"\n")[1].split()[-1]))
+    assert work[0] == vaults._LOG_N and work[1] > 15, work
 
 
 def test_a_call_that_does_not_end_is_killed(user: User) -> None:

@@ -1,8 +1,9 @@
 """Vaults with a cheap passphrase, for the tests.
 
-lkr has the age library choose how much work a passphrase costs: about a second each time it is sealed or tried. age's
+lkr has the age library choose how much work a passphrase costs: a second or two each time it is sealed or tried. age's
 format names that cost in the file, and every reader follows it. So an identity that is sealed here, for little work,
-is one that lkr, age and rage open like any other. What lkr seals itself costs the second, in the tests as well.
+is one that lkr, age and rage open like any other. What the program itself seals costs the second, unless a test has
+forked it (see `forked`) or started it as SEALING_CHEAPLY.
 Source: https://c2sp.org/age, the scrypt recipient.
 """
 
@@ -10,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import os
+import sys
 from pathlib import Path
 
 import pyrage
@@ -17,6 +19,9 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 _LOG_N = 10  # 2**10 rounds; the library itself takes about 2**18
 _LABEL = b"age-encryption.org/v1/scrypt"
+_CHUNK = 1 << 16  # bytes that are encrypted at once; `sealed` makes one of them
+
+SEALING_CHEAPLY = [sys.executable, __file__]  # in place of the program
 
 
 def _plain_base64(data: bytes) -> bytes:
@@ -29,7 +34,7 @@ def _derived(key: bytes, salt: bytes, info: bytes) -> bytes:
 
 
 def sealed(plain: bytes, passphrase: bytes) -> bytes:
-    """An age file of up to 64 KiB behind a passphrase."""
+    """An age file of at most _CHUNK behind a passphrase."""
     salt, file_key, nonce = os.urandom(16), os.urandom(16), os.urandom(16)
     wrapping = hashlib.scrypt(passphrase, salt=_LABEL + salt, n=1 << _LOG_N, r=8, p=1, dklen=32)
     wrapped = ChaCha20Poly1305(wrapping).encrypt(bytes(12), file_key, None)
@@ -37,6 +42,17 @@ def sealed(plain: bytes, passphrase: bytes) -> bytes:
     mac = hmac.digest(_derived(file_key, bytes(0), b"header"), head, "sha256")
     body = ChaCha20Poly1305(_derived(file_key, nonce, b"payload")).encrypt(bytes(11) + b"\x01", plain, None)
     return head + b" " + _plain_base64(mac) + b"\n" + nonce + body
+
+
+def seal_cheaply() -> None:
+    """From now on lkr seals so, too, in this process."""
+    dear = pyrage.passphrase.encrypt
+
+    def encrypt(plain: bytes, passphrase: str) -> bytes:
+        done: bytes = sealed(plain, passphrase.encode()) if len(plain) <= _CHUNK else dear(plain, passphrase)
+        return done
+
+    pyrage.passphrase.encrypt = encrypt
 
 
 def make(vault: Path, passphrase: bytes) -> str:
@@ -67,3 +83,12 @@ def _write_identity(vault: Path, identity: pyrage.x25519.Identity, passphrase: b
     ):
         (vault / name).touch(0o600)
         (vault / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    seal_cheaply()
+    sys.argv[0] = str(Path(sys.executable).parent / "lkr")
+    sys.path[0] = os.path.dirname(sys.argv[0])
+    from lkrshell.__main__ import main
+
+    main()

@@ -73,7 +73,8 @@ def command(
     for name in kept:
         declare.echo(f"lkr: kept {name}, which has another value here; --replace replaces it", err=True)
     done = len(plan) - len(kept)
-    declare.echo(f"lkr: {done} keys are in the {target.name}{' and gone from the source' if move else ''}", err=True)
+    gone = " and gone from the source" if move else ""
+    declare.echo(f"lkr: {common.count(done, 'key is', 'keys are')} in the {target.name}{gone}", err=True)
 
 
 def _state(present: Secret | None, wanted: Secret) -> str:

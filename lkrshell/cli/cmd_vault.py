@@ -68,7 +68,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
         files.replace_file(path, data, 0o600)
     except OSError as error:
         raise LkrError(f"cannot write {show(file)}: {error.strerror}") from None
-    declare.echo(f"lkr: wrote {len(keys)} keys to {show(file)}", err=True)
+    declare.echo(f"lkr: wrote {common.count(len(keys), 'key', 'keys')} to {show(file)}", err=True)
 
 
 @command.command("import", examples=("lkr vault import backup.age", "lkr vault import backup.age --force"))
@@ -105,7 +105,7 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
             changed.append(name)
             service.restore(store, entry, secret, old, replace=force)
             stored += 1
-    declare.echo(f"lkr: stored {stored} keys, kept {kept}", err=True)
+    declare.echo(f"lkr: stored {common.count(stored, 'key', 'keys')}, kept {kept}", err=True)
 
 
 @command.command(
@@ -175,7 +175,7 @@ def rekey(from_stdin: bool) -> None:
     generation.bump()
     common.log("rekey")
     enrolled.renew(vault, passphrase)
-    declare.echo(f"lkr: {count} keys are encrypted to a new identity", err=True)
+    declare.echo(f"lkr: {common.count(count, 'key is', 'keys are')} encrypted to a new identity", err=True)
 
 
 def _row(secret: Secret, entry: Entry | None, old: Secret | None) -> dict[str, object]:
