@@ -184,7 +184,7 @@ _lkr_one() {
                 --from) _lkr_words pass: secret-tool: envchain:; return ;;
                 --as) _lkr_fresh; return ;;
             esac
-            _lkr_options --environment --from --as --dry-run --yes --replace --blank --json -h --help
+            _lkr_options --environment --code --from --as --dry-run --yes --replace --blank --json -h --help
             ((place == 1)) && _lkr_files
             ;;
         'init')

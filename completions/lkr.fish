@@ -185,6 +185,7 @@ complete -c lkr -n "__lkr_at ''" -a hook -d 'Print the hook for SHELL: bash, zsh
 complete -c lkr -n "__lkr_at 'hook' 1" -a 'bash zsh fish direnv'
 complete -c lkr -n "__lkr_at ''" -a import -d 'Store the keys from an env file'
 complete -c lkr -n "__lkr_options 'import'" -l environment -d 'Read this shell\'s environment instead of a file'
+complete -c lkr -n "__lkr_options 'import'" -l code -d 'Change Python code in FILE or a folder: load_dotenv(), keys in it, getpass'
 complete -c lkr -n "__lkr_options 'import'" -l from -x -a 'pass: secret-tool: envchain:' -d 'pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE'
 complete -c lkr -n "__lkr_options 'import'" -l as -x -a '(__lkr_fresh)' -d 'The key\'s name, for pass and secret-tool'
 complete -c lkr -n "__lkr_options 'import'" -l dry-run -d 'Only show what would be stored'

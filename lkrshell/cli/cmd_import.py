@@ -9,6 +9,9 @@ from lkrshell.project import approve, envfile, lookup, manifest_text, project_fi
 @declare.argument("file", required=False, metavar="[FILE]")
 @declare.option("--environment", is_flag=True, help="Read this shell's environment instead of a file.")
 @declare.option(
+    "--code", is_flag=True, help="Change Python code in FILE or a folder: load_dotenv(), keys in it, getpass."
+)
+@declare.option(
     "--from", "tool", metavar="TOOL:WHAT", help="pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE."
 )
 @declare.option("--as", "name", metavar="NAME", help="The key's name, for pass and secret-tool.")
@@ -20,6 +23,7 @@ from lkrshell.project import approve, envfile, lookup, manifest_text, project_fi
 def command(
     file: str | None,
     environment: bool,
+    code: bool,
     tool: str | None,
     name: str | None,
     dry_run: bool,
@@ -29,8 +33,15 @@ def command(
     as_json: bool,
 ) -> None:
     """Store the keys from an env file. Also writes a manifest that names them."""
+    if code:
+        if environment or tool or name or blank or as_json:
+            raise LkrError("--code cannot be used with these options", "lkr import --code [FILE] [--dry-run]", USAGE)
+        from lkrshell.cli import importing_code
+
+        importing_code.run(file, dry_run, yes, replace)
+        return
     if bool(file) + environment + bool(tool) != 1:
-        raise LkrError("name one source", "lkr import .env, --environment, or --from TOOL:WHAT", USAGE)
+        raise LkrError("name one source", "lkr import .env, --environment, --code, or --from TOOL:WHAT", USAGE)
     env = envfile.read(file) if file else None
     values = (
         importing.resolved_values(env)

@@ -582,6 +582,7 @@ Usage: lkr import [OPTIONS] [FILE]
 
 Options:
   --environment     Read this shell's environment instead of a file.
+  --code            Change Python code in FILE or a folder: load_dotenv(), keys in it, getpass.
   --from TOOL:WHAT  pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE.
   --as NAME         The key's name, for pass and secret-tool.
   --dry-run         Only show what would be stored.
@@ -602,6 +603,8 @@ Usage: lkr import [OPTIONS] [FILE]
 
 Options:
   --environment     Read this shell's environment instead of a file.
+  --code            Change Python code in FILE or a folder: load_dotenv(),
+                    keys in it, getpass.
   --from TOOL:WHAT  pass:PATH, secret-tool:ATTRIBUTE=VALUE or
                     envchain:NAMESPACE.
   --as NAME         The key's name, for pass and secret-tool.

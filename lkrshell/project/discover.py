@@ -45,7 +45,7 @@ def variables(folder: str) -> dict[str, str]:
             if match and providers.may_hold_a_key(match[1]):
                 found.setdefault(match[1], name)
     end = time.monotonic() + _MOST_SECONDS
-    for number, name in enumerate(_code(folder)):
+    for number, name in enumerate(code_files(folder)):
         if number >= _MOST_FILES or time.monotonic() > end:
             break
         for variable in _read_by(folder, name):
@@ -55,7 +55,8 @@ def variables(folder: str) -> dict[str, str]:
     return found
 
 
-def _code(folder: str) -> Iterator[str]:
+def code_files(folder: str) -> Iterator[str]:
+    """The names of its files of code, relative to it: those that git has or would add, else what lies there."""
     listed = git.files(folder)
     for name in _walk(folder) if listed is None else listed:
         if name.endswith(_SUFFIXES) or os.path.basename(name) in _NAMES or "." not in os.path.basename(name):
