@@ -74,8 +74,9 @@ class Mac:
         return {kind: bytes.fromhex(data.strip("-")).decode() for kind, data in (line.split(" ") for line in lines)}
 
 
-def darwin_package(folder: Path, library: Path) -> Path:
-    """A copy of lkr that takes this system for macOS; the path of its program."""
+def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Path:
+    """A copy of lkr that takes this system for macOS; the path of its program. `state` is the stand-in's folder for
+    processes that start with an empty environment, as the broker does."""
     root = folder / "site/lkrshell"
     shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
     repository = Path(lkrshell.__file__).parent.parent
@@ -83,11 +84,12 @@ def darwin_package(folder: Path, library: Path) -> Path:
         if (repository / beside).is_dir():
             shutil.copytree(repository / beside, root.parent / beside)
     platform = root / "core/platform.py"
-    head, found, _ = platform.read_text().partition("\n    There may be no such file")
-    assert found and "NAME = sys.platform\n" in head
-    platform.write_text(
-        head.replace("NAME = sys.platform\n", 'NAME = "darwin"\n') + f'"""\n    return {str(library)!r}\n'
-    )
+    text = platform.read_text()
+    assert text.count("= sys.platform\n") == 1 and "\ndef library(name: str) -> str:\n" in text
+    text = text.replace("= sys.platform\n", '= "darwin"\n')
+    if state:
+        text += f"\n\nimport os\nos.environ.setdefault('LKR_STANDIN', {str(state)!r})\n"
+    platform.write_text(f"{text}\n\ndef library(name: str) -> str:\n    return {str(library)!r}\n")
     program = folder / "bin/lkr"
     program.parent.mkdir()
     program.write_text(

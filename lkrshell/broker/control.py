@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import lkrshell
-from lkrshell.broker import process
+from lkrshell.broker import macos_sockets, process
 from lkrshell.broker.authority import Authority
 from lkrshell.broker.virtual_keys import VirtualKeys, anew, digest_of
 from lkrshell.core import folders, names, platform, records
@@ -44,7 +44,7 @@ class Peer:
 
     @property
     def runs(self) -> bool:
-        return bool(processes.start_time(self.pid)) or not platform.LINUX
+        return bool(processes.start_time(self.pid)) or not processes.ARE_VISIBLE
 
 
 class Control:
@@ -236,13 +236,13 @@ class Control:
 
 def _asker(peer: Peer, pid: int, start: str) -> str | None:
     """The agent that asks, None for a person. LkrError when the process that the key is to be for is not its own."""
-    if not process.is_alive(pid, start) and (platform.LINUX or not process.is_alive(pid, "")):
+    if not process.is_alive(pid, start):
         raise LkrError("the process that this is for has ended", "ask again", REFUSED)
-    if not platform.LINUX:
+    if not processes.ARE_VISIBLE:
         return None
     if peer.pid == 0:
         raise LkrError("the broker cannot see who asks, in another container", "start one there", REFUSED)
-    if user_of(pid) != os.getuid():
+    if processes.user_of(pid) != os.getuid():
         raise LkrError("the process that this is for is another user's", "ask for one of your own", REFUSED)
     if pid not in processes.ancestry(peer.pid) and peer.runs:
         raise LkrError(
@@ -266,23 +266,15 @@ def _is_near(asking: int, pid: int) -> bool:
     return processes.parent_of(pid) > 1  # not what takes up the children of others
 
 
-def user_of(pid: int) -> int:
-    """The real user of a process, -1 when it cannot be told."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("Uid:"))
-    except (OSError, StopIteration, ValueError):
-        return -1
-
-
 def _is_in(pid: int, folder: str) -> bool:
     """True when the process works in `folder` or below it; where that cannot be told, its parent counts."""
     for each in processes.ancestry(pid)[:2]:
         try:
-            return folders.within(os.readlink(f"/proc/{each}/cwd"), folder)
+            where = macos_sockets.working_folder(each) if platform.DARWIN else os.readlink(f"/proc/{each}/cwd")
+            return folders.within(where, folder)
         except OSError:
             pass
-    return not platform.LINUX
+    return not processes.ARE_VISIBLE
 
 
 def _is_locked() -> bool:

@@ -1,7 +1,8 @@
-"""Whose connection it is: on Linux the kernel tells which user and which processes hold the other end.
+"""Whose connection it is: the kernel tells which processes of this user hold the other end, on Linux and on macOS.
 
 A virtual key serves the process that it was made for, and what that one starts. Where a connection's process cannot be
-told (another system, no /proc), this says yes, and the key itself decides alone. Sources: sock_diag(7), proc(5).
+told (another system), this says yes, and the key itself decides alone. Sources: sock_diag(7), proc(5); for macOS see
+`macos_sockets`.
 """
 
 import errno
@@ -11,6 +12,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from lkrshell.broker import macos_sockets
 from lkrshell.core import platform
 from lkrshell.runtime import processes
 
@@ -47,7 +49,7 @@ _holders: dict[tuple[object, ...], Holder] = {}  # by the family and the two por
 
 def is_alive(pid: int, start: str) -> bool:
     """True while the process of this id is the one that started then. Where that cannot be told, while there is one."""
-    if platform.LINUX:
+    if processes.ARE_VISIBLE:
         return bool(start) and processes.start_time(pid) == start
     try:
         os.kill(pid, 0)
@@ -61,21 +63,22 @@ def is_alive(pid: int, start: str) -> bool:
 def holder(virtual: Bound, peer: Sequence[Any], own: Sequence[Any]) -> Holder | None:
     """The bound process, or the one below it, that holds the connection from the address `peer` to `own`, as sockets
     have them; None when there is none, or another user's. UNKNOWN where the system does not tell."""
-    if not platform.LINUX:
+    if not processes.ARE_VISIBLE:
         return UNKNOWN
     if not is_alive(virtual.pid, virtual.start):
         return None
     ends = socket.AF_INET if len(peer) == 2 else socket.AF_INET6, peer[1], own[1]
-    owner = _owner(*ends)
-    if owner is None or owner[0] != os.getuid() or not owner[1]:
-        return None
-    inode = owner[1]
+    inode = 0
+    if not platform.DARWIN:
+        owner = _owner(*ends)
+        if owner is None or owner[0] != os.getuid() or not owner[1]:
+            return None
+        inode = owner[1]
     known = _holders.get(ends)
-    if known and known.inode == inode and _still_holds(known) and processes.is_below(known.pid, virtual.pid):
+    if known and known.inode == inode and _still_holds(known, ends) and processes.is_below(known.pid, virtual.pid):
         return known
-    name = f"socket:[{inode}]"
     for pid in _below(virtual.pid):
-        if fd := _file(pid, name):
+        if fd := macos_sockets.file_of(pid, ends) if platform.DARWIN else _file(pid, f"socket:[{inode}]"):
             found = Holder(pid, processes.start_time(pid), fd, inode)
             if len(_holders) >= _KEPT:
                 _holders.pop(next(iter(_holders)))
@@ -85,7 +88,10 @@ def holder(virtual: Bound, peer: Sequence[Any], own: Sequence[Any]) -> Holder | 
     return None
 
 
-def _still_holds(known: Holder) -> bool:
+def _still_holds(known: Holder, ends: macos_sockets.Ends) -> bool:
+    if platform.DARWIN:
+        held = macos_sockets.holds(known.pid, known.fd, ends)
+        return held and processes.start_time(known.pid) == known.start
     try:
         link = os.readlink(f"/proc/{known.pid}/fd/{known.fd}")
     except OSError:
@@ -106,6 +112,8 @@ def _below(top: int) -> Iterator[int]:
 
 
 def _children(pid: int) -> list[int]:
+    if platform.DARWIN:
+        return macos_sockets.children(pid)
     found: list[int] = []
     try:
         tasks = os.listdir(f"/proc/{pid}/task")

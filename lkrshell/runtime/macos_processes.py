@@ -1,4 +1,4 @@
-"""What macOS says of a process: its name, its parent, its words and its environment.
+"""What macOS says of a process: its name, its parent, its user, its start, its words and its environment.
 
 The kernel answers for every process of this user. It hides the environment of Apple's own programs, such as /bin/zsh,
 unless System Integrity Protection is off. Programs that a person installs (node, python, claude) show it.
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PIDTBSDINFO, _BSDINFO = 3, 136  # PROC_PIDTBSDINFO, and the bytes of its structure
-_PPID, _COMM, _NAME = 16, 48, 64  # offsets in it; MAXCOMLEN is 16, and the longer name has 32
+_PPID, _RUID, _COMM, _NAME, _START = 16, 28, 48, 64, 120  # offsets in it; MAXCOMLEN is 16, the longer name has 32
+_CONTROLT = 0x80  # PROC_FLAG_CONTROLT in pbi_flags, its first field
 _KERN, _PROCARGS2, _ARGMAX = 1, 49, 8  # CTL_KERN, KERN_PROCARGS2, KERN_ARGMAX
 _room: "list[Any]" = []  # a buffer of a megabyte, reused for the words and environment of each process
 
@@ -24,12 +25,34 @@ _room: "list[Any]" = []  # a buffer of a megabyte, reused for the words and envi
 def status(pid: int) -> tuple[bytes, int]:
     """A process's name, cut at 31 bytes, and its parent's id. For a script, the name is that of its interpreter.
     OSError if the process has ended."""
+    data = _bsd_info(pid)
+    name = data[_NAME : _NAME + 32].partition(b"\0")[0] or data[_COMM : _COMM + 16].partition(b"\0")[0]
+    return name, _number(data, _PPID)
+
+
+def start_time(pid: int) -> str:
+    """When it started, in microseconds since the epoch. OSError as for `status`."""
+    data = _bsd_info(pid)
+    seconds, microseconds = (int.from_bytes(data[at : at + 8], "little") for at in (_START, _START + 8))
+    return str(seconds * 1000000 + microseconds)
+
+
+def user_of(pid: int) -> int:
+    """The real user. OSError as for `status`."""
+    return _number(_bsd_info(pid), _RUID)
+
+
+def has_terminal(pid: int) -> bool:
+    """True when its session has a controlling terminal. OSError as for `status`."""
+    return bool(_number(_bsd_info(pid), 0) & _CONTROLT)
+
+
+def _bsd_info(pid: int) -> bytes:
+    """struct proc_bsdinfo; a process that has ended and waits for its parent counts as gone."""
     buffer = native.buffer(_BSDINFO)
     if native.call("proc_pidinfo", "iiiQPi", pid, _PIDTBSDINFO, 0, native.byref(buffer), _BSDINFO) != _BSDINFO:
         raise ProcessLookupError(native.errno(), "no such process")
-    data = bytes(memoryview(buffer))
-    name = data[_NAME : _NAME + 32].partition(b"\0")[0] or data[_COMM : _COMM + 16].partition(b"\0")[0]
-    return name, _number(data, _PPID)
+    return bytes(memoryview(buffer))
 
 
 def words(pid: int) -> list[str]:

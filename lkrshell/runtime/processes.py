@@ -1,7 +1,7 @@
 """What the kernel says of a process: its parent, its start time, its words and its environment.
 
-A process is its id and its start time, since ids are used again. Without /proc the start time is an empty text, and
-what depends on it cannot be checked. Source: proc(5); for macOS see `macos_processes`.
+A process is its id and its start time, since ids are used again. On systems other than Linux and macOS the start time
+is an empty text, and what depends on it cannot be checked. Source: proc(5); for macOS see `macos_processes`.
 """
 
 import os
@@ -11,6 +11,7 @@ from lkrshell.core import platform
 if platform.DARWIN:
     from lkrshell.runtime import macos_processes
 
+ARE_VISIBLE = platform.LINUX or platform.DARWIN  # whether the system says who a process is
 _DEEPEST = 256
 _LARGEST = 1 << 20  # bytes of an environment that are looked at
 _PIECE = 8192  # bytes of a read; most environments are smaller
@@ -51,27 +52,59 @@ def environment_of(pid: int) -> bytes:
 
 
 def start_time(pid: int) -> str:
-    """When it started, in clock ticks since the system did. Empty when it has ended, or cannot be told."""
+    """When it started, in clock ticks since the system did (on macOS: in microseconds). Empty when it has ended, or
+    cannot be told."""
+    if platform.DARWIN:
+        try:
+            return macos_processes.start_time(pid)
+        except OSError:
+            return ""
     fields = _fields(pid)
     return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
 
 
 def parent_of(pid: int) -> int:
     """0 for none."""
+    if platform.DARWIN:
+        try:
+            return macos_processes.status(pid)[1]
+        except OSError:
+            return 0
     fields = _fields(pid)
     return int(fields[1]) if len(fields) > 19 else 0
 
 
 def session_of(pid: int) -> int:
     """The id of its session, 0 when it has ended."""
+    if platform.DARWIN:
+        try:
+            return os.getsid(pid)
+        except OSError:
+            return 0
     fields = _fields(pid)
     return int(fields[3]) if len(fields) > 19 else 0
 
 
 def has_terminal(pid: int) -> bool:
     """True when its session has a controlling terminal."""
+    if platform.DARWIN:
+        try:
+            return macos_processes.has_terminal(pid)
+        except OSError:
+            return False
     fields = _fields(pid)
     return len(fields) > 19 and fields[4] not in ("0", "-1")
+
+
+def user_of(pid: int) -> int:
+    """Its real user, -1 when it has ended, or cannot be told."""
+    try:
+        if platform.DARWIN:
+            return macos_processes.user_of(pid)
+        lines = _read(f"/proc/{pid}/status", 1 << 12).splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(b"Uid:"))
+    except (OSError, StopIteration, ValueError):
+        return -1
 
 
 def ancestry(pid: int) -> list[int]:

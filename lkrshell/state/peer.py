@@ -27,12 +27,13 @@ def credentials(sock: "socket") -> tuple[int, int]:
         user, group = native.out_variable("I"), native.out_variable("I")
         if native.call("getpeereid", "iiPP", sock.fileno(), native.byref(user), native.byref(group)):
             return -1, 0
+        pid, size = native.out_variable("i"), native.out_variable("I")
+        size.value = 4
+        place = (_SOL_LOCAL, _LOCAL_PEERPID, native.byref(pid), native.byref(size))
+        known = not native.call("getsockopt", "iiiiPP", sock.fileno(), *place)
+        return int(user.value), int(pid.value) if known else 0
     except (OSError, AttributeError):
         return -1, 0
-    try:
-        return int(user.value), _int(sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID, 4))
-    except OSError:
-        return int(user.value), 0
 
 
 def _int(data: bytes) -> int:

@@ -19,6 +19,8 @@
  * LKR_STANDIN_SELF is what the caller counts as for access lists, "PATH CDHASH"; by default its executable.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -96,6 +98,21 @@ static char *read_file(const char *path) {
     ssize_t size = read(fd, text, info.st_size);
     close(fd);
     text[size < 0 ? 0 : size] = 0;
+    return text;
+}
+
+/* The same of a file of /proc, which tells no size. */
+static char *read_stream(const char *path) {
+    FILE *in = fopen(path, "r");
+    char *text = NULL;
+    size_t room = 0;
+    if (!in)
+        return NULL;
+    if (getdelim(&text, &room, 0, in) < 0) {
+        free(text);
+        text = NULL;
+    }
+    fclose(in);
     return text;
 }
 
@@ -1140,20 +1157,28 @@ static char *of_process(int pid, const char *name, size_t *size) {
     return data;
 }
 
-/* libproc.h: int proc_pidinfo(int pid, int flavor, uint64_t arg, void *buffer, int buffersize): bytes written, or 0 and
- * errno. PROC_PIDTBSDINFO is 3 and answers for any user's processes (xnu, bsd/kern/proc_info.c). */
-int proc_pidinfo(int pid, int flavor, uint64_t argument, void *out, int size) {
+struct proc_fdinfo { /* sys/proc_info.h */
+    int32_t proc_fd;
+    uint32_t proc_fdtype; /* PROX_FDTYPE_VNODE 1, PROX_FDTYPE_SOCKET 2 */
+};
+struct proc_vnodepathinfo { /* two of struct vnode_info_path: struct vnode_info, 152 bytes, and a path */
+    struct {
+        char vip_vi[152], vip_path[1024];
+    } pvi_cdir, pvi_rdir;
+};
+
+static int bsd_info(int pid, void *out) {
     struct proc_bsdinfo info = {0};
     size_t length;
     char *stat = of_process(pid, "stat", &length), path[64], program[4096];
-    if (flavor != 3 || argument || size < (int)sizeof info || !stat) {
-        errno = stat ? EINVAL : ESRCH;
-        return 0;
-    }
-    char *end = strrchr(stat, ')');
-    int parent, group;
-    if (sscanf(end + 2, "%*c %d %d", &parent, &group) != 2)
-        return 0;
+    if (!stat)
+        return errno = ESRCH, 0;
+    char *end = strrchr(stat, ')'), state;
+    int parent, group, terminal;
+    unsigned long long start;
+    if (sscanf(end + 2, "%c %d %d %*d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &parent,
+               &group, &terminal, &start) != 5 || state == 'Z')
+        return errno = ESRCH, 0;
     /* the name is the program's that was loaded: for a script its interpreter's, unlike Linux's */
     snprintf(path, sizeof path, "/proc/%d/exe", pid);
     ssize_t got = readlink(path, program, sizeof program - 1);
@@ -1163,13 +1188,155 @@ int proc_pidinfo(int pid, int flavor, uint64_t argument, void *out, int size) {
         program[got] = 0;
         name = strrchr(program, '/') + 1;
     }
+    struct stat owner;
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    info.pbi_flags = terminal ? 0x80 : 0; /* PROC_FLAG_CONTROLT */
     info.pbi_pid = pid;
     info.pbi_ppid = parent;
     info.pbi_pgid = group;
+    info.pbi_uid = info.pbi_ruid = info.pbi_svuid = lstat(path, &owner) ? ~0u : owner.st_uid;
+    info.pbi_start_tvsec = start / 100;
+    info.pbi_start_tvusec = start % 100 * 10000;
     snprintf(info.pbi_comm, sizeof info.pbi_comm, "%s", name);
     snprintf(info.pbi_name, sizeof info.pbi_name, "%s", name);
     memcpy(out, &info, sizeof info);
     return sizeof info;
+}
+
+static int list_files(int pid, struct proc_fdinfo *out, int size) {
+    char path[64], link[64], file[400];
+    int count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    DIR *folder = opendir(path);
+    for (struct dirent *each; folder && (each = readdir(folder));) {
+        snprintf(file, sizeof file, "%s/%s", path, each->d_name);
+        ssize_t got = readlink(file, link, sizeof link - 1);
+        if (got < 0 || (count + 1) * (int)sizeof *out > size)
+            continue;
+        link[got] = 0;
+        out[count].proc_fd = atoi(each->d_name);
+        out[count++].proc_fdtype = strncmp(link, "socket:", 7) ? 1 : 2;
+    }
+    if (!folder)
+        return errno = errno == EACCES ? EPERM : ESRCH, 0;
+    closedir(folder);
+    return count * (int)sizeof *out;
+}
+
+/* libproc.h: int proc_pidinfo(int pid, int flavor, uint64_t arg, void *buffer, int buffersize): bytes written, or 0 and
+ * errno. PROC_PIDTBSDINFO is 3 and answers for any user's processes, PROC_PIDLISTFDS 1 and PROC_PIDVNODEPATHINFO 9 for
+ * this user's (xnu, bsd/kern/proc_info.c). A list that does not fit is cut. */
+int proc_pidinfo(int pid, int flavor, uint64_t argument, void *out, int size) {
+    counts()->calls++;
+    if (!argument && flavor == 3 && size >= (int)sizeof(struct proc_bsdinfo))
+        return bsd_info(pid, out);
+    if (!argument && flavor == 1)
+        return list_files(pid, out, size);
+    if (!argument && flavor == 9 && size >= (int)sizeof(struct proc_vnodepathinfo)) {
+        struct proc_vnodepathinfo *info = memset(out, 0, sizeof *info);
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/cwd", pid);
+        return readlink(path, info->pvi_cdir.vip_path, 1023) < 0 ? errno = EPERM, 0 : (int)sizeof *info;
+    }
+    return errno = EINVAL, 0;
+}
+
+/* libproc.h: int proc_listpids(uint32_t type, uint32_t typeinfo, void *buffer, int buffersize): bytes written.
+ * PROC_PPID_ONLY is 6. */
+int proc_listpids(uint32_t type, uint32_t parent, void *out, int size) {
+    struct proc_bsdinfo info;
+    int count = 0, *pids = out;
+    if (type != 6)
+        return errno = EINVAL, 0;
+    DIR *folder = opendir("/proc");
+    for (struct dirent *each; folder && (each = readdir(folder));) {
+        int pid = atoi(each->d_name);
+        if (pid > 0 && (count + 1) * (int)sizeof pid <= size && bsd_info(pid, &info) && info.pbi_ppid == parent)
+            pids[count++] = pid;
+    }
+    if (folder)
+        closedir(folder);
+    return count * (int)sizeof *pids;
+}
+
+struct in_sockinfo { /* sys/proc_info.h; ports in network order */
+    int insi_fport, insi_lport;
+    uint64_t insi_gencnt;
+    uint32_t insi_flags, insi_flow;
+    uint8_t insi_vflag, insi_ip_ttl; /* INI_IPV4 1, INI_IPV6 2 */
+    uint32_t rfu_1;
+    uint32_t insi_faddr[4], insi_laddr[4]; /* an IPv4 address is the last of the four */
+    unsigned char in4_tos, in6_hlim;
+    int in6_cksum;
+    unsigned short in6_ifindex;
+    short in6_hops;
+};
+struct socket_fdinfo {
+    struct { /* struct proc_fileinfo */
+        uint32_t fi_openflags, fi_status;
+        int64_t fi_offset;
+        int32_t fi_type;
+        uint32_t fi_guardflags;
+    } pfi;
+    struct { /* struct socket_info */
+        char soi_stat[136];
+        uint64_t soi_so, soi_pcb;
+        int soi_type, soi_protocol, soi_family;
+        short soi_options, soi_linger, soi_state, soi_qlen, soi_incqlen, soi_qlimit, soi_timeo;
+        unsigned short soi_error;
+        uint32_t soi_oobmark;
+        char soi_rcv[24], soi_snd[24];
+        int soi_kind; /* SOCKINFO_TCP 2, SOCKINFO_UN 3 */
+        uint32_t rfu_1;
+        union {
+            struct in_sockinfo pri_tcp;
+            char pri_un[528];
+        } soi_proto;
+    } psi;
+};
+_Static_assert(sizeof(struct in_sockinfo) == 80 && sizeof(struct socket_fdinfo) == 792, "as on macOS");
+
+/* Finds a socket in /proc/net/tcp or tcp6 by its inode. */
+static int fill(const char *table, unsigned long inode, struct in_sockinfo *info) {
+    char *text = read_stream(table), here[40], there[40];
+    unsigned local, remote;
+    unsigned long one;
+    int found = 0, words = strstr(table, "tcp6") ? 4 : 1;
+    for (char *rest = text, *line; rest && !found && (line = strsep(&rest, "\n"));)
+        if (sscanf(line, " %*d: %39[0-9A-F]:%x %39[0-9A-F]:%x %*x %*s %*s %*s %*d %*d %lu", here, &local, there, &remote,
+                   &one) == 5 && one == inode) {
+            for (int each = 0; each < words; each++) {
+                sscanf(here + 8 * each, "%8x", &info->insi_laddr[4 - words + each]);
+                sscanf(there + 8 * each, "%8x", &info->insi_faddr[4 - words + each]);
+            }
+            info->insi_lport = htons(local);
+            info->insi_fport = htons(remote);
+            info->insi_vflag = words == 1 ? 1 : 2;
+            found = 1;
+        }
+    free(text);
+    return found;
+}
+
+/* libproc.h: int proc_pidfdinfo(int pid, int fd, int flavor, void *buffer, int buffersize). PROC_PIDFDSOCKETINFO is 3. */
+int proc_pidfdinfo(int pid, int fd, int flavor, void *out, int size) {
+    char path[64], link[64];
+    struct socket_fdinfo *info = out;
+    counts()->calls++;
+    if (flavor != 3 || size < (int)sizeof *info)
+        return errno = EINVAL, 0;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
+    ssize_t got = readlink(path, link, sizeof link - 1);
+    if (got < 0)
+        return errno = errno == EACCES ? EPERM : EBADF, 0;
+    link[got] = 0;
+    if (strncmp(link, "socket:[", 8))
+        return errno = ENOTSUP, 0;
+    memset(info, 0, sizeof *info);
+    unsigned long inode = strtoul(link + 8, NULL, 10);
+    struct in_sockinfo *tcp = &info->psi.soi_proto.pri_tcp;
+    info->psi.soi_kind = fill("/proc/net/tcp", inode, tcp) || fill("/proc/net/tcp6", inode, tcp) ? 2 : 3;
+    return sizeof *info;
 }
 
 /* sys/sysctl.h: int sysctl(int *name, u_int namelen, void *oldp, size_t *oldlenp, void *newp, size_t newlen).
@@ -1252,13 +1419,29 @@ int ptrace(int request, pid_t pid, char *address, int data) {
     return 0;
 }
 
+/* sys/un.h: the process at the other end of a Unix socket. The system call, since this library has the name. */
+static int peer_of(int descriptor, struct ucred *who) {
+    socklen_t size = sizeof *who;
+    return (int)syscall(SYS_getsockopt, descriptor, SOL_SOCKET, SO_PEERCRED, who, &size);
+}
+
 /* unistd.h: int getpeereid(int socket, uid_t *euid, gid_t *egid): by LOCAL_PEERCRED */
 int getpeereid(int descriptor, uint32_t *user, uint32_t *group) {
     struct ucred who;
-    socklen_t size = sizeof who;
-    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &size))
+    if (peer_of(descriptor, &who))
         return -1;
     *user = who.uid;
     *group = who.gid;
+    return 0;
+}
+
+/* sys/socket.h: int getsockopt(int, int, int, void *, socklen_t *). SOL_LOCAL is 0, LOCAL_PEERPID 2. */
+int getsockopt(int descriptor, int level, int name, void *restrict value, socklen_t *restrict size) {
+    struct ucred who;
+    if (level || name != 2 || *size != sizeof who.pid)
+        return errno = EINVAL, -1;
+    if (peer_of(descriptor, &who))
+        return -1;
+    memcpy(value, &who.pid, sizeof who.pid);
     return 0;
 }
