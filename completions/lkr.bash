@@ -13,9 +13,10 @@ _lkr_options() { [[ $ended || $option || $current != -* ]] || _lkr_words "$@"; }
 _lkr_files() { compopt -o default; } # readline knows about quotes and ~
 _lkr_folders() { compopt -o dirnames -o filenames; }
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL. Of very many, first the providers. No loop over them.
+# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
+# first the providers. No loop over them.
 _lkr_keys() {
-    local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index off='' on='' each any='!(*--old)'
+    local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index off='' on='' each any='!(*--old)' want=${current/\//\~}
     local -a paths
     [[ $OSTYPE == darwin* ]] && root="${XDG_DATA_HOME:-$HOME/Library/Application Support}/lkr/index"
     for each in failglob dotglob; do
@@ -26,11 +27,11 @@ _lkr_keys() {
     {
         [[ ! $off ]] || shopt -u $off
         [[ ! $on ]] || shopt -s $on
-        if [[ $current == *:* ]]; then
-            paths=("$root"/*/"${current%%:*}"/"${current#*:}"$any)
+        if [[ $want == *:* ]]; then
+            paths=("$root"/*/"${want%%:*}"/"${want#*:}"$any)
         else
-            paths=("$root"/*/"$current"*/$any)
-            ((${#paths[@]} <= 1000)) || paths=("$root"/*/"$current"*/)
+            paths=("$root"/*/"$want"*/$any)
+            ((${#paths[@]} <= 1000)) || paths=("$root"/*/"$want"*/)
         fi
         [[ ! $on ]] || shopt -u $on
         [[ ! $off ]] || shopt -s $off
@@ -38,7 +39,8 @@ _lkr_keys() {
     [[ -e ${paths-} ]] || return 0
     paths=("${paths[@]#"$root/"}")
     paths=("${paths[@]#*/}")
-    COMPREPLY+=("${paths[@]/\//:}")
+    paths=("${paths[@]/\//:}")
+    COMPREPLY+=("${paths[@]/\~//}")
 }
 
 # A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
@@ -77,6 +79,14 @@ _lkr_manifest() {
     done
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]'; }
+_lkr_sources() {
+    local file=${XDG_CONFIG_HOME:-$HOME/.config}/lkr/config.toml line
+    [[ $OSTYPE == darwin* ]] && file="${XDG_CONFIG_HOME:-$HOME/Library/Application Support}/lkr/config.toml"
+    [[ -r $file ]] || return 0
+    while IFS= read -r line; do
+        [[ $line =~ ^\[sources\.([a-z0-9-]+)\] ]] && _lkr_words "${BASH_REMATCH[1]}"
+    done <"$file"
+}
 _lkr_wanted() { _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*='; }
 _lkr_variables() {
     _lkr_wanted
@@ -101,7 +111,7 @@ _lkr_one() {
     case $command in
         '')
             _lkr_options -h --help --version
-            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock migrate passwd policy rename rm rotate scan schema set status token uninstall unlock usage use vault
+            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock login logout migrate passwd policy refresh rename rm rotate scan schema set source status token uninstall unlock usage use vault
             ;;
         'add')
             _lkr_options --replace -h --help
@@ -124,7 +134,7 @@ _lkr_one() {
         'audit')
             case $option in
                 --key) _lkr_keys; return ;;
-                --event) _lkr_words agent allow backup confirm deny direnv enroll exec gen get import lock migrate passwd policy python refused rekey rename restore rm rotate set shell token unenroll unlock usage; return ;;
+                --event) _lkr_words agent allow backup confirm deny direnv enroll exec gen get import lock login logout migrate passwd policy python refresh refused rekey rename restore rm rotate set shell source token unenroll unlock usage; return ;;
                 --agent) _lkr_words any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent; return ;;
                 --project) _lkr_folders; return ;;
                 --days) _lkr_nothing; return ;;
@@ -202,6 +212,14 @@ _lkr_one() {
         'lock')
             _lkr_options -h --help
             ;;
+        'login')
+            _lkr_options --stdin --yes -h --help
+            ((place == 1)) && _lkr_sources
+            ;;
+        'logout')
+            _lkr_options -h --help
+            ((place == 1)) && _lkr_sources
+            ;;
         'migrate')
             case $option in
                 -k | --key) _lkr_folders; return ;;
@@ -226,6 +244,10 @@ _lkr_one() {
             esac
             _lkr_options --only --anywhere --agents --confirm --no-confirm --ttl --kind --via --models --budget --rate --tokens --json -h --help
             ((place == 1)) && _lkr_keys
+            ;;
+        'refresh')
+            _lkr_options --json -h --help
+            ((place == 1)) && _lkr_sources
             ;;
         'rename')
             _lkr_options -h --help
@@ -253,6 +275,31 @@ _lkr_one() {
             esac
             _lkr_options --stdin --kind --force -h --help
             ((place == 1)) && _lkr_fresh
+            ;;
+        'source')
+            _lkr_options -h --help
+            _lkr_words add list rm
+            ;;
+        'source list')
+            _lkr_options --json -h --help
+            ;;
+        'source add')
+            case $option in
+                --mount) _lkr_nothing; return ;;
+                --prefix) _lkr_nothing; return ;;
+                --auth) _lkr_nothing; return ;;
+                --cache) _lkr_nothing; return ;;
+                --grace) _lkr_nothing; return ;;
+                --set) _lkr_nothing; return ;;
+            esac
+            _lkr_options --mount --prefix --auth --cache --grace --set --yes -h --help
+            ((place == 1)) && _lkr_words team
+            ((place == 2)) && _lkr_words openbao aws command op bw pass gopass doppler infisical gcloud az
+            _lkr_words https://
+            ;;
+        'source rm')
+            _lkr_options --yes -h --help
+            ((place == 1)) && _lkr_sources
             ;;
         'status')
             _lkr_options --json --short -h --help
@@ -340,8 +387,8 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --budget --by --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --since --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
-        elif [[ ! $command || $command == vault ]]; then
+            [[ ' --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
+        elif [[ ! $command || ' source vault ' == *" $command "* ]]; then
             command+=${command:+ }$word
         else
             place=$((place + 1))

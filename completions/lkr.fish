@@ -21,8 +21,8 @@ function __lkr_look
         else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --budget --by --clear-after --days --event --from --identity --key --kind --models --older --only --output --project --rate --since --to --tokens --ttl --unused --variable --via -k -o; and set option $word
-        else if contains -- "$__lkr_command" '' vault
+            contains -- $word --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --to --tokens --ttl --unused --variable --via -k -o; and set option $word
+        else if contains -- "$__lkr_command" '' source vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
             set __lkr_place (math $__lkr_place + 1)
@@ -46,12 +46,13 @@ function __lkr_options
     test "$__lkr_command" = $argv[1] -a -z "$__lkr_end"
 end
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL. Of very many, first the providers.
+# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
+# first the providers.
 function __lkr_keys
     set -l root $HOME/.local/share
     set -q XDG_DATA_HOME[1]; and set root $XDG_DATA_HOME
     test -d "$HOME/Library/Application Support/lkr"; and set root "$HOME/Library/Application Support"
-    set -l name (commandline -ct | string replace -r '^(.*=)?["\']?' '' | string split -m 1 :)
+    set -l name (commandline -ct | string replace -r '^(.*=)?["\']?' '' | string replace / '~' | string split -m 1 :)
     set -l paths
     if set -q name[2]
         set paths $root/lkr/index/*/$name[1]/$name[2]*
@@ -59,12 +60,12 @@ function __lkr_keys
         for folder in $root/lkr/index/*/*
             set -a paths $folder/*
             if set -q paths[1000]
-                string replace -r '.*/([^/]+)$' '$1:' -- $root/lkr/index/*/*
+                string replace -r '.*/([^/]+)$' '$1:' -- $root/lkr/index/*/* | string replace '~' /
                 return
             end
         end
     end
-    string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $paths | string match -v '*--old'
+    string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $paths | string replace '~' / | string match -v '*--old'
 end
 
 # A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
@@ -103,6 +104,14 @@ function __lkr_profiles
     __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].].*'
 end
 
+function __lkr_sources
+    set -l root $HOME/.config
+    set -q XDG_CONFIG_HOME[1]; and set root $XDG_CONFIG_HOME
+    test -d "$HOME/Library/Application Support/lkr"; and set root "$HOME/Library/Application Support"
+    test -r $root/lkr/config.toml
+    and string replace -rf '^\[sources\.([a-z0-9-]+)\].*' '$1' <$root/lkr/config.toml
+end
+
 function __lkr_wanted
     __lkr_manifest '^\s*([A-Z][A-Z0-9_]*)\s*=.*'
 end
@@ -139,7 +148,7 @@ complete -c lkr -n "__lkr_options 'allow'" -l worktrees -l no-worktrees -d 'Incl
 complete -c lkr -n "__lkr_at 'allow' 1" -a '(__fish_complete_directories (commandline -ct))'
 complete -c lkr -n "__lkr_at ''" -a audit -d 'Show who used which key when'
 complete -c lkr -n "__lkr_options 'audit'" -l key -x -a '(__lkr_keys)' -d 'Only this key'
-complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv enroll exec gen get import lock migrate passwd policy python refused rekey rename restore rm rotate set shell token unenroll unlock usage' -d 'Only this event: exec, shell, refused, get, ...'
+complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv enroll exec gen get import lock login logout migrate passwd policy python refresh refused rekey rename restore rm rotate set shell source token unenroll unlock usage' -d 'Only this event: exec, shell, refused, get, ...'
 complete -c lkr -n "__lkr_options 'audit'" -l agent -x -a 'any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'Only uses by this agent, or by any agent: any'
 complete -c lkr -n "__lkr_options 'audit'" -l project -x -a '(__fish_complete_directories (commandline -ct))' -d 'Only uses in this folder and below'
 complete -c lkr -n "__lkr_options 'audit'" -l days -x -d 'Only the last DAYS days'
@@ -210,6 +219,12 @@ complete -c lkr -n "__lkr_options 'list'" -l all -d 'Include admin keys'
 complete -c lkr -n "__lkr_options 'list'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'list' 1" -a 'ai21 anthropic anyscale assemblyai azure-openai baseten bedrock cerebras cohere dashscope databricks deepgram deepinfra deepseek elevenlabs exa fal fireworks gemini google groq huggingface jina langsmith litellm mistral moonshot nebius novita nvidia openai openrouter perplexity portkey replicate sambanova scaleway siliconflow stability tavily together upstage voyage watsonx xai zhipu'
 complete -c lkr -n "__lkr_at ''" -a lock -d 'Lock the store'
+complete -c lkr -n "__lkr_at ''" -a login -d 'Log in at SOURCE'
+complete -c lkr -n "__lkr_options 'login'" -l stdin -d 'Read the token or password from standard input'
+complete -c lkr -n "__lkr_options 'login'" -l yes -d 'Do not ask about an address that was not confirmed yet'
+complete -c lkr -n "__lkr_at 'login' 1" -a '(__lkr_sources)'
+complete -c lkr -n "__lkr_at ''" -a logout -d 'Log out at SOURCE'
+complete -c lkr -n "__lkr_at 'logout' 1" -a '(__lkr_sources)'
 complete -c lkr -n "__lkr_at ''" -a migrate -d 'Copy keys from another store'
 complete -c lkr -n "__lkr_options 'migrate'" -s k -l key -x -a '(__fish_complete_directories (commandline -ct))' -d 'Only this key. May be repeated'
 complete -c lkr -n "__lkr_options 'migrate'" -l move -d 'Remove each key from the source once it has arrived'
@@ -234,6 +249,9 @@ complete -c lkr -n "__lkr_options 'policy'" -l rate -x -d 'Broker: requests a mi
 complete -c lkr -n "__lkr_options 'policy'" -l tokens -x -d 'Broker: tokens a day, week or month, such as 2M/day, or off'
 complete -c lkr -n "__lkr_options 'policy'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'policy' 1" -a '(__lkr_keys)'
+complete -c lkr -n "__lkr_at ''" -a refresh -d 'Fetch keys from their sources anew'
+complete -c lkr -n "__lkr_options 'refresh'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_at 'refresh' 1" -a '(__lkr_sources)'
 complete -c lkr -n "__lkr_at ''" -a rename -d 'Rename the key OLD to NEW'
 complete -c lkr -n "__lkr_at 'rename' 1" -a '(__lkr_keys)'
 complete -c lkr -n "__lkr_at 'rename' 2" -a '(__lkr_fresh)'
@@ -256,6 +274,23 @@ complete -c lkr -n "__lkr_options 'set'" -l stdin -d 'Read the value from standa
 complete -c lkr -n "__lkr_options 'set'" -l kind -x -a 'runtime admin' -d 'admin: never enters an environment'
 complete -c lkr -n "__lkr_options 'set'" -l force -d 'Replace the value of an existing key without asking'
 complete -c lkr -n "__lkr_at 'set' 1" -a '(__lkr_fresh)'
+complete -c lkr -n "__lkr_at ''" -a source -d 'Show, add and remove sources: the shared stores of a team'
+complete -c lkr -n "__lkr_at 'source'" -a list -d 'List the sources: where each one is, how many keys of it are here, and until when the login is good'
+complete -c lkr -n "__lkr_options 'source list'" -l json -d 'As JSON'
+complete -c lkr -n "__lkr_at 'source'" -a add -d 'Add the source NAME to config.toml'
+complete -c lkr -n "__lkr_options 'source add'" -l mount -x -d 'The engine, vault or project that holds the keys'
+complete -c lkr -n "__lkr_options 'source add'" -l prefix -x -d 'What stands before PROVIDER/LABEL there'
+complete -c lkr -n "__lkr_options 'source add'" -l auth -x -d 'token, userpass, approle, jwt, oidc or kubernetes'
+complete -c lkr -n "__lkr_options 'source add'" -l cache -x -d 'How long a copy is fresh: 30m, 8h (the default), or 0 for no copies'
+complete -c lkr -n "__lkr_options 'source add'" -l grace -x -d 'How much longer it serves if the source does not answer: 24h'
+complete -c lkr -n "__lkr_options 'source add'" -l set -x -d 'Another field, such as ca. May be repeated'
+complete -c lkr -n "__lkr_options 'source add'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_at 'source add' 1" -a 'team'
+complete -c lkr -n "__lkr_at 'source add' 2" -a 'openbao aws command op bw pass gopass doppler infisical gcloud az'
+complete -c lkr -n "__lkr_at 'source add'" -a 'https://'
+complete -c lkr -n "__lkr_at 'source'" -a rm -d 'Remove the source NAME, its login, and the copies of its keys here'
+complete -c lkr -n "__lkr_options 'source rm'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_at 'source rm' 1" -a '(__lkr_sources)'
 complete -c lkr -n "__lkr_at ''" -a status -d 'Show what is loaded here, and why'
 complete -c lkr -n "__lkr_options 'status'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_options 'status'" -l short -d 'One line for a prompt; nothing outside a project'

@@ -1,5 +1,6 @@
 """A user's home with an unlocked vault, for the tests that drive the real program."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory
 
 if TYPE_CHECKING:
+    import bao
     from vendor import Standin
 
 BIN = str(Path(sys.executable).parent)
@@ -211,6 +213,24 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Standin]":
     standin = Standin(tmp_path_factory.mktemp("vendor"))
     yield standin
     standin.close()
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[bao.Server]":
+    """A real OpenBao server in dev mode."""
+    import bao
+
+    server = bao.dev(tmp_path_factory.mktemp("openbao"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def team(openbao: "bao.Server") -> "bao.Team":
+    """An engine for one test alone."""
+    import bao
+
+    return bao.Team(openbao, f"kv-{os.urandom(6).hex()}")
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])

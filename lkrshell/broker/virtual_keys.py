@@ -11,7 +11,7 @@ import os
 import time
 
 from lkrshell.broker import process
-from lkrshell.core import records
+from lkrshell.core import names, records
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import broker_client
@@ -41,7 +41,7 @@ class VirtualKey:
         self, digest: str, key: str, variable: str, folder: str, profile: str = "", agent: str = "",
         event: str = "shell", pid: int = 0, start: str = "", made: int = 0,
     ) -> None:  # fmt: skip
-        self.digest, self.key, self.vendor, self.variable = digest, key, key.partition(":")[0], variable
+        self.digest, self.key, self.vendor, self.variable = digest, key, names.provider_of(key), variable
         self.folder, self.profile, self.agent, self.event = folder, profile, agent, event
         self.pid, self.start, self.made = pid, start, made
 

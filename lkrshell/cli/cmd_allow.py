@@ -86,7 +86,7 @@ def _at_broker(bindings: "Sequence[Binding]", entries: "dict[str, Entry | None]"
     variables: dict[str, None] = {}
     lines = []
     for key in keys:
-        route = routes.find(key.partition(":")[0])
+        route = routes.find(names.provider_of(key))
         if route is None:
             try:
                 broker_client.check_route(key)

@@ -105,7 +105,7 @@ def _accounts(origin: "Store", ours: bool, only: tuple[str, ...]) -> dict[str, s
     """The names of keys in the source, each with our name for it."""
     if only:
         parts = [key.rpartition("=") for key in only]
-        pairs = [(account, common.checked_key(name or account)) for name, _, account in parts]
+        pairs = [(account, common.checked_own(name or account)) for name, _, account in parts]
         for some in zip(*pairs, strict=True):
             if len(set(some)) < len(some):
                 raise LkrError("one name appears twice", "each -k NAME=ACCOUNT needs its own names", USAGE)
@@ -123,10 +123,10 @@ def _accounts(origin: "Store", ours: bool, only: tuple[str, ...]) -> dict[str, s
 
 def _name(account: str) -> str | None:
     """Our name for an account of another program: the same, or one made from its variable or vendor."""
-    if names.is_key(account):
+    if names.is_own(account):
         return account
     proposed = providers.key_for(account) or (f"{account}:main" if account in providers.known() else "")
-    return proposed if names.is_key(proposed) else None
+    return proposed if names.is_own(proposed) else None
 
 
 def _entry(origin: "Store", ours: bool, account: str, name: str, kind: str) -> Entry:

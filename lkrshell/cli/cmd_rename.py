@@ -9,8 +9,8 @@ from lkrshell.runtime import keys
 @declare.argument("new", metavar="NEW")
 def command(old: str, new: str) -> None:
     """Rename the key OLD to NEW. Manifests that name OLD are not changed."""
-    common.checked_key(old)
-    common.checked_key(new)
+    common.checked_own(old)
+    common.checked_own(new)
     keys.rename(common.store(), old, new)
     common.log("rename", old, new)
     declare.echo(f"lkr: {old} is now {new}", err=True)

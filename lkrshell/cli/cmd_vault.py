@@ -45,7 +45,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     to = [_recipient(text) for text in recipients]
     store = common.store()
     indexed = index.names(store.name)
-    stored = [name for name in store.names() or () if names.is_key(name)]
+    stored = [name for name in store.names() or () if names.is_own(name)]
     wanted = sorted({*indexed, *stored})
     keys = {}
     parts = [wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE)]
@@ -201,7 +201,7 @@ def _parse(plain: bytes) -> dict[str, tuple[Secret, Entry, Secret | None]]:
         return {
             name: (_secret(row, "value"), _entry(name, row), _secret(row, "old") if "old" in row else None)
             for name, row in content["keys"].items()
-            if names.is_key(name)
+            if names.is_own(name)
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise LkrError("this is not a backup that lkr made", "nothing was changed") from None

@@ -146,6 +146,13 @@ def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
     return LkrError(message, hint, REFUSED)
 
 
+def checked_own(name: str) -> str:
+    """`name` when it names a key of the machine's own store."""
+    if "/" in checked_key(name):
+        raise LkrError(f"{name} is a key of a source", "name a key without a source here", USAGE)
+    return name
+
+
 def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
     """Reads a value: from a hidden prompt, or all of standard input without a line break at its end."""
     if from_stdin:

@@ -190,6 +190,7 @@ class Group:
     def __init__(self, name: str, callback: "Callable[..., Any]") -> None:
         self.name, self.callback = name, callback
         self.commands: dict[str, Command] = {}
+        self.default = ""  # the one that serves where none is named
 
     def command(self, name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Command]":
         def declare(function: "Callable[..., Any]") -> Command:
@@ -203,6 +204,14 @@ class Group:
 
         commands = {name: command.click() for name, command in self.commands.items()}
         return click.Group(self.name, commands=commands, help=self.callback.__doc__)
+
+    def find(self, words: list[str]) -> "tuple[Command | None, list[str]]":
+        """The command that `words` name, and the words for it. None where only click can tell."""
+        if words and words[0] in self.commands:
+            return self.commands[words[0]], words[1:]
+        if self.default and (not words or words[0] not in ("-h", "--help")) and not (words and words[0][0:1] != "-"):
+            return self.commands[self.default], words
+        return None, words
 
 
 def command(name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Command]":

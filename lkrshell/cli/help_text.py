@@ -30,6 +30,12 @@ Keys:
   vault      Back up the vault, open it by a TPM or Touch ID, or start over.
   usage      Show what the broker's requests used and cost.
 
+Shared stores:
+  source     Show, add and remove sources: the shared stores of a team.
+  login      Log in at SOURCE.
+  logout     Log out at SOURCE.
+  refresh    Fetch keys from their sources anew.
+
 Projects:
   status     Show what is loaded here, and why.
   allow      Let a project have the keys its manifest names.
@@ -86,6 +92,12 @@ Keys:
   migrate    Copy keys from another store.
   vault      Back up the vault, open it by a TPM or Touch ID, or start over.
   usage      Show what the broker's requests used and cost.
+
+Shared stores:
+  source     Show, add and remove sources: the shared stores of a team.
+  login      Log in at SOURCE.
+  logout     Log out at SOURCE.
+  refresh    Fetch keys from their sources anew.
 
 Projects:
   status     Show what is loaded here, and why.
@@ -745,6 +757,69 @@ Options:
     lkr lock
     lkr lock && lkr status
 """),
+    "login": (
+"""\
+Usage: lkr login [OPTIONS] SOURCE
+
+  Log in at SOURCE. Asks for what its `auth` needs, and never takes it as an argument.
+
+  With --stdin, standard input has the token, the password, the secret ID or the JWT. A line
+  before it has the user or the role ID, if config.toml has none.
+
+Options:
+  --stdin     Read the token or password from standard input.
+  --yes       Do not ask about an address that was not confirmed yet.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr login team
+    lkr login team --stdin < token
+""",
+"""\
+Usage: lkr login [OPTIONS] SOURCE
+
+  Log in at SOURCE. Asks for what its `auth` needs, and never takes it as an
+  argument.
+
+  With --stdin, standard input has the token, the password, the secret ID or
+  the JWT. A line before it has the user or the role ID, if config.toml has
+  none.
+
+Options:
+  --stdin     Read the token or password from standard input.
+  --yes       Do not ask about an address that was not confirmed yet.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr login team
+    lkr login team --stdin < token
+"""),
+    "logout": (
+"""\
+Usage: lkr logout [OPTIONS] SOURCE
+
+  Log out at SOURCE. The copies of its keys here go on to serve until they are too old.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr logout team
+    lkr logout team && lkr source
+""",
+"""\
+Usage: lkr logout [OPTIONS] SOURCE
+
+  Log out at SOURCE. The copies of its keys here go on to serve until they are
+  too old.
+
+Options:
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr logout team
+    lkr logout team && lkr source
+"""),
     "migrate": (
 """\
 Usage: lkr migrate [OPTIONS] vault | keyring | keyring:SERVICE
@@ -872,6 +947,35 @@ Options:
   Examples:
     lkr policy openai:prod --only ~/work/app --ttl 8h
     lkr policy openai:prod --via broker --budget 20/day
+"""),
+    "refresh": (
+"""\
+Usage: lkr refresh [OPTIONS] [SOURCE]
+
+  Fetch keys from their sources anew. Those of the project here, or of all allowed projects
+  outside of one.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr refresh
+    lkr refresh team --json
+""",
+"""\
+Usage: lkr refresh [OPTIONS] [SOURCE]
+
+  Fetch keys from their sources anew. Those of the project here, or of all
+  allowed projects outside of one.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr refresh
+    lkr refresh team --json
 """),
     "rename": (
 """\
@@ -1046,6 +1150,140 @@ Options:
   Examples:
     lkr set openai:prod
     pbpaste | lkr set anthropic:main
+"""),
+    "source": (
+"""\
+Usage: lkr source [OPTIONS] COMMAND [ARGS]...
+
+  Show, add and remove sources: the shared stores of a team.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  add   Add the source NAME to config.toml.
+  list  List the sources: where each one is, how many keys of it are here, and until when the...
+  rm    Remove the source NAME, its login, and the copies of its keys here.
+""",
+"""\
+Usage: lkr source [OPTIONS] COMMAND [ARGS]...
+
+  Show, add and remove sources: the shared stores of a team.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  add   Add the source NAME to config.toml.
+  list  List the sources: where each one is, how many keys of it are...
+  rm    Remove the source NAME, its login, and the copies of its keys here.
+"""),
+    "source list": (
+"""\
+Usage: lkr source list [OPTIONS]
+
+  List the sources: where each one is, how many keys of it are here, and until when the login is
+  good.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr source
+    lkr source --json
+""",
+"""\
+Usage: lkr source list [OPTIONS]
+
+  List the sources: where each one is, how many keys of it are here, and until
+  when the login is good.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr source
+    lkr source --json
+"""),
+    "source add": (
+"""\
+Usage: lkr source add [OPTIONS] NAME TYPE [ADDRESS]
+
+  Add the source NAME to config.toml. TYPE is openbao (HashiCorp Vault too), aws, op, bw, gopass,
+  doppler, infisical, gcloud, az or command.
+
+  ADDRESS is the server's, an AWS region, a vault of the program, or the words of a command. They
+  may contain {provider} and {label}.
+
+Options:
+  --mount NAME       The engine, vault or project that holds the keys.
+  --prefix PATH      What stands before PROVIDER/LABEL there.
+  --auth HOW         token, userpass, approle, jwt, oidc or kubernetes.
+  --cache TIME       How long a copy is fresh: 30m, 8h (the default), or 0 for no copies.
+  --grace TIME       How much longer it serves if the source does not answer: 24h.
+  --set FIELD=VALUE  Another field, such as ca. May be repeated.
+  --yes              Do not ask.
+  -h, --help         Show this message and exit.
+
+  Examples:
+    lkr source add team openbao https://bao.example:8200 --mount kv --auth userpass
+    lkr source add cloud aws eu-central-1 --prefix llm
+""",
+"""\
+Usage: lkr source add [OPTIONS] NAME TYPE [ADDRESS]
+
+  Add the source NAME to config.toml. TYPE is openbao (HashiCorp Vault too),
+  aws, op, bw, gopass, doppler, infisical, gcloud, az or command.
+
+  ADDRESS is the server's, an AWS region, a vault of the program, or the words
+  of a command. They may contain {provider} and {label}.
+
+Options:
+  --mount NAME       The engine, vault or project that holds the keys.
+  --prefix PATH      What stands before PROVIDER/LABEL there.
+  --auth HOW         token, userpass, approle, jwt, oidc or kubernetes.
+  --cache TIME       How long a copy is fresh: 30m, 8h (the default), or 0 for
+                     no copies.
+  --grace TIME       How much longer it serves if the source does not answer:
+                     24h.
+  --set FIELD=VALUE  Another field, such as ca. May be repeated.
+  --yes              Do not ask.
+  -h, --help         Show this message and exit.
+
+  Examples:
+    lkr source add team openbao https://bao.example:8200 --mount kv --auth userpass
+    lkr source add cloud aws eu-central-1 --prefix llm
+"""),
+    "source rm": (
+"""\
+Usage: lkr source rm [OPTIONS] NAME
+
+  Remove the source NAME, its login, and the copies of its keys here. The source itself stays as
+  it is.
+
+Options:
+  --yes       Do not ask.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr source rm team
+    lkr source rm team --yes
+""",
+"""\
+Usage: lkr source rm [OPTIONS] NAME
+
+  Remove the source NAME, its login, and the copies of its keys here. The
+  source itself stays as it is.
+
+Options:
+  --yes       Do not ask.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr source rm team
+    lkr source rm team --yes
 """),
     "status": (
 """\

@@ -115,7 +115,7 @@ def from_tool(source: str, name: str | None) -> dict[str, str]:
         value = _output("secret-tool", "lookup", *what.split("=", 1)).removesuffix("\n")
     else:
         raise LkrError("no such source", "pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE", USAGE)
-    variable = providers.variable_of(common.checked_key(name or ""))
+    variable = providers.variable_of(common.checked_own(name or ""))
     if not variable:
         raise LkrError("no known variable for that provider", "lkr set NAME, then lkr add VARIABLE=NAME", USAGE)
     return {variable: value}

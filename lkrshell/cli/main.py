@@ -11,6 +11,7 @@ from lkrshell.core.text import show
 GROUPS = {
     "Start": ("init", "install", "uninstall", "doctor"),
     "Keys": ("set", "get", "list", "rm", "rename", "rotate", "import", "migrate", "vault", "usage"),
+    "Shared stores": ("source", "login", "logout", "refresh"),
     "Projects": ("status", "allow", "deny", "add", "edit", "use", "exec", "gen", "schema"),
     "Agents": ("agent-env", "broker", "token"),
     "Security": ("scan", "lock", "unlock", "passwd", "policy", "confirm", "audit"),
@@ -72,8 +73,8 @@ def _plain(arguments: list[str]) -> object:
         return 0
     command = find(words[0])
     if isinstance(command, declare.Group):
-        words = words[1:]
-        command = command.commands.get(words[0]) if words else None
+        command, rest = command.find(words[1:])
+        words = ["", *rest]
     if command is not None:
         given: list[declare.Parameter] = []
         values = command.parse(words[1:], given)

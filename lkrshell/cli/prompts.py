@@ -1,14 +1,20 @@
 """Questions that several commands ask, and what they show before them."""
 
 from lkrshell.cli import ask, common, declare
+from lkrshell.core import names
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
+from lkrshell.core.text import show
 from lkrshell.project import approve, lookup, manifest, references
 from lkrshell.runtime import keys
 from lkrshell.vendors import providers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lkrshell.core.binding import Binding
+    from lkrshell.sources.settings import Settings
     from lkrshell.stores.base import Store
 
 
@@ -50,7 +56,7 @@ def tell_projects(name: str) -> None:
 
 def ask_provider(name: str) -> None:
     """Asks about a provider that is one slip of the keyboard away from one that lkr knows; off a terminal, warns."""
-    provider = name.partition(":")[0]
+    provider = names.provider_of(name)
     if provider in providers.known():
         return
     import difflib
@@ -60,6 +66,37 @@ def ask_provider(name: str) -> None:
             ask.agree(f"lkr knows {close[0]}, but not {provider}. Store {name} anyway?")
         else:
             declare.echo(f"lkr: {provider} is not a provider that lkr knows; did you mean {close[0]}?", err=True)
+
+
+def tell_source(found: "Settings") -> None:
+    """What a source is, before the person agrees to it."""
+    fields = {"where": found.place(), **found.fields}
+    fields.pop("address", None)
+    words = ", ".join(f"{name} {value}" for name, value in fields.items() if value)
+    declare.echo(f"  {found.name}: {found.type}, {show(words)}", err=True)
+    for name, command in found.commands.items():
+        declare.echo(f"  {name}: {show(' '.join(command))}", err=True)
+
+
+def fetch_copies(bindings: "Iterable[Binding]") -> None:
+    """Fetches the keys of sources of which no copy is here yet. What goes wrong is said, and stops nothing."""
+    if not (keys := [binding.key for binding in bindings if "/" in binding.key]):
+        return
+    from lkrshell.runtime import sourced
+    from lkrshell.sources import refresh
+
+    store = common.store()
+    if not store.is_created() or store.is_locked():
+        declare.echo(f"lkr: the {store.noun} is locked, so nothing was fetched; lkr unlock, lkr refresh", err=True)
+        return
+    report = sourced.fetch(store, keys, refresh.NEEDED)
+    for key, why in report.gone.items():
+        what = "does not have" if why == "missing" else "does not let you read"
+        declare.echo(f"lkr: the source {names.source_of(key)} {what} {names.in_source(key)}", err=True)
+    for error in report.failed.values():
+        declare.echo(f"lkr: {error}", err=True)
+    if report.fetched:
+        declare.echo(f"lkr: fetched {common.count(len(report.fetched), 'key', 'keys')}", err=True)
 
 
 def allow(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
@@ -76,4 +113,5 @@ def write_and_allow(place: lookup.Place, text: str | None = None, local: str | N
 
 
 def _log_allowed(place: lookup.Place, parsed: manifest.Manifest) -> None:
+    fetch_copies(parsed.bindings)
     common.log("allow", *dict.fromkeys(binding.key for binding in parsed.bindings), project=place.real)

@@ -28,8 +28,10 @@ ROWS: dict[str, tuple[str, str]] = {
     "list": ("--json", "names of runtime keys"),
     "lock": ("", "locks the store"),
     "scan": ("--no-stored --json", "where keys lie in its own project, without a value"),
+    "refresh": ("--json", "fetches anew what an allowed manifest names, and shows no key"),
     "schema": ("--local", "the manifest's JSON Schema"),
     "usage": ("--by --since --days --csv --json", "what its folder's project used by the broker"),
+    "source list": ("--json", "where keys come from"),
     "status": ("--json --short", "names of what is loaded here, and why"),
     "token": ("", "a virtual key for what an allowed manifest of its folder names, unless policy says deny"),
 }

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from lkrshell.cli import common, declare
-from lkrshell.core import text
+from lkrshell.core import names, text
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.state import index
 from lkrshell.vendors import costs
@@ -24,7 +24,7 @@ def show(provider: str | None, days: int | None, as_json: bool) -> None:
     reports: list[dict[str, object]] = []
     problems: list[LkrError] = []
     for name, secret in keys.items():
-        vendor = name.partition(":")[0]
+        vendor = names.provider_of(name)
         common.log("usage", name)
         try:
             items = costs.costs(vendor, secret, start, end)

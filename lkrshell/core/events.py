@@ -3,7 +3,7 @@
 # Events of a project: their field `project` is its folder. In other events that field may be a file.
 OF_PROJECTS = ("agent", "allow", "confirm", "deny", "direnv", "exec", "python", "shell", "token")
 OF_KEYS = (
-    "backup", "enroll", "gen", "get", "import", "lock", "migrate", "passwd", "policy", "refused", "rekey", "rename",
-    "restore", "rm", "rotate", "set", "unenroll", "unlock", "usage",
+    "backup", "enroll", "gen", "get", "import", "lock", "login", "logout", "migrate", "passwd", "policy", "refresh",
+    "refused", "rekey", "rename", "restore", "rm", "rotate", "set", "source", "unenroll", "unlock", "usage",
 )  # fmt: skip
 EVENTS = tuple(sorted(OF_PROJECTS + OF_KEYS))

@@ -3,7 +3,8 @@
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 
-KEY = r"[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z"
+KEY = r"([a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z"  # with or without a source
+SOURCE = r"[a-z0-9][a-z0-9-]*\Z"
 VARIABLE = r"[A-Z][A-Z0-9_]*\Z"
 PROFILE = r"[A-Za-z0-9][A-Za-z0-9_-]*\Z"
 COMMAND = r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z"
@@ -62,7 +63,48 @@ OLD_BEFORE = "--old"  # the same in version 0.1.0, where the old value was a key
 
 
 def is_key(name: str) -> bool:
+    """True for `provider:label`, and for `source/provider:label`."""
     return len(name) <= MAX_NAME and _fits(KEY, name) and not name.endswith(OLD_BEFORE)
+
+
+def is_own(name: str) -> bool:
+    """True for the name of a key in the machine's own store: one without a source."""
+    return "/" not in name and is_key(name)
+
+
+# Sources that are not servers: `sealed/openai:prod` is a key that lies encrypted in the project's git repository.
+RESERVED_SOURCES = ("sealed",)
+_LOGIN = "/~:login"
+
+
+def is_source(name: str) -> bool:
+    """True for the name of a source that the user may add."""
+    return len(name) <= 32 and _fits(SOURCE, name) and name not in RESERVED_SOURCES
+
+
+def source_of(name: str) -> str:
+    """The source in a key's name; empty for a key of the machine's own store."""
+    return name.rpartition("/")[0]
+
+
+def in_source(name: str) -> str:
+    """What its source calls a key: the name without the source."""
+    return name.rpartition("/")[2]
+
+
+def provider_of(name: str) -> str:
+    """The provider in a key's name."""
+    return in_source(name).partition(":")[0]
+
+
+def login_of(source: str) -> str:
+    """What the machine's own store calls the login for a source. No name of a key has a `~`."""
+    return source + _LOGIN
+
+
+def is_of_source(stored: str) -> bool:
+    """True for what the machine's own store keeps for a source: the copy of a key, or a login."""
+    return stored.endswith(_LOGIN) or ("/" in stored and is_key(stored))
 
 
 def old_of(name: str) -> str:
@@ -73,7 +115,7 @@ def old_of(name: str) -> str:
 def key_of_old(stored: str) -> str | None:
     """The key whose old value has this name in a store (also in the form of 0.1.0); None for any other name."""
     name = stored.removesuffix(OLD).removesuffix(OLD_BEFORE)
-    return name if name != stored and is_key(name) else None
+    return name if name != stored and is_own(name) else None
 
 
 def is_variable(name: str) -> bool:

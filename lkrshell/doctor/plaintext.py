@@ -172,7 +172,7 @@ def _place(each: Assignment) -> tuple[str, str, bool]:
     """The key that already has this value (empty for none), else a free name for it; and whether the store exists."""
     name = next((binding.key for binding in bindings_here() if binding.variable == each.variable), "")
     name = name or providers.key_for(each.variable) or f"{each.variable.lower().replace('_', '-')}:main"
-    provider = name.partition(":")[0]
+    provider = names.provider_of(name)
     if each.value:
         for key, secret in {**_stored(provider), **_given}.items():
             if secret and secret.reveal() == each.value.reveal():
@@ -213,7 +213,7 @@ def _set_here(named: set[str]) -> Iterator[Finding]:
             text = f"{binding.variable} had a value before lkr loaded it, and has it again when you leave"
             yield warning(text, f"{unset} {before}")
         elif (value := os.environ.get(binding.variable)) and binding.variable not in ours:
-            secret = _stored(binding.key.partition(":")[0]).get(binding.key)
+            secret = _stored(names.provider_of(binding.key)).get(binding.key)
             if secret and secret.reveal() == value:
                 continue  # `lkr exec` set it
             yield warning(

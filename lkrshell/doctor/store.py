@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lkrshell.core import platform, records
 from lkrshell.core.errors import LkrError, ManifestError, StoreLocked, StoreUnreachable
-from lkrshell.core.names import OLD_BEFORE, is_key, key_of_old
+from lkrshell.core.names import OLD_BEFORE, is_key, is_of_source, key_of_old
 from lkrshell.core.text import quoted, show
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.doctor import Finding, fact, warning, wrong
@@ -122,6 +122,7 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
                 fixed = "rewritten"
             yield wrong(error.message, "lkr doctor --fix", fixed)
     listed = chosen.names()
+    listed = listed and [stored for stored in listed if not is_of_source(stored)]
     if listed is None:
         yield fact("this keychain cannot list its keys, so the index cannot be compared with it")
         return

@@ -5,7 +5,7 @@ It neither asks the person nor writes the log; the commands do that.
 
 import os
 
-from lkrshell.core import limits, policy
+from lkrshell.core import limits, names, policy
 from lkrshell.core.binding import Binding
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
@@ -110,7 +110,12 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
 
 
 def missing(store: "Store", key: str) -> list[str]:
-    """A line that says so if the store does not have the key; else nothing."""
+    """A line that says so if the store does not have the key; else nothing. For a key of a source, if there is no such
+    source."""
+    if source := names.source_of(key):
+        from lkrshell.sources import settings
+
+        return [] if source in settings.user_table() else [f"you have no source {source}; lkr source add {source}"]
     try:
         return [] if store.exists(key) else [f"{key} is not stored; lkr set {key}"]
     except LkrError as error:

@@ -38,5 +38,5 @@ def requested(place: lookup.Place) -> tuple[str, bool]:
 
 def _stored(key: str) -> bool:
     """True if the index lists the key. The store itself may be locked."""
-    root = os.path.join(paths.data_dir(), "index")
-    return any(os.path.exists(os.path.join(root, store, *key.split(":"))) for store in ("vault", "keyring"))
+    root, parts = os.path.join(paths.data_dir(), "index"), key.replace("/", "~").split(":")
+    return any(os.path.exists(os.path.join(root, store, *parts)) for store in ("vault", "keyring"))

@@ -118,7 +118,7 @@ def mint(
 
 def check_route(key: str) -> None:
     """LkrError if the broker does not serve the vendor of this key."""
-    vendor = key.partition(":")[0]
+    vendor = key.rpartition("/")[2].partition(":")[0]
     if routes.find(vendor) is None:
         why = routes.LATER.get(vendor, f"it knows no API of {vendor}")
         hint = f"lkr policy {key} --via environment, and no via in the manifest"
@@ -127,7 +127,7 @@ def check_route(key: str) -> None:
 
 def is_served(key: str) -> bool:
     """True if the broker serves the vendor of this key."""
-    return routes.find(key.partition(":")[0]) is not None
+    return routes.find(key.rpartition("/")[2].partition(":")[0]) is not None
 
 
 def mint_for(
@@ -169,7 +169,7 @@ def broker_variables(keys: "list[str]", port: str, environment: "Mapping[str, st
     """
     found: dict[str, tuple[str, str]] = {}
     for key in keys:
-        for variable, url in routes.bases(key.partition(":")[0], int(port)).items():
+        for variable, url in routes.bases(key.rpartition("/")[2].partition(":")[0], int(port)).items():
             found.setdefault(variable, (key, url))
     if keys and any(environment.get(name) for name in _PROXIES):
         there = [name for name in ("NO_PROXY", "no_proxy") if name in environment] or ["NO_PROXY"]

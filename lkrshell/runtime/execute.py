@@ -137,7 +137,16 @@ def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) ->
             asking.say(problem)
 
     store = registry.choose(asking.settings)
-    found = session.fetch_asking(store, bindings, consumer, asking.settings, record, require_all, asking.may_ask)
+    fill = None
+    if any("/" in binding.key for binding in bindings):
+        from lkrshell.runtime import sourced
+
+        fill = sourced.filler(store)
+    found = session.fetch_asking(store, bindings, consumer, asking.settings, record, require_all, asking.may_ask, fill)
+    if found.due:
+        from lkrshell.runtime import behind
+
+        behind.start(found.due)
     given = Given()
     given.keys = [(binding, secret) for binding, secret, _ in found.loaded]
     given.missing = found.missing
@@ -151,7 +160,7 @@ def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) ->
             record("refused", bindings)
         raise
     if found.missing:
-        asking.say("; ".join(session.missing_line(found.missing)))
+        asking.say(str(found.trouble or "; ".join(session.missing_line(found.missing))))
     if given.keys:
         record(asking.event, [binding for binding, _ in given.keys])
         session.note_use(store, [binding.key for binding, _ in given.keys])

@@ -114,6 +114,11 @@ def _load(
         _say_rest(found, agent)
         clock = _clock()
         ends = [_add(plan, *each, clock) for each in found.loaded]
+        ends.append(found.look)
+        if found.due:
+            from lkrshell.runtime import behind
+
+            behind.start(found.due)
         if found.brokered:
             patience = max(0.1, _TIME_LIMIT - (_monotonic() - started))
             ends += _add_brokered(plan, found, consumer, store, require_all, clock, patience)

@@ -55,7 +55,7 @@ class Plan:
 
     def problem(self, variable: str, key: str) -> str | None:
         """Why storing this variable's value as `key` would lose another value, or is invalid; None if it is fine."""
-        if not names.is_key(key):
+        if not names.is_own(key):
             return "a label consists of a-z, 0-9 and -, such as prod or my-app"
         there = self.present(key)
         if there is not None and (there.kind == "admin" or there.reveal() != self.found[variable]):

@@ -176,7 +176,7 @@ def change(store: "Store", name: str, edit: "Callable[[Entry], None]", agreed: l
         edit(after)
         if set(policy.widened(before, after)) - set(agreed):
             raise LkrError(f"the policy of {name} changed in the meantime", "look at it again", REFUSED)
-        if after.kind != before.kind:
+        if after.kind != before.kind and (store.exists(name) or "/" not in name):
             value = _value(store, name)
             store.set(name, Secret(value.reveal(), after.kind))
         index.write(store.name, after)
@@ -188,6 +188,8 @@ def entry_of(store: "Store", name: str) -> Entry:
     """The entry of a key. LkrError if there is none."""
     if entry := index.read(store.name, name):
         return entry
+    if "/" in name:  # what a key may do can be said before it was ever fetched
+        return Entry(name, "runtime", now())
     raise LkrError(f"there is no key {name} in the index", _meant(store, name, "see lkr list, lkr doctor"))
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from lkrshell.state.config import Config
     from lkrshell.stores.base import Store
 
+    Fill = Callable[[list[str]], tuple[dict[str, Secret], LkrError | None]]
+
+_LOOK = 60  # seconds, at least, between two looks for the sake of a copy that could not be fetched anew
+
 
 def grant_chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
     """The grants in force at `folder` (which holds a manifest), nearest first.
@@ -95,21 +99,46 @@ class Fetched:
 
     `loaded`: bindings, values, and the keys' time limits in seconds (0: none). `brokered`: bindings that get a virtual
     key from the broker, and time limits. `left_out`: not for the coding agent that asks. `waiting`: the person must
-    confirm them first. `missing`: not stored.
+    confirm them first. `missing`: not stored. Of the keys of sources, `due` are to be fetched anew, `look` is when a
+    shell should look again for their sake (0: never), and `trouble` is why some could not be fetched.
     """
 
-    __slots__ = ("brokered", "left_out", "loaded", "missing", "waiting")
+    __slots__ = ("brokered", "due", "left_out", "loaded", "look", "missing", "trouble", "waiting")
 
     def __init__(self, left_out: list[Binding], waiting: list[Binding]) -> None:
         self.loaded: list[tuple[Binding, Secret, int]] = []
         self.brokered: list[tuple[Binding, int]] = []
         self.left_out, self.waiting = left_out, waiting
         self.missing: list[Binding] = []
+        self.due: list[str] = []
+        self.look = 0
+        self.trouble: LkrError | None = None
+
+    def serves(self, entry: Entry | None) -> bool:
+        """True while the copy of a source's key is good, which these three numbers tell."""
+        import time
+
+        now = int(time.time())
+        if entry is None or entry.end <= now:
+            return False
+        look = entry.stale
+        if look <= now:
+            self.due.append(entry.name)
+            look = now + max(_LOOK, entry.stale - entry.fetched)
+        self.look = min(look, entry.end, self.look or look)
+        return True
 
 
-def fetch(store: "Store", bindings: list[Binding], consumer: policy.Consumer, require_all: bool = False) -> Fetched:
+def fetch(
+    store: "Store",
+    bindings: list[Binding],
+    consumer: policy.Consumer,
+    require_all: bool = False,
+    fill: "Fill | None" = None,
+) -> Fetched:
     """The values of the keys in `bindings`. With `exec`, load nothing while any key still waits for confirmation.
 
+    `fill` fetches keys of sources, for callers that may wait. Hooks have none, and use the copies that are here.
     LkrError if a key is an admin key or for other folders, if everything is left out, if a key is missing and none can
     be loaded (with `require_all`: if any is missing), and if a coding agent points lkr to folders of its own.
     """
@@ -133,12 +162,19 @@ def fetch(store: "Store", bindings: list[Binding], consumer: policy.Consumer, re
     if found.waiting and consumer.event == "exec":
         return found
     bindings = [binding for binding in bindings if binding not in found.waiting]
+    given: dict[str, Secret] = {}
+    if fill and (copies := [binding.key for binding in bindings if "/" in binding.key]):
+        given, found.trouble = fill(copies)
+        entries |= {key: index.read(store.name, key) for key in copies}
     direct = [binding.key for binding in bindings if not needs_broker(binding, entries[binding.key])]
     secrets = store.get(list(dict.fromkeys(direct))) if direct else {}
     for binding in bindings:
         entry = entries[binding.key]
         virtual = needs_broker(binding, entry)
-        secret = None if virtual else secrets.get(binding.key)  # another variable may get the key itself
+        secret = None if virtual else given.get(binding.key) or secrets.get(binding.key)  # another may have the key
+        if "/" in binding.key and binding.key not in given and not found.serves(entry):
+            secret = None
+            virtual = False
         if secret is None and not (virtual and (entry or store.exists(binding.key))):
             if not binding.optional:
                 found.missing.append(binding)
@@ -152,7 +188,7 @@ def fetch(store: "Store", bindings: list[Binding], consumer: policy.Consumer, re
         else:
             found.loaded.append((binding, secret, ttl))
     if found.missing and (require_all or not (found.loaded or found.brokered)):
-        raise KeyNotStored(*missing_line(found.missing))
+        raise found.trouble or KeyNotStored(*missing_line(found.missing))
     return found
 
 
@@ -164,6 +200,7 @@ def fetch_asking(
     record: "Callable[[str, list[Binding]], None]",
     require_all: bool = False,
     may_ask: bool = True,
+    fill: "Fill | None" = None,
 ) -> Fetched:
     """Like `fetch` for `exec`, after asking the person to confirm the keys that need it.
 
@@ -174,7 +211,7 @@ def fetch_asking(
 
     def attempt() -> Fetched:
         try:
-            return fetch(store, bindings, consumer, require_all)
+            return fetch(store, bindings, consumer, require_all, fill)
         except LkrError as error:
             if error.code == REFUSED:
                 record("refused", bindings)
@@ -198,9 +235,12 @@ def needs_broker(binding: Binding, entry: Entry | None) -> bool:
 
 
 def missing_line(bindings: list[Binding]) -> tuple[str, str]:
-    """A message and a hint: which keys are not stored, and the command that stores the first."""
+    """A message and a hint: which keys are not stored or have no recent copy, and the commands that change that."""
     keys = list(dict.fromkeys(binding.key for binding in bindings))
-    return f"not stored: {', '.join(keys)}", f"lkr set {keys[0]}"
+    own, copies = [key for key in keys if "/" not in key], [key for key in keys if "/" in key]
+    what = [f"not stored: {', '.join(own)}"] * bool(own) + [f"no recent copy of {', '.join(copies)}"] * bool(copies)
+    commands = [f"lkr set {own[0]}"] if own else []
+    return "; ".join(what), ", ".join(commands + ["lkr refresh"] * bool(copies))
 
 
 def note_use(store: "Store", keys: list[str]) -> None:

@@ -26,6 +26,7 @@ _TYPES = {
     "agents": dict,
     "broker": dict,
     "prices": dict,
+    "sources": dict,
 }
 _COMPILED = "config"
 _ROWS = ("agents", "agent_limits", "upstream", "prices")
@@ -105,6 +106,11 @@ def of_account() -> Config | None:
     return _parse(path, data, keep=False)
 
 
+def check(data: bytes) -> None:
+    """LkrError when these would not be valid settings."""
+    _parse(paths.config_file(), data, keep=False)
+
+
 def read(path: str) -> bytes | None:
     """The text of the settings at `path`, None when there are none.
 
@@ -182,6 +188,7 @@ def _parse(path: str, data: bytes, keep: bool = True) -> Config:
         if type(value) is not _TYPES[name]:
             raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
     table.pop("providers", None)  # see lkrshell.vendors.providers
+    table.pop("sources", None)  # see lkrshell.sources.settings
     agents, broker, prices = (table.pop(name, {}) for name in ("agents", "broker", "prices"))
     config = Config(**table)
     from lkrshell.state import config_tables as tables

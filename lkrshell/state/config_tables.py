@@ -76,7 +76,7 @@ def broker(where: str, table: dict[str, object]) -> tuple[bool, str, str, Rows]:
     if not isinstance(upstream, dict):
         raise LkrError(f"{where}.upstream must be a table", hint)
     for vendor, url in upstream.items():
-        if not names.is_key(f"{vendor}:x"):
+        if not names.is_own(f"{vendor}:x"):
             raise LkrError(f"{where}.upstream: {names.redacted(vendor)} is not a name for a vendor", hint)
         if not _is_url(url, ("https",)):
             raise LkrError(f"{where}.upstream.{vendor} must be an https URL with a host", hint)

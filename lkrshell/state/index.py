@@ -1,4 +1,5 @@
-"""The index: what is not secret about a key, in one small file for each: `index/STORE/PROVIDER/LABEL`.
+"""The index: what is not secret about a key, in one small file for each: `index/STORE/PROVIDER/LABEL`. The copy of a
+source's key has `index/STORE/SOURCE~PROVIDER/LABEL`.
 
 So `list` and completion need no unlocking, and an export reads only the files of its keys. If the index is lost, only
 dates are lost: the stores hold value and kind, and the folder `policy` holds a copy of each entry that has a policy. So
@@ -18,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+_BY_BROKER = ("via", "models", "budget", "rate", "tokens")
+
 
 def locked(store: str) -> "AbstractContextManager[object]":
     """The lock to hold while a key or its entry is read and rewritten: otherwise two writers could lose a value or
@@ -26,7 +29,7 @@ def locked(store: str) -> "AbstractContextManager[object]":
 
 
 def _path(store: str, name: str, folder: str = "index") -> str:
-    return os.path.join(paths.data_dir(), folder, store, *name.split(":"))
+    return os.path.join(paths.data_dir(), folder, store, *name.replace("/", "~").split(":"))
 
 
 def read(store: str, name: str) -> Entry | None:
@@ -59,6 +62,9 @@ def _parse(name: str, data: bytes) -> Entry:
         entry.via = fields.get("via", "")
         entry.models, entry.budget = fields.get("models", ""), fields.get("budget", "")
         entry.rate, entry.tokens = fields.get("rate", ""), fields.get("tokens", "")
+        if "end" in fields:
+            entry.fetched, entry.stale, entry.end = (int(fields[field]) for field in ("fetched", "stale", "end"))
+            entry.version, entry.lease = fields["version"], fields["lease"]
         if entry.agents not in policy.AGENTS or entry.kind not in KINDS or entry.via not in policy.VIA:
             raise ValueError("policy")
     except (ValueError, KeyError):
@@ -71,12 +77,11 @@ def write(store: str, entry: Entry, was: str = "") -> None:
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
     rows += [("confirm", "1")] * entry.confirm + [("before", entry.before)] * bool(entry.before)
-    by_broker = [("via", entry.via), ("models", entry.models), ("budget", entry.budget)]
-    by_broker = [row for row in (*by_broker, ("rate", entry.rate), ("tokens", entry.tokens)) if row[1]]
-    rows += by_broker
+    rows += [(field, getattr(entry, field)) for field in _BY_BROKER if getattr(entry, field)]
+    if entry.end:
+        rows += [(field, str(getattr(entry, field))) for field in ("fetched", "stale", "end", "version", "lease")]
     data, copy = records.dump(rows), _path(store, entry.name, "policy")
-    has_policy = entry.ttl or entry.agents != "exec" or entry.only or entry.confirm or by_broker
-    if has_policy:
+    if has_policy(entry):
         files.write_private(copy, data)
     path = _path(store, entry.name)
     used = _used(_path(store, was or entry.name), entry)
@@ -85,8 +90,14 @@ def write(store: str, entry: Entry, was: str = "") -> None:
         os.utime(path, (used, used))
     except OSError:
         pass
-    if not has_policy:
+    if not has_policy(entry):
         files.remove_private(copy)
+
+
+def has_policy(entry: Entry) -> bool:
+    """True when the person has changed what the key may do."""
+    by_broker = any(getattr(entry, field) for field in _BY_BROKER)
+    return bool(entry.ttl or entry.agents != "exec" or entry.only or entry.confirm or by_broker)
 
 
 def _used(path: str, entry: Entry) -> float:
@@ -120,18 +131,28 @@ def remove(store: str, name: str) -> None:
 
 
 def names(store: str) -> list[str]:
-    """Every key's name, sorted."""
-    from lkrshell.core.names import is_key
+    """Every key's name, sorted, without the copies of sources' keys."""
+    from lkrshell.core.names import is_own
 
+    return [name for name in _names(store) if is_own(name)]
+
+
+def copies(store: str, source: str = "") -> list[str]:
+    """The names of sources' keys of which there is an entry, of this source alone if one is named, sorted."""
+    from lkrshell.core.names import is_key, source_of
+
+    return [name for name in _names(store) if "/" in name and is_key(name) and source in ("", source_of(name))]
+
+
+def _names(store: str) -> list[str]:
     root = os.path.join(paths.data_dir(), "index", store)
     try:
         providers = os.listdir(root)
         return sorted(
-            name
+            f"{provider.replace('~', '/', 1)}:{label}"
             for provider in providers
             if not provider.startswith(".")
             for label in os.listdir(os.path.join(root, provider))
-            if is_key(name := f"{provider}:{label}")
         )
     except FileNotFoundError:
         return []

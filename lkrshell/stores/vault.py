@@ -30,7 +30,7 @@ class Vault:
         self._left = lock_after
 
     def _file(self, name: str) -> str:
-        provider, label = name.split(":")
+        provider, label = name.replace("/", "~").split(":")
         return os.path.join(self._root, "keys", provider, label + ".age")
 
     def recipient(self) -> str:
@@ -109,14 +109,15 @@ class Vault:
         return os.path.exists(self._file(name))
 
     def names(self) -> list[str]:
-        from lkrshell.core.names import is_key, key_of_old
+        from lkrshell.core.names import is_key, is_of_source, key_of_old
 
         root = os.path.join(self._root, "keys")
         return sorted(
             name
             for provider in _listed(root)
             for label in _listed(os.path.join(root, provider))
-            if label.endswith(".age") and (is_key(name := f"{provider}:{label[:-4]}") or key_of_old(name))
+            if label.endswith(".age")
+            and (is_key(name := _name(provider, label)) or key_of_old(name) or is_of_source(name))
         )
 
     def is_locked(self) -> bool:
@@ -246,6 +247,11 @@ class Vault:
         except pyrage.DecryptError:
             raise StoreLocked("that is not the vault's passphrase, or identity.age is damaged", "try again") from None
         return plain.strip()
+
+
+def _name(folder: str, file: str) -> str:
+    """The key that a file below `keys` is of."""
+    return f"{folder.replace('~', '/', 1)}:{file[:-4]}"
 
 
 def open_passphrase_file(data: bytes, passphrase: Secret) -> bytes:

@@ -70,7 +70,7 @@ def _table(data: bytes) -> dict[str, object]:
 
 
 def _provider(name: str, fields: object) -> Provider:
-    if not names.is_key(f"{name}:x") or not isinstance(fields, dict):
+    if not names.is_own(f"{name}:x") or not isinstance(fields, dict):
         raise _wrong(name)
     aliases = fields.get("aliases", [])
     texts = [fields.get(field, "") for field in ("variable", "prefix", "shape", "docs")]
@@ -96,7 +96,7 @@ def _wrong(name: str) -> LkrError:
 
 def variable_of(key: str) -> str | None:
     """The variable that programs expect `key` (`provider:label`) in; None for an unknown provider."""
-    provider = known().get(key.partition(":")[0])
+    provider = known().get(names.provider_of(key))
     return provider.variable if provider else None
 
 
@@ -136,7 +136,7 @@ def may_hold_a_key(variable: str) -> bool:
 
 def shape_warning(key: str, value: str) -> str | None:
     """What is unusual about `value` for this provider, without quoting it; None if nothing is."""
-    name = key.partition(":")[0]
+    name = names.provider_of(key)
     if value != value.strip() or "\n" in value:
         return "the value has spaces around it or line breaks in it"
     provider = known().get(name, Provider(""))

@@ -17,19 +17,23 @@ from lkrshell.cli import help as cli
 from lkrshell.core import names
 from lkrshell.core.events import EVENTS
 from lkrshell.runtime import known_agents
+from lkrshell.sources import settings
 from lkrshell.vendors import costs, providers
 
 # What completes a parameter's value: by command and parameter, or by the parameter alone.
 _KINDS = {
     "name": "keys", "old": "keys", "key": "keys", "keys": "pairs", "entry": "pairs", "set name": "fresh",
     "rename new": "fresh", "import name": "fresh", "profile": "profiles", "folder": "folders", "only": "folders",
-    "file": "files", "paths": "files", "template": "files", "output": "files", "identity": "files", "way": "files",
+    "source": "sources", "file": "files", "paths": "files", "template": "files", "output": "files", "identity": "files",
+    "way": "files",
     "words": "commands",
 }  # fmt: skip
 _WORDS = {
     "audit event": [*EVENTS], "audit agent": ["any", *known_agents.AGENTS], "agent-env agent": [*known_agents.AGENTS],
     "import tool": ["pass:", "secret-tool:", "envchain:"], "migrate source": ["vault", "keyring"],
-    "list provider": [*providers.builtin()], "usage provider": [*costs.BASES], "policy ttl": ["off", "30m", "8h", "2d"],
+    "list provider": [*providers.builtin()], "source add kind": settings.types(),
+    "source add new": ["team"], "source add words": ["https://"], "usage provider": [*costs.BASES],
+    "policy ttl": ["off", "30m", "8h", "2d"],
 }  # fmt: skip
 _MADE = "Made from the command line's definition by `make completions`; do not edit."
 
@@ -204,10 +208,10 @@ def _filled(template: str, **tables: str) -> str:
     """The template's text with these tables, and with the words that are the same for every shell."""
     known = providers.builtin()
     variables = sorted({variable for each in known.values() for variable in (each.variable, *each.aliases)})
-    (group,) = (command.name for command in _commands() if command.words)  # were there more, bash's test had to know
+    groups = [command.name for command in _commands() if command.words]
     words = {
         "MADE": _MADE, "VARIABLES": " ".join(variables), "PROVIDERS": " ".join(f"{name}:" for name in sorted(known)),
-        "COMMANDS": " ".join(_names()), "VALUED": _valued(), "GROUP": group, "HIDDEN": names.OLD_BEFORE,
+        "COMMANDS": " ".join(_names()), "VALUED": _valued(), "GROUPS": " ".join(groups), "HIDDEN": names.OLD_BEFORE,
     }  # fmt: skip
     text = (Path(__file__).parent / template).read_text(encoding="utf-8")
     text = re.sub(r"(?m)^ *# @(\w+)@\n", lambda match: tables[match[1]], text)

@@ -13,9 +13,10 @@ _lkr_options() { [[ $ended || $option || $current != -* ]] || _lkr_words "$@"; }
 _lkr_files() { compopt -o default; } # readline knows about quotes and ~
 _lkr_folders() { compopt -o dirnames -o filenames; }
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL. Of very many, first the providers. No loop over them.
+# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
+# first the providers. No loop over them.
 _lkr_keys() {
-    local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index off='' on='' each any='!(*@HIDDEN@)'
+    local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index off='' on='' each any='!(*@HIDDEN@)' want=${current/\//\~}
     local -a paths
     [[ $OSTYPE == darwin* ]] && root="${XDG_DATA_HOME:-$HOME/Library/Application Support}/lkr/index"
     for each in failglob dotglob; do
@@ -26,11 +27,11 @@ _lkr_keys() {
     {
         [[ ! $off ]] || shopt -u $off
         [[ ! $on ]] || shopt -s $on
-        if [[ $current == *:* ]]; then
-            paths=("$root"/*/"${current%%:*}"/"${current#*:}"$any)
+        if [[ $want == *:* ]]; then
+            paths=("$root"/*/"${want%%:*}"/"${want#*:}"$any)
         else
-            paths=("$root"/*/"$current"*/$any)
-            ((${#paths[@]} <= 1000)) || paths=("$root"/*/"$current"*/)
+            paths=("$root"/*/"$want"*/$any)
+            ((${#paths[@]} <= 1000)) || paths=("$root"/*/"$want"*/)
         fi
         [[ ! $on ]] || shopt -u $on
         [[ ! $off ]] || shopt -s $off
@@ -38,7 +39,8 @@ _lkr_keys() {
     [[ -e ${paths-} ]] || return 0
     paths=("${paths[@]#"$root/"}")
     paths=("${paths[@]#*/}")
-    COMPREPLY+=("${paths[@]/\//:}")
+    paths=("${paths[@]/\//:}")
+    COMPREPLY+=("${paths[@]/\~//}")
 }
 
 # A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
@@ -77,6 +79,14 @@ _lkr_manifest() {
     done
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]'; }
+_lkr_sources() {
+    local file=${XDG_CONFIG_HOME:-$HOME/.config}/lkr/config.toml line
+    [[ $OSTYPE == darwin* ]] && file="${XDG_CONFIG_HOME:-$HOME/Library/Application Support}/lkr/config.toml"
+    [[ -r $file ]] || return 0
+    while IFS= read -r line; do
+        [[ $line =~ ^\[sources\.([a-z0-9-]+)\] ]] && _lkr_words "${BASH_REMATCH[1]}"
+    done <"$file"
+}
 _lkr_wanted() { _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*='; }
 _lkr_variables() {
     _lkr_wanted
@@ -131,7 +141,7 @@ _lkr() {
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
             [[ ' @VALUED@ ' != *" $word "* ]] || option=$word
-        elif [[ ! $command || $command == @GROUP@ ]]; then
+        elif [[ ! $command || ' @GROUPS@ ' == *" $command "* ]]; then
             command+=${command:+ }$word
         else
             place=$((place + 1))

@@ -22,7 +22,7 @@ function __lkr_look
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
             contains -- $word @VALUED@; and set option $word
-        else if contains -- "$__lkr_command" '' @GROUP@
+        else if contains -- "$__lkr_command" '' @GROUPS@
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
             set __lkr_place (math $__lkr_place + 1)
@@ -46,12 +46,13 @@ function __lkr_options
     test "$__lkr_command" = $argv[1] -a -z "$__lkr_end"
 end
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL. Of very many, first the providers.
+# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
+# first the providers.
 function __lkr_keys
     set -l root $HOME/.local/share
     set -q XDG_DATA_HOME[1]; and set root $XDG_DATA_HOME
     test -d "$HOME/Library/Application Support/lkr"; and set root "$HOME/Library/Application Support"
-    set -l name (commandline -ct | string replace -r '^(.*=)?["\']?' '' | string split -m 1 :)
+    set -l name (commandline -ct | string replace -r '^(.*=)?["\']?' '' | string replace / '~' | string split -m 1 :)
     set -l paths
     if set -q name[2]
         set paths $root/lkr/index/*/$name[1]/$name[2]*
@@ -59,12 +60,12 @@ function __lkr_keys
         for folder in $root/lkr/index/*/*
             set -a paths $folder/*
             if set -q paths[1000]
-                string replace -r '.*/([^/]+)$' '$1:' -- $root/lkr/index/*/*
+                string replace -r '.*/([^/]+)$' '$1:' -- $root/lkr/index/*/* | string replace '~' /
                 return
             end
         end
     end
-    string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $paths | string match -v '*@HIDDEN@'
+    string replace -r '.*/([^/]+)/([^/]+)$' '$1:$2' -- $paths | string replace '~' / | string match -v '*@HIDDEN@'
 end
 
 # A key's name, or VARIABLE=NAME. Keys come first; every provider's variables only once a capital letter is typed.
@@ -101,6 +102,14 @@ end
 
 function __lkr_profiles
     __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].].*'
+end
+
+function __lkr_sources
+    set -l root $HOME/.config
+    set -q XDG_CONFIG_HOME[1]; and set root $XDG_CONFIG_HOME
+    test -d "$HOME/Library/Application Support/lkr"; and set root "$HOME/Library/Application Support"
+    test -r $root/lkr/config.toml
+    and string replace -rf '^\[sources\.([a-z0-9-]+)\].*' '$1' <$root/lkr/config.toml
 end
 
 function __lkr_wanted

@@ -1,23 +1,25 @@
 #compdef lkr lkrsh
 # Completion of lkr for zsh. @MADE@
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL. Of very many, first the providers.
+# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
+# first the providers.
 _lkr_keys() {
     local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index
     [[ $OSTYPE == darwin* ]] && root="${XDG_DATA_HOME:-$HOME/Library/Application Support}/lkr/index"
     local -a names
-    if [[ $PREFIX == *:* ]]; then
-        names=($root/*/${PREFIX%%:*}/${PREFIX#*:}*(N))
+    local want=${PREFIX/\//\~}
+    if [[ $want == *:* ]]; then
+        names=($root/*/${want%%:*}/${want#*:}*(N))
     else
         names=($root/*/*/*(N))
         if (($#names > 1000)); then
             names=($root/*/*(N:t))
-            compadd "$@" -S : -- $names
+            compadd "$@" -S : -- ${names/\~/\/}
             return
         fi
     fi
     names=(${names#$root/*/})
-    names=(${${names:#*@HIDDEN@}/\//:})
+    names=(${${${names:#*@HIDDEN@}/\//:}/\~/\/})
     compadd "$@" -a names
 }
 
@@ -75,6 +77,14 @@ _lkr_manifest() {
     compadd "$@" -a found
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]' "$@" }
+_lkr_sources() {
+    local file=${XDG_CONFIG_HOME:-$HOME/.config}/lkr/config.toml line
+    [[ $OSTYPE == darwin* ]] && file="${XDG_CONFIG_HOME:-$HOME/Library/Application Support}/lkr/config.toml"
+    local -a found match mbegin mend
+    [[ -r $file ]] || return 1
+    for line in ${(f)"$(<$file)"}; do [[ $line =~ '^\[sources\.([a-z0-9-]+)\]' ]] && found+=($match[1]); done
+    compadd "$@" -a found
+}
 _lkr_wanted() { _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*=' "$@" }
 _lkr_variables() {
     _lkr_wanted "$@"

@@ -1,0 +1,51 @@
+"""`lkr refresh [SOURCE]`: fetches the keys of sources that are granted here, in one batch."""
+
+from lkrshell.cli import common, declare
+from lkrshell.core import names
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.project import lookup, references
+from lkrshell.runtime import session, sourced
+from lkrshell.sources import base, refresh, settings
+
+_WHY = {base.MISSING: "is no longer there", base.FORBIDDEN: "is no longer for you"}
+
+
+@declare.command("refresh", examples=("lkr refresh", "lkr refresh team --json"))
+@declare.argument("source", required=False, metavar="[SOURCE]")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(source: str | None, as_json: bool) -> int:
+    """Fetch keys from their sources anew. Those of the project here, or of all allowed projects outside of one."""
+    if source is not None and source not in settings.user_table():
+        hint = common.did_you_mean(source, list(settings.user_table()), "see lkr source")
+        raise LkrError(f"you have no source {names.redacted(source)}", hint, USAGE)
+    keys = [key for key in _granted() if "/" in key and source in (None, names.source_of(key))]
+    if not keys:
+        raise LkrError("no allowed project names a key of a source here", "lkr status, lkr source")
+    report = sourced.fetch(common.store(), keys, refresh.ALL)
+    common.log("refresh", *report.fetched, *report.gone)
+    if as_json:
+        import json
+
+        problems = {name: str(error) for name, error in report.failed.items()}
+        declare.echo(json.dumps({"fetched": report.fetched, "gone": report.gone, "problems": problems}, indent=2))
+    else:
+        _tell(report)
+    return next((error.code for error in report.failed.values()), 0)
+
+
+def _granted() -> list[str]:
+    """The keys of sources that the project here was allowed, under every profile; those of all projects elsewhere."""
+    folder = lookup.find(lookup.current_folder())
+    if folder is None:
+        return sorted(references.by_key())
+    chain = session.grant_chain(folder, [])
+    return list(dict.fromkeys(binding.key for grant in chain for binding in grant.bindings))
+
+
+def _tell(report: refresh.Report) -> None:
+    for key, why in report.gone.items():
+        declare.echo(f"lkr: {key} {_WHY[why]}; its copy here is gone", err=True)
+    for error in report.failed.values():
+        declare.echo(f"lkr: {error}", err=True)
+    if report.fetched or not report.failed:
+        declare.echo(f"lkr: fetched {common.count(len(report.fetched), 'key', 'keys')}", err=True)

@@ -1,0 +1,60 @@
+"""Fetching keys of sources where a person or a command waits for them: `allow`, `init`, `exec`, `refresh`."""
+
+import os
+import threading
+import time
+
+from lkrshell.core import names
+from lkrshell.core.errors import LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.core.time_limit import TimeLimit
+from lkrshell.sources import refresh, settings
+from lkrshell.state import index
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from lkrshell.sources.refresh import Report
+    from lkrshell.stores.base import Store
+
+_FOR_LEASES = 3.0  # seconds
+
+
+def fetch(store: "Store", keys: "Iterable[str]", which: str) -> "Report":
+    """As `refresh.refresh`; after a second, a line says that it is at work."""
+    wanted = [key for key in dict.fromkeys(keys) if "/" in key]
+    sources = ", ".join(dict.fromkeys(key.rpartition("/")[0] for key in wanted))
+    timer = threading.Timer(1, lambda: os.write(2, f"lkr: fetching from {sources} ...\n".encode()))
+    timer.daemon = True
+    timer.start()
+    try:
+        return refresh.refresh(store, wanted, which)
+    finally:
+        timer.cancel()
+
+
+def filler(store: "Store") -> "Callable[[list[str]], tuple[dict[str, Secret], LkrError | None]]":
+    """For `session.fetch`: fetches the keys of which no copy serves. Gives those of which none is kept, and what went
+    wrong."""
+
+    def fill(keys: list[str]) -> tuple[dict[str, Secret], LkrError | None]:
+        report = fetch(store, keys, refresh.NEEDED)
+        return report.values, report.trouble(keys)
+
+    return fill
+
+
+def end_leases(store: "Store", source: str = "") -> None:
+    """Has sources end what they lent to us, of this source alone if one is named. Tries for a few seconds only."""
+    by_source: dict[str, list[str]] = {}
+    for name in index.copies(store.name, source):
+        entry = index.read(store.name, name)
+        if entry and entry.lease and entry.end > time.time():
+            by_source.setdefault(names.source_of(name), []).append(entry.lease)
+    for name, leases in by_source.items():
+        try:
+            with TimeLimit(_FOR_LEASES):
+                refresh.opened(store, settings.find(name)).revoke(leases)
+        except LkrError:
+            pass  # they end by themselves

@@ -1,0 +1,197 @@
+"""AWS Secrets Manager, and the parameters of Systems Manager (SSM), by boto3. Imported only where AWS is to be asked.
+
+Who we are is AWS's own matter: a profile, SSO, a role, or variables. Where AWS is comes from the settings alone: no
+variable and no file of AWS's leads the credentials to another address.
+"""
+
+import json
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from lkrshell.core import names
+from lkrshell.core.errors import LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.sources import base
+from lkrshell.sources.base import FORBIDDEN, MISSING, Answer
+from lkrshell.sources.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+_AT_ONCE = {"secretsmanager": 20, "ssm": 10}  # as many as one request takes
+_GONE = ("ResourceNotFoundException", "ParameterNotFound")
+_MOST_PAGES = 100
+
+
+class Aws:
+    """Secrets `PREFIX/PROVIDER/LABEL`, or parameters `/PREFIX/PROVIDER/LABEL`. With a field, a value is JSON."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.name, self._settings = settings.name, settings
+        self._service = settings.get("service")
+        self.capabilities = frozenset((base.LISTS, base.WRITES, base.VERSIONS))
+        try:
+            session = boto3.Session(
+                profile_name=settings.get("profile") or None, region_name=settings.get("region") or None
+            )
+            self._client = session.client(
+                self._service, endpoint_url=settings.get("address") or None,
+                config=Config(
+                    ignore_configured_endpoint_urls=True, connect_timeout=5, read_timeout=10,
+                    retries={"max_attempts": 2}, proxies={},
+                ),
+            )  # fmt: skip
+        except BotoCoreError as error:
+            raise self._trouble(error) from None
+
+    def _place(self, name: str) -> str:
+        parts = [self._settings.get("prefix").strip("/"), *name.split(":")]
+        return "/" * (self._service == "ssm") + "/".join(part for part in parts if part)
+
+    def _trouble(self, error: Exception) -> LkrError:
+        """What went wrong, in words of ours."""
+        if isinstance(error, ClientError):
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId"):
+                return base.unreachable(self._settings, "does not take your AWS login", "aws sso login, or renew it")
+            if code.startswith("AccessDenied"):
+                return base.refused(self._settings, "do this")
+            return base.unreachable(self._settings, "gives an error that lkr does not know")
+        if isinstance(error, NoCredentialsError) or "Credential" in type(error).__name__:
+            return base.unreachable(self._settings, "knows no AWS login of yours", "aws sso login, or aws configure")
+        words = {"NoRegionError": "needs a region", "ProfileNotFound": "names a profile that AWS's files do not have"}
+        why = words.get(type(error).__name__, "does not answer")
+        return base.unreachable(self._settings, why, f"see [sources.{self.name}] in config.toml")
+
+    def read(self, names: list[str], leases: "Mapping[str, str]") -> dict[str, Answer]:
+        places = {self._place(name): name for name in names}
+        found: dict[str, Answer] = {}
+        at_once, every = _AT_ONCE[self._service], list(places)
+        try:
+            for first in range(0, len(every), at_once):
+                some = every[first : first + at_once]
+                answers = self._secrets(some) if self._service == "secretsmanager" else self._parameters(some)
+                found |= {places[place]: answer for place, answer in answers.items() if place in places}
+        except (BotoCoreError, ClientError) as error:
+            raise self._trouble(error) from None
+        return {name: found.get(name) or Answer(None, why=MISSING) for name in names}
+
+    def _secrets(self, some: list[str]) -> dict[str, Answer]:
+        """One request for all; one each where that is not allowed."""
+        try:
+            batch = self._client.batch_get_secret_value(SecretIdList=some)
+        except ClientError as error:
+            if not str(error.response.get("Error", {}).get("Code", "")).startswith("AccessDenied"):
+                raise
+            return {place: self._secret(place) for place in some}
+        found = {each["Name"]: self._answer(each["Name"], each, "SecretString") for each in batch["SecretValues"]}
+        for problem in batch.get("Errors", ()):
+            gone = problem.get("ErrorCode") in _GONE
+            found[problem["SecretId"]] = Answer(None, why=MISSING if gone else FORBIDDEN)
+        return found
+
+    def _secret(self, place: str) -> Answer:
+        try:
+            each = self._client.get_secret_value(SecretId=place)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in _GONE:
+                return Answer(None, why=MISSING)
+            if code.startswith("AccessDenied"):
+                return Answer(None, why=FORBIDDEN)
+            raise
+        return self._answer(place, each, "SecretString")
+
+    def _parameters(self, some: list[str]) -> dict[str, Answer]:
+        batch = self._client.get_parameters(Names=some, WithDecryption=True)
+        return {each["Name"]: self._answer(each["Name"], each, "Value") for each in batch["Parameters"]}
+
+    def _answer(self, place: str, each: "Mapping[str, Any]", field: str) -> Answer:
+        name = ":".join(place.split("/")[-2:])
+        try:
+            if each.get("Name") != place:
+                raise base.unreachable(self._settings, f"gives another key for {name}")
+            value = each.get(field)
+            if own := self._settings.get("field"):
+                value = json.loads(str(value))[own]
+            return Answer(base.checked(self._settings, name, value), str(each.get("VersionId") or each.get("Version")))
+        except (ValueError, KeyError, TypeError):
+            return Answer(None, error=base.unreachable(self._settings, f"has no field {own} for {name}"))
+        except LkrError as error:
+            return Answer(None, error=error)
+
+    def write(self, name: str, value: Secret) -> None:
+        place, text = self._place(name), value.reveal()
+        if self._settings.get("field"):
+            raise base.cannot(self._settings, "write one field of a JSON value")
+        try:
+            if self._service == "ssm":
+                self._client.put_parameter(Name=place, Value=text, Type="SecureString", Overwrite=True)
+                return
+            try:
+                self._client.put_secret_value(SecretId=place, SecretString=text)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in _GONE:
+                    raise
+                self._client.create_secret(Name=place, SecretString=text)
+        except (BotoCoreError, ClientError) as error:
+            raise self._trouble(error) from None
+
+    def delete(self, name: str) -> None:
+        try:
+            if self._service == "ssm":
+                self._client.delete_parameter(Name=self._place(name))
+            else:
+                self._client.delete_secret(SecretId=self._place(name))
+        except (BotoCoreError, ClientError) as error:
+            raise self._trouble(error) from None
+
+    def previous(self, name: str) -> Secret | None:
+        place = self._place(name)
+        try:
+            if self._service == "ssm":
+                rows = self._client.get_parameter_history(Name=place, WithDecryption=True)["Parameters"]
+                value = rows[-2]["Value"] if len(rows) > 1 else None
+            else:
+                value = self._client.get_secret_value(SecretId=place, VersionStage="AWSPREVIOUS")["SecretString"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _GONE:
+                return None
+            raise self._trouble(error) from None
+        except (BotoCoreError, KeyError) as error:
+            raise self._trouble(error) from None
+        return None if value is None else base.checked(self._settings, name, value)
+
+    def names(self) -> list[str]:
+        ssm, prefix = self._service == "ssm", self._settings.get("prefix").strip("/")
+        start = "/" * ssm + (f"{prefix}/" if prefix else "")
+        action, field = ("describe_parameters", "Parameters") if ssm else ("list_secrets", "SecretList")
+        found: list[str] = []
+        try:
+            for number, page in enumerate(self._client.get_paginator(action).paginate()):
+                found += [each["Name"] for each in page[field] if each["Name"].startswith(start)]
+                if number > _MOST_PAGES:
+                    break
+        except (BotoCoreError, ClientError) as error:
+            raise self._trouble(error) from None
+        keys = (each.removeprefix(start).replace("/", ":", 1) for each in found)
+        return sorted(key for key in keys if names.is_own(key))
+
+    def login(self, given: "Mapping[str, Secret]", tell: "Callable[[str], None]") -> Secret:
+        raise base.cannot(self._settings, "log in")
+
+    def logout(self) -> None:
+        return None
+
+    def kept(self) -> Secret | None:
+        return None
+
+    def expires(self) -> int:
+        return 0
+
+    def revoke(self, leases: list[str]) -> None:
+        return None

@@ -1,0 +1,118 @@
+"""The copies of sources' keys, and the logins, in the machine's own store: same encryption, same lock, same policy.
+
+Nothing else writes these. A copy has an index entry that says when it was fetched and until when it serves; what a
+person allowed or forbade stays there when a copy goes.
+"""
+
+import json
+import os
+import time
+
+from lkrshell.core import names
+from lkrshell.core.clock import now
+from lkrshell.core.entry import Entry
+from lkrshell.core.secret import Secret
+from lkrshell.sources.base import SAME, Answer
+from lkrshell.sources.settings import Settings
+from lkrshell.state import files, index, paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
+
+
+def keep(store: "Store", settings: Settings, name: str, answer: Answer) -> bool:
+    """Keeps what a source answered for `name` (with its source). True when live shells should look again."""
+    with index.locked(store.name):
+        entry = index.read(store.name, name)
+        served = entry is not None and entry.end > time.time()
+        changed = False
+        if answer.why != SAME and answer.secret is not None:
+            kind = entry.kind if entry else "runtime"
+            before = store.get([name]).get(name)
+            if before is None or (before.reveal(), before.kind) != (answer.secret.reveal(), kind):
+                store.set(name, Secret(answer.secret.reveal(), kind))
+                changed = before is not None
+        if entry is None:
+            entry = index.rebuilt(store.name, name, "runtime", now())
+        if changed:
+            entry.rotated = now()
+        _date(entry, settings, answer)
+        index.write(store.name, entry)
+    return changed or not served
+
+
+def _date(entry: Entry, settings: Settings, answer: Answer) -> None:
+    """When the copy is to be fetched anew, and when it ends: the source's own time goes over the settings."""
+    entry.fetched = clock = int(time.time())
+    entry.stale = clock + settings.cache
+    entry.end = entry.stale + settings.grace
+    if answer.seconds:
+        entry.end = min(entry.end, clock + answer.seconds)
+        entry.stale = min(entry.stale, clock + (answer.seconds * 2 // 3 if answer.lease else answer.seconds))
+    if answer.why != SAME:
+        entry.version = answer.version
+    entry.lease = answer.lease
+
+
+def drop(store: "Store", name: str) -> bool:
+    """Forgets the copy of a key, and not what the key may do. False when there was none."""
+    with index.locked(store.name):
+        there = store.exists(name)
+        if there:
+            store.delete(name)
+        entry = index.read(store.name, name)
+        if entry is not None:
+            entry.end, entry.lease = 0, ""
+            if index.has_policy(entry):
+                index.write(store.name, entry)
+            else:
+                index.remove(store.name, name)
+    return there
+
+
+def forget(store: "Store", source: str) -> int:
+    """Forgets every copy of a source's keys, and the login; how many copies."""
+    count = sum(drop(store, name) for name in index.copies(store.name, source))
+    forget_login(store, source)
+    return count
+
+
+def login(store: "Store", settings: Settings) -> Secret | None:
+    """The login for a source; None without one, or when it was made for another address than the settings have now."""
+    name = names.login_of(settings.name)
+    kept = store.get([name]).get(name)
+    if kept is None:
+        return None
+    try:
+        good = json.loads(kept.reveal()).get("identity") == settings.identity()
+    except (ValueError, AttributeError):
+        good = False
+    return kept if good else None
+
+
+def keep_login(store: "Store", source: str, kept: Secret, expires: int) -> None:
+    """Keeps a login. When it ends is noted beside, where it can be seen while the store is locked."""
+    with index.locked(store.name):
+        store.set(names.login_of(source), Secret(kept.reveal(), "admin"))
+        files.write_private(_until(source), f"{expires}\n".encode())
+
+
+def forget_login(store: "Store", source: str) -> bool:
+    name = names.login_of(source)
+    with index.locked(store.name):
+        there = store.exists(name)
+        if there:
+            store.delete(name)
+        files.remove_private(_until(source))
+    return there
+
+
+def _until(source: str) -> str:
+    return os.path.join(paths.data_dir(), "sources", f"{source}.login")
+
+
+def login_until(source: str) -> int | None:
+    """When the login for a source ends, 0 for never; None without one. Asks no store."""
+    text = (files.read_private(_until(source)) or b"").strip()
+    return int(text) if text.isdigit() else None

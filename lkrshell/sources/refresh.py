@@ -1,0 +1,164 @@
+"""Fetches keys from their sources into the copies here: one batch a source, one lkr at a time for each source.
+
+May wait for a network, so no hook runs it. Of what goes wrong with one source the others know nothing.
+"""
+
+import os
+import time
+
+from lkrshell.core import names, records
+from lkrshell.core.errors import LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.sources import base, cache, registry, settings
+from lkrshell.sources.settings import Settings
+from lkrshell.state import files, generation, index, paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lkrshell.sources.base import Answer, Source
+    from lkrshell.stores.base import Store
+
+ALL, DUE, NEEDED = "all", "due", "needed"  # keys: every one; those that are not fresh; those that serve no longer
+
+
+class Report:
+    """What a refresh did. `values` are of keys of which no copy is kept (`cache = "0"`); `failed` is by source, or by
+    key for what is wrong with one alone."""
+
+    __slots__ = ("changed", "failed", "fetched", "gone", "values")
+
+    def __init__(self) -> None:
+        self.fetched: list[str] = []
+        self.gone: dict[str, str] = {}  # by key: MISSING or FORBIDDEN
+        self.failed: dict[str, LkrError] = {}
+        self.values: dict[str, Secret] = {}
+        self.changed = False
+
+    def trouble(self, keys: "Iterable[str]") -> LkrError | None:
+        """Why one of these keys could not be fetched; None when nothing went wrong."""
+        for key in keys:
+            if error := self.failed.get(key) or self.failed.get(names.source_of(key)):
+                return error
+        return None
+
+
+def refresh(store: "Store", keys: "Iterable[str]", which: str) -> Report:
+    """Fetches those of `keys` that `which` says, each with its source. Errors of sources are in the report.
+
+    StoreLocked, StoreUnreachable or LkrError when the machine's own store cannot be used.
+    """
+    report = Report()
+    by_source: dict[str, list[str]] = {}
+    for key in dict.fromkeys(keys):
+        if _is_wanted(store, key, which):  # else nobody waits for the lock
+            by_source.setdefault(names.source_of(key), []).append(key)
+    for source, wanted in by_source.items():
+        if not source or source in names.RESERVED_SOURCES:
+            continue
+        try:
+            found = settings.find(source)
+            with files.locked(folder_of(source)):
+                _refresh(store, found, [key for key in wanted if _is_wanted(store, key, which)], report)
+            note(source, None)
+        except LkrError as error:
+            report.failed[source] = error
+            note(source, error)
+    if report.changed:
+        generation.bump()
+    return report
+
+
+def folder_of(source: str) -> str:
+    """Where the lock and the state of a source lie."""
+    return os.path.join(paths.state_dir(), "sources", source)
+
+
+def note(source: str, error: LkrError | None) -> None:
+    """Notes how the last try went, for `lkr source` and `lkr doctor`."""
+    row = (str(int(time.time())), error.message if error else "", error.hint if error else "")
+    try:
+        files.write_private(os.path.join(folder_of(source), "last"), records.dump([row]))
+    except LkrError:
+        pass  # a read-only home
+
+
+def last(source: str) -> tuple[int, str, str] | None:
+    """When a source was last asked, and what went wrong: a message and a hint, or empty texts. None for never."""
+    try:
+        data = files.read_private(os.path.join(folder_of(source), "last"))
+        ((when, message, hint),) = records.load(data) if data else [["", "", ""]]
+        return (int(when), message, hint) if when else None
+    except (ValueError, LkrError):
+        return None
+
+
+def opened(store: "Store", found: Settings) -> "Source":
+    """The source, with the login that is kept for it."""
+    return registry.open_source(found, cache.login(store, found))
+
+
+def _is_wanted(store: "Store", key: str, which: str) -> bool:
+    """Asked under the source's lock: another lkr may just have fetched it."""
+    entry = index.read(store.name, key)
+    if which == ALL or entry is None:
+        return True
+    return time.time() >= (entry.stale if which == DUE else entry.end)
+
+
+def _refresh(store: "Store", found: Settings, keys: list[str], report: Report) -> None:
+    if not keys:
+        return
+    source = opened(store, found)
+    inside = {names.in_source(key): key for key in keys}
+    leases = {name: entry.lease for name, key in inside.items() if (entry := index.read(store.name, key))}
+    try:
+        answers = source.read(list(inside), leases)
+    finally:
+        keep_login(store, found, source)
+    for name, answer in answers.items():
+        _take(store, found, inside[name], answer, report)
+
+
+def keep_login(store: "Store", found: Settings, source: "Source") -> None:
+    """Keeps what a source gave in place of the login, if it did."""
+    if base.LOGINS in source.capabilities and (kept := source.kept()):
+        cache.keep_login(store, found.name, kept, source.expires())
+
+
+def _take(store: "Store", found: Settings, key: str, answer: "Answer", report: Report) -> None:
+    if answer.error is None and answer.secret is not None and (owner := _other_owner(key, answer.secret)):
+        text = f"the source {found.name} gives a key of {owner} for {key}"
+        answer.error = LkrError(text, "tell whoever runs it; the copy stays as it was")
+    if answer.error is not None:
+        report.failed[key] = answer.error
+    elif answer.why in (base.MISSING, base.FORBIDDEN):
+        report.gone[key] = answer.why
+        report.changed |= cache.drop(store, key)
+    elif found.cache == 0 and answer.secret is not None:
+        report.fetched.append(key)
+        report.values[key] = answer.secret
+        report.changed |= cache.drop(store, key)  # of an earlier setting
+    else:
+        report.fetched.append(key)
+        report.changed |= cache.keep(store, found, key, answer)
+
+
+def _other_owner(key: str, secret: Secret) -> str:
+    """The provider whose key this is by its beginning, where that is plainly another than the name says."""
+    from lkrshell.vendors import providers
+
+    known = providers.known()
+    own, value = known.get(names.provider_of(key)), secret.reveal()
+    if own is None or len(own.prefix) < 3 or value.startswith(own.prefix):
+        return ""
+    owners = [name for name, each in known.items() if len(each.prefix) > 2 and value.startswith(each.prefix)]
+    return max(owners, key=lambda name: len(known[name].prefix), default="")
+
+
+def forget_state(source: str) -> None:
+    """Removes what `note` and others left about a source that is removed."""
+    import shutil
+
+    shutil.rmtree(folder_of(source), ignore_errors=True)
