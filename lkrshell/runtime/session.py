@@ -148,6 +148,27 @@ def fetch(
         )
         raise LkrError(message, "unset it; or run lkr allow yourself to accept the folders that XDG_* names", REFUSED)
     entries = {binding.key: index.read(store.name, binding.key) for binding in bindings}
+    found = _permitted(store, bindings, consumer, entries)
+    if found.waiting and consumer.event == "exec":
+        return found
+    bindings = [binding for binding in bindings if binding not in found.left_out and binding not in found.waiting]
+    given: dict[str, Secret] = {}
+    if fill and (copies := [binding.key for binding in bindings if "/" in binding.key]):
+        given, found.trouble = fill(copies)
+        entries |= {key: index.read(store.name, key) for key in copies}
+    direct = [binding.key for binding in bindings if not needs_broker(binding, entries[binding.key])]
+    secrets = store.get(list(dict.fromkeys(direct))) | given if direct else given
+    for binding in bindings:
+        _give(found, store, binding, entries[binding.key], secrets, binding.key in given)
+    if found.missing and (require_all or not (found.loaded or found.brokered)):
+        raise found.trouble or KeyNotStored(*missing_line(found.missing))
+    return found
+
+
+def _permitted(
+    store: "Store", bindings: list[Binding], consumer: policy.Consumer, entries: "dict[str, Entry | None]"
+) -> Fetched:
+    """What policy leaves out, and what has to be confirmed first; nothing is fetched yet. LkrError as for `fetch`."""
     left_out = [binding for binding in bindings if not policy.allows_agent(entries[binding.key], consumer)]
     if left_out and (consumer.event == "exec" or len(left_out) == len(bindings)):
         denied = next((each.name for each in entries.values() if each and each.agents == "deny"), None)
@@ -158,38 +179,29 @@ def fetch(
         if reason := policy.wrong_folder(entries[binding.key], consumer.folder):
             message, _, hint = reason.partition("; ")
             raise LkrError(message, hint, REFUSED)
-    found = Fetched(left_out, unconfirmed(store, bindings, consumer.folder, entries))
-    if found.waiting and consumer.event == "exec":
-        return found
-    bindings = [binding for binding in bindings if binding not in found.waiting]
-    given: dict[str, Secret] = {}
-    if fill and (copies := [binding.key for binding in bindings if "/" in binding.key]):
-        given, found.trouble = fill(copies)
-        entries |= {key: index.read(store.name, key) for key in copies}
-    direct = [binding.key for binding in bindings if not needs_broker(binding, entries[binding.key])]
-    secrets = store.get(list(dict.fromkeys(direct))) if direct else {}
-    for binding in bindings:
-        entry = entries[binding.key]
-        virtual = needs_broker(binding, entry)
-        secret = None if virtual else given.get(binding.key) or secrets.get(binding.key)  # another may have the key
-        if "/" in binding.key and binding.key not in given and not found.serves(entry):
-            secret = None
-            virtual = False
-        if secret is None and not (virtual and (entry or store.exists(binding.key))):
-            if not binding.optional:
-                found.missing.append(binding)
-            continue
-        if "admin" in (secret.kind if secret else "", entry.kind if entry else ""):
-            message = f"{binding.key} is an admin key: it never enters an environment"
-            raise LkrError(message, f"drop {binding.variable}", REFUSED)
-        ttl = entry.ttl if entry else 0
-        if secret is None:
-            found.brokered.append((binding, ttl))
-        else:
-            found.loaded.append((binding, secret, ttl))
-    if found.missing and (require_all or not (found.loaded or found.brokered)):
-        raise found.trouble or KeyNotStored(*missing_line(found.missing))
-    return found
+    return Fetched(left_out, unconfirmed(store, bindings, consumer.folder, entries))
+
+
+def _give(
+    found: Fetched, store: "Store", binding: Binding, entry: Entry | None, secrets: dict[str, Secret], is_fresh: bool
+) -> None:
+    """Puts one key where it belongs. `is_fresh`: its source has just given it. LkrError for an admin key."""
+    virtual = needs_broker(binding, entry)
+    secret = None if virtual else secrets.get(binding.key)  # another variable may have the key itself
+    if "/" in binding.key and not is_fresh and not found.serves(entry):
+        secret, virtual = None, False
+    if secret is None and not (virtual and (entry or store.exists(binding.key))):
+        if not binding.optional:
+            found.missing.append(binding)
+        return
+    if "admin" in (secret.kind if secret else "", entry.kind if entry else ""):
+        message = f"{binding.key} is an admin key: it never enters an environment"
+        raise LkrError(message, f"drop {binding.variable}", REFUSED)
+    ttl = entry.ttl if entry else 0
+    if secret is None:
+        found.brokered.append((binding, ttl))
+    else:
+        found.loaded.append((binding, secret, ttl))
 
 
 def fetch_asking(
