@@ -97,3 +97,21 @@ print(files.read_private(path).decode(), sorted(os.listdir(folder)))
     out = python(user, code, str(user.home / "ours"))
     assert out.startswith("80 "), out
     assert ".tmp-" not in out
+
+
+def test_a_program_that_runs_on_sees_the_providers_that_i_add_and_remove(user: User) -> None:
+    user.config("")
+    code = """
+import os, sys
+from lkrshell.vendors import providers
+path = sys.argv[1]
+print(providers.variable_of("ours:main"))
+for name in ("ours", "theirs"):
+    with open(path, "w") as file:
+        file.write(f'[providers.{name}]\\nvariable = "OURS_API_KEY"\\n')
+    print(providers.variable_of("ours:main"))
+os.unlink(path)
+print(providers.variable_of("openai:main"), providers.variable_of("theirs:main"))
+"""
+    out = python(user, code, str(user.home / ".config/lkr/config.toml"))
+    assert out.split() == ["None", "OURS_API_KEY", "None", "OPENAI_API_KEY", "None"]
