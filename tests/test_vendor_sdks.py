@@ -1,24 +1,18 @@
-"""Vendors' own Python packages through the broker, each told of it by its environment alone, as in a loaded shell.
+"""Vendors' own packages, and others that speak to them, in a shell that did nothing but `cd` into a project."""
 
-Each runs in a process of its own: one of them reads its variables when it is imported.
-"""
-
-import os
+import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from agent_programs import HOME, NODE
-from brokers import Broker
+from conftest import Template
+from shells import Shell
 from vendor import REAL, WORDS, Standin
 
-from lkrshell.vendors import routes
-
 TEXT = "".join(WORDS)
-ALL = ("openai", "anthropic", "gemini", "groq", "cohere", "mistral")
 
 # Each prints what it got: the text, in pieces and whole, and what an error says. `NAMES` are the ways of the stand-in.
 OPENAI = """
@@ -144,6 +138,14 @@ for (const way of ["do-429", "do-echo-error", "do-redirect"])
   await client.chat.completions.create({ model: way, messages }).catch((error) =>
     console.log("error " + error.constructor.name + " " + error.status + " " + error.message));
 """
+FETCH = """
+const base = process.env.OPENAI_BASE_URL, authorization = "Bearer " + process.env.OPENAI_API_KEY;
+const headers = { authorization, "content-type": "application/json" };
+const body = JSON.stringify({ model: "m", messages: [] });
+const answer = await fetch(base + "/chat/completions", { method: "POST", headers, body });
+console.log("whole " + (await answer.json()).choices[0].message.content);
+"""
+PYTHON = f"{sys.executable} -W ignore"
 SCRIPTS = {
     "openai": ("OPENAI_API_KEY", OPENAI),
     "anthropic": ("ANTHROPIC_API_KEY", ANTHROPIC),
@@ -155,27 +157,35 @@ SCRIPTS = {
 
 
 @pytest.fixture(scope="module")
-def broker(standin: Standin) -> Iterator[Broker]:
-    broker = Broker(str(standin.ca), dict.fromkeys(ALL, standin.url))
-    yield broker
-    broker.close()
+def shell(template: Template, standin: Standin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A shell that did `cd` into a project whose keys come by the broker."""
+    with template.copied(tmp_path_factory.mktemp("sdks") / "home") as user:
+        keys = {variable: f"{vendor}:sdk" for vendor, (variable, _) in SCRIPTS.items()}
+        for key in keys.values():
+            user.lkr("set", key, "--stdin", stdin=REAL.encode())
+        urls = "".join(f'{vendor} = "{standin.url}"\n' for vendor in SCRIPTS)
+        user.config(f'[broker]\nca = "{standin.ca}"\n[broker.upstream]\n{urls}')
+        user.project("p", "\n".join(f'{variable} = "{key}"' for variable, key in keys.items()), top='via = "broker"')
+        shell = Shell("bash", user.env, user.home)
+        shell.child.timeout = 280
+        shell.run("cd p")
+        yield shell
+        shell.close()
+        user.lkr("broker", "stop")
 
 
-def run(vendor: str, broker: Broker, home: Path, variable: str = "") -> dict[str, list[str]]:
-    """What the package of `vendor` printed, by the first word of each line."""
-    variable, script = variable or SCRIPTS[vendor][0], SCRIPTS[vendor][1]
-    env = {variable: f"lkr-vk-{vendor}", **routes.bases(vendor, broker.port)}
-    return printed([sys.executable, "-W", "ignore", "-c", script], env, home)
-
-
-def printed(words: list[str], env: dict[str, str], home: Path) -> dict[str, list[str]]:
-    """What the command printed, by the first word of each line."""
-    env = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1", **env}
-    done = subprocess.run(words, env=env, cwd=home, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert REAL not in done.stdout + done.stderr
+def printed(shell: Shell, folder: Path, words: str, script: str = "", name: str = "script.py") -> dict[str, list[str]]:
+    """What the command printed that was typed in the shell, with the script behind it; by the first word of a line."""
+    out, error = folder / "out", folder / "error"
+    if script:
+        (folder / name).write_text(script)
+        words += f" {folder / name}"
+    code = shell.run(f"{words} >{out} 2>{error}; echo code=$?")
+    text = out.read_text()
+    assert "code=0" in code, text + error.read_text()
+    assert REAL not in text + error.read_text()
     lines: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
+    for line in text.splitlines():
         first, _, rest = re.sub(r"^(stream|whole)\|", r"\1 ", line).partition(" ")
         lines.setdefault(first, []).append(rest)
     return lines
@@ -189,12 +199,10 @@ def check_what_left(standin: Standin) -> None:
         assert "lkr-vk" not in f"{seen.target} {seen.fields} {seen.body!r}"
 
 
-@pytest.mark.parametrize("vendor", ALL)
-def test_the_vendors_own_package_works_by_its_environment_alone(
-    vendor: str, broker: Broker, standin: Standin, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("vendor", SCRIPTS)
+def test_the_vendors_own_package_works_after_cd(vendor: str, shell: Shell, standin: Standin, tmp_path: Path) -> None:
     standin.seen.clear()
-    said = run(vendor, broker, tmp_path)
+    said = printed(shell, tmp_path, PYTHON, SCRIPTS[vendor][1])
     assert said["stream"][0].strip("|").split("|") == WORDS, "piece by piece"
     assert said["whole"] == [TEXT]
     check_what_left(standin)
@@ -218,23 +226,19 @@ def test_the_vendors_own_package_works_by_its_environment_alone(
         assert "lkr: the vendor answered 307" in errors[3]
 
 
-def test_anthropics_other_variable_works_too(broker: Broker, standin: Standin, tmp_path: Path) -> None:
+def test_anthropics_other_variable_works_too(shell: Shell, standin: Standin, tmp_path: Path) -> None:
     standin.seen.clear()
-    said = run("anthropic", broker, tmp_path, variable="ANTHROPIC_AUTH_TOKEN")
+    words = f"ANTHROPIC_AUTH_TOKEN=$ANTHROPIC_API_KEY env -u ANTHROPIC_API_KEY {PYTHON}"
+    said = printed(shell, tmp_path, words, ANTHROPIC)
     assert said["whole"] == [TEXT]
     assert {seen.header("x-api-key") for seen in standin.seen} == {REAL}
     assert {seen.header("authorization") for seen in standin.seen} == {""}
 
 
-def test_litellm_reaches_the_vendors_by_its_environment_alone(broker: Broker, standin: Standin, tmp_path: Path) -> None:
+def test_litellm_reaches_the_vendors_after_cd(shell: Shell, standin: Standin, tmp_path: Path) -> None:
     standin.seen.clear()
-    env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}  # without, it asks the network for prices
-    for vendor, variable in (
-        ("openai", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY"), ("gemini", "GEMINI_API_KEY"),
-        ("groq", "GROQ_API_KEY"), ("mistral", "MISTRAL_API_KEY"), ("cohere", "COHERE_API_KEY"),
-    ):  # fmt: skip
-        env |= {variable: f"lkr-vk-{vendor}", **routes.bases(vendor, broker.port)}
-    said = printed([sys.executable, "-W", "ignore", "-c", LITELLM], env, tmp_path)
+    quiet = "LITELLM_LOCAL_MODEL_COST_MAP=True LITELLM_LOG=ERROR"  # without, it asks the network for prices
+    said = printed(shell, tmp_path, f"{quiet} {PYTHON}", LITELLM)
     for line in said["stream"]:
         model, pieces, text = line.strip("|").split("|")
         assert (int(pieces), text) == (len(WORDS), TEXT), model
@@ -243,20 +247,26 @@ def test_litellm_reaches_the_vendors_by_its_environment_alone(broker: Broker, st
     check_what_left(standin)
 
 
-def test_openais_javascript_package_works_by_its_environment_alone(
-    broker: Broker, standin: Standin, tmp_path: Path
-) -> None:
+def test_openais_javascript_package_works_after_cd(shell: Shell, standin: Standin, tmp_path: Path) -> None:
     package = HOME / "openai/node_modules"
     assert package.is_dir(), "openai of npm is not installed: make test"
     (tmp_path / "node_modules").symlink_to(package)
-    script = tmp_path / "script.mjs"
-    script.write_text(JAVASCRIPT)
     standin.seen.clear()
-    env = {"OPENAI_API_KEY": "lkr-vk-openai", **routes.bases("openai", broker.port)}
-    said = printed([f"{NODE}/bin/node", str(script)], env, tmp_path)
+    said = printed(shell, tmp_path, f"{NODE}/bin/node", JAVASCRIPT, "script.mjs")
     assert said["stream"][0].strip("|").split("|") == WORDS, "piece by piece"
     assert said["whole"] == said["response"] == [TEXT]
     assert said["responses"] == [f"{TEXT} response.completed"]
     errors = [line.split()[:2] for line in said["error"]]
     assert errors == [["RateLimitError", "429"], ["AuthenticationError", "401"], ["PermissionDeniedError", "403"]]
+    check_what_left(standin)
+
+
+def test_curl_and_nodes_fetch_work_after_cd(shell: Shell, standin: Standin, tmp_path: Path) -> None:
+    standin.seen.clear()
+    body = '{"model": "m", "stream": true, "messages": []}'
+    fields = '-H "Authorization: Bearer $OPENAI_API_KEY" -H "Content-Type: application/json"'
+    said = printed(shell, tmp_path, f"curl -sSN \"$OPENAI_BASE_URL/chat/completions\" {fields} -d '{body}'")
+    assert "".join(json.loads(line)["choices"][0]["delta"].get("content", "") for line in said["data:"][:-1]) == TEXT
+    said = printed(shell, tmp_path, "node", FETCH, "script.mjs")
+    assert said["whole"] == [TEXT]
     check_what_left(standin)
