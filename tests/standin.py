@@ -74,9 +74,8 @@ class Mac:
         return {kind: bytes.fromhex(data.strip("-")).decode() for kind, data in (line.split(" ") for line in lines)}
 
 
-def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Path:
-    """A copy of lkr that takes this system for macOS; the path of its program. `state` is the stand-in's folder for
-    processes that start with an empty environment, as the broker does."""
+def system_package(folder: Path, system: str, library: Path | None = None, state: Path | None = None) -> Path:
+    """A copy of lkr that takes this system for another one; the path where its program belongs."""
     root = folder / "site/lkrshell"
     shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
     repository = Path(lkrshell.__file__).parent.parent
@@ -86,7 +85,7 @@ def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Pa
     platform = root / "core/platform.py"
     text = platform.read_text()
     assert text.count("= sys.platform\n") == 1 and "\ndef library(name: str) -> str:\n" in text
-    text = text.replace("= sys.platform\n", '= "darwin"\n')
+    text = text.replace("= sys.platform\n", f"= {system!r}\n")
     if state:
         text += f"\n\nimport os\nos.environ.setdefault('LKR_STANDIN', {str(state)!r})\n"
     platform.write_text(f"{text}\n\ndef library(name: str) -> str:\n    return {str(library)!r}\n")
@@ -97,12 +96,20 @@ def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Pa
     export.write_text(f"{head}{limit}60 + {rest}")
     program = folder / "bin/lkr"
     program.parent.mkdir()
+    program.touch(0o755)
+    return program
+
+
+def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Path:
+    """A copy of lkr that takes this system for macOS; the path of its program. `state` is the stand-in's folder for
+    processes that start with an empty environment, as the broker does."""
+    program = system_package(folder, "darwin", library, state)
+    root = folder / "site/lkrshell"
     program.write_text(
         f"#!{sys.executable} -I\n"
         f"import sys\nsys.path.insert(0, {str(root.parent)!r})\n"
         "from lkrshell.__main__ import main\nsys.exit(main())\n"
     )
-    program.chmod(0o755)
     return program
 
 

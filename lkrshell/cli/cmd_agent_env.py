@@ -44,7 +44,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
         message = f"a coding agent ({name}) can start agents only under its own name"
         raise common.refused(message, f"agent-env --agent {name}", project=os.path.realpath("."))
     name = name or agent or agents.agent_of_program(program, settings)
-    environment = stripped(dict(os.environb))
+    environment = stripped(execute.own_environment())
     try:
         bindings, folder, _ = execute.project_bindings(agent or program)
         bindings = [binding for binding in bindings if binding.scope != "exec"]

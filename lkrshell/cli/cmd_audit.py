@@ -176,7 +176,7 @@ def _open(until: tuple[int, int] | None = None) -> list[_Log]:
     found: list[_Log] = []
     for path in audit.logs():
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | audit.FLAGS)
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -43,7 +43,7 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, virtual: bool, word
             _check_named(bindings, words[0], who)
     else:
         bindings, folder, require_all = execute.project_bindings(words[0])
-    environment = os.environb.copy()
+    environment = execute.own_environment()
     if clean:
         for variable in [name for name, value in os.environ.items() if providers.holds_a_key(name, value)]:
             del environment[os.fsencode(variable)]

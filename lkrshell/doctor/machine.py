@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 import lkrshell
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
 from lkrshell.doctor import Finding, fact, install_command, shown, warning
@@ -103,6 +104,8 @@ def _encrypted(root: str, name: str) -> bool:
 
 def core_dumps(pattern: str = "/proc/sys/kernel/core_pattern") -> str:
     """Where the memory of a program started here would go; empty for nowhere."""
+    if platform.WINDOWS:
+        return ""
     import resource
 
     if resource.getrlimit(resource.RLIMIT_CORE)[0] == 0:

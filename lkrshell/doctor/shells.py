@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lkrshell.core import platform
 from lkrshell.core.text import quoted
 from lkrshell.doctor import Finding, blank_command, fact, install_command, sed_command, shown, warning, wrong
 from lkrshell.project import lookup
@@ -75,7 +76,7 @@ def shells(fix: bool) -> Iterator[Finding]:
 def login_shell() -> str:
     """The name of the user's login shell."""
     path = os.environ.get("SHELL", "")
-    if not path:
+    if not path and not platform.WINDOWS:
         import pwd
 
         try:

@@ -153,6 +153,8 @@ def ancestors(pid: int = 0, own: bool = False) -> Ancestry:
     `own`: include this process, which is then another program than `lkr`. Empty if the system says nothing about them.
     """
     ancestry, seen = Ancestry(), {os.getpid()}
+    if not processes.ARE_VISIBLE:
+        return ancestry
     _climb(pid or os.getppid(), ancestry, ancestry, seen)
     if own:
         _climb(os.getpid(), ancestry.others, ancestry, seen - {os.getpid()})

@@ -5,7 +5,7 @@ It needs no command line library, since people run `lkr exec -- COMMAND` all day
 
 import os
 
-from lkrshell.core import policy
+from lkrshell.core import platform, policy
 from lkrshell.core.binding import Binding
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
@@ -50,7 +50,7 @@ def become_with_keys(
     `named`: the person named the keys, not a manifest. Never returns. LkrError 126 or 127 if the command cannot run;
     with `require_all`, LkrError if a key is missing.
     """
-    environment = os.environb.copy() if environment is None else environment
+    environment = own_environment() if environment is None else environment
     settings = config.load()
     given = Given()
     if bindings:
@@ -74,9 +74,22 @@ def add_variables(
         environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
 
 
+def own_environment() -> dict[bytes, bytes]:
+    """A copy of our variables."""
+    if platform.WINDOWS:
+        return {os.fsencode(name): os.fsencode(value) for name, value in os.environ.items()}
+    return os.environb.copy()
+
+
 def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) -> None:
     """Replaces this process by the command. LkrError 126 or 127 if that fails."""
     try:
+        if platform.WINDOWS:  # there the caller would not wait for a program that takes our place
+            import subprocess
+            import sys
+
+            variables = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
+            sys.exit(subprocess.run(words, env=variables).returncode)
         os.execvpe(words[0], words, environment)  # noqa: S606
     except OSError as error:
         code = 127 if isinstance(error, FileNotFoundError) else 126
@@ -240,7 +253,7 @@ def run_wrapped(words: list[str]) -> int:
         if _failed(error) in (126, 127):
             return error.code
     try:
-        become(words, os.environb.copy())
+        become(words, own_environment())
     except LkrError as error:
         return _failed(error)
     return 1

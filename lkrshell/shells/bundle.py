@@ -135,10 +135,11 @@ def _source(root: str, name: str) -> str:
 
 def write(root: str) -> None:
     """Writes the bundle if it is stale or missing. If that is impossible, nothing happens, as with a .pyc."""
-    import os
     import subprocess
 
-    if os.name != "posix":
+    from lkrshell.core import platform
+
+    if platform.WINDOWS:
         return  # none of our shells runs there
     try:
         if _is_open_to_others(root):

@@ -21,7 +21,7 @@ CUT = "cut"  # in place of the hash of a line that was not completely written
 # Held by the thread that writes. The lock on the file belongs to the whole process, and ends when any thread closes the
 # log. So a program with threads also holds this while it reads the log.
 turn = allocate_lock()
-_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def path() -> str:
@@ -82,10 +82,10 @@ def _append_locked(log: str, line: str, patience: float) -> None:
     end = 0.0
     while True:
         try:
-            fd = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600)
+            fd = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT | FLAGS, 0o600)
         except FileNotFoundError:
             files.make_private_dir(os.path.dirname(log))
-            fd = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600)
+            fd = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT | FLAGS, 0o600)
         try:
             if _is_ours(fd, log):
                 info = os.fstat(fd)
@@ -143,7 +143,7 @@ def _end(fd: int, size: int) -> str:
 def _end_of(log: str) -> str:
     """The last hash of a renamed log, with which a new log continues. Empty without one."""
     try:
-        fd = os.open(log, os.O_RDONLY | _FLAGS)
+        fd = os.open(log, os.O_RDONLY | FLAGS)
     except FileNotFoundError:
         return ""
     try:

@@ -7,6 +7,7 @@ synced. If lkr is killed at any moment, the file has either the old content or t
 import os
 import stat
 
+from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
 
@@ -118,7 +119,7 @@ def replace_file(path: str, data: bytes, mode: int, dir_fd: int | None = None) -
         try:
             _mark(fd)
             wanted = mode if kept else os.fstat(fd).st_mode & 0o777 | mode & 0o700
-            if os.name == "posix":
+            if not platform.WINDOWS:
                 os.fchmod(fd, wanted)
             view = memoryview(data)
             while view:
@@ -160,7 +161,7 @@ def make_private_file(path: str) -> None:
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
     try:
-        if os.name == "posix":
+        if not platform.WINDOWS:
             os.fchmod(fd, 0o600)
     finally:
         os.close(fd)
@@ -180,7 +181,7 @@ def remove_private(path: str) -> bool:
 
 
 def sync_dir(folder: str) -> None:
-    if os.name != "posix":
+    if platform.WINDOWS:
         return
     fd = os.open(folder, os.O_RDONLY)
     try:

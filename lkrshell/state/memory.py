@@ -205,6 +205,8 @@ def _ours(path: str) -> bool:
 
 
 def _memory_file(name: str) -> str:
+    if platform.WINDOWS:
+        raise StoreUnreachable("Windows has no place for the vault's identity", "use LKR_BACKEND=keyring")
     for base in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108
         if base and _in_memory(base):
             return os.path.join(base, f"lkr-{os.getuid()}", name)

@@ -66,7 +66,7 @@ def are_the_accounts_own() -> bool:
     person accepted in their place. In any other folder, somebody else may have written the keys, grants, policies,
     settings and log. LkrError if the note of what was accepted cannot be read.
     """
-    if os.name == "nt":
+    if platform.WINDOWS:
         return True  # there the system names these folders, not a variable
     home = _account_home()
     if home is None:
@@ -83,7 +83,7 @@ def accept() -> None:
 
     Only folders that XDG_* names are noted. With another HOME nothing is noted, and the account's home stays untouched.
     """
-    if are_the_accounts_own() or os.name == "nt":
+    if are_the_accounts_own() or platform.WINDOWS:
         return
     home = _account_home()
     if home is None or os.path.realpath(os.path.expanduser("~")) != os.path.realpath(home):
@@ -99,7 +99,7 @@ def accept() -> None:
 def accounts_config_file() -> str:
     """The settings file in the account's home folder, whatever HOME and XDG_* say. Empty for an account without a
     home."""
-    home = None if os.name == "nt" else _account_home()
+    home = None if platform.WINDOWS else _account_home()
     return os.path.join(_own("config", home), "config.toml") if home else ""
 
 

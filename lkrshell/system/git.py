@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from lkrshell.core import folders
+from lkrshell.core import folders, platform
 from lkrshell.core.errors import LkrError
 
 _SETTINGS = (
@@ -164,7 +164,7 @@ def _top(folder: str) -> str:
 
 def _program(search: str) -> str | None:
     for entry in search.split(os.pathsep):
-        path = os.path.join(entry, "git.exe" if os.name == "nt" else "git")
+        path = os.path.join(entry, "git.exe" if platform.WINDOWS else "git")
         try:
             if entry and stat.S_ISREG(os.stat(path).st_mode) and os.access(path, os.X_OK):
                 return path
