@@ -111,7 +111,7 @@ _lkr_one() {
     case $command in
         '')
             _lkr_options -h --help --version
-            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock login logout migrate passwd policy refresh rename rm rotate scan schema set source status token uninstall unlock usage use vault
+            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock login logout migrate passwd policy redact refresh rename rm rotate scan schema set source status token uninstall unlock usage use vault
             ;;
         'add')
             _lkr_options --replace -h --help
@@ -164,7 +164,7 @@ _lkr_one() {
             case $option in
                 -k | --key) _lkr_pairs; return ;;
             esac
-            _lkr_options -k --key --all --clean --broker -h --help
+            _lkr_options -k --key --all --clean --broker --redact -h --help
             _lkr_commands
             ;;
         'export')
@@ -244,6 +244,12 @@ _lkr_one() {
             esac
             _lkr_options --only --anywhere --agents --confirm --no-confirm --ttl --kind --via --models --budget --rate --tokens --json -h --help
             ((place == 1)) && _lkr_keys
+            ;;
+        'redact')
+            case $option in
+                --hook) _lkr_words claude; return ;;
+            esac
+            _lkr_options --hook -h --help
             ;;
         'refresh')
             _lkr_options --json -h --help
@@ -387,7 +393,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || ' source vault ' == *" $command "* ]]; then
             command+=${command:+ }$word
         else

@@ -21,7 +21,7 @@ function __lkr_look
         else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --to --tokens --ttl --unused --variable --via -k -o; and set option $word
+            contains -- $word --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --to --tokens --ttl --unused --variable --via -k -o; and set option $word
         else if contains -- "$__lkr_command" '' source vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
@@ -175,6 +175,7 @@ complete -c lkr -n "__lkr_options 'exec'" -s k -l key -x -k -a '(__lkr_pairs)' -
 complete -c lkr -n "__lkr_options 'exec'" -l all -d 'Every stored runtime key, in its provider\'s variable'
 complete -c lkr -n "__lkr_options 'exec'" -l clean -d 'Remove other variables that look like keys'
 complete -c lkr -n "__lkr_options 'exec'" -l broker -d 'Give virtual keys, which work only at the broker'
+complete -c lkr -n "__lkr_options 'exec'" -l redact -d 'Replace the keys\' values in what the command prints'
 complete -c lkr -n "__lkr_at 'exec'" -a '(__lkr_commands)'
 complete -c lkr -n "__lkr_at ''" -a export -d 'Print the statements that SHELL evaluates here'
 complete -c lkr -n "__lkr_at 'export' 1" -a 'bash zsh fish direnv'
@@ -249,6 +250,8 @@ complete -c lkr -n "__lkr_options 'policy'" -l rate -x -d 'Broker: requests a mi
 complete -c lkr -n "__lkr_options 'policy'" -l tokens -x -d 'Broker: tokens a day, week or month, such as 2M/day, or off'
 complete -c lkr -n "__lkr_options 'policy'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'policy' 1" -a '(__lkr_keys)'
+complete -c lkr -n "__lkr_at ''" -a redact -d 'Replace stored keys in standard input with [lkr NAME]'
+complete -c lkr -n "__lkr_options 'redact'" -l hook -x -a 'claude' -d 'Be the PostToolUse hook of Claude Code: claude'
 complete -c lkr -n "__lkr_at ''" -a refresh -d 'Fetch keys from their sources anew'
 complete -c lkr -n "__lkr_options 'refresh'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'refresh' 1" -a '(__lkr_sources)'

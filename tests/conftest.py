@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BIN = str(Path(sys.executable).parent)
 VALUE = "sk-test-0123456789-openai"
+HIDDEN = "[lkr openai:prod]"  # what a coding agent sees of VALUE
 OTHER = "sk-ant-0123456789-anthropic"
 PASSPHRASE = b"a passphrase"
 

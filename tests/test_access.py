@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import BIN, OTHER, UNDER_AGENT, VALUE, User
+from conftest import BIN, HIDDEN, OTHER, UNDER_AGENT, VALUE, User
 from shells import Shell
 
 from lkrshell.runtime import agents
@@ -37,7 +37,7 @@ def test_a_shell_with_an_agents_mark_gets_nothing(user: User, mark: str) -> None
     out = export(user, folder, code=2)
     assert VALUE not in out
     assert "no keys for a coding agent" in out
-    assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "lkr exec is for agents too"
+    assert HIDDEN in user.lkr("exec", "--", "env", cwd=folder), "lkr exec is for agents too"
 
 
 def test_a_person_s_settings_of_an_agent_make_no_agent_of_the_person(user: User) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import BIN, UNDER_AGENT, VALUE, User
+from conftest import BIN, HIDDEN, UNDER_AGENT, VALUE, User
 
 from lkrshell.runtime import agents
 
@@ -181,7 +181,7 @@ def test_an_agent_gets_nothing_that_is_not_logged(user: User, tmp_path: Path, wo
     state = user.home / ".local/state/lkr"
     index = user.home / ".local/share/lkr/index/vault/openai/prod"
     index.write_text(index.read_text().replace("agents\texec", "agents\tallow"))
-    assert VALUE in as_claude(user, words, folder).stdout
+    assert (VALUE if words[0] == "export" else HIDDEN) in as_claude(user, words, folder).stdout
     holder = None
     if how == "held":
         code = f"import fcntl,sys,time; f = open({str(state / 'audit')!r}, 'a'); fcntl.lockf(f, fcntl.LOCK_EX)"
@@ -227,13 +227,13 @@ def test_folders_that_a_person_keeps_elsewhere_serve_agents_after_allow(user: Us
     assert "run lkr allow yourself" in done.stderr
     user.lkr("unlock", "--stdin", stdin=b"a passphrase")
     user.lkr("allow", "--yes", str(folder))
-    assert VALUE in as_claude(user, ["exec", "--", "env"], folder).stdout
+    assert HIDDEN in as_claude(user, ["exec", "--", "env"], folder).stdout
     assert "claude" in user.lkr("audit", "--event", "exec")
     for place in (tmp_path / "other", user.home / ".local/state"):
         assert as_claude(user, ["exec", "--", "env"], folder, XDG_STATE_HOME=place).returncode == 2
     del user.env["XDG_STATE_HOME"]
     user.lkr("allow", "--yes", str(folder))
-    assert VALUE in as_claude(user, ["exec", "--", "env"], folder).stdout, "and back again"
+    assert HIDDEN in as_claude(user, ["exec", "--", "env"], folder).stdout, "and back again"
     assert as_claude(user, ["exec", "--", "env"], folder, XDG_STATE_HOME=tmp_path).returncode == 2
 
 
@@ -244,7 +244,7 @@ def test_allowing_a_project_under_another_home_leaves_the_accounts_own_alone(use
     other.lkr("allow", "--yes", str(folder))
     assert not list(tmp_path.rglob("folders"))
     assert as_claude(other, ["exec", "--", "env"], folder).returncode == 2
-    assert VALUE in as_claude(user, ["exec", "--", "env"], folder).stdout
+    assert HIDDEN in as_claude(user, ["exec", "--", "env"], folder).stdout
 
 
 def test_an_agent_starts_others_under_its_own_name_only(user: User) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import OTHER, UNDER_AGENT, VALUE, User
+from conftest import HIDDEN, OTHER, UNDER_AGENT, VALUE, User
 from shells import Shell
 
 A = "OPENAI_API_KEY"
@@ -369,7 +369,7 @@ def test_an_agent_works_in_a_worktree_that_it_made_and_lets_none_in(user: User) 
     top = repository(user, "proj", "--worktrees")
     user.by_agent()
     tree = worktree(user, top)
-    assert VALUE in user.lkr("exec", "--", "env", cwd=tree)
+    assert HIDDEN in user.lkr("exec", "--", "env", cwd=tree)
     second = repository(user, "second")
     for folder in (second, worktree(user, second, "third")):
         user.lkr("allow", "--yes", "--worktrees", cwd=folder, code=2)

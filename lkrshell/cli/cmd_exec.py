@@ -31,8 +31,11 @@ from lkrshell.vendors import providers
 @declare.option("--all", "every", is_flag=True, help="Every stored runtime key, in its provider's variable.")
 @declare.option("--clean", is_flag=True, help="Remove other variables that look like keys.")
 @declare.option("--broker", "virtual", is_flag=True, help="Give virtual keys, which work only at the broker.")
+@declare.option("--redact", is_flag=True, help="Replace the keys' values in what the command prints.")
 @declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
-def command(keys: tuple[str, ...], every: bool, clean: bool, virtual: bool, words: tuple[str, ...]) -> None:
+def command(
+    keys: tuple[str, ...], every: bool, clean: bool, virtual: bool, redact: bool, words: tuple[str, ...]
+) -> None:
     """Run a command with this project's keys. Includes keys with scope "exec", but never admin keys."""
     if keys and every:
         raise LkrError("-k and --all cannot be used together", "choose one", USAGE)
@@ -50,7 +53,8 @@ def command(keys: tuple[str, ...], every: bool, clean: bool, virtual: bool, word
     if virtual:
         for binding in bindings:
             binding.via = "broker"
-    execute.become_with_keys(bindings, folder, words, environment, require_all=require_all, named=bool(keys or every))
+    named = bool(keys or every)
+    execute.become_with_keys(bindings, folder, words, environment, require_all=require_all, named=named, redact=redact)
 
 
 def _check_named(bindings: list[Binding], program: str, agent: str) -> None:

@@ -54,6 +54,7 @@ Agents:
 
 Security:
   scan       Find keys that lie about in plain text.
+  redact     Replace stored keys in standard input with [lkr NAME].
   lock       Lock the store.
   unlock     Unlock the store.
   passwd     Change the vault's passphrase.
@@ -117,6 +118,7 @@ Agents:
 
 Security:
   scan       Find keys that lie about in plain text.
+  redact     Replace stored keys in standard input with [lkr NAME].
   lock       Lock the store.
   unlock     Unlock the store.
   passwd     Change the vault's passphrase.
@@ -432,6 +434,7 @@ Options:
   --all                      Every stored runtime key, in its provider's variable.
   --clean                    Remove other variables that look like keys.
   --broker                   Give virtual keys, which work only at the broker.
+  --redact                   Replace the keys' values in what the command prints.
   -h, --help                 Show this message and exit.
 
   Examples:
@@ -451,6 +454,8 @@ Options:
                              variable.
   --clean                    Remove other variables that look like keys.
   --broker                   Give virtual keys, which work only at the broker.
+  --redact                   Replace the keys' values in what the command
+                             prints.
   -h, --help                 Show this message and exit.
 
   Examples:
@@ -947,6 +952,35 @@ Options:
   Examples:
     lkr policy openai:prod --only ~/work/app --ttl 8h
     lkr policy openai:prod --via broker --budget 20/day
+"""),
+    "redact": (
+"""\
+Usage: lkr redact [OPTIONS]
+
+  Replace stored keys in standard input with [lkr NAME]. Finds them in base64, JSON and URLs as
+  well.
+
+Options:
+  --hook AGENT  Be the PostToolUse hook of Claude Code: claude.
+  -h, --help    Show this message and exit.
+
+  Examples:
+    npm test 2>&1 | lkr redact
+    lkr redact < build.log > build.redacted.log
+""",
+"""\
+Usage: lkr redact [OPTIONS]
+
+  Replace stored keys in standard input with [lkr NAME]. Finds them in base64,
+  JSON and URLs as well.
+
+Options:
+  --hook AGENT  Be the PostToolUse hook of Claude Code: claude.
+  -h, --help    Show this message and exit.
+
+  Examples:
+    npm test 2>&1 | lkr redact
+    lkr redact < build.log > build.redacted.log
 """),
     "refresh": (
 """\

@@ -44,8 +44,10 @@ def become_with_keys(
     environment: dict[bytes, bytes] | None = None,
     require_all: bool = False,
     named: bool = False,
+    redact: bool = False,
 ) -> None:
-    """Becomes the command, with the keys in its environment (default: a copy of ours). `folder` is for the policy.
+    """Becomes the command, with the keys in its environment (default: a copy of ours). `folder` is for the policy. With
+    `redact`, and always for a coding agent, the command runs below us, and its output does not show the values.
 
     `named`: the person named the keys, not a manifest. Never returns. LkrError 126 or 127 if the command cannot run;
     with `require_all`, LkrError if a key is missing.
@@ -62,6 +64,10 @@ def become_with_keys(
     elif not settings.quiet and not any(map(os.isatty, range(3))):
         variables = " ".join(binding.variable for binding, _ in given.keys)
         os.write(2, f"lkr: no terminal here; {words[0]!a} gets {variables}\n".encode())
+    if (redact or given.agent) and (hidden := given.real()):
+        from lkrshell.runtime import redacted_command
+
+        redacted_command.run(words, environment, hidden)
     become(words, environment)
 
 
@@ -83,6 +89,7 @@ def own_environment() -> dict[bytes, bytes]:
 
 def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) -> None:
     """Replaces this process by the command. LkrError 126 or 127 if that fails."""
+    restore_signals()
     try:
         if platform.WINDOWS:  # there the caller would not wait for a program that takes our place
             import subprocess
@@ -94,6 +101,15 @@ def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) 
     except OSError as error:
         code = 127 if isinstance(error, FileNotFoundError) else 126
         raise LkrError(f"cannot run {words[0]}: {error.strerror}", code=code) from None
+
+
+def restore_signals() -> None:
+    """What Python has ignored is not ignored by the command, which would inherit that."""
+    import _signal
+
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(_signal, name):
+            _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
 
 
 def program_name(word: str) -> str:
@@ -124,16 +140,21 @@ class Asking:
 
 
 class Given:
-    """The keys that were given, which of them are `virtual`, and the variables in `around` that lead programs to the
-    broker. `missing` are not stored."""
+    """What was given: the keys, real and `virtual`, and the variables that lead programs to the broker. And what was
+    not, since it is not stored. `agent` is the coding agent that asked, None for a person."""
 
-    __slots__ = ("around", "keys", "missing", "virtual")
+    __slots__ = ("agent", "around", "keys", "missing", "virtual")
 
     def __init__(self) -> None:
         self.keys: list[tuple[Binding, Secret]] = []
         self.virtual: list[Binding] = []
         self.around: dict[str, str] = {}
         self.missing: list[Binding] = []
+        self.agent: str | None = None
+
+    def real(self) -> dict[str, Secret]:
+        """The real keys by name: a virtual one is worth nothing elsewhere, and may be seen."""
+        return {binding.key: secret for binding, secret in self.keys if binding not in self.virtual}
 
 
 def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) -> Given:
@@ -161,6 +182,7 @@ def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) ->
 
         behind.start(found.due)
     given = Given()
+    given.agent = consumer.agent
     given.keys = [(binding, secret) for binding, secret, _ in found.loaded]
     given.missing = found.missing
     try:

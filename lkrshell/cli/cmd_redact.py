@@ -1,0 +1,82 @@
+"""`lkr redact`: standard input to standard output, without the stored values."""
+
+import json
+import os
+import select
+import sys
+from typing import Any
+
+from lkrshell.cli import declare
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.scan import stored
+from lkrshell.scan.values import Redactor, Values
+
+_BLOCK = 1 << 20  # bytes
+_IDLE = 0.05  # seconds without input after which a prompt is passed on
+_MOST = 64 << 20  # bytes of a hook's input
+
+
+@declare.command("redact", examples=("npm test 2>&1 | lkr redact", "lkr redact < build.log > build.redacted.log"))
+@declare.option(
+    "--hook", type=declare.Choice(["claude"]), metavar="AGENT", help="Be the PostToolUse hook of Claude Code: claude."
+)
+def command(hook: str | None) -> None:
+    """Replace stored keys in standard input with [lkr NAME]. Finds them in base64, JSON and URLs as well."""
+    if sys.stdin.isatty():
+        raise LkrError("there is nothing to redact", "pipe something to it: npm test 2>&1 | lkr redact", USAGE)
+    values = Values(stored.values())
+    if hook:
+        _answer(values)
+    else:
+        _pass_on(values)
+
+
+def _pass_on(values: Values) -> None:
+    redactor = Redactor(values)
+    while True:
+        if redactor.holds and not select.select([0], [], [], _IDLE)[0]:
+            _write(redactor.idle())
+            select.select([0], [], [])
+        data = os.read(0, _BLOCK)
+        if not data:
+            break
+        _write(redactor.feed(data))
+    _write(redactor.rest())
+
+
+def _write(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def _answer(values: Values) -> None:
+    """What Claude Code is to take for a tool's result, where that holds a key; the same shape, or it is ignored.
+
+    Source: code.claude.com/docs/en/hooks, PostToolUse.
+    """
+    data = sys.stdin.buffer.read(_MOST + 1)
+    try:
+        event = json.loads(data) if len(data) <= _MOST else None
+    except ValueError:
+        event = None
+    if not isinstance(event, dict):
+        raise LkrError("standard input is not what Claude Code gives a hook", "see docs/scan.md", USAGE)
+    before = event.get("tool_response")
+    after = _redacted(before, values)
+    if after != before:
+        answer = {"hookEventName": "PostToolUse", "updatedToolOutput": after}
+        declare.echo(json.dumps({"hookSpecificOutput": answer}))
+
+
+def _redacted(thing: Any, values: Values) -> Any:
+    """`thing` of JSON with the values replaced in every string in it."""
+    if isinstance(thing, str):
+        redactor = Redactor(values)
+        data = thing.encode("utf-8", "surrogatepass")
+        return (redactor.feed(data) + redactor.rest()).decode("utf-8", "surrogatepass")
+    if isinstance(thing, list):
+        return [_redacted(each, values) for each in thing]
+    if isinstance(thing, dict):
+        return {_redacted(name, values): _redacted(each, values) for name, each in thing.items()}
+    return thing
