@@ -24,7 +24,7 @@ BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-comple
 help:
 	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:( |$$)/{if(text!=""){split($$1,n,":"); printf "  %-12s %s\n", n[1], text} text=""} !/^#/{text=""}' Makefile
 
-.PHONY: help check fmt generated unit try test agents fresh lint bench torture completions pictures install tools dist-check clean
+.PHONY: help check docs fmt generated unit try test agents fresh lint bench torture completions pictures install tools dist-check clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -99,12 +99,17 @@ lint: tools $(VENV)/.dev
 	zsh -n lkr.plugin.zsh
 	fish --no-execute shell/lkr.fish completions/lkr.fish tools/completions/lkr.fish conf.d/lkr.fish
 
+# The public Python API's docstrings as pages in build/docs, with their links checked.
+docs: $(VENV)/.dev
+	$(BIN)/python -m tools.docs build/docs
+
 # The side-by-side benchmark, and what a Tab takes; some minutes, best on a machine that does nothing else.
 bench: TOOLS += hyperfine:hyperfine
 bench: BREW_TOOLS += hyperfine
 bench: tools $(VENV)/.dev
 	$(BIN)/python bench/bench.py
 	$(BIN)/python bench/tab.py
+	$(BIN)/python bench/python_api.py
 
 # 2,000 kills, a minute of 64 processes at once, and 30 losses of power against a vault; see bench/torture.py.
 torture: $(VENV)/.dev

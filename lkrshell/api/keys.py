@@ -64,7 +64,7 @@ class Value(str):
 
 
 class Keys(Mapping[str, str]):
-    """A project's keys by variable, for one `with` block. Made by `keys`."""
+    """A project's keys by variable, for one `with` block. Made by `lkrshell.keys`."""
 
     def __init__(self, profile: str | None, folder: "Folder | None") -> None:
         self._asked = profile, folder

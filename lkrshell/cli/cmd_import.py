@@ -3,6 +3,7 @@
 from lkrshell.cli import declare, importing, prompts
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.project import approve, envfile, lookup, manifest_text, project_files
+from lkrshell.runtime import import_plan
 
 
 @declare.command("import", examples=("lkr import .env --blank", "lkr import --from pass:api/openai --as openai:main"))
@@ -54,6 +55,13 @@ def command(
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run, name)
     if not plan.found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
+    _show(plan, as_json)
+    if dry_run:
+        return
+    _carry_out(plan, place, env, yes, replace, blank)
+
+
+def _show(plan: import_plan.Plan, as_json: bool) -> None:
     if as_json:
         rows = [{"variable": each, "name": key, "state": plan.state(each)} for each, key in plan.keys.items()]
         import json
@@ -61,8 +69,11 @@ def command(
         declare.echo(json.dumps(rows, indent=2))
     else:
         importing.show_plan(plan)
-    if dry_run:
-        return
+
+
+def _carry_out(
+    plan: import_plan.Plan, place: lookup.Place, env: envfile.EnvFile | None, yes: bool, replace: bool, blank: bool
+) -> None:
     project_files.check_new(place)
     if env:
         project_files.check(env.folder, env.name)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LkrSettingsSource(EnvSettingsSource):
-    """The keys of the project, by the names of their variables; `env_prefix`, aliases and letter case work as for the
+    """The keys of the project, by the names of their variables; prefixes, aliases and letter case work as for the
     environment. Arguments as for `lkrshell.load`.
     """
 
