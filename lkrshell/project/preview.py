@@ -8,7 +8,7 @@ import os
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import lookup, manifest_reader
-from lkrshell.state import paths
+from lkrshell.state import config, paths
 
 _TIME_LIMIT = 0.9  # seconds; the prompt waits for us
 _MOST = 8  # keys named in the line
@@ -39,4 +39,4 @@ def requested(place: lookup.Place) -> tuple[str, bool]:
 def _stored(key: str) -> bool:
     """True if the index lists the key. The store itself may be locked."""
     root, parts = os.path.join(paths.data_dir(), "index"), key.replace("/", "~").split(":")
-    return any(os.path.exists(os.path.join(root, store, *parts)) for store in ("vault", "keyring"))
+    return any(os.path.exists(os.path.join(root, store, *parts)) for store in config.STORES)

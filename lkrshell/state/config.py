@@ -11,7 +11,8 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
 from lkrshell.state import files, paths
 
-BACKENDS = ("auto", "keychain", "keyring", "vault")
+STORES = ("keychain", "keyring", "vault")
+BACKENDS = ("auto", *STORES)
 _TYPES = {
     "backend": str,
     "collection": str,

@@ -5,15 +5,13 @@ import os
 from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.state import files, paths
-from lkrshell.state.config import Config
+from lkrshell.state.config import STORES, Config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.stores.base import Store
     from lkrshell.stores.macos_keychain import MacosKeychain
     from lkrshell.stores.vault import Vault
-
-_STORES = ("keychain", "keyring", "vault")
 
 
 def _record() -> str:
@@ -23,7 +21,7 @@ def _record() -> str:
 def chosen_before() -> str:
     """The store that `auto` settled on; empty if that is still undecided."""
     name = (files.read_private(_record()) or b"").decode("ascii", "replace").strip()
-    return name if name in _STORES else ""
+    return name if name in STORES else ""
 
 
 def choose(config: Config) -> "Store":
