@@ -384,6 +384,22 @@ def test_a_project_whose_name_macos_writes_in_two_ways(user: MacUser, name: str)
     assert VALUE in user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder)
 
 
+@pytest.mark.parametrize(("kept", "reached"), [("Proj", "proj"), ("e\u0301tude", "\u00e9tude")])
+def test_a_project_is_the_same_by_any_name_that_the_file_system_finds_it_by(
+    user: MacUser, mac: Mac, kept: str, reached: str
+) -> None:
+    """Two folders stand for the one that a Mac would find by both names."""
+    user.project(kept)
+    other = user.project(reached, allow=False)
+    assert "not allowed" in user.lkr("exec", "--", "true", cwd=other, code=78)
+    mac.switch(f"kept={other}|{user.home / kept}")
+    assert VALUE in user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=other)
+    user.env["PWD"] = str(other)
+    assert VALUE in user.lkr("export", "bash", cwd=other)
+    user.lkr("deny", cwd=other)
+    assert "not allowed" in user.lkr("exec", "--", "true", cwd=user.home / kept, code=78)
+
+
 def test_a_project_below_a_link_as_tmp_is_on_macos(user: MacUser) -> None:
     folder = user.project("private/tmp/p")
     (user.home / "tmp").symlink_to("private/tmp")

@@ -15,7 +15,7 @@ from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.runtime import adapters, agents, broker_client, execute, known_agents, session
 from lkrshell.shells import session_state
-from lkrshell.state import config, index
+from lkrshell.state import config, index, paths
 from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 from lkrshell.vendors import routes
@@ -42,7 +42,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     name = agents.detect(dict(os.environ), ancestry, settings)
     if name and agent and agent != name:
         message = f"a coding agent ({name}) can start agents only under its own name"
-        raise common.refused(message, f"agent-env --agent {name}", project=os.path.realpath("."))
+        raise common.refused(message, f"agent-env --agent {name}", project=paths.real("."))
     name = name or agent or agents.agent_of_program(program, settings)
     environment = stripped(execute.own_environment())
     try:
@@ -50,7 +50,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
         bindings = [binding for binding in bindings if binding.scope != "exec"]
         own = [binding.key for binding in bindings if binding.commands]  # keys that only this agent gets
     except LkrError:
-        bindings, folder = [], os.path.realpath(".")  # outside of a project there are no keys to give
+        bindings, folder = [], paths.real(".")  # outside of a project there are no keys to give
     store = registry.choose(settings) if bindings else None
     consumer = policy.Consumer("shell", folder, name, settings.keys_of(name) + own)
     given = _keys(store, bindings, consumer, settings) if store else Given()

@@ -15,7 +15,7 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.events import EVENTS, OF_PROJECTS
 from lkrshell.core.text import show, tilde
 from lkrshell.project import lookup, references
-from lkrshell.state import audit, files, index
+from lkrshell.state import audit, files, index, paths
 
 Row = dict[str, str]
 _ALONE = ("verify", "unused", "older", "gone", "follow")  # options that exclude each other
@@ -63,7 +63,7 @@ def command(
             raise LkrError(f"--{name} and --{option} cannot be used together", "choose one", USAGE)
     if key:
         common.checked_key(key)
-    below = os.path.realpath(folder) if folder else ""
+    below = paths.real(folder) if folder else ""
     if verify:
         _verify(as_json)
     elif unused or older:

@@ -5,15 +5,16 @@ import os
 from lkrshell.cli import common, declare
 from lkrshell.core.text import show
 from lkrshell.project import approve, grants, lookup
+from lkrshell.state import paths
 
 
 @declare.command("deny", examples=("lkr deny", "lkr deny ~/work/app"))
 @declare.argument("folder", required=False)
 def command(folder: str | None) -> None:
     """Take a project's permission back. Includes its worktrees. FOLDER is the current folder by default."""
-    real = os.path.realpath(folder or lookup.current_folder())
+    real = paths.real(folder or lookup.current_folder())
     if not os.path.exists(grants.path_of(real)):  # the folder or its manifest may no longer exist
-        real = os.path.realpath(common.project_folder(folder))
+        real = paths.real(common.project_folder(folder))
     denied = approve.revoke(real)
     for each in denied or [real]:
         common.log("deny", project=each)

@@ -8,7 +8,7 @@ from lkrshell.core.binding import Binding
 from lkrshell.core.errors import USAGE, LkrError, ManifestError
 from lkrshell.project import grants, lookup
 from lkrshell.runtime import execute
-from lkrshell.state import index
+from lkrshell.state import index, paths
 from lkrshell.vendors import providers
 
 
@@ -39,7 +39,7 @@ def command(
     """Run a command with this project's keys. Includes keys with scope "exec", but never admin keys."""
     if keys and every:
         raise LkrError("-k and --all cannot be used together", "choose one", USAGE)
-    folder, require_all = os.path.realpath("."), bool(keys)
+    folder, require_all = paths.real("."), bool(keys)
     if keys or every:
         bindings = [_named(key) for key in keys] if keys else _every()
         if who := common.agent():
@@ -68,7 +68,7 @@ def _check_named(bindings: list[Binding], program: str, agent: str) -> None:
         named, reason = set(), f"{error.message}, so nothing names"
     if others := [binding.key for binding in bindings if binding.key not in named]:
         message = f"{reason} {', '.join(others)} for a coding agent ({agent})"
-        raise common.refused(message, f"the user can run: lkr add {others[0]}", *others, project=os.path.realpath("."))
+        raise common.refused(message, f"the user can run: lkr add {others[0]}", *others, project=paths.real("."))
 
 
 def _every() -> list[Binding]:

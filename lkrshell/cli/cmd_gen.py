@@ -11,7 +11,7 @@ from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import lookup, project_files
 from lkrshell.runtime import execute, import_plan, session, sourced
-from lkrshell.state import config, index
+from lkrshell.state import config, index, paths
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -132,7 +132,7 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str, virtual
 
     The manifest gives those of `virtual` through the broker.
     """
-    target, store = os.path.realpath(os.path.dirname(there)), common.store()
+    target, store = paths.real(os.path.dirname(there)), common.store()
     bindings = [Binding(place, key) for place, key in used]
     for binding in bindings:
         entry = index.read(store.name, binding.key)

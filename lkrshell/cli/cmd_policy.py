@@ -10,7 +10,7 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS
 from lkrshell.core.text import show, tilde
 from lkrshell.runtime import keys
-from lkrshell.state import index
+from lkrshell.state import index, paths
 from lkrshell.system import terminal
 
 TYPE_CHECKING = False
@@ -201,7 +201,7 @@ def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:
 def _folder(path: str) -> str:
     if not os.path.isdir(path):
         raise LkrError(f"{show(path)} is not a folder", "nothing was changed", USAGE)
-    return os.path.realpath(path)
+    return paths.real(path)
 
 
 def _limit(field: str, text: str) -> str:

@@ -5,7 +5,7 @@ import os
 from lkrshell.cli import common, declare
 from lkrshell.core import policy
 from lkrshell.runtime import agents, broker_client, session
-from lkrshell.state import config
+from lkrshell.state import config, paths
 from lkrshell.vendors import providers
 
 
@@ -19,7 +19,7 @@ def command(name: str, as_json: bool) -> None:
     """
     common.checked_key(name)
     broker_client.check_route(name)
-    settings, line, folder = config.load(), agents.ancestors(), os.path.realpath(".")
+    settings, line, folder = config.load(), agents.ancestors(), paths.real(".")
     agent = agents.detect(dict(os.environ), line, settings)
     store = common.store()
     variable = providers.variable_of(name) or "API_KEY"

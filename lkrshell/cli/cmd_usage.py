@@ -10,6 +10,7 @@ from lkrshell.core import limits
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import lookup
+from lkrshell.state import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _day(milliseconds: float) -> str:
 
 def _own_project() -> str:
     """The project that a coding agent is in. ManifestError if it is in none."""
-    return os.path.realpath(lookup.require(lookup.current_folder()))
+    return paths.real(lookup.require(lookup.current_folder()))
 
 
 def _grouped(rows: "list[dict[str, Any]]", by: tuple[str, ...]) -> "list[dict[str, Any]]":

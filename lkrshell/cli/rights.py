@@ -5,11 +5,10 @@ or writes anything. `declare.Command.run` asks `check` before every command of t
 ways around it (`__main__`, `dispatch`) lead to commands whose row gives what they do there.
 """
 
-import os
-
 from lkrshell.cli import common, declare
 from lkrshell.core import names
 from lkrshell.project import lookup
+from lkrshell.state import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def check(command: declare.Command, values: "dict[str, Any]", given: list[declar
     if who := common.agent():
         keys = list(dict.fromkeys(_keys(values)))
         words = ["lkr", path, *(max(each.flags, key=len) for each in given if each.is_flag), *keys]
-        folder = os.path.realpath(lookup.current_folder())
+        folder = paths.real(lookup.current_folder())
         message, hint = f"a coding agent ({who}) may not do this", f"the user can run: {' '.join(words)}"
         raise common.refused(message, hint, *keys, project=folder)
 

@@ -6,6 +6,7 @@ import stat
 from lkrshell.core import folders
 from lkrshell.core.errors import USAGE, LkrError, ManifestError
 from lkrshell.core.text import show
+from lkrshell.state import paths
 
 MANIFEST, LOCAL = ".lkr.toml", ".lkr.local.toml"
 LIMIT = 1 << 20  # bytes; far more than a manifest may have
@@ -23,7 +24,7 @@ class Place:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.real = os.path.realpath(folder)
+        self.real = paths.real(folder)
         self.text = read_text(os.path.join(folder, MANIFEST))
         self.local = read_text(os.path.join(folder, LOCAL))
 

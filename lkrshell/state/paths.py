@@ -14,6 +14,7 @@ _BELOW_HOME = (
     if platform.DARWIN
     else {"data": "/.local/share", "state": "/.local/state", "config": "/.config"}
 )
+_PATH_MAX = 1024  # bytes; sys/syslimits.h of macOS
 _ACCEPTED = "folders"  # a file in the account's data folder that names the folders in use, if not the usual ones
 
 
@@ -30,6 +31,21 @@ def _folder(kind: str, variable: str) -> str:
             raise LkrError("there is no home folder", "set HOME to an absolute path")
         base = home + _BELOW_HOME[kind]
     return os.path.join(base, "lkr")
+
+
+def real(path: str) -> str:
+    """The real path of a folder, the same one however it was reached.
+
+    A Mac's file system finds ~/proj by ~/Proj, and an é in either of its two forms. So macOS is asked for the name that
+    it keeps: by realpath(3), which Python's own does not use.
+    """
+    if platform.DARWIN:
+        from lkrshell.state import native
+
+        kept = native.buffer(_PATH_MAX)
+        if native.call("realpath", "PzP", os.fsencode(path), native.byref(kept)):
+            return os.fsdecode(bytes(memoryview(kept)).partition(b"\0")[0])
+    return os.path.realpath(path)
 
 
 def data_dir() -> str:

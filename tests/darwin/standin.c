@@ -118,7 +118,7 @@ static char *read_stream(const char *path) {
 
 /* The value of a word in `switch`: "" for a bare one, NULL when it is not there. Not to be freed. */
 static const char *switched(const char *word) {
-    static __thread char value[256];
+    static __thread char value[1024];
     char *text = read_file(in_folder("switch"));
     const char *found = NULL;
     if (!text)
@@ -1402,6 +1402,28 @@ size_t confstr(int name, char *out, size_t size) {
     if (out && size)
         snprintf(out, size, "%s", path);
     return strlen(path) + 1;
+}
+
+/* stdlib.h: char *realpath(const char *path, char *resolved), which gives each name as the file system keeps it (Libc,
+ * stdlib/realpath.c, by getattrlist). Linux finds no folder by a name in other case or form, so two stand for one:
+ * the word `kept=FROM|TO` says that what is reached as FROM has the name TO. */
+char *realpath(const char *restrict path, char *restrict resolved) {
+    char through[64], found[4096];
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    snprintf(through, sizeof through, "/proc/self/fd/%d", fd);
+    ssize_t got = fd < 0 ? -1 : readlink(through, found, sizeof found - 1);
+    if (fd >= 0)
+        close(fd);
+    if (got < 0 || got >= 1024 || !resolved)
+        return NULL;
+    found[got] = 0;
+    const char *rule = switched("kept"), *to = rule ? strchr(rule, '|') : NULL;
+    size_t size = to ? (size_t)(to - rule) : 0;
+    if (size && !strncmp(found, rule, size) && (found[size] == 0 || found[size] == '/'))
+        snprintf(resolved, 1024, "%s%s", to + 1, found + size);
+    else
+        strcpy(resolved, found);
+    return resolved;
 }
 
 /* sys/mman.h: int mlock(const void *, size_t), int munlock(const void *, size_t) */
