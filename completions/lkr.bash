@@ -206,7 +206,10 @@ _lkr_one() {
             _lkr_words bash zsh fish
             ;;
         'list')
-            _lkr_options --all --json -h --help
+            case $option in
+                --source) _lkr_sources; return ;;
+            esac
+            _lkr_options --all --source --json -h --help
             ((place == 1)) && _lkr_words ai21 anthropic anyscale assemblyai azure-openai baseten bedrock cerebras cohere dashscope databricks deepgram deepinfra deepseek elevenlabs exa fal fireworks gemini google groq huggingface jina langsmith litellm mistral moonshot nebius novita nvidia openai openrouter perplexity portkey replicate sambanova scaleway siliconflow stability tavily together upstage voyage watsonx xai zhipu
             ;;
         'lock')
@@ -223,8 +226,9 @@ _lkr_one() {
         'migrate')
             case $option in
                 -k | --key) _lkr_folders; return ;;
+                --to) _lkr_nothing; return ;;
             esac
-            _lkr_options -k --key --move --replace --dry-run --yes --json -h --help
+            _lkr_options -k --key --to --move --replace --dry-run --yes --json -h --help
             ((place == 1)) && _lkr_words vault keyring
             ;;
         'passwd')
@@ -393,7 +397,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --source --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || ' source vault ' == *" $command "* ]]; then
             command+=${command:+ }$word
         else

@@ -21,7 +21,7 @@ function __lkr_look
         else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --to --tokens --ttl --unused --variable --via -k -o; and set option $word
+            contains -- $word --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --source --to --tokens --ttl --unused --variable --via -k -o; and set option $word
         else if contains -- "$__lkr_command" '' source vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
@@ -217,6 +217,7 @@ complete -c lkr -n "__lkr_options 'install'" -l yes -d 'Do not ask'
 complete -c lkr -n "__lkr_at 'install'" -a 'bash zsh fish'
 complete -c lkr -n "__lkr_at ''" -a list -d 'List the stored keys, or those of one PROVIDER'
 complete -c lkr -n "__lkr_options 'list'" -l all -d 'Include admin keys'
+complete -c lkr -n "__lkr_options 'list'" -l source -x -a '(__lkr_sources)' -d 'The keys of this shared store, and which copies are here'
 complete -c lkr -n "__lkr_options 'list'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'list' 1" -a 'ai21 anthropic anyscale assemblyai azure-openai baseten bedrock cerebras cohere dashscope databricks deepgram deepinfra deepseek elevenlabs exa fal fireworks gemini google groq huggingface jina langsmith litellm mistral moonshot nebius novita nvidia openai openrouter perplexity portkey replicate sambanova scaleway siliconflow stability tavily together upstage voyage watsonx xai zhipu'
 complete -c lkr -n "__lkr_at ''" -a lock -d 'Lock the store'
@@ -228,6 +229,7 @@ complete -c lkr -n "__lkr_at ''" -a logout -d 'Log out at SOURCE'
 complete -c lkr -n "__lkr_at 'logout' 1" -a '(__lkr_sources)'
 complete -c lkr -n "__lkr_at ''" -a migrate -d 'Copy keys from another store'
 complete -c lkr -n "__lkr_options 'migrate'" -s k -l key -x -a '(__fish_complete_directories (commandline -ct))' -d 'Only this key. May be repeated'
+complete -c lkr -n "__lkr_options 'migrate'" -l to -x -d 'Copy into this shared store, not into the store in use'
 complete -c lkr -n "__lkr_options 'migrate'" -l move -d 'Remove each key from the source once it has arrived'
 complete -c lkr -n "__lkr_options 'migrate'" -l replace -d 'Replace keys that have another value here'
 complete -c lkr -n "__lkr_options 'migrate'" -l dry-run -d 'Only show what would be done'

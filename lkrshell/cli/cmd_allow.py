@@ -76,6 +76,7 @@ def _remarks(parsed: manifest.Manifest, real: str) -> list[str]:
         absent = {}
     for key, entry in entries.items():
         found += approve.restrictions(entry, real) if entry else absent.get(key, [])
+    found += approve.of_sources(parsed)
     found += _at_broker(parsed.bindings, entries)
     return found + [f"{name} does not look like a secret's variable; --variable allows it" for name in parsed.let_in]
 

@@ -63,6 +63,8 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     allowed = bool(known and known.covers(place))
     if parsed and not allowed and not _shown(place, parsed, yes):
         return False
+    if parsed:
+        prompts.offer_sources(parsed, yes)
     wanted = manifest_text.keys_by_variable(parsed.bindings) if parsed else {}
     seen = discover.variables(place.folder) if new else {}
     for variable, where in seen.items():
@@ -174,8 +176,8 @@ def _missing(folder: str, yes: bool) -> None:
     labels: dict[str, str] = {}
     try:
         for binding in parsed.bindings:
-            if binding.profile not in ("", parsed.profile) or store.exists(binding.key):
-                continue
+            if binding.profile not in ("", parsed.profile) or store.exists(binding.key) or "/" in binding.key:
+                continue  # a key of a source is fetched, not asked for
             if yes:
                 declare.echo(f"lkr: {binding.key} is not stored yet: lkr set {binding.key}", err=True)
             elif (key := _ask(binding)) and key != binding.key:

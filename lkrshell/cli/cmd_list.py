@@ -3,8 +3,8 @@
 import os
 import sys
 
-from lkrshell.cli import common, declare, layout, output
-from lkrshell.core import names
+from lkrshell.cli import common, declare, layout, output, source_keys
+from lkrshell.core import clock, names
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError
 from lkrshell.project import references
@@ -21,9 +21,13 @@ _HEADINGS = ("NAME", "KIND", "SET", "LAST USE", "VARIABLE", "PROJECTS")
 @declare.command("list", examples=("lkr list", "lkr list openai --json"))
 @declare.argument("provider", required=False)
 @declare.option("--all", "show_all", is_flag=True, help="Include admin keys.")
+@declare.option("--source", metavar="NAME", help="The keys of this shared store, and which copies are here.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(provider: str | None, show_all: bool, as_json: bool) -> None:
+def command(provider: str | None, show_all: bool, source: str | None, as_json: bool) -> None:
     """List the stored keys, or those of one PROVIDER. Never shows a value."""
+    if source is not None:
+        _tell_source(source, provider, as_json)
+        return
     store = common.store().name
     every = index.names(store)
     named = [name for name in every if provider in (None, name.partition(":")[0])]
@@ -47,6 +51,20 @@ def command(provider: str | None, show_all: bool, as_json: bool) -> None:
     declare.echo(
         _for_terminal(rows) if sys.stdout.isatty() else output.table(_HEADINGS, [*map(_cells, rows)]), nl=False
     )
+
+
+def _tell_source(source: str, provider: str | None, as_json: bool) -> None:
+    rows = [row for row in source_keys.rows(source) if provider in (None, names.provider_of(row["name"]))]
+    if as_json:
+        import json
+
+        declare.echo(json.dumps(rows, indent=2))
+        return
+    cells = [
+        (row["name"], output.since(clock.stamp(row["fetched"])) if row["copy"] else "-", row["version"] or "-")
+        for row in rows
+    ]
+    declare.echo(output.table(("NAME", "COPY HERE", "VERSION"), cells), nl=False)
 
 
 def _cells(row: "dict[str, Any]") -> tuple[str, ...]:

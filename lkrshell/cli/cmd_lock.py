@@ -2,7 +2,7 @@
 
 from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError
-from lkrshell.runtime import broker_client, confirm
+from lkrshell.runtime import broker_client, confirm, sourced
 from lkrshell.state import config, generation
 from lkrshell.stores import registry
 
@@ -30,5 +30,8 @@ def _lock() -> None:
         registry.choose(config.Config()).lock()
         generation.bump()  # live shells, which cannot read the settings either, drop their keys
         raise
-    registry.choose(settings).lock()
+    store = registry.choose(settings)
+    lent = sourced.take_leases(store)
+    store.lock()
     generation.bump()
+    sourced.end_leases(lent)

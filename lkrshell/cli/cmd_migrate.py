@@ -4,7 +4,7 @@ Each key is written, read back and compared before it counts as there; only then
 the source. A kill at any instant leaves it in one of the two, or in both; running it again goes on.
 """
 
-from lkrshell.cli import common, declare, prompts
+from lkrshell.cli import common, declare, prompts, source_keys
 from lkrshell.core import names
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
@@ -22,17 +22,25 @@ from lkrshell.vendors import providers
 @declare.command("migrate", examples=("lkr migrate keyring --dry-run", "lkr migrate vault --move"))
 @declare.argument("source", metavar="vault | keyring | keyring:SERVICE")
 @declare.option("-k", "--key", "only", multiple=True, metavar="[NAME=]ACCOUNT", help="Only this key. May be repeated.")
+@declare.option("--to", "to", metavar="NAME", help="Copy into this shared store, not into the store in use.")
 @declare.option("--move", is_flag=True, help="Remove each key from the source once it has arrived.")
 @declare.option("--replace", is_flag=True, help="Replace keys that have another value here.")
 @declare.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 @declare.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(
-    source: str, only: tuple[str, ...], move: bool, replace: bool, dry_run: bool, yes: bool, as_json: bool
-) -> None:
+    source: str, only: tuple[str, ...], to: str | None, move: bool, replace: bool, dry_run: bool, yes: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Copy keys from another store. SOURCE is where they come from. Kinds and policies are copied too."""
     target = common.store()
-    origin, ours = _source(source, target)
+    origin, ours = _source(source, None if to else target)
+    if to:
+        if move or as_json:
+            raise LkrError("--to copies only, and has no plan as JSON", "leave --move and --json out", USAGE)
+        accounts = {name: account for account, name in _accounts(origin, ours, only).items()}
+        source_keys.copy_to(to, accounts, origin, replace, dry_run, yes)
+        return
     accounts = _accounts(origin, ours, only)
     there = origin.get(list(accounts))
     here = target.get(list(accounts.values()))
@@ -56,8 +64,22 @@ def command(
     question = f"{'Move' if move else 'Copy'} these into the {target.name}?"
     prompts.yes(question, yes, "add --yes or --dry-run")
     kept = [name for account, name in plan.items() if state[account] == "differs" and not replace]
+    wanted = {account: name for account, name in plan.items() if name not in kept}
+    _carry_out(origin, ours, target, wanted, there, state, move)
+    for name in kept:
+        declare.echo(f"lkr: kept {name}, which has another value here; --replace replaces it", err=True)
+    done = len(plan) - len(kept)
+    gone = " and gone from the source" if move else ""
+    declare.echo(f"lkr: {common.count(done, 'key is', 'keys are')} in the {target.name}{gone}", err=True)
+
+
+def _carry_out(
+    origin: "Store", ours: bool, target: "Store", plan: dict[str, str], there: dict[str, Secret],
+    state: dict[str, str], move: bool,
+) -> None:  # fmt: skip
+    """Copies the keys of `plan` (account: name), reads each back, and with `move` removes it from where it was."""
     with common.logged("migrate") as changed:
-        for account in common.progress([account for account in plan if plan[account] not in kept], "migrating"):
+        for account in common.progress(list(plan), "migrating"):
             name, secret = plan[account], there[account]
             if state[account] != "same" or move:
                 changed.append(name)
@@ -70,11 +92,6 @@ def command(
                     raise LkrError(f"{name} did not arrive intact in the {target.name}", "nothing was removed")
             if move:
                 keys.remove_moved(origin, account, ours)
-    for name in kept:
-        declare.echo(f"lkr: kept {name}, which has another value here; --replace replaces it", err=True)
-    done = len(plan) - len(kept)
-    gone = " and gone from the source" if move else ""
-    declare.echo(f"lkr: {common.count(done, 'key is', 'keys are')} in the {target.name}{gone}", err=True)
 
 
 def _state(present: Secret | None, wanted: Secret) -> str:
@@ -84,7 +101,7 @@ def _state(present: Secret | None, wanted: Secret) -> str:
     return "same" if (present.reveal(), present.kind) == (wanted.reveal(), wanted.kind) else "differs"
 
 
-def _source(text: str, target: "Store") -> "tuple[Store, bool]":
+def _source(text: str, target: "Store | None") -> "tuple[Store, bool]":
     """The store that SOURCE names, and whether it is one of lkr's own, with an index."""
     kind, colon, service = text.partition(":")
     settings = config.load()
@@ -95,7 +112,7 @@ def _source(text: str, target: "Store") -> "tuple[Store, bool]":
     else:
         raise LkrError("no such source", "vault, keyring, or keyring:SERVICE", USAGE)
     ours = not service or service == SERVICE
-    if ours and origin.name == target.name:
+    if target is not None and ours and origin.name == target.name:
         hint = 'the target is the store in use: choose it with backend = "..." in config.toml, or LKR_BACKEND'
         raise LkrError(f"the keys are already in the {target.name}", hint, USAGE)
     return origin, ours

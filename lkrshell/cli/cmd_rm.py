@@ -1,6 +1,6 @@
 """`lkr rm NAME`: removes a key from the store."""
 
-from lkrshell.cli import common, declare, prompts
+from lkrshell.cli import common, declare, prompts, source_keys
 from lkrshell.runtime import keys
 
 
@@ -10,6 +10,9 @@ from lkrshell.runtime import keys
 def command(name: str, yes: bool) -> None:
     """Remove the key NAME from the store. This cannot be undone."""
     common.checked_key(name)
+    if "/" in name:
+        source_keys.remove(name, yes)
+        return
     store = common.store()
     prompts.tell_projects(name)
     if store.exists(name):

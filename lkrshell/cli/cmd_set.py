@@ -1,6 +1,6 @@
 """`lkr set NAME`: stores a value, from a hidden prompt or standard input."""
 
-from lkrshell.cli import common, declare, prompts
+from lkrshell.cli import common, declare, prompts, source_keys
 from lkrshell.core.secret import KINDS
 
 
@@ -15,6 +15,9 @@ def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
     """Store the key NAME (provider:label). Asks for the value, and never takes it as an argument."""
     common.checked_key(name)
     prompts.ask_provider(name)
+    if "/" in name:
+        source_keys.set_value(name, from_stdin or common.stdin_is_piped(), kind, force)
+        return
     store = common.store()
     common.make_vault(store)
     prompts.set_key(store, name, from_stdin or common.stdin_is_piped(), kind or "", force)

@@ -1,7 +1,5 @@
 """`lkr source`: the shared stores that keys come from."""
 
-import os
-import shutil
 import time
 
 from lkrshell.cli import common, declare, output, prompts
@@ -9,7 +7,7 @@ from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.runtime import sourced
-from lkrshell.sources import cache, edit, refresh, registry, settings
+from lkrshell.sources import cache, edit, programs, refresh, registry, settings
 from lkrshell.sources.settings import Settings
 from lkrshell.state import generation, index
 
@@ -118,29 +116,16 @@ def _table(kind: str, words: tuple[str, ...]) -> "dict[str, Any]":
     table: dict[str, Any] = {"type": kind}
     if kind == "command":
         if words:
-            table["read"] = [_program(words[0]), *words[1:]]
+            table["read"] = [programs.find(words[0]), *words[1:]]
         return table
     if len(words) > 1:
         raise LkrError("only a command has more than one word", "see lkr source add --help", USAGE)
     if registry.is_program(kind):
-        table["program"] = _program(registry.program_of(kind))
+        table["program"] = programs.find(registry.program_of(kind))
     if words:
         is_address = (kind not in ("aws",) and not registry.is_program(kind)) or "://" in words[0]
         table["address" if is_address else "region" if kind == "aws" else "mount"] = words[0]
     return table
-
-
-def _program(word: str) -> str:
-    """The full path of a program, looked for only in folders that PATH names in full: where another folder's program
-    would be found, that depends on where one stands."""
-    if "/" in word:
-        path = os.path.abspath(word) if word.startswith("/") else None
-    else:
-        folders = [each for each in os.environ.get("PATH", os.defpath).split(os.pathsep) if each.startswith("/")]
-        path = shutil.which(word, path=os.pathsep.join(folders))
-    if path is None or not os.access(path, os.X_OK):
-        raise LkrError(f"there is no program {show(word)} in a folder of PATH", "install it, or write its full path")
-    return path
 
 
 def _add(name: str, table: "dict[str, Any]", yes: bool) -> None:
@@ -171,7 +156,7 @@ def rm(source: str, yes: bool) -> None:
         hint = common.did_you_mean(source, list(settings.user_table()), "see lkr source")
         raise LkrError(f"you have no source {source}", hint)
     prompts.yes(f"Remove the source {source}, and {common.count(len(copies), 'copy', 'copies')} of its keys?", yes)
-    sourced.end_leases(store, source)
+    sourced.end_leases(sourced.take_leases(store, source))
     cache.forget(store, source)
     edit.remove(source)
     refresh.forget_state(source)

@@ -1,23 +1,28 @@
 """`lkr status`: what is loaded here, what should be, and why."""
 
 import os
+import time
 
-from lkrshell.cli import common, declare, output
+from lkrshell.cli import common, declare, output, source_keys
 from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.runtime import broker_client, session, status_line
 from lkrshell.shells import session_state
+from lkrshell.state import index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from lkrshell.stores.base import Store
+
 _COLOURS = {
     "loaded": "green",
     "not loaded": "yellow",
     "not stored": "red",
+    "no recent copy": "red",
     "changed": "red",
     "emptied": "red",
     "unset": "red",
@@ -61,7 +66,7 @@ def _report() -> "dict[str, Any]":
                     "key": want.key,
                     "scope": {"commands": list(want.commands)} if want.commands else want.scope,
                     "optional": want.optional,
-                    "stored": store.exists(want.key),
+                    **_stored(store, want.key),
                 }
                 for want in resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
             ]
@@ -74,6 +79,14 @@ def _report() -> "dict[str, Any]":
     report["broker"] = [name for name in here if broker_client.comes_from_broker(name, os.environ.get(name, ""))]
     report["changed"] = _changed({name: key for name, key in here.items() if name not in report["broker"]})
     return report
+
+
+def _stored(store: "Store", key: str) -> "dict[str, Any]":
+    """Whether a key is there to be loaded; for a key of a source, its copy."""
+    if "/" not in key:
+        return {"stored": store.exists(key), "copy": None}
+    row = source_keys.copy_row(key, index.read(store.name, key))
+    return {"stored": row["copy"], "copy": row}
 
 
 def _profile(chain: list[grants.Grant]) -> "dict[str, Any]":
@@ -142,7 +155,9 @@ def _tell(report: "dict[str, Any]") -> None:
 
 def _row(want: "dict[str, Any]", report: "dict[str, Any]") -> tuple[str, str, str]:
     scope, variable = want["scope"], want["variable"]
-    if not want["stored"]:
+    if want["copy"] and not want["stored"]:
+        state = "no recent copy"
+    elif not want["stored"]:
         state = "not stored, optional" if want["optional"] else "not stored"
     elif isinstance(scope, dict):
         state = f"only for {' '.join(scope['commands'])}"
@@ -150,7 +165,19 @@ def _row(want: "dict[str, Any]", report: "dict[str, Any]") -> tuple[str, str, st
         state = "only for lkr exec"
     else:
         state = _state(variable, report)
+    if want["copy"] and want["stored"]:
+        state += _age(want["copy"])
     return variable, want["key"], state
+
+
+def _age(copy: "dict[str, Any]") -> str:
+    """How old a copy is, which version, and when it ends if that is near."""
+    now = time.time()
+    text = f", fetched {output.ago(now - copy['fetched'])}"
+    text += f", version {copy['version']}" if copy["version"] else ""
+    if copy["stale"] <= now or copy["lease"]:
+        text += f", ends in {output.span(max(1, int(copy['end'] - now)))}"
+    return text
 
 
 def _state(variable: str, report: "dict[str, Any]") -> str:
@@ -169,10 +196,10 @@ def _next(report: "dict[str, Any]") -> str:
     if report["manifest"] is None:
         return "lkr init makes this folder a project"
     if lacking := [want["key"] for want in report["wants"] if not want["stored"] and not want["optional"]]:
-        return f"lkr set {lacking[0]}"
+        return "lkr refresh" if "/" in lacking[0] else f"lkr set {lacking[0]}"
     if report["locked"]:
         return "lkr unlock"
-    waiting = [want for want in report["wants"] if _row(want, report)[2] == "not loaded"]
+    waiting = [want for want in report["wants"] if _row(want, report)[2].startswith("not loaded")]
     if waiting and (who := common.agent()):
         return f"lkr exec -- COMMAND gives a command its keys; this shell belongs to a coding agent ({who})"
     if waiting:

@@ -714,9 +714,10 @@ Usage: lkr list [OPTIONS] [PROVIDER]
   List the stored keys, or those of one PROVIDER. Never shows a value.
 
 Options:
-  --all       Include admin keys.
-  --json      As JSON.
-  -h, --help  Show this message and exit.
+  --all          Include admin keys.
+  --source NAME  The keys of this shared store, and which copies are here.
+  --json         As JSON.
+  -h, --help     Show this message and exit.
 
   Examples:
     lkr list
@@ -728,9 +729,10 @@ Usage: lkr list [OPTIONS] [PROVIDER]
   List the stored keys, or those of one PROVIDER. Never shows a value.
 
 Options:
-  --all       Include admin keys.
-  --json      As JSON.
-  -h, --help  Show this message and exit.
+  --all          Include admin keys.
+  --source NAME  The keys of this shared store, and which copies are here.
+  --json         As JSON.
+  -h, --help     Show this message and exit.
 
   Examples:
     lkr list
@@ -833,6 +835,7 @@ Usage: lkr migrate [OPTIONS] vault | keyring | keyring:SERVICE
 
 Options:
   -k, --key [NAME=]ACCOUNT  Only this key. May be repeated.
+  --to NAME                 Copy into this shared store, not into the store in use.
   --move                    Remove each key from the source once it has arrived.
   --replace                 Replace keys that have another value here.
   --dry-run                 Only show what would be done.
@@ -852,6 +855,8 @@ Usage: lkr migrate [OPTIONS] vault | keyring | keyring:SERVICE
 
 Options:
   -k, --key [NAME=]ACCOUNT  Only this key. May be repeated.
+  --to NAME                 Copy into this shared store, not into the store in
+                            use.
   --move                    Remove each key from the source once it has
                             arrived.
   --replace                 Replace keys that have another value here.

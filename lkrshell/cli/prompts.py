@@ -78,6 +78,34 @@ def tell_source(found: "Settings") -> None:
         declare.echo(f"  {name}: {show(' '.join(command))}", err=True)
 
 
+def offer_sources(parsed: manifest.Manifest, yes: bool) -> None:
+    """Offers to add the sources that a manifest describes and the person does not have. Never changes one.
+
+    Without a question, the address stays unconfirmed: `lkr login` will ask.
+    """
+    for line in approve.of_sources(parsed):
+        declare.echo(f"lkr: {line}", err=True)
+    if not parsed.sources:
+        return
+    from lkrshell.sources import edit, programs, registry, settings
+
+    mine = settings.user_table()
+    for name, table in parsed.sources.items():
+        if name in mine:
+            continue
+        found = settings.parse(name, table, lookup.MANIFEST, in_manifest=True)
+        tell_source(found)
+        if not yes and not ask.confirm(f"Add the source {name}?", default=False):
+            continue
+        if registry.is_program(found.type):
+            table = table | {"program": programs.find(registry.program_of(found.type))}
+        edit.add(name, table)
+        if not yes:
+            edit.confirm(found)
+        common.log("source")
+        declare.echo(f"lkr: added the source {name}; log in: lkr login {name}", err=True)
+
+
 def fetch_copies(bindings: "Iterable[Binding]") -> None:
     """Fetches the keys of sources of which no copy is here yet. What goes wrong is said, and stops nothing."""
     if not (keys := [binding.key for binding in bindings if "/" in binding.key]):
@@ -91,8 +119,7 @@ def fetch_copies(bindings: "Iterable[Binding]") -> None:
         return
     report = sourced.fetch(store, keys, refresh.NEEDED)
     for key, why in report.gone.items():
-        what = "does not have" if why == "missing" else "does not let you read"
-        declare.echo(f"lkr: the source {names.source_of(key)} {what} {names.in_source(key)}", err=True)
+        declare.echo(f"lkr: {refresh.gone(key, why)}", err=True)
     for error in report.failed.values():
         declare.echo(f"lkr: {error}", err=True)
     if report.fetched:

@@ -41,13 +41,14 @@ def wrong(text: str, fix: str, fixed: str = "") -> Finding:
 
 def run(fix: bool) -> Iterator[tuple[str, Finding]]:
     """Every check's findings, each behind its check's name. A check that fails is a finding too."""
-    from lkrshell.doctor import direnv, machine, plaintext, project, shells, store
+    from lkrshell.doctor import direnv, machine, plaintext, project, shells, sources, store
 
     every: dict[str, Callable[[bool], Iterator[Finding]]] = {
         "versions": machine.versions,
         "store": store.store,
         "access": store.access,
         "project": project.project,
+        "sources": sources.sources,
         "folders": store.folders,
         "grants": store.grants,
         "shells": shells.shells,

@@ -38,7 +38,8 @@ def project(fix: bool) -> Iterator[Finding]:
     except LkrError:
         return  # `store` reports why
     for key in dict.fromkeys(binding.key for binding in missing if not binding.optional):
-        yield wrong(f"this project needs {key}, which is not stored", f"lkr set {key}")
+        command = "lkr refresh" if "/" in key else f"lkr set {key}"
+        yield wrong(f"this project needs {key}, which is not stored", command)
     stored = [binding for binding in bindings if binding not in missing and binding.scope == "shell"]
     if chosen is not None and stored:
         yield from _shell(chosen, stored, settings)

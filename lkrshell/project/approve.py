@@ -122,6 +122,22 @@ def missing(store: "Store", key: str) -> list[str]:
         return [str(error)]
 
 
+def of_sources(parsed: manifest.Manifest) -> list[str]:
+    """What the person should know about the sources that the manifest describes."""
+    if not parsed.sources:
+        return []
+    from lkrshell.sources import settings
+
+    lines, mine = [], settings.user_table()
+    for name, table in parsed.sources.items():
+        theirs = settings.parse(name, table, lookup.MANIFEST, in_manifest=True)
+        if name not in mine:
+            lines.append(f"the manifest describes the source {name} at {theirs.place()}; lkr init offers to add it")
+        elif (own := settings.find(name)).identity() != theirs.identity():
+            lines.append(f"the manifest has {name} at {theirs.place()}, but yours is at {own.place()} and stays so")
+    return lines
+
+
 def describe(binding: Binding) -> str:
     notes = [f"profile {binding.profile}"] * bool(binding.profile) + ["optional"] * binding.optional
     notes += ["only for lkr exec"] * (binding.scope == "exec")

@@ -7,7 +7,7 @@ import re
 
 from lkrshell.core import limits, names, toml_text
 from lkrshell.core.binding import Binding
-from lkrshell.core.errors import ManifestError
+from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import show
 from lkrshell.vendors.providers import refusal, variable_of
 
@@ -26,18 +26,19 @@ _FIELDS = ("key", "optional", "scope", "via", *_LIMITS)
 
 class Manifest:
     """A manifest, with its local file applied. `let_in`: variables that are valid only because the person accepted
-    them.
+    them. `sources`: tables of shared stores that its keys come from, which a person may add.
 
     Not a dataclass, to keep `lkr allow` fast: see core/binding.py.
     """
 
-    __slots__ = ("bindings", "inherit", "let_in", "profile", "require_all")
+    __slots__ = ("bindings", "inherit", "let_in", "profile", "require_all", "sources")
 
     def __init__(
         self, inherit: bool, bindings: tuple[Binding, ...], profile: str, let_in: tuple[str, ...], require_all: bool
     ) -> None:
         self.inherit, self.bindings, self.profile = inherit, bindings, profile
         self.let_in, self.require_all = let_in, require_all
+        self.sources: dict[str, dict[str, object]] = {}
 
 
 class _File:
@@ -87,7 +88,25 @@ def parse(
     if len(bindings) > MAX_KEYS:
         raise ManifestError(f"{show(path)}: more than {MAX_KEYS} keys", "split the project")
     used = sorted({binding.variable for binding in bindings.values() if refusal(binding.variable)})
-    return Manifest(bool(inherit), tuple(bindings.values()), profile, tuple(used), bool(require))
+    found = Manifest(bool(inherit), tuple(bindings.values()), profile, tuple(used), bool(require))
+    found.sources = _parse_sources(path, text)
+    return found
+
+
+def _parse_sources(path: str, text: str) -> dict[str, dict[str, object]]:
+    """The tables `[sources.NAME]`, checked; nothing in one is secret, or names a file or a program of this machine."""
+    table = toml_text.parse(text).get("sources", {}) if "sources" in text else {}
+    if not isinstance(table, dict):
+        raise ManifestError(f"{show(path)}: sources must be tables", "write [sources.NAME]")
+    if table:
+        from lkrshell.sources import settings
+
+        for name, content in table.items():
+            try:
+                settings.parse(name, content, show(path), in_manifest=True)
+            except LkrError as error:
+                raise ManifestError(error.message, error.hint) from None
+    return table
 
 
 def _parse_file(
@@ -103,7 +122,7 @@ def _parse_file(
         raise ManifestError(f"{where}: not UTF-8", "save it as UTF-8") from None
     except toml_text.TomlError as error:
         raise ManifestError(f"{where}: {error}", "fix that; a manifest only names keys") from None
-    known = ("version", "inherit", "require", "via", "keys", "profiles") + ("profile",) * local
+    known = ("version", "inherit", "require", "via", "keys", "profiles") + (("profile",) if local else ("sources",))
     for field in table:
         if field not in known:
             raise file.error(f"unknown field {names.redacted(field)}", f"known: {', '.join(known)}", "", field)

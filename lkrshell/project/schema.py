@@ -11,6 +11,7 @@ import sys
 
 from lkrshell.core import limits, names, variables
 from lkrshell.project.manifest import MAX_KEYS, VIA
+from lkrshell.sources import settings
 
 _VARIABLE = (
     "A variable of A-Z, 0-9 and _: a provider's, or one that ends like a secret's, such as _KEY or _TOKEN. Any "
@@ -32,6 +33,22 @@ def _name(pattern: str, description: str, empty: bool = False) -> dict[str, obje
 
 def _limit(pattern: str, description: str) -> dict[str, object]:
     return {"description": description, "type": "string", "pattern": f"^({pattern})$"}
+
+
+def _sources() -> dict[str, object]:
+    """`[sources.NAME]`: where a team's keys are. settings.py has the last word."""
+    text = {"type": "string", "maxLength": 512}
+    return {
+        "description": "Shared stores that keys come from, which lkr init offers to add. Nothing secret.",
+        "type": "object",
+        "propertyNames": {"pattern": f"^{names.SOURCE.removesuffix(chr(92) + 'Z')}$", "maxLength": 32},
+        "additionalProperties": {
+            "type": "object",
+            "properties": dict.fromkeys(sorted(settings.IN_MANIFEST), text),
+            "required": ["type"],
+            "additionalProperties": False,
+        },
+    }
 
 
 def schema(local: bool = False) -> dict[str, object]:
@@ -56,6 +73,8 @@ def schema(local: bool = False) -> dict[str, object]:
             },
         },
     }
+    if not local:
+        fields["sources"] = _sources()
     if local:
         fields["profile"] = _name(names.PROFILE, "The profile that `lkr use` chose.", empty=True)
     return {

@@ -8,13 +8,14 @@ from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.time_limit import TimeLimit
-from lkrshell.sources import refresh, settings
+from lkrshell.sources import cache, refresh, settings
 from lkrshell.state import index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from lkrshell.sources.base import Source
     from lkrshell.sources.refresh import Report
     from lkrshell.stores.base import Store
 
@@ -45,16 +46,33 @@ def filler(store: "Store") -> "Callable[[list[str]], tuple[dict[str, Secret], Lk
     return fill
 
 
-def end_leases(store: "Store", source: str = "") -> None:
-    """Has sources end what they lent to us, of this source alone if one is named. Tries for a few seconds only."""
+def take_leases(store: "Store", source: str = "") -> "list[tuple[Source, list[str]]]":
+    """What sources lent to us, of this source alone if one is named, and who can end it. Forgets those copies.
+
+    Nothing, if the store is locked: the leases end by themselves.
+    """
     by_source: dict[str, list[str]] = {}
     for name in index.copies(store.name, source):
         entry = index.read(store.name, name)
         if entry and entry.lease and entry.end > time.time():
-            by_source.setdefault(names.source_of(name), []).append(entry.lease)
-    for name, leases in by_source.items():
+            by_source.setdefault(names.source_of(name), []).append(name)
+    found = []
+    for name, keys in by_source.items():
+        try:
+            leases = [entry.lease for key in keys if (entry := index.read(store.name, key))]
+            found.append((refresh.opened(store, settings.find(name)), leases))
+            for key in keys:
+                cache.drop(store, key)
+        except LkrError:
+            continue
+    return found
+
+
+def end_leases(lent: "list[tuple[Source, list[str]]]") -> None:
+    """Has sources end what they lent. Tries for a few seconds only."""
+    for source, leases in lent:
         try:
             with TimeLimit(_FOR_LEASES):
-                refresh.opened(store, settings.find(name)).revoke(leases)
+                source.revoke(leases)
         except LkrError:
             pass  # they end by themselves

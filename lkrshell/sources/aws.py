@@ -141,7 +141,7 @@ class Aws:
         except (BotoCoreError, ClientError) as error:
             raise self._trouble(error) from None
 
-    def delete(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         try:
             if self._service == "ssm":
                 self._client.delete_parameter(Name=self._place(name))

@@ -57,7 +57,7 @@ class Source(Protocol):
     def write(self, name: str, value: Secret) -> None:
         """Stores or replaces a value. For those that can: WRITES."""
 
-    def delete(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         """Removes a key. For those that can: WRITES."""
 
     def names(self) -> list[str]:

@@ -220,7 +220,7 @@ class OpenBao:
             data = {"data": fields, **({"options": {"cas": version}} if version >= 0 else {})}
         self._must(f"write {name}", "POST", self._path(name), data)
 
-    def delete(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         if base.WRITES not in self.capabilities:
             raise base.cannot(self._settings, "remove keys")
         self._must(f"remove {name}", "DELETE", self._path(name))

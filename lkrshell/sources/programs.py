@@ -9,6 +9,7 @@ import functools
 import importlib.resources
 import json
 import os
+import shutil
 import subprocess
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,19 @@ class Preset:
 def presets() -> dict[str, Preset]:
     text = importlib.resources.files("lkrshell.sources").joinpath("presets.toml").read_text("utf-8")
     return {name: Preset(row) for name, row in tomllib.loads(text).items()}
+
+
+def find(word: str) -> str:
+    """The full path of a program, looked for only in folders that PATH names in full: where another folder's program
+    would be found, that depends on where one stands. LkrError without one."""
+    if "/" in word:
+        path = word if word.startswith("/") else None
+    else:
+        folders = [each for each in os.environ.get("PATH", os.defpath).split(os.pathsep) if each.startswith("/")]
+        path = shutil.which(word, path=os.pathsep.join(folders))
+    if path is None or not os.access(path, os.X_OK):
+        raise LkrError(f"there is no program {show(word)} in a folder of PATH", "install it, or write its full path")
+    return path
 
 
 class Program:
@@ -167,7 +181,7 @@ class Program:
             raise base.cannot(self._settings, "write keys")
         self._run("write", name, value.reveal().encode("utf-8", "surrogateescape"))
 
-    def delete(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         if "delete" not in self._commands:
             raise base.cannot(self._settings, "remove keys")
         self._run("delete", name)

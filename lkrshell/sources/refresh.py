@@ -41,7 +41,16 @@ class Report:
         for key in keys:
             if error := self.failed.get(key) or self.failed.get(names.source_of(key)):
                 return error
+            if why := self.gone.get(key):
+                return gone(key, why)
         return None
+
+
+def gone(key: str, why: str) -> LkrError:
+    """What a person should know of a key that its source does not have, or does not let one read."""
+    what = "does not have" if why == base.MISSING else "does not let you read"
+    source = names.source_of(key)
+    return LkrError(f"the source {source} {what} {names.in_source(key)}", f"see lkr list --source {source}")
 
 
 def refresh(store: "Store", keys: "Iterable[str]", which: str) -> Report:
