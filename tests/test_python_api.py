@@ -275,8 +275,8 @@ def test_without_a_project_nothing_heavy_is_imported(user: User) -> None:
     )
     assert set(python(user, code).split()) == {
         "lkrshell", "lkrshell.api", "lkrshell.api.keys", "lkrshell.core", "lkrshell.core.errors",
-        "lkrshell.core.folders", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.project",
-        "lkrshell.project.lookup",
+        "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.secret", "lkrshell.core.text",
+        "lkrshell.project", "lkrshell.project.lookup", "lkrshell.state", "lkrshell.state.paths",
     }  # fmt: skip
 
 

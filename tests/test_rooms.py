@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "broker": {*_BELOW_RUNTIME, "runtime"},
     "doctor": {*_BELOW_RUNTIME, "runtime", "scan"},
     "scan": {*_BELOW_PROJECT, "project"},
-    "api": {*_BELOW_RUNTIME, "runtime", "broker"},
+    "api": {*_BELOW_RUNTIME, "runtime"},
     "integrations": {*_BELOW_RUNTIME, "runtime", "scan", "api"},
     "cli": {*_BELOW_RUNTIME, "runtime", "doctor", "broker", "scan", "api", "integrations"},
 }

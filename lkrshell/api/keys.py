@@ -7,8 +7,8 @@ they are used: `load(required=False)` without a project must take a millisecond.
 
 import os
 import sys
+from _collections_abc import Iterator, Mapping  # os has it loaded; collections.abc takes longer than all of ours
 from _thread import RLock
-from collections.abc import Iterator, Mapping
 
 from lkrshell.core.errors import KeyNotStored, LkrError, ManifestError, StoreLocked
 from lkrshell.core.secret import Secret
@@ -172,16 +172,18 @@ def get(name: str, *, profile: str | None = None, folder: "Folder | None" = None
 def _nothing(folder: "Folder | None") -> Loaded | None:
     """Where there is no project, or one that is not allowed: a result without keys. None where there may be some."""
     from lkrshell.project import lookup
+    from lkrshell.state import paths
 
     found = lookup.find(os.path.abspath(folder) if folder else _here() or lookup.current_folder())
     if found is None:
         return Loaded(problem=ManifestError("no .lkr.toml here or above", "create one: lkr init"))
-    from lkrshell.project import grants
+    if os.path.isdir(paths.grants_dir()):
+        from lkrshell.project import grants
 
-    place = lookup.Place(found)
-    grant = grants.in_force(place)
-    if grant is not None and grant.covers(place):
-        return None
+        place = lookup.Place(found)
+        grant = grants.in_force(place)
+        if grant is not None and grant.covers(place):
+            return None
     return Loaded(problem=ManifestError("the manifest here is not allowed", "review and allow it: lkr allow"))
 
 
