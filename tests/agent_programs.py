@@ -18,6 +18,15 @@ GEMINI = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}'
 CLINE = """{"version": 1, "lastUsedProvider": "anthropic", "modes": {}, "providers": {"anthropic": {
 "settings": {"provider": "anthropic", "model": "claude-sonnet-4-5", "baseUrl": "{broker}/anthropic/v1"},
 "updatedAt": "2026-11-28T08:00:00.000Z", "tokenSource": "manual"}}}"""
+# Logins of before that agents keep. The key of `[agents]` goes before them.
+OAUTH = '{"accessToken": "old-login", "refreshToken": "old", "expiresAt": 4000000000000, "scopes": ["user:inference"]}'
+LOGINS = {
+    ".claude/.credentials.json": f'{{"claudeAiOauth": {OAUTH}}}',
+    ".codex/auth.json": '{"OPENAI_API_KEY": "old-login"}',
+    ".local/share/opencode/auth.json": '{"google": {"type": "api", "key": "old-login"}}',
+    ".local/share/kilo/auth.json": '{"openai": {"type": "api", "key": "old-login"}}',
+    ".pi/agent/auth.json": '{"anthropic": {"type": "api_key", "key": "old-login"}}',
+}
 CONTINUE = """name: mine
 version: 1.0.0
 schema: v1

@@ -112,7 +112,7 @@ def test_each_agent_is_led_to_the_broker_when_i_type_its_name(
     assert copilot.environment["COPILOT_MODEL"]
 
     pi = started["pi"]
-    assert pi.json("LKR_PI_PROVIDERS") == {"anthropic": {"baseUrl": f"{at}/anthropic"}}
+    assert pi.json("LKR_PI_PROVIDERS") == {"anthropic": {"baseUrl": f"{at}/anthropic", "variable": "ANTHROPIC_API_KEY"}}
     assert pi.words[0] == "--extension" and Path(pi.words[1]).is_file() and pi.words[2:] == ["a", "b c"]
 
     assert started["aider"].environment["OPENAI_API_BASE"] == f"{at}/openai/v1"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent_programs import NODE, PROGRAMS, Program
+from agent_programs import LOGINS, NODE, PROGRAMS, Program
 from conftest import VALUE, User
 from shells import Shell
 from vendor import Standin
@@ -159,7 +159,8 @@ def test_a_login_of_its_own_is_left_alone_and_what_it_runs_gets_virtual_keys(
 
 
 def _write_files(desk: Desk) -> None:
-    for name, text in desk.program.files.items():
+    """What the agent needs, and a login of before that it keeps."""
+    for name, text in (LOGINS | desk.program.files).items():
         path = desk.user.home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.replace("{broker}", f"http://127.0.0.1:{port(desk.user)}"))

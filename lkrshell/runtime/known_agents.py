@@ -107,7 +107,7 @@ class Adapter:
 # own ends as the vendor's SDK wants it. An agent without a row needs nothing, or we do not know what it needs.
 _QWEN = ("--auth-type", "auth", "channel", "extensions", "hooks", "mcp", "review", "serve", "sessions", "update")
 _PI = Adapter(  # reads no base URL from a variable
-    (("LKR_PI_PROVIDERS", '{"<provider>": {"baseUrl": "<url>"}}'),),
+    (("LKR_PI_PROVIDERS", '{"<provider>": {"baseUrl": "<url>", "variable": "<variable>"}}'),),
     arguments=("--extension", "<here>/pi_extension.js"),
     unless=("config", "install", "list", "remove", "uninstall", "update"),
 )
