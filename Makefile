@@ -24,7 +24,7 @@ BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-comple
 help:
 	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:( |$$)/{if(text!=""){split($$1,n,":"); printf "  %-12s %s\n", n[1], text} text=""} !/^#/{text=""}' Makefile
 
-.PHONY: help check docs fmt generated unit try test agents fresh lint bench torture completions pictures install tools dist-check clean
+.PHONY: help check docs fmt generated unit try test agents fresh lint bench torture completions pictures install tools dist-check formula clean
 
 $(BIN)/lkr: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -109,6 +109,7 @@ bench: BREW_TOOLS += hyperfine
 bench: tools $(VENV)/.dev
 	$(BIN)/python bench/bench.py
 	$(BIN)/python bench/tab.py
+	$(BIN)/python bench/entry_on_a_mac.py
 	$(BIN)/python bench/python_api.py
 
 # 2,000 kills, a minute of 64 processes at once, and 30 losses of power against a vault; see bench/torture.py.
@@ -135,6 +136,10 @@ dist-check: $(VENV)/.dev
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
 	LKR_DIST=dist $(BIN)/pytest tests/test_package.py
+
+# The Homebrew formula of the release in dist/ (`make dist-check` first), into dist/lkrshell.rb.
+formula: $(VENV)/.dev
+	$(BIN)/python -m tools.formula dist/lkrshell-*.tar.gz > dist/lkrshell.rb
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
