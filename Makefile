@@ -90,7 +90,8 @@ lint: tools $(VENV)/.dev
 	$(BIN)/ruff format --check lkrshell tests bench docs tools
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
-	$(BIN)/zizmor --quiet --offline .github
+	$(BIN)/zizmor --quiet --offline .github action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/ci.yml
 	shellcheck --external-sources lkr.plugin.bash completions/lkr.bash tools/completions/lkr.bash shell/lkr.bash shell/lkr.direnv examples/try tools/fresh .ci/run
 	zsh -n shell/lkr.zsh

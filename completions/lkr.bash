@@ -273,7 +273,10 @@ _lkr_one() {
             ((place == 1)) && _lkr_keys
             ;;
         'scan')
-            _lkr_options --no-stored --json -h --help
+            case $option in
+                --since) _lkr_nothing; return ;;
+            esac
+            _lkr_options --home --history --since --staged --push --install-hook --no-stored --json --sarif -h --help
             _lkr_files
             ;;
         'schema')

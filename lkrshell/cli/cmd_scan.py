@@ -10,27 +10,82 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.project import lookup
-from lkrshell.scan import files, findings, stored, text
+from lkrshell.scan import files, findings, history, hooks, places, stored, text
 from lkrshell.scan.findings import Finding
 from lkrshell.scan.marks import Ignored
 from lkrshell.system import git
 
 
 @declare.command("scan", examples=("lkr scan", "git diff | lkr scan -"))
+@declare.option("--home", is_flag=True, help="Where shells, editors, agents and processes of yours keep keys.")
+@declare.option("--history", "whole_history", is_flag=True, help="Everything that this repository's git holds.")
+@declare.option("--since", "since", metavar="REV", help="What git has since the revision REV, or in A..B.")
+@declare.option("--staged", is_flag=True, help="What the next commit takes in.")
+@declare.option("--push", is_flag=True, help="What a push sends, as git tells its pre-push hook on standard input.")
+@declare.option("--install-hook", is_flag=True, help="Search before each commit and push in this repository.")
 @declare.option("--no-stored", is_flag=True, help="Only look for shapes of keys; the store may stay locked.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
+@declare.option("--sarif", is_flag=True, help="As SARIF 2.1.0, for code scanning in CI.")
 @declare.argument("paths", nargs=-1, metavar="[PATH]...")
-def command(paths: tuple[str, ...], no_stored: bool, as_json: bool) -> int:
+def command(
+    paths: tuple[str, ...],
+    home: bool,
+    whole_history: bool,
+    since: str | None,
+    staged: bool,
+    push: bool,
+    install_hook: bool,
+    no_stored: bool,
+    as_json: bool,
+    sarif: bool,
+) -> int:
     """Find keys that lie about in plain text. Without PATH, in this project. The exit code is 1 if there are any."""
+    ways = [bool(paths), home, whole_history, since is not None, staged, push, install_hook]
+    if sum(ways) > 1 or (as_json and sarif):
+        raise LkrError("these options cannot be used together", "choose one place, and one form", USAGE)
     folder = _project()
+    if install_hook:
+        return _install(folder)
     _check_paths(paths, folder)
     values, problem = ({}, "") if no_stored else _values()
     progress = scanning.Progress()
     tally = files.Tally(step=progress)
     what = text.Search(values)
-    found = list(_in_stdin(what, tally) if paths == ("-",) else _in_files(paths or (folder,), folder, what, tally))
+    if whole_history or since is not None or staged or push:
+        found = _in_git(folder, whole_history, since, staged, what, tally)
+    elif home:
+        listed = files.search(places.home(tally), what, tally, Ignored(os.path.expanduser("~")))
+        found = [*listed, *places.processes(what, tally)]
+    elif paths == ("-",):
+        found = list(_in_stdin(what, tally))
+    else:
+        found = list(_in_files(paths or (folder,), folder, what, tally))
     progress.end()
-    return _tell(found, tally, [problem] * bool(problem), as_json)
+    return _tell(found, tally, [problem] * bool(problem), as_json, sarif)
+
+
+def _install(folder: str) -> int:
+    program = os.path.abspath(sys.argv[0])
+    for path in hooks.install(folder, program):
+        declare.echo(f"lkr: wrote {show(os.path.relpath(path))}", err=True)
+    return 0
+
+
+def _in_git(
+    folder: str, every_object: bool, since: str | None, staged: bool, what: text.Search, tally: files.Tally
+) -> list[Finding]:
+    if git.top(folder) is None:
+        raise LkrError("this is not in a git repository", "run it in one", USAGE)
+    if every_object:
+        found = history.everything(folder, what, tally)
+    elif since is not None:
+        found = history.since(folder, since, what, tally)
+    elif staged:
+        found = history.staged(folder, what, tally)
+    else:
+        found = history.pushed(folder, sys.stdin.read(1 << 20).splitlines(), what, tally)
+    ignored = Ignored(folder)
+    return [each for each in found if each.kind == "stored" or not ignored.covers(each.place)]
 
 
 def _project() -> str:
@@ -79,11 +134,13 @@ def _in_stdin(what: text.Search, tally: files.Tally) -> Iterator[Finding]:
             yield each
 
 
-def _tell(found: list[Finding], tally: files.Tally, notes: list[str], as_json: bool) -> int:
+def _tell(found: list[Finding], tally: files.Tally, notes: list[str], as_json: bool, sarif: bool) -> int:
     unique = {(each.place, each.line, each.fingerprint, each.commit): each for each in found}
     found = list(unique.values())
     notes = [*notes, *tally.notes()]
-    if as_json:
+    if sarif:
+        scanning.tell_sarif(found, notes)
+    elif as_json:
         scanning.tell_json(found, tally.files, tally.bytes, notes)
     else:
         scanning.tell(found)

@@ -1107,9 +1107,16 @@ Usage: lkr scan [OPTIONS] [PATH]...
   there are any.
 
 Options:
-  --no-stored  Only look for shapes of keys; the store may stay locked.
-  --json       As JSON.
-  -h, --help   Show this message and exit.
+  --home          Where shells, editors, agents and processes of yours keep keys.
+  --history       Everything that this repository's git holds.
+  --since REV     What git has since the revision REV, or in A..B.
+  --staged        What the next commit takes in.
+  --push          What a push sends, as git tells its pre-push hook on standard input.
+  --install-hook  Search before each commit and push in this repository.
+  --no-stored     Only look for shapes of keys; the store may stay locked.
+  --json          As JSON.
+  --sarif         As SARIF 2.1.0, for code scanning in CI.
+  -h, --help      Show this message and exit.
 
   Examples:
     lkr scan
@@ -1122,9 +1129,18 @@ Usage: lkr scan [OPTIONS] [PATH]...
   exit code is 1 if there are any.
 
 Options:
-  --no-stored  Only look for shapes of keys; the store may stay locked.
-  --json       As JSON.
-  -h, --help   Show this message and exit.
+  --home          Where shells, editors, agents and processes of yours keep
+                  keys.
+  --history       Everything that this repository's git holds.
+  --since REV     What git has since the revision REV, or in A..B.
+  --staged        What the next commit takes in.
+  --push          What a push sends, as git tells its pre-push hook on
+                  standard input.
+  --install-hook  Search before each commit and push in this repository.
+  --no-stored     Only look for shapes of keys; the store may stay locked.
+  --json          As JSON.
+  --sarif         As SARIF 2.1.0, for code scanning in CI.
+  -h, --help      Show this message and exit.
 
   Examples:
     lkr scan

@@ -29,7 +29,10 @@ ROWS: dict[str, tuple[str, str]] = {
     "hook": ("", "the shells' hooks"),
     "list": ("--json", "names of runtime keys"),
     "lock": ("", "locks the store"),
-    "scan": ("--no-stored --json", "where keys lie in its own project, without a value"),
+    "scan": (
+        "--no-stored --json --sarif --history --since --staged --push",
+        "where keys lie in its own project, without a value",
+    ),
     "redact": ("--hook", "a filter that takes stored keys out of what it is given"),
     "refresh": ("--json", "fetches anew what an allowed manifest names, and shows no key"),
     "schema": ("--local", "the manifest's JSON Schema"),

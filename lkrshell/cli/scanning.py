@@ -4,14 +4,21 @@ import json
 import os
 import sys
 import time
+import urllib.parse
 from typing import Any
 
+import lkrshell
 from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import clock
 from lkrshell.core.text import show, tilde
 from lkrshell.scan import findings
 from lkrshell.scan.findings import Finding
 
+_RULES = {
+    "stored": ("stored-key", "A key that lkr keeps lies in plain text"),
+    "shape": ("key-shape", "Something looks like the key of an LLM provider"),
+    "engine": ("other-secret", "Another secret, found by the extra engine"),
+}
 _MOST = 12  # places of one key that are shown on a terminal
 
 
@@ -59,6 +66,36 @@ def row(each: Finding) -> dict[str, Any]:
         "modified": clock.stamp(each.time) if each.time else None,
         "advice": findings.advice(each),
     }
+
+
+def tell_sarif(found: list[Finding], notes: list[str]) -> None:
+    """The findings as SARIF 2.1.0. No fingerprint: that of a run means nothing in the next."""
+    results = []
+    for each in (each for group in findings.groups(found) for each in group):
+        what = f"the stored key {each.name}" if each.kind == "stored" else f"what looks like a key ({label(each)})"
+        where: dict[str, Any] = {"artifactLocation": {"uri": urllib.parse.quote(os.fsencode(each.place))}}
+        if each.line:
+            where["region"] = {"startLine": each.line}
+        message = f"Here lies {what}: {each.exposed()}. What to do: {findings.advice(each)}."
+        results.append(
+            {
+                "ruleId": _RULES[each.kind][0],
+                "level": "error" if each.kind == "stored" or each.rank[0] < 3 else "warning",
+                "message": {"text": message},
+                "locations": [{"physicalLocation": where}],
+                "properties": {"state": each.state, "commit": each.commit},
+            }
+        )
+    rules = [{"id": name, "shortDescription": {"text": about}} for name, about in _RULES.values()]
+    driver = {"name": "lkr", "version": lkrshell.__version__, "rules": rules}
+    told = [{"level": "note", "message": {"text": note}} for note in notes]
+    run = {
+        "tool": {"driver": driver},
+        "results": results,
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": told}],
+    }
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    declare.echo(json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2))
 
 
 def tell_json(found: list[Finding], files: int, size: int, notes: list[str]) -> None:

@@ -1,0 +1,206 @@
+"""Searches git's objects: all of them, those since a revision, what is staged, what is about to be pushed.
+
+Each object is read once, by one `git cat-file`; git runs no hook, filter or program of the repository for that. Files'
+contents and the messages of commits, tags and notes are searched, also those that only a stash or the reflog holds.
+"""
+
+import bisect
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.text import show
+from lkrshell.scan import text
+from lkrshell.scan.files import Tally
+from lkrshell.scan.findings import HISTORY, PUSHED, STAGED, Finding
+from lkrshell.system import git
+
+_BLOCK = 4 << 20  # bytes that are searched at once
+_MOST = 64 << 20  # bytes of one object
+_LOG_WAIT = 120  # seconds to learn where in the history an object came in
+_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_MOST_COMMITS = 200  # for which it is asked whether a remote has them
+
+
+class _Object:
+    """An object, or a part of a large one: its bytes in a block, and the number of its first line."""
+
+    __slots__ = ("end", "id", "kind", "line", "start")
+
+    def __init__(self, start: int, end: int, name: str, kind: str, line: int) -> None:
+        self.start, self.end, self.id, self.kind, self.line = start, end, name, kind, line
+
+
+def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
+    """The findings in every object that the repository at `folder` has."""
+    with git.stream(folder, "cat-file", "--batch", "--batch-all-objects", "--unordered", "--buffer") as objects:
+        hits = list(_search(objects, what, tally))
+    places = _introduced(folder, {name for name, _, _ in hits})
+    return _told(folder, hits, places, HISTORY)
+
+
+def since(folder: str, revision: str, what: text.Search, tally: Tally) -> list[Finding]:
+    """The findings in what HEAD has and `revision` has not. `A..B` is for B. LkrError (64) for no such revision."""
+    before, _, after = revision.partition("..")
+    ids = [_commit(folder, before), _commit(folder, after or "HEAD")]
+    return _between(folder, [ids[1], f"^{ids[0]}"], what, tally)
+
+
+def pushed(folder: str, lines: Iterable[str], what: text.Search, tally: Tally) -> list[Finding]:
+    """The findings in what `git push` sends, by the lines that git gives its pre-push hook."""
+    found: list[Finding] = []
+    for line in lines:
+        words = line.split()
+        if len(words) != 4 or not _ID.fullmatch(words[1]) or not words[1].strip("0"):
+            continue  # a branch that is deleted
+        known = git.output(folder, "cat-file", "-e", words[3]) is not None if words[3].strip("0") else False
+        if known and _ID.fullmatch(words[3]):
+            found += _between(folder, [words[1], f"^{words[3]}"], what, tally)
+        else:
+            found += _between(folder, [words[1], "--not", "--remotes"], what, tally)
+    return found
+
+
+def staged(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
+    """The findings in what the next commit takes in, without those that the last one has in the same file."""
+    index = os.environ.get("GIT_INDEX_FILE", "")  # of `git commit -a`, where we are its hook
+    words = ("diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv")
+    listed = git.output(folder, *words, "--diff-filter=d", index=os.path.abspath(index) if index else "")
+    if listed is None:
+        raise LkrError("this is not in a git repository", "run it in one", USAGE)
+    fields = os.fsdecode(listed).split("\0")
+    changed: dict[str, tuple[str, str]] = {}
+    for about, path in zip(fields[::2], fields[1::2], strict=False):
+        _, _, old, new, _ = about.split(" ")
+        changed.setdefault(new, (path, old))
+    if not changed:
+        return []
+    hits = list(_read(folder, changed, what, tally))
+    before = {old: new for new, (_, old) in changed.items() if old.strip("0")}
+    if hits and before:  # what the file had before is not this commit's
+        there = {(before[name], found.fingerprint) for name, found, _ in _read(folder, before, what, Tally())}
+        hits = [hit for hit in hits if (hit[0], hit[1].fingerprint) not in there]
+    return _told(folder, hits, {name: ("", path, 0) for name, (path, _) in changed.items()}, STAGED)
+
+
+def _between(folder: str, revisions: list[str], what: text.Search, tally: Tally) -> list[Finding]:
+    listed = git.output(folder, "rev-list", "--objects", *revisions, wait=_LOG_WAIT)
+    if listed is None:
+        raise LkrError("git cannot list what is new", "check the revision")
+    names = [line.partition(" ") for line in os.fsdecode(listed).splitlines()]
+    paths = {name: path for name, _, path in names}
+    hits = list(_read(folder, paths, what, tally))
+    places = _introduced(folder, {name for name, _, _ in hits})
+    return _told(folder, hits, {name: ("", path, 0) for name, path in paths.items()} | places, HISTORY)
+
+
+def _commit(folder: str, revision: str) -> str:
+    found = (
+        None
+        if revision.startswith("-")
+        else git.output(folder, "rev-parse", "--verify", "-q", f"{revision}^{{commit}}")
+    )
+    if not found:
+        raise LkrError(f"git knows no revision {show(revision)}", "name a commit, a branch or a tag", USAGE)
+    return found.decode().strip()
+
+
+def _read(folder: str, names: Iterable[str], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding, float]]:
+    lines = "".join(f"{name}\n" for name in names).encode()
+    with git.stream(folder, "cat-file", "--batch", "--buffer", lines=lines) as objects:
+        yield from _search(objects, what, tally)
+
+
+def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding, float]]:
+    """The hits in what `git cat-file --batch` prints: the object's name, the finding, and nothing yet of its time."""
+    for block, parts in _blocks(objects, tally):
+        starts = [part.start for part in parts]
+        for start, end, found in what.hits(block):
+            part = parts[bisect.bisect_right(starts, start) - 1] if starts and start >= starts[0] else None
+            if part is None or end > part.end or part.kind == "tree":
+                continue
+            if found.kind != "stored" and text.binary(block[part.start : min(part.end, part.start + 8192)]):
+                continue
+            found.line = part.line + block.count(b"\n", part.start, start)
+            found.place = part.kind
+            yield part.id, found, 0.0
+
+
+def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Object]]]:
+    """The stream in blocks of whole objects; of a large object, parts that overlap."""
+    parts: list[_Object] = []
+    pieces: list[bytes] = []
+    size = 0
+    while header := objects.readline():
+        words = header.split()
+        if len(words) != 3:
+            continue  # an object that is missing in a partial clone
+        name, kind, length = words[0].decode(), words[1].decode(), int(words[2])
+        tally.files += kind == "blob"
+        tally.step(tally.files)
+        left, line = length, 1
+        while True:
+            data = objects.read(min(left, _BLOCK))
+            left -= len(data)
+            if length - left <= _MOST:
+                tally.bytes += len(data)
+                pieces += [b"\n\0\n", data]  # so that nothing reaches from one object into the next
+                parts.append(_Object(size + 3, size + 3 + len(data), name, kind, line))
+                size += 3 + len(data)
+                line += data.count(b"\n") if left else 0
+            if size >= _BLOCK:
+                yield b"".join(pieces), parts
+                parts, pieces, size = [], [], 0
+            if not left or not data:
+                break
+        objects.read(1)
+    if parts:
+        yield b"".join(pieces), parts
+
+
+def _introduced(folder: str, names: set[str]) -> dict[str, tuple[str, str, int]]:
+    """For each of these objects: the commit that brought it in, the path that it had there, and when that was."""
+    found: dict[str, tuple[str, str, int]] = {}
+    if not names:
+        return found
+    words = ("log", "--all", "--reflog", "-m", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv")
+    listed = git.output(folder, *words, "--no-show-signature", "--format=commit %H %ct", wait=_LOG_WAIT)
+    commit, time = "", 0
+    for line in os.fsdecode(listed or b"").splitlines():  # newest first: the last one that is met brought it in
+        if line.startswith("commit "):
+            _, commit, stamp = line.split(" ")
+            time = int(stamp)
+            if commit in names:
+                found[commit] = (commit, "", time)
+        elif line.startswith(":") and (new := line.split(" ", 4)[3]) in names:
+            found[new] = (commit, line.partition("\t")[2], time)
+    return found
+
+
+def _told(
+    folder: str, hits: "list[tuple[str, Finding, float]]", places: dict[str, tuple[str, str, int]], state: str
+) -> list[Finding]:
+    """The findings with their places: a path, and for the history the commit."""
+    remote: dict[str, bool] = {}
+    found = []
+    for name, each, _ in hits:
+        commit, path, time = places.get(name, ("", "", 0))
+        if each.place == "commit":
+            each.place, commit = "a commit's message", name
+        elif each.place == "tag":
+            each.place = f"the tag {name[:10]}"
+        else:
+            each.place = path or f"an object that no branch has ({name[:10]})"
+        each.commit, each.state, each.time = commit[:10], state, float(time)
+        if commit and state == HISTORY:
+            if commit not in remote and len(remote) < _MOST_COMMITS:
+                words = ("for-each-ref", "--count=1", "--contains", commit, "refs/remotes")
+                remote[commit] = bool(git.output(folder, *words))
+            if remote.get(commit):
+                each.state = PUSHED
+        if not each.commit and state == HISTORY:
+            each.commit = name[:10]
+        found.append(each)
+    return found

@@ -1,0 +1,50 @@
+"""Writes git's own hooks that search before a commit and before a push. A hook that somebody else wrote stays."""
+
+import os
+
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.text import quoted, show
+from lkrshell.state import files
+from lkrshell.system import git
+
+_MARK = "# Made by lkr scan --install-hook."
+_HOOKS = {"pre-commit": "--staged", "pre-push": "--push"}
+
+
+def install(folder: str, program: str) -> list[str]:
+    """Writes the hooks of the repository at `folder`; the paths of those that were written.
+
+    LkrError (2) where another hook is in the way, or where the hooks are shared by other repositories. Then nothing is
+    written.
+    """
+    place, top = git.hooks_folder(folder), git.top(folder)
+    own = git.output(folder, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    if place is None or top is None or own is None:
+        raise LkrError("this is not in a git repository", "run it in one: git init")
+    if os.path.realpath(place) != os.path.realpath(os.path.join(os.fsdecode(own).strip(), "hooks")):
+        hint = "call lkr scan --staged and lkr scan --push from the hooks there"
+        raise LkrError(f"git's settings lead its hooks to {show(place)}", hint, REFUSED)
+    wanted = {os.path.join(place, name): _text(program, option) for name, option in _HOOKS.items()}
+    for path, (name, option) in zip(wanted, _HOOKS.items(), strict=True):
+        if os.path.lexists(path) and not _is_ours(path):
+            raise LkrError(f"there is a {name} hook already", f"add a line to it: lkr scan {option}", REFUSED)
+    os.makedirs(place, exist_ok=True)
+    for path, script in wanted.items():
+        files.replace_file(path, script.encode(), 0o755)
+    return list(wanted)
+
+
+def _text(program: str, option: str) -> str:
+    return f"""#!/bin/sh
+{_MARK}
+[ -x {quoted(program)} ] || {{ echo "lkr: not installed any more, nothing was searched" >&2; exit 0; }}
+exec {quoted(program)} scan {option}
+"""
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return not os.path.islink(path) and _MARK.encode() in file.read(4096)
+    except OSError:
+        return False

@@ -1,0 +1,213 @@
+"""`lkr scan` in git's objects, at a commit, at a push, and in a person's home. Real git."""
+
+import json
+import os
+import random
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import forked
+import pytest
+from conftest import OTHER, VALUE, User
+
+ALPHABET = string.ascii_letters + string.digits
+
+
+def key(prefix: str, length: int = 40) -> str:
+    return prefix + "".join(random.choices(ALPHABET, k=length))
+
+
+def git(user: User, *words: str, cwd: Path, code: int = 0) -> str:
+    who = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+    done = subprocess.run(["git", *who, *words], cwd=cwd, env=user.env, capture_output=True, text=True)
+    assert done.returncode == code, done
+    return done.stdout + done.stderr
+
+
+def commit(user: User, folder: Path, message: str = "x") -> None:
+    git(user, "add", "-A", cwd=folder)
+    git(user, "commit", "-qm", message, cwd=folder)
+
+
+@pytest.fixture
+def folder(user: User) -> Path:
+    """A repository with one commit."""
+    folder = user.home / "p"
+    folder.mkdir()
+    git(user, "init", "-q", "-b", "main", cwd=folder)
+    (folder / "a.py").write_text("import os\n")
+    commit(user, folder)
+    return folder
+
+
+def found(user: User, folder: Path, *words: str, stdin: bytes = b"") -> list[dict[str, object]]:
+    done = forked.lkr(["scan", "--json", *words], user.env, folder, stdin)
+    said = done.stdout.decode()
+    assert VALUE not in said and OTHER not in said and b"Traceback" not in done.stderr, done.stderr
+    rows: list[dict[str, object]] = json.loads(said)["findings"]
+    assert done.returncode == bool(rows)
+    return rows
+
+
+def test_a_key_that_was_deleted_again_is_in_the_history(user: User, folder: Path) -> None:
+    (folder / "old.py").write_text(f"\n\nx = '{VALUE}'\n")
+    commit(user, folder)
+    (folder / "old.py").unlink()
+    commit(user, folder)
+    assert found(user, folder) == []
+    (row,) = found(user, folder, "--history")
+    assert (row["key"], row["path"], row["line"], row["state"]) == ("openai:prod", "old.py", 3, "history")
+    assert str(row["commit"]) == git(user, "rev-parse", "HEAD~1", cwd=folder)[:10]
+    assert "revoke" in str(row["advice"])
+
+
+def test_messages_notes_stashes_and_the_reflog_are_searched(user: User, folder: Path) -> None:
+    git(user, "commit", "-q", "--allow-empty", "-m", f"with {key('gsk_')}", cwd=folder)
+    git(user, "notes", "add", "-m", key("hf_"), cwd=folder)
+    (folder / "a.py").write_text(key("xai-"))
+    git(user, "stash", "-q", cwd=folder)
+    (folder / "b").write_text(VALUE)
+    commit(user, folder)
+    git(user, "reset", "-q", "--hard", "HEAD~1", cwd=folder)
+    rows = found(user, folder, "--history")
+    assert {row["provider"] for row in rows} == {"groq", "huggingface", "xai", "openai"}
+
+
+def test_a_key_on_a_remote_is_said_to_be_there(user: User, folder: Path) -> None:
+    git(user, "init", "-q", "--bare", "../remote.git", cwd=folder)
+    git(user, "remote", "add", "origin", "../remote.git", cwd=folder)
+    (folder / "x").write_text(VALUE)
+    commit(user, folder)
+    git(user, "push", "-q", "origin", "main", cwd=folder)
+    (folder / "y").write_text(OTHER)
+    commit(user, folder)
+    rows = found(user, folder, "--history")
+    assert {row["key"]: row["state"] for row in rows} == {"openai:prod": "pushed", "anthropic:main": "history"}
+
+
+def test_since_searches_what_came_after(user: User, folder: Path) -> None:
+    (folder / "x").write_text(VALUE)
+    commit(user, folder)
+    (folder / "y").write_text(OTHER)
+    commit(user, folder)
+    assert [row["key"] for row in found(user, folder, "--since", "HEAD~1")] == ["anthropic:main"]
+    assert len(found(user, folder, "--since", "HEAD~2..HEAD")) == 2
+    assert "knows no revision" in user.lkr("scan", "--since", "no-such", cwd=folder, code=64)
+    assert "knows no revision" in user.lkr("scan", "--since=--output=x", cwd=folder, code=64)
+
+
+def test_a_large_object_is_searched_in_parts(user: User, folder: Path) -> None:
+    (folder / "large").write_bytes(b"line\n" * (1 << 20) + VALUE.encode() + b"\n" + b"line\n" * 1000)
+    commit(user, folder)
+    (row,) = found(user, folder, "--history")
+    assert (row["path"], row["line"]) == ("large", (1 << 20) + 1)
+
+
+def test_what_is_staged_is_searched_and_what_the_file_had_before_is_not(user: User, folder: Path) -> None:
+    (folder / "known.py").write_text(f"x = '{OTHER}'\n")
+    commit(user, folder)
+    (folder / "known.py").write_text(f"x = '{OTHER}'\ny = 1\n")
+    (folder / "new.py").write_text(f"x = '{VALUE}'\n")
+    git(user, "add", "-A", cwd=folder)
+    (folder / "new.py").write_text("nothing any more\n")
+    (row,) = found(user, folder, "--staged")
+    assert (row["key"], row["path"], row["state"]) == ("openai:prod", "new.py", "staged")
+
+
+def test_the_hooks_stop_a_commit_and_a_push(user: User, folder: Path) -> None:
+    git(user, "init", "-q", "--bare", "../remote.git", cwd=folder)
+    git(user, "remote", "add", "origin", "../remote.git", cwd=folder)
+    said = user.lkr("scan", "--install-hook", cwd=folder)
+    assert "pre-commit" in said and "pre-push" in said
+    user.lkr("scan", "--install-hook", cwd=folder)  # once more changes nothing
+    (folder / "a.py").write_text(f"x = '{VALUE}'\n")
+    said = git(user, "commit", "-qam", "x", cwd=folder, code=1)  # by the index that git makes for `-a`
+    assert "openai:prod" in said and VALUE not in said
+    git(user, "commit", "-qam", "x", "--no-verify", cwd=folder)
+    assert "openai:prod" in git(user, "push", "-q", "origin", "main", cwd=folder, code=1)
+    (folder / "a.py").write_text("x = 1\n")
+    git(user, "commit", "-qa", "--amend", "-m", "x", cwd=folder)
+    git(user, "push", "-q", "origin", "main", cwd=folder)
+
+
+def test_a_hook_of_somebody_else_stays(user: User, folder: Path) -> None:
+    hook = folder / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\nexit 0\n")
+    said = user.lkr("scan", "--install-hook", cwd=folder, code=2)
+    assert "there is a pre-commit hook already; add a line to it: lkr scan --staged" in said
+    assert hook.read_text() == "#!/bin/sh\nexit 0\n" and not (folder / ".git/hooks/pre-push").exists()
+    hook.unlink()
+    git(user, "config", "core.hooksPath", "../elsewhere", cwd=folder)
+    assert "git's settings lead its hooks to" in user.lkr("scan", "--install-hook", cwd=folder, code=2)
+
+
+def test_no_program_of_a_repository_runs(user: User, folder: Path) -> None:
+    trap = user.home / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {user.home}/pwned\ncat\n")
+    trap.chmod(0o755)
+    (folder / ".gitattributes").write_text("* filter=x diff=x\n")
+    (folder / "b").write_text(VALUE)
+    commit(user, folder)
+    for name in ("diff.x.textconv", "diff.x.command", "diff.external", "filter.x.smudge", "filter.x.clean"):
+        git(user, "config", name, str(trap), cwd=folder)
+    git(user, "config", "core.fsmonitor", str(trap), cwd=folder)
+    git(user, "config", "log.showSignature", "true", cwd=folder)
+    git(user, "config", "gpg.program", str(trap), cwd=folder)
+    (folder / "c").write_text(OTHER)
+    (user.home / "pwned").unlink(missing_ok=True)
+    for words in ([], ["--history"], ["--staged"], ["--since", "HEAD~1"]):
+        forked.lkr(["scan", *words], user.env, folder)
+    assert not (user.home / "pwned").exists()
+
+
+def test_a_home_is_searched_where_keys_come_to_lie(user: User) -> None:
+    spots = [
+        ".bash_history",
+        ".claude/projects/p/1.jsonl",
+        ".codex/config.toml",
+        ".npmrc",
+        ".config/Code/User/settings.json",
+    ]
+    for spot in spots:
+        path = user.home / spot
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"something {VALUE}\n")
+    (user.home / "photos").mkdir()
+    (user.home / "photos/1").write_text(VALUE)
+    rows = found(user, user.home, "--home")
+    assert {row["path"] for row in rows if row["state"] == "file"} == set(spots)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux shows environments in /proc")
+def test_a_process_that_has_a_key_is_named(user: User) -> None:
+    process = subprocess.Popen(["sleep", "60"], env={**user.env, "MY_VARIABLE": VALUE})
+    try:
+        rows = found(user, user.home, "--home")
+    finally:
+        process.kill()
+        process.wait()
+    assert f"process {process.pid} (sleep)" in {row["path"] for row in rows if row["key"] == "openai:prod"}
+
+
+def test_sarif_names_the_place_and_no_value(user: User, folder: Path) -> None:
+    (folder / "new file.py").write_text(f"\nx = '{VALUE}'\ny = '{key('gsk_')}'\n")
+    said = user.lkr("scan", "--sarif", cwd=folder, code=1)
+    log = json.loads(said[: said.rindex("}") + 1])
+    assert VALUE not in said and log["version"] == "2.1.0"
+    results = log["runs"][0]["results"]
+    places = [each["locations"][0]["physicalLocation"] for each in results]
+    assert [(each["ruleId"], each["level"]) for each in results] == [("stored-key", "error"), ("key-shape", "warning")]
+    assert [place["region"]["startLine"] for place in places] == [2, 3]
+    assert {place["artifactLocation"]["uri"] for place in places} == {"new%20file.py"}
+
+
+def test_an_agents_commit_is_searched_and_its_home_is_not(user: User, folder: Path) -> None:
+    (folder / "b").write_text(VALUE)
+    git(user, "add", "-A", cwd=folder)
+    user.by_agent()
+    assert "openai:prod" in user.lkr("scan", "--staged", cwd=folder, code=1)
+    for option in ("--home", "--install-hook"):
+        assert "may not do this" in user.lkr("scan", option, cwd=folder, code=2)
+    assert not os.path.exists(folder / ".git/hooks/pre-commit")
