@@ -19,16 +19,18 @@ nbformat.write(notebook, path)
 """
 
 
-def execute(user: User, path: Path, cells: list[str], start: Path | None = None, **more: str) -> list[str]:
+def execute(
+    user: User, path: Path, cells: list[str], start: Path | None = None, more: dict[str, str] | None = None
+) -> list[str]:
     """Runs the cells in a kernel of their own that starts in the folder `start`; the outputs of each, as JSON."""
     cells_json: list[dict[str, object]] = [
         {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
         for n, text in enumerate(cells)
     ]
     path.write_text(json.dumps({"cells": cells_json, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    env = {**user.env, **(more or {})}
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(path), str(start or path.parent)],
-        env={**user.env, **more}, cwd=user.home, capture_output=True, text=True, timeout=290, start_new_session=True,
+        [sys.executable, "-c", RUN, str(path), str(start or path.parent)], env=env, cwd=user.home, capture_output=True, text=True, timeout=290, start_new_session=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [json.dumps(cell["outputs"], ensure_ascii=False) for cell in json.loads(path.read_text())["cells"]]
@@ -112,13 +114,17 @@ def test_the_magic_shows_the_state_and_changes_the_profile(user: User) -> None:
 
 
 def test_a_kernel_started_elsewhere_finds_the_notebooks_project_and_says_what_is_wrong(user: User) -> None:
-    folder = user.project("p")
+    folder = user.project("p", 'OPENAI_API_KEY = "openai:prod"\nDB_PASSWORD = "own:db"')
     path = folder / "n.ipynb"
     user.lkr("lock")
     show = "import os; len(os.environ.get('OPENAI_API_KEY', ''))"
     unlock = f"import subprocess; subprocess.run(['{user.program}', 'unlock', '--stdin'], input=b'a passphrase')"
-    cells = ["%load_ext lkrshell", show, unlock, "%load_ext lkrshell", show]
-    outputs = execute(user, path, cells, start=user.home, JPY_SESSION_NAME=str(path))
+    cells = ["%load_ext lkrshell", show, unlock, "%load_ext lkrshell", show, "os.environ['DB_PASSWORD']"]
+    mine = {"JPY_SESSION_NAME": str(path), "DB_PASSWORD": "correct-horse-battery"}
+    outputs = execute(user, path, cells, user.home, mine)
+    assert "[lkr own:db]" in outputs[5] and "correct-horse" not in path.read_text(), (
+        "set before, and masked all the same"
+    )
     assert "the vault is locked; lkr unlock" in outputs[0] and "UsageError" in outputs[0]
     assert "Traceback (most recent" not in outputs[0]
     assert '"0"' in outputs[1]

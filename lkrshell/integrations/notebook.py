@@ -45,6 +45,7 @@ class Notebook:
         for name, value in os.environ.items():
             if before.get(name) != value:
                 self._before.setdefault(name, before.get(name))
+        self._redactor.add_kept(self._loaded.kept)
         self._redactor.add_environment()
         keys = [f"{variable} ({key})" for variable, key in self._loaded.loaded.items()]
         keys += [f"{variable} (was set already)" for variable in self._loaded.kept]

@@ -35,6 +35,7 @@ class Session:
         if capture := self._config.pluginmanager.getplugin("capturemanager"):
             capture.suspend_global_capture(in_=True)  # as output is by now; pytest resumes both
         self.loaded = lkrshell.load(self._profile, folder=self._config.rootpath, required=False)
+        self._redactor.add_kept(self.loaded.kept)
         self._redactor.add_environment()
 
     def pytest_report_header(self) -> str | None:

@@ -37,6 +37,10 @@ class Redactor:
             }
         )
 
+    def add_kept(self, kept: dict[str, str]) -> None:
+        """Learns the variables that the project wants and that were set already, by the names of their keys."""
+        self._add({key: Secret(os.environ[variable]) for variable, key in kept.items() if variable in os.environ})
+
     def _add(self, fresh: dict[str, Secret]) -> None:
         """A name whose value changed keeps the old one too: it may still be shown."""
         for name, secret in fresh.items():
