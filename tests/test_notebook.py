@@ -30,7 +30,8 @@ def execute(
     path.write_text(json.dumps({"cells": cells_json, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     env = {**user.env, **(more or {})}
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(path), str(start or path.parent)], env=env, cwd=user.home, capture_output=True, text=True, timeout=290, start_new_session=True,
+        [sys.executable, "-c", RUN, str(path), str(start or path.parent)],
+        env=env, cwd=user.home, capture_output=True, text=True, timeout=290, start_new_session=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [json.dumps(cell["outputs"], ensure_ascii=False) for cell in json.loads(path.read_text())["cells"]]
