@@ -37,6 +37,8 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
 
+OTHERS = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
+
 # Who runs the tests may be a coding agent: then the users in them do not look at ancestor processes.
 UNDER_AGENT = agents.detect({}, agents.ancestors()) is not None
 

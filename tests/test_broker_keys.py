@@ -568,10 +568,12 @@ def test_no_process_has_a_real_key_in_its_environment_and_none_may_look_into_the
             if mark in environment:
                 looked += 1
                 assert VALUE.encode() not in environment and OTHER.encode() not in environment, each
-    assert looked >= 2  # the program and the broker
+    # The program and the broker; that one's is shown to root alone.
+    assert looked >= (2 if os.getuid() == 0 else 1)
     pid = brokered.pid()
-    names = {entry.partition(b"=")[0] for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if entry}
-    assert names <= {b"HOME", b"LANG", b"LKR_BACKEND", b"LC_CTYPE"}, names
+    if os.getuid() == 0:
+        names = {entry.partition(b"=")[0] for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if entry}
+        assert names <= {b"HOME", b"LANG", b"LKR_BACKEND", b"LC_CTYPE"}, names
     arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
     assert b"lkr-vk-" not in arguments and VALUE.encode() not in arguments
     if os.getuid() == 0:  # without its power over others, the same user may not look in

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import vaults
-from conftest import BIN, User
+from conftest import BIN, OTHERS, User
 
 A = "OPENAI_API_KEY"
 DATA, STATE = ".local/share/lkr", ".local/state/lkr"
@@ -122,7 +122,7 @@ CONFIG = {
 }
 
 
-@pytest.mark.parametrize("change", CONFIG)
+@pytest.mark.parametrize("change", [pytest.param(each, marks=OTHERS) if "owner" in each else each for each in CONFIG])
 def test_settings_that_others_could_have_written_stop_every_command(user: User, change: str) -> None:
     folder = user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
@@ -196,7 +196,7 @@ print(providers.variable_of("two:x"), providers.variable_of("openai:x"))
     assert python(user, code).split() == ["ONE_API_KEY", "TWO_API_KEY", "None", "OPENAI_API_KEY"]
 
 
-@pytest.mark.parametrize("change", ["mode", "owner", "text", "pipe", "link"])
+@pytest.mark.parametrize("change", ["mode", pytest.param("owner", marks=OTHERS), "text", "pipe", "link"])
 def test_a_grant_that_is_not_right_stops_no_list_and_doctor_names_it(user: User, change: str) -> None:
     user.project("good")
     user.project("bad", 'ANTHROPIC_API_KEY = "anthropic:main"')

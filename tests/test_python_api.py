@@ -314,6 +314,21 @@ for _ in range(2):
     assert python(user, code, folder, CLAUDECODE="1").count("no keys for a coding agent (claude)") == 2
 
 
+def test_a_program_that_loaded_keys_can_be_debugged_as_before(user: User) -> None:
+    folder = user.project("p", BOTH)
+    code = """
+import ctypes, lkrshell
+dumpable = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+before = dumpable()
+lkrshell.load()
+print(before, dumpable())
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+lkrshell.load(override=True)
+print(dumpable())
+"""
+    assert python(user, code, folder).split() == ["1", "1", "0"]
+
+
 def test_a_key_by_the_broker_is_a_virtual_one_and_the_openai_client_reaches_the_vendor(
     user: User, standin: "Standin"
 ) -> None:

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import HIDDEN, OTHER, UNDER_AGENT, VALUE, User
+from conftest import HIDDEN, OTHER, OTHERS, UNDER_AGENT, VALUE, User
 from shells import Shell
 
 A = "OPENAI_API_KEY"
 NOT_ALLOWED = "is not allowed"
-OTHERS = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
 
 
 def git(user: User, folder: Path, *words: str) -> None:

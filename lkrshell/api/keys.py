@@ -234,8 +234,11 @@ def _project(profile: str | None, folder: "Folder | None") -> "tuple[list[Bindin
 
 def _fetch(bindings: "list[Binding]", asking: "execute.Asking", require_all: bool) -> "execute.Given":
     from lkrshell.runtime import execute
+    from lkrshell.state import memory
 
     with _turn:
+        # For no longer: the broker asks whose connection it is, and a hard process hides that from its own user.
+        is_hard = memory.is_hard()
         try:
             given = execute.fetch(bindings, asking, require_all)
         except StoreLocked:
@@ -244,6 +247,9 @@ def _fetch(bindings: "list[Binding]", asking: "execute.Asking", require_all: boo
             if not unlocking.on_demand(asking.ancestry):
                 raise
             given = execute.fetch(bindings, asking, require_all)
+        finally:
+            if not is_hard:
+                memory.soften()
     for tell in given_to:
         for binding, secret in given.keys:
             tell(binding.key, secret)

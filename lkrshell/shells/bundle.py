@@ -248,7 +248,10 @@ def _compile(root: str) -> None:
     for name in every:
         _collect(name, direct, codes[name][3], {name})
     target = name_of(root)
-    os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        os.mkdir(folder, 0o755)
+        os.chmod(folder, os.stat(folder).st_mode & 0o777 | 0o700)  # whatever the umask leaves us
     temporary = f"{target}.{os.urandom(8).hex()}"
     # Whoever may read the sources may read this.
     mode = 0o600 | os.stat(root).st_mode & os.stat(_source(root, MODULES[0])).st_mode & 0o044

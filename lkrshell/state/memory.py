@@ -33,7 +33,7 @@ _CALLS = {  # add_key, keyctl, prctl
     "ppc64le": (269, 271, 171),
     "s390x": (278, 280, 172),
 }
-_PR_SET_DUMPABLE = 4
+_PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4
 _MOST = 32767  # bytes that a key in the kernel can hold
 
 
@@ -80,6 +80,25 @@ def harden() -> None:
             _syscall(calls[2], _PR_SET_DUMPABLE, 0, 0, 0, 0)
         except OSError:
             pass
+
+
+def soften() -> None:
+    """Undoes `harden`, for a program that is not ours: its debuggers, and /proc for whoever runs it, are its own."""
+    if calls := _calls():
+        try:
+            _syscall(calls[2], _PR_SET_DUMPABLE, 1, 0, 0, 0)
+        except OSError:
+            pass
+
+
+def is_hard() -> bool:
+    """True when this process cannot be dumped, by `harden` or by its own wish. False where that cannot be told."""
+    if calls := _calls():
+        try:
+            return _syscall(calls[2], _PR_GET_DUMPABLE, 0, 0, 0, 0) != 1
+        except OSError:
+            pass
+    return False
 
 
 def put(name: str, data: bytes, seconds: int) -> str:
