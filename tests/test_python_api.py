@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ def test_the_public_names_are_these_and_all_are_there() -> None:
     }  # fmt: skip
     for name in lkrshell.__all__:
         assert getattr(lkrshell, name).__doc__, name
+    for function in (lkrshell.load, lkrshell.keys, lkrshell.get):
+        assert typing.get_type_hints(function), "as frameworks read them"
     assert set(lkrshell.__all__) <= set(dir(lkrshell))
     with pytest.raises(AttributeError, match="no attribute 'lock'"):
         lkrshell.lock  # noqa: B018

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from lkrshell.core.binding import Binding
     from lkrshell.runtime import agents, execute
 
-    Folder = str | os.PathLike[str]
 
 _turn = RLock()  # one thread asks the person, and fills the environment, at a time
 given_to: "list[Callable[[str, Secret], None]]" = []  # told of each key that is given, by its name
@@ -66,7 +65,7 @@ class Value(str):
 class Keys(Mapping[str, str]):
     """A project's keys by variable, for one `with` block. Made by `lkrshell.keys`."""
 
-    def __init__(self, profile: str | None, folder: "Folder | None") -> None:
+    def __init__(self, profile: str | None, folder: "str | os.PathLike[str] | None") -> None:
         self._asked = profile, folder
         self._values: dict[str, str] | None = None
 
@@ -104,7 +103,11 @@ class Keys(Mapping[str, str]):
 
 
 def load(
-    profile: str | None = None, *, folder: "Folder | None" = None, override: bool = False, required: bool = True
+    profile: str | None = None,
+    *,
+    folder: "str | os.PathLike[str] | None" = None,
+    override: bool = False,
+    required: bool = True,
 ) -> Loaded:
     """Puts the project's keys into `os.environ`, as `lkr exec` would for this program.
 
@@ -134,7 +137,7 @@ def load(
             return Loaded(problem=error)
 
 
-def keys(profile: str | None = None, *, folder: "Folder | None" = None) -> Keys:
+def keys(profile: str | None = None, *, folder: "str | os.PathLike[str] | None" = None) -> Keys:
     """The project's keys for one `with` block, by variable; `os.environ` stays as it is. Arguments as for `load`.
 
     The values are `str` whose `repr` is a mask. After the block the mapping is empty; copies that your program made are
@@ -143,7 +146,7 @@ def keys(profile: str | None = None, *, folder: "Folder | None" = None) -> Keys:
     return Keys(profile, folder)
 
 
-def get(name: str, *, profile: str | None = None, folder: "Folder | None" = None) -> Secret:
+def get(name: str, *, profile: str | None = None, folder: "str | os.PathLike[str] | None" = None) -> Secret:
     """One key of this project, by its name, such as `openai:prod`. `reveal()` gives its value.
 
     Only a key that the allowed manifest names is given. Of a key with `via = "broker"` it is a virtual key, and `keys`
@@ -169,7 +172,7 @@ def get(name: str, *, profile: str | None = None, folder: "Folder | None" = None
     return given.keys[0][1]
 
 
-def _nothing(folder: "Folder | None") -> Loaded | None:
+def _nothing(folder: "str | os.PathLike[str] | None") -> Loaded | None:
     """Where there is no project, or one that is not allowed: a result without keys. None where there may be some."""
     from lkrshell.project import lookup
     from lkrshell.state import paths
@@ -187,7 +190,7 @@ def _nothing(folder: "Folder | None") -> Loaded | None:
     return Loaded(problem=ManifestError("the manifest here is not allowed", "review and allow it: lkr allow"))
 
 
-def _load(profile: str | None, folder: "Folder | None", override: bool) -> Loaded:
+def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override: bool) -> Loaded:
     bindings, asking, require_all = _project(profile, folder)
     loaded = Loaded(asking.folder)
     if not override:
@@ -217,7 +220,9 @@ def _load(profile: str | None, folder: "Folder | None", override: bool) -> Loade
     return loaded
 
 
-def _project(profile: str | None, folder: "Folder | None") -> "tuple[list[Binding], execute.Asking, bool]":
+def _project(
+    profile: str | None, folder: "str | os.PathLike[str] | None"
+) -> "tuple[list[Binding], execute.Asking, bool]":
     """What the project wants for this program, who asks, and whether a missing key is a reason to give none."""
     from lkrshell.runtime import agents, execute
     from lkrshell.state import config
