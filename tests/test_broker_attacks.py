@@ -148,7 +148,7 @@ def test_a_virtual_key_ends_with_the_shell_that_it_was_made_for(
     shell, result = open_shell(), brokered.user.home / "result"
     shell.run("cd p")
     go = brokered.user.home / "go"
-    wait = f"while [ ! -e {go} ]; do sleep 0.1; done"
+    wait = f"n=0; while [ ! -e {go} ] && [ $n -lt 600 ]; do sleep 0.1; n=$((n+1)); done"
     call = f"{sys.executable} {brokered.call} >{result}.new; mv {result}.new {result}"
     shell.run(f"nohup sh -c '{wait}; {call}' >/dev/null 2>&1 &")
     (pid,) = re.findall(r"pid=(\d+)", shell.run("echo pid=$fish_pid" if shell.shell == "fish" else "echo pid=$$"))
