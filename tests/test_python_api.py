@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
-from conftest import OTHER, PASSPHRASE, VALUE, User
+from conftest import OTHER, PASSPHRASE, UNDER_AGENT, VALUE, User
 
 import lkrshell
 
@@ -296,11 +296,11 @@ except lkrshell.Refused as error:
     assert [row["keys"] for row in rows(user, "refused")] == ["anthropic:main"]
 
 
+@pytest.mark.skipif(UNDER_AGENT, reason="the users in these tests do not look at ancestor processes")
 def test_a_mark_that_the_program_removes_from_its_environment_still_tells_of_the_agent(user: User) -> None:
     folder = user.project("p")
     user.lkr("policy", "openai:prod", "--agents", "deny")
     user.at_home()
-    user.config("")
     code = """
 import os, lkrshell
 del os.environ["CLAUDECODE"]
@@ -310,10 +310,6 @@ for _ in range(2):
     except lkrshell.Refused as error:
         print(error)
 """
-    import conftest
-
-    if conftest.UNDER_AGENT:
-        pytest.skip("ancestors are not looked at here")
     assert python(user, code, folder, CLAUDECODE="1").count("no keys for a coding agent (claude)") == 2
 
 
