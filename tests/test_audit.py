@@ -109,6 +109,8 @@ def test_each_event_is_a_line_and_none_holds_a_value_or_a_hash_of_one(user: User
     user.lkr("exec", "--", "sh", "-c", f": {VALUE}", cwd=folder)
     user.lkr("exec", "-k", "openai:prod", "--", VALUE, code=127)
     user.lkr("agent-env", "--", "sh", "-c", f": {VALUE}", cwd=folder)
+    load = [sys.executable, "-c", "import lkrshell; lkrshell.load()", VALUE]
+    subprocess.run(load, env=user.env, cwd=folder, check=True, timeout=100)
     user.lkr("agent-env", VALUE, cwd=folder, code=127)
     user.lkr("token", "openai:prod", cwd=folder)
     (folder / "t.example").write_text(f"{A}=\n")
