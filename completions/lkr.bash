@@ -111,7 +111,7 @@ _lkr_one() {
     case $command in
         '')
             _lkr_options -h --help --version
-            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock login logout migrate passwd policy redact refresh rename rm rotate scan schema set source status token uninstall unlock usage use vault
+            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock login logout migrate passwd policy redact refresh rename report rm rotate scan schema set source status token uninstall unlock usage use vault
             ;;
         'add')
             _lkr_options --replace -h --help
@@ -264,6 +264,14 @@ _lkr_one() {
             ((place == 1)) && _lkr_keys
             ((place == 2)) && _lkr_fresh
             ;;
+        'report')
+            case $option in
+                -o | --output) _lkr_files; return ;;
+                --max-age) _lkr_nothing; return ;;
+                --unused) _lkr_nothing; return ;;
+            esac
+            _lkr_options -o --output --anonymous --check --max-age --unused -h --help
+            ;;
         'rm')
             _lkr_options --yes --force -h --help
             ((place == 1)) && _lkr_keys
@@ -400,7 +408,7 @@ _lkr() {
         elif [[ ! $ended && $word == -- ]]; then
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
-            [[ ' --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --source --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
+            [[ ' --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --max-age --models --mount --older --only --output --prefix --project --rate --set --since --source --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
         elif [[ ! $command || ' source vault ' == *" $command "* ]]; then
             command+=${command:+ }$word
         else

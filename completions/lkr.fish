@@ -21,7 +21,7 @@ function __lkr_look
         else if test -z "$__lkr_end"; and test "$word" = --
             set __lkr_end 1
         else if test -z "$__lkr_end"; and string match -q -- '-*' $word
-            contains -- $word --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --models --mount --older --only --output --prefix --project --rate --set --since --source --to --tokens --ttl --unused --variable --via -k -o; and set option $word
+            contains -- $word --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --max-age --models --mount --older --only --output --prefix --project --rate --set --since --source --to --tokens --ttl --unused --variable --via -k -o; and set option $word
         else if contains -- "$__lkr_command" '' source vault
             set __lkr_command (string trim -- "$__lkr_command $word")
         else
@@ -260,6 +260,12 @@ complete -c lkr -n "__lkr_at 'refresh' 1" -a '(__lkr_sources)'
 complete -c lkr -n "__lkr_at ''" -a rename -d 'Rename the key OLD to NEW'
 complete -c lkr -n "__lkr_at 'rename' 1" -a '(__lkr_keys)'
 complete -c lkr -n "__lkr_at 'rename' 2" -a '(__lkr_fresh)'
+complete -c lkr -n "__lkr_at ''" -a report -d 'Write one page about all keys for a security review'
+complete -c lkr -n "__lkr_options 'report'" -s o -l output -r -F -d 'Write the page to FILE'
+complete -c lkr -n "__lkr_options 'report'" -l anonymous -d 'Numbers in place of the names of keys, projects and agents'
+complete -c lkr -n "__lkr_options 'report'" -l check -d 'Write no page. The exit code is 1 if a key is too old or unused'
+complete -c lkr -n "__lkr_options 'report'" -l max-age -x -d 'When a value is too old: 90d'
+complete -c lkr -n "__lkr_options 'report'" -l unused -x -d 'After which time without use: 90d'
 complete -c lkr -n "__lkr_at ''" -a rm -d 'Remove the key NAME from the store'
 complete -c lkr -n "__lkr_options 'rm'" -l yes -l force -d 'Do not ask'
 complete -c lkr -n "__lkr_at 'rm' 1" -a '(__lkr_keys)'

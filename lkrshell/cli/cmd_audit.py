@@ -4,22 +4,19 @@ more."""
 import json
 import os
 import signal
-import stat
 import sys
 import time
-from collections.abc import Iterator
 
-from lkrshell.cli import common, declare, layout, output
-from lkrshell.core import clock, folders, records
+from lkrshell.cli import audit_log, common, declare, layout, output
+from lkrshell.core import clock, folders
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.events import EVENTS, OF_PROJECTS
 from lkrshell.core.text import show, tilde
 from lkrshell.project import lookup, references
-from lkrshell.state import audit, files, index, paths
+from lkrshell.state import index, paths
 
 Row = dict[str, str]
 _ALONE = ("verify", "unused", "older", "gone", "follow")  # options that exclude each other
-_POLL = 0.25  # seconds between two checks for new lines
 _MOST = 3  # keys in a line on a terminal
 
 
@@ -86,7 +83,7 @@ def _show(
     own = common.agent()  # an agent sees only what it did itself
     home, coloured, shown = os.path.expanduser("~"), output.colours(sys.stdout), False
     as_table: list[Row] | None = [] if sys.stdout.isatty() and not (follow or as_json) else None
-    for row in map(_row, _lines(follow)):
+    for row in map(audit_log.row, audit_log.lines(follow)):
         if row["time"] < since or (key and key not in row["keys"].split()) or (event and row["event"] != event):
             continue
         if own and row["agent"] != own:
@@ -144,82 +141,8 @@ def _line(row: Row, home: str, coloured: bool) -> str:
     return f"{when}  {event}  {rest}"
 
 
-def _row(line: str) -> Row:
-    try:
-        values = [records.unescape(field) for field in line.split("\t")[:-1]]
-    except ValueError:
-        values = []
-    return dict(zip(audit.FIELDS, values + [""] * len(audit.FIELDS), strict=False))
-
-
-class _Log:
-    """An open log. It stays the same file when it is renamed."""
-
-    def __init__(self, path: str, fd: int) -> None:
-        self.path, self.stream, self.rest = path, os.fdopen(fd, "rb"), b""
-        info = os.fstat(fd)
-        self.identity = (info.st_dev, info.st_ino)
-
-    def lines(self) -> list[str]:
-        """The complete lines that were added since the last call. `rest` is an incomplete one."""
-        if os.fstat(self.stream.fileno()).st_size < self.stream.tell():  # emptied
-            self.stream.seek(0)
-        *whole, self.rest = (self.rest + self.stream.read()).split(b"\n")
-        return [line.decode("utf-8", "surrogateescape") for line in whole]
-
-
-def _open(until: tuple[int, int] | None = None) -> list[_Log]:
-    """The logs, oldest first, from the one after `until` on. LkrError when one is not private.
-
-    Opened newest first: a log that is put aside meanwhile is met twice, and none is missed.
-    """
-    found: list[_Log] = []
-    for path in audit.logs():
-        try:
-            fd = os.open(path, os.O_RDONLY | audit.FLAGS)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise LkrError(f"cannot read {show(path)}: {error.strerror}") from None
-        info = os.fstat(fd)
-        files.check_private(path, info)
-        if not stat.S_ISREG(info.st_mode):
-            raise LkrError(f"{show(path)} is not a file of ours", "remove it")
-        log = _Log(path, fd)
-        if log.identity == until:
-            break
-        if found and log.identity == found[-1].identity:
-            found[-1].path = path
-        else:
-            found.append(log)
-    return found[::-1]
-
-
-def _lines(follow: bool) -> Iterator[str]:
-    last: _Log | None = None
-    while True:
-        logs = _open(last.identity if last else None)
-        if last and not os.fstat(last.stream.fileno()).st_nlink:  # somebody removed it
-            logs = logs[-1:]
-        for log in logs:
-            last = log
-            yield from log.lines()
-        while follow:
-            time.sleep(_POLL)
-            try:
-                now = os.lstat(audit.path())
-            except FileNotFoundError:
-                continue
-            if last:
-                yield from last.lines()  # only now, since nobody writes to a renamed log
-            if not last or (now.st_dev, now.st_ino) != last.identity:
-                break
-        if not follow:
-            return
-
-
 def _verify(as_json: bool) -> None:
-    count, broken = check()
+    count, broken = audit_log.check()
     if as_json:
         declare.echo(json.dumps({"lines": count, "broken": broken}))
     if broken:
@@ -227,29 +150,6 @@ def _verify(as_json: bool) -> None:
         raise LkrError(f"the audit log is broken at {show(broken[0])}{more}", "the lines before it are intact")
     if not as_json:
         declare.echo(f"lkr: {count} lines, the chain is intact", err=True)
-
-
-def check() -> tuple[int, list[str]]:
-    """The number of lines, and the places (file:line) of lines that were changed or do not continue the previous
-    one."""
-    end, count = "", 0
-    broken: list[str] = []
-    logs = _open()
-    for log in logs:
-        lines = log.lines()
-        if log.rest and log is logs[-1]:
-            time.sleep(0.1)  # somebody may be writing to it
-            lines += log.lines()
-        for number, line in enumerate(lines + [log.rest.decode("utf-8", "surrogateescape")] * bool(log.rest), 1):
-            content, _, claimed = line.rpartition("\t")
-            # The log before the oldest one may be gone, so its first line is not checked.
-            is_whole = (not count and log.path.endswith(f".{audit.KEPT}")) or claimed == audit.link(end, content)
-            # A killed writer may have left half a line, after which the next writer began a new one.
-            after_cut = bool(broken) and claimed == audit.link(audit.CUT, content)
-            if not (is_whole or after_cut) or (number > len(lines)):
-                broken.append(f"{log.path}:{number}")
-            end, count = claimed, count + 1
-    return count, broken
 
 
 def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool) -> None:
@@ -287,7 +187,7 @@ def _gone(below: str, as_json: bool) -> None:
     last: dict[str, str] = {}
     allowed = references.by_project()
     had_manifest = set(allowed)
-    for row in map(_row, _lines(False)):
+    for row in map(audit_log.row, audit_log.lines(False)):
         if row["event"] in OF_PROJECTS and row["project"]:
             last[row["project"]] = row["time"]
             if row["event"] not in ("exec", "agent"):  # these do not need a manifest

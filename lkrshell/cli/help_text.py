@@ -61,6 +61,7 @@ Security:
   policy     Show or change what the key NAME may do.
   confirm    Confirm this project's keys that ask first.
   audit      Show who used which key when.
+  report     Write one page about all keys for a security review.
 
 Shell:
   hook       Print the hook for SHELL: bash, zsh, fish or direnv.
@@ -125,6 +126,7 @@ Security:
   policy     Show or change what the key NAME may do.
   confirm    Confirm this project's keys that ask first.
   audit      Show who used which key when.
+  report     Write one page about all keys for a security review.
 
 Shell:
   hook       Print the hook for SHELL: bash, zsh, fish or direnv.
@@ -1040,6 +1042,45 @@ Options:
   Examples:
     lkr rename openai:main openai:blog
     lkr rename groq:main groq:ci
+"""),
+    "report": (
+"""\
+Usage: lkr report [OPTIONS]
+
+  Write one page about all keys for a security review. Or check their age and use, for CI and
+  cron.
+
+Options:
+  -o, --output FILE  Write the page to FILE.
+  --anonymous        Numbers in place of the names of keys, projects and agents.
+  --check            Write no page. The exit code is 1 if a key is too old or unused.
+  --max-age AGE      When a value is too old: 90d.
+  --unused AGE       After which time without use: 90d.
+  -h, --help         Show this message and exit.
+
+  Examples:
+    lkr report -o report.html
+    lkr report --check --max-age 90d --unused 60d
+""",
+"""\
+Usage: lkr report [OPTIONS]
+
+  Write one page about all keys for a security review. Or check their age and
+  use, for CI and cron.
+
+Options:
+  -o, --output FILE  Write the page to FILE.
+  --anonymous        Numbers in place of the names of keys, projects and
+                     agents.
+  --check            Write no page. The exit code is 1 if a key is too old or
+                     unused.
+  --max-age AGE      When a value is too old: 90d.
+  --unused AGE       After which time without use: 90d.
+  -h, --help         Show this message and exit.
+
+  Examples:
+    lkr report -o report.html
+    lkr report --check --max-age 90d --unused 60d
 """),
     "rm": (
 """\

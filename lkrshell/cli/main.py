@@ -14,7 +14,7 @@ GROUPS = {
     "Shared stores": ("source", "login", "logout", "refresh"),
     "Projects": ("status", "allow", "deny", "add", "edit", "use", "exec", "gen", "schema"),
     "Agents": ("agent-env", "broker", "token"),
-    "Security": ("scan", "redact", "lock", "unlock", "passwd", "policy", "confirm", "audit"),
+    "Security": ("scan", "redact", "lock", "unlock", "passwd", "policy", "confirm", "audit", "report"),
     "Shell": ("hook", "export"),
 }
 COMMANDS = tuple(sorted(name for group in GROUPS.values() for name in group))

@@ -1,0 +1,46 @@
+"""`lkr report`: one page for a security review, and the same as an exit code. Names keys and projects, and no value."""
+
+import os
+import re
+import time
+
+from lkrshell.cli import common, declare, report_page, reporting
+from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.text import show
+from lkrshell.state import files
+
+
+@declare.command("report", examples=("lkr report -o report.html", "lkr report --check --max-age 90d --unused 60d"))
+@declare.option("-o", "--output", "output", metavar="FILE", help="Write the page to FILE.")
+@declare.option("--anonymous", is_flag=True, help="Numbers in place of the names of keys, projects and agents.")
+@declare.option("--check", is_flag=True, help="Write no page. The exit code is 1 if a key is too old or unused.")
+@declare.option("--max-age", "max_age", metavar="AGE", default="90d", help="When a value is too old: 90d.")
+@declare.option("--unused", "unused", metavar="AGE", default="90d", help="After which time without use: 90d.")
+def command(output: str | None, anonymous: bool, check: bool, max_age: str, unused: str) -> int:
+    """Write one page about all keys for a security review. Or check their age and use, for CI and cron."""
+    if check == bool(output):
+        raise LkrError("say what to do", "lkr report -o report.html, or lkr report --check", USAGE)
+    limits = reporting.Limits(_days(max_age), _days(unused))
+    keys = reporting.keys(common.store().name, limits)
+    if check:
+        found = [
+            f"{key.name}: {problem}" for key in keys for problem in key.problems if problem != reporting.EVERYWHERE
+        ]
+        for line in found:
+            declare.echo(show(line))
+        declare.echo(f"lkr: {common.count(len(found), 'problem', 'problems')}, {len(keys)} keys", err=True)
+        return 1 if found else 0
+    page = report_page.html(reporting.gather(keys, limits, anonymous), time.time())
+    path = os.path.abspath(str(output))
+    try:
+        files.replace_file(path, page.encode("utf-8", "replace"), 0o600)
+    except OSError as error:
+        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "name another file") from None
+    declare.echo(f"lkr: wrote {show(str(output))}", err=True)
+    return 0
+
+
+def _days(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,4}d?", text):
+        raise LkrError("an age is a number of days", "write it like 90d", USAGE)
+    return int(text.removesuffix("d"))

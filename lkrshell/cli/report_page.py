@@ -1,0 +1,139 @@
+"""The page of `lkr report`: one file without scripts, fonts or pictures. Everything in it is escaped."""
+
+import html as escaping
+import os
+from collections.abc import Iterable
+
+from lkrshell.cli.reporting import Report
+from lkrshell.core import clock
+from lkrshell.core.text import show, tilde
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d1d9e0;--back:#fff;--card:#f6f8fa;--bad:#b3261e;
+--good:#1a7f37;--bar:#0969da}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--line:#3d444d;--back:#0d1117;--card:#151b23;
+--bad:#ff8a80;--good:#57ca72;--bar:#58a6ff}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:72rem;padding:2rem 1.5rem;font:16px/1.5 system-ui,sans-serif;color:var(--ink);
+background:var(--back)}
+h1{font-size:1.7rem;margin:0}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}p{margin:.3rem 0}.soft{color:var(--soft)}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.8rem;margin:1.4rem 0}
+.card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.7rem .9rem}
+.card b{display:block;font-size:1.6rem;line-height:1.2}
+.bad{color:var(--bad)}.good{color:var(--good)}
+.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
+th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+th{color:var(--soft);font-weight:600;white-space:nowrap}td.name{font-weight:600;white-space:nowrap}
+svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font:11px system-ui,sans-serif}
+@media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--back:#fff;--card:#fff;--bad:#900;--good:#060;
+--bar:#235}body{padding:0;max-width:none;font-size:11px}h2{break-after:avoid}tr,.card{break-inside:avoid}
+thead{display:table-header-group}.wide{overflow:visible}@page{margin:1.5cm}}
+"""
+
+
+def html(report: Report, now: float) -> str:
+    """The page; `now` is the time it is of, in seconds since the epoch."""
+    old = sum(any(each.startswith("older") for each in key.problems) for key in report.keys)
+    idle = sum(any("used" in each and "may" not in each for each in key.problems) for key in report.keys)
+    chain = f"broken at {report.broken} places" if report.broken else "intact"
+    cards = [
+        (len(report.keys), "keys", False),
+        (old, f"older than {report.limits.age} days", old > 0),
+        (idle, f"unused for {report.limits.unused} days", idle > 0),
+        (sum(refused for _, _, refused in report.weeks), "refusals in 13 weeks", False),
+        (len(report.scan), "places in plain text", bool(report.scan)),
+        (chain, f"audit log, {report.lines} lines", report.broken > 0),
+    ]
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Report on keys</title>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+        f"<style>{_STYLE}</style></head><body><header><h1>Report on keys</h1>",
+        f'<p class="soft">{clock.stamp(now)[:10]}, by lkr. Names only: no value of a key is in this page.</p></header>',
+        '<section class="cards">',
+        *(f'<div class="card"><b{_tone(bad)}>{_text(number)}</b>{_text(about)}</div>' for number, about, bad in cards),
+        "</section><main>",
+        *_keys(report, now),
+        "<h2>Uses in the last 13 weeks</h2>",
+        _chart(report.weeks),
+        *_section(
+            "Refusals",
+            ("Time", "Keys", "Project", "Agent"),
+            [(w, k or "-", _path(p), a or "-") for w, k, p, a in report.refusals],
+        ),
+        *_section("Keys in plain text, in the home folder", ("Key", "Place", "Exposed"), report.scan),
+        *(f'<p class="soft">{_text(note)}</p>' for note in report.notes),
+        *_section("Findings of lkr doctor", ("Level", "Finding"), report.doctor),
+        *_section(
+            "Spent through the broker",
+            ("Key", "Requests", "US dollars"),
+            [(k, n, f"{c:.2f}") for k, n, c in report.spent],
+        ),
+        "</main></body></html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _keys(report: Report, now: float) -> list[str]:
+    rows = [
+        (
+            key.name, _ago(key.since, now), _ago(key.used, now), ", ".join(map(_path, key.projects)) or "-",
+            ", ".join(key.agents) or "-", ", ".join([*(["admin"] if key.kind == "admin" else []), *key.policy]),
+            ", ".join(key.problems) or "-",
+        )
+        for key in report.keys
+    ]  # fmt: skip
+    return _section("Keys", ("Key", "Value set", "Last use", "Projects", "Agents", "Policy", "Look at"), rows)
+
+
+def _section(title: str, headings: Iterable[str], rows: "Iterable[Iterable[object]]") -> list[str]:
+    body = [
+        "<tr>"
+        + "".join(
+            f'<td class="name">{_text(cell)}</td>' if not at else f"<td>{_text(cell)}</td>"
+            for at, cell in enumerate(row)
+        )
+        + "</tr>"
+        for row in rows
+    ]
+    if not body:
+        return [f'<h2>{_text(title)}</h2><p class="soft">None.</p>']
+    head = "".join(f'<th scope="col">{_text(each)}</th>' for each in headings)
+    return [
+        f'<h2>{_text(title)}</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>',
+        *body,
+        "</tbody></table></div>",
+    ]
+
+
+def _chart(weeks: list[tuple[str, int, int]]) -> str:
+    """Bars: uses of each week, and on top of them the refusals."""
+    most = max([1, *(uses + refused for _, uses, refused in weeks)])
+    bars = []
+    for number, (day, uses, refused) in enumerate(weeks):
+        left, high, red = 40 + number * 58, round(120 * uses / most), round(120 * refused / most)
+        bars.append(f'<rect x="{left}" y="{140 - high}" width="40" height="{high}" fill="var(--bar)"/>')
+        bars.append(f'<rect x="{left}" y="{140 - high - red}" width="40" height="{red}" fill="var(--bad)"/>')
+        bars.append(f'<text x="{left + 20}" y="156" text-anchor="middle">{_text(day[5:])}</text>')
+        if uses + refused:
+            bars.append(f'<text x="{left + 20}" y="{134 - high - red}" text-anchor="middle">{uses + refused}</text>')
+    line = '<line x1="36" x2="796" y1="140.5" y2="140.5" stroke="var(--line)"/>'
+    label = "Uses of keys in each week, with refusals on top"
+    return f'<svg viewBox="0 0 800 162" role="img" aria-label="{label}">{line}{"".join(bars)}</svg>'
+
+
+def _ago(when: float, now: float) -> str:
+    days = int((now - when) // 86400)
+    return "never" if not when else "today" if days < 1 else "1 day ago" if days == 1 else f"{days} days ago"
+
+
+def _path(path: str) -> str:
+    return tilde(path, os.path.expanduser("~"))
+
+
+def _tone(bad: bool) -> str:
+    return ' class="bad"' if bad else ' class="good"'
+
+
+def _text(thing: object) -> str:
+    return escaping.escape(show(str(thing)))

@@ -1,0 +1,89 @@
+"""`lkr report`: what the page says, what it does not, and how it looks in a real browser."""
+
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from conftest import OTHER, VALUE, User
+
+
+@pytest.fixture
+def page(user: User) -> Path:
+    """The report of a person with two keys, one of them old, some uses and a refusal."""
+    folder = user.project("shop <b>&")
+    user.lkr("exec", "--", "true", cwd=folder)
+    user.lkr("policy", "anthropic:main", "--agents", "deny")
+    (user.home / ".bash_history").write_text(f"export OPENAI_API_KEY={VALUE}\n")
+    entry = user.home / ".local/share/lkr/index/vault/anthropic/main"
+    text = entry.read_text()
+    entry.write_text(re.sub(r"created\t\S+", "created\t2024-01-01T00:00:00Z", text))
+    os.utime(entry, (1704067200, 1704067200))
+    user.env["CLAUDECODE"] = "1"
+    user.at_home()
+    user.lkr("get", "openai:prod", cwd=folder, code=2)
+    del user.env["CLAUDECODE"]
+    user.lkr("report", "-o", "report.html")
+    return user.home / "report.html"
+
+
+def test_the_page_names_keys_and_holds_no_value(user: User, page: Path) -> None:
+    text = page.read_text()
+    assert VALUE not in text and OTHER not in text
+    for said in (
+        "openai:prod",
+        "anthropic:main",
+        "older than 90 days",
+        "intact",
+        ".bash_history",
+        "shop &lt;b&gt;&amp;",
+        "claude",
+    ):
+        assert said in text, said
+    assert page.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_page_loads_nothing(page: Path) -> None:
+    found = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.append(tag)
+            assert not {name for name, _ in attrs} & {"src", "href", "onload"}, (tag, attrs)
+
+    Reader().feed(page.read_text())
+    assert not {"script", "link", "img", "iframe", "b"} & set(found) - {"b"}
+    assert "url(" not in page.read_text() and "@import" not in page.read_text()
+
+
+def test_an_anonymous_page_has_no_names(user: User, page: Path) -> None:
+    user.lkr("report", "-o", "other.html", "--anonymous")
+    text = (user.home / "other.html").read_text()
+    for hidden in ("openai:prod", "anthropic:main", "shop", "claude", str(user.home), "bash_history"):
+        assert hidden not in text, hidden
+    assert "openai 2" in text or "openai 1" in text
+
+
+def test_the_check_is_an_exit_code(user: User, page: Path) -> None:
+    said = user.lkr("report", "--check", "--max-age", "90d", "--unused", "60d", code=1)
+    assert "anthropic:main: older than 90 days" in said and "anthropic:main: never used" in said
+    assert "openai:prod" not in said
+    user.lkr("report", "--check", "--max-age", "20000d", "--unused", "20000d")
+    assert "an age is a number of days" in user.lkr("report", "--check", "--max-age", "soon", code=64)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_page_is_drawn_by_a_browser(page: Path, tmp_path: Path, dark: bool) -> None:
+    browser = shutil.which("chromium")
+    assert browser, "make tools installs it"
+    picture = tmp_path / "page.png"
+    words = [
+        browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1200,1400",
+        f"--user-data-dir={tmp_path}/profile", f"--screenshot={picture}", *["--force-dark-mode"] * dark,
+        *["--blink-settings=preferredColorScheme=0"] * dark, page.as_uri(),
+    ]  # fmt: skip
+    subprocess.run(words, check=True, capture_output=True, timeout=200)
+    assert picture.stat().st_size > 20000, "more than an empty page"
