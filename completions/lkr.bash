@@ -83,8 +83,9 @@ _lkr_sources() {
     local file=${XDG_CONFIG_HOME:-$HOME/.config}/lkr/config.toml line
     [[ $OSTYPE == darwin* ]] && file="${XDG_CONFIG_HOME:-$HOME/Library/Application Support}/lkr/config.toml"
     [[ -r $file ]] || return 0
+    local table='^\[sources\.([a-z0-9-]+)\]' # not in the condition, which bash 3.2 could not read
     while IFS= read -r line; do
-        [[ $line =~ ^\[sources\.([a-z0-9-]+)\] ]] && _lkr_words "${BASH_REMATCH[1]}"
+        [[ $line =~ $table ]] && _lkr_words "${BASH_REMATCH[1]}"
     done <"$file"
 }
 _lkr_wanted() { _lkr_manifest '^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*='; }

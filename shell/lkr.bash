@@ -15,7 +15,7 @@
 # The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
 __lkr_set() {
     \builtin local __lkr_old=__lkr_old_$1 __lkr_kind='' __lkr_key=${2%%=*}
-    if [[ -R $1 ]]; then # first: to ask for its value may run code
+    if \builtin test -R "$1"; then # first: to ask for its value may run code. Not [[ ]]: bash 3.2 must read this
         __lkr_kind='a name reference'
     else
         case ${!1@a} in
@@ -104,7 +104,7 @@ __lkr_leave() {
             \builtin continue
         fi
         # A reference or an integer that it has become since goes first, or this would set another or evaluate it.
-        [[ ! -R $__lkr_name ]] || \builtin unset -n "$__lkr_name"
+        ! \builtin test -R "$__lkr_name" || \builtin unset -n "$__lkr_name"
         __lkr_old=LKR_OLD_$__lkr_name
         if ! \builtin unset -v "$__lkr_name" 2>/dev/null; then
             \builtin export -n "${__lkr_name?}"

@@ -96,3 +96,38 @@ def test_the_pasteboard_takes_a_marked_value_and_is_emptied() -> None:
     change = macos_objects.copy("value")
     assert subprocess.run(["/usr/bin/pbpaste"], capture_output=True, check=True).stdout == b"value"
     assert macos_objects.clear(change) and not macos_objects.clear(change)
+
+
+def test_the_process_behind_a_connection_and_at_a_socket_is_told() -> None:
+    import socket
+
+    from lkrshell.broker import macos_sockets
+    from lkrshell.runtime import processes
+    from lkrshell.state import peer
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        own = listener.getsockname()[1]
+        code = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); sys.stdin.read()"
+        child = subprocess.Popen([sys.executable, "-c", code, str(own)], stdin=subprocess.PIPE, cwd="/private/tmp")
+        connection, there = listener.accept()
+        try:
+            assert macos_sockets.file_of(child.pid, (socket.AF_INET, there[1], own))
+            assert not macos_sockets.file_of(os.getpid(), (socket.AF_INET, there[1], own))
+            assert child.pid in macos_sockets.children(os.getpid())
+            assert macos_sockets.working_folder(child.pid) == "/private/tmp"
+            assert processes.start_time(child.pid) and processes.user_of(child.pid) == os.getuid()
+        finally:
+            connection.close()
+            child.communicate()
+    one, two = socket.socketpair()
+    assert peer.credentials(one) == (os.getuid(), os.getpid())
+    two.close()
+
+
+def test_a_folder_has_one_real_path_however_it_is_written(tmp_path: Path) -> None:
+    from lkrshell.state import paths
+
+    (tmp_path / "Proj\u00e9").mkdir()
+    kept = paths.real(str(tmp_path / "Proj\u00e9"))
+    assert paths.real(str(tmp_path / "proj\u00e9")) == kept == paths.real(str(tmp_path / "PROJe\u0301"))
+    assert paths.real("/tmp") == "/private/tmp"
