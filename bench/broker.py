@@ -1,7 +1,10 @@
-"""What the broker adds to a request, beside going direct, in one run. `bench/broker.py [--rounds N] [--minutes N]`.
+"""What the broker adds to a request, beside going direct, in one run.
 
-A stand-in vendor over TLS in a process of its own, the forwarding part in another, and a client that goes to either in
-turn. Times are in milliseconds. The table goes to stdout, the figures to bench/broker.json.
+A stand-in vendor over TLS in a process of its own; lkr's broker as it is, with a vault, a virtual key, limits and a
+ledger; and a client that goes to each in turn. The table goes to stdout, the figures to bench/broker.json.
+
+--others FOLDER: LiteLLM's proxy and mitmproxy too, in virtual environments below FOLDER, which are made where missing.
+--soak MINUTES: also holds 200 streams for that long. --requests N: also what memory it has after N requests.
 """
 
 import argparse
@@ -9,34 +12,47 @@ import asyncio
 import json
 import os
 import random
+import socket
 import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from brokers import Broker  # noqa: E402
 from vendor import REAL  # noqa: E402
 
-BODY = json.dumps({"model": "a-model", "stream": True, "messages": [{"role": "user", "content": "x" * 2000}]}).encode()
+from bench import BIN, Home  # noqa: E402
+
+BODY = json.dumps({"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "x" * 2000}]}).encode()
+PACKAGES = {"litellm": "litellm[proxy]", "mitmproxy": "mitmproxy"}
+PATH = "/v1/chat/completions"
+STREAMS = 8
+APART = 0.2  # seconds that requests wait, up to, so that they do not come in step
 
 
 class Place:
-    """Where requests go: straight to the vendor, or through the broker."""
+    """Where requests go: straight to the vendor, or through a process `pid`."""
 
-    def __init__(self, name: str, port: int, key: str, path: str, context: ssl.SSLContext | None) -> None:
-        self.name, self.port, self.context = name, port, context
+    def __init__(
+        self, name: str, port: int, key: str, path: str = PATH, context: ssl.SSLContext | None = None, pid: int = 0
+    ) -> None:
+        self.name, self.port, self.context, self.pid = name, port, context, pid
         self.request = (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
         ).encode() + BODY
+        self.first: dict[int, list[float]] = {1: [], STREAMS: []}  # seconds to the first byte, by how many streams
+        self.rates: list[float] = []  # requests a second
+        self.processor: list[float] = []  # seconds a request
+        self.idle = self.after = 0.0  # MiB
 
 
 class Client:
@@ -67,11 +83,8 @@ class Client:
 
 
 async def streams(place: Place, count: int, each: int, apart: float = 0.0) -> tuple[list[float], float]:
-    """(times to the first byte, requests a second) of `count` connections with `each` requests one after the other.
-
-    With `apart` (seconds) they do not begin in step, which no real programs do: each waits up to that long before one.
-    """
-    dice = random.Random(1)  # the same waits for both places
+    """(times to the first byte, requests a second) of `count` connections with `each` requests one after the other."""
+    dice = random.Random(1)  # the same waits for all places
     clients = [Client(place) for _ in range(count)]
     for client in clients:
         await client.open()
@@ -106,24 +119,62 @@ def vendor(folder: Path, words: int, delay: float) -> Iterator[int]:
 
 
 @contextmanager
-def broker(ca: str, url: str) -> Iterator[tuple[int, int]]:
-    """A broker in a process of its own; (port, process id)."""
-    words_of = [sys.executable, __file__, "--serve", ca, url]
-    process = subprocess.Popen(words_of, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin and process.stdout
-    try:
-        yield int(process.stdout.readline()), process.pid
-    finally:
-        process.stdin.close()
-        process.wait(30)
+def broker(ca: str, url: str) -> Iterator[Place]:
+    """lkr's broker, for a new user, and a virtual key for this process."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Home(Path(name), "vault")
+        settings = home.folder / ".config/lkr/config.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(f'[broker]\nca = "{ca}"\n[broker.upstream]\nopenai = "{url}"\n')
+        home.run("lkr", "unlock", "--stdin", stdin="a passphrase\n")
+        home.run("lkr", "set", "openai:prod", "--stdin", stdin=REAL)
+        home.run("lkr", "policy", "openai:prod", "--budget", "100000/day", "--rate", "100000/min")
+        home.run("lkr", "broker", "start")
+        try:
+            state = json.loads(home.run("lkr", "broker", "--json"))
+            key = home.run("lkr", "token", "openai:prod").strip()
+            yield Place("lkr", state["port"], key, f"/openai{PATH}", pid=state["pid"])
+        finally:
+            home.run("lkr", "broker", "stop")
 
 
-def serve(ca: str, url: str) -> None:
-    """The broker's process, with nothing kept of a request."""
-    served = Broker(ca, {"openai": url}, keep=False)
-    print(served.port, flush=True)
-    sys.stdin.read()
-    served.close()
+@contextmanager
+def other(name: str, folder: Path, ca: str, url: str) -> Iterator[Place]:
+    """One of the other proxies, on a port of its own."""
+    programs = folder / name / "bin"
+    if not (programs / "pip").exists():
+        venv.create(folder / name, with_pip=True)
+    if not (programs / ("litellm" if name == "litellm" else "mitmdump")).exists():
+        subprocess.run([programs / "pip", "install", "--quiet", PACKAGES[name]], check=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as home:
+        settings = Path(home) / "config.yaml"
+        settings.write_text(
+            f"model_list: [{{model_name: gpt-4o, litellm_params: {{model: openai/gpt-4o, api_base: '{url}/v1', "
+            f"api_key: {REAL}}}}}]\nlitellm_settings: {{ssl_verify: '{ca}', telemetry: false}}\n"
+        )
+        commands: dict[str, list[str | Path]] = {
+            "litellm": [programs / "litellm", "--config", settings, "--host", "127.0.0.1", "--port", str(port)],
+            "mitmproxy": [programs / "mitmdump", "--quiet", "--mode", f"reverse:{url}", "--listen-host", "127.0.0.1",
+                          "--listen-port", str(port), "--set", f"ssl_verify_upstream_trusted_ca={ca}",
+                          "--set", "stream_large_bodies=1", "--set", f"confdir={home}"],
+        }  # fmt: skip
+        env = {"HOME": home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SSL_CERT_FILE": ca,
+               "LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # fmt: skip
+        process = subprocess.Popen(commands[name], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(1200):
+                if process.poll() is not None:
+                    sys.exit(f"{name} did not start")
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.1)
+            yield Place(name, port, REAL, pid=process.pid)
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 def memory(pid: int) -> float:
@@ -135,7 +186,7 @@ def memory(pid: int) -> float:
 
 
 def cpu(pid: int) -> float:
-    """Seconds of processor time, which a busy machine does not change."""
+    """Seconds of processor time, which a busy machine does not change much."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
@@ -144,74 +195,121 @@ def quantile(times: list[float], of: float) -> float:
     return sorted(times)[min(len(times) - 1, int(len(times) * of))] * 1000
 
 
-def places(ca: str, vendor_port: int, broker_port: int) -> tuple[Place, Place]:
-    context = ssl.create_default_context(cafile=ca)
-    path = "/v1/chat/completions"
-    return (
-        Place("direct", vendor_port, REAL, path, context),
-        Place("broker", broker_port, "lkr-vk-openai", f"/openai{path}", None),
-    )
-
-
-def measure(rounds: int, each: int, held: float) -> dict[str, object]:
+@contextmanager
+def places(words: int, delay: float, others: Path | None) -> Iterator[list[Place]]:
+    """All of them, with a vendor whose streams have so many events, so many seconds apart. The first goes direct."""
     folder = Path(tempfile.mkdtemp())
-    ca = str(folder / "ca.pem")
-    figures: dict[str, object] = {}
-    with vendor(folder, 30, 0.02) as port, broker(ca, f"https://127.0.0.1:{port}") as (own, pid):
-        figures["idle MiB"] = round(memory(pid), 1)
-        two = places(ca, port, own)
-        for count in (1, 8):
-            firsts: dict[str, list[float]] = {"direct": [], "broker": []}
-            for _ in range(rounds):
-                for place in two:
-                    firsts[place.name] += asyncio.run(streams(place, count, each, 0.2))[0]
-            for of in (0.5, 0.99):
-                direct, through = (quantile(firsts[name], of) for name in ("direct", "broker"))
-                figures[f"first byte, {count} streams, p{of * 100:.0f} ms"] = [
-                    round(direct, 2), round(through, 2), round(through - direct, 2),
-                ]  # fmt: skip
-    with vendor(folder, 60, 0.0) as port, broker(ca, f"https://127.0.0.1:{port}") as (own, pid):
-        two = places(ca, port, own)
-        rates: dict[str, list[float]] = {"direct": [], "broker": []}
-        before, asked = cpu(pid), 0
-        for _ in range(rounds):
-            for place in two:
-                rates[place.name].append(asyncio.run(streams(place, 8, each))[1])
-            asked += 8 * (each + 1)
-        figures["the broker's processor time, ms a request"] = round((cpu(pid) - before) / asked * 1000, 2)
-        direct, through = (statistics.median(rates[name]) for name in ("direct", "broker"))
-        figures["requests a second, 8 streams"] = [round(direct), round(through), round(through / direct, 2)]
-        figures["MiB after these"] = round(memory(pid), 1)
-    count = int(held / 0.5)
-    with vendor(folder, count, 0.5) as port, broker(ca, f"https://127.0.0.1:{port}") as (own, pid):
-        through_broker = places(ca, port, own)[1]
+    with ExitStack() as stack:
+        port = stack.enter_context(vendor(folder, words, delay))
+        ca, url = str(folder / "ca.pem"), f"https://127.0.0.1:{port}"
+        found = [Place("direct", port, REAL, context=ssl.create_default_context(cafile=ca))]
+        found.append(stack.enter_context(broker(ca, url)))
+        if others:
+            found += [stack.enter_context(other(name, others, ca, url)) for name in PACKAGES]
+        yield found
 
-        async def hold() -> int:
-            clients = [Client(through_broker) for _ in range(200)]
+
+def measure(rounds: int, each: int, others: Path | None) -> list[Place]:
+    """The time to the first byte with slow streams, and all else with streams that come as fast as they can."""
+    with places(30, 0.02, others) as slow:
+        for place in slow[1:]:
+            place.idle = memory(place.pid)
+        for _ in range(rounds):
+            for count in (1, STREAMS):
+                for place in slow:
+                    place.first[count] += asyncio.run(streams(place, count, each, APART))[0]
+    with places(60, 0.0, others) as fast:
+        for _ in range(rounds):
+            for place, known in zip(fast, slow, strict=True):
+                before = cpu(place.pid) if place.pid else 0.0
+                known.rates.append(asyncio.run(streams(place, STREAMS, each))[1])
+                if place.pid:
+                    known.processor.append((cpu(place.pid) - before) / (STREAMS * (each + 1)))
+                    known.after = memory(place.pid)
+    return slow
+
+
+def table(found: list[Place]) -> list[dict[str, object]]:
+    direct = found[0]
+    rows = []
+    for place in found:
+        row: dict[str, object] = {"": place.name}
+        for count in (1, STREAMS):
+            for of in (0.5, 0.99):
+                value = quantile(place.first[count], of)
+                name = f"first byte, {count} stream{'s' * (count > 1)}, p{of * 100:.0f}, ms"
+                row[name] = round(value, 2)
+                if place is not direct:
+                    row[f"{name}, added"] = round(value - quantile(direct.first[count], of), 2)
+        rate = statistics.median(place.rates)
+        row["requests a second, 8 streams"] = round(rate)
+        if place is not direct:
+            row["of direct"] = round(rate / statistics.median(direct.rates), 2)
+            row["processor time, ms a request"] = round(statistics.median(place.processor) * 1000, 2)
+            row["MiB idle"], row["MiB after these"] = round(place.idle, 1), round(place.after, 1)
+        rows.append(row)
+    return rows
+
+
+def hold(minutes: float) -> dict[str, object]:
+    """200 streams at once, an event every half second each."""
+    with places(int(minutes * 120), 0.5, None) as found:
+        place = found[1]
+        idle = memory(place.pid)
+
+        async def run() -> set[int]:
+            clients = [Client(place) for _ in range(200)]
             for client in clients:
                 await client.open()
-            found = await asyncio.gather(*(client.ask() for client in clients))
-            return len({size for _, _, size in found})
+            answers = await asyncio.gather(*(client.ask() for client in clients))
+            return {size for _, _, size in answers}
 
-        assert asyncio.run(hold()) == 1, "all answers are of one length"
-        figures[f"200 streams for {held:.0f} s: whole"] = 200
-        figures["MiB after 200 streams"] = round(memory(pid), 1)
-    return figures
+        start = time.monotonic()
+        assert len(asyncio.run(run())) == 1, "all answers are of one length"
+        took = time.monotonic() - start
+        return {
+            "streams held": 200, "for minutes": round(took / 60, 1), "whole": 200, "MiB before": round(idle, 1),
+            "MiB after": round(memory(place.pid), 1), "processor time, s": round(cpu(place.pid), 1),
+        }  # fmt: skip
+
+
+def wear(count: int) -> dict[str, object]:
+    """Memory after many requests."""
+    with places(8, 0.0, None) as found:
+        place = found[1]
+        asyncio.run(streams(place, STREAMS, 20))
+        before, rounds = memory(place.pid), 20
+        grown = []
+        for _ in range(rounds):
+            asyncio.run(streams(place, STREAMS, count // STREAMS // rounds))
+            grown.append(round(memory(place.pid), 1))
+        return {
+            "requests": count, "MiB after 160": round(before, 1), "MiB after each twentieth": grown,
+            "ratio": round(grown[-1] / before, 3),
+        }  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--serve", nargs=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--each", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=0.25)
+    parser.add_argument("--others", type=Path)
+    parser.add_argument("--soak", type=float, default=0.0)
+    parser.add_argument("--requests", type=int, default=0)
     words = parser.parse_args()
-    if words.serve:
-        serve(*words.serve)
-        return
-    figures = measure(words.rounds, words.each, words.minutes * 60)
+    os.environ["PATH"] = f"{BIN}:{os.environ['PATH']}"
+    figures: dict[str, object] = {"load before": round(os.getloadavg()[0], 1)}
+    figures["table"] = rows = table(measure(words.rounds, words.each, words.others)) if words.rounds else []
+    if words.soak:
+        figures["soak"] = hold(words.soak)
+    if words.requests:
+        figures["wear"] = wear(words.requests)
+    figures["load after"] = round(os.getloadavg()[0], 1)
+    for name in dict.fromkeys(name for row in rows for name in row):
+        print(f"{name:<40}", *(f"{row.get(name, '')!s:>10}" for row in rows))
     for name, value in figures.items():
-        print(f"{name:<40} {value}")
+        if name != "table":
+            print(f"{name:<40} {value}")
     (ROOT / "bench/broker.json").write_text(json.dumps(figures, indent=1))
 
 

@@ -85,9 +85,7 @@ class _Events:
         self._fresh = True  # nothing of the present event has come
 
     def feed(self, data: bytes) -> None:
-        if self._field == b"" and not self._skip_lf and self._fresh and _says_nothing(data):
-            return
-        at = 0
+        at = _silent(data) if self._field == b"" and not self._skip_lf and self._fresh else 0
         while at < len(data):
             if self._skip_lf:
                 self._skip_lf = False
@@ -141,10 +139,15 @@ class _Events:
                 self._scanner.feed(part[taken:])
 
 
-def _says_nothing(data: bytes) -> bool:
-    """True for whole events, the common case, without a word of usage in them."""
-    whole = data.endswith(b"\n\n") and b"\r" not in data
-    return whole and not ((b'"usage' in data or b'"meta"' in data) and _COUNT_OR_PART.search(data))
+def _silent(data: bytes) -> int:
+    """How many bytes at the start are whole events, in the common form, without a word of usage in them."""
+    if b"\r" in data:
+        return 0
+    end, first = len(data), max(data.find(b'"usage'), data.find(b'"meta"'))
+    if first >= 0 and (found := _COUNT_OR_PART.search(data)):
+        end = found.start()
+    whole = data.rfind(b"\n\n", 0, end)
+    return whole + 2 if whole >= 0 else 0
 
 
 class TakeOut:
@@ -163,16 +166,19 @@ class TakeOut:
 
     def feed(self, chunk: bytes) -> bytes:
         """What may go on to the client now."""
-        if self._looks is False or (self._looks and not self._held and not self._passing and _says_nothing(chunk)):
-            return chunk
-        self._held += chunk
         if self._looks is None:
+            self._held += chunk
             self._looks = self._guess()
             if self._looks is None:
                 return b""
-            if not self._looks:
-                return self.rest()
-        out = bytearray()
+            chunk = self.rest()
+        if not self._looks:
+            return chunk
+        silent = _silent(chunk) if not self._held and not self._passing else 0
+        if silent == len(chunk):
+            return chunk
+        self._held += chunk[silent:]
+        out = bytearray(chunk[:silent])
         begin = 0
         while end := _EVENT_END.search(self._held, max(begin, self._searched)):
             event = bytes(self._held[begin : end.end()])
