@@ -33,6 +33,7 @@ from bench import BIN, Home  # noqa: E402
 
 BODY = json.dumps({"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "x" * 2000}]}).encode()
 PACKAGES = {"litellm": "litellm[proxy]", "mitmproxy": "mitmproxy"}
+MASTER = "sk-0123456789abcdef0123456789abcdef"  # what LiteLLM's clients send
 PATH = "/v1/chat/completions"
 STREAMS = 8
 APART = 0.2  # seconds that requests wait, up to, so that they do not come in step
@@ -161,7 +162,7 @@ def other(name: str, folder: Path, ca: str, url: str) -> Iterator[Place]:
                           "--set", "stream_large_bodies=1", "--set", f"confdir={home}"],
         }  # fmt: skip
         env = {"HOME": home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SSL_CERT_FILE": ca,
-               "LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # fmt: skip
+               "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": MASTER}  # fmt: skip
         process = subprocess.Popen(commands[name], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             for _ in range(1200):
@@ -171,7 +172,7 @@ def other(name: str, folder: Path, ca: str, url: str) -> Iterator[Place]:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 time.sleep(0.1)
-            yield Place(name, port, REAL, pid=process.pid)
+            yield Place(name, port, MASTER if name == "litellm" else REAL, pid=process.pid)
         finally:
             process.terminate()
             process.wait(30)
