@@ -63,15 +63,18 @@ def start() -> None:
 
 def stop() -> None:
     """Ends the broker; kills it if it does not answer. Live virtual keys work again once it is started."""
+    end = time.monotonic() + _WAIT
     try:
         found = broker_client.ask("stop", patience=3.0)
+        while found == [] and time.monotonic() < end:  # it is starting, and may not hear this one
+            time.sleep(0.02)
+            found = broker_client.ask("stop", patience=3.0)
     except LkrError:
         found = None
         if not broker_client.kill():
             raise
         declare.echo("lkr: the broker did not answer, and was killed", err=True)
         return
-    end = time.monotonic() + _WAIT
     while found is not None and time.monotonic() < end and broker_client.is_running():
         time.sleep(0.02)
     declare.echo("lkr: the broker has ended" if found is not None else "lkr: no broker runs", err=True)

@@ -41,7 +41,7 @@ def wrong(text: str, fix: str, fixed: str = "") -> Finding:
 
 def run(fix: bool) -> Iterator[tuple[str, Finding]]:
     """Every check's findings, each behind its check's name. A check that fails is a finding too."""
-    from lkrshell.doctor import direnv, machine, plaintext, project, shells, sources, store
+    from lkrshell.doctor import broker, direnv, machine, plaintext, project, shells, sources, store
 
     every: dict[str, Callable[[bool], Iterator[Finding]]] = {
         "versions": machine.versions,
@@ -54,6 +54,7 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
         "shells": shells.shells,
         "direnv": direnv.direnv,
         "variables": plaintext.variables,
+        "broker": broker.broker,
         "agents": machine.agents,
         "memory": machine.memory,
         "clipboard": machine.clipboard,
