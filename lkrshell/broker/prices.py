@@ -22,15 +22,18 @@ from lkrshell.state import files, paths
 
 _FILE = "prices.json"
 _WAIT = 120  # seconds for a process that mostly compiles
-_UNKNOWN = 128_000  # tokens of a context, or of an answer, where neither is known
-# The most tokens of an answer, where a request sets no bound itself: from the vendors' pages of models, November 2026.
-# The first row that fits counts. Without one it is the context, up to 128,000.
+_UNKNOWN = 128_000  # tokens of an answer, where neither its bound nor the context is known
+# The most tokens of an answer, where a request sets no bound itself; the first row that fits counts. Without a row it is
+# the whole context, which no answer exceeds: a family is here only once its bound is published. Checked on 28 November
+# 2026 against platform.claude.com/docs (models overview), ai.google.dev/gemini-api/docs/models and the table of
+# LiteLLM 1.108.7 (model_prices_and_context_window.json, `max_output_tokens`), of which none exceeds a row.
 _LONGEST: tuple[tuple[str, int], ...] = (
     ("gpt-3.5*", 4_096), ("gpt-4o*", 16_384), ("chatgpt-4o*", 16_384), ("gpt-4.1*", 32_768), ("gpt-4-turbo*", 4_096),
-    ("gpt-4", 8_192), ("gpt-4-0*", 8_192), ("o1*", 100_000), ("o3*", 100_000), ("o4*", 100_000), ("gpt-5*", 128_000),
-    ("gemini-1.5*", 8_192), ("gemini-2.0*", 8_192), ("gemini-*", 65_536), ("deepseek-chat*", 8_192),
-    ("deepseek-reasoner*", 65_536), ("command*", 8_192), ("claude-3-5*", 8_192), ("claude-3-*", 4_096),
-    ("claude-*", 128_000),
+    ("gpt-4", 8_192), ("gpt-4-0*", 8_192), ("o1*", 100_000), ("o3*", 100_000), ("o4*", 100_000),
+    ("gpt-5-pro*", 272_000), ("gpt-5*", 128_000), ("gpt-6*", 128_000), ("gemini-1.5*", 8_192), ("gemini-2.0*", 8_192),
+    ("gemini-2.5*", 65_536), ("gemini-3*", 65_536), ("deepseek-chat*", 8_192), ("deepseek-reasoner*", 65_536),
+    ("command-a-plus*", 64_000), ("command*", 8_192), ("claude-3-7*", 128_000), ("claude-3-5*", 8_192),
+    ("claude-3-*", 4_096), ("claude-*", 128_000),
 )  # fmt: skip
 
 
@@ -44,7 +47,7 @@ class Model:
         self.context = context or _UNKNOWN * 8
         bare = name.rpartition("/")[2].lower()
         rows = (most for pattern, most in _LONGEST if limits.matches(pattern, bare))
-        self.longest = next(rows, min(context or _UNKNOWN, _UNKNOWN))
+        self.longest = next(rows, context or _UNKNOWN)
 
     def cost(self, usage: Usage, seconds: float) -> int | None:
         """What `usage` costs at `seconds` since the epoch; None when the model is not paid by the token."""
