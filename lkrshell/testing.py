@@ -14,11 +14,12 @@ from lkrshell.core.errors import LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.project import approve, lookup
 from lkrshell.runtime import agents, keys
+from lkrshell.sources import base
 from lkrshell.state import files, paths
 from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 
-__all__ = ("FakeProject", "MemoryStore", "StoreContract", "fake_project")
+__all__ = ("FakeProject", "MemoryStore", "StoreContract", "check_source", "fake_project")
 
 
 class MemoryStore:
@@ -171,3 +172,32 @@ class StoreContract:
         except LkrError as error:
             assert "0123456789" not in f"{error!r} {error.hint}"
         store.unlock(Secret(self.passphrase) if self.passphrase else None)
+
+
+def check_source(source: base.Source) -> None:
+    """Raises AssertionError if a source breaks what lkr relies on. It needs an empty place; writes if the source can.
+
+    `source` is logged in.
+    """
+    known = {base.LISTS, base.WRITES, base.VERSIONS, base.LEASES, base.LOGINS}
+    assert source.capabilities <= known, "capabilities are those of lkrshell.sources.base"
+    nothing = source.read(["openai:contract"], {})
+    assert set(nothing) == {"openai:contract"}, "an answer for each key, and no other"
+    answer = nothing["openai:contract"]
+    assert answer.secret is None, "no value for a key that is not there"
+    assert answer.error or answer.why in (base.MISSING, base.FORBIDDEN), "and a reason"
+    if base.WRITES not in source.capabilities:
+        return
+    for value in ("sk-first-0123456789", "sk-'\"$(x) `y` \\ ü"):
+        source.write("openai:contract", Secret(value))
+        given = source.read(["openai:contract", "openai:other"], {})
+        secret = given["openai:contract"].secret
+        assert secret is not None and secret.reveal() == value, "what was written is read, whole"
+        assert given["openai:other"].secret is None, "one missing key keeps no other back"
+    if base.LISTS in source.capabilities:
+        assert source.names() == ["openai:contract"], "names are provider:label, sorted"
+    if base.VERSIONS in source.capabilities:
+        before = source.previous("openai:contract")
+        assert before is not None and before.reveal() == "sk-first-0123456789", "the value before"
+    source.remove("openai:contract")
+    assert source.read(["openai:contract"], {})["openai:contract"].secret is None, "removed is gone"

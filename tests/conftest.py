@@ -93,6 +93,10 @@ class User:
         assert "Traceback" not in out
         return out
 
+    def lkr_code(self, *words: str, cwd: Path | None = None) -> int:
+        """The exit code of `lkr`, whatever it is."""
+        return forked.lkr(words, self.env, cwd or self.home).returncode
+
     def on_terminal(
         self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None, columns: int = 200,
         timeout: int = 60,

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _AT_ONCE = {"secretsmanager": 20, "ssm": 10}  # as many as one request takes
-_GONE = ("ResourceNotFoundException", "ParameterNotFound")
+# The last one is for a secret that is marked for deletion.
+_GONE = ("ResourceNotFoundException", "ParameterNotFound", "InvalidRequestException")
 _MOST_PAGES = 100
 
 
@@ -90,20 +91,22 @@ class Aws:
             return {place: self._secret(place) for place in some}
         found = {each["Name"]: self._answer(each["Name"], each, "SecretString") for each in batch["SecretValues"]}
         for problem in batch.get("Errors", ()):
-            gone = problem.get("ErrorCode") in _GONE
-            found[problem["SecretId"]] = Answer(None, why=MISSING if gone else FORBIDDEN)
+            found[problem["SecretId"]] = self._without(str(problem.get("ErrorCode")))
         return found
+
+    def _without(self, code: str) -> Answer:
+        """The answer for a key that AWS does not give, by its error."""
+        if code in _GONE:
+            return Answer(None, why=MISSING)
+        if code.startswith("AccessDenied"):
+            return Answer(None, why=FORBIDDEN)
+        return Answer(None, error=base.unreachable(self._settings, "gives an error that lkr does not know"))
 
     def _secret(self, place: str) -> Answer:
         try:
             each = self._client.get_secret_value(SecretId=place)
         except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _GONE:
-                return Answer(None, why=MISSING)
-            if code.startswith("AccessDenied"):
-                return Answer(None, why=FORBIDDEN)
-            raise
+            return self._without(str(error.response.get("Error", {}).get("Code", "")))
         return self._answer(place, each, "SecretString")
 
     def _parameters(self, some: list[str]) -> dict[str, Answer]:

@@ -96,10 +96,12 @@ class OpenBao:
         except requests.exceptions.SSLError:
             hint = f"set ca in [sources.{self.name}] to the file of your company's certificates, if it has its own"
             raise base.unreachable(self._settings, "has a certificate that cannot be trusted", hint) from None
-        except (requests.exceptions.RequestException, OSError) as error:
+        except (requests.exceptions.RequestException, OSError, RecursionError) as error:
             raise base.unreachable(self._settings, _trouble(error)) from None
         if isinstance(answer, dict):
             return answer
+        if not isinstance(answer, requests.Response):
+            raise base.unreachable(self._settings, "gives an answer that is not OpenBao's")
         if answer.status_code in (200, 204) and not answer.content:
             return {}
         if 300 <= answer.status_code < 400:
@@ -303,18 +305,20 @@ class OpenBao:
 
     def _token_login(self, token: Secret) -> "dict[str, Any]":
         """What a token may do, by asking; a wrapped one is unwrapped first."""
-        self._client.token = text = token.reveal()
+        text = token.reveal()
         if not text.isascii() or not text.isprintable():
             raise LkrError("that is not a token", "nothing was changed")
+        if self._is_wrapping(text):  # asked without it: any use would be its last
+            auth = self._unwrap(text).get("auth")
+            if not isinstance(auth, dict):
+                raise LkrError("that wrapping token does not hold a login", "nothing was changed")
+            return auth
+        self._client.token = text
         try:
             data = self._ask("GET", "auth/token/lookup-self").get("data")
         except (exceptions.Forbidden, exceptions.Unauthorized):
-            if not self._is_wrapping(text):
-                raise LkrError(f"the source {self.name} does not take that token", "nothing was changed") from None
-            auth = self._unwrap(text).get("auth")
-            if not isinstance(auth, dict):
-                raise LkrError("that wrapping token does not hold a login", "nothing was changed") from None
-            return auth
+            hint = "if it was a wrapping token, somebody may have used it: tell whoever gave it to you"
+            raise LkrError(f"the source {self.name} does not take that token", hint) from None
         except exceptions.VaultError as error:
             raise base.unreachable(self._settings, _why(error)) from None
         data = data if isinstance(data, dict) else {}
@@ -323,7 +327,8 @@ class OpenBao:
 
     def _is_wrapping(self, token: str) -> bool:
         try:
-            return bool(self._ask("POST", "sys/wrapping/lookup", {"token": token}).get("data"))
+            data = self._ask("POST", "sys/wrapping/lookup", {"token": token}).get("data")
+            return isinstance(data, dict) and "creation_path" in data
         except exceptions.VaultError:
             return False
 

@@ -160,9 +160,10 @@ def _other_owner(key: str, secret: Secret) -> str:
 
     known = providers.known()
     own, value = known.get(names.provider_of(key)), secret.reveal()
-    if own is None or len(own.prefix) < 3 or value.startswith(own.prefix):
+    if own is None or len(own.prefix) < 3:
         return ""
-    owners = [name for name, each in known.items() if len(each.prefix) > 2 and value.startswith(each.prefix)]
+    fits = len(own.prefix) if value.startswith(own.prefix) else 2
+    owners = [name for name, each in known.items() if len(each.prefix) > fits and value.startswith(each.prefix)]
     return max(owners, key=lambda name: len(known[name].prefix), default="")
 
 

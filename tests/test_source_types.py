@@ -1,0 +1,167 @@
+"""AWS by moto's server, pass itself, a command, and the other programs by stand-ins that check their words."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import User
+
+from lkrshell.sources import programs
+from lkrshell.testing import check_source
+
+KEY = "sk-from-the-team-0123456789"
+MANIFEST = 'OPENAI_API_KEY = "team/openai:prod"'
+
+
+def works(user: User, value: str = KEY) -> bool:
+    folder = user.project("p", MANIFEST)
+    return user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder) == f"{value}\n"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.mark.parametrize("service", ["secretsmanager", "ssm"])
+def test_aws(user: User, moto: str, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    user.env |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    more = ("--set", f"service={service}", "--set", "region=eu-central-1", "--prefix", f"llm-{service}")
+    user.lkr("source", "add", "team", "aws", moto, *more, "--yes")
+    user.lkr("set", "team/openai:prod", "--stdin", stdin=KEY.encode())
+    assert works(user)
+    user.lkr("rotate", "team/openai:prod", "--stdin", stdin=KEY[::-1].encode())
+    assert works(user, KEY[::-1])
+    user.lkr("rotate", "team/openai:prod", "--undo")
+    assert works(user)
+    assert "team/openai:prod" in user.lkr("list", "--source", "team")
+    user.lkr("rm", "team/openai:prod", "--yes")
+    assert "does not have openai:prod" in user.lkr("exec", "--", "true", cwd=user.home / "p", code=1)
+    assert "has a login of its own" in user.lkr("login", "team", "--stdin", stdin=b"x", code=64)
+
+
+def test_aws_without_a_login_says_so(user: User, moto: str) -> None:
+    user.env["AWS_EC2_METADATA_DISABLED"] = "true"
+    user.lkr("source", "add", "team", "aws", moto, "--set", "region=eu-central-1", "--yes")
+    assert "knows no AWS login of yours" in user.lkr("allow", "--yes", str(user.project("p", MANIFEST, allow=False)))
+
+
+def test_pass_itself(user: User) -> None:
+    user.env |= {"GNUPGHOME": str(user.home / "gnupg"), "PASSWORD_STORE_DIR": str(user.home / "store")}
+    (user.home / "gnupg").mkdir(mode=0o700)
+    gpg = ["gpg", "--batch", "--quiet", "--passphrase", ""]
+    subprocess.run([*gpg, "--quick-generate-key", "team@example", "ed25519", "cert"], env=user.env, check=True)
+    shown = subprocess.run(["gpg", "--with-colons", "-k"], env=user.env, check=True, capture_output=True, text=True)
+    owner = next(line.split(":")[9] for line in shown.stdout.splitlines() if line.startswith("fpr"))
+    subprocess.run([*gpg, "--quick-add-key", owner, "cv25519"], env=user.env, check=True)
+    subprocess.run(["pass", "init", "team@example"], env=user.env, check=True, capture_output=True)
+    try:
+        user.lkr("source", "add", "team", "pass", "--prefix", "llm", "--yes")
+        user.lkr("set", "team/openai:prod", "--stdin", "--force", stdin=KEY.encode())
+        assert (user.home / "store/llm/openai/prod.gpg").exists()
+        assert works(user)
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], env=user.env, check=False)
+
+
+def test_a_command_of_my_own(user: User) -> None:
+    user.lkr("source", "add", "team", "command", "/bin/echo", "sk-{provider}-{label}-0123456789", "--yes")
+    assert works(user, "sk-openai-prod-0123456789")
+
+
+def test_a_command_that_fails_takes_no_copy_away(user: User) -> None:
+    program = user.home / "vaultctl"
+    program.write_text(f"#!/bin/sh\necho {KEY}\n")
+    program.chmod(0o755)
+    user.lkr("source", "add", "team", "command", str(program), "read", "{provider}/{label}", "--yes")
+    folder = user.project("p", MANIFEST)
+    program.write_text(f"#!/bin/sh\necho {KEY} >&2; exit 3\n")
+    out = user.lkr("refresh", cwd=folder, code=69)
+    assert f"exit code 3); try it yourself: {program} read openai/prod" in out
+    assert KEY not in out
+    assert works(user)
+
+
+# What each program is to be asked, and what it answers. These are stand-ins: the programs themselves need an account.
+WORDS = {
+    "op": (["read", "--no-newline", "op://llm/openai/prod"], KEY),
+    "bw": (
+        ["--nointeraction", "get", "item", "sub/openai/prod"],
+        json.dumps({"name": "sub/openai/prod", "login": {"password": KEY}}),
+    ),
+    "gopass": (["show", "--password", "sub/openai/prod"], f"{KEY}\nuser: x\n"),
+    "doppler": (
+        ["secrets", "get", "OPENAI_PROD", "--plain", "--no-check-version", "--project", "llm", "--config", "sub"],
+        f"{KEY}\n",
+    ),
+    "infisical": (
+        ["secrets", "get", "OPENAI_PROD", "--plain", "--silent", "--projectId", "llm", "--env", "sub"], f"{KEY}\n",
+    ),
+    "gcloud": (
+        ["secrets", "versions", "access", "latest", "--quiet", "--secret=sub-openai-prod", "--project=llm"], KEY,
+    ),
+    "az": (
+        ["keyvault", "secret", "show", "--vault-name", "llm", "--name", "sub-openai-prod", "--output", "json"],
+        json.dumps({"name": "sub-openai-prod", "value": KEY}),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_program_is_asked_in_its_own_words(user: User, kind: str) -> None:
+    words, answer = WORDS[kind]
+    program = user.home / "bin" / kind
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nassert sys.argv[1:] == {words!r}, sys.argv\nprint({answer!r}, end='')\n"
+    )
+    program.chmod(0o755)
+    user.env["PATH"] = f"{program.parent}:{user.env['PATH']}"
+    user.lkr("source", "add", "team", kind, "llm", "--prefix", "sub", "--yes")
+    assert works(user)
+
+
+@pytest.mark.parametrize("kind", ["bw", "az"])
+def test_a_program_that_finds_what_is_only_like_the_name_gives_no_key(user: User, kind: str) -> None:
+    program = user.home / "bin" / kind
+    program.parent.mkdir()
+    answer = json.dumps({"name": "sub/openai/prod-old", "value": KEY, "login": {"password": KEY}})
+    program.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    program.chmod(0o755)
+    user.env["PATH"] = f"{program.parent}:{user.env['PATH']}"
+    user.lkr("source", "add", "team", kind, "llm", "--prefix", "sub", "--yes")
+    assert "gives another key for openai:prod" in user.lkr(
+        "allow", "--yes", str(user.project("p", MANIFEST, allow=False))
+    )
+
+
+def test_every_program_has_a_stand_in_or_runs_itself() -> None:
+    assert set(programs.presets()) == {*WORDS, "pass"}
+
+
+def test_a_source_keeps_the_contract(tmp_path: Path) -> None:
+    from lkrshell.sources.settings import parse
+
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    script = tmp_path / "keeper"
+    script.write_text(
+        '#!/bin/sh\ncd "$(dirname "$0")/keys"\ncase $1 in read) cat "$2" ;; write) cat >"$2" ;; rm) rm "$2" ;; '
+        'ls) ls | sed "s,:,/," ;; esac\n'
+    )
+    script.chmod(0o755)
+    table = {
+        "type": "command", "read": [str(script), "read", "{provider}:{label}"],
+        "write": [str(script), "write", "{provider}:{label}"], "delete": [str(script), "rm", "{provider}:{label}"],
+        "list": [str(script), "ls"],
+    }  # fmt: skip
+    check_source(programs.Program(parse("team", table, "here")))
