@@ -112,7 +112,7 @@ _lkr_one() {
     case $command in
         '')
             _lkr_options -h --help --version
-            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock login logout migrate passwd policy redact refresh rename report rm rotate scan schema set source status token uninstall unlock usage use vault
+            [[ $current == -* ]] || _lkr_words add agent-env allow audit broker confirm deny doctor edit exec export gen get hook import init install list lock login logout migrate passwd policy redact refresh rename report rm rotate scan schema seal set source status team token uninstall unlock unseal usage use vault
             ;;
         'add')
             _lkr_options --replace -h --help
@@ -135,7 +135,7 @@ _lkr_one() {
         'audit')
             case $option in
                 --key) _lkr_keys; return ;;
-                --event) _lkr_words agent allow backup confirm deny direnv enroll exec gen get import lock login logout migrate passwd policy python refresh refused rekey rename restore rm rotate set shell source token unenroll unlock usage; return ;;
+                --event) _lkr_words agent allow backup confirm deny direnv enroll exec gen get import lock login logout migrate passwd policy python refresh refused rekey rename restore rm rotate seal set shell source team token unenroll unlock unseal usage; return ;;
                 --agent) _lkr_words any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent; return ;;
                 --project) _lkr_folders; return ;;
                 --days) _lkr_nothing; return ;;
@@ -291,6 +291,13 @@ _lkr_one() {
         'schema')
             _lkr_options --local -h --help
             ;;
+        'seal')
+            case $option in
+                --identity) _lkr_files; return ;;
+            esac
+            _lkr_options --all --new --stdin --identity --yes -h --help
+            ((place == 1)) && _lkr_keys
+            ;;
         'set')
             case $option in
                 --kind) _lkr_words runtime admin; return ;;
@@ -326,6 +333,34 @@ _lkr_one() {
         'status')
             _lkr_options --json --short -h --help
             ;;
+        'team')
+            _lkr_options -h --help
+            _lkr_words add audit check init list rm
+            ;;
+        'team list')
+            _lkr_options --json -h --help
+            ;;
+        'team init')
+            _lkr_options --yes -h --help
+            ;;
+        'team add')
+            case $option in
+                --identity) _lkr_files; return ;;
+            esac
+            _lkr_options --identity --yes -h --help
+            ;;
+        'team rm')
+            case $option in
+                --identity) _lkr_files; return ;;
+            esac
+            _lkr_options --identity --yes -h --help
+            ;;
+        'team audit')
+            _lkr_options --json -h --help
+            ;;
+        'team check')
+            _lkr_options --json -h --help
+            ;;
         'token')
             _lkr_options --json -h --help
             ((place == 1)) && _lkr_keys
@@ -335,6 +370,13 @@ _lkr_one() {
             ;;
         'unlock')
             _lkr_options --stdin --passphrase -h --help
+            ;;
+        'unseal')
+            case $option in
+                --identity) _lkr_files; return ;;
+            esac
+            _lkr_options --identity --yes -h --help
+            _lkr_keys
             ;;
         'usage')
             case $option in
@@ -410,7 +452,7 @@ _lkr() {
             ended=1
         elif [[ ! $ended && $word == -* ]]; then
             [[ ' --agent --agents --as --auth --budget --by --cache --clear-after --days --event --from --grace --hook --identity --key --kind --max-age --models --mount --older --only --output --prefix --project --rate --set --since --source --to --tokens --ttl --unused --variable --via -k -o ' != *" $word "* ]] || option=$word
-        elif [[ ! $command || ' source vault ' == *" $command "* ]]; then
+        elif [[ ! $command || ' source team vault ' == *" $command "* ]]; then
             command+=${command:+ }$word
         else
             place=$((place + 1))

@@ -45,6 +45,10 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     for line in layout.changes(approve.difference(before.bindings if before else (), parsed.bindings), sys.stderr):
         declare.echo(line, err=True)
     _warn(_remarks(parsed, place.real))
+    if sealed_keys := [names.in_source(each.key) for each in parsed.bindings if names.is_sealed(each.key)]:
+        from lkrshell.cli import sealing
+
+        _warn(sealing.tell(place.folder, list(dict.fromkeys(sealed_keys))))
     if everywhere is None and before is not None and before.worktrees:
         everywhere = True
     if everywhere:

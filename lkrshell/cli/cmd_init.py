@@ -185,6 +185,7 @@ def _missing(folder: str, yes: bool) -> None:
     finally:  # remember stored keys even if a later question is not answered
         if labels:
             _write_labels(place, labels)
+    prompts.open_sealed(place, parsed.bindings)
 
 
 def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:

@@ -18,7 +18,8 @@ def command(source: str | None, as_json: bool) -> int:
     if source is not None and source not in settings.user_table():
         hint = common.did_you_mean(source, list(settings.user_table()), "see lkr source")
         raise LkrError(f"you have no source {names.redacted(source)}", hint, USAGE)
-    keys = [key for key in _granted() if "/" in key and source in (None, names.source_of(key))]
+    granted = [key for key in _granted() if "/" in key and not names.is_sealed(key)]
+    keys = [key for key in granted if source in (None, names.source_of(key))]
     if not keys:
         raise LkrError("no allowed project names a key of a source here", "lkr status, lkr source")
     report = sourced.fetch(common.store(), keys, refresh.ALL)

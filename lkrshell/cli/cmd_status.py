@@ -5,6 +5,7 @@ import time
 
 from lkrshell.cli import common, declare, output, source_keys
 from lkrshell.core import names
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import grants, lookup, resolver
@@ -63,7 +64,7 @@ def _report() -> "dict[str, Any]":
             report["wants"] = [
                 {
                     "variable": want.variable,
-                    "key": want.key,
+                    "key": shown(want.key),
                     "scope": {"commands": list(want.commands)} if want.commands else want.scope,
                     "optional": want.optional,
                     **_stored(store, want.key),
@@ -73,7 +74,8 @@ def _report() -> "dict[str, Any]":
     except LkrError as error:
         report["problem"] = str(error)
     loaded = session_state.loaded()
-    report |= {"loaded": loaded, "direnv": os.environ.get("LKR_DIRENV", "").split()}
+    report["direnv"] = os.environ.get("LKR_DIRENV", "").split()
+    report["loaded"] = {variable: shown(key) for variable, key in loaded.items()}
     by_direnv = {want["variable"]: want["key"] for want in report["wants"] if want["variable"] in report["direnv"]}
     here = by_direnv | loaded
     report["broker"] = [name for name in here if broker_client.comes_from_broker(name, os.environ.get(name, ""))]
@@ -83,7 +85,7 @@ def _report() -> "dict[str, Any]":
 
 def _stored(store: "Store", key: str) -> "dict[str, Any]":
     """Whether a key is there to be loaded; for a key of a source, its copy."""
-    if "/" not in key:
+    if "/" not in key or names.is_sealed(key):
         return {"stored": store.exists(key), "copy": None}
     row = source_keys.copy_row(key, index.read(store.name, key))
     return {"stored": row["copy"], "copy": row}
@@ -145,8 +147,8 @@ def _tell(report: "dict[str, Any]") -> None:
     rows += [(variable, key, _state(variable, report)) for variable, key in more.items()]
     if rows:
         colours = [("", "", _COLOURS.get(row[2].partition(",")[0].partition(" since")[0], "")) for row in rows]
-        shown = [tuple(map(show, row)) for row in rows]
-        declare.echo("\n" + output.table(("VARIABLE", "KEY", "STATE"), shown, colours), nl=False)
+        cells = [tuple(map(show, row)) for row in rows]
+        declare.echo("\n" + output.table(("VARIABLE", "KEY", "STATE"), cells, colours), nl=False)
     elif manifest is None:
         declare.echo("Loaded   nothing")
     if hint := _next(report):
@@ -196,7 +198,13 @@ def _next(report: "dict[str, Any]") -> str:
     if report["manifest"] is None:
         return "lkr init makes this folder a project"
     if lacking := [want["key"] for want in report["wants"] if not want["stored"] and not want["optional"]]:
-        return "lkr refresh" if "/" in lacking[0] else f"lkr set {lacking[0]}"
+        return (
+            "lkr unseal"
+            if names.is_sealed(lacking[0])
+            else "lkr refresh"
+            if "/" in lacking[0]
+            else f"lkr set {lacking[0]}"
+        )
     if report["locked"]:
         return "lkr unlock"
     waiting = [want for want in report["wants"] if _row(want, report)[2].startswith("not loaded")]

@@ -1,6 +1,7 @@
 """`lkr vault`: backs up all keys to one age file, restores them, shows the public key, and makes a new identity."""
 
 import base64
+import functools
 import json
 import os
 
@@ -15,7 +16,7 @@ from lkrshell.core.text import show
 from lkrshell.runtime import enrolled
 from lkrshell.runtime import keys as service
 from lkrshell.state import config, files, generation, index
-from lkrshell.stores import registry
+from lkrshell.stores import age_keys, registry
 from lkrshell.stores.vault import Vault, open_passphrase_file
 
 _FORM = "lkr-backup-1"
@@ -42,7 +43,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     """
     if os.path.lexists(file):
         raise LkrError(f"{show(file)} already exists", "choose another name; nothing was written")
-    to = [_recipient(text) for text in recipients]
+    to = [age_keys.recipient(text) for text in recipients]
     store = common.store()
     indexed = index.names(store.name)
     stored = [name for name in store.names() or () if names.is_own(name)]
@@ -238,20 +239,12 @@ def _date(row: dict[str, object], field: str) -> str:
     return date if clock.is_date(date) else ""
 
 
-def _recipient(text: str) -> "pyrage.x25519.Recipient | pyrage.ssh.Recipient":
-    try:
-        return (
-            pyrage.ssh.Recipient.from_str(text) if text.startswith("ssh-") else pyrage.x25519.Recipient.from_str(text)
-        )
-    except pyrage.RecipientError:
-        raise LkrError("this is neither an age recipient nor an SSH public key", "nothing was written") from None
-
-
 def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
     """Decrypts with an identity file, else with a passphrase or this machine's vault, depending on the file's
     header."""
     if identity:
-        plain: bytes = pyrage.decrypt(data, [_identity(identity, from_stdin)])
+        ask = functools.partial(common.read_secret, from_stdin=from_stdin)
+        plain: bytes = pyrage.decrypt(data, age_keys.identities(_content(identity), show(identity), ask))
         return plain
     if b"\n-> scrypt " in data[:256]:
         return open_passphrase_file(data, common.read_secret("Passphrase of the file", from_stdin))
@@ -259,19 +252,6 @@ def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
     if store and store.is_created():
         return store.open_file(data)
     raise LkrError("that file was made for a private key", "name it: --identity PATH")
-
-
-def _identity(path: str, from_stdin: bool) -> "pyrage.x25519.Identity | pyrage.ssh.Identity":
-    """Reads an SSH private key, an age identity file, or an encrypted one of these, such as a vault's identity.age."""
-    data = _content(path)
-    if data.startswith(b"age-encryption.org/"):
-        data = open_passphrase_file(data, common.read_secret("Passphrase of the identity", from_stdin))
-    if b"PRIVATE KEY" in data:
-        return pyrage.ssh.Identity.from_buffer(data)
-    lines = [line for line in data.decode("ascii", "replace").splitlines() if line.startswith("AGE-SECRET-KEY-")]
-    if not lines:
-        raise LkrError(f"{show(path)} holds no age or SSH identity", "nothing was changed")
-    return pyrage.x25519.Identity.from_str(lines[0])
 
 
 def _content(path: str) -> bytes:

@@ -35,6 +35,9 @@ Shared stores:
   login      Log in at SOURCE.
   logout     Log out at SOURCE.
   refresh    Fetch keys from their sources anew.
+  team       Share keys through git, sealed to the members of a team.
+  seal       Encrypt the key NAME to the members of the project's team.
+  unseal     Open this project's sealed keys into your store.
 
 Projects:
   status     Show what is loaded here, and why.
@@ -100,6 +103,9 @@ Shared stores:
   login      Log in at SOURCE.
   logout     Log out at SOURCE.
   refresh    Fetch keys from their sources anew.
+  team       Share keys through git, sealed to the members of a team.
+  seal       Encrypt the key NAME to the members of the project's team.
+  unseal     Open this project's sealed keys into your store.
 
 Projects:
   status     Show what is loaded here, and why.
@@ -1214,6 +1220,46 @@ Options:
     lkr schema > lkr.schema.json
     lkr schema --local
 """),
+    "seal": (
+"""\
+Usage: lkr seal [OPTIONS] [NAME]
+
+  Encrypt the key NAME to the members of the project's team. The value is that of your stored key
+  NAME; if you have none, lkr asks for it. A project uses it as "sealed/NAME" in its manifest.
+
+Options:
+  --all            Seal the keys that are there to the members of now.
+  --new            Ask for a new value, as after a rotation.
+  --stdin          Read the value from standard input.
+  --identity PATH  Your age or SSH private key, if it is not the usual one.
+  --yes            Do not ask.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr seal openai:prod
+    lkr seal openai:prod --new
+    lkr seal --all
+""",
+"""\
+Usage: lkr seal [OPTIONS] [NAME]
+
+  Encrypt the key NAME to the members of the project's team. The value is that
+  of your stored key NAME; if you have none, lkr asks for it. A project uses
+  it as "sealed/NAME" in its manifest.
+
+Options:
+  --all            Seal the keys that are there to the members of now.
+  --new            Ask for a new value, as after a rotation.
+  --stdin          Read the value from standard input.
+  --identity PATH  Your age or SSH private key, if it is not the usual one.
+  --yes            Do not ask.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr seal openai:prod
+    lkr seal openai:prod --new
+    lkr seal --all
+"""),
     "set": (
 """\
 Usage: lkr set [OPTIONS] NAME
@@ -1411,6 +1457,218 @@ Options:
     lkr status
     lkr status --json
 """),
+    "team": (
+"""\
+Usage: lkr team [OPTIONS] COMMAND [ARGS]...
+
+  Share keys through git, sealed to the members of a team.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  add    Add a member, and seal every key that you can open to them as well.
+  audit  Show which keys still have to be rotated, since somebody who left could read them.
+  check  Check that every key is sealed to the members and to nobody else.
+  init   Start a team in this project, with you as its first member.
+  list   List the members, and who can open which sealed key.
+  rm     Remove a member, seal all keys to the others, and list what has to be rotated, since...
+""",
+"""\
+Usage: lkr team [OPTIONS] COMMAND [ARGS]...
+
+  Share keys through git, sealed to the members of a team.
+
+Options:
+  -h, --help  Show this message and exit.
+
+Commands:
+  add    Add a member, and seal every key that you can open to them as well.
+  audit  Show which keys still have to be rotated, since somebody who...
+  check  Check that every key is sealed to the members and to nobody else.
+  init   Start a team in this project, with you as its first member.
+  list   List the members, and who can open which sealed key.
+  rm     Remove a member, seal all keys to the others, and list what has...
+"""),
+    "team list": (
+"""\
+Usage: lkr team list [OPTIONS]
+
+  List the members, and who can open which sealed key.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr team
+    lkr team --json
+""",
+"""\
+Usage: lkr team list [OPTIONS]
+
+  List the members, and who can open which sealed key.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr team
+    lkr team --json
+"""),
+    "team init": (
+"""\
+Usage: lkr team init [OPTIONS] [NAME] [RECIPIENT]
+
+  Start a team in this project, with you as its first member. NAME is your login name, and
+  RECIPIENT the vault's public key or your SSH key, unless you say otherwise.
+
+Options:
+  --yes       Do not ask.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr team init
+    lkr team init alice 'ssh-ed25519 AAAA...'
+""",
+"""\
+Usage: lkr team init [OPTIONS] [NAME] [RECIPIENT]
+
+  Start a team in this project, with you as its first member. NAME is your
+  login name, and RECIPIENT the vault's public key or your SSH key, unless you
+  say otherwise.
+
+Options:
+  --yes       Do not ask.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr team init
+    lkr team init alice 'ssh-ed25519 AAAA...'
+"""),
+    "team add": (
+"""\
+Usage: lkr team add [OPTIONS] NAME RECIPIENT|@FILE
+
+  Add a member, and seal every key that you can open to them as well. RECIPIENT is an age or SSH
+  public key, or @FILE with one on each line, such as GitHub's list of a user's keys.
+
+Options:
+  --identity PATH  Your age or SSH private key, if it is not the usual one.
+  --yes            Do not ask.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr team add bob age1...
+    curl https://github.com/bob.keys > bob.keys; lkr team add bob @bob.keys
+""",
+"""\
+Usage: lkr team add [OPTIONS] NAME RECIPIENT|@FILE
+
+  Add a member, and seal every key that you can open to them as well.
+  RECIPIENT is an age or SSH public key, or @FILE with one on each line, such
+  as GitHub's list of a user's keys.
+
+Options:
+  --identity PATH  Your age or SSH private key, if it is not the usual one.
+  --yes            Do not ask.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr team add bob age1...
+    curl https://github.com/bob.keys > bob.keys; lkr team add bob @bob.keys
+"""),
+    "team rm": (
+"""\
+Usage: lkr team rm [OPTIONS] NAME
+
+  Remove a member, seal all keys to the others, and list what has to be rotated, since they have
+  read it.
+
+Options:
+  --identity PATH  Your age or SSH private key, if it is not the usual one.
+  --yes            Do not ask.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr team rm bob
+    lkr team rm bob --yes
+""",
+"""\
+Usage: lkr team rm [OPTIONS] NAME
+
+  Remove a member, seal all keys to the others, and list what has to be
+  rotated, since they have read it.
+
+Options:
+  --identity PATH  Your age or SSH private key, if it is not the usual one.
+  --yes            Do not ask.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr team rm bob
+    lkr team rm bob --yes
+"""),
+    "team audit": (
+"""\
+Usage: lkr team audit [OPTIONS]
+
+  Show which keys still have to be rotated, since somebody who left could read them. The exit code
+  is 1 if any.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr team audit
+    lkr team audit --json
+""",
+"""\
+Usage: lkr team audit [OPTIONS]
+
+  Show which keys still have to be rotated, since somebody who left could read
+  them. The exit code is 1 if any.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr team audit
+    lkr team audit --json
+"""),
+    "team check": (
+"""\
+Usage: lkr team check [OPTIONS]
+
+  Check that every key is sealed to the members and to nobody else. For CI and git hooks: it opens
+  no key and needs no store. The exit code is 1 if something is wrong.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr team check
+    lkr team check --json
+""",
+"""\
+Usage: lkr team check [OPTIONS]
+
+  Check that every key is sealed to the members and to nobody else. For CI and
+  git hooks: it opens no key and needs no store. The exit code is 1 if
+  something is wrong.
+
+Options:
+  --json      As JSON.
+  -h, --help  Show this message and exit.
+
+  Examples:
+    lkr team check
+    lkr team check --json
+"""),
     "token": (
 """\
 Usage: lkr token [OPTIONS] NAME
@@ -1507,6 +1765,39 @@ Options:
   Examples:
     lkr unlock
     pass show lkr | lkr unlock --stdin
+"""),
+    "unseal": (
+"""\
+Usage: lkr unseal [OPTIONS] [NAME]...
+
+  Open this project's sealed keys into your store. Opens all of them, or those that you name, with
+  the vault, your SSH key or the private key in PATH. Shells load only what an allowed manifest
+  names.
+
+Options:
+  --identity PATH  Your age or SSH private key, if it is not the usual one.
+  --yes            Take changed values without asking.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr unseal
+    lkr unseal openai:prod --identity ~/.ssh/work
+""",
+"""\
+Usage: lkr unseal [OPTIONS] [NAME]...
+
+  Open this project's sealed keys into your store. Opens all of them, or those
+  that you name, with the vault, your SSH key or the private key in PATH.
+  Shells load only what an allowed manifest names.
+
+Options:
+  --identity PATH  Your age or SSH private key, if it is not the usual one.
+  --yes            Take changed values without asking.
+  -h, --help       Show this message and exit.
+
+  Examples:
+    lkr unseal
+    lkr unseal openai:prod --identity ~/.ssh/work
 """),
     "usage": (
 """\

@@ -11,7 +11,7 @@ from lkrshell.core.text import show
 GROUPS = {
     "Start": ("init", "install", "uninstall", "doctor"),
     "Keys": ("set", "get", "list", "rm", "rename", "rotate", "import", "migrate", "vault", "usage"),
-    "Shared stores": ("source", "login", "logout", "refresh"),
+    "Shared stores": ("source", "login", "logout", "refresh", "team", "seal", "unseal"),
     "Projects": ("status", "allow", "deny", "add", "edit", "use", "exec", "gen", "schema"),
     "Agents": ("agent-env", "broker", "token"),
     "Security": ("scan", "redact", "lock", "unlock", "passwd", "policy", "confirm", "audit", "report"),

@@ -108,7 +108,7 @@ def offer_sources(parsed: manifest.Manifest, yes: bool) -> None:
 
 def fetch_copies(bindings: "Iterable[Binding]") -> None:
     """Fetches the keys of sources of which no copy is here yet. What goes wrong is said, and stops nothing."""
-    if not (keys := [binding.key for binding in bindings if "/" in binding.key]):
+    if not (keys := [key for key in (each.key for each in bindings) if "/" in key and not names.is_sealed(key)]):
         return
     from lkrshell.runtime import sourced
     from lkrshell.sources import refresh
@@ -126,6 +126,18 @@ def fetch_copies(bindings: "Iterable[Binding]") -> None:
         declare.echo(f"lkr: fetched {common.count(len(report.fetched), 'key', 'keys')}", err=True)
 
 
+def open_sealed(place: lookup.Place, bindings: "Iterable[Binding]") -> None:
+    """Opens the sealed keys that these name, as far as that needs no question. What goes wrong stops nothing."""
+    if not (keys := [names.in_source(each.key) for each in bindings if names.is_sealed(each.key)]):
+        return
+    from lkrshell.cli import sealing
+
+    try:
+        sealing.open_for(place.folder, list(dict.fromkeys(keys)))
+    except LkrError as error:
+        declare.echo(f"lkr: {error}", err=True)
+
+
 def allow(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | None = None) -> None:
     """Grants the current content of `place`, and records that in the audit log."""
     approve.record(place, parsed, everywhere)
@@ -141,4 +153,5 @@ def write_and_allow(place: lookup.Place, text: str | None = None, local: str | N
 
 def _log_allowed(place: lookup.Place, parsed: manifest.Manifest) -> None:
     fetch_copies(parsed.bindings)
+    open_sealed(place, parsed.bindings)
     common.log("allow", *dict.fromkeys(binding.key for binding in parsed.bindings), project=place.real)

@@ -39,6 +39,9 @@ ROWS: dict[str, tuple[str, str]] = {
     "usage": ("--by --since --days --csv --json", "what its folder's project used by the broker"),
     "source list": ("--json", "where keys come from"),
     "status": ("--json --short", "names of what is loaded here, and why"),
+    "team audit": ("--json", "which keys have to be rotated"),
+    "team check": ("--json", "whether the sealed keys are in order"),
+    "team list": ("--json", "who can open which sealed key"),
     "token": ("", "a virtual key for what an allowed manifest of its folder names, unless policy says deny"),
 }
 

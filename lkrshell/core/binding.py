@@ -1,6 +1,11 @@
 """One line of a manifest: which variable gets which key."""
 
 
+def shown(key: str) -> str:
+    """A key as the manifest names it: without the project in the name of a sealed key's copy (see names.sealed_in)."""
+    return f"sealed/{key.partition('/')[2]}" if key.startswith("sealed-") else key
+
+
 class Binding:
     """`variable` gets `key`, in `profile` (empty for `[keys]`).
 

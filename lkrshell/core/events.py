@@ -4,6 +4,7 @@
 OF_PROJECTS = ("agent", "allow", "confirm", "deny", "direnv", "exec", "python", "shell", "token")
 OF_KEYS = (
     "backup", "enroll", "gen", "get", "import", "lock", "login", "logout", "migrate", "passwd", "policy", "refresh",
-    "refused", "rekey", "rename", "restore", "rm", "rotate", "set", "source", "unenroll", "unlock", "usage",
+    "refused", "rekey", "rename", "restore", "rm", "rotate", "seal", "set", "source", "team", "unenroll", "unlock",
+    "unseal", "usage",
 )  # fmt: skip
 EVENTS = tuple(sorted(OF_PROJECTS + OF_KEYS))

@@ -72,14 +72,34 @@ def is_own(name: str) -> bool:
     return "/" not in name and is_key(name)
 
 
-# Sources that are not servers: `sealed/openai:prod` is a key that lies encrypted in the project's git repository.
-RESERVED_SOURCES = ("sealed",)
+# `sealed/openai:prod` is a key that lies encrypted in the project's git repository. Each project has its own, so the
+# opened copy has the project in its name: `sealed-0123456789ab/openai:prod`.
+SEALED = "sealed"
 _LOGIN = "/~:login"
 
 
 def is_source(name: str) -> bool:
     """True for the name of a source that the user may add."""
-    return len(name) <= 32 and _fits(SOURCE, name) and name not in RESERVED_SOURCES
+    return len(name) <= 32 and _fits(SOURCE, name) and not is_reserved(name)
+
+
+def is_reserved(source: str) -> bool:
+    """True for a name that no server may have, since it stands for keys in a project's repository."""
+    return source.startswith(SEALED)
+
+
+def is_sealed(name: str) -> bool:
+    """True for a key that lies in a project's repository, in the manifest's form or the store's."""
+    return is_reserved(source_of(name))
+
+
+def sealed_in(folder: str, name: str) -> str:
+    """What the store calls the opened copy of a project's sealed key. `folder` is the project's real folder."""
+    import os
+
+    from lkrshell.core.records import digest
+
+    return f"{SEALED}-{digest(os.fsencode(folder))[:12]}/{in_source(name)}"
 
 
 def source_of(name: str) -> str:

@@ -6,7 +6,7 @@ It neither asks the person nor writes the log; the commands do that.
 import os
 
 from lkrshell.core import limits, names, policy
-from lkrshell.core.binding import Binding
+from lkrshell.core.binding import Binding, shown
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
@@ -112,6 +112,8 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
 def missing(store: "Store", key: str) -> list[str]:
     """A line that says so if the store does not have the key; else nothing. For a key of a source, if there is no such
     source."""
+    if names.is_sealed(key):
+        return []  # what is said of these comes with the members
     if source := names.source_of(key):
         from lkrshell.sources import settings
 
@@ -144,4 +146,4 @@ def describe(binding: Binding) -> str:
     notes += [f"only for {' and '.join(binding.commands)}"] * bool(binding.commands)
     at_broker = limits.Limits.of(binding).words()
     notes += ["by the broker", *at_broker] if binding.via else [f"at the broker: {each}" for each in at_broker]
-    return f"{binding.variable} ← {binding.key}" + (f" ({', '.join(notes)})" if notes else "")
+    return f"{binding.variable} ← {shown(binding.key)}" + (f" ({', '.join(notes)})" if notes else "")

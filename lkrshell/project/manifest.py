@@ -242,6 +242,8 @@ def _parse_commands(file: _File, scope: dict[str, object], table: str, variable:
 
 def _key_name(file: _File, key: object, table: str, variable: str) -> str:
     if isinstance(key, str) and names.is_key(key):
+        if names.is_sealed(key) and names.source_of(key) != names.SEALED:  # another project's copy
+            raise file.error(f"{variable} names no key", f'write "sealed/{names.in_source(key)}"', table, variable)
         return key
     if isinstance(key, str) and names.looks_like_a_value(key):
         raise file.error(

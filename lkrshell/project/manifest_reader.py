@@ -3,6 +3,7 @@
 All other code reads manifests through this module. Only it calls the parser; tests/test_rooms.py enforces that.
 """
 
+from lkrshell.core import names
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import show
 from lkrshell.project import grants, lookup, manifest
@@ -32,4 +33,8 @@ def read_manifest(
     known = grant_of(place)
     let_in += known.let_in if known else ()
     text = old[1:] if text is None else text
-    return manifest.parse(path, text, local_path, place.local_content() if local is None else local, let_in)
+    parsed = manifest.parse(path, text, local_path, place.local_content() if local is None else local, let_in)
+    for binding in parsed.bindings:  # a sealed key is this project's, and no other's
+        if names.is_sealed(binding.key):
+            binding.key = names.sealed_in(place.real, binding.key)
+    return parsed

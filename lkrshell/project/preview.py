@@ -5,6 +5,7 @@ Anybody may have written the manifest: it is parsed within limits, and only name
 
 import os
 
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import lookup, manifest_reader
@@ -29,7 +30,7 @@ def requested(place: lookup.Place) -> tuple[str, bool]:
     except LkrError:
         return "", False
     words = [
-        f"{binding.variable} ({binding.key}{', not stored' if binding in missing else ''})"
+        f"{binding.variable} ({shown(binding.key)}{', not stored' if binding in missing else ''})"
         for binding in bindings[:_MOST]
     ]
     words += [f"{len(bindings) - _MOST} more"] * (len(bindings) > _MOST)

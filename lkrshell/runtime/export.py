@@ -9,7 +9,7 @@ import os
 
 from lkrshell import __version__
 from lkrshell.core import folders, policy
-from lkrshell.core.binding import Binding
+from lkrshell.core.binding import Binding, shown
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
@@ -302,7 +302,7 @@ def _difference(plan: Plan) -> list[str]:
     why = dict.fromkeys(plan.over, " (its time is over)")
     gone = [f"-{variable}{why.get(variable, '')}" for variable in before if variable not in now]
     come = [
-        f"+{variable} ({session_state.key_of(key)}{by.get(variable, '')})"
+        f"+{variable} ({shown(session_state.key_of(key))}{by.get(variable, '')})"
         for variable, key in now.items()
         if before.get(variable) != key and variable not in plan.around
     ]

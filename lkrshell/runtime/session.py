@@ -6,8 +6,8 @@ Shared by `export` and `exec`.
 import os
 
 from lkrshell.core import folders, policy
-from lkrshell.core.binding import Binding
-from lkrshell.core.entry import Entry
+from lkrshell.core.binding import Binding, shown
+from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import REFUSED, KeyNotStored, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.project import grants, lookup, resolver
@@ -121,6 +121,8 @@ class Fetched:
         now = int(time.time())
         if entry is None or entry.end <= now:
             return False
+        if entry.stale >= MAX_TTL:  # the opened copy of a sealed key: nothing to fetch
+            return True
         look = entry.stale
         if look <= now:
             self.due.append(entry.name)
@@ -249,10 +251,12 @@ def needs_broker(binding: Binding, entry: Entry | None) -> bool:
 def missing_line(bindings: list[Binding]) -> tuple[str, str]:
     """A message and a hint: which keys are not stored or have no recent copy, and the commands that change that."""
     keys = list(dict.fromkeys(binding.key for binding in bindings))
-    own, copies = [key for key in keys if "/" not in key], [key for key in keys if "/" in key]
+    own, sealed = [key for key in keys if "/" not in key], [shown(key) for key in keys if key.startswith("sealed-")]
+    copies = [key for key in keys if "/" in key and not key.startswith("sealed-")]
     what = [f"not stored: {', '.join(own)}"] * bool(own) + [f"no recent copy of {', '.join(copies)}"] * bool(copies)
+    what += [f"not opened yet: {', '.join(sealed)}"] * bool(sealed)
     commands = [f"lkr set {own[0]}"] if own else []
-    return "; ".join(what), ", ".join(commands + ["lkr refresh"] * bool(copies))
+    return "; ".join(what), ", ".join(commands + ["lkr refresh"] * bool(copies) + ["lkr unseal"] * bool(sealed))
 
 
 def note_use(store: "Store", keys: list[str]) -> None:

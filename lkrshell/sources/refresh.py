@@ -64,7 +64,7 @@ def refresh(store: "Store", keys: "Iterable[str]", which: str) -> Report:
         if _is_wanted(store, key, which):  # else nobody waits for the lock
             by_source.setdefault(names.source_of(key), []).append(key)
     for source, wanted in by_source.items():
-        if not source or source in names.RESERVED_SOURCES:
+        if not source or names.is_reserved(source):
             continue
         try:
             found = settings.find(source)

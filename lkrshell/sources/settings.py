@@ -90,7 +90,7 @@ def find(name: str) -> Settings:
     table = user_table()
     if name in table:
         return parse(name, table[name], show(paths.config_file()))
-    if name in names.RESERVED_SOURCES:
+    if names.is_reserved(name):
         raise LkrError(f"{name} is not a source that is fetched from", "its keys lie in the project's repository")
     if not names.is_source(name):
         raise LkrError(f"{names.redacted(name)} is not the name of a source", "see lkr source")
@@ -108,7 +108,7 @@ def parse(name: str, table: object, where: str, in_manifest: bool = False) -> Se
     """A checked source. LkrError with the field and what to write."""
     label = f"{where}: sources.{name if names.is_source(name) else '?'}"
     if not names.is_source(name):
-        reserved = name in names.RESERVED_SOURCES
+        reserved = names.is_reserved(name)
         what = f"{name} is reserved" if reserved else f"{names.redacted(name)} is not a name for a source"
         raise LkrError(f"{where}: {what}", "use up to 32 of a-z, 0-9 and -")
     if not isinstance(table, dict) or not isinstance(table.get("type"), str):

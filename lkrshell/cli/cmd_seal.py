@@ -1,0 +1,83 @@
+"""`lkr seal`: encrypts a key to the members of the project's team, into a file for git."""
+
+import os
+
+from lkrshell.cli import ask, common, declare, prompts, sealing
+from lkrshell.core import names
+from lkrshell.core.errors import REFUSED, USAGE, LkrError
+from lkrshell.core.secret import Secret
+from lkrshell.state import index
+from lkrshell.team import opening, sealed
+from lkrshell.team.members import Team
+
+
+@declare.command("seal", examples=("lkr seal openai:prod", "lkr seal openai:prod --new", "lkr seal --all"))
+@declare.argument("name", required=False, metavar="[NAME]")
+@declare.option("--all", "every", is_flag=True, help="Seal the keys that are there to the members of now.")
+@declare.option("--new", is_flag=True, help="Ask for a new value, as after a rotation.")
+@declare.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input.")
+@declare.option("--identity", metavar="PATH", help="Your age or SSH private key, if it is not the usual one.")
+@declare.option("--yes", is_flag=True, help="Do not ask.")
+def command(name: str | None, every: bool, new: bool, from_stdin: bool, identity: str | None, yes: bool) -> int:
+    """Encrypt the key NAME to the members of the project's team. The value is that of your stored key NAME; if you have
+    none, lkr asks for it. A project uses it as "sealed/NAME" in its manifest.
+    """
+    if (name is None) != every or (every and (new or from_stdin)):
+        raise LkrError("name one key, or give --all alone", "lkr seal openai:prod", USAGE)
+    team = sealing.here()
+    if name is None:
+        sealing.accept(team, yes)
+        return _all(team, identity)
+    name = _checked(name)
+    secret = _value(name, new, from_stdin)
+    before = _before(team, name, identity)
+    same = before is not None and before.reveal() == secret.reveal()
+    if before is not None and not same:
+        prompts.yes(f"{name} is sealed here with another value. Replace it for the whole team?", yes)
+    sealing.accept(team, yes)
+    sealed.write(team, name, secret, sealing.me(team), same)
+    opening.keep(common.store(), team, name, secret)
+    common.log("seal", f"sealed/{name}", project=os.path.realpath(team.folder))
+    who = ", ".join(team.members)
+    declare.echo(f'lkr: sealed {name} to {who}; commit {sealed.path_of(name)}, and name it "sealed/{name}"', err=True)
+    return 0
+
+
+def _checked(name: str) -> str:
+    common.checked_key(name)
+    if names.source_of(name) not in ("", names.SEALED):
+        raise LkrError(f"{name} is a key of a source", "name a key without a source", USAGE)
+    return names.in_source(name)
+
+
+def _value(name: str, new: bool, from_stdin: bool) -> Secret:
+    if from_stdin:
+        return prompts.value_of(name, f"Value of {name}", True)
+    store = common.store()
+    common.make_vault(store)
+    if not new and store.exists(name):
+        entry, secret = index.read(store.name, name), store.get([name]).get(name)
+        if secret is not None:
+            if "admin" in (secret.kind, entry.kind if entry else ""):
+                raise LkrError(f"{name} is an admin key, which no project gets", "nothing was sealed")
+            return secret
+    if not ask.on_terminal():
+        raise LkrError(f"there is no terminal to ask for the value of {name}", "pass it with --stdin", REFUSED)
+    return prompts.value_of(name, f"{'New value' if new else 'Value'} of {name}", False)
+
+
+def _before(team: Team, name: str, identity: str | None) -> Secret | None:
+    """The value that is sealed there now; None without one. LkrError when it cannot be opened: then one would replace
+    what one cannot see."""
+    if sealed.read(team.folder, name) is None:
+        return None
+    return opening.value(team, name, sealing.openers(identity))
+
+
+def _all(team: Team, identity: str | None) -> int:
+    done, problems = sealing.values(team, sealed.keys(team.folder), identity)
+    sealing.seal_anew(team, done)
+    for problem in problems:
+        declare.echo(f"lkr: {problem}", err=True)
+    declare.echo(f"lkr: sealed {common.count(len(done), 'key', 'keys')} to {', '.join(team.members)}", err=True)
+    return 1 if problems else 0

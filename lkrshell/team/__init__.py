@@ -1,0 +1,1 @@
+"""A team's keys, sealed in the project's git repository."""

@@ -1,0 +1,237 @@
+"""The members of a team: `.lkr/members.toml` beside the manifest, read and edited. Holds public keys only.
+
+The file is reviewed like code, and anybody's pull request can change it. So it is read within limits, and a name or a
+recipient in it counts only in its full form.
+"""
+
+import os
+import re
+
+from lkrshell.core import clock, folders, toml_text
+from lkrshell.core.errors import NOT_ALLOWED, LkrError
+from lkrshell.core.text import show
+from lkrshell.project import project_files
+from lkrshell.stores import age_keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tomlkit import TOMLDocument
+
+FOLDER = ".lkr"
+FILE = f"{FOLDER}/members.toml"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
+_MOST = 256  # members, and recipients of one
+_HEAD = """# Who can open the keys in .lkr/sealed. Review changes to this file like code.
+# `lkr team add` and `lkr team rm` edit it and seal the keys anew.
+version = 1
+
+[members]
+"""
+# git must not merge sealed files line by line: a mixture of two opens for nobody.
+_ATTRIBUTES = "*.age binary\n"
+
+
+class Member:
+    """One person: the recipients that keys are sealed to, the date that they joined, and who added them."""
+
+    __slots__ = ("by", "name", "recipients", "since")
+
+    def __init__(self, name: str, recipients: "Sequence[str]", since: str, by: str) -> None:
+        self.name, self.recipients, self.since, self.by = name, tuple(recipients), since, by
+
+
+class Removed:
+    """One who was a member: until when, who removed them, and which version of which keys they could read."""
+
+    __slots__ = ("by", "keys", "name", "until")
+
+    def __init__(self, name: str, until: str, by: str, keys: dict[str, int]) -> None:
+        self.name, self.until, self.by, self.keys = name, until, by, keys
+
+
+class Team:
+    """The team of the project in `folder`."""
+
+    __slots__ = ("folder", "members", "removed")
+
+    def __init__(self, folder: str, members: "Sequence[Member]", removed: "Sequence[Removed]") -> None:
+        self.folder, self.removed = folder, tuple(removed)
+        self.members = {member.name: member for member in members}
+
+    def recipients(self) -> dict[str, tuple[str, ...]]:
+        """What a key is sealed to: each member's recipients."""
+        return {name: member.recipients for name, member in sorted(self.members.items())}
+
+    def member_with(self, recipients: "Sequence[str]") -> str | None:
+        """The member that one of these recipients is of."""
+        own = {_identity(each) for each in recipients}
+        return next((m.name for m in self.members.values() if own & {_identity(each) for each in m.recipients}), None)
+
+
+def _identity(recipient: str) -> str:
+    """A recipient without the comment at the end of an SSH key's line."""
+    return " ".join(recipient.split()[:2])
+
+
+def find(folder: str) -> str | None:
+    """The nearest folder at or above `folder` that has a team; None without one."""
+    return next((each for each in folders.above(folder) if os.path.lexists(os.path.join(each, FILE))), None)
+
+
+def require(folder: str) -> Team:
+    """The team that serves `folder`. LkrError when there is none."""
+    found = find(folder)
+    if found is None:
+        raise LkrError(f"there is no {FILE} here or above", "make one: lkr team init")
+    return read(found)
+
+
+def read(folder: str) -> Team:
+    """The team of the project in `folder`. LkrError (78) when its file is missing or invalid; no message repeats text
+    of the file that could be a value."""
+    path = show(os.path.join(folder, FILE))
+    data = project_files.read(folder, FILE, toml_text.MAX_BYTES)
+    if data is None:
+        raise LkrError(f"there is no {path}", "make one: lkr team init", NOT_ALLOWED)
+    text = data.decode("utf-8", "surrogateescape")
+    if re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
+        hint = "keep every member who should stay, then run lkr seal --all and lkr team check"
+        raise LkrError(f"{path} has conflicts that git left for you", hint, NOT_ALLOWED)
+    try:
+        table = toml_text.parse(text)
+        return _team(folder, table)
+    except toml_text.TomlError as error:
+        raise LkrError(f"{path}: {error}", "fix that first", NOT_ALLOWED) from None
+    except _Wrong as error:
+        raise LkrError(f"{path}: {error}", "fix that first", NOT_ALLOWED) from None
+
+
+class _Wrong(ValueError):
+    """What is wrong with the file, in words without anything of its text but names that are in order."""
+
+
+def _team(folder: str, table: "dict[str, object]") -> Team:
+    if table.get("version") != 1 or set(table) - {"version", "members", "removed"}:
+        raise _Wrong("this lkr reads version 1, with the tables members and removed")
+    rows, removed = table.get("members", {}), table.get("removed", {})
+    if not isinstance(rows, dict) or not isinstance(removed, dict) or len(rows) > _MOST:
+        raise _Wrong("members and removed must be tables")
+    members = [_member(name, row) for name, row in rows.items()]
+    seen: dict[str, str] = {}
+    for member in members:
+        for each in map(_identity, member.recipients):
+            if seen.setdefault(each, member.name) != member.name:
+                raise _Wrong(f"{seen[each]} and {member.name} have the same recipient")
+    return Team(folder, members, [_removed(name, row) for name, row in removed.items()])
+
+
+def _member(name: str, row: object) -> Member:
+    _check_name(name)
+    if not isinstance(row, dict) or set(row) - {"recipient", "since", "by"}:
+        raise _Wrong(f'{name} needs {{ recipient = "age1...", since = "2026-11-28", by = "..." }}')
+    given = row.get("recipient")
+    recipients = [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, str)]
+    if not recipients or len(recipients) > _MOST or (isinstance(given, list) and len(recipients) < len(given)):
+        raise _Wrong(f"{name} has no recipient")
+    for each in recipients:
+        try:
+            age_keys.recipient(each)
+        except LkrError:
+            raise _Wrong(f"{name} has a recipient that is neither of age nor of SSH") from None
+    return Member(name, recipients, _words(row, "since"), _words(row, "by"))
+
+
+def _removed(name: str, row: object) -> Removed:
+    _check_name(name)
+    keys = row.get("keys", {}) if isinstance(row, dict) else None
+    if not isinstance(row, dict) or set(row) - {"until", "by", "keys"} or not isinstance(keys, dict):
+        raise _Wrong(f"{name} in removed is not what lkr writes")
+    if not all(isinstance(version, int) for version in keys.values()):
+        raise _Wrong(f"{name} in removed is not what lkr writes")
+    return Removed(name, _words(row, "until"), _words(row, "by"), keys)
+
+
+def _check_name(name: str) -> None:
+    if not NAME.match(name):
+        raise _Wrong("a member's name has a-z, 0-9 and - only")
+
+
+def _words(row: "dict[str, object]", field: str) -> str:
+    value = str(row.get(field, ""))
+    if len(value) > 64 or not value.isprintable():
+        raise _Wrong(f"{field} is not what lkr writes")
+    return value
+
+
+def check_name(name: str) -> str:
+    """`name` when it may name a member. LkrError when not."""
+    if not NAME.match(name):
+        raise LkrError("a member's name has a-z, 0-9 and - only, such as alice", "choose another name")
+    return name
+
+
+def init(folder: str, first: Member) -> None:
+    """Writes the first members.toml of `folder`, and tells git to leave sealed files whole."""
+    project_files.check(folder, FILE, f"{FOLDER}/.gitattributes")
+    os.makedirs(os.path.join(folder, FOLDER), exist_ok=True)
+    project_files.replace(folder, f"{FOLDER}/.gitattributes", _ATTRIBUTES.encode())
+    project_files.replace(folder, FILE, (_HEAD + _line(first) + "\n").encode())
+
+
+def add(team: Team, member: Member) -> Team:
+    """Writes the member into the file, on one line, so that git shows one line for one person."""
+
+    def edit(document: "TOMLDocument") -> None:
+        document["members"][member.name] = _row(member)
+        if member.name in document.get("removed", {}):
+            document["removed"].remove(member.name)
+
+    return _edited(team, edit)
+
+
+def remove(team: Team, name: str, by: str, keys: dict[str, int]) -> Team:
+    """Takes the member out of the file, and notes the keys that they could read, for `lkr team audit`."""
+
+    def edit(document: "TOMLDocument") -> None:
+        import tomlkit
+
+        document["members"].remove(name)
+        row = tomlkit.inline_table()
+        row.update({"until": clock.now(), "by": by, "keys": keys})
+        if "removed" not in document:
+            document["removed"] = tomlkit.table()
+        document["removed"][name] = row
+
+    return _edited(team, edit)
+
+
+def _edited(team: Team, edit: "Callable[[TOMLDocument], None]") -> Team:
+    import tomlkit
+
+    data = project_files.read(team.folder, FILE, toml_text.MAX_BYTES) or b""
+    document = tomlkit.parse(data.decode())
+    edit(document)
+    text = tomlkit.dumps(document)
+    _team(team.folder, toml_text.parse(text))  # before it is written
+    project_files.replace(team.folder, FILE, text.encode())
+    return read(team.folder)
+
+
+def _row(member: Member) -> object:
+    import tomlkit
+
+    row = tomlkit.inline_table()
+    recipients = list(member.recipients)
+    row.update({"recipient": recipients[0] if len(recipients) == 1 else recipients})
+    row.update({"since": member.since, "by": member.by})
+    return row
+
+
+def _line(member: Member) -> str:
+    import tomlkit
+
+    document = tomlkit.document()
+    document[member.name] = _row(member)
+    return tomlkit.dumps(document).strip()

@@ -1,0 +1,214 @@
+"""The sealed files of a project: `.lkr/sealed/PROVIDER/LABEL.age`, each with a `.toml` that says to whom it is sealed.
+
+A sealed file is a plain age file that holds the value and nothing else, so `age -d` opens it. An age file does not say
+whom it is for, so the file beside it does. Who lies there would have to have the value already. Never writes a value.
+"""
+
+import base64
+import hashlib
+import os
+
+import pyrage
+
+from lkrshell.core import clock, names, toml_text
+from lkrshell.core.errors import LkrError
+from lkrshell.core.secret import MAX_VALUE, Secret
+from lkrshell.core.text import show
+from lkrshell.project import project_files
+from lkrshell.stores import age_keys
+from lkrshell.team.members import FOLDER, Team
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SEALED = f"{FOLDER}/sealed"
+_MAGIC = b"age-encryption.org/v1\n"
+_LIMIT = 1 << 20  # bytes of a sealed file
+
+
+class Note:
+    """What the file beside a sealed one says: the digest of that one, whom it is sealed to, by whom, and the value's
+    version and date. The version goes up with each new value, and not when the same one is sealed to others."""
+
+    __slots__ = ("by", "recipients", "sha256", "value_since", "version")
+
+    def __init__(
+        self, sha256: str, recipients: dict[str, tuple[str, ...]], by: str, value_since: str, version: int
+    ) -> None:
+        self.sha256, self.recipients, self.by = sha256, recipients, by
+        self.value_since, self.version = value_since, version
+
+
+def path_of(name: str, end: str = ".age") -> str:
+    """Where the sealed file of a key lies in the project. `name` is `provider:label`."""
+    provider, label = name.split(":")
+    return f"{SEALED}/{provider}/{label}{end}"
+
+
+def keys(folder: str) -> list[str]:
+    """The names of all sealed keys of the project, sorted."""
+    return sorted(f"{provider}:{file[:-4]}" for provider, file in _files(folder) if _is_sealed(provider, file))
+
+
+def _is_sealed(provider: str, file: str) -> bool:
+    return file.endswith(".age") and names.is_own(f"{provider}:{file[:-4]}")
+
+
+def _files(folder: str) -> "Iterator[tuple[str, str]]":
+    """Folder and name of everything below `.lkr/sealed`. A link is not followed."""
+    top = os.path.join(folder, SEALED)
+    if os.path.islink(os.path.join(folder, FOLDER)) or os.path.islink(top) or not os.path.isdir(top):
+        return
+    for provider in os.scandir(top):
+        if not provider.is_dir(follow_symlinks=False):
+            yield "", provider.name
+            continue
+        for file in os.scandir(provider.path):
+            yield provider.name, file.name
+
+
+def read(folder: str, name: str) -> bytes | None:
+    """The sealed file of a key, None without one."""
+    return project_files.read(folder, path_of(name), _LIMIT)
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of a sealed file, in hexadecimal, as `sha256sum` prints it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def note_of(folder: str, name: str) -> Note | None:
+    """What is noted beside the sealed file; None where that is missing or cannot be read."""
+    data = project_files.read(folder, path_of(name, ".toml"), toml_text.MAX_BYTES)
+    try:
+        table = toml_text.parse((data or b"").decode())
+        rows = table["recipients"]
+        if not isinstance(rows, dict):
+            return None
+        recipients = {
+            str(who): tuple(map(str, each if isinstance(each, list) else [each])) for who, each in rows.items()
+        }
+        by, since, version = str(table["by"])[:64], str(table["value_since"])[:32], int(str(table["version"]))
+        return Note(str(table["sha256"]), recipients, by, since, version)
+    except (toml_text.TomlError, KeyError, ValueError):
+        return None
+
+
+def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) -> None:
+    """Seals a value to all members. `same` says that it is the value that was sealed before."""
+    before = note_of(team.folder, name)
+    since, version = clock.now(), 1
+    if before:
+        since, version = (before.value_since, before.version) if same else (since, before.version + 1)
+    recipients = team.recipients()
+    to = [age_keys.recipient(each) for group in recipients.values() for each in group]
+    data = pyrage.encrypt(secret.reveal().encode("utf-8", "surrogateescape"), to)
+    project_files.check(team.folder, path_of(name), path_of(name, ".toml"))
+    os.makedirs(os.path.join(team.folder, os.path.dirname(path_of(name))), exist_ok=True)
+    text = _text(Note(digest(data), recipients, by, since, version))
+    project_files.replace(team.folder, path_of(name), data)
+    project_files.replace(team.folder, path_of(name, ".toml"), text.encode())
+
+
+def _text(note: Note) -> str:
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment("What lkr knows of the sealed file beside this one. lkr team check compares the two."))
+    document["sha256"], document["by"] = note.sha256, note.by
+    document["value_since"], document["version"] = note.value_since, note.version
+    document["recipients"] = {who: each[0] if len(each) == 1 else list(each) for who, each in note.recipients.items()}
+    return tomlkit.dumps(document)
+
+
+def value(plain: bytes, name: str) -> Secret:
+    """What a sealed file held. LkrError when that is no key's value."""
+    text = plain.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+    if not text or "\0" in text or len(plain) > MAX_VALUE:
+        raise LkrError(f"the sealed {name} does not hold a key", "have the person who sealed it do it again")
+    return Secret(text)
+
+
+def opened(data: bytes, name: str, identities: "Sequence[age_keys.Identity]") -> Secret | None:
+    """The value in a sealed file, or None when none of the identities opens it."""
+    if not identities:
+        return None
+    try:
+        return value(pyrage.decrypt(data, identities), name)
+    except pyrage.DecryptError:
+        return None
+
+
+def _stanzas(data: bytes) -> list[list[str]] | None:
+    """The recipients' lines in the header of an age file, in words; None when it is not one."""
+    head, found, _ = data.partition(b"\n---")
+    if not data.startswith(_MAGIC) or not found:
+        return None
+    return [line[3:].decode("ascii", "replace").split() for line in head.split(b"\n") if line.startswith(b"-> ")]
+
+
+def _tag(recipient: str) -> str:
+    """What age puts into the header for an SSH key: four bytes of its digest. Source: https://c2sp.org/age."""
+    blob = base64.b64decode(recipient.split()[1])
+    return base64.b64encode(hashlib.sha256(blob).digest()[:4]).rstrip(b"=").decode()
+
+
+def _header_problem(data: bytes, recipients: "Sequence[str]") -> str | None:
+    """Why the header of a sealed file cannot be for just these recipients."""
+    if (stanzas := _stanzas(data)) is None:
+        return "is not a binary age file" if data else "is empty"
+    ssh = sorted(words[1] for words in stanzas if words[:1] in (["ssh-ed25519"], ["ssh-rsa"]) and len(words) > 1)
+    if ssh != sorted(_tag(each) for each in recipients if each.startswith("ssh-")):
+        return "is sealed to other SSH keys than it says"
+    x25519 = sum(words[:1] == ["X25519"] for words in stanzas)
+    known = len(ssh) + x25519 + sum(words[0].endswith("-grease") for words in stanzas if words)
+    if x25519 != sum(each.startswith("age1") for each in recipients) or known != len(stanzas):
+        return "is sealed to more or fewer recipients than it says"
+    return None
+
+
+def problems(team: Team) -> list[str]:
+    """What is wrong with the sealed files, a line each. Opens none of them, and needs no store."""
+    found = [f"{show(SEALED)}/{show(folder)}/{show(file)} is not a sealed key" for folder, file in _strays(team.folder)]
+    for name in keys(team.folder):
+        try:
+            found += [f"{path_of(name)} {line}" for line in _problems(team, name)]
+        except LkrError as error:
+            found.append(error.message)
+    return found
+
+
+def _strays(folder: str) -> "Iterator[tuple[str, str]]":
+    for provider, file in _files(folder):
+        beside = f"{file[:-5]}.age" if file.endswith(".toml") else file
+        if not _is_sealed(provider, beside):
+            yield provider, file
+
+
+def _problems(team: Team, name: str) -> "Iterator[str]":
+    data, note = read(team.folder, name) or b"", note_of(team.folder, name)
+    if note is None:
+        yield f"has no {name.partition(':')[2]}.toml beside it that says whom it is sealed to; lkr seal {name}"
+        return
+    if note.sha256 != digest(data):
+        yield f"is not the file that its .toml was written for; lkr seal {name}"
+    if problem := _header_problem(data, [each for group in note.recipients.values() for each in group]):
+        yield f"{problem}; lkr seal {name}"
+    now = team.recipients()
+    if others := sorted(who for who in note.recipients if note.recipients[who] != now.get(who)):
+        yield f"is sealed to {', '.join(map(show, others))}, who is not a member so; lkr seal {name}"
+    if lacking := sorted(who for who in now if now[who] != note.recipients.get(who)):
+        yield f"is not sealed to {', '.join(lacking)}; lkr seal {name}"
+
+
+def to_rotate(team: Team) -> list[tuple[str, str, str]]:
+    """Keys that somebody who left could read and that still have the value of then: key, who, and until when."""
+    found = []
+    for gone in team.removed:
+        for name, version in gone.keys.items():
+            there = names.is_own(name) and read(team.folder, name) is not None
+            note = note_of(team.folder, name) if there else None
+            if there and (note is None or note.version <= version):
+                found.append((name, gone.name, gone.until))
+    return found

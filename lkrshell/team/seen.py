@@ -1,0 +1,91 @@
+"""What the person at this machine has accepted of a project's team: its members, and the sealed files that were opened.
+
+It lies in our own data folder, so a pull request cannot change it. Whatever differs from it is shown before a key is
+sealed to somebody new, or a new value is taken.
+"""
+
+import os
+
+from lkrshell.core import records
+from lkrshell.state import files, paths
+from lkrshell.team.members import Team
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Seen:
+    """`members` are the accepted recipients by name, None before the first time; `files` the digests of the sealed
+    files whose values were taken, by key."""
+
+    __slots__ = ("files", "members")
+
+    def __init__(self, members: dict[str, tuple[str, ...]] | None, opened: dict[str, str]) -> None:
+        self.members, self.files = members, opened
+
+
+def _path(folder: str) -> str:
+    return os.path.join(paths.data_dir(), "teams", records.digest(os.fsencode(os.path.realpath(folder))))
+
+
+def read(folder: str) -> Seen:
+    """What was accepted of the team in `folder`. A damaged record counts as none: then everything is shown anew."""
+    data = files.read_private(_path(folder))
+    members: dict[str, tuple[str, ...]] = {}
+    opened: dict[str, str] = {}
+    if data is None:
+        return Seen(None, opened)
+    try:
+        for kind, *words in records.load(data):
+            if kind == "member":
+                members[words[0]] = tuple(words[1:])
+            elif kind == "file":
+                opened[words[0]] = words[1]
+    except (ValueError, IndexError):
+        return Seen(None, {})
+    return Seen(members, opened)
+
+
+def _write(folder: str, seen: Seen) -> None:
+    rows: list[tuple[str, ...]] = [("folder", os.path.realpath(folder))]
+    rows += [("member", name, *recipients) for name, recipients in sorted((seen.members or {}).items())]
+    rows += [("file", name, digest) for name, digest in sorted(seen.files.items())]
+    files.write_private(_path(folder), records.dump(rows))
+
+
+def accept(team: Team) -> None:
+    """Notes that the person has seen these members."""
+    seen = read(team.folder)
+    seen.members = team.recipients()
+    _write(team.folder, seen)
+
+
+def note_opened(folder: str, opened: "Iterable[tuple[str, str]]") -> None:
+    """Notes which sealed files the copies in the store were taken from: key and digest."""
+    seen = read(folder)
+    seen.files |= dict(opened)
+    if seen.members is None:
+        seen.members = {}
+    _write(folder, seen)
+
+
+def changes(team: Team) -> list[str]:
+    """What is different from the members that were accepted, a line each: `+` who came, `-` who went, `~` whose
+    recipients are others. Empty when nothing is; all members the first time."""
+    before, now = read(team.folder).members or {}, team.recipients()
+    lines = [f"- {name}" for name in before if name not in now]
+    for name, recipients in now.items():
+        if before.get(name) != recipients:
+            member = team.members[name]
+            by = f", added by {member.by}" if member.by else ""
+            sign, what = ("~", "has other recipients") if name in before else ("+", f"since {member.since or '?'}{by}")
+            lines.append(f"{sign} {name}: {what}: {', '.join(map(_shortened, recipients))}")
+    return lines
+
+
+def _shortened(recipient: str) -> str:
+    """The start and the end of a recipient, which is what a person compares."""
+    words = recipient.split()
+    text = " ".join(words[:2])
+    return text if len(text) <= 40 else f"{text[:22]}…{text[-10:]}"
