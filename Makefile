@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 # What the tests drive, as command (or file):Debian package. A folder is no proof: other packages make it, too.
 TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux \
-	shellcheck:shellcheck chromium:chromium curl:curl cc:gcc /usr/include/stdio.h:libc6-dev \
+	shellcheck:shellcheck chromium:chromium curl:curl cc:gcc /usr/include/stdio.h:libc6-dev systemd-analyze:systemd \
 	/usr/sbin/sshd:openssh-server ssh-keygen:openssh-client age:age pass:pass gpg:gnupg \
 	pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc \
 	Xvfb:xvfb xclip:xclip xdotool:xdotool sway:sway wl-copy:wl-clipboard \

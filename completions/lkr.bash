@@ -145,7 +145,7 @@ _lkr_one() {
             _lkr_options --key --event --agent --project --days --follow --verify --unused --older --gone --json -h --help
             ;;
         'broker')
-            _lkr_options --json -h --help
+            _lkr_options --stay --json -h --help
             ((place == 1)) && _lkr_words start stop log run
             ;;
         'confirm')
@@ -203,7 +203,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_folders
             ;;
         'install')
-            _lkr_options --direnv --completions --no-completions --diff --yes -h --help
+            _lkr_options --direnv --completions --no-completions --broker --diff --yes -h --help
             _lkr_words bash zsh fish
             ;;
         'list')
@@ -366,7 +366,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_keys
             ;;
         'uninstall')
-            _lkr_options --yes -h --help
+            _lkr_options --broker --yes -h --help
             ;;
         'unlock')
             _lkr_options --stdin --passphrase -h --help

@@ -6,6 +6,7 @@ The control socket is served first, for that needs little. The server and what i
 
 import asyncio
 import gc
+import math
 import os
 import re
 import signal
@@ -28,26 +29,28 @@ _END = 2.0  # seconds for streams under way, when the broker is told to end
 
 
 def main(*words: str) -> None:
-    """`--control FD --listen FD[,FD]`: the sockets. Returns when the broker is to end."""
+    """`--control FD --listen FD[,FD] [--stay]`: the sockets, and not to end by itself. Returns when it is to end."""
     memory.harden()  # before anything is read: no core, and nobody attaches
+    stay = words[4:] == ("--stay",)
+    words = words[:4] if stay else words
     given = len(words) == 4 and words[::2] == ("--control", "--listen")
     if not given or not re.fullmatch("[0-9]+,[0-9]+(,[0-9]+)?", ",".join(words[1::2])):
         sys.exit("lkr: the broker is started by lkr: lkr broker start")
     control, *listeners = (socket.socket(fileno=int(word)) for word in ",".join(words[1::2]).split(","))
     try:
-        asyncio.run(serve(control, listeners))
+        asyncio.run(serve(control, listeners, stay))
     except LkrError as error:
         log(str(error))
         sys.exit(1)
 
 
-async def serve(control_socket: socket.socket, listeners: list[socket.socket]) -> None:
+async def serve(control_socket: socket.socket, listeners: list[socket.socket], stay: bool) -> None:
     """Everything, until the end."""
     folder = run_folder.open_folder()
     os.close(folder)
     keys, authority = VirtualKeys(f"{run_folder.path()}/{broker_client.TABLE}"), Authority()
     port = listeners[0].getsockname()[1]
-    control = Control(control_socket, port, keys, authority)
+    control = Control(control_socket, port, keys, authority, *[math.inf] * stay)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, control.stop)

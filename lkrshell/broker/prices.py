@@ -23,7 +23,7 @@ from lkrshell.state import files, paths
 _FILE = "prices.json"
 _WAIT = 120  # seconds for a process that mostly compiles
 _UNKNOWN = 128_000  # tokens of an answer, where neither its bound nor the context is known
-# The most tokens of an answer, where a request sets no bound itself; the first row that fits counts. Without a row it is
+# The most tokens of an answer, where a request sets no bound itself; the first row that fits counts. Without one it is
 # the whole context, which no answer exceeds: a family is here only once its bound is published. Checked on 28 November
 # 2026 against platform.claude.com/docs (models overview), ai.google.dev/gemini-api/docs/models and the table of
 # LiteLLM 1.108.7 (model_prices_and_context_window.json, `max_output_tokens`), of which none exceeds a row.

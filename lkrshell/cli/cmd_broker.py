@@ -6,7 +6,7 @@ import time
 
 from lkrshell.cli import common, declare, output
 from lkrshell.core import limits
-from lkrshell.core.errors import UNREACHABLE, LkrError
+from lkrshell.core.errors import UNREACHABLE, USAGE, LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.runtime import broker_client
 from lkrshell.state import run_folder
@@ -16,13 +16,16 @@ _WAIT = 10.0  # seconds for the broker to start or to end
 
 @declare.command("broker", examples=("lkr broker", "lkr broker log"))
 @declare.argument("action", required=False, type=declare.Choice(("start", "stop", "log", "run")))
+@declare.option("--stay", is_flag=True, help="With run: do not end after an hour without a virtual key.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(action: str | None, as_json: bool) -> None:
+def command(action: str | None, stay: bool, as_json: bool) -> None:
     """Show the broker and the virtual keys that live.
 
     ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when something needs it,
     and ends an hour after the last virtual key.
     """
+    if stay and action != "run":
+        raise LkrError("--stay goes with run alone", "lkr broker run --stay", USAGE)
     if action == "start":
         start()
     elif action == "stop":
@@ -30,7 +33,7 @@ def command(action: str | None, as_json: bool) -> None:
     elif action == "log":
         sys.stdout.write(show_log())
     elif action == "run":
-        run()
+        run(stay)
     else:
         tell(as_json)
 
@@ -80,11 +83,11 @@ def stop() -> None:
     declare.echo("lkr: the broker has ended" if found is not None else "lkr: no broker runs", err=True)
 
 
-def run() -> None:
-    """Becomes the broker."""
+def run(stay: bool) -> None:
+    """Becomes the broker. `stay`: until it is told to end."""
     folder = run_folder.open_folder()
     try:
-        broker_client.start(folder, broker_client.run)
+        broker_client.start(folder, broker_client.run_and_stay if stay else broker_client.run)
     finally:
         os.close(folder)
     raise LkrError("a broker runs already", "lkr broker stop", UNREACHABLE)

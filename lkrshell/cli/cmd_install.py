@@ -1,26 +1,36 @@
 """`lkr install`: makes shells load lkr when they start. Shows the changes and asks first."""
 
-from lkrshell.cli import declare, installing
+from lkrshell.cli import declare, installing, login_service
 from lkrshell.shells import base, rcfiles
 
 
-@declare.command("install", examples=("lkr install", "lkr install zsh --direnv"))
+@declare.command("install", examples=("lkr install", "lkr install zsh --direnv", "lkr install --broker"))
 @declare.argument("shells", nargs=-1, metavar="[SHELL]...", type=declare.Choice(base.SHELLS))
 @declare.option("--direnv", is_flag=True, help="Also install `use lkr` for direnv.")
 @declare.option(
     "--completions/--no-completions", default=None, help="Install completions, or not. Default: install them."
 )
+@declare.option("--broker", is_flag=True, help="Start the broker at login. Without SHELL, install only that.")
 @declare.option("--diff", is_flag=True, help="Show every line that changes.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
-def command(shells: tuple[str, ...], direnv: bool, completions: bool | None, diff: bool, yes: bool) -> None:
+def command(
+    shells: tuple[str, ...], direnv: bool, completions: bool | None, broker: bool, diff: bool, yes: bool
+) -> None:
     """Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. Undo it: lkr uninstall."""
-    wanted = list(dict.fromkeys(shells)) or [installing.supported_shell()]
+    wanted = list(dict.fromkeys(shells)) or ([] if broker else [installing.supported_shell()])
     changes, remarks = rcfiles.install(wanted, direnv, completions)
+    service = login_service.changes() if broker else []
+    changes += service
     installing.agree(changes, remarks, yes, diff)
     for change in changes:
         rcfiles.apply(change)
     if not changes:
         declare.echo("lkr: already installed", err=True)
+        return
+    if service:
+        remark = login_service.start()
+        declare.echo(f"lkr: {remark or 'the broker runs, and starts at each login'}", err=True)
+    if not wanted:
         return
     start = f"now run: exec {wanted[0]}" if len(wanted) == 1 else "open a new shell"
     declare.echo(f"lkr: installed; {start}", err=True)

@@ -292,6 +292,7 @@ Usage: lkr broker [OPTIONS] [start|stop|log|run]
   something needs it, and ends an hour after the last virtual key.
 
 Options:
+  --stay      With run: do not end after an hour without a virtual key.
   --json      As JSON.
   -h, --help  Show this message and exit.
 
@@ -309,6 +310,7 @@ Usage: lkr broker [OPTIONS] [start|stop|log|run]
   virtual key.
 
 Options:
+  --stay      With run: do not end after an hour without a virtual key.
   --json      As JSON.
   -h, --help  Show this message and exit.
 
@@ -688,6 +690,7 @@ Options:
   --direnv                        Also install `use lkr` for direnv.
   --completions / --no-completions
                                   Install completions, or not. Default: install them.
+  --broker                        Start the broker at login. Without SHELL, install only that.
   --diff                          Show every line that changes.
   --yes                           Do not ask.
   -h, --help                      Show this message and exit.
@@ -695,6 +698,7 @@ Options:
   Examples:
     lkr install
     lkr install zsh --direnv
+    lkr install --broker
 """,
 """\
 Usage: lkr install [OPTIONS] [SHELL]...
@@ -707,6 +711,8 @@ Options:
   --completions / --no-completions
                                   Install completions, or not. Default:
                                   install them.
+  --broker                        Start the broker at login. Without SHELL,
+                                  install only that.
   --diff                          Show every line that changes.
   --yes                           Do not ask.
   -h, --help                      Show this message and exit.
@@ -714,6 +720,7 @@ Options:
   Examples:
     lkr install
     lkr install zsh --direnv
+    lkr install --broker
 """),
     "list": (
 """\
@@ -1711,12 +1718,13 @@ Usage: lkr uninstall [OPTIONS]
   Undo lkr install. Keys and manifests stay.
 
 Options:
+  --broker    Only no longer start the broker at login.
   --yes       Do not ask.
   -h, --help  Show this message and exit.
 
   Examples:
     lkr uninstall
-    lkr uninstall --yes
+    lkr uninstall --broker
 """,
 """\
 Usage: lkr uninstall [OPTIONS]
@@ -1724,12 +1732,13 @@ Usage: lkr uninstall [OPTIONS]
   Undo lkr install. Keys and manifests stay.
 
 Options:
+  --broker    Only no longer start the broker at login.
   --yes       Do not ask.
   -h, --help  Show this message and exit.
 
   Examples:
     lkr uninstall
-    lkr uninstall --yes
+    lkr uninstall --broker
 """),
     "unlock": (
 """\

@@ -516,14 +516,20 @@ def run(control: int, listeners: list[int], folder: int) -> None:
     _become([0, 1, 2], [control, *listeners])
 
 
-def _become(standard: list[int], sockets: list[int]) -> None:
+def run_and_stay(control: int, listeners: list[int], folder: int) -> None:
+    """The same, and it does not end by itself."""
+    _become([0, 1, 2], [control, *listeners], "--stay")
+
+
+def _become(standard: list[int], sockets: list[int], *more: str) -> None:
     """The broker takes this process's place, with these as its files 0, 1, 2, ... and no other open file."""
     import fcntl
 
     from lkrshell.core import own_python
 
     listen = ",".join(str(4 + place) for place in range(len(sockets) - 1))
-    words = own_python.command("lkrshell.broker.__main__", "--control", "3", "--listen", listen, path=import_path())
+    given = ("--control", "3", "--listen", listen, *more)
+    words = own_python.command("lkrshell.broker.__main__", *given, path=import_path())
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.umask(0o077)
     fds = standard + sockets

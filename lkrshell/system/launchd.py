@@ -6,6 +6,7 @@ bootstrap gui/UID PATH` starts it.
 
 import os
 import plistlib
+from collections.abc import Mapping
 
 _PREFIX = "com.llm-key-ring."
 
@@ -19,9 +20,9 @@ def path(name: str, home: str) -> str:
     return os.path.join(home, "Library/LaunchAgents", f"{label(name)}.plist")
 
 
-def plist(name: str, words: list[str]) -> bytes:
-    """The agent `name` that runs `words`: not at login, once only, without core dumps, and not in a shell's
-    environment.
+def plist(name: str, words: list[str], at_login: bool = False, environment: Mapping[str, str] | None = None) -> bytes:
+    """The agent `name` that runs `words`: one at a time, with no core dump and with these variables alone. `at_login`:
+    it starts when the user logs in, and again after a crash.
 
     `words` begin with an absolute path and contain no secret, since every user may read them.
     """
@@ -31,8 +32,9 @@ def plist(name: str, words: list[str]) -> bytes:
         {
             "Label": label(name),
             "ProgramArguments": words,
-            "RunAtLoad": False,
-            "KeepAlive": False,
+            "RunAtLoad": at_login,
+            "KeepAlive": {"Crashed": True} if at_login else False,
+            **({"EnvironmentVariables": dict(environment)} if environment else {}),
             "ProcessType": "Background",
             "Umask": 0o077,
             "HardResourceLimits": {"Core": 0},

@@ -1,0 +1,70 @@
+"""The broker at login: the systemd unit or launchd agent that `lkr install --broker` writes, and having it start."""
+
+import os
+import subprocess
+
+from lkrshell.core import platform
+from lkrshell.core.errors import UNREACHABLE, LkrError
+from lkrshell.runtime import broker_client
+from lkrshell.shells import rcfiles, userfiles
+from lkrshell.system import launchd, systemd
+
+_NAME = "lkr-broker"
+# Where the broker of this user has its things, so that it is the same as the one that starts by itself.
+_VARIABLES = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "LKR_BACKEND")
+
+
+def paths() -> list[str]:
+    """The files, whether they are there or not."""
+    if platform.DARWIN:
+        return [launchd.path(_NAME, userfiles.home())]
+    return [systemd.path(_NAME, userfiles.config("")), systemd.link(_NAME, userfiles.config(""))[0]]
+
+
+def changes() -> list[rcfiles.Change]:
+    """What is to be written; nothing where it is there already. LkrError where the broker cannot run."""
+    broker_client.check_installed()
+    words = [rcfiles.program(), "broker", "run", "--stay"]
+    environment = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
+    try:
+        if platform.DARWIN:
+            text = launchd.plist(_NAME, words, at_login=True, environment=environment)
+        else:
+            text = systemd.unit("The broker of lkr", words, environment, UNREACHABLE).encode()
+    except ValueError:
+        raise LkrError("a path has characters that no unit may have", "move it") from None
+    path = paths()[0]
+    found = [rcfiles.Change(path, userfiles.read(path), text)]
+    if not platform.DARWIN:
+        where, target = systemd.link(_NAME, userfiles.config(""))
+        before = os.fsencode(os.readlink(where)) if os.path.islink(where) else None
+        found.append(rcfiles.Change(where, before, os.fsencode(target), link=True))
+    return [change for change in found if change.before != change.after]
+
+
+def start() -> str:
+    """Has it run from now on; what the person should know, empty where it does."""
+    if platform.DARWIN:
+        _run(launchd.stop(_NAME, os.getuid()))
+        started = _run(launchd.start(_NAME, userfiles.home(), os.getuid()))
+    else:
+        started = _run(systemd.reload()) and _run(systemd.start(_NAME))
+    return "" if started else "the broker starts at your next login"
+
+
+def stop() -> None:
+    """Ends the one that runs by it."""
+    _run(launchd.stop(_NAME, os.getuid()) if platform.DARWIN else systemd.stop(_NAME))
+
+
+def forget() -> None:
+    """Has the system see that the files are gone."""
+    if not platform.DARWIN:
+        _run(systemd.reload())
+
+
+def _run(words: list[str]) -> bool:
+    try:
+        return subprocess.run(words, capture_output=True, timeout=30, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
