@@ -80,14 +80,24 @@ class Authority:
         """No real key is in memory after this."""
         self._secrets.clear()
 
-    def check(self, virtual: VirtualKey) -> None:
-        """LkrError when the virtual key would be refused, as far as that can be told without the real one."""
-        _, store, _ = checked(virtual, virtual.agent or None, config.load())
-        with TimeLimit(_STORE_TIME):
-            if store.is_locked():
-                raise StoreLocked(f"the {store.name} is locked", "lkr unlock")
-            if not store.exists(virtual.key):
-                raise _missing(virtual.key)
+    def check(self, virtuals: list[VirtualKey]) -> list[LkrError | None]:
+        """Why each of the virtual keys would be refused, as far as that can be told without the real one; None where it
+        would not. Blocks for the store."""
+        found: list[LkrError | None] = []
+        locked: bool | None = None
+        for virtual in virtuals:
+            try:
+                _, store, _ = checked(virtual, virtual.agent or None, config.load())
+                with TimeLimit(_STORE_TIME):
+                    locked = store.is_locked() if locked is None else locked
+                    if locked:
+                        raise StoreLocked(f"the {store.name} is locked", "lkr unlock")
+                    if not store.exists(virtual.key):
+                        raise _missing(virtual.key)
+                found.append(None)
+            except LkrError as error:
+                found.append(error)
+        return found
 
     async def _secret(self, key: str) -> Secret:
         """The value. Many requests at once ask the store once."""

@@ -16,7 +16,7 @@ from typing import Any
 import lkrshell
 from lkrshell.broker import macos_sockets, process
 from lkrshell.broker.authority import Authority
-from lkrshell.broker.virtual_keys import VirtualKeys, anew, digest_of
+from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys, anew, digest_of
 from lkrshell.core import folders, names, platform, records
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
@@ -178,20 +178,33 @@ class Control:
             agent = await asyncio.to_thread(_asker, peer, pid, start)
         except LkrError as error:
             problem = error
-        for word, plain, *fields in mints:
-            if word != "mint" or len(fields) != 6:
-                raise ValueError("no such line")
+        if any(word != "mint" or len(fields) != 6 for word, _, *fields in mints):
+            raise ValueError("no such line")
+        wanted: list[tuple[str, VirtualKey | LkrError]] = []
+        for _, plain, *fields in mints:
             try:
                 if problem:
                     raise problem
-                answer.append(("ok", await self._one(peer, agent, pid, start, plain, fields, epoch)))
+                wanted.append((plain, self._wanted(peer, agent, pid, start, plain, fields)))
+            except LkrError as error:
+                wanted.append((plain, error))
+        found = [each for _, each in wanted if isinstance(each, VirtualKey)]
+        refused = dict(zip(found, await asyncio.to_thread(self._authority.check, found), strict=True))
+        for plain, each in wanted:
+            try:
+                if isinstance(each, LkrError):
+                    raise each
+                if why := refused[each]:
+                    raise why
+                if self._keys.epoch != epoch:  # asked for before `lkr lock`, heard after it
+                    raise StoreLocked("the store was locked in the meantime", "ask again")
+                answer.append(("ok", self._given(each, plain)))
             except LkrError as error:
                 answer.append(("no", str(error.code), error.message, error.hint))
         return answer
 
-    async def _one(
-        self, peer: Peer, agent: str | None, pid: int, start: str, plain: str, fields: list[str], epoch: int
-    ) -> str:
+    def _wanted(self, peer: Peer, agent: str | None, pid: int, start: str, plain: str, fields: list[str]) -> VirtualKey:
+        """The row that a question asks for. LkrError when it cannot be."""
         key, variable, folder, profile, event, claimed = fields
         if not (names.is_key(key) and names.is_variable(variable) and event in _EVENTS and folder.startswith("/")):
             raise LkrError("the question makes no sense", "lkr broker stop", REFUSED)
@@ -203,11 +216,11 @@ class Control:
             agent = claimed  # it only ever takes away
         if agent and not _is_in(peer.pid if peer.runs else pid, folder):
             raise LkrError(f"a coding agent ({agent}) gets keys of the project that it is in", "cd there", REFUSED)
-        virtual = anew(digest_of(plain), key, variable, folder, profile, agent or "", event, pid, start)
-        await asyncio.to_thread(self._authority.check, virtual)
-        if self._keys.epoch != epoch:  # asked for before `lkr lock`, heard after it
-            raise StoreLocked("the store was locked in the meantime", "ask again")
-        if event != "token" and (known := self._keys.same(virtual)):
+        return anew(digest_of(plain), key, variable, folder, profile, agent or "", event, pid, start)
+
+    def _given(self, virtual: VirtualKey, plain: str) -> str:
+        """The virtual key: the one that the process has for this already, else `plain`."""
+        if virtual.event != "token" and (known := self._keys.same(virtual)):
             self._keys.renew(virtual, known)  # its time begins anew
             return known.reveal()
         self._keys.put(virtual, Secret(plain))
