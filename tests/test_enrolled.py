@@ -122,6 +122,7 @@ def test_nothing_that_opens_the_vault_is_in_an_argument_or_in_a_file(owner: User
 def test_what_is_enrolled_is_told_and_removed(owner: User) -> None:
     assert "this machine's TPM and its PIN can open the vault, since 20" in owner.lkr("vault", "enroll")
     assert "this machine's TPM and its PIN can open it, too" in owner.lkr("doctor", code=1)
+    assert "also opened by tpm" in owner.lkr("doctor", "--report")
     assert "only the passphrase opens it now" in owner.lkr("vault", "unenroll")
     assert "nothing is enrolled" in owner.lkr("vault", "enroll")
     typed(owner, ("Passphrase", PASSPHRASE.decode()))
