@@ -285,7 +285,7 @@ _lkr_one() {
             case $option in
                 --since) _lkr_nothing; return ;;
             esac
-            _lkr_options --home --history --since --staged --push --install-hook --no-stored --json --sarif -h --help
+            _lkr_options --home --history --since --staged --push --fix --install-hook --no-stored --json --sarif -h --help
             _lkr_files
             ;;
         'schema')

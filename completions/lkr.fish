@@ -282,6 +282,7 @@ complete -c lkr -n "__lkr_options 'scan'" -l history -d 'Everything that this re
 complete -c lkr -n "__lkr_options 'scan'" -l since -x -d 'What git has since the revision REV, or in A..B'
 complete -c lkr -n "__lkr_options 'scan'" -l staged -d 'What the next commit takes in'
 complete -c lkr -n "__lkr_options 'scan'" -l push -d 'What a push sends, as git tells its pre-push hook on standard input'
+complete -c lkr -n "__lkr_options 'scan'" -l fix -d 'Ask about each key: store it, and take it out of the place where it lies'
 complete -c lkr -n "__lkr_options 'scan'" -l install-hook -d 'Search before each commit and push in this repository'
 complete -c lkr -n "__lkr_options 'scan'" -l no-stored -d 'Only look for shapes of keys; the store may stay locked'
 complete -c lkr -n "__lkr_options 'scan'" -l json -d 'As JSON'

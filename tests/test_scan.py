@@ -6,9 +6,11 @@ import os
 import random
 import string
 import subprocess
+import time
 from pathlib import Path
 
 import forked
+import pexpect
 import pytest
 from conftest import OTHER, VALUE, User
 
@@ -185,3 +187,30 @@ def test_an_agent_searches_its_own_project_only(user: User, folder: Path) -> Non
     assert "openai:prod" in user.lkr("scan", cwd=folder, code=1)
     said = user.lkr("scan", "../elsewhere", cwd=folder, code=2)
     assert "may search its own project only" in said and "anthropic" not in said
+
+
+def test_fix_takes_keys_in_and_out_of_where_they_lay(user: User, folder: Path) -> None:
+    groq, xai = key("gsk_"), key("xai-")
+    (folder / ".env").write_text(f"# mine\nGROQ_API_KEY={groq}\nOTHER=1\n")
+    (folder / ".bashrc").write_text(f"if true; then\nexport XAI_API_KEY='{xai}'\nfi\n")
+    (folder / ".bash_history").write_text(f"ls\ncurl -H 'Bearer {VALUE}'\ncd\n")
+    (folder / "app.py").write_text(f"x = '{VALUE}'\n")
+    child = user.on_terminal("scan", "--fix", cwd=folder, columns=300)
+    screen = ""
+    while child.expect([r"\[y/N\]:? ", pexpect.EOF]) == 0:
+        screen += str(child.before)
+        time.sleep(0.3)
+        child.sendline("y")
+    screen += str(child.before)
+    assert not any(value in screen for value in (VALUE, groq, xai))
+    assert "GROQ_API_KEY= moved to lkr: groq:main" in (folder / ".env").read_text()
+    assert (folder / ".bashrc").read_text() == "if true; then\n: # XAI_API_KEY moved to lkr: xai:main\nfi\n"
+    assert (folder / ".bash_history").read_text() == "ls\ncd\n"
+    assert 'os.environ["OPENAI_API_KEY"]' in screen
+    assert groq in user.lkr("get", "groq:main", "--force-plain")
+    assert [row["path"] for row in found(user, folder)] == ["app.py"]
+
+
+def test_fix_needs_somebody_to_ask(user: User, folder: Path) -> None:
+    (folder / "a").write_text(VALUE)
+    assert "there is no terminal" in user.lkr("scan", "--fix", cwd=folder, code=2)

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from lkrshell.cli import common, declare, scanning
+from lkrshell.cli import common, declare, fixing, scanning
 from lkrshell.core import folders
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import Secret
@@ -22,6 +22,7 @@ from lkrshell.system import git
 @declare.option("--since", "since", metavar="REV", help="What git has since the revision REV, or in A..B.")
 @declare.option("--staged", is_flag=True, help="What the next commit takes in.")
 @declare.option("--push", is_flag=True, help="What a push sends, as git tells its pre-push hook on standard input.")
+@declare.option("--fix", is_flag=True, help="Ask about each key: store it, and take it out of the place where it lies.")
 @declare.option("--install-hook", is_flag=True, help="Search before each commit and push in this repository.")
 @declare.option("--no-stored", is_flag=True, help="Only look for shapes of keys; the store may stay locked.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -34,6 +35,7 @@ def command(
     since: str | None,
     staged: bool,
     push: bool,
+    fix: bool,
     install_hook: bool,
     no_stored: bool,
     as_json: bool,
@@ -41,7 +43,7 @@ def command(
 ) -> int:
     """Find keys that lie about in plain text. Without PATH, in this project. The exit code is 1 if there are any."""
     ways = [bool(paths), home, whole_history, since is not None, staged, push, install_hook]
-    if sum(ways) > 1 or (as_json and sarif):
+    if sum(ways) > 1 or (as_json and sarif) or (fix and (as_json or sarif or paths == ("-",))):
         raise LkrError("these options cannot be used together", "choose one place, and one form", USAGE)
     folder = _project()
     if install_hook:
@@ -61,7 +63,10 @@ def command(
     else:
         found = list(_in_files(paths or (folder,), folder, what, tally))
     progress.end()
-    return _tell(found, tally, [problem] * bool(problem), as_json, sarif)
+    code = _tell(found, tally, [problem] * bool(problem), as_json, sarif)
+    if fix and code:
+        fixing.fix(found)
+    return code
 
 
 def _install(folder: str) -> int:

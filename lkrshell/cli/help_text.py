@@ -1166,6 +1166,7 @@ Options:
   --since REV     What git has since the revision REV, or in A..B.
   --staged        What the next commit takes in.
   --push          What a push sends, as git tells its pre-push hook on standard input.
+  --fix           Ask about each key: store it, and take it out of the place where it lies.
   --install-hook  Search before each commit and push in this repository.
   --no-stored     Only look for shapes of keys; the store may stay locked.
   --json          As JSON.
@@ -1190,6 +1191,8 @@ Options:
   --staged        What the next commit takes in.
   --push          What a push sends, as git tells its pre-push hook on
                   standard input.
+  --fix           Ask about each key: store it, and take it out of the place
+                  where it lies.
   --install-hook  Search before each commit and push in this repository.
   --no-stored     Only look for shapes of keys; the store may stay locked.
   --json          As JSON.

@@ -1,0 +1,112 @@
+"""`lkr scan --fix`: takes keys in, one by one, and out of the places where they lay. Each step asks first."""
+
+import os
+import re
+import sys
+import webbrowser
+
+from lkrshell.cli import ask, common, declare, importing, scanning
+from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.text import show
+from lkrshell.project import envfile, project_files
+from lkrshell.runtime import keys
+from lkrshell.scan import findings
+from lkrshell.scan.findings import Finding
+from lkrshell.state import index
+from lkrshell.vendors import providers
+
+_ENV_FILE = re.compile(r"\.env(\..+)?|.+\.env|environment\.d/.+\.conf")
+_HISTORY = re.compile(r".*(history|histfile|ConsoleHost_history.*)$")
+_STARTUP = re.compile(
+    r"\.?(bash_profile|bash_login|bash_aliases|bashrc|profile|zshrc|zshenv|zprofile|zlogin|envrc)|.+\.(sh|bash|zsh)"
+)
+_ASSIGNMENT = (
+    rb"[ \t]*(?:(?:export|declare|typeset|readonly)[ \t]+(?:-\w+[ \t]+)*)?%s="
+    rb"(?:'[^']*'|\"[^\"\\$`]*\"|[^\s;&|<>()'\"`$\\#]+)[ \t]*\r?"
+)
+_READ = {
+    ".py": 'os.environ["{}"]', ".js": "process.env.{}", ".ts": "process.env.{}", ".mjs": "process.env.{}",
+    ".rb": 'ENV["{}"]', ".go": 'os.Getenv("{}")', ".rs": 'std::env::var("{}")', ".sh": '"${}"', ".php": "getenv('{}')",
+}  # fmt: skip
+
+
+def fix(found: list[Finding]) -> None:
+    """Goes through the keys, the worst first. LkrError (2) without a terminal."""
+    if not ask.on_terminal():
+        raise LkrError("--fix asks about each key, and there is no terminal", "run it on one", REFUSED)
+    for group in findings.groups(found):
+        if group[0].kind == "engine":
+            continue
+        declare.echo(f"\n{show(scanning.label(group[0]))}", err=True)
+        for each in group:
+            declare.echo(f"  {show(each.where())}  {each.exposed()}", err=True)
+        name = group[0].name if group[0].kind == "stored" else _store(group)
+        if name:
+            for each in sorted(group, key=lambda each: (each.file, -each.line)):  # from below, so that numbers stay
+                _take_out(each, name)
+            _revoke(group, name)
+
+
+def _store(group: list[Finding]) -> str:
+    """Stores the key when the person agrees; its name, empty when they do not."""
+    store, provider = common.store(), group[0].name
+    there = set(index.names(store.name))
+    free = [f"{provider}:main", *(f"{provider}:found-{number}" for number in range(1, len(there) + 2))]
+    name = next(each for each in free if each not in there)
+    if not ask.confirm(f"Store it as {name}?"):
+        return ""
+    common.make_vault(store)
+    keys.set_value(store, name, group[0].secret)
+    common.log("set", name)
+    variable = next((each.named for each in group if each.named), "") or providers.variable_of(name)
+    declare.echo(f"lkr: stored {name}; name it in a project: lkr add {variable}={name}", err=True)
+    return name
+
+
+def _take_out(each: Finding, name: str) -> None:
+    """Takes the key out of a file of a kind that we know, after a yes; else says what to do."""
+    if not each.file or each.state in (findings.HISTORY, findings.PUSHED):
+        return
+    folder, base = os.path.split(each.file)
+    if _ENV_FILE.fullmatch(base) and each.named:
+        env = envfile.read(each.file)
+        if each.named in env.values and ask.confirm(f"Take {each.named} out of {show(each.place)}?"):
+            importing.comment_out(env, {each.named: name})
+        return
+    data = project_files.read(folder, base, alone=True) or b""
+    lines = data.split(b"\n")
+    line = lines[each.line - 1] if 0 < each.line <= len(lines) else b""
+    pattern = _ASSIGNMENT % re.escape(each.named.encode())
+    if each.secret.reveal().encode("utf-8", "surrogateescape") not in line:
+        pass
+    elif _HISTORY.fullmatch(base):
+        if ask.confirm(f"Remove line {each.line} of {show(each.place)}?"):
+            _write(folder, base, data, lines, each.line, None)
+        return
+    elif _STARTUP.fullmatch(base) and each.named and re.fullmatch(pattern, line):
+        if ask.confirm(f"Take {each.named} out of line {each.line} of {show(each.place)}?"):
+            _write(folder, base, data, lines, each.line, f": # {each.named} moved to lkr: {name}".encode())
+        return
+    variable = each.named or providers.variable_of(name) or "THE_VARIABLE"
+    form = _READ.get(os.path.splitext(base)[1], "the variable {}").format(variable)
+    declare.echo(f"lkr: edit {show(each.where())} yourself: it can read {form}", err=True)
+
+
+def _write(folder: str, name: str, before: bytes, lines: list[bytes], number: int, line: bytes | None) -> None:
+    """Writes the file with the line replaced, or without it, unless it has changed since it was read."""
+    if project_files.read(folder, name, alone=True) != before:
+        raise LkrError(f"{show(name)} has changed since lkr read it", "the key is stored; run this again")
+    fresh = [*lines[: number - 1], *([] if line is None else [line]), *lines[number:]]
+    project_files.replace(folder, name, b"\n".join(fresh))
+
+
+def _revoke(group: list[Finding], name: str) -> None:
+    """Says that a key which git has must be revoked, and opens the vendor's page."""
+    if not any(each.state in (findings.HISTORY, findings.PUSHED, findings.TRACKED) for each in group):
+        return
+    provider = providers.known().get(name.partition(":")[0])
+    page = provider.docs if provider else ""
+    declare.echo(f"lkr: git keeps this key; revoke it at the vendor, then lkr rotate {name}: {page}", err=True)
+    if page.startswith("https://") and ask.confirm("Open the vendor's page?"):
+        sys.stdout.flush()
+        webbrowser.open(page)

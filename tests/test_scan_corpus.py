@@ -1,0 +1,140 @@
+"""How much `lkr scan` finds, over a corpus made here: each provider's keys, in each kind of place, in each encoding.
+
+And how much it takes for a key that is none: 10,000 hashes, UUIDs, lock files' lines and minified code.
+"""
+
+import base64
+import hashlib
+import json
+import random
+import shlex
+import string
+import textwrap
+import urllib.parse
+import uuid
+from collections.abc import Callable, Iterator
+
+from lkrshell.core.secret import Secret
+from lkrshell.scan import text
+from lkrshell.vendors import providers
+
+ALPHABET = string.ascii_letters + string.digits
+RANDOM = random.Random(19)
+EXAMPLES = ("$(pass show openai)", "your-api-key-goes-here", "sk-xxxxxxxxxxxxxxxxxxxxxxxx")
+# How a file names a key: {name} is the provider's variable, {key} its key.
+NAMED = {
+    "shell": "export {name}={key}\n", "env file": '{name}="{key}"\n', "fish": "set -gx {name} {key}\n",
+    "history": ": 1700000000:0;{name}={key} python app.py\n", "JSON": '{{"env": {{"{name}": "{key}"}}}}',
+    "agent's session": '{{"text": "export {name}=\\"{key}\\"\\n"}}', "YAML": "env:\n  {name}: {key}\n",
+    "Compose": "environment:\n  - {name}={key}\n", "Kubernetes": "- name: {name}\n  value: {key}\n",
+    "Dockerfile": "ENV {name} {key}\n", "Python": 'os.environ["{name}"] = "{key}"\n',
+    "JavaScript": "process.env.{name} = '{key}';\n", "process": "A=1\0{name}={key}\0B=2\0",
+    "PAM": "{name} DEFAULT={key}\n",
+}  # fmt: skip
+BARE = {
+    "code": 'client = Client(api_key="{key}")\n', "header": "Authorization: Bearer {key}\n", "URL": "https://x/?key={key}&a=1",
+    "netrc": "machine api login me password {key}\n", "npmrc": "//registry/:_authToken={key}\n",
+    "notebook": '{{"outputs": [{{"text": ["{key}\\n"]}}]}}', "line": "{key}",
+}  # fmt: skip
+
+
+def key(prefix: str) -> str:
+    return prefix + "".join(RANDOM.choices(ALPHABET, k=RANDOM.randint(32, 64)))
+
+
+def shapes() -> Iterator[tuple[str, str, str]]:
+    """What it is, the text, and the key in it."""
+    for name, provider in providers.builtin().items():
+        for place, form in NAMED.items():
+            value = key(provider.prefix)
+            yield f"{name} in {place}", form.format(name=provider.variable, key=value), value
+        for place, form in BARE.items() if len(provider.prefix) > 2 else ():
+            value = key(provider.prefix)
+            yield f"{name} in {place}", form.format(key=value), value
+
+
+def encodings(value: str) -> dict[str, str]:
+    data = value.encode()
+    wrapped = base64.encodebytes(b"x" * RANDOM.randint(0, 80) + data + b"y" * 30).decode()
+    cut = RANDOM.randint(1, len(value) - 1)
+    return {
+        "plain": value,
+        **{f"base64 at {shift}": base64.b64encode(b"x" * shift + data + b"tail").decode() for shift in range(3)},
+        "base64 for URLs": base64.urlsafe_b64encode(b"user:" + data).decode(),
+        "base64 in lines": wrapped,
+        "base64 in JSON": json.dumps({"data": wrapped}),
+        "URL": urllib.parse.quote(value, safe=""),
+        "JSON": json.dumps(f'say "{value}"\n'),
+        "JSON in JSON": json.dumps(json.dumps([f"'{value}'"])),
+        "shell": shlex.quote(value),
+        "quotes": f"{value[:cut]}'\"\"'{value[cut:]}",
+        "strings": f'"{value[:cut]}" +\n        "{value[cut:]}"',
+        "continued": f"{value[:cut]}\\\n{value[cut:]}",
+        "narrow": "\n".join(textwrap.wrap(value, 20, break_on_hyphens=False)),
+        "UTF-16": value.encode("utf-16").decode("latin-1"),
+    }
+
+
+def decoys() -> Iterator[str]:
+    makers: list[Callable[[bytes], str]] = [
+        lambda data: hashlib.sha256(data).hexdigest(),
+        lambda data: hashlib.sha1(data).hexdigest(),
+        lambda data: str(uuid.UUID(bytes=data[:16])),
+        lambda data: f'"integrity": "sha512-{base64.b64encode(hashlib.sha512(data).digest()).decode()}"',
+        lambda data: f'{{ url = "https://files.example/{data.hex()[:40]}.whl", hash = "sha256:{data.hex()}" }}',
+        lambda data: base64.urlsafe_b64encode(data * 2).decode(),
+        lambda data: (
+            "!function(e,t){" + "".join(f"var {c}k_{data.hex()[:3]}=e.{c}r_{data.hex()[3:9]}(t);" for c in "sgu") + "}"
+        ),
+        lambda data: (
+            f".sk-{RANDOM.choice(['circle', 'cube', 'wave'])}-{data[0]}-before{{animation-delay:-{data[1]}ms}}"
+        ),
+        lambda data: f"up_{RANDOM.choice(['and', 'to'])}_date_since_version_{data[0]}_{data[1]}",
+        lambda data: f"OPENAI_API_KEY={RANDOM.choice(EXAMPLES)}",
+        lambda data: f"COHERE_API_KEY: process.env.COHERE_API_KEY_{data[0]}, // {data.hex()}",
+        lambda data: f"MISTRAL_API_KEY=os.environ.get('MISTRAL_API_KEY_{data[0]}')",
+    ]
+    for number in range(10_000):
+        yield makers[number % len(makers)](RANDOM.randbytes(32))
+
+
+def test_of_what_looks_like_a_key_99_in_100_are_found() -> None:
+    what, missed, count = text.Search({}), [], 0
+    for about, written, value in shapes():
+        count += 1
+        found = [each.secret.reveal() for _, _, each in what.hits(written.encode())]
+        if found != [value]:
+            missed.append(about)
+    assert count > 600
+    assert len(missed) <= count / 100, missed
+
+
+def test_every_stored_key_is_found_in_every_encoding_and_nothing_else_is() -> None:
+    values = {
+        f"{name}:{label}": Secret(key(each.prefix)) for name, each in providers.builtin().items() for label in "ab"
+    }
+    what = text.Search(values, shaped=False)
+    missed = []
+    for name, secret in values.items():
+        for how, written in encodings(secret.reveal()).items():
+            data = written.encode("latin-1")
+            if {each.name for _, _, each in what.hits(b"before " + data + b" after\n")} != {name}:
+                missed.append((name, how))
+    assert missed == []
+    assert not [decoy for decoy in decoys() if list(what.hits(decoy.encode()))]
+
+
+def test_of_10_000_decoys_at_most_one_looks_like_a_key() -> None:
+    what = text.Search({})
+    taken = [decoy for decoy in decoys() if list(what.hits(decoy.encode()))]
+    assert len(taken) <= 1, taken
+
+
+def test_without_re2_the_same_is_found(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    import sys
+
+    monkeypatch.setitem(sys.modules, "re2", None)
+    secret = Secret(key("sk-proj-"))
+    what = text.Search({"openai:prod": secret})
+    for how, written in encodings(secret.reveal()).items():
+        assert {each.name for _, _, each in what.hits(written.encode("latin-1"))} == {"openai:prod"}, how
