@@ -1,0 +1,99 @@
+"""How fast `lkr scan` is beside betterleaks and detect-secrets: `python bench/scan.py REPO...`.
+
+Each REPO is a git working tree of yours; none is part of this project. Prints medians and ratios of one run. Of the
+keys that lkr looks for, ten are stored, in a vault that is made for this in a temporary folder.
+"""
+
+import os
+import random
+import resource
+import shutil
+import statistics
+import string
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+ROUNDS = 5
+
+
+def run(words: list[str], env: dict[str, str], folder: Path, data: bytes = b"") -> float:
+    """Seconds of the wall clock."""
+    start = time.perf_counter()
+    subprocess.run(words, env=env, cwd=folder, input=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def prepared(home: Path) -> dict[str, str]:
+    """An environment with ten keys in an unlocked vault."""
+    env = {"HOME": str(home), "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin", "LKR_BACKEND": "vault", "LANG": "C.UTF-8"}
+    lkr = str(BIN / "lkr")
+    subprocess.run([lkr, "unlock", "--stdin"], input=b"a passphrase for the bench\n", env=env, check=True, stderr=-3)
+    for number in range(10):
+        value = "sk-proj-" + "".join(random.choices(string.ascii_letters + string.digits, k=60))
+        words = [lkr, "set", f"openai:key-{number}", "--stdin"]
+        subprocess.run(words, input=value.encode(), env=env, check=True, stderr=-3)
+    return env
+
+
+def beside(title: str, each: dict[str, list[str]], env: dict[str, str], folder: Path) -> None:
+    """Runs them in turn, and prints the medians, and the ratio of the first to the second."""
+    for words in each.values():
+        run(words, env, folder)
+    times: dict[str, list[float]] = {name: [] for name in each}
+    for _ in range(ROUNDS):
+        for name, words in each.items():
+            times[name].append(run(words, env, folder))
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    first, second, *_ = medians.values()
+    told = "  ".join(f"{name} {seconds:.3f} s" for name, seconds in medians.items())
+    print(f"{folder.name:<14} {title:<8} {told}  ratio {first / second:.2f}", flush=True)
+
+
+def staged(env: dict[str, str], home: Path) -> None:
+    """A commit of 1,000 files."""
+    folder = home / "staged"
+    folder.mkdir()
+    for number in range(1000):
+        (folder / f"{number}.py").write_text(f"x = {number}\n" * 200)
+    for words in (["git", "init", "-q"], ["git", "add", "-A"]):
+        subprocess.run(words, cwd=folder, env=env, check=True)
+    times = [run([str(BIN / "lkr"), "scan", "--staged"], env, folder) for _ in range(ROUNDS)]
+    print(f"a staged commit of 1,000 files: {statistics.median(times):.3f} s", flush=True)
+
+
+def redacted(env: dict[str, str], home: Path) -> None:
+    """A stream of 256 MiB."""
+    line = b"2026-11-28T09:00:00Z INFO  served /v1/chat/completions in 231 ms with status 200 to client 10.0.0.7\n"
+    data = line * ((256 << 20) // len(line))
+    seconds = min(run([str(BIN / "lkr"), "redact"], env, home, data) for _ in range(3))
+    print(f"lkr redact: {len(data) / seconds / (1 << 20):.0f} MiB/s", flush=True)
+
+
+def main(repositories: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(place)
+        env = prepared(home)
+        lkr, leaks, detect = (str(BIN / name) for name in ("lkr", "betterleaks", "detect-secrets"))
+        for name in repositories:
+            folder = Path(name).resolve()
+            tree = {"lkr": [lkr, "scan"]}
+            past = {"lkr": [lkr, "scan", "--history"]}
+            if shutil.which(leaks):
+                tree["betterleaks"] = [leaks, "dir", ".", "-s", "--no-banner"]
+                past["betterleaks"] = [leaks, "git", ".", "-s", "--no-banner"]
+            if shutil.which(detect):
+                tree["detect-secrets"] = [detect, "scan"]
+            beside("tree", tree, env, folder)
+            beside("history", past, env, folder)
+        staged(env, home)
+        redacted(env, home)
+        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> (20 if sys.platform == "darwin" else 10)
+        print(f"the largest process: {most} MiB, {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
