@@ -54,7 +54,7 @@ def make_stale(user: User) -> None:
 
 def fetch(user: User, folder: Path) -> float:
     start = time.perf_counter()
-    user.lkr("refresh", cwd=folder)
+    subprocess.run([user.program, "refresh"], env=user.env, cwd=folder, check=True, capture_output=True)
     return time.perf_counter() - start
 
 
@@ -83,7 +83,7 @@ def main(root: Path) -> None:
     for first in range(0, SHELLS, 50):
         for entry in [export(user, few) for _ in range(min(50, SHELLS - first))]:
             entry.communicate()
-    time.sleep(5)
+    time.sleep(5)  # for the last one behind a prompt
     print(f"{SHELLS} shells with 3 stale copies: {len(server.audited()) - before} requests for keys")
     server.stop()
     make_stale(user)

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
 
-def keep(store: "Store", settings: Settings, name: str, answer: Answer) -> bool:
-    """Keeps what a source answered for `name` (with its source). True when live shells should look again."""
+def keep(store: "Store", settings: Settings, name: str, answer: Answer, before: Secret | None) -> bool:
+    """Keeps what a source answered for `name` (with its source). `before` is the value of the copy that is here. True
+    when live shells should look again."""
     with index.locked(store.name):
         entry = index.read(store.name, name)
         served = entry is not None and entry.end > time.time()
         changed = False
         if answer.why != SAME and answer.secret is not None:
             kind = entry.kind if entry else "runtime"
-            before = store.get([name]).get(name)
             if before is None or (before.reveal(), before.kind) != (answer.secret.reveal(), kind):
                 store.set(name, Secret(answer.secret.reveal(), kind))
                 changed = before is not None

@@ -126,8 +126,9 @@ def _refresh(store: "Store", found: Settings, keys: list[str], report: Report) -
         answers = source.read(list(inside), leases)
     finally:
         keep_login(store, found, source)
+    before = store.get(keys)
     for name, answer in answers.items():
-        _take(store, found, inside[name], answer, report)
+        _take(store, found, inside[name], answer, before.get(inside[name]), report)
 
 
 def keep_login(store: "Store", found: Settings, source: "Source") -> None:
@@ -136,7 +137,7 @@ def keep_login(store: "Store", found: Settings, source: "Source") -> None:
         cache.keep_login(store, found.name, kept, source.expires())
 
 
-def _take(store: "Store", found: Settings, key: str, answer: "Answer", report: Report) -> None:
+def _take(store: "Store", found: Settings, key: str, answer: "Answer", before: Secret | None, report: Report) -> None:
     if answer.error is None and answer.secret is not None and (owner := _other_owner(key, answer.secret)):
         text = f"the source {found.name} gives a key of {owner} for {key}"
         answer.error = LkrError(text, "tell whoever runs it; the copy stays as it was")
@@ -151,7 +152,7 @@ def _take(store: "Store", found: Settings, key: str, answer: "Answer", report: R
         report.changed |= cache.drop(store, key)  # of an earlier setting
     else:
         report.fetched.append(key)
-        report.changed |= cache.keep(store, found, key, answer)
+        report.changed |= cache.keep(store, found, key, answer, before)
 
 
 def _other_owner(key: str, secret: Secret) -> str:
