@@ -124,12 +124,22 @@ def test_each_event_is_a_line_and_none_holds_a_value_or_a_hash_of_one(user: User
     user.lkr("vault", "export", "all.age", "--stdin", stdin=b"for the file")
     user.lkr("rm", "groq:newer", "--yes")
     user.lkr("vault", "import", "all.age", "--stdin", stdin=b"for the file")
+    user.lkr("source", "add", "team", "command", "/bin/echo", fresh, "--yes")
+    shared = user.project("q", f'{A} = "team/openai:prod"')
+    user.lkr("refresh", cwd=shared)
+    user.lkr("team", "init", "me", "--yes", cwd=folder)
+    user.lkr("seal", "openai:prod", "--yes", cwd=folder)
+    user.lkr("unseal", "openai:prod", cwd=folder)
+    (folder / ".lkr/sealed/openai/prod.age").unlink()
+    user.lkr("seal", "openai:prod", "--stdin", "--yes", cwd=folder, stdin=fresh.encode())
+    shutil.copytree(folder, user.home / "clone")
+    user.lkr("unseal", "--yes", cwd=user.home / "clone")
     user.lkr("deny", str(folder))
     user.lkr("passwd", "--stdin", stdin=PASS + b"\nnew\n")
     user.lkr("vault", "rekey", "--stdin", stdin=b"new")
     user.lkr("lock")
     seen = {row["event"] for row in rows(user)}
-    elsewhere = {"confirm", "enroll", "migrate", "unenroll", "usage"}  # tests of their own
+    elsewhere = {"confirm", "enroll", "login", "logout", "migrate", "unenroll", "usage"}  # tests of their own
     assert seen == set(EVENTS) - elsewhere
     data = log_of(user).read_bytes()
     for value in (VALUE, fresh, f"{fresh}2", PASS.decode(), "for the file"):

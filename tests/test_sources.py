@@ -231,3 +231,12 @@ def test_a_key_of_the_same_name_here_and_there_are_two(member: User) -> None:
     names = [row["name"] for row in json.loads(member.lkr("list", "--json"))]
     assert names == ["anthropic:main", "openai:prod", "team:openai"]
     assert "index" not in member.lkr("doctor", code=1), "nothing is amiss but the hook"
+
+
+def test_a_login_and_its_end_are_in_the_log_and_the_token_is_not(member: User, team: Team) -> None:
+    token = team.token()
+    member.lkr("login", "team", "--stdin", stdin=token.encode())
+    member.lkr("logout", "team")
+    events = [json.loads(line)["event"] for line in member.lkr("audit", "--json").splitlines()]
+    assert "login" in events and "logout" in events
+    assert token.encode() not in (member.home / ".local/state/lkr/audit").read_bytes()
