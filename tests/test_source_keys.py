@@ -86,7 +86,7 @@ def test_an_agent_fetches_only_what_the_manifest_gives_it(member: User, team: Te
     del member.env["CLAUDECODE"]
     member.lkr("allow", "--yes", cwd=folder)
     member.by_agent()
-    assert copied(member, folder) == FIRST
+    member.lkr("exec", "--", "sh", "-c", f"test ${{#OPENAI_API_KEY}} = {len(FIRST)}", cwd=folder)
     member.lkr("refresh", cwd=folder)
 
 
@@ -144,3 +144,12 @@ def test_a_manifest_names_no_program_no_file_and_no_open_address(user: User, tab
         not (user.home / ".config/lkr/config.toml").exists()
         or "sources" not in (user.home / ".config/lkr/config.toml").read_text()
     )
+
+
+def test_the_broker_gives_no_key_whose_copy_is_too_old(member: User, team: Team) -> None:
+    folder = member.project("p", MANIFEST)
+    member.lkr("token", "team/openai:prod", cwd=folder)
+    path = member.home / ".local/share/lkr/index/vault/team~openai/prod"
+    lines = [line.split("\t") for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{name}\t{9 if name in ('stale', 'end') else text}\n" for name, text in lines))
+    assert "no recent copy of team/openai:prod" in member.lkr("token", "team/openai:prod", cwd=folder, code=2)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from lkrshell.broker import process
 from lkrshell.broker.interfaces import Refused
 from lkrshell.broker.virtual_keys import VirtualKey
-from lkrshell.core import policy
+from lkrshell.core import names, policy
 from lkrshell.core.binding import Binding
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LOCKED, NOT_ALLOWED, REFUSED, UNREACHABLE, LkrError, StoreLocked
@@ -149,6 +149,8 @@ def checked(
     if entry and entry.kind == "admin":
         raise _admin(virtual.key)
     # A clock that was put back gives no time: a key that will only be made later is over, too.
+    if names.source_of(virtual.key) and (entry is None or entry.end <= time.time()):
+        raise LkrError(f"there is no recent copy of {virtual.key}", "lkr refresh", REFUSED)
     if entry and entry.ttl and not virtual.made - _SKEW <= time.time() <= virtual.made + entry.ttl:
         raise LkrError(f"the time of {virtual.key} is over", "enter the project anew", REFUSED)
     if reason := policy.wrong_folder(entry, virtual.folder):
