@@ -70,7 +70,7 @@ _lkr_manifest() {
     local folder=$PWD line file
     local -a lines
     while [[ $folder && ! -f $folder/.lkr.toml ]]; do folder=${folder%/*}; done
-    for file in "$folder/.lkr.toml" "$folder/.lkr.local.toml"; do
+    for file in "$folder/.lkr.toml" "$folder/.lkr.local.toml" "$folder/.lkr/members.toml"; do
         [[ -f $file && -r $file ]] || continue
         mapfile -t -n 5000 lines <"$file"
         for line in "${lines[@]}"; do
@@ -79,6 +79,7 @@ _lkr_manifest() {
     done
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]'; }
+_lkr_members() { _lkr_manifest '^([a-z0-9][a-z0-9-]*) = \{'; }
 _lkr_sources() {
     local file=${XDG_CONFIG_HOME:-$HOME/.config}/lkr/config.toml line
     [[ $OSTYPE == darwin* ]] && file="${XDG_CONFIG_HOME:-$HOME/Library/Application Support}/lkr/config.toml"
@@ -342,18 +343,23 @@ _lkr_one() {
             ;;
         'team init')
             _lkr_options --yes -h --help
+            ((place == 1)) && _lkr_members
+            ((place == 2)) && _lkr_files
             ;;
         'team add')
             case $option in
                 --identity) _lkr_files; return ;;
             esac
             _lkr_options --identity --yes -h --help
+            ((place == 1)) && _lkr_members
+            ((place == 2)) && _lkr_files
             ;;
         'team rm')
             case $option in
                 --identity) _lkr_files; return ;;
             esac
             _lkr_options --identity --yes -h --help
+            ((place == 1)) && _lkr_members
             ;;
         'team audit')
             _lkr_options --json -h --help

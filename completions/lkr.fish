@@ -95,13 +95,17 @@ function __lkr_manifest
     while test -n "$folder" -a ! -f "$folder/.lkr.toml"
         set folder (string replace -r '/[^/]*$' '' -- $folder)
     end
-    for file in $folder/.lkr.toml $folder/.lkr.local.toml
+    for file in $folder/.lkr.toml $folder/.lkr.local.toml $folder/.lkr/members.toml
         test -f $file -a -r $file; and string replace -rf $argv[1] '$1' <$file
     end
 end
 
 function __lkr_profiles
     __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].].*'
+end
+
+function __lkr_members
+    __lkr_manifest '^([a-z0-9][a-z0-9-]*) = \{.*'
 end
 
 function __lkr_sources
@@ -327,12 +331,17 @@ complete -c lkr -n "__lkr_at 'team'" -a list -d 'List the members, and who can o
 complete -c lkr -n "__lkr_options 'team list'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'team'" -a init -d 'Start a team in this project, with you as its first member'
 complete -c lkr -n "__lkr_options 'team init'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_at 'team init' 1" -a '(__lkr_members)'
+complete -c lkr -n "__lkr_at 'team init' 2" -r -F
 complete -c lkr -n "__lkr_at 'team'" -a add -d 'Add a member, and seal every key that you can open to them as well'
 complete -c lkr -n "__lkr_options 'team add'" -l identity -r -F -d 'Your age or SSH private key, if it is not the usual one'
 complete -c lkr -n "__lkr_options 'team add'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_at 'team add' 1" -a '(__lkr_members)'
+complete -c lkr -n "__lkr_at 'team add' 2" -r -F
 complete -c lkr -n "__lkr_at 'team'" -a rm -d 'Remove a member, seal all keys to the others, and list what has to be rotated, since they have...'
 complete -c lkr -n "__lkr_options 'team rm'" -l identity -r -F -d 'Your age or SSH private key, if it is not the usual one'
 complete -c lkr -n "__lkr_options 'team rm'" -l yes -d 'Do not ask'
+complete -c lkr -n "__lkr_at 'team rm' 1" -a '(__lkr_members)'
 complete -c lkr -n "__lkr_at 'team'" -a audit -d 'Show which keys still have to be rotated, since somebody who left could read them'
 complete -c lkr -n "__lkr_options 'team audit'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'team'" -a check -d 'Check that every key is sealed to the members and to nobody else'

@@ -25,7 +25,7 @@ _KINDS = {
     "name": "keys", "old": "keys", "key": "keys", "keys": "pairs", "entry": "pairs", "set name": "fresh",
     "rename new": "fresh", "import name": "fresh", "profile": "profiles", "folder": "folders", "only": "folders",
     "source": "sources", "file": "files", "paths": "files", "template": "files", "output": "files", "identity": "files",
-    "way": "files", "unseal wanted": "keys",
+    "way": "files", "unseal wanted": "keys", "member": "members", "recipient": "files",
     "words": "commands",
 }  # fmt: skip
 _WORDS = {

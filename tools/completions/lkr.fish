@@ -95,13 +95,17 @@ function __lkr_manifest
     while test -n "$folder" -a ! -f "$folder/.lkr.toml"
         set folder (string replace -r '/[^/]*$' '' -- $folder)
     end
-    for file in $folder/.lkr.toml $folder/.lkr.local.toml
+    for file in $folder/.lkr.toml $folder/.lkr.local.toml $folder/.lkr/members.toml
         test -f $file -a -r $file; and string replace -rf $argv[1] '$1' <$file
     end
 end
 
 function __lkr_profiles
     __lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].].*'
+end
+
+function __lkr_members
+    __lkr_manifest '^([a-z0-9][a-z0-9-]*) = \{.*'
 end
 
 function __lkr_sources

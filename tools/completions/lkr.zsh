@@ -70,13 +70,14 @@ _lkr_manifest() {
     local -a found match mbegin mend
     shift
     while [[ -n $folder && ! -f $folder/.lkr.toml ]]; do folder=${folder%/*}; done
-    for file in $folder/.lkr.toml $folder/.lkr.local.toml; do
+    for file in $folder/.lkr.toml $folder/.lkr.local.toml $folder/.lkr/members.toml; do
         [[ -f $file && -r $file ]] || continue
         for line in ${(f)"$(<$file)"}; do [[ $line =~ $pattern ]] && found+=($match[1]); done
     done
     compadd "$@" -a found
 }
 _lkr_profiles() { _lkr_manifest '^\[profiles\.([A-Za-z0-9_-]+)[].]' "$@" }
+_lkr_members() { _lkr_manifest '^([a-z0-9][a-z0-9-]*) = \{' "$@" }
 _lkr_sources() {
     local file=${XDG_CONFIG_HOME:-$HOME/.config}/lkr/config.toml line
     [[ $OSTYPE == darwin* ]] && file="${XDG_CONFIG_HOME:-$HOME/Library/Application Support}/lkr/config.toml"
