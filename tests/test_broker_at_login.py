@@ -75,7 +75,7 @@ def test_what_it_runs_is_the_broker_that_everybody_uses_and_there_is_never_a_sec
             time.sleep(0.02)
         assert f"process {service.pid}" in out
         second = subprocess.run(command, env=bare, cwd="/", capture_output=True, text=True, timeout=60)
-        assert second.returncode == 69 and "runs already" in second.stderr
+        assert second.returncode == 69 and "already running" in second.stderr
         user.lkr("broker", "start")
         assert f"process {service.pid}" in user.lkr("broker")
         user.lkr("broker", "stop")

@@ -72,7 +72,7 @@ def test_a_virtual_key_without_a_broker(brokered: User) -> None:
     env = virtual(brokered)
     brokered.lkr("broker", "stop")
     row = only(look(brokered, env=env))
-    assert "OPENAI_API_KEY has a virtual key, and the broker does not run" in str(row["text"])
+    assert "OPENAI_API_KEY has a virtual key, and the broker is not running" in str(row["text"])
     brokered.lkr(*str(row["fix"]).split()[1:])
     assert brokered.lkr("broker").startswith("127.0.0.1:")
 
@@ -81,7 +81,7 @@ def test_a_virtual_key_of_a_process_that_has_ended(brokered: User) -> None:
     env = virtual(brokered)
     brokered.lkr("broker", "start")
     row = only(look(brokered, env=env))
-    assert "OPENAI_API_KEY has a virtual key that is over" in str(row["text"])
+    assert "OPENAI_API_KEY has a virtual key that has ended" in str(row["text"])
 
 
 def test_a_port_that_somebody_else_holds(brokered: User) -> None:
@@ -99,8 +99,8 @@ def test_a_port_that_somebody_else_holds(brokered: User) -> None:
 @pytest.mark.parametrize(
     ("ca", "more", "said"),
     [
-        ("/nowhere/ca.pem", "", "broker.ca: /nowhere/ca.pem is no file of certificates"),
-        ("", 'opnai = "https://x.example"', "broker.upstream.opnai: the broker knows no such vendor"),
+        ("/nowhere/ca.pem", "", "broker.ca: /nowhere/ca.pem is not a certificate file"),
+        ("", 'opnai = "https://x.example"', "broker.upstream.opnai: the broker does not know this vendor"),
         ("", 'bedrock = "https://x.example"', "broker.upstream.bedrock: Bedrock signs each request"),
         ("", 'anthropic = "http://x.example"', "anthropic must be an https URL"),
     ],
@@ -149,7 +149,7 @@ def test_a_disk_that_is_almost_full(brokered: User) -> None:
 def test_a_clock_that_was_put_back(brokered: User) -> None:
     Ledger(str(ledger(brokered))).begin(4e9, {"key": "openai:prod", "vendor": "openai"})
     row = only(look(brokered), "warning")
-    assert "later time than it is now" in str(row["text"])
+    assert "requests from the future" in str(row["text"])
     with sqlite3.connect(ledger(brokered)) as db:
         db.execute("DELETE FROM request")
     assert {row["level"] for row in look(brokered)} == {"fact"}
@@ -188,10 +188,12 @@ def test_a_broker_of_an_older_version_and_of_a_later_time(brokered: User) -> Non
         old, clock = [row for row in look(brokered) if row["level"] == "warning"]
     assert f"is of lkr 0.0.1, and this is {lkrshell.__version__}" in str(old["text"])
     assert old["fix"] == "lkr broker stop"
-    assert "started at a later time" in str(clock["text"])
+    assert "start is in the future" in str(clock["text"])
 
 
 def test_a_broker_that_does_not_speak_with_us(brokered: User) -> None:
-    with answering(brokered, [("no", "1", "the broker is of lkr 0.0.1", "lkr broker stop; it starts again by itself")]):
+    with answering(
+        brokered, [("no", "1", "the broker is from lkr 0.0.1", "lkr broker stop; it starts again by itself")]
+    ):
         row = only(look(brokered))
-    assert "the broker is of lkr 0.0.1" in str(row["text"])
+    assert "the broker is from lkr 0.0.1" in str(row["text"])

@@ -112,7 +112,7 @@ def test_an_agent_sees_its_own_project_alone_and_asks_no_vendor(spender: User) -
 
 
 def test_without_a_ledger_and_with_wrong_words(user: User) -> None:
-    assert "no requests by the broker since" in user.lkr("usage")
+    assert "no requests through the broker since" in user.lkr("usage")
     assert json.loads(user.lkr("usage", "--json")) == []
     for words in (["--since", "x"], ["--since", "7d", "--days", "3"], ["--vendor", "--csv"], ["--follow", "--csv"],
                   ["--since", "2026-13-01"], ["--since", "0d"]):  # fmt: skip

@@ -122,7 +122,7 @@ except lkrshell.ManifestError as error:
     assert "sk-staging" not in out
     assert "pickled" not in out
     assert f"Keys({A}, {B}) '****' {{'{A}': '****', '{B}': '****'}}" in out
-    assert "these keys are for a with block alone; write: with lkrshell.keys() as keys:" in out
+    assert "these keys work only in a with block; write: with lkrshell.keys() as keys:" in out
     assert "no profile 'nosuch' here" in out
 
 

@@ -186,7 +186,7 @@ def test_an_agent_searches_its_own_project_only(user: User, folder: Path) -> Non
     user.by_agent()
     assert "openai:prod" in user.lkr("scan", cwd=folder, code=1)
     said = user.lkr("scan", "../elsewhere", cwd=folder, code=2)
-    assert "may search its own project only" in said and "anthropic" not in said
+    assert "may search only its own project" in said and "anthropic" not in said
 
 
 def test_fix_takes_keys_in_and_out_of_where_they_lay(user: User, folder: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_hook_of_somebody_else_stays(user: User, folder: Path) -> None:
     assert hook.read_text() == "#!/bin/sh\nexit 0\n" and not (folder / ".git/hooks/pre-push").exists()
     hook.unlink()
     git(user, "config", "core.hooksPath", "../elsewhere", cwd=folder)
-    assert "git's settings lead its hooks to" in user.lkr("scan", "--install-hook", cwd=folder, code=2)
+    assert "git's settings keep its hooks in" in user.lkr("scan", "--install-hook", cwd=folder, code=2)
 
 
 def test_no_program_of_a_repository_runs(user: User, folder: Path) -> None:

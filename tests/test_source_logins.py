@@ -66,7 +66,7 @@ def test_by_a_wrapped_token_that_is_good_once(user: User, team: Team, auth: str)
     wrapped = team.server.wrapped("auth/token/create", {"policies": [team.mount]}).encode()
     user.lkr("login", "team", "--stdin", stdin=wrapped)
     assert works(user)
-    assert "does not take that token" in user.lkr("login", "team", "--stdin", stdin=wrapped, code=1)
+    assert "does not accept that token" in user.lkr("login", "team", "--stdin", stdin=wrapped, code=1)
 
 
 @pytest.fixture

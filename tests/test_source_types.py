@@ -52,7 +52,9 @@ def test_aws(user: User, moto: str, service: str, monkeypatch: pytest.MonkeyPatc
 def test_aws_without_a_login_says_so(user: User, moto: str) -> None:
     user.env["AWS_EC2_METADATA_DISABLED"] = "true"
     user.lkr("source", "add", "team", "aws", moto, "--set", "region=eu-central-1", "--yes")
-    assert "knows no AWS login of yours" in user.lkr("allow", "--yes", str(user.project("p", MANIFEST, allow=False)))
+    assert "finds no AWS login on this machine" in user.lkr(
+        "allow", "--yes", str(user.project("p", MANIFEST, allow=False))
+    )
 
 
 def test_pass_itself(user: User) -> None:
@@ -139,7 +141,7 @@ def test_a_program_that_finds_what_is_only_like_the_name_gives_no_key(user: User
     program.chmod(0o755)
     user.env["PATH"] = f"{program.parent}:{user.env['PATH']}"
     user.lkr("source", "add", "team", kind, "llm", "--prefix", "sub", "--yes")
-    assert "gives another key for openai:prod" in user.lkr(
+    assert "returned another key for openai:prod" in user.lkr(
         "allow", "--yes", str(user.project("p", MANIFEST, allow=False))
     )
 

@@ -117,8 +117,8 @@ def test_a_key_that_is_gone_at_the_server_leaves_the_copies_and_the_shells(
     else:
         kind = "data" if how == "deleted" else "metadata"
         team.server.request("DELETE", f"{team.mount}/{kind}/openai/prod")
-    why = "no longer for you" if how == "forbidden" else "no longer there"
-    assert f"team/openai:prod is {why}; its copy here is gone" in member.lkr("refresh", cwd=folder)
+    why = "readable with your login" if how == "forbidden" else "at the source"
+    assert f"team/openai:prod is no longer {why}; its copy here was removed" in member.lkr("refresh", cwd=folder)
     shell.run("true")
     assert shell.value("OPENAI_API_KEY") is None
     assert not list((member.home / ".local/share/lkr/vault/keys").rglob("prod.age"))[1:], "only the machine's own"

@@ -83,7 +83,7 @@ class Keys(Mapping[str, str]):
 
     def _open(self) -> dict[str, str]:
         if self._values is None:
-            raise LkrError("these keys are for a with block alone", "write: with lkrshell.keys() as keys:")
+            raise LkrError("these keys work only in a with block", "write: with lkrshell.keys() as keys:")
         return self._values
 
     def __getitem__(self, variable: str) -> str:
@@ -99,7 +99,7 @@ class Keys(Mapping[str, str]):
         return f"Keys({', '.join(self._values or ())})"
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("Keys are not pickled")
+        raise TypeError("Keys cannot be pickled")
 
 
 def load(

@@ -35,7 +35,7 @@ def main(*words: str) -> None:
     words = words[:4] if stay else words
     given = len(words) == 4 and words[::2] == ("--control", "--listen")
     if not given or not re.fullmatch("[0-9]+,[0-9]+(,[0-9]+)?", ",".join(words[1::2])):
-        sys.exit("lkr: the broker is started by lkr: lkr broker start")
+        sys.exit("lkr: do not start the broker this way; run: lkr broker start")
     control, *listeners = (socket.socket(fileno=int(word)) for word in ",".join(words[1::2]).split(","))
     try:
         asyncio.run(serve(control, listeners, stay))

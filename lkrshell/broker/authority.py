@@ -62,7 +62,7 @@ class Authority:
         for this one after each.
         """
         if not process.is_alive(virtual.pid, virtual.start):
-            raise Refused(401, "ended", "lkr: the process that this virtual key was made for has ended; start it anew")
+            raise Refused(401, "ended", "lkr: the process that this virtual key was made for has ended; start it again")
         try:
             now = generation.read()
             if now != self._generation:
@@ -152,7 +152,7 @@ def checked(
     if names.source_of(virtual.key) and (entry is None or entry.end <= time.time()):
         raise LkrError(f"there is no recent copy of {virtual.key}", "lkr refresh", REFUSED)
     if entry and entry.ttl and not virtual.made - _SKEW <= time.time() <= virtual.made + entry.ttl:
-        raise LkrError(f"the time of {virtual.key} is over", "enter the project anew", REFUSED)
+        raise LkrError(f"the virtual key for {virtual.key} has expired", "enter the project again", REFUSED)
     if reason := policy.wrong_folder(entry, virtual.folder):
         raise LkrError(reason, code=REFUSED)
     binding = _named(virtual, agent)
@@ -162,7 +162,7 @@ def checked(
     if not policy.allows_agent(entry, policy.Consumer(event, virtual.folder, agent, given)):
         allowed = "exec" if entry and entry.agents == "deny" else "allow"
         hint = f"lkr policy {virtual.key} --agents {allowed}, or start it by lkr agent-env"
-        raise LkrError(f"{virtual.key} is not for a coding agent ({agent}) here", hint, REFUSED)
+        raise LkrError(f"a coding agent ({agent}) may not use {virtual.key} here", hint, REFUSED)
     asking = Binding(virtual.variable, virtual.key)
     if session.unconfirmed(store, [asking], virtual.folder, {virtual.key: entry}):
         raise LkrError(f"{virtual.key} awaits your confirmation", "lkr confirm", REFUSED)
@@ -205,4 +205,4 @@ def _missing(key: str) -> LkrError:
 
 
 def _admin(key: str) -> LkrError:
-    return LkrError(f"{key} is an admin key: the broker serves none", code=REFUSED)
+    return LkrError(f"{key} is an admin key, which the broker does not serve", code=REFUSED)

@@ -25,7 +25,7 @@ def model_of(path: str, content_type: str, body: bytes) -> str:
     try:
         return _model(body.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise Refused(400, "body", "the body is no JSON object in UTF-8, or has a field twice") from None
+        raise Refused(400, "body", "the body is not a JSON object in UTF-8, or repeats a field") from None
 
 
 def _model(text: str) -> str:

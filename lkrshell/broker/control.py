@@ -137,7 +137,7 @@ class Control:
         except Exception as error:
             log(f"{type(error).__name__} at the control socket")
             writer.write(
-                records.dump([("no", "1", "the broker could not make sense of that", "lkr broker log"), ("end",)])
+                records.dump([("no", "1", "the broker did not understand the request", "lkr broker log"), ("end",)])
             )
         finally:
             writer.close()
@@ -158,7 +158,7 @@ class Control:
                 (
                     "no",
                     "1",
-                    f"the broker is of lkr {lkrshell.__version__}",
+                    f"the broker is from lkr {lkrshell.__version__}",
                     "lkr broker stop; it starts again by itself",
                 )
             ]
@@ -167,7 +167,7 @@ class Control:
         answers: dict[str, Callable[[], Awaitable[list[tuple[str, ...]]]]] = {
             "state": self._state, "lock": self._lock, "stop": self._stop,
         }  # fmt: skip
-        return await answers[word]() if word in answers else [("no", "1", "no such question", "")]
+        return await answers[word]() if word in answers else [("no", "1", "unknown request", "")]
 
     async def _mint(self, peer: Peer, bound: list[str], mints: list[list[str]], epoch: int) -> list[tuple[str, ...]]:
         pid, start = int(bound[0]), bound[1]
@@ -207,15 +207,15 @@ class Control:
         """The row that a question asks for. LkrError when it cannot be."""
         key, variable, folder, profile, event, claimed = fields
         if not (names.is_key(key) and names.is_variable(variable) and event in _EVENTS and folder.startswith("/")):
-            raise LkrError("the question makes no sense", "lkr broker stop", REFUSED)
+            raise LkrError("the request is not valid", "lkr broker stop", REFUSED)
         if len(plain) != len(broker_client.PREFIX) + 43 or not plain.startswith(broker_client.PREFIX):
-            raise LkrError("that is no virtual key", "lkr broker stop", REFUSED)
+            raise LkrError("that is not a virtual key", "lkr broker stop", REFUSED)
         if not peer.runs and event not in _GONE and peer.pid != pid:
-            raise LkrError("who asked has gone", "ask again", REFUSED)
+            raise LkrError("the process that asked has ended", "ask again", REFUSED)
         if agent is None and claimed and claimed.isprintable() and len(claimed) <= 64:
             agent = claimed  # it only ever takes away
         if agent and not _is_in(peer.pid if peer.runs else pid, folder):
-            raise LkrError(f"a coding agent ({agent}) gets keys of the project that it is in", "cd there", REFUSED)
+            raise LkrError(f"a coding agent ({agent}) gets only keys of the project that it is in", "cd there", REFUSED)
         return anew(digest_of(plain), key, variable, folder, profile, agent or "", event, pid, start)
 
     def _given(self, virtual: VirtualKey, plain: str) -> str:
@@ -250,21 +250,25 @@ class Control:
 def _asker(peer: Peer, pid: int, start: str) -> str | None:
     """The agent that asks, None for a person. LkrError when the process that the key is to be for is not its own."""
     if not process.is_alive(pid, start):
-        raise LkrError("the process that this is for has ended", "ask again", REFUSED)
+        raise LkrError("the process for this virtual key has ended", "ask again", REFUSED)
     if not processes.ARE_VISIBLE:
         return None
     if peer.pid == 0:
-        raise LkrError("the broker cannot see who asks, in another container", "start one there", REFUSED)
+        raise LkrError("the broker cannot see processes in another container", "start a broker there", REFUSED)
     if processes.user_of(pid) != os.getuid():
-        raise LkrError("the process that this is for is another user's", "ask for one of your own", REFUSED)
+        raise LkrError("the process for this virtual key belongs to another user", "ask for one of your own", REFUSED)
     if pid not in processes.ancestry(peer.pid) and peer.runs:
         raise LkrError(
-            "the process that this is for is not above the one that asks", "ask for one of your own", REFUSED
+            "the process for this virtual key is not an ancestor of the one that asks",
+            "ask for one of your own",
+            REFUSED,
         )
     settings = config.load()
     # Else a key could be for what outlives every terminal.
     if peer.runs and not _is_near(peer.pid, pid):
-        raise LkrError("the process that this is for is of another session", "ask for one of your own", REFUSED)
+        raise LkrError(
+            "the process for this virtual key belongs to another session", "ask for one of your own", REFUSED
+        )
     return agents.detect({}, agents.ancestors(peer.pid if peer.runs else pid), settings)
 
 

@@ -152,9 +152,7 @@ def _parse(data: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(data, object_pairs_hook=_once)
     except _Twice:
-        raise Refused(
-            400, "body", "a name is twice in one object of the body, so lkr cannot tell what it costs"
-        ) from None
+        raise Refused(400, "body", "an object in the body has a name twice, so lkr cannot tell what it costs") from None
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

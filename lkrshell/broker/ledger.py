@@ -189,7 +189,7 @@ def _version(db: sqlite3.Connection) -> int:
 def _check_version(db: sqlite3.Connection, where: str) -> int:
     version = _version(db)
     if version > len(STEPS):
-        raise LkrError(f"{show(where)} is of a later lkr", "use that one, or move the file away")
+        raise LkrError(f"{show(where)} is from a later version of lkr", "use that version, or move the file away")
     return version
 
 
@@ -220,5 +220,5 @@ def _clean(value: Any) -> Any:
 
 def _trouble(where: str, error: Exception) -> LkrError:
     text = error.strerror if isinstance(error, OSError) else str(error)
-    hint = "free some space" if "full" in str(text) or "space" in str(text) else "see to the file or its disk"
+    hint = "free some space" if "full" in str(text) or "space" in str(text) else "check the file and its disk"
     return LkrError(f"the ledger {show(where)} cannot be used: {show(str(text))}", hint)

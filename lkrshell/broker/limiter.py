@@ -102,7 +102,7 @@ class Limiter:
         if counted and not wanted.metered:
             message = f"lkr cannot tell what {call.method} {show(call.path)} costs, and {permit.key} has a limit"
             raise Refused(
-                403, "limit", f"{message}; to take that away: lkr policy {permit.key} --budget off --tokens off"
+                403, "limit", f"{message}; to remove the limit: lkr policy {permit.key} --budget off --tokens off"
             )
         models = [self.prices.find(virtual.vendor, name) for name in wanted.models] or [None]
         most, cost = _worst(wanted, models, call.family, seconds)
@@ -120,7 +120,7 @@ class Limiter:
                 row = self._begin(virtual, permit, wanted, seconds, most, cost)
             except LkrError as error:
                 if allowed:
-                    message = f"no request of a key with a limit is sent without the ledger; {error}"
+                    message = f"without the ledger, lkr sends no request for a key with a limit; {error}"
                     raise Refused(403, "ledger", message) from None
                 self._tell(error)
             for scope, each in allowed:
@@ -167,8 +167,10 @@ class Limiter:
         if self.prices.problem:
             return Refused(503, "price", f"{permit.key} has a budget, and {self.prices.problem}")
         name = show(wanted.models[0][:200]).replace("\\", "\\\\").replace('"', '\\"')
-        message = f"{permit.key} has a budget, and what {name} costs is not known; add to {show(paths.config_file())}: "
-        line = f'[prices."{name}"], and below it input = 1.00 and output = 4.00, in US dollars a million tokens'
+        message = (
+            f"{permit.key} has a budget, and lkr does not know what {name} costs; add to {show(paths.config_file())}: "
+        )
+        line = f'[prices."{name}"], and below it input = 1.00 and output = 4.00, in US dollars per million tokens'
         return Refused(403, "price", message + line)
 
     def _begin(
@@ -360,7 +362,7 @@ def _scope(scope: str, permit: Permit) -> tuple[str, ...]:
 def _check_models(scope: str, each: Limits, wanted: Demand, permit: Permit) -> None:
     if not each.models or wanted.free:
         return
-    only = f"{_whose(scope, permit)} may call the models {' '.join(each.models)} alone"
+    only = f"{_whose(scope, permit)} may call only the models {' '.join(each.models)}"
     if not wanted.models:
         raise Refused(403, "model", f"{only}, and the request names none")
     for name in wanted.models:

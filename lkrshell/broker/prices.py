@@ -151,7 +151,7 @@ class Prices:
         self._providers: dict[str, Any] = {}
         self._known: dict[tuple[str, str], Model | None] = {}
         self._lock = threading.Lock()
-        self.problem = "the prices are not read yet; try again in some seconds"  # empty once they are there
+        self.problem = "lkr is still reading the prices; try again in a few seconds"  # empty once they are there
 
     def take(self, own: Sequence[Sequence[str]]) -> None:
         """Has other rows of the user's from now on."""

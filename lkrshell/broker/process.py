@@ -171,7 +171,7 @@ def _by_netlink(family: socket.AddressFamily, peer_port: int, own_port: int) -> 
         code = -struct.unpack_from("=i", data, 16)[0]
         raise OSError(code, os.strerror(code))
     if kind != _BY_FAMILY or size < 16 + 72:
-        raise OSError(errno.EPROTO, "no answer of sock_diag")
+        raise OSError(errno.EPROTO, "no answer from sock_diag")
     uid, inode = struct.unpack_from("=II", data, 16 + 4 + 48 + 12)
     return uid, inode
 

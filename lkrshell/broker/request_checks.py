@@ -85,7 +85,7 @@ def check(method: str, target: str, raw: Iterable[tuple[bytes, bytes]], hosts: f
     """
     fields = _decoded(raw)
     if method == "CONNECT" or not target.startswith("/"):
-        raise Refused(400, "form", "the broker is no proxy: use its base URL, and no HTTP_PROXY for 127.0.0.1")
+        raise Refused(400, "form", "the broker is not a proxy: use its base URL, and no HTTP_PROXY for 127.0.0.1")
     _from_here(fields, hosts)
     vendor, path, query = _target(target)
     route = routes.find(vendor)
@@ -112,15 +112,15 @@ def _decoded(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
         except UnicodeDecodeError:
             raise Refused(400, "form", "a header is not UTF-8") from None
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(text):
-            raise Refused(400, "form", "a header has characters that none may have")
+            raise Refused(400, "form", "a header has characters that are not allowed")
         lower = name.decode("ascii").lower()
         if lower in seen and lower in ("host", "content-length", "content-type", "transfer-encoding", "expect"):
-            raise Refused(400, "form", f"the header {lower} is there twice")
+            raise Refused(400, "form", f"the header {lower} appears twice")
         seen.add(lower)
         fields.append((lower, text.strip(" \t")))
     values = dict(fields)
     if "content-length" in values and not re.fullmatch(r"[0-9]{1,18}", values["content-length"]):
-        raise Refused(400, "form", "the header content-length is no number")
+        raise Refused(400, "form", "the header content-length is not a number")
     if "transfer-encoding" in values and ("content-length" in values or values["transfer-encoding"] != "chunked"):
         raise Refused(400, "form", "the length of the request is not clear")
     return fields
@@ -139,9 +139,9 @@ def _target(target: str) -> tuple[str, str, str]:
     """(vendor, the path after it, the query)."""
     whole, _, query = target.partition("?")
     if not _PATH.fullmatch(whole) or any(part.strip(".") == "" for part in whole[1:].split("/")):
-        raise Refused(400, "path", "the path has empty parts, dots, or characters that no API of a vendor has")
+        raise Refused(400, "path", "the path has empty parts, dots, or characters that no vendor's API uses")
     if not _QUERY.fullmatch(query):
-        raise Refused(400, "path", "the query has characters that none may have")
+        raise Refused(400, "path", "the query has characters that are not allowed")
     vendor, _, rest = whole[1:].partition("/")
     return vendor, f"/{rest}", query
 
@@ -190,7 +190,7 @@ def _called(route: Route, method: str, path: str) -> tuple[str, str, str]:
                 other = allowed
     if other:
         raise Refused(405, "method", f"the broker forwards {other} to this path, not {method}")
-    raise Refused(404, "path", f"the broker does not forward {path} of {name}: it forwards calls of models, no more")
+    raise Refused(404, "path", f"the broker does not forward {path} of {name}: it forwards only calls to models")
 
 
 def _connection_named(fields: Fields) -> set[str]:

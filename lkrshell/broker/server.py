@@ -93,7 +93,9 @@ class Forwarder(Generic[V, P]):
             raise Refused(400, "form", "the broker speaks HTTP/1.1")
         virtual = self._keys.find(asked.presented)
         if virtual is None:
-            raise Refused(401, "key", "this is no virtual key of the broker, or it is over; enter the project again")
+            raise Refused(
+                401, "key", "the broker does not know this virtual key, or it has ended; enter the project again"
+            )
         if routes.find(virtual.vendor) is not asked.route:
             raise Refused(403, "vendor", f"this virtual key is for {virtual.vendor}; its path is /{virtual.vendor}/")
         caller = self._may_use(virtual, peer, own)
@@ -139,7 +141,7 @@ class Forwarder(Generic[V, P]):
             async with asyncio.timeout(self.patience):
                 return await request.content.readany()
         except TimeoutError:
-            raise Refused(400, "body", "the rest of the body did not come") from None
+            raise Refused(400, "body", "the rest of the body did not arrive") from None
 
     async def _send(
         self, request: web.BaseRequest, asked: request_checks.Asked, virtual: V, caller: object, body: bytes
@@ -152,7 +154,7 @@ class Forwarder(Generic[V, P]):
             raise upstream
         key = permit.secret.reveal()
         if not key or not (key.isascii() and key.isprintable()) or " " in key:
-            raise Refused(403, "key", f"the key of {virtual.vendor} has characters that no vendor's has; set it again")
+            raise Refused(403, "key", f"the key of {virtual.vendor} has characters that no vendor uses; set it again")
         reservation = self._limiter.reserve(virtual, permit, call)
         status, complete = 0, False
         answer: Answer | None = None
@@ -167,7 +169,9 @@ class Forwarder(Generic[V, P]):
                 status = answer.status
                 if 300 <= status < 400 and status != 304:
                     complete = True
-                    raise Refused(403, "redirect", f"the vendor answered {status}, a redirect; the broker follows none")
+                    raise Refused(
+                        403, "redirect", f"the vendor answered {status}, a redirect, which the broker does not follow"
+                    )
                 response = await self._pass(request, answer, reservation, Mask(key), changed)
             complete = True
             return response
@@ -207,7 +211,7 @@ class Forwarder(Generic[V, P]):
             if request.transport is not None:
                 request.transport.close()  # the client must see that the answer is not whole
             if isinstance(error, Echo):
-                self._fault("a compressed answer repeats the key, and was cut off")
+                self._fault("a compressed answer repeated the key and was cut off")
                 raise ConnectionResetError from None
             raise
         return response

@@ -90,11 +90,11 @@ class Upstream:
         self._named = {vendor: _https(vendor, address) for vendor, address in (named or {}).items()}
         self._proxy = URL(proxy) if proxy else None
         if self._proxy and (self._proxy.scheme not in ("http", "https") or not self._proxy.host):
-            raise LkrError("config.toml: [broker] proxy is no address", 'write proxy = "http://proxy.example:3128"')
+            raise LkrError("config.toml: [broker] proxy is not an address", 'write proxy = "http://proxy.example:3128"')
         try:
             context = tls.context(ca)
         except OSError:
-            raise LkrError(f"config.toml: [broker] ca: {show(ca)} is no file of certificates") from None
+            raise LkrError(f"config.toml: [broker] ca: {show(ca)} is not a certificate file") from None
         context.set_alpn_protocols(["http/1.1"])
         hosts = [url.host for url in (*self._named.values(), self._proxy) if url]
         connector = aiohttp.TCPConnector(
@@ -133,7 +133,9 @@ class Upstream:
         base = self._named.get(vendor) or (URL(route.upstream) if route.upstream else None)
         if base is None:
             line = f'[broker.upstream] {vendor} = "https://…"'
-            raise NotSent(403, "upstream", f"this vendor's address is your own: write it in config.toml, {line}")
+            raise NotSent(
+                403, "upstream", f"lkr does not know your address for this vendor: write it in config.toml, {line}"
+            )
         target = f"{str(base).rstrip('/')}{path}{'?' if query else ''}{query}"
         headers = CIMultiDict(fields)
         if body or method not in ("GET", "DELETE"):
@@ -157,15 +159,15 @@ class NotSent(Refused):
 
 def _why(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "has a certificate that nobody we trust signed; [broker] ca in config.toml names an authority of yours"
+        return "has a certificate that lkr does not trust; [broker] ca in config.toml adds an authority of yours"
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return "does not speak TLS as it should"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         if "private" in str(error.os_error):
             return "has a private address; [broker.upstream] in config.toml allows that for a host of yours"
-        return "is not known to the name service"
+        return "has no address in DNS"
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"is not reached by the proxy ({error.status})"
+        return f"cannot be reached through the proxy ({error.status})"
     return "cannot be reached"
 
 
@@ -173,7 +175,7 @@ def _https(vendor: str, address: str) -> URL:
     url = URL(address)
     if url.scheme != "https" or not url.host or url.user or url.query_string or url.fragment:
         raise LkrError(
-            f"config.toml: [broker.upstream] {vendor} is no https address", f'write {vendor} = "https://host"'
+            f"config.toml: [broker.upstream] {vendor} is not an https address", f'write {vendor} = "https://host"'
         )
     return url
 

@@ -19,13 +19,13 @@ _WAIT = 10.0  # seconds for the broker to start or to end
 @declare.option("--stay", is_flag=True, help="With run: do not end after an hour without a virtual key.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(action: str | None, stay: bool, as_json: bool) -> None:
-    """Show the broker and the virtual keys that live.
+    """Show the broker and the virtual keys in use.
 
     ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when something needs it,
     and ends an hour after the last virtual key.
     """
     if stay and action != "run":
-        raise LkrError("--stay goes with run alone", "lkr broker run --stay", USAGE)
+        raise LkrError("--stay works only with run", "lkr broker run --stay", USAGE)
     if action == "start":
         start()
     elif action == "stop":
@@ -80,7 +80,7 @@ def stop() -> None:
         return
     while found is not None and time.monotonic() < end and broker_client.is_running():
         time.sleep(0.02)
-    declare.echo("lkr: the broker has ended" if found is not None else "lkr: no broker runs", err=True)
+    declare.echo("lkr: the broker has stopped" if found is not None else "lkr: the broker is not running", err=True)
 
 
 def run(stay: bool) -> None:
@@ -90,7 +90,7 @@ def run(stay: bool) -> None:
         broker_client.start(folder, broker_client.run_and_stay if stay else broker_client.run)
     finally:
         os.close(folder)
-    raise LkrError("a broker runs already", "lkr broker stop", UNREACHABLE)
+    raise LkrError("a broker is already running", "lkr broker stop", UNREACHABLE)
 
 
 def show_log() -> str:
@@ -127,7 +127,7 @@ def tell(as_json: bool) -> None:
         return
     if rows is None:
         installed = "it starts when something needs it" if broker_client.is_installed() else broker_client.INSTALL
-        declare.echo(f"the broker does not run; {installed}")
+        declare.echo(f"the broker is not running; {installed}")
         return
     if not rows:
         declare.echo("the broker is starting")

@@ -15,7 +15,7 @@ _KUBERNETES = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # where a p
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the token or password from standard input.")
 @declare.option("--yes", is_flag=True, help="Do not ask about an address that was not confirmed yet.")
 def command(source: str, from_stdin: bool, yes: bool) -> None:
-    """Log in at SOURCE. Asks for what its `auth` needs, and never takes it as an argument.
+    """Log in to SOURCE. Asks for what its `auth` needs, and never takes it as an argument.
 
     With --stdin, standard input has the token, the password, the secret ID or the JWT. A line before it has the user
     or the role ID, if config.toml has none.
@@ -30,14 +30,14 @@ def command(source: str, from_stdin: bool, yes: bool) -> None:
     common.make_vault(store)
     if not edit.is_confirmed(found):
         prompts.tell_source(found)
-        prompts.yes(f"Log in at {found.place()}?", yes)
+        prompts.yes(f"Log in to {found.place()}?", yes)
     given = _credentials(found, from_stdin or common.stdin_is_piped())
     kept = opened.login(given, lambda line: declare.echo(f"lkr: {line}", err=True))
     edit.confirm(found)
     cache.keep_login(store, source, kept, opened.expires())
     refresh.note(source, None)
     common.log("login")
-    declare.echo(f"lkr: logged in at {show(found.place())}", err=True)
+    declare.echo(f"lkr: logged in to {show(found.place())}", err=True)
 
 
 def _credentials(found: Settings, from_stdin: bool) -> dict[str, Secret]:
@@ -67,4 +67,4 @@ def _from_pod() -> Secret:
         with open(_KUBERNETES, encoding="ascii") as file:
             return Secret(file.read(1 << 16).strip())
     except (OSError, UnicodeDecodeError):
-        raise LkrError(f"there is no token at {_KUBERNETES}", "this works inside a pod of Kubernetes") from None
+        raise LkrError(f"there is no token at {_KUBERNETES}", "this works only inside a Kubernetes pod") from None

@@ -8,7 +8,7 @@ from lkrshell.sources import cache, refresh, settings
 @declare.command("logout", examples=("lkr logout team", "lkr logout team && lkr source"))
 @declare.argument("source")
 def command(source: str) -> None:
-    """Log out at SOURCE. The copies of its keys here go on to serve until they are too old."""
+    """Log out of SOURCE. The copies of its keys on this machine work until they expire."""
     found, store = settings.find(source), common.store()
     problem = None
     try:
@@ -17,8 +17,8 @@ def command(source: str) -> None:
     except LkrError as error:
         problem = error
     if not cache.forget_login(store, source):
-        raise LkrError(f"you are not logged in at {source}", f"lkr login {source}")
+        raise LkrError(f"you are not logged in to {source}", f"lkr login {source}")
     common.log("logout")
     if problem:
-        declare.echo(f"lkr: {problem.message}; the login there ends by itself", err=True)
-    declare.echo(f"lkr: logged out at {source}", err=True)
+        declare.echo(f"lkr: {problem.message}; the login will expire by itself", err=True)
+    declare.echo(f"lkr: logged out of {source}", err=True)

@@ -18,10 +18,13 @@ _MOST = 64 << 20  # bytes of a hook's input
 
 @declare.command("redact", examples=("npm test 2>&1 | lkr redact", "lkr redact < build.log > build.redacted.log"))
 @declare.option(
-    "--hook", type=declare.Choice(["claude"]), metavar="AGENT", help="Be the PostToolUse hook of Claude Code: claude."
+    "--hook",
+    type=declare.Choice(["claude"]),
+    metavar="AGENT",
+    help="Act as the PostToolUse hook of Claude Code: claude.",
 )
 def command(hook: str | None) -> None:
-    """Replace stored keys in standard input with [lkr NAME]. Finds them in base64, JSON and URLs as well."""
+    """Replace stored keys in standard input with [lkr NAME]. Also finds them in base64, JSON and URLs."""
     if sys.stdin.isatty():
         raise LkrError("there is nothing to redact", "pipe something to it: npm test 2>&1 | lkr redact", USAGE)
     values = Values(stored.values())

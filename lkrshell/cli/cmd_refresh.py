@@ -7,14 +7,14 @@ from lkrshell.project import lookup, references
 from lkrshell.runtime import session, sourced
 from lkrshell.sources import base, refresh, settings
 
-_WHY = {base.MISSING: "is no longer there", base.FORBIDDEN: "is no longer for you"}
+_WHY = {base.MISSING: "is no longer at the source", base.FORBIDDEN: "is no longer readable with your login"}
 
 
 @declare.command("refresh", examples=("lkr refresh", "lkr refresh team --json"))
 @declare.argument("source", required=False, metavar="[SOURCE]")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(source: str | None, as_json: bool) -> int:
-    """Fetch keys from their sources anew. Those of the project here, or of all allowed projects outside of one."""
+    """Fetch keys from their sources again: those of this project, or of all allowed projects if you are in none."""
     if source is not None and source not in settings.user_table():
         hint = common.did_you_mean(source, list(settings.user_table()), "see lkr source")
         raise LkrError(f"you have no source {names.redacted(source)}", hint, USAGE)
@@ -45,7 +45,7 @@ def _granted() -> list[str]:
 
 def _tell(report: refresh.Report) -> None:
     for key, why in report.gone.items():
-        declare.echo(f"lkr: {key} {_WHY[why]}; its copy here is gone", err=True)
+        declare.echo(f"lkr: {key} {_WHY[why]}; its copy here was removed", err=True)
     for error in report.failed.values():
         declare.echo(f"lkr: {error}", err=True)
     if report.fetched or not report.failed:

@@ -12,14 +12,16 @@ from lkrshell.state import files
 
 @declare.command("report", examples=("lkr report -o report.html", "lkr report --check --max-age 90d --unused 60d"))
 @declare.option("-o", "--output", "output", metavar="FILE", help="Write the page to FILE.")
-@declare.option("--anonymous", is_flag=True, help="Numbers in place of the names of keys, projects and agents.")
+@declare.option("--anonymous", is_flag=True, help="Replace the names of keys, projects and agents with numbers.")
 @declare.option("--check", is_flag=True, help="Write no page. The exit code is 1 if a key is too old or unused.")
-@declare.option("--max-age", "max_age", metavar="AGE", default="90d", help="When a value is too old: 90d.")
-@declare.option("--unused", "unused", metavar="AGE", default="90d", help="After which time without use: 90d.")
+@declare.option("--max-age", "max_age", metavar="AGE", default="90d", help="Report a value that is older: 90d.")
+@declare.option(
+    "--unused", "unused", metavar="AGE", default="90d", help="Report a key that was not used for this long: 90d."
+)
 def command(output: str | None, anonymous: bool, check: bool, max_age: str, unused: str) -> int:
     """Write one page about all keys for a security review. Or check their age and use, for CI and cron."""
     if check == bool(output):
-        raise LkrError("say what to do", "lkr report -o report.html, or lkr report --check", USAGE)
+        raise LkrError("name a file, or use --check", "lkr report -o report.html, or lkr report --check", USAGE)
     limits = reporting.Limits(_days(max_age), _days(unused))
     keys = reporting.keys(common.store().name, limits)
     if check:

@@ -17,16 +17,20 @@ from lkrshell.system import git
 
 
 @declare.command("scan", examples=("lkr scan", "git diff | lkr scan -"))
-@declare.option("--home", is_flag=True, help="Where shells, editors, agents and processes of yours keep keys.")
-@declare.option("--history", "whole_history", is_flag=True, help="Everything that this repository's git holds.")
-@declare.option("--since", "since", metavar="REV", help="What git has since the revision REV, or in A..B.")
-@declare.option("--staged", is_flag=True, help="What the next commit takes in.")
-@declare.option("--push", is_flag=True, help="What a push sends, as git tells its pre-push hook on standard input.")
-@declare.option("--fix", is_flag=True, help="Ask about each key: store it, and take it out of the place where it lies.")
+@declare.option("--home", is_flag=True, help="Search where your shells, editors, agents and processes keep keys.")
+@declare.option("--history", "whole_history", is_flag=True, help="Search everything that git holds in this repository.")
+@declare.option("--since", "since", metavar="REV", help="Search what git has since the revision REV, or in A..B.")
+@declare.option("--staged", is_flag=True, help="Search what the next commit would add.")
+@declare.option(
+    "--push", is_flag=True, help="Search what a push sends, as git's pre-push hook reads it from standard input."
+)
+@declare.option("--fix", is_flag=True, help="Ask about each key, store it, and remove it from where it was found.")
 @declare.option("--install-hook", is_flag=True, help="Search before each commit and push in this repository.")
-@declare.option("--no-stored", is_flag=True, help="Only look for shapes of keys; the store may stay locked.")
+@declare.option(
+    "--no-stored", is_flag=True, help="Look only for text that looks like a key. The store may stay locked."
+)
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
-@declare.option("--sarif", is_flag=True, help="As SARIF 2.1.0, for code scanning in CI.")
+@declare.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, for code scanning in CI.")
 @declare.argument("paths", nargs=-1, metavar="[PATH]...")
 def command(
     paths: tuple[str, ...],
@@ -41,10 +45,10 @@ def command(
     as_json: bool,
     sarif: bool,
 ) -> int:
-    """Find keys that lie about in plain text. Without PATH, in this project. The exit code is 1 if there are any."""
+    """Find keys left in plain text. Without PATH, search this project. The exit code is 1 if there are any."""
     ways = [bool(paths), home, whole_history, since is not None, staged, push, install_hook]
     if sum(ways) > 1 or (as_json and sarif) or (fix and (as_json or sarif or paths == ("-",))):
-        raise LkrError("these options cannot be used together", "choose one place, and one form", USAGE)
+        raise LkrError("these options cannot be used together", "choose one place and one format", USAGE)
     folder = _project()
     if install_hook:
         return _install(folder)
@@ -107,7 +111,7 @@ def _check_paths(paths: tuple[str, ...], folder: str) -> None:
         if not os.path.lexists(path):
             raise LkrError(f"there is no {show(path)}", "name a file or a folder, or - for standard input", USAGE)
         if (who := common.agent()) and not folders.within(os.path.realpath(path), os.path.realpath(folder)):
-            message = f"a coding agent ({who}) may search its own project only"
+            message = f"a coding agent ({who}) may search only its own project"
             raise common.refused(message, f"the user can run: lkr scan {show(path)}", project=os.path.realpath(folder))
 
 

@@ -13,7 +13,7 @@ from lkrshell.team.members import Team
 
 @declare.command("seal", examples=("lkr seal openai:prod", "lkr seal openai:prod --new", "lkr seal --all"))
 @declare.argument("name", required=False, metavar="[NAME]")
-@declare.option("--all", "every", is_flag=True, help="Seal the keys that are there to the members of now.")
+@declare.option("--all", "every", is_flag=True, help="Seal all sealed keys again, to the current members.")
 @declare.option("--new", is_flag=True, help="Ask for a new value, as after a rotation.")
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input.")
 @declare.option("--identity", metavar="PATH", help="Your age or SSH private key, if it is not the usual one.")
@@ -23,7 +23,7 @@ def command(name: str | None, every: bool, new: bool, from_stdin: bool, identity
     none, lkr asks for it. A project uses it as "sealed/NAME" in its manifest.
     """
     if (name is None) != every or (every and (new or from_stdin)):
-        raise LkrError("name one key, or give --all alone", "lkr seal openai:prod", USAGE)
+        raise LkrError("name one key, or use --all by itself", "lkr seal openai:prod", USAGE)
     team = sealing.here()
     if name is None:
         sealing.accept(team, yes)

@@ -24,7 +24,7 @@ def command() -> None:
 @command.command("list", examples=("lkr source", "lkr source --json"))
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_(as_json: bool) -> None:
-    """List the sources: where each one is, how many keys of it are here, and until when the login is good."""
+    """List the sources: where each one is, how many of its keys are here, and how long the login lasts."""
     store = common.store().name
     rows = [_row(store, found) for found in settings.every().values()]
     if as_json:
@@ -82,10 +82,10 @@ def _login(row: "dict[str, Any]") -> str:
 @declare.argument("kind", metavar="TYPE")
 @declare.argument("words", nargs=-1, metavar="[ADDRESS]")
 @declare.option("--mount", metavar="NAME", help="The engine, vault or project that holds the keys.")
-@declare.option("--prefix", metavar="PATH", help="What stands before PROVIDER/LABEL there.")
+@declare.option("--prefix", metavar="PATH", help="The path there before PROVIDER/LABEL.")
 @declare.option("--auth", metavar="HOW", help="token, userpass, approle, jwt, oidc or kubernetes.")
 @declare.option("--cache", metavar="TIME", help="How long a copy is fresh: 30m, 8h (the default), or 0 for no copies.")
-@declare.option("--grace", metavar="TIME", help="How much longer it serves if the source does not answer: 24h.")
+@declare.option("--grace", metavar="TIME", help="How much longer to use a copy if the source does not answer: 24h.")
 @declare.option(
     "--set", "more", multiple=True, metavar="FIELD=VALUE", help="Another field, such as ca. May be repeated."
 )
@@ -97,7 +97,7 @@ def add(
     """Add the source NAME to config.toml. TYPE is openbao (HashiCorp Vault too), aws, op, bw, gopass, doppler,
     infisical, gcloud, az or command.
 
-    ADDRESS is the server's, an AWS region, a vault of the program, or the words of a command. They may contain
+    ADDRESS is a server's address, an AWS region, a vault of the program, or a command, which may contain
     {provider} and {label}.
     """
     table = _table(kind, words)
@@ -138,7 +138,7 @@ def _add(name: str, table: "dict[str, Any]", yes: bool) -> None:
     edit.confirm(found)
     common.log("source")
     if hint := registry.is_installed(found.type):
-        declare.echo(f"lkr: {found.type} needs more of lkr; {hint}", err=True)
+        declare.echo(f"lkr: {found.type} needs an extra of lkr; {hint}", err=True)
     follow = f"log in: lkr login {name}" if found.type == "openbao" else f"name its keys {name}/provider:label"
     declare.echo(f"lkr: added the source {name}; {follow}", err=True)
 

@@ -139,7 +139,7 @@ def _recipients(word: str) -> list[str]:
 @declare.option("--identity", metavar="PATH", help="Your age or SSH private key, if it is not the usual one.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def rm(member: str, identity: str | None, yes: bool) -> None:
-    """Remove a member, seal all keys to the others, and list what has to be rotated, since they have read it."""
+    """Remove a member, seal all keys to the others, and list the keys to rotate, which the member could read."""
     team, name = sealing.here(), member
     if name not in team.members:
         hint = common.did_you_mean(name, list(team.members), "see lkr team")
@@ -166,7 +166,7 @@ def rm(member: str, identity: str | None, yes: bool) -> None:
 @command.command("audit", examples=("lkr team audit", "lkr team audit --json"))
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def audit(as_json: bool) -> int:
-    """Show which keys still have to be rotated, since somebody who left could read them. The exit code is 1 if any."""
+    """Show which keys you still have to rotate, since somebody who left could read them. Exit code 1 if any."""
     team = sealing.here()
     found = sealed.to_rotate(team)
     if as_json:

@@ -11,11 +11,11 @@ from lkrshell.vendors import providers
 
 @declare.command("token", examples=("lkr token openai:prod", "lkr token anthropic:main --json"))
 @common.KEY
-@declare.option("--json", "as_json", is_flag=True, help="As JSON, with the base-URL variables that go with it.")
+@declare.option("--json", "as_json", is_flag=True, help="Print JSON, with the base-URL variables that go with it.")
 def command(name: str, as_json: bool) -> None:
-    """Print a virtual key for the key NAME. It serves the program that asked, and what that one starts.
+    """Print a virtual key for the key NAME. It works for the program that asked, and what that starts.
 
-    The broker takes it, on this machine, until that program ends or the store is locked. It is not the key.
+    It works only on this machine, until that program ends or the store is locked. It is not the real key.
     """
     common.checked_key(name)
     broker_client.check_route(name)

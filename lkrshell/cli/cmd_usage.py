@@ -35,7 +35,7 @@ _EVERY = 0.5  # seconds between two checks of the ledger
 @declare.option("--follow", is_flag=True, help="Show each request as it ends, until Ctrl-C.")
 @declare.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
-@declare.option("--vendor", is_flag=True, help="Ask OpenAI and Anthropic what they charged, by their admin keys.")
+@declare.option("--vendor", is_flag=True, help="Ask OpenAI and Anthropic what they charged, with their admin keys.")
 @declare.option("--days", type=declare.IntRange(1, 366), help="The last DAYS days.")
 def command(
     provider: str | None,
@@ -48,12 +48,12 @@ def command(
     days: int | None,
 ) -> None:
     """Show what the broker's requests used and cost. By project, key, agent, model and day. A coding agent sees the
-    project of its folder alone."""
+    project of its folder only."""
     if since and days:
         raise LkrError("--since and --days do not go together", "choose one", USAGE)
     if vendor:
         if by or since or follow or as_csv:
-            raise LkrError("--vendor goes with --days and --json alone", "leave the others out", USAGE)
+            raise LkrError("--vendor works only with --days and --json", "leave the others out", USAGE)
         from lkrshell.cli import vendor_costs
 
         vendor_costs.show(provider, days, as_json)
@@ -72,7 +72,7 @@ def command(
         _print_all(rows, by or ("day", *_BY[:4]), as_json)
         return
     if not rows:
-        declare.echo(f"lkr: no requests by the broker since {_day(start * 1000)}", err=True)
+        declare.echo(f"lkr: no requests through the broker since {_day(start * 1000)}", err=True)
         return
     _tell(rows, by, start)
 
@@ -89,7 +89,7 @@ def _start(text: str) -> float:
     try:
         return time.mktime(time.strptime(text, "%Y-%m-%d"))
     except (ValueError, OverflowError):
-        raise LkrError("that is no time", "write --since 2026-11-01, 7d or 12h", USAGE) from None
+        raise LkrError("that is not a time", "write --since 2026-11-01, 7d or 12h", USAGE) from None
 
 
 def _day(milliseconds: float) -> str:
@@ -148,7 +148,7 @@ def _tell(rows: "list[dict[str, Any]]", by: tuple[str, ...], start: float) -> No
         f"{_tokens(total['output'])} out"
     )
     if total["broken"]:
-        declare.echo(f"{total['broken']} broke off; those that the vendor may charge count as they were reserved")
+        declare.echo(f"{total['broken']} broke off; those that the vendor may charge count as the most they could cost")
     if total["unpriced"]:
         declare.echo(f"{total['unpriced']} have no known price, and count as 0; [prices] in config.toml sets one")
     for name in by or _BY:

@@ -25,7 +25,7 @@ _AT_ONCE = 200  # keys that are read from the store at once
 
 @declare.group("vault")
 def command() -> None:
-    """Back up the vault, open it by a TPM or Touch ID, or start over."""
+    """Back up the vault, open it with a TPM or Touch ID, or start over."""
 
 
 @command.command("export", examples=("lkr vault export backup.age", "lkr vault export backup.age --to age1..."))
@@ -141,7 +141,7 @@ def enroll(way: str | None, from_stdin: bool) -> None:
 
 @command.command("unenroll", examples=("lkr vault unenroll", "lkr vault unenroll && lkr vault enroll tpm"))
 def unenroll() -> None:
-    """Leave the passphrase as the only way in."""
+    """Make the passphrase the only way to open the store again."""
     if not enrolled.remove(common.store()):
         declare.echo("lkr: nothing was enrolled", err=True)
         return

@@ -27,14 +27,15 @@ Keys:
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
-  vault      Back up the vault, open it by a TPM or Touch ID, or start over.
+  vault      Back up the vault, open it with a TPM or Touch ID, or start over.
   usage      Show what the broker's requests used and cost.
 
 Shared stores:
   source     Show, add and remove sources: the shared stores of a team.
-  login      Log in at SOURCE.
-  logout     Log out at SOURCE.
-  refresh    Fetch keys from their sources anew.
+  login      Log in to SOURCE.
+  logout     Log out of SOURCE.
+  refresh    Fetch keys from their sources again: those of this project, or of all allowed
+             projects if you are...
   team       Share keys through git, sealed to the members of a team.
   seal       Encrypt the key NAME to the members of the project's team.
   unseal     Open this project's sealed keys into your store.
@@ -52,11 +53,11 @@ Projects:
 
 Agents:
   agent-env  Start an agent with virtual keys for what it runs.
-  broker     Show the broker and the virtual keys that live.
+  broker     Show the broker and the virtual keys in use.
   token      Print a virtual key for the key NAME.
 
 Security:
-  scan       Find keys that lie about in plain text.
+  scan       Find keys left in plain text.
   redact     Replace stored keys in standard input with [lkr NAME].
   lock       Lock the store.
   unlock     Unlock the store.
@@ -95,14 +96,15 @@ Keys:
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
   migrate    Copy keys from another store.
-  vault      Back up the vault, open it by a TPM or Touch ID, or start over.
+  vault      Back up the vault, open it with a TPM or Touch ID, or start over.
   usage      Show what the broker's requests used and cost.
 
 Shared stores:
   source     Show, add and remove sources: the shared stores of a team.
-  login      Log in at SOURCE.
-  logout     Log out at SOURCE.
-  refresh    Fetch keys from their sources anew.
+  login      Log in to SOURCE.
+  logout     Log out of SOURCE.
+  refresh    Fetch keys from their sources again: those of this project, or of
+             all allowed projects if you are...
   team       Share keys through git, sealed to the members of a team.
   seal       Encrypt the key NAME to the members of the project's team.
   unseal     Open this project's sealed keys into your store.
@@ -120,11 +122,11 @@ Projects:
 
 Agents:
   agent-env  Start an agent with virtual keys for what it runs.
-  broker     Show the broker and the virtual keys that live.
+  broker     Show the broker and the virtual keys in use.
   token      Print a virtual key for the key NAME.
 
 Security:
-  scan       Find keys that lie about in plain text.
+  scan       Find keys left in plain text.
   redact     Replace stored keys in standard input with [lkr NAME].
   lock       Lock the store.
   unlock     Unlock the store.
@@ -286,7 +288,7 @@ Options:
 """\
 Usage: lkr broker [OPTIONS] [start|stop|log|run]
 
-  Show the broker and the virtual keys that live.
+  Show the broker and the virtual keys in use.
 
   ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when
   something needs it, and ends an hour after the last virtual key.
@@ -303,7 +305,7 @@ Options:
 """\
 Usage: lkr broker [OPTIONS] [start|stop|log|run]
 
-  Show the broker and the virtual keys that live.
+  Show the broker and the virtual keys in use.
 
   ACTION: start or stop it, show its log, or run it in the foreground. It
   starts by itself when something needs it, and ends an hour after the last
@@ -783,7 +785,7 @@ Options:
 """\
 Usage: lkr login [OPTIONS] SOURCE
 
-  Log in at SOURCE. Asks for what its `auth` needs, and never takes it as an argument.
+  Log in to SOURCE. Asks for what its `auth` needs, and never takes it as an argument.
 
   With --stdin, standard input has the token, the password, the secret ID or the JWT. A line
   before it has the user or the role ID, if config.toml has none.
@@ -800,7 +802,7 @@ Options:
 """\
 Usage: lkr login [OPTIONS] SOURCE
 
-  Log in at SOURCE. Asks for what its `auth` needs, and never takes it as an
+  Log in to SOURCE. Asks for what its `auth` needs, and never takes it as an
   argument.
 
   With --stdin, standard input has the token, the password, the secret ID or
@@ -820,7 +822,7 @@ Options:
 """\
 Usage: lkr logout [OPTIONS] SOURCE
 
-  Log out at SOURCE. The copies of its keys here go on to serve until they are too old.
+  Log out of SOURCE. The copies of its keys on this machine work until they expire.
 
 Options:
   -h, --help  Show this message and exit.
@@ -832,8 +834,8 @@ Options:
 """\
 Usage: lkr logout [OPTIONS] SOURCE
 
-  Log out at SOURCE. The copies of its keys here go on to serve until they are
-  too old.
+  Log out of SOURCE. The copies of its keys on this machine work until they
+  expire.
 
 Options:
   -h, --help  Show this message and exit.
@@ -977,11 +979,10 @@ Options:
 """\
 Usage: lkr redact [OPTIONS]
 
-  Replace stored keys in standard input with [lkr NAME]. Finds them in base64, JSON and URLs as
-  well.
+  Replace stored keys in standard input with [lkr NAME]. Also finds them in base64, JSON and URLs.
 
 Options:
-  --hook AGENT  Be the PostToolUse hook of Claude Code: claude.
+  --hook AGENT  Act as the PostToolUse hook of Claude Code: claude.
   -h, --help    Show this message and exit.
 
   Examples:
@@ -991,11 +992,11 @@ Options:
 """\
 Usage: lkr redact [OPTIONS]
 
-  Replace stored keys in standard input with [lkr NAME]. Finds them in base64,
-  JSON and URLs as well.
+  Replace stored keys in standard input with [lkr NAME]. Also finds them in
+  base64, JSON and URLs.
 
 Options:
-  --hook AGENT  Be the PostToolUse hook of Claude Code: claude.
+  --hook AGENT  Act as the PostToolUse hook of Claude Code: claude.
   -h, --help    Show this message and exit.
 
   Examples:
@@ -1006,8 +1007,8 @@ Options:
 """\
 Usage: lkr refresh [OPTIONS] [SOURCE]
 
-  Fetch keys from their sources anew. Those of the project here, or of all allowed projects
-  outside of one.
+  Fetch keys from their sources again: those of this project, or of all allowed projects if you
+  are in none.
 
 Options:
   --json      As JSON.
@@ -1020,8 +1021,8 @@ Options:
 """\
 Usage: lkr refresh [OPTIONS] [SOURCE]
 
-  Fetch keys from their sources anew. Those of the project here, or of all
-  allowed projects outside of one.
+  Fetch keys from their sources again: those of this project, or of all
+  allowed projects if you are in none.
 
 Options:
   --json      As JSON.
@@ -1065,10 +1066,10 @@ Usage: lkr report [OPTIONS]
 
 Options:
   -o, --output FILE  Write the page to FILE.
-  --anonymous        Numbers in place of the names of keys, projects and agents.
+  --anonymous        Replace the names of keys, projects and agents with numbers.
   --check            Write no page. The exit code is 1 if a key is too old or unused.
-  --max-age AGE      When a value is too old: 90d.
-  --unused AGE       After which time without use: 90d.
+  --max-age AGE      Report a value that is older: 90d.
+  --unused AGE       Report a key that was not used for this long: 90d.
   -h, --help         Show this message and exit.
 
   Examples:
@@ -1083,12 +1084,12 @@ Usage: lkr report [OPTIONS]
 
 Options:
   -o, --output FILE  Write the page to FILE.
-  --anonymous        Numbers in place of the names of keys, projects and
-                     agents.
+  --anonymous        Replace the names of keys, projects and agents with
+                     numbers.
   --check            Write no page. The exit code is 1 if a key is too old or
                      unused.
-  --max-age AGE      When a value is too old: 90d.
-  --unused AGE       After which time without use: 90d.
+  --max-age AGE      Report a value that is older: 90d.
+  --unused AGE       Report a key that was not used for this long: 90d.
   -h, --help         Show this message and exit.
 
   Examples:
@@ -1157,20 +1158,20 @@ Options:
 """\
 Usage: lkr scan [OPTIONS] [PATH]...
 
-  Find keys that lie about in plain text. Without PATH, in this project. The exit code is 1 if
-  there are any.
+  Find keys left in plain text. Without PATH, search this project. The exit code is 1 if there are
+  any.
 
 Options:
-  --home          Where shells, editors, agents and processes of yours keep keys.
-  --history       Everything that this repository's git holds.
-  --since REV     What git has since the revision REV, or in A..B.
-  --staged        What the next commit takes in.
-  --push          What a push sends, as git tells its pre-push hook on standard input.
-  --fix           Ask about each key: store it, and take it out of the place where it lies.
+  --home          Search where your shells, editors, agents and processes keep keys.
+  --history       Search everything that git holds in this repository.
+  --since REV     Search what git has since the revision REV, or in A..B.
+  --staged        Search what the next commit would add.
+  --push          Search what a push sends, as git's pre-push hook reads it from standard input.
+  --fix           Ask about each key, store it, and remove it from where it was found.
   --install-hook  Search before each commit and push in this repository.
-  --no-stored     Only look for shapes of keys; the store may stay locked.
+  --no-stored     Look only for text that looks like a key. The store may stay locked.
   --json          As JSON.
-  --sarif         As SARIF 2.1.0, for code scanning in CI.
+  --sarif         Print SARIF 2.1.0, for code scanning in CI.
   -h, --help      Show this message and exit.
 
   Examples:
@@ -1180,23 +1181,24 @@ Options:
 """\
 Usage: lkr scan [OPTIONS] [PATH]...
 
-  Find keys that lie about in plain text. Without PATH, in this project. The
-  exit code is 1 if there are any.
+  Find keys left in plain text. Without PATH, search this project. The exit
+  code is 1 if there are any.
 
 Options:
-  --home          Where shells, editors, agents and processes of yours keep
+  --home          Search where your shells, editors, agents and processes keep
                   keys.
-  --history       Everything that this repository's git holds.
-  --since REV     What git has since the revision REV, or in A..B.
-  --staged        What the next commit takes in.
-  --push          What a push sends, as git tells its pre-push hook on
-                  standard input.
-  --fix           Ask about each key: store it, and take it out of the place
-                  where it lies.
+  --history       Search everything that git holds in this repository.
+  --since REV     Search what git has since the revision REV, or in A..B.
+  --staged        Search what the next commit would add.
+  --push          Search what a push sends, as git's pre-push hook reads it
+                  from standard input.
+  --fix           Ask about each key, store it, and remove it from where it
+                  was found.
   --install-hook  Search before each commit and push in this repository.
-  --no-stored     Only look for shapes of keys; the store may stay locked.
+  --no-stored     Look only for text that looks like a key. The store may stay
+                  locked.
   --json          As JSON.
-  --sarif         As SARIF 2.1.0, for code scanning in CI.
+  --sarif         Print SARIF 2.1.0, for code scanning in CI.
   -h, --help      Show this message and exit.
 
   Examples:
@@ -1238,7 +1240,7 @@ Usage: lkr seal [OPTIONS] [NAME]
   NAME; if you have none, lkr asks for it. A project uses it as "sealed/NAME" in its manifest.
 
 Options:
-  --all            Seal the keys that are there to the members of now.
+  --all            Seal all sealed keys again, to the current members.
   --new            Ask for a new value, as after a rotation.
   --stdin          Read the value from standard input.
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1258,7 +1260,7 @@ Usage: lkr seal [OPTIONS] [NAME]
   it as "sealed/NAME" in its manifest.
 
 Options:
-  --all            Seal the keys that are there to the members of now.
+  --all            Seal all sealed keys again, to the current members.
   --new            Ask for a new value, as after a rotation.
   --stdin          Read the value from standard input.
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1314,7 +1316,7 @@ Options:
 
 Commands:
   add   Add the source NAME to config.toml.
-  list  List the sources: where each one is, how many keys of it are here, and until when the...
+  list  List the sources: where each one is, how many of its keys are here, and how long the...
   rm    Remove the source NAME, its login, and the copies of its keys here.
 """,
 """\
@@ -1327,15 +1329,15 @@ Options:
 
 Commands:
   add   Add the source NAME to config.toml.
-  list  List the sources: where each one is, how many keys of it are...
+  list  List the sources: where each one is, how many of its keys are...
   rm    Remove the source NAME, its login, and the copies of its keys here.
 """),
     "source list": (
 """\
 Usage: lkr source list [OPTIONS]
 
-  List the sources: where each one is, how many keys of it are here, and until when the login is
-  good.
+  List the sources: where each one is, how many of its keys are here, and how long the login
+  lasts.
 
 Options:
   --json      As JSON.
@@ -1348,8 +1350,8 @@ Options:
 """\
 Usage: lkr source list [OPTIONS]
 
-  List the sources: where each one is, how many keys of it are here, and until
-  when the login is good.
+  List the sources: where each one is, how many of its keys are here, and how
+  long the login lasts.
 
 Options:
   --json      As JSON.
@@ -1366,15 +1368,15 @@ Usage: lkr source add [OPTIONS] NAME TYPE [ADDRESS]
   Add the source NAME to config.toml. TYPE is openbao (HashiCorp Vault too), aws, op, bw, gopass,
   doppler, infisical, gcloud, az or command.
 
-  ADDRESS is the server's, an AWS region, a vault of the program, or the words of a command. They
-  may contain {provider} and {label}.
+  ADDRESS is a server's address, an AWS region, a vault of the program, or a command, which may
+  contain {provider} and {label}.
 
 Options:
   --mount NAME       The engine, vault or project that holds the keys.
-  --prefix PATH      What stands before PROVIDER/LABEL there.
+  --prefix PATH      The path there before PROVIDER/LABEL.
   --auth HOW         token, userpass, approle, jwt, oidc or kubernetes.
   --cache TIME       How long a copy is fresh: 30m, 8h (the default), or 0 for no copies.
-  --grace TIME       How much longer it serves if the source does not answer: 24h.
+  --grace TIME       How much longer to use a copy if the source does not answer: 24h.
   --set FIELD=VALUE  Another field, such as ca. May be repeated.
   --yes              Do not ask.
   -h, --help         Show this message and exit.
@@ -1389,17 +1391,17 @@ Usage: lkr source add [OPTIONS] NAME TYPE [ADDRESS]
   Add the source NAME to config.toml. TYPE is openbao (HashiCorp Vault too),
   aws, op, bw, gopass, doppler, infisical, gcloud, az or command.
 
-  ADDRESS is the server's, an AWS region, a vault of the program, or the words
-  of a command. They may contain {provider} and {label}.
+  ADDRESS is a server's address, an AWS region, a vault of the program, or a
+  command, which may contain {provider} and {label}.
 
 Options:
   --mount NAME       The engine, vault or project that holds the keys.
-  --prefix PATH      What stands before PROVIDER/LABEL there.
+  --prefix PATH      The path there before PROVIDER/LABEL.
   --auth HOW         token, userpass, approle, jwt, oidc or kubernetes.
   --cache TIME       How long a copy is fresh: 30m, 8h (the default), or 0 for
                      no copies.
-  --grace TIME       How much longer it serves if the source does not answer:
-                     24h.
+  --grace TIME       How much longer to use a copy if the source does not
+                     answer: 24h.
   --set FIELD=VALUE  Another field, such as ca. May be repeated.
   --yes              Do not ask.
   -h, --help         Show this message and exit.
@@ -1478,11 +1480,11 @@ Options:
 
 Commands:
   add    Add a member, and seal every key that you can open to them as well.
-  audit  Show which keys still have to be rotated, since somebody who left could read them.
+  audit  Show which keys you still have to rotate, since somebody who left could read them.
   check  Check that every key is sealed to the members and to nobody else.
   init   Start a team in this project, with you as its first member.
   list   List the members, and who can open which sealed key.
-  rm     Remove a member, seal all keys to the others, and list what has to be rotated, since...
+  rm     Remove a member, seal all keys to the others, and list the keys to rotate, which the...
 """,
 """\
 Usage: lkr team [OPTIONS] COMMAND [ARGS]...
@@ -1494,11 +1496,11 @@ Options:
 
 Commands:
   add    Add a member, and seal every key that you can open to them as well.
-  audit  Show which keys still have to be rotated, since somebody who...
+  audit  Show which keys you still have to rotate, since somebody who...
   check  Check that every key is sealed to the members and to nobody else.
   init   Start a team in this project, with you as its first member.
   list   List the members, and who can open which sealed key.
-  rm     Remove a member, seal all keys to the others, and list what has...
+  rm     Remove a member, seal all keys to the others, and list the keys...
 """),
     "team list": (
 """\
@@ -1593,8 +1595,8 @@ Options:
 """\
 Usage: lkr team rm [OPTIONS] NAME
 
-  Remove a member, seal all keys to the others, and list what has to be rotated, since they have
-  read it.
+  Remove a member, seal all keys to the others, and list the keys to rotate, which the member
+  could read.
 
 Options:
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1608,8 +1610,8 @@ Options:
 """\
 Usage: lkr team rm [OPTIONS] NAME
 
-  Remove a member, seal all keys to the others, and list what has to be
-  rotated, since they have read it.
+  Remove a member, seal all keys to the others, and list the keys to rotate,
+  which the member could read.
 
 Options:
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1624,8 +1626,8 @@ Options:
 """\
 Usage: lkr team audit [OPTIONS]
 
-  Show which keys still have to be rotated, since somebody who left could read them. The exit code
-  is 1 if any.
+  Show which keys you still have to rotate, since somebody who left could read them. Exit code 1
+  if any.
 
 Options:
   --json      As JSON.
@@ -1638,8 +1640,8 @@ Options:
 """\
 Usage: lkr team audit [OPTIONS]
 
-  Show which keys still have to be rotated, since somebody who left could read
-  them. The exit code is 1 if any.
+  Show which keys you still have to rotate, since somebody who left could read
+  them. Exit code 1 if any.
 
 Options:
   --json      As JSON.
@@ -1683,14 +1685,13 @@ Options:
 """\
 Usage: lkr token [OPTIONS] NAME
 
-  Print a virtual key for the key NAME. It serves the program that asked, and what that one
-  starts.
+  Print a virtual key for the key NAME. It works for the program that asked, and what that starts.
 
-  The broker takes it, on this machine, until that program ends or the store is locked. It is not
-  the key.
+  It works only on this machine, until that program ends or the store is locked. It is not the
+  real key.
 
 Options:
-  --json      As JSON, with the base-URL variables that go with it.
+  --json      Print JSON, with the base-URL variables that go with it.
   -h, --help  Show this message and exit.
 
   Examples:
@@ -1700,14 +1701,14 @@ Options:
 """\
 Usage: lkr token [OPTIONS] NAME
 
-  Print a virtual key for the key NAME. It serves the program that asked, and
-  what that one starts.
+  Print a virtual key for the key NAME. It works for the program that asked,
+  and what that starts.
 
-  The broker takes it, on this machine, until that program ends or the store
-  is locked. It is not the key.
+  It works only on this machine, until that program ends or the store is
+  locked. It is not the real key.
 
 Options:
-  --json      As JSON, with the base-URL variables that go with it.
+  --json      Print JSON, with the base-URL variables that go with it.
   -h, --help  Show this message and exit.
 
   Examples:
@@ -1816,7 +1817,7 @@ Options:
 Usage: lkr usage [OPTIONS] [PROVIDER]
 
   Show what the broker's requests used and cost. By project, key, agent, model and day. A coding
-  agent sees the project of its folder alone.
+  agent sees the project of its folder only.
 
 Options:
   --by [project|key|agent|model|day]
@@ -1825,7 +1826,8 @@ Options:
   --follow                        Show each request as it ends, until Ctrl-C.
   --csv                           As CSV.
   --json                          As JSON.
-  --vendor                        Ask OpenAI and Anthropic what they charged, by their admin keys.
+  --vendor                        Ask OpenAI and Anthropic what they charged, with their admin
+                                  keys.
   --days INTEGER RANGE            The last DAYS days.  [1<=x<=366]
   -h, --help                      Show this message and exit.
 
@@ -1837,7 +1839,7 @@ Options:
 Usage: lkr usage [OPTIONS] [PROVIDER]
 
   Show what the broker's requests used and cost. By project, key, agent, model
-  and day. A coding agent sees the project of its folder alone.
+  and day. A coding agent sees the project of its folder only.
 
 Options:
   --by [project|key|agent|model|day]
@@ -1848,7 +1850,7 @@ Options:
   --csv                           As CSV.
   --json                          As JSON.
   --vendor                        Ask OpenAI and Anthropic what they charged,
-                                  by their admin keys.
+                                  with their admin keys.
   --days INTEGER RANGE            The last DAYS days.  [1<=x<=366]
   -h, --help                      Show this message and exit.
 
@@ -1891,7 +1893,7 @@ Options:
 """\
 Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
 
-  Back up the vault, open it by a TPM or Touch ID, or start over.
+  Back up the vault, open it with a TPM or Touch ID, or start over.
 
 Options:
   -h, --help  Show this message and exit.
@@ -1903,12 +1905,12 @@ Commands:
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
   reset      Start over after a lost passphrase.
-  unenroll   Leave the passphrase as the only way in.
+  unenroll   Make the passphrase the only way to open the store again.
 """,
 """\
 Usage: lkr vault [OPTIONS] COMMAND [ARGS]...
 
-  Back up the vault, open it by a TPM or Touch ID, or start over.
+  Back up the vault, open it with a TPM or Touch ID, or start over.
 
 Options:
   -h, --help  Show this message and exit.
@@ -1920,7 +1922,7 @@ Commands:
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
   reset      Start over after a lost passphrase.
-  unenroll   Leave the passphrase as the only way in.
+  unenroll   Make the passphrase the only way to open the store again.
 """),
     "vault export": (
 """\
@@ -2063,7 +2065,7 @@ Options:
 """\
 Usage: lkr vault unenroll [OPTIONS]
 
-  Leave the passphrase as the only way in.
+  Make the passphrase the only way to open the store again.
 
 Options:
   -h, --help  Show this message and exit.
@@ -2075,7 +2077,7 @@ Options:
 """\
 Usage: lkr vault unenroll [OPTIONS]
 
-  Leave the passphrase as the only way in.
+  Make the passphrase the only way to open the store again.
 
 Options:
   -h, --help  Show this message and exit.

@@ -49,7 +49,7 @@ def html(report: Report, now: float) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<style>{_STYLE}</style></head><body><header><h1>Report on keys</h1>",
-        f'<p class="soft">{clock.stamp(now)[:10]}, by lkr. Names only: no value of a key is in this page.</p></header>',
+        f'<p class="soft">{clock.stamp(now)[:10]}, by lkr. Names only: this page holds no value of a key.</p></header>',
         '<section class="cards">',
         *(f'<div class="card"><b{_tone(bad)}>{_text(number)}</b>{_text(about)}</div>' for number, about, bad in cards),
         "</section><main>",

@@ -15,7 +15,7 @@ from lkrshell.scan import findings
 from lkrshell.scan.findings import Finding
 
 _RULES = {
-    "stored": ("stored-key", "A key that lkr keeps lies in plain text"),
+    "stored": ("stored-key", "A key that lkr stores is in plain text"),
     "shape": ("key-shape", "Something looks like the key of an LLM provider"),
     "engine": ("other-secret", "Another secret, found by the extra engine"),
 }
@@ -76,7 +76,7 @@ def tell_sarif(found: list[Finding], notes: list[str]) -> None:
         where: dict[str, Any] = {"artifactLocation": {"uri": urllib.parse.quote(os.fsencode(each.place))}}
         if each.line:
             where["region"] = {"startLine": each.line}
-        message = f"Here lies {what}: {each.exposed()}. What to do: {findings.advice(each)}."
+        message = f"Found {what}: {each.exposed()}. What to do: {findings.advice(each)}."
         results.append(
             {
                 "ruleId": _RULES[each.kind][0],

@@ -122,7 +122,11 @@ def tell(folder: str, keys: list[str]) -> list[str]:
         team = members.read(folder)
     except LkrError as error:
         return [str(error)]
-    lines = [f"{key} is named, but not sealed here; lkr seal {key}" for key in keys if sealed.read(folder, key) is None]
+    lines = [
+        f"{key} is in the manifest, but not sealed here; lkr seal {key}"
+        for key in keys
+        if sealed.read(folder, key) is None
+    ]
     before = seen.read(folder).members
     lines += [f"{', '.join(team.members)} can open the sealed keys"]
     if before is not None:

@@ -48,7 +48,7 @@ def _renew_copy(store: "Store", name: str) -> None:
 
 def set_value(name: str, from_stdin: bool, kind: str | None, replace: bool) -> None:
     if kind:
-        raise LkrError("the kind of a source's key is this machine's matter", f"lkr policy {name} --kind {kind}", USAGE)
+        raise LkrError("a source does not store the kind of a key", f"lkr policy {name} --kind {kind}", USAGE)
     store = common.store()
     source = _opened(store, name)
     if base.WRITES not in source.capabilities:

@@ -53,7 +53,7 @@ def broker(fix: bool) -> Iterator[Finding]:
     else:
         yield from _not_running(virtual)
         if needed and not virtual:
-            yield fact(f"the broker does not run; it starts when {needed} needs it")
+            yield fact(f"the broker is not running; it starts when {needed} needs it")
     yield from _ledger()
 
 
@@ -85,11 +85,11 @@ def _settings(settings: config.Config) -> Iterator[Finding]:
         try:
             tls.context(settings.broker_ca)
         except OSError:
-            yield wrong(f"config.toml: broker.ca: {shown(settings.broker_ca)} is no file of certificates", edit)
+            yield wrong(f"config.toml: broker.ca: {shown(settings.broker_ca)} is not a certificate file", edit)
     for vendor, url in settings.upstream:
         host = urllib.parse.urlsplit(url).hostname or ""
         if routes.find(vendor) is None:
-            why = routes.LATER.get(vendor, "the broker knows no such vendor")
+            why = routes.LATER.get(vendor, "the broker does not know this vendor")
             yield wrong(f"config.toml: broker.upstream.{vendor}: {why}", edit)
         elif _is_private(host):
             yield fact(f"{vendor} is reached at {show(url)}, a private address, as config.toml says")
@@ -104,17 +104,17 @@ def _is_private(host: str) -> bool:
 
 def _running(facts: dict[str, str]) -> Iterator[Finding]:
     if facts["version"] != lkrshell.__version__:
-        text = f"the broker that runs is of lkr {show(facts['version'])}, and this is {lkrshell.__version__}"
+        text = f"the running broker is from lkr {show(facts['version'])}, and this is {lkrshell.__version__}"
         yield warning(text, _RESTART)
     if int(facts["since"]) > time.time() + 60:
-        yield _clock("the broker started at a later time than it is now")
+        yield _clock("the broker's start is in the future")
 
 
 def _of_this_shell(virtual: dict[str, str], port: str) -> Iterator[Finding]:
     """Whether the broker still knows the virtual keys in this environment."""
     for variable, value in virtual.items():
         if not _is_known(value, int(port)):
-            text = f"{variable} has a virtual key that is over: what it was made for has ended, or lkr lock ended it"
+            text = f"{variable} has a virtual key that has ended: its process ended, or lkr lock ended it"
             yield wrong(text, "cd .. && cd -")
     for variable, value in os.environ.items():
         parts = urllib.parse.urlsplit(value) if value.startswith("http://127.0.0.1:") else None
@@ -145,7 +145,7 @@ def _is_known(value: str, port: int) -> bool:
 
 def _not_running(virtual: dict[str, str]) -> Iterator[Finding]:
     for variable in virtual:
-        yield wrong(f"{variable} has a virtual key, and the broker does not run", _START)
+        yield wrong(f"{variable} has a virtual key, and the broker is not running", _START)
     kept = (files.read_private(os.path.join(paths.state_dir(), "broker-port")) or b"").decode("ascii", "replace")
     if not kept.strip().isdecimal():
         return
@@ -155,7 +155,7 @@ def _not_running(virtual: dict[str, str]) -> Iterator[Finding]:
         except OSError:
             continue
         text = f"another program listens on port {kept.strip()} of {host}, which was the broker's"
-        yield wrong(f"{text}: it gets the requests of shells that are open", f"{_START}; exec $SHELL")
+        yield wrong(f"{text}: it gets the requests from open shells", f"{_START}; exec $SHELL")
 
 
 def _ledger() -> Iterator[Finding]:
@@ -176,7 +176,7 @@ def _ledger() -> Iterator[Finding]:
     if said != "ok":
         yield wrong(f"the ledger {shown(path)} is damaged ({show(said)}); keys with a limit cannot be used", away)
     if last / 1000 > time.time() + _DAY:
-        yield _clock("the ledger has requests of a later time than it is now, and limits count them")
+        yield _clock("the ledger has requests from the future, and limits count them")
     disk = os.statvfs(os.path.dirname(path))
     if disk.f_bavail * disk.f_frsize < _LITTLE:
         text = f"the disk of {shown(path)} is almost full; without the ledger, keys with a limit cannot be used"

@@ -235,7 +235,7 @@ def ask(*question: str, patience: float = 5.0) -> list[list[str]] | None:
 
 
 def lock() -> None:
-    """Ends all virtual keys and all requests under way, also if the broker does not run or does not answer."""
+    """Ends all virtual keys and all requests under way, also if the broker is not running or does not answer."""
     try:
         if ask("lock", patience=2.0):
             return
@@ -470,7 +470,9 @@ def _listeners() -> "tuple[list[_socket.socket], str]":
                 for each in found:
                     each.close()
                 if port:
-                    note = f"port {port} is taken, so the broker has another; programs that run must start anew"
+                    note = (
+                        f"port {port} is taken, so the broker has another one; restart programs that use the old port"
+                    )
                 continue
         if port == 0:
             files.write_private(kept_at, f"{found[0].getsockname()[1]}\n".encode())

@@ -44,7 +44,7 @@ class Tally:
         for names, said in (
             (self.unreadable, "could not be read"),
             (self.cut, f"were read only in their first {MOST >> 20} MiB"),
-            (self.passed_over, "were passed over; name them to search them"),
+            (self.passed_over, "were skipped; name them to search them"),
         ):
             if names:
                 more = f" and {len(names) - 3} more" if len(names) > 3 else ""

@@ -97,7 +97,7 @@ def groups(found: list[Finding]) -> list[list[Finding]]:
 def advice(finding: Finding) -> str:
     """What to do about it."""
     if finding.state in (PUSHED, HISTORY):
-        return "revoke it at the vendor; git keeps it, whatever is deleted now"
+        return "revoke it at the vendor; git keeps it even if you delete it now"
     stored = finding.kind == "stored"
     if finding.state == PROCESS:
         return "stop that process" if stored else "start it with: lkr exec -- COMMAND"

@@ -23,7 +23,7 @@ def install(folder: str, program: str) -> list[str]:
         raise LkrError("this is not in a git repository", "run it in one: git init")
     if os.path.realpath(place) != os.path.realpath(os.path.join(os.fsdecode(own).strip(), "hooks")):
         hint = "call lkr scan --staged and lkr scan --push from the hooks there"
-        raise LkrError(f"git's settings lead its hooks to {show(place)}", hint, REFUSED)
+        raise LkrError(f"git's settings keep its hooks in {show(place)}", hint, REFUSED)
     wanted = {os.path.join(place, name): _text(program, option) for name, option in _HOOKS.items()}
     for path, (name, option) in zip(wanted, _HOOKS.items(), strict=True):
         if os.path.lexists(path) and not _is_ours(path):
@@ -37,7 +37,7 @@ def install(folder: str, program: str) -> list[str]:
 def _text(program: str, option: str) -> str:
     return f"""#!/bin/sh
 {_MARK}
-[ -x {quoted(program)} ] || {{ echo "lkr: not installed any more, nothing was searched" >&2; exit 0; }}
+[ -x {quoted(program)} ] || {{ echo "lkr: no longer installed, so nothing was searched" >&2; exit 0; }}
 exec {quoted(program)} scan {option}
 """
 

@@ -58,12 +58,14 @@ class Aws:
         if isinstance(error, ClientError):
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code in ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId"):
-                return base.unreachable(self._settings, "does not take your AWS login", "aws sso login, or renew it")
+                return base.unreachable(self._settings, "does not accept your AWS login", "aws sso login, or renew it")
             if code.startswith("AccessDenied"):
                 return base.refused(self._settings, "do this")
-            return base.unreachable(self._settings, "gives an error that lkr does not know")
+            return base.unreachable(self._settings, "returned an error that lkr does not know")
         if isinstance(error, NoCredentialsError) or "Credential" in type(error).__name__:
-            return base.unreachable(self._settings, "knows no AWS login of yours", "aws sso login, or aws configure")
+            return base.unreachable(
+                self._settings, "finds no AWS login on this machine", "aws sso login, or aws configure"
+            )
         words = {"NoRegionError": "needs a region", "ProfileNotFound": "names a profile that AWS's files do not have"}
         why = words.get(type(error).__name__, "does not answer")
         return base.unreachable(self._settings, why, f"see [sources.{self.name}] in config.toml")
@@ -100,7 +102,7 @@ class Aws:
             return Answer(None, why=MISSING)
         if code.startswith("AccessDenied"):
             return Answer(None, why=FORBIDDEN)
-        return Answer(None, error=base.unreachable(self._settings, "gives an error that lkr does not know"))
+        return Answer(None, error=base.unreachable(self._settings, "returned an error that lkr does not know"))
 
     def _secret(self, place: str) -> Answer:
         try:
@@ -117,7 +119,7 @@ class Aws:
         name = ":".join(place.split("/")[-2:])
         try:
             if each.get("Name") != place:
-                raise base.unreachable(self._settings, f"gives another key for {name}")
+                raise base.unreachable(self._settings, f"returned another key for {name}")
             value = each.get(field)
             if own := self._settings.get("field"):
                 value = json.loads(str(value))[own]

@@ -103,5 +103,5 @@ def checked(settings: "Settings", name: str, value: object) -> Secret:
     if not isinstance(value, str) or not value:
         raise unreachable(settings, f"has no text for {name}")
     if "\0" in value or len(value.encode("utf-8", "surrogateescape")) > MAX_VALUE:
-        raise unreachable(settings, f"has a value for {name} with a NUL byte, or of more than 64 KiB")
+        raise unreachable(settings, f"has a value for {name} that has a NUL byte or more than 64 KiB")
     return Secret(value)

@@ -51,7 +51,7 @@ def login(
     try:
         server = http.server.HTTPServer(("127.0.0.1", _PORT), Handler)
     except OSError:
-        raise LkrError(f"another program has port {_PORT}", "end that login first", REFUSED) from None
+        raise LkrError(f"another program uses port {_PORT}", "end that login first", REFUSED) from None
     with server:
         server.timeout = 1
         given = {
@@ -62,7 +62,7 @@ def login(
         address = str(ask("POST", f"auth/{mount}/oidc/auth_url", given).get("auth_url") or "")
         state = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query)).get("state", "")
         if not state or not address.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-            raise LkrError("the server names no address for the login", "see role in config.toml", REFUSED)
+            raise LkrError("the server gave no address for the login", "see role in config.toml", REFUSED)
         tell(f"open this in a browser on this machine: {address}")
         if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
             webbrowser.open(address)

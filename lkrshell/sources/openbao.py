@@ -101,12 +101,12 @@ class OpenBao:
         if isinstance(answer, dict):
             return answer
         if not isinstance(answer, requests.Response):
-            raise base.unreachable(self._settings, "gives an answer that is not OpenBao's")
+            raise base.unreachable(self._settings, "returned an answer that is not from OpenBao")
         if answer.status_code in (200, 204) and not answer.content:
             return {}
         if 300 <= answer.status_code < 400:
             raise base.unreachable(self._settings, "answers with a redirect, which lkr does not follow")
-        raise base.unreachable(self._settings, "gives an answer that is not OpenBao's")
+        raise base.unreachable(self._settings, "returned an answer that is not from OpenBao")
 
     def _must(self, what: str, method: str, path: str, data: "dict[str, Any] | None" = None) -> "dict[str, Any]":
         """As `_ask`, for what cannot go on without an answer."""
@@ -174,7 +174,7 @@ class OpenBao:
             seconds = _until(meta.get("deletion_time")) if isinstance(meta, dict) else 0
         field = self._settings.get("field")
         if not isinstance(data, dict):
-            raise base.unreachable(self._settings, "gives an answer that is not OpenBao's")
+            raise base.unreachable(self._settings, "returned an answer that is not from OpenBao")
         if field not in data:
             hint = f"see field in [sources.{self.name}]"
             raise base.unreachable(self._settings, f"has {name}, but no field {field} in it", hint)
@@ -298,7 +298,7 @@ class OpenBao:
         try:
             return self._ask("POST", "sys/wrapping/unwrap", {})
         except exceptions.VaultError:
-            hint = "if nobody of yours has used it, somebody else has it: tell whoever gave it to you"
+            hint = "if you did not use it, somebody else did: tell whoever gave it to you"
             raise LkrError("that wrapping token has ended, or was used already", hint, REFUSED) from None
         finally:
             self._client.token = ""
@@ -318,7 +318,7 @@ class OpenBao:
             data = self._ask("GET", "auth/token/lookup-self").get("data")
         except (exceptions.Forbidden, exceptions.Unauthorized):
             hint = "if it was a wrapping token, somebody may have used it: tell whoever gave it to you"
-            raise LkrError(f"the source {self.name} does not take that token", hint) from None
+            raise LkrError(f"the source {self.name} does not accept that token", hint) from None
         except exceptions.VaultError as error:
             raise base.unreachable(self._settings, _why(error)) from None
         data = data if isinstance(data, dict) else {}
@@ -343,13 +343,13 @@ class OpenBao:
             raise base.unreachable(self._settings, _why(error)) from None
         part = found.get("auth") or found.get("data")
         if not isinstance(part, dict):
-            raise base.unreachable(self._settings, "gives an answer that is not OpenBao's")
+            raise base.unreachable(self._settings, "returned an answer that is not from OpenBao")
         return part
 
     def _keep(self, auth: "Mapping[str, Any]") -> Secret:
         token = auth.get("client_token")
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-            raise base.unreachable(self._settings, "gives an answer that is not OpenBao's")
+            raise base.unreachable(self._settings, "returned an answer that is not from OpenBao")
         seconds = _number(auth.get("lease_duration"))
         self._login = {
             "token": token,
@@ -394,7 +394,7 @@ def _ca(settings: Settings) -> str:
 
     path = os.path.expanduser(settings.get("ca"))
     if path and not os.path.isfile(path):
-        raise LkrError(f"the file of certificates of the source {settings.name} is not there", path, UNREACHABLE)
+        raise LkrError(f"the certificate file of the source {settings.name} does not exist", path, UNREACHABLE)
     return path
 
 
@@ -418,19 +418,19 @@ def _why(error: exceptions.VaultError) -> str:
     words = {
         exceptions.VaultDown: "is sealed, or has no leader",
         exceptions.VaultNotInitialized: "is not initialized",
-        exceptions.RateLimitExceeded: "has too much to do",
+        exceptions.RateLimitExceeded: "is overloaded",
         exceptions.BadGateway: "cannot be reached behind its proxy",
-        exceptions.InternalServerError: "has an error of its own, or no leader",
-        exceptions.InvalidRequest: "does not understand what lkr asks",
+        exceptions.InternalServerError: "reports an internal error, or has no leader",
+        exceptions.InvalidRequest: "does not understand lkr's request",
         exceptions.InvalidPath: "has nothing at that path",
         exceptions.Forbidden: "refuses",
     }
-    return words.get(type(error), "gives an answer that lkr does not know")
+    return words.get(type(error), "returned an answer that lkr does not know")
 
 
 def _trouble(error: Exception) -> str:
     if isinstance(error, requests.exceptions.Timeout):
         return "takes too long to answer"
     if isinstance(error, (requests.exceptions.ContentDecodingError, requests.exceptions.ChunkedEncodingError)):
-        return "gives an answer that is too long or broken"
+        return "returned an answer that is too long or broken"
     return "does not answer"

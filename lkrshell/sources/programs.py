@@ -84,7 +84,7 @@ class Program:
         self.capabilities = frozenset(each for each, action in can.items() if action in self._commands)
         for field in self._preset.needs:
             if not settings.get(field):
-                hint = f'write {field} = "..." into [sources.{self.name}] of config.toml'
+                hint = f'write {field} = "..." under [sources.{self.name}] in config.toml'
                 raise LkrError(f"the source {self.name} needs {field}", hint)
 
     def read(self, names: list[str], leases: "Mapping[str, str]") -> dict[str, Answer]:
@@ -107,11 +107,11 @@ class Program:
     def _from_json(self, name: str, text: str) -> str:
         """The field of a JSON answer, which has to repeat the name that was asked for: some programs look for what is
         like it, too."""
-        wrong = base.unreachable(self._settings, f"gives for {name} what is not expected")
+        wrong = base.unreachable(self._settings, f"returned something unexpected for {name}")
         try:
             found = json.loads(text)
             if self._preset.check and found[self._preset.check] not in self._names(name):
-                raise base.unreachable(self._settings, f"gives another key for {name}")
+                raise base.unreachable(self._settings, f"returned another key for {name}")
             for part in self._preset.answer.split("."):
                 found = found[part]
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -158,12 +158,12 @@ class Program:
         except subprocess.TimeoutExpired:
             raise base.unreachable(self._settings, "takes too long to answer", hint) from None
         except OSError as error:
-            raise base.unreachable(self._settings, f"cannot be asked: {error.strerror}", hint) from None
+            raise base.unreachable(self._settings, f"cannot be run: {error.strerror}", hint) from None
         if done.returncode:
             what = f" for {name}" if name else ""
-            raise base.unreachable(self._settings, f"gives nothing{what} (exit code {done.returncode})", hint)
+            raise base.unreachable(self._settings, f"returned nothing{what} (exit code {done.returncode})", hint)
         if len(done.stdout) > base.MOST:
-            raise base.unreachable(self._settings, "gives an answer that is too long", hint)
+            raise base.unreachable(self._settings, "returned an answer that is too long", hint)
         return done.stdout.decode("utf-8", "surrogateescape")
 
     def _environment(self) -> dict[str, str]:

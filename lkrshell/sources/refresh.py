@@ -139,7 +139,7 @@ def keep_login(store: "Store", found: Settings, source: "Source") -> None:
 
 def _take(store: "Store", found: Settings, key: str, answer: "Answer", before: Secret | None, report: Report) -> None:
     if answer.error is None and answer.secret is not None and (owner := _other_owner(key, answer.secret)):
-        text = f"the source {found.name} gives a key of {owner} for {key}"
+        text = f"the source {found.name} returned a key of {owner} for {key}"
         answer.error = LkrError(text, "tell whoever runs it; the copy stays as it was")
     if answer.error is not None:
         report.failed[key] = answer.error

@@ -91,7 +91,7 @@ def find(name: str) -> Settings:
     if name in table:
         return parse(name, table[name], show(paths.config_file()))
     if names.is_reserved(name):
-        raise LkrError(f"{name} is not a source that is fetched from", "its keys lie in the project's repository")
+        raise LkrError(f"lkr does not fetch keys from {name}", "its keys are in the project's repository")
     if not names.is_source(name):
         raise LkrError(f"{names.redacted(name)} is not the name of a source", "see lkr source")
     raise LkrError(f"you have no source {name}", f"add it: lkr source add {name} TYPE ADDRESS")

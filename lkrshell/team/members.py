@@ -24,7 +24,7 @@ FILE = f"{FOLDER}/members.toml"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _MOST = 256  # members, and recipients of one
 _HEAD = """# Who can open the keys in .lkr/sealed. Review changes to this file like code.
-# `lkr team add` and `lkr team rm` edit it and seal the keys anew.
+# `lkr team add` and `lkr team rm` edit it and seal the keys again.
 version = 1
 
 [members]
@@ -139,7 +139,7 @@ def _member(name: str, row: object) -> Member:
         try:
             age_keys.recipient(each)
         except LkrError:
-            raise _Wrong(f"{name} has a recipient that is neither of age nor of SSH") from None
+            raise _Wrong(f"{name} has a recipient that is neither an age nor an SSH key") from None
     return Member(name, recipients, _words(row, "since"), _words(row, "by"))
 
 

@@ -160,11 +160,11 @@ def _header_problem(data: bytes, recipients: "Sequence[str]") -> str | None:
         return "is not a binary age file" if data else "is empty"
     ssh = sorted(words[1] for words in stanzas if words[:1] in (["ssh-ed25519"], ["ssh-rsa"]) and len(words) > 1)
     if ssh != sorted(_tag(each) for each in recipients if each.startswith("ssh-")):
-        return "is sealed to other SSH keys than it says"
+        return "is sealed to other SSH keys than its .toml says"
     x25519 = sum(words[:1] == ["X25519"] for words in stanzas)
     known = len(ssh) + x25519 + sum(words[0].endswith("-grease") for words in stanzas if words)
     if x25519 != sum(each.startswith("age1") for each in recipients) or known != len(stanzas):
-        return "is sealed to more or fewer recipients than it says"
+        return "is sealed to more or fewer recipients than its .toml says"
     return None
 
 
@@ -197,7 +197,7 @@ def _problems(team: Team, name: str) -> "Iterator[str]":
         yield f"{problem}; lkr seal {name}"
     now = team.recipients()
     if others := sorted(who for who in note.recipients if note.recipients[who] != now.get(who)):
-        yield f"is sealed to {', '.join(map(show, others))}, who is not a member so; lkr seal {name}"
+        yield f"is sealed to {', '.join(map(show, others))}, who is not a member with that recipient; lkr seal {name}"
     if lacking := sorted(who for who in now if now[who] != note.recipients.get(who)):
         yield f"is not sealed to {', '.join(lacking)}; lkr seal {name}"
 
