@@ -14,7 +14,7 @@ _WHY = {base.MISSING: "is no longer at the source", base.FORBIDDEN: "is no longe
 @declare.argument("source", required=False, metavar="[SOURCE]")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(source: str | None, as_json: bool) -> int:
-    """Fetch keys from their sources again: those of this project, or of all allowed projects if you are in none."""
+    """Fetch keys from their sources again. Takes those of this project, or outside a project, of all allowed ones."""
     if source is not None and source not in settings.user_table():
         hint = common.did_you_mean(source, list(settings.user_table()), "see lkr source")
         raise LkrError(f"you have no source {names.redacted(source)}", hint, USAGE)

@@ -14,12 +14,14 @@ from lkrshell.state import files
 @declare.option("-o", "--output", "output", metavar="FILE", help="Write the page to FILE.")
 @declare.option("--anonymous", is_flag=True, help="Replace the names of keys, projects and agents with numbers.")
 @declare.option("--check", is_flag=True, help="Write no page. The exit code is 1 if a key is too old or unused.")
-@declare.option("--max-age", "max_age", metavar="AGE", default="90d", help="Report a value that is older: 90d.")
 @declare.option(
-    "--unused", "unused", metavar="AGE", default="90d", help="Report a key that was not used for this long: 90d."
+    "--max-age", "max_age", metavar="AGE", default="90d", help="The oldest that a value may be, such as 90d."
+)
+@declare.option(
+    "--unused", "unused", metavar="AGE", default="90d", help="The longest that a key may be unused, such as 90d."
 )
 def command(output: str | None, anonymous: bool, check: bool, max_age: str, unused: str) -> int:
-    """Write one page about all keys for a security review. Or check their age and use, for CI and cron."""
+    """Write one page about all keys for a security review. Or check their age and last use, for CI and cron."""
     if check == bool(output):
         raise LkrError("name a file, or use --check", "lkr report -o report.html, or lkr report --check", USAGE)
     limits = reporting.Limits(_days(max_age), _days(unused))

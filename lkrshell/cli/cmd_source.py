@@ -24,7 +24,7 @@ def command() -> None:
 @command.command("list", examples=("lkr source", "lkr source --json"))
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_(as_json: bool) -> None:
-    """List the sources: where each one is, how many of its keys are here, and how long the login lasts."""
+    """List the sources. Shows where each is, how many of its keys are here, and how long the login lasts."""
     store = common.store().name
     rows = [_row(store, found) for found in settings.every().values()]
     if as_json:

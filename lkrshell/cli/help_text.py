@@ -34,8 +34,7 @@ Shared stores:
   source     Show, add and remove sources: the shared stores of a team.
   login      Log in to SOURCE.
   logout     Log out of SOURCE.
-  refresh    Fetch keys from their sources again: those of this project, or of all allowed
-             projects if you are...
+  refresh    Fetch keys from their sources again.
   team       Share keys through git, sealed to the members of a team.
   seal       Encrypt the key NAME to the members of the project's team.
   unseal     Open this project's sealed keys into your store.
@@ -103,8 +102,7 @@ Shared stores:
   source     Show, add and remove sources: the shared stores of a team.
   login      Log in to SOURCE.
   logout     Log out of SOURCE.
-  refresh    Fetch keys from their sources again: those of this project, or of
-             all allowed projects if you are...
+  refresh    Fetch keys from their sources again.
   team       Share keys through git, sealed to the members of a team.
   seal       Encrypt the key NAME to the members of the project's team.
   unseal     Open this project's sealed keys into your store.
@@ -1007,8 +1005,8 @@ Options:
 """\
 Usage: lkr refresh [OPTIONS] [SOURCE]
 
-  Fetch keys from their sources again: those of this project, or of all allowed projects if you
-  are in none.
+  Fetch keys from their sources again. Takes those of this project, or outside a project, of all
+  allowed ones.
 
 Options:
   --json      As JSON.
@@ -1021,8 +1019,8 @@ Options:
 """\
 Usage: lkr refresh [OPTIONS] [SOURCE]
 
-  Fetch keys from their sources again: those of this project, or of all
-  allowed projects if you are in none.
+  Fetch keys from their sources again. Takes those of this project, or outside
+  a project, of all allowed ones.
 
 Options:
   --json      As JSON.
@@ -1061,15 +1059,15 @@ Options:
 """\
 Usage: lkr report [OPTIONS]
 
-  Write one page about all keys for a security review. Or check their age and use, for CI and
+  Write one page about all keys for a security review. Or check their age and last use, for CI and
   cron.
 
 Options:
   -o, --output FILE  Write the page to FILE.
   --anonymous        Replace the names of keys, projects and agents with numbers.
   --check            Write no page. The exit code is 1 if a key is too old or unused.
-  --max-age AGE      Report a value that is older: 90d.
-  --unused AGE       Report a key that was not used for this long: 90d.
+  --max-age AGE      The oldest that a value may be, such as 90d.
+  --unused AGE       The longest that a key may be unused, such as 90d.
   -h, --help         Show this message and exit.
 
   Examples:
@@ -1080,7 +1078,7 @@ Options:
 Usage: lkr report [OPTIONS]
 
   Write one page about all keys for a security review. Or check their age and
-  use, for CI and cron.
+  last use, for CI and cron.
 
 Options:
   -o, --output FILE  Write the page to FILE.
@@ -1088,8 +1086,8 @@ Options:
                      numbers.
   --check            Write no page. The exit code is 1 if a key is too old or
                      unused.
-  --max-age AGE      Report a value that is older: 90d.
-  --unused AGE       Report a key that was not used for this long: 90d.
+  --max-age AGE      The oldest that a value may be, such as 90d.
+  --unused AGE       The longest that a key may be unused, such as 90d.
   -h, --help         Show this message and exit.
 
   Examples:
@@ -1316,7 +1314,7 @@ Options:
 
 Commands:
   add   Add the source NAME to config.toml.
-  list  List the sources: where each one is, how many of its keys are here, and how long the...
+  list  List the sources.
   rm    Remove the source NAME, its login, and the copies of its keys here.
 """,
 """\
@@ -1329,14 +1327,14 @@ Options:
 
 Commands:
   add   Add the source NAME to config.toml.
-  list  List the sources: where each one is, how many of its keys are...
+  list  List the sources.
   rm    Remove the source NAME, its login, and the copies of its keys here.
 """),
     "source list": (
 """\
 Usage: lkr source list [OPTIONS]
 
-  List the sources: where each one is, how many of its keys are here, and how long the login
+  List the sources. Shows where each is, how many of its keys are here, and how long the login
   lasts.
 
 Options:
@@ -1350,8 +1348,8 @@ Options:
 """\
 Usage: lkr source list [OPTIONS]
 
-  List the sources: where each one is, how many of its keys are here, and how
-  long the login lasts.
+  List the sources. Shows where each is, how many of its keys are here, and
+  how long the login lasts.
 
 Options:
   --json      As JSON.
