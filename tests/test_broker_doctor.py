@@ -186,7 +186,7 @@ def test_a_broker_of_an_older_version_and_of_a_later_time(brokered: User) -> Non
     state = [("version", "0.0.1"), ("pid", "1"), ("port", "1"), ("since", "4000000000"), ("requests", "0")]
     with answering(brokered, state):
         old, clock = [row for row in look(brokered) if row["level"] == "warning"]
-    assert f"is of lkr 0.0.1, and this is {lkrshell.__version__}" in str(old["text"])
+    assert f"is from lkr 0.0.1, and this is {lkrshell.__version__}" in str(old["text"])
     assert old["fix"] == "lkr broker stop"
     assert "start is in the future" in str(clock["text"])
 

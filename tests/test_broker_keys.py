@@ -191,7 +191,7 @@ def test_a_program_cannot_have_a_key_for_a_process_that_is_not_above_it(brokered
     brokered.user.lkr("broker", "start")
     victim = subprocess.Popen(["sleep", "100"])
     try:
-        for pid, what in ((victim.pid, "not above"), (1, ""), (2**22 + 1, "has ended")):
+        for pid, what in ((victim.pid, "not an ancestor"), (1, ""), (2**22 + 1, "has ended")):
             minted = ask_broker(brokered, pid=pid)
             if pid == 1:
                 assert "session" in minted or "another user" in minted, minted

@@ -121,7 +121,7 @@ def test_a_manifest_offers_its_source_and_one_command_sets_a_new_member_up(user:
     out = user.lkr("init", "--yes", cwd=folder)
     assert f"describes the source team at {team.server.address}" in out
     assert "added the source team" in out
-    assert "Log in at" not in user.lkr("login", "team", "--stdin", stdin=team.token().encode(), code=2)
+    assert "Log in to" not in user.lkr("login", "team", "--stdin", stdin=team.token().encode(), code=2)
     user.lkr("login", "team", "--stdin", "--yes", stdin=team.token().encode())
     user.lkr("refresh", cwd=folder)
     assert copied(user, folder) == FIRST
