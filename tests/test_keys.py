@@ -261,7 +261,9 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
         store="string", locked="boolean", left="integer|null",
         loaded="object", changed="object", broker=TEXTS, profile="string|null", profile_by="string|null",
         profiles="array", direnv="array",
-        wants=rows(variable="string", key="string", scope=SCOPE, stored="boolean", optional="boolean"),
+        wants=rows(
+            variable="string", key="string", scope=SCOPE, stored="boolean", optional="boolean", copy="object|null",
+        ),
     ),
 }  # fmt: skip
 

@@ -304,13 +304,14 @@ def test_a_cluster_loses_its_leader_while_shells_enter_and_nothing_is_lost(user:
     )  # fmt: skip
     user.lkr("login", "team", "--stdin", stdin=cluster.token.encode())
     folder = user.project("p", MANIFEST)
+    wait_until(lambda: user.lkr_code("refresh", cwd=folder) == 0)  # a new cluster's followers lag behind
     shells = [Shell("bash", user.env, user.home, True) for _ in range(16)]
     assert leader.process
     leader.process.kill()
     for shell in shells:
         wait_until(lambda shell=shell: _enters(shell, folder))  # type: ignore[misc]  # a busy machine takes its time
     wait_until(lambda: user.lkr_code("refresh", cwd=folder) == 0)
-    assert any(cluster.leads(node) for node in cluster.nodes[1:])
+    wait_until(lambda: any(cluster.leads(node) for node in cluster.nodes[1:]))
     new = next(node for node in cluster.nodes[1:] if cluster.leads(node))
     new.put("openai:prod", KEY[::-1], "kv")
     wait_until(lambda: user.lkr_code("refresh", cwd=folder) == 0)

@@ -95,9 +95,7 @@ def test_passwd_changes_the_passphrase_and_no_key(mine: User) -> None:
     mine.lkr("passwd", "--stdin", stdin=PASS + b"\nnew\n")
     assert key.read_bytes() == before
     mine.lkr("lock")
-    start = time.monotonic()
     mine.lkr("unlock", "--stdin", stdin=PASS, code=77)
-    assert time.monotonic() - start > 0.3, "a guess is slow by construction"
     mine.lkr("unlock", "--stdin", stdin=b"new")
     assert has(mine, folder) == VALUE
 

@@ -4,7 +4,7 @@ from lkrshell.cli import declare, installing, login_service
 from lkrshell.shells import base, rcfiles
 
 
-@declare.command("install", examples=("lkr install", "lkr install zsh --direnv", "lkr install --broker"))
+@declare.command("install", examples=("lkr install", "lkr install zsh --direnv"))
 @declare.argument("shells", nargs=-1, metavar="[SHELL]...", type=declare.Choice(base.SHELLS))
 @declare.option("--direnv", is_flag=True, help="Also install `use lkr` for direnv.")
 @declare.option(

@@ -11,7 +11,7 @@ from lkrshell.team import opening, sealed
 from lkrshell.team.members import Team
 
 
-@declare.command("seal", examples=("lkr seal openai:prod", "lkr seal openai:prod --new", "lkr seal --all"))
+@declare.command("seal", examples=("lkr seal openai:prod", "lkr seal --all"))
 @declare.argument("name", required=False, metavar="[NAME]")
 @declare.option("--all", "every", is_flag=True, help="Seal all sealed keys again, to the current members.")
 @declare.option("--new", is_flag=True, help="Ask for a new value, as after a rotation.")

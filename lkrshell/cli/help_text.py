@@ -698,7 +698,6 @@ Options:
   Examples:
     lkr install
     lkr install zsh --direnv
-    lkr install --broker
 """,
 """\
 Usage: lkr install [OPTIONS] [SHELL]...
@@ -720,7 +719,6 @@ Options:
   Examples:
     lkr install
     lkr install zsh --direnv
-    lkr install --broker
 """),
     "list": (
 """\
@@ -1247,7 +1245,6 @@ Options:
 
   Examples:
     lkr seal openai:prod
-    lkr seal openai:prod --new
     lkr seal --all
 """,
 """\
@@ -1267,7 +1264,6 @@ Options:
 
   Examples:
     lkr seal openai:prod
-    lkr seal openai:prod --new
     lkr seal --all
 """),
     "set": (
