@@ -201,8 +201,10 @@ def test_no_process_in_a_loaded_shell_has_a_real_key_in_its_environment_argument
     shell = open_shell(PATH=f"{program.parent}:{brokered.user.env['PATH']}")
     shell.run("cd p")
     assert "200 None" in shell.run(f"{sys.executable} {brokered.call}")
-    shell.run(f"{brokered.user.program} agent-env -- claude >{brokered.user.home}/out 2>&1 &")
-    wait_until(lambda: "200 None" in (brokered.user.home / "out").read_text())
+    out = brokered.user.home / "out"
+    out.touch()
+    shell.run(f"{brokered.user.program} agent-env -- claude >>{out} 2>&1 &")
+    wait_until(lambda: "200 None" in out.read_text())
     assert len(brokered.vendor.seen) == 2 and all(VALUE in str(seen.fields) for seen in brokered.vendor.seen)
     broker, looked = brokered.pid(), set()
     for each in (int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()):

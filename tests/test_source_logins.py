@@ -325,6 +325,10 @@ def test_a_cluster_loses_its_leader_while_shells_enter_and_nothing_is_lost(user:
         assert shell.value("OPENAI_API_KEY") == KEY[::-1]
         shell.close()
     new.request("PUT", "sys/seal")
+    if new is not follower:  # which goes on answering reads by itself
+        assert follower.process
+        follower.process.kill()
+    wait_until(lambda: user.lkr_code("refresh", cwd=folder) == 69)
     assert "lkr source" in user.lkr("refresh", cwd=folder, code=69)
     assert user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder) == f"{KEY[::-1]}\n"
 
