@@ -19,7 +19,7 @@ from lkrshell.sources.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
 _AT_ONCE = {"secretsmanager": 20, "ssm": 10}  # as many as one request takes
@@ -28,7 +28,7 @@ _GONE = ("ResourceNotFoundException", "ParameterNotFound", "InvalidRequestExcept
 _MOST_PAGES = 100
 
 
-class Aws:
+class Aws(base.WithoutLogin):
     """Secrets `PREFIX/PROVIDER/LABEL`, or parameters `/PREFIX/PROVIDER/LABEL`. With a field, a value is JSON."""
 
     def __init__(self, settings: Settings) -> None:
@@ -185,18 +185,3 @@ class Aws:
             raise self._trouble(error) from None
         keys = (each.removeprefix(start).replace("/", ":", 1) for each in found)
         return sorted(key for key in keys if names.is_own(key))
-
-    def login(self, given: "Mapping[str, Secret]", tell: "Callable[[str], None]") -> Secret:
-        raise base.cannot(self._settings, "log in")
-
-    def logout(self) -> None:
-        return None
-
-    def kept(self) -> Secret | None:
-        return None
-
-    def expires(self) -> int:
-        return 0
-
-    def revoke(self, leases: list[str]) -> None:
-        return None

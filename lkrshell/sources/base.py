@@ -82,6 +82,27 @@ class Source(Protocol):
         """Ends these loans. For those that can: LEASES."""
 
 
+class WithoutLogin:
+    """What a source answers that has no login with lkr, since its library or program has one of its own."""
+
+    _settings: "Settings"
+
+    def login(self, given: "Mapping[str, Secret]", tell: "Callable[[str], None]") -> Secret:
+        raise cannot(self._settings, "log in")
+
+    def logout(self) -> None:
+        return None
+
+    def kept(self) -> Secret | None:
+        return None
+
+    def expires(self) -> int:
+        return 0
+
+    def revoke(self, leases: list[str]) -> None:
+        return None
+
+
 def unreachable(settings: "Settings", why: str, hint: str = "") -> LkrError:
     return LkrError(f"the source {settings.name} {why}", hint or "lkr source", UNREACHABLE)
 

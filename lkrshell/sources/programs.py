@@ -24,7 +24,7 @@ from lkrshell.sources.settings import COMMANDS, Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
 _AT_ONCE = 4  # programs
@@ -70,7 +70,7 @@ def find(word: str) -> str:
     return path
 
 
-class Program:
+class Program(base.WithoutLogin):
     """A source by its program. What it cannot do by standard input or a list of words, lkr does not do."""
 
     def __init__(self, settings: Settings) -> None:
@@ -196,21 +196,6 @@ class Program:
         return sorted({key for key in keys if names.is_own(key)})
 
     def previous(self, name: str) -> Secret | None:
-        return None
-
-    def login(self, given: "Mapping[str, Secret]", tell: "Callable[[str], None]") -> Secret:
-        raise base.cannot(self._settings, "log in")
-
-    def logout(self) -> None:
-        return None
-
-    def kept(self) -> Secret | None:
-        return None
-
-    def expires(self) -> int:
-        return 0
-
-    def revoke(self, leases: list[str]) -> None:
         return None
 
 
