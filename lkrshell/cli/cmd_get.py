@@ -2,8 +2,9 @@
 
 import sys
 
-from lkrshell.cli import common, declare, source_keys
+from lkrshell.cli import common, declare
 from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.secret import Secret
 from lkrshell.core.text import show as printable
 from lkrshell.runtime import keys
 from lkrshell.state import index
@@ -29,7 +30,13 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     if entry and entry.via == "broker" and force_plain and not sys.stdout.isatty():
         what = f"{name} is for the broker: it goes to a terminal only"
         raise common.refused(what, f"lkr token {name} prints a virtual key", name)
-    secret = source_keys.value_of(store, name) if "/" in name else store.get([name]).get(name)
+    secret: Secret | None
+    if "/" in name:
+        from lkrshell.cli import source_keys
+
+        secret = source_keys.value_of(store, name)
+    else:
+        secret = store.get([name]).get(name)
     if secret is None:
         raise keys.no_such_key(store, name)
     common.log("get", name)

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from lkrshell.cli import common, declare, layout, output, source_keys
+from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import clock, names
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError
@@ -54,6 +54,8 @@ def command(provider: str | None, show_all: bool, source: str | None, as_json: b
 
 
 def _tell_source(source: str, provider: str | None, as_json: bool) -> None:
+    from lkrshell.cli import source_keys
+
     rows = [row for row in source_keys.rows(source) if provider in (None, names.provider_of(row["name"]))]
     if as_json:
         import json

@@ -4,7 +4,7 @@ Each key is written, read back and compared before it counts as there; only then
 the source. A kill at any instant leaves it in one of the two, or in both; running it again goes on.
 """
 
-from lkrshell.cli import common, declare, prompts, source_keys
+from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
@@ -39,6 +39,8 @@ def command(
         if move or as_json:
             raise LkrError("--to copies only, and has no plan as JSON", "leave --move and --json out", USAGE)
         accounts = {name: account for account, name in _accounts(origin, ours, only).items()}
+        from lkrshell.cli import source_keys
+
         source_keys.copy_to(to, accounts, origin, replace, dry_run, yes)
         return
     accounts = _accounts(origin, ours, only)

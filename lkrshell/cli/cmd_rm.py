@@ -1,6 +1,6 @@
 """`lkr rm NAME`: removes a key from the store."""
 
-from lkrshell.cli import common, declare, prompts, source_keys
+from lkrshell.cli import common, declare, prompts
 from lkrshell.runtime import keys
 
 
@@ -11,6 +11,8 @@ def command(name: str, yes: bool) -> None:
     """Remove the key NAME from the store. This cannot be undone."""
     common.checked_key(name)
     if "/" in name:
+        from lkrshell.cli import source_keys
+
         source_keys.remove(name, yes)
         return
     store = common.store()

@@ -1,6 +1,6 @@
 """`lkr rotate NAME`: stores a new value. Nothing can use the old one, which is kept until --confirm or --undo."""
 
-from lkrshell.cli import common, declare, prompts, source_keys
+from lkrshell.cli import common, declare, prompts
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.runtime import keys
 
@@ -16,6 +16,8 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
     if confirm and undo:
         raise LkrError("--confirm and --undo cannot be used together", "choose one", USAGE)
     if "/" in name:
+        from lkrshell.cli import source_keys
+
         source_keys.rotate(name, from_stdin, confirm, undo)
         return
     store = common.store()

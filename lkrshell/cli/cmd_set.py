@@ -1,6 +1,6 @@
 """`lkr set NAME`: stores a value, from a hidden prompt or standard input."""
 
-from lkrshell.cli import common, declare, prompts, source_keys
+from lkrshell.cli import common, declare, prompts
 from lkrshell.core.secret import KINDS
 
 
@@ -16,6 +16,8 @@ def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
     common.checked_key(name)
     prompts.ask_provider(name)
     if "/" in name:
+        from lkrshell.cli import source_keys
+
         source_keys.set_value(name, from_stdin or common.stdin_is_piped(), kind, force)
         return
     store = common.store()

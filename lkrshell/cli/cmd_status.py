@@ -3,7 +3,7 @@
 import os
 import time
 
-from lkrshell.cli import common, declare, output, source_keys
+from lkrshell.cli import common, declare, output
 from lkrshell.core import names
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError
@@ -87,6 +87,8 @@ def _stored(store: "Store", key: str) -> "dict[str, Any]":
     """Whether a key is there to be loaded; for a key of a source, its copy."""
     if "/" not in key or names.is_sealed(key):
         return {"stored": store.exists(key), "copy": None}
+    from lkrshell.cli import source_keys
+
     row = source_keys.copy_row(key, index.read(store.name, key))
     return {"stored": row["copy"], "copy": row}
 

@@ -59,9 +59,13 @@ def ask_provider(name: str) -> None:
     provider = names.provider_of(name)
     if provider in providers.known():
         return
+    letters = set(provider)
+    alike = [each for each in providers.known() if len(letters & set(each)) * 5 >= len(letters | set(each)) * 3]
+    if not alike:
+        return  # without loading what compares words
     import difflib
 
-    if close := difflib.get_close_matches(provider, providers.known(), 1, 0.8):
+    if close := difflib.get_close_matches(provider, alike, 1, 0.8):
         if ask.on_terminal():
             ask.agree(f"lkr knows {close[0]}, but not {provider}. Store {name} anyway?")
         else:
