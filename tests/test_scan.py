@@ -211,6 +211,18 @@ def test_fix_takes_keys_in_and_out_of_where_they_lay(user: User, folder: Path) -
     assert [row["path"] for row in found(user, folder)] == ["app.py"]
 
 
+def test_fix_masks_a_key_in_the_outputs_of_a_notebook(user: User, folder: Path) -> None:
+    path = folder / "n.ipynb"
+    output = {"name": "stdout", "output_type": "stream", "text": ["é\n", f"{VALUE}\n"]}
+    rich = {"output_type": "display_data", "data": {"text/html": f"<b>{VALUE}</b>"}, "metadata": {}}
+    code = {"cell_type": "code", "source": ["print(key)"], "outputs": [output, rich], "metadata": {}}
+    path.write_text(json.dumps({"cells": [code], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1))
+    assert user.typed("scan", "--fix", "n.ipynb", cwd=folder, code=1)
+    document = json.loads(path.read_text())
+    assert VALUE not in path.read_text() and document["cells"][0]["source"] == ["print(key)"]
+    assert document["cells"][0]["outputs"][0]["text"] == ["é\n", "[lkr openai:prod]\n"]
+
+
 def test_fix_needs_somebody_to_ask(user: User, folder: Path) -> None:
     (folder / "a").write_text(VALUE)
     assert "there is no terminal" in user.lkr("scan", "--fix", cwd=folder, code=2)

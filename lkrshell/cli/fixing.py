@@ -1,5 +1,6 @@
 """`lkr scan --fix`: takes keys in, one by one, and out of the places where they lay. Each step asks first."""
 
+import json
 import os
 import re
 import sys
@@ -28,6 +29,9 @@ _READ = {
     ".py": 'os.environ["{}"]', ".js": "process.env.{}", ".ts": "process.env.{}", ".mjs": "process.env.{}",
     ".rb": 'ENV["{}"]', ".go": 'os.Getenv("{}")', ".rs": 'std::env::var("{}")', ".sh": '"${}"', ".php": "getenv('{}')",
 }  # fmt: skip
+
+
+_NOTEBOOK_LIMIT = 64 << 20  # bytes
 
 
 def fix(found: list[Finding]) -> None:
@@ -73,6 +77,8 @@ def _take_out(each: Finding, name: str) -> None:
         if each.named in env.values and ask.confirm(f"Take {each.named} out of {show(each.place)}?"):
             importing.comment_out(env, {each.named: name})
         return
+    if base.endswith(".ipynb") and _clean_notebook(each, folder, base, name):
+        return
     data = project_files.read(folder, base, alone=True) or b""
     lines = data.split(b"\n")
     line = lines[each.line - 1] if 0 < each.line <= len(lines) else b""
@@ -90,6 +96,37 @@ def _take_out(each: Finding, name: str) -> None:
     variable = each.named or providers.variable_of(name) or "THE_VARIABLE"
     form = _READ.get(os.path.splitext(base)[1], "the variable {}").format(variable)
     declare.echo(f"lkr: edit {show(each.where())} yourself: it can read {form}", err=True)
+
+
+def _clean_notebook(each: Finding, folder: str, base: str, name: str) -> bool:
+    """Masks the key in a notebook's outputs, after a yes. False if it is still there, in a cell's code for example."""
+    value = each.secret.reveal()
+    data = project_files.read(folder, base, _NOTEBOOK_LIMIT, alone=True) or b""
+    try:
+        document = json.loads(data)
+        for cell in document["cells"]:
+            if "outputs" in cell:
+                cell["outputs"] = _masked(cell["outputs"], value, f"[lkr {name}]")
+        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    if json.loads(data) != document and ask.confirm(f"Mask the key in the outputs of {show(each.place)}?"):
+        if project_files.read(folder, base, _NOTEBOOK_LIMIT, alone=True) != data:
+            raise LkrError(f"{show(base)} has changed since lkr read it", "the key is stored; run this again")
+        project_files.replace(folder, base, text.encode())
+        data = text.encode()
+    return json.dumps(value)[1:-1].encode() not in data
+
+
+def _masked(part: object, value: str, mask: str) -> object:
+    """A piece of a notebook's JSON with `mask` in place of the value."""
+    if isinstance(part, str):
+        return part.replace(value, mask)
+    if isinstance(part, list):
+        return [_masked(each, value, mask) for each in part]
+    if isinstance(part, dict):
+        return {key: _masked(each, value, mask) for key, each in part.items()}
+    return part
 
 
 def _write(folder: str, name: str, before: bytes, lines: list[bytes], number: int, line: bytes | None) -> None:
