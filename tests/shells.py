@@ -105,7 +105,11 @@ class Shell:
         return value[:-1].decode("utf-8", "surrogateescape") if value else None  # printenv adds a line break
 
     def close(self) -> None:
-        self.child.close(force=True)
+        try:
+            self.child.close(force=True)
+        except pexpect.ExceptionPexpect:  # it was killed, and a busy machine has not ended it yet
+            self.child.ptyproc.delayafterterminate = 10
+            self.child.close(force=True)
 
 
 def account(home: Path) -> dict[str, str]:
