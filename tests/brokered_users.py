@@ -44,6 +44,14 @@ class Brokered:
         self.user.lkr("allow", "--yes", str(folder))
         return folder
 
+    def claude(self, then: str) -> Path:
+        """A program called as an agent is. It sends one request, and goes on with `then`."""
+        program = self.user.home / "bin/claude"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{sys.executable} {self.call}\n{then}\n")
+        program.chmod(0o755)
+        return program
+
     def exec(self, *words: str, code: int = 0, options: tuple[str, ...] = (), cwd: Path | None = None) -> str:
         return self.user.lkr("exec", *options, "--", *words, cwd=cwd or self.project, code=code)
 

@@ -22,7 +22,7 @@ from vendor import BIG, REAL, WORDS, Standin
 
 from lkrshell.broker import request_checks
 from lkrshell.broker.interfaces import Call, Refused
-from lkrshell.broker.upstream import is_public
+from lkrshell.core.addresses import is_public
 from lkrshell.vendors import routes
 
 CHAT = "/openai/v1/chat/completions"

@@ -193,10 +193,7 @@ def test_a_real_key_is_forgotten_after_its_time(monkeypatch: pytest.MonkeyPatch)
 def test_no_process_in_a_loaded_shell_has_a_real_key_in_its_environment_arguments_or_memory(
     brokered: Brokered, open_shell: Callable[..., Shell]
 ) -> None:
-    program = brokered.user.home / "bin/claude"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\n{sys.executable} {brokered.call}\nsleep 300\n")
-    program.chmod(0o755)
+    program = brokered.claude("sleep 300")
     brokered.config('agents.claude = ["openai:prod"]')
     shell = open_shell(PATH=f"{program.parent}:{brokered.user.env['PATH']}")
     shell.run("cd p")

@@ -676,10 +676,7 @@ def test_one_setting_turns_virtual_keys_for_agents_off(brokered: Brokered) -> No
 def test_an_agent_that_took_over_the_shells_virtual_key_is_refused(
     brokered: Brokered, open_shell: Callable[..., Shell]
 ) -> None:
-    claude = brokered.user.home / "bin/claude"
-    claude.parent.mkdir()
-    claude.write_text(f"#!/bin/sh\n{sys.executable} {brokered.call}\n:\n")
-    claude.chmod(0o755)
+    claude = brokered.claude(":")
     shell = open_shell()
     shell.run("cd p")
     assert "200 None" in shell.run(f"{sys.executable} {brokered.call}")

@@ -77,7 +77,30 @@ def issuer() -> Iterator["Issuer"]:
     issuer.server.server_close()
 
 
-class Issuer:
+class Replying(http.server.BaseHTTPRequestHandler):
+    """What the servers below answer, which are stand-ins and log nothing."""
+
+    def reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        return None
+
+
+class Loopback:
+    """A server on loopback, in a thread."""
+
+    def __init__(self, handler: type[Replying]) -> None:
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Issuer(Loopback):
     """An OpenID provider on loopback, as CI services have one."""
 
     def __init__(self) -> None:
@@ -85,7 +108,7 @@ class Issuer:
         self.nonce = ""
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Replying):
             def do_GET(self) -> None:
                 if self.path.startswith("/.well-known"):
                     answer: object = {
@@ -96,27 +119,19 @@ class Issuer:
                     }  # fmt: skip
                 else:
                     answer = {"keys": [outer.key.as_dict(private=False)]}
-                self.reply(answer)
+                self.reply(200, json.dumps(answer).encode())
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 token = outer.token(aud="lkr-tests", nonce=outer.nonce)
-                self.reply({"access_token": "x", "token_type": "Bearer", "id_token": token, "expires_in": 60})
+                self.reply(
+                    200,
+                    json.dumps(
+                        {"access_token": "x", "token_type": "Bearer", "id_token": token, "expires_in": 60}
+                    ).encode(),
+                )
 
-            def reply(self, answer: object) -> None:
-                body = json.dumps(answer).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                return None
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__(Handler)
 
     def token(self, **claims: object) -> str:
         now = int(time.time())
@@ -154,14 +169,14 @@ def test_in_a_namespace(user: User, team: Team) -> None:
     assert "team/groq:ci" in user.lkr("list", "--source", "team")
 
 
-class Rabbit:
+class Rabbit(Loopback):
     """What OpenBao's engine for RabbitMQ asks of RabbitMQ: it makes a user for each reader, and removes it."""
 
     def __init__(self) -> None:
         self.users: set[str] = set()
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Replying):
             def do_GET(self) -> None:
                 self.reply(200, b"[]")
 
@@ -175,18 +190,7 @@ class Rabbit:
                 outer.users.discard(self.path.rpartition("/")[2])
                 self.reply(204, b"")
 
-            def reply(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                return None
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__(Handler)
 
 
 @pytest.mark.parametrize("how", ["lock", "source rm", "end"])

@@ -5,7 +5,6 @@ any other here: the server decides about it, and no key follows it.
 """
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Self
@@ -16,6 +15,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from lkrshell.broker.interfaces import Refused
+from lkrshell.core.addresses import is_public
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.vendors import tls
@@ -25,23 +25,8 @@ _CONNECT = 20.0  # seconds
 _KEPT = 30.0  # seconds that an idle connection is kept; shorter than what vendors' front ends keep theirs
 _SLICE = 1 << 16
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # what aiohttp would add
-_EMBEDDING = tuple(ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
 
 Answer = aiohttp.ClientResponse
-
-
-def is_public(address: str) -> bool:
-    """False for loopback, private, link-local and metadata addresses, however they are written."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped:
-            found = found.ipv4_mapped
-        elif any(found in network for network in _EMBEDDING):  # an IPv4 address inside, of whoever wrote it
-            return False
-    return found.is_global and not found.is_multicast and not found.is_reserved
 
 
 class _PublicOnly(AbstractResolver):

@@ -4,11 +4,11 @@ import json
 import os
 import select
 import sys
-from typing import Any
 
 from lkrshell.cli import declare
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.scan import stored
+from lkrshell.scan.text import in_strings
 from lkrshell.scan.values import Redactor, Values
 
 _BLOCK = 1 << 20  # bytes
@@ -66,20 +66,12 @@ def _answer(values: Values) -> None:
     if not isinstance(event, dict):
         raise LkrError("standard input is not what Claude Code gives a hook", "see docs/scan.md", USAGE)
     before = event.get("tool_response")
-    after = _redacted(before, values)
+    after = in_strings(before, lambda text: _redacted(text, values))
     if after != before:
         answer = {"hookEventName": "PostToolUse", "updatedToolOutput": after}
         declare.echo(json.dumps({"hookSpecificOutput": answer}))
 
 
-def _redacted(thing: Any, values: Values) -> Any:
-    """`thing` of JSON with the values replaced in every string in it."""
-    if isinstance(thing, str):
-        redactor = Redactor(values)
-        data = thing.encode("utf-8", "surrogatepass")
-        return (redactor.feed(data) + redactor.rest()).decode("utf-8", "surrogatepass")
-    if isinstance(thing, list):
-        return [_redacted(each, values) for each in thing]
-    if isinstance(thing, dict):
-        return {_redacted(name, values): _redacted(each, values) for name, each in thing.items()}
-    return thing
+def _redacted(text: str, values: Values) -> str:
+    redactor = Redactor(values)
+    return (redactor.feed(text.encode("utf-8", "surrogatepass")) + redactor.rest()).decode("utf-8", "surrogatepass")

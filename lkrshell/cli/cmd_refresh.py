@@ -18,8 +18,7 @@ def command(source: str | None, as_json: bool) -> int:
     if source is not None and source not in settings.user_table():
         hint = common.did_you_mean(source, list(settings.user_table()), "see lkr source")
         raise LkrError(f"you have no source {names.redacted(source)}", hint, USAGE)
-    granted = [key for key in _granted() if "/" in key and not names.is_sealed(key)]
-    keys = [key for key in granted if source in (None, names.source_of(key))]
+    keys = [key for key in _granted() if names.is_fetched(key) and source in (None, names.source_of(key))]
     if not keys:
         raise LkrError("no allowed project names a key of a source here", "lkr status, lkr source")
     report = sourced.fetch(common.store(), keys, refresh.ALL)
@@ -46,7 +45,6 @@ def _granted() -> list[str]:
 def _tell(report: refresh.Report) -> None:
     for key, why in report.gone.items():
         declare.echo(f"lkr: {key} {_WHY[why]}; its copy here was removed", err=True)
-    for error in report.failed.values():
-        declare.echo(f"lkr: {error}", err=True)
+    common.tell_problems(report.failed.values())
     if report.fetched or not report.failed:
         declare.echo(f"lkr: fetched {common.count(len(report.fetched), 'key', 'keys')}", err=True)

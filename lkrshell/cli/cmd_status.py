@@ -85,7 +85,7 @@ def _report() -> "dict[str, Any]":
 
 def _stored(store: "Store", key: str) -> "dict[str, Any]":
     """Whether a key is there to be loaded; for a key of a source, its copy."""
-    if "/" not in key or names.is_sealed(key):
+    if not names.is_fetched(key):
         return {"stored": store.exists(key), "copy": None}
     from lkrshell.cli import source_keys
 
@@ -200,13 +200,7 @@ def _next(report: "dict[str, Any]") -> str:
     if report["manifest"] is None:
         return "lkr init makes this folder a project"
     if lacking := [want["key"] for want in report["wants"] if not want["stored"] and not want["optional"]]:
-        return (
-            "lkr unseal"
-            if names.is_sealed(lacking[0])
-            else "lkr refresh"
-            if "/" in lacking[0]
-            else f"lkr set {lacking[0]}"
-        )
+        return session.remedy(lacking[0])
     if report["locked"]:
         return "lkr unlock"
     waiting = [want for want in report["wants"] if _row(want, report)[2].startswith("not loaded")]

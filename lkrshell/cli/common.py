@@ -22,7 +22,7 @@ checked_key = names.checked_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeVar
 
     from lkrshell.core.binding import Binding
@@ -72,6 +72,12 @@ def progress(items: "Sequence[T]", label: str) -> "Iterator[T]":
             yield item
             if bar is not None:
                 bar.update(1)
+
+
+def tell_problems(problems: "Iterable[object]") -> None:
+    """A line for each thing that went wrong while others went on."""
+    for each in problems:
+        declare.echo(f"lkr: {show(str(each))}", err=True)
 
 
 def count(number: int, one: str, many: str) -> str:

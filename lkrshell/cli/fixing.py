@@ -13,6 +13,7 @@ from lkrshell.project import envfile, project_files
 from lkrshell.runtime import keys
 from lkrshell.scan import findings
 from lkrshell.scan.findings import Finding
+from lkrshell.scan.text import in_strings
 from lkrshell.state import index
 from lkrshell.vendors import providers
 
@@ -102,31 +103,23 @@ def _clean_notebook(each: Finding, folder: str, base: str, name: str) -> bool:
     """Masks the key in a notebook's outputs, after a yes. False if it is still there, in a cell's code for example."""
     value = each.secret.reveal()
     data = project_files.read(folder, base, _NOTEBOOK_LIMIT, alone=True) or b""
+    changed = False
     try:
         document = json.loads(data)
         for cell in document["cells"]:
             if "outputs" in cell:
-                cell["outputs"] = _masked(cell["outputs"], value, f"[lkr {name}]")
+                masked = in_strings(cell["outputs"], lambda text: text.replace(value, f"[lkr {name}]"))
+                changed = changed or masked != cell["outputs"]
+                cell["outputs"] = masked
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
-    if json.loads(data) != document and ask.confirm(f"Mask the key in the outputs of {show(each.place)}?"):
+    if changed and ask.confirm(f"Mask the key in the outputs of {show(each.place)}?"):
         if project_files.read(folder, base, _NOTEBOOK_LIMIT, alone=True) != data:
             raise LkrError(f"{show(base)} has changed since lkr read it", "the key is stored; run this again")
         project_files.replace(folder, base, text.encode())
         data = text.encode()
     return json.dumps(value)[1:-1].encode() not in data
-
-
-def _masked(part: object, value: str, mask: str) -> object:
-    """A piece of a notebook's JSON with `mask` in place of the value."""
-    if isinstance(part, str):
-        return part.replace(value, mask)
-    if isinstance(part, list):
-        return [_masked(each, value, mask) for each in part]
-    if isinstance(part, dict):
-        return {key: _masked(each, value, mask) for key, each in part.items()}
-    return part
 
 
 def _write(folder: str, name: str, before: bytes, lines: list[bytes], number: int, line: bytes | None) -> None:

@@ -59,13 +59,9 @@ def ask_provider(name: str) -> None:
     provider = names.provider_of(name)
     if provider in providers.known():
         return
-    letters = set(provider)
-    alike = [each for each in providers.known() if len(letters & set(each)) * 5 >= len(letters | set(each)) * 3]
-    if not alike:
-        return  # without loading what compares words
     import difflib
 
-    if close := difflib.get_close_matches(provider, alike, 1, 0.8):
+    if close := difflib.get_close_matches(provider, providers.known(), 1, 0.8):
         if ask.on_terminal():
             ask.agree(f"lkr knows {close[0]}, but not {provider}. Store {name} anyway?")
         else:
@@ -112,7 +108,7 @@ def offer_sources(parsed: manifest.Manifest, yes: bool) -> None:
 
 def fetch_copies(bindings: "Iterable[Binding]") -> None:
     """Fetches the keys of sources of which no copy is here yet. What goes wrong is said, and stops nothing."""
-    if not (keys := [key for key in (each.key for each in bindings) if "/" in key and not names.is_sealed(key)]):
+    if not (keys := [each.key for each in bindings if names.is_fetched(each.key)]):
         return
     from lkrshell.runtime import sourced
     from lkrshell.sources import refresh
@@ -124,8 +120,7 @@ def fetch_copies(bindings: "Iterable[Binding]") -> None:
     report = sourced.fetch(store, keys, refresh.NEEDED)
     for key, why in report.gone.items():
         declare.echo(f"lkr: {refresh.gone(key, why)}", err=True)
-    for error in report.failed.values():
-        declare.echo(f"lkr: {error}", err=True)
+    common.tell_problems(report.failed.values())
     if report.fetched:
         declare.echo(f"lkr: fetched {common.count(len(report.fetched), 'key', 'keys')}", err=True)
 

@@ -42,8 +42,7 @@ def _renew_copy(store: "Store", name: str) -> None:
     entry = index.read(store.name, name)
     if entry and entry.end:
         report = sourced.fetch(store, [name], refresh.ALL)
-        for error in report.failed.values():
-            declare.echo(f"lkr: {error}", err=True)
+        common.tell_problems(report.failed.values())
 
 
 def set_value(name: str, from_stdin: bool, kind: str | None, replace: bool) -> None:

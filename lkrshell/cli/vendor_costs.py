@@ -47,5 +47,4 @@ def show(provider: str | None, days: int | None, as_json: bool) -> None:
         declare.echo(json.dumps(reports, indent=2))
     if problems and not reports:
         raise problems[0]
-    for each in problems:
-        declare.echo(f"lkr: {text.show(str(each))}", err=True)
+    common.tell_problems(problems)

@@ -93,6 +93,11 @@ def is_sealed(name: str) -> bool:
     return is_reserved(source_of(name))
 
 
+def is_fetched(name: str) -> bool:
+    """True for a key that is fetched from a server or a program of the team's."""
+    return "/" in name and not is_sealed(name)
+
+
 def sealed_in(folder: str, name: str) -> str:
     """What the store calls the opened copy of a project's sealed key. `folder` is the project's real folder."""
     import os

@@ -4,7 +4,6 @@ It starts no broker. A virtual key goes to nobody but a broker that the control 
 """
 
 import http.client
-import ipaddress
 import os
 import socket
 import sqlite3
@@ -13,6 +12,7 @@ import urllib.parse
 from collections.abc import Iterator
 
 import lkrshell
+from lkrshell.core import addresses
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
 from lkrshell.doctor import Finding, fact, shown, warning, wrong
@@ -96,10 +96,10 @@ def _settings(settings: config.Config) -> Iterator[Finding]:
 
 
 def _is_private(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+    """By the address, or by a name that is never of the public internet. Asks no name server."""
+    if addresses.is_address(host):
+        return not addresses.is_public(host)
+    return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
 def _running(facts: dict[str, str]) -> Iterator[Finding]:

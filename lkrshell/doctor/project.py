@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from lkrshell.core.binding import Binding
+from lkrshell.core.binding import shown as key_shown
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted
 from lkrshell.core.time_limit import TimeLimit
@@ -38,8 +39,8 @@ def project(fix: bool) -> Iterator[Finding]:
     except LkrError:
         return  # `store` reports why
     for key in dict.fromkeys(binding.key for binding in missing if not binding.optional):
-        command = "lkr refresh" if "/" in key else f"lkr set {key}"
-        yield wrong(f"this project needs {key}, which is not stored", command)
+        command = session.remedy(key)
+        yield wrong(f"this project needs {key_shown(key)}, which is not stored", command)
     stored = [binding for binding in bindings if binding not in missing and binding.scope == "shell"]
     if chosen is not None and stored:
         yield from _shell(chosen, stored, settings)

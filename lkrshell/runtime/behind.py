@@ -20,25 +20,19 @@ def start(keys: list[str]) -> None:
     if not mine:
         return
     from lkrshell.core import own_python
-    from lkrshell.runtime.broker_client import import_path
+    from lkrshell.runtime import broker_client
 
-    words = own_python.command("lkrshell.runtime.behind", *mine, path=import_path())
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setsid()
-            if os.fork():
-                os._exit(0)
-            os.chdir("/")
-            os.umask(0o077)
-            null = os.open(os.devnull, os.O_RDWR)
-            for fd in range(3):
-                os.dup2(null, fd)
-            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-            os.execve(words[0], words, os.environ)  # noqa: S606
-        finally:
-            os._exit(127)
-    os.waitpid(pid, 0)
+    words = own_python.command("lkrshell.runtime.behind", *mine, path=broker_client.import_path())
+
+    def become() -> None:
+        os.umask(0o077)
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in range(3):
+            os.dup2(null, fd)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.execve(words[0], words, os.environ)  # noqa: S606
+
+    broker_client.in_background(become)
 
 
 _seen: dict[str, bool] = {}

@@ -499,6 +499,12 @@ def _spawn(control: int, listeners: list[int], folder: int) -> None:
     log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     if os.fstat(log).st_size > _LOG_MOST:
         os.ftruncate(log, 0)
+    in_background(lambda: _become([os.open(os.devnull, os.O_RDWR)] * 2 + [log], [control, *listeners]))
+    os.close(log)
+
+
+def in_background(become: "Callable[[], None]") -> None:
+    """Has `become` replace a process in a session of its own, that ours neither waits for nor hears of."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -506,10 +512,9 @@ def _spawn(control: int, listeners: list[int], folder: int) -> None:
             if os.fork():
                 os._exit(0)
             os.chdir("/")
-            _become([os.open(os.devnull, os.O_RDWR)] * 2 + [log], [control, *listeners])
+            become()
         finally:
             os._exit(127)
-    os.close(log)
     os.waitpid(pid, 0)
 
 

@@ -5,7 +5,7 @@ It needs no command line library, since people run `lkr exec -- COMMAND` all day
 
 import os
 
-from lkrshell.core import platform, policy
+from lkrshell.core import names, platform, policy
 from lkrshell.core.binding import Binding
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
@@ -166,13 +166,13 @@ def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) ->
     consumer = policy.Consumer("exec", asking.folder, agents.detect(dict(os.environ), ancestry, asking.settings))
 
     def record(event: str, used: list[Binding]) -> None:
-        names, variables = [binding.key for binding in used], [binding.variable for binding in used]
-        if problem := session.record(consumer, names, variables, ancestry, asking.program, event):
+        keys, variables = [binding.key for binding in used], [binding.variable for binding in used]
+        if problem := session.record(consumer, keys, variables, ancestry, asking.program, event):
             asking.say(problem)
 
     store = registry.choose(asking.settings)
     fill = None
-    if any("/" in binding.key for binding in bindings):
+    if any(names.is_fetched(binding.key) for binding in bindings):
         from lkrshell.runtime import sourced
 
         fill = sourced.filler(store)

@@ -251,12 +251,19 @@ def needs_broker(binding: Binding, entry: Entry | None) -> bool:
 def missing_line(bindings: list[Binding]) -> tuple[str, str]:
     """A message and a hint: which keys are not stored or have no recent copy, and the commands that change that."""
     keys = list(dict.fromkeys(binding.key for binding in bindings))
-    own, sealed = [key for key in keys if "/" not in key], [shown(key) for key in keys if key.startswith("sealed-")]
-    copies = [key for key in keys if "/" in key and not key.startswith("sealed-")]
+    own = [key for key in keys if "/" not in key]
+    sealed = [key for key in keys if key.startswith("sealed-")]
+    copies = [key for key in keys if key not in own and key not in sealed]
     what = [f"not stored: {', '.join(own)}"] * bool(own) + [f"no recent copy of {', '.join(copies)}"] * bool(copies)
-    what += [f"not opened yet: {', '.join(sealed)}"] * bool(sealed)
-    commands = [f"lkr set {own[0]}"] if own else []
-    return "; ".join(what), ", ".join(commands + ["lkr refresh"] * bool(copies) + ["lkr unseal"] * bool(sealed))
+    what += [f"not opened yet: {', '.join(map(shown, sealed))}"] * bool(sealed)
+    return "; ".join(what), ", ".join(dict.fromkeys(map(remedy, (*own[:1], *copies, *sealed))))
+
+
+def remedy(key: str) -> str:
+    """The command that brings a missing key."""
+    if key.startswith("sealed"):
+        return "lkr unseal"
+    return "lkr refresh" if "/" in key else f"lkr set {key}"
 
 
 def note_use(store: "Store", keys: list[str]) -> None:

@@ -24,7 +24,7 @@ _FOR_LEASES = 3.0  # seconds
 
 def fetch(store: "Store", keys: "Iterable[str]", which: str) -> "Report":
     """As `refresh.refresh`; after a second, a line says that it is at work."""
-    wanted = [key for key in dict.fromkeys(keys) if "/" in key and not names.is_sealed(key)]
+    wanted = [key for key in dict.fromkeys(keys) if names.is_fetched(key)]
     sources = ", ".join(dict.fromkeys(key.rpartition("/")[0] for key in wanted))
     timer = threading.Timer(1, lambda: os.write(2, f"lkr: fetching from {sources} ...\n".encode()))
     timer.daemon = True

@@ -31,7 +31,5 @@ def values_if_open() -> tuple[dict[str, Secret], str]:
     """The values, and why there are none, with what to do about that; that is empty where all is well."""
     try:
         return values(), ""
-    except StoreLocked as error:
-        return {}, f"stored keys were not searched for: {error}"
-    except StoreUnreachable as error:
+    except (StoreLocked, StoreUnreachable) as error:
         return {}, f"stored keys were not searched for: {error}"
