@@ -179,6 +179,51 @@ def test_a_member_whose_recipient_was_exchanged_is_shown(pair: tuple[User, User]
     assert "~ bob: has other recipients" in alice.lkr("seal", "--all", cwd=folder, code=2)
 
 
+def test_a_member_swapped_in_while_i_am_asked_gets_nothing(pair: tuple[User, User]) -> None:
+    alice, _ = pair
+    folder, people = alice.home / "p", [str(pyrage.x25519.Identity.generate().to_public()) for _ in range(2)]
+    sealed = (folder / SEALED).read_bytes()
+    path = folder / ".lkr/members.toml"
+    child = alice.on_terminal("team", "add", "carol", people[0], cwd=folder)
+    child.expect_exact("Let carol read 1 key?")
+    path.write_text(f'{path.read_text()}mallory = {{ recipient = "{people[1]}" }}\n')
+    child.sendline("y")
+    child.expect_exact("changed in the meantime")
+    child.expect(pexpect.EOF)
+    assert (folder / SEALED).read_bytes() == sealed
+    assert "+ mallory" in alice.lkr("seal", "--all", cwd=folder, code=2)
+
+
+def test_a_member_swapped_in_while_allow_asks_is_not_accepted(pair: tuple[User, User]) -> None:
+    alice, _ = pair
+    folder, stranger = alice.home / "p", str(pyrage.x25519.Identity.generate().to_public())
+    (folder / ".lkr.toml").write_text(MANIFEST + "# a change\n")
+    path = folder / ".lkr/members.toml"
+    child = alice.on_terminal("allow", cwd=folder)
+    child.expect_exact("Allow?")
+    path.write_text(f'{path.read_text()}mallory = {{ recipient = "{stranger}" }}\n')
+    child.sendline("y")
+    child.expect(pexpect.EOF)
+    assert "+ mallory" in alice.lkr("seal", "--all", cwd=folder, code=2)
+
+
+def test_a_sealed_file_swapped_in_while_i_am_asked_is_asked_about_again(pair: tuple[User, User]) -> None:
+    alice, bob = pair
+    for value_now in (OTHER, NEW):
+        alice.lkr("seal", "openai:prod", "--stdin", "--yes", cwd=alice.home / "p", stdin=value_now.encode())
+        commit(alice.home / "p")
+    git(bob.home / "p", "pull", "-q")
+    latest = (bob.home / "p" / SEALED).read_bytes()
+    git(bob.home / "p", "checkout", "-q", "HEAD~1", ".lkr/sealed")
+    child = bob.on_terminal("unseal", cwd=bob.home / "p")
+    child.expect_exact("Use it?")
+    (bob.home / "p" / SEALED).write_bytes(latest)
+    child.sendline("y")
+    child.expect(pexpect.EOF)
+    assert value(bob, bob.home / "p") == OTHER
+    assert "no terminal to ask on" in bob.lkr("unseal", cwd=bob.home / "p", code=1)
+
+
 def test_removing_a_member_lists_what_to_rotate_until_it_is_rotated(pair: tuple[User, User]) -> None:
     alice, bob = pair
     folder = alice.home / "p"

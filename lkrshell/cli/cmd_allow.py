@@ -14,7 +14,7 @@ from lkrshell.vendors import providers, routes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lkrshell.core.binding import Binding
     from lkrshell.core.entry import Entry
@@ -45,10 +45,7 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     for line in layout.changes(approve.difference(before.bindings if before else (), parsed.bindings), sys.stderr):
         declare.echo(line, err=True)
     _warn(_remarks(parsed, place.real))
-    if sealed_keys := [names.in_source(each.key) for each in parsed.bindings if names.is_sealed(each.key)]:
-        from lkrshell.cli import sealing
-
-        _warn(sealing.tell(place.folder, list(dict.fromkeys(sealed_keys))))
+    accept_team = _show_team(place.folder, parsed)
     if everywhere is None and before is not None and before.worktrees:
         everywhere = True
     if everywhere:
@@ -56,8 +53,26 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     prompts.yes("Allow?", yes)
     if everywhere is None:
         place, everywhere = _offer_worktrees(place, yes)
+    accept_team()
     prompts.allow(place, parsed, everywhere)
     declare.echo(f"lkr: allowed {show(place.real)}{' and its worktrees' if everywhere else ''}", err=True)
+
+
+def _show_team(folder: str, parsed: manifest.Manifest) -> "Callable[[], None]":
+    """Shows who can open the sealed keys of the manifest. What it returns notes that these members were accepted."""
+    keys = dict.fromkeys(names.in_source(each.key) for each in parsed.bindings if names.is_sealed(each.key))
+    if not keys:
+        return lambda: None
+    from lkrshell.cli import sealing
+    from lkrshell.team import members, seen
+
+    try:
+        team = members.read(folder)
+    except LkrError as error:
+        _warn([str(error)])
+        return lambda: None
+    _warn(sealing.remarks(team, list(keys)))
+    return lambda: seen.accept(team)
 
 
 def _warn(remarks: list[str]) -> None:

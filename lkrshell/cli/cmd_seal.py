@@ -1,7 +1,5 @@
 """`lkr seal`: encrypts a key to the members of the project's team, into a file for git."""
 
-import os
-
 from lkrshell.cli import ask, common, declare, prompts, sealing
 from lkrshell.core import names
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
@@ -35,9 +33,10 @@ def command(name: str | None, every: bool, new: bool, from_stdin: bool, identity
     if before is not None and not same:
         prompts.yes(f"{name} is sealed here with another value. Replace it for the whole team?", yes)
     sealing.accept(team, yes)
-    sealed.write(team, name, secret, sealing.me(team), same)
-    opening.keep(common.store(), team, name, secret)
-    common.log("seal", f"sealed/{name}", project=os.path.realpath(team.folder))
+    store = common.store()
+    digest = sealed.write(team, name, secret, sealing.me(team), same)
+    opening.keep(store, team, opening.Opened(name, secret, digest), opening.copied(store, team, name))
+    sealing.log("seal", team, [name])
     who = ", ".join(team.members)
     declare.echo(f'lkr: sealed {name} to {who}; commit {sealed.path_of(name)}, and name it "sealed/{name}"', err=True)
     return 0
@@ -71,13 +70,12 @@ def _before(team: Team, name: str, identity: str | None) -> Secret | None:
     what one cannot see."""
     if sealed.read(team.folder, name) is None:
         return None
-    return opening.value(team, name, sealing.openers(identity))
+    return opening.opened(team, name, sealing.openers(identity)).secret
 
 
 def _all(team: Team, identity: str | None) -> int:
-    done, problems = sealing.values(team, sealed.keys(team.folder), identity)
-    sealing.seal_anew(team, done)
-    for problem in problems:
-        declare.echo(f"lkr: {problem}", err=True)
+    done, problems = sealing.opened(team, sealed.keys(team.folder), identity)
+    sealing.seal_again(team, done)
+    common.tell_problems(problems)
     declare.echo(f"lkr: sealed {common.count(len(done), 'key', 'keys')} to {', '.join(team.members)}", err=True)
     return 1 if problems else 0

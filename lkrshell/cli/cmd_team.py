@@ -105,14 +105,13 @@ def add(member: str, recipient: str, identity: str | None, yes: bool) -> None:
         raise LkrError(f"{other} already has this recipient", "nothing was changed")
     sealing.accept(team, yes)
     declare.echo(f"{name}: {', '.join(map(_kind, recipients))}", err=True)
-    values, problems = sealing.values(team, sealed.keys(team.folder), identity)
+    values, problems = sealing.opened(team, sealed.keys(team.folder), identity)
     count = common.count(len(values), "key", "keys")
     prompts.yes(f"Let {name} read {count}?", yes)
     team = members.add(team, Member(name, recipients, clock.now()[:10], sealing.me(team)))
     seen.accept(team)
-    sealing.seal_anew(team, values)
-    for problem in problems:
-        declare.echo(f"lkr: {problem}", err=True)
+    sealing.seal_again(team, values)
+    common.tell_problems(problems)
     declare.echo(f"lkr: added {name}, and sealed {count} to them; commit {members.FOLDER}", err=True)
 
 
@@ -152,13 +151,12 @@ def rm(member: str, identity: str | None, yes: bool) -> None:
         note = sealed.note_of(team.folder, key)
         if note is None or name in note.recipients:
             notes[key] = note.version if note else 1
-    values, problems = sealing.values(team, keys, identity)
+    values, problems = sealing.opened(team, keys, identity)
     prompts.yes(f"Remove {name}, who can read {common.count(len(notes), 'key', 'keys')}?", yes)
     team = members.remove(team, name, sealing.me(team), notes)
     seen.accept(team)
-    sealing.seal_anew(team, values)
-    for problem in problems:
-        declare.echo(f"lkr: {problem}", err=True)
+    sealing.seal_again(team, values)
+    common.tell_problems(problems)
     declare.echo(f"lkr: removed {name}; commit {members.FOLDER}", err=True)
     _tell_rotation(team)
 

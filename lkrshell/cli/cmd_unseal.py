@@ -1,7 +1,5 @@
 """`lkr unseal`: opens the project's sealed keys into the machine's own store."""
 
-import os
-
 from lkrshell.cli import common, declare, sealing
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
@@ -23,10 +21,7 @@ def command(wanted: tuple[str, ...], identity: str | None, yes: bool) -> int:
         raise LkrError("no keys are sealed here", "seal one: lkr seal openai:prod")
     common.make_vault(common.store())
     taken, problems = sealing.unseal(team, keys, identity, yes)
-    if taken:
-        common.log("unseal", *(f"sealed/{key}" for key in taken), project=os.path.realpath(team.folder))
-    for problem in problems:
-        declare.echo(f"lkr: {problem}", err=True)
+    common.tell_problems(problems)
     rest = len(keys) - len(taken) - len(problems)
     more = f"; {rest} had not changed" if rest else ""
     if taken or not problems:

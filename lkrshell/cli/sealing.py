@@ -7,17 +7,18 @@ import re
 import sys
 
 from lkrshell.cli import ask, common, declare, layout, prompts
-from lkrshell.core import names
 from lkrshell.core.errors import LkrError, StoreLocked
-from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.state import config, index
 from lkrshell.team import members, opening, sealed, seen
 from lkrshell.team.members import Team
+from lkrshell.team.opening import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from lkrshell.stores.base import Store
 
 
 def here() -> Team:
@@ -50,85 +51,86 @@ def accept(team: Team, yes: bool) -> None:
     seen.accept(team)
 
 
-def values(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[dict[str, Secret], list[str]]:
+def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[list[Opened], list[LkrError]]:
     """The sealed values that I can open, and why I cannot open others. StoreLocked when the vault has to be unlocked.
 
-    Whoever seals them anew calls this before the first write.
+    Whoever seals them again calls this before the first write.
     """
-    using, found, problems = openers(identity), {}, []
+    using, found, problems = openers(identity), [], []
     for name in keys:
         try:
-            found[name] = opening.value(team, name, using)
+            found.append(opening.opened(team, name, using))
         except StoreLocked:
             raise
         except LkrError as error:
-            problems.append(str(error))
+            problems.append(error)
     return found, problems
 
 
-def seal_anew(team: Team, found: dict[str, Secret]) -> None:
+def seal_again(team: Team, found: list[Opened]) -> None:
     """Seals the same values to the members of now."""
-    by, store, real = me(team), common.store(), os.path.realpath(team.folder)
-    for name, secret in found.items():
-        sealed.write(team, name, secret, by, same=True)
-        if index.read(store.name, names.sealed_in(real, name)) is not None:
-            opening.keep(store, team, name, secret)
-    common.log("team", *(f"sealed/{name}" for name in found), project=real)
+    by, store = me(team), common.store()
+    for each in found:
+        each.digest = sealed.write(team, each.name, each.secret, by, same=True)
+        if index.read(store.name, team.copy(each.name)) is not None:
+            opening.keep(store, team, each, opening.copied(store, team, each.name))
+    log("team", team, [each.name for each in found])
 
 
-def unseal(team: Team, wanted: "Sequence[str]", identity: str | None, yes: bool) -> tuple[list[str], list[str]]:
+def log(event: str, team: Team, keys: "Iterable[str]") -> None:
+    common.log(event, *(f"sealed/{name}" for name in keys), project=team.real)
+
+
+def unseal(team: Team, wanted: "Sequence[str]", identity: str | None, yes: bool) -> tuple[list[str], list[LkrError]]:
     """Opens sealed keys into the store: the names of those that were taken, and why others were not.
 
     A value that differs from the one that is here is shown as such, and taken only when the person agrees.
     """
-    store, using, taken, problems = common.store(), openers(identity), [], []
-    for name in wanted:
-        try:
-            if opening.is_current(store, team, name):
-                continue
-            secret = opening.value(team, name, using)
-            copy = names.sealed_in(os.path.realpath(team.folder), name)
-            before = store.get([copy]).get(copy)
-            if before is not None and before.reveal() != secret.reveal():
-                note = sealed.note_of(team.folder, name)
-                by = f", sealed by {show(note.by)} on {show(note.value_since[:10])}" if note else ""
-                prompts.yes(f"sealed/{name} has a new value{by}. Use it?", yes)
-            opening.keep(store, team, name, secret)
-            taken.append(name)
-        except StoreLocked:
-            raise
-        except LkrError as error:
-            problems.append(str(error))
+    store, taken = common.store(), []
+    found, problems = opened(team, [name for name in wanted if not opening.is_current(store, team, name)], identity)
+    try:
+        for each in found:
+            try:
+                _take(store, team, each, yes)
+                taken.append(each.name)
+            except StoreLocked:
+                raise
+            except LkrError as error:
+                problems.append(error)
+    finally:  # Ctrl-C at a question takes nothing back
+        if taken:
+            log("unseal", team, taken)
     return taken, problems
+
+
+def _take(store: "Store", team: Team, found: Opened, yes: bool) -> None:
+    before = opening.copied(store, team, found.name)
+    if before is not None and before.reveal() != found.secret.reveal():
+        note = sealed.note_of(team.folder, found.name)
+        by = f", sealed by {show(note.by)} on {show(note.value_since[:10])}" if note else ""
+        prompts.yes(f"sealed/{found.name} has a new value{by}. Use it?", yes)
+    opening.keep(store, team, found, before)
 
 
 def open_for(folder: str, keys: list[str]) -> None:
     """Opens the keys that a manifest names, after it was allowed. LkrError when the vault is locked, or as `unseal`."""
     team, store = members.read(folder), common.store()
-    seen.accept(team)
     if not store.is_created() or store.is_locked():
         raise LkrError(f"the {store.noun} is locked, so no sealed key was opened", "lkr unlock, lkr unseal")
     taken, problems = unseal(team, keys, None, yes=not ask.on_terminal())
-    for problem in problems:
-        declare.echo(f"lkr: {problem}", err=True)
+    common.tell_problems(problems)
     if taken:
-        common.log("unseal", *(f"sealed/{key}" for key in taken), project=os.path.realpath(folder))
         declare.echo(f"lkr: opened {common.count(len(taken), 'sealed key', 'sealed keys')}", err=True)
 
 
-def tell(folder: str, keys: list[str]) -> list[str]:
+def remarks(team: Team, keys: list[str]) -> list[str]:
     """Who can open these sealed keys, and which members are new since the person last looked; a line each."""
-    try:
-        team = members.read(folder)
-    except LkrError as error:
-        return [str(error)]
     lines = [
         f"{key} is in the manifest, but not sealed here; lkr seal {key}"
         for key in keys
-        if sealed.read(folder, key) is None
+        if sealed.read(team.folder, key) is None
     ]
-    before = seen.read(folder).members
     lines += [f"{', '.join(team.members)} can open the sealed keys"]
-    if before is not None:
+    if seen.read(team.folder).members is not None:
         lines += [f"since you last allowed it: {line}" for line in seen.changes(team)]
     return lines + sealed.problems(team)

@@ -1,4 +1,5 @@
-"""The copies of sources' keys, and the logins, in the machine's own store: same encryption, same lock, same policy.
+"""The copies of sources' keys, the opened keys of teams, and the logins, in the machine's own store: same encryption,
+same lock, same policy.
 
 Nothing else writes these. A copy has an index entry that says when it was fetched and until when it serves; what a
 person allowed or forbade stays there when a copy goes.
@@ -18,28 +19,45 @@ from lkrshell.state import files, index, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lkrshell.stores.base import Store
 
 
 def keep(store: "Store", settings: Settings, name: str, answer: Answer, before: Secret | None) -> bool:
     """Keeps what a source answered for `name` (with its source). `before` is the value of the copy that is here. True
     when live shells should look again."""
+    served = False
+
+    def date(entry: Entry) -> None:
+        nonlocal served
+        served = entry.end > time.time()
+        _date(entry, settings, answer)
+
+    changed = write(store, name, None if answer.why == SAME else answer.secret, before, date)
+    return changed or not served
+
+
+def write(
+    store: "Store", name: str, fresh: Secret | None, before: Secret | None, date: "Callable[[Entry], None]"
+) -> bool:
+    """Writes a copy: `fresh` in place of `before`, or only its entry if there is none. Its kind and its policy stay.
+    `date` says in the entry until when it serves. True when another value was replaced."""
     with index.locked(store.name):
         entry = index.read(store.name, name)
-        served = entry is not None and entry.end > time.time()
         changed = False
-        if answer.why != SAME and answer.secret is not None:
+        if fresh is not None:
             kind = entry.kind if entry else "runtime"
-            if before is None or (before.reveal(), before.kind) != (answer.secret.reveal(), kind):
-                store.set(name, Secret(answer.secret.reveal(), kind))
+            if before is None or (before.reveal(), before.kind) != (fresh.reveal(), kind):
+                store.set(name, Secret(fresh.reveal(), kind))
                 changed = before is not None
         if entry is None:
             entry = index.rebuilt(store.name, name, "runtime", now())
         if changed:
             entry.rotated = now()
-        _date(entry, settings, answer)
+        date(entry)
         index.write(store.name, entry)
-    return changed or not served
+    return changed
 
 
 def _date(entry: Entry, settings: Settings, answer: Answer) -> None:

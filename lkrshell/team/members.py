@@ -7,7 +7,7 @@ recipient in it counts only in its full form.
 import os
 import re
 
-from lkrshell.core import clock, folders, toml_text
+from lkrshell.core import clock, folders, names, toml_text
 from lkrshell.core.errors import NOT_ALLOWED, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import project_files
@@ -52,13 +52,17 @@ class Removed:
 
 
 class Team:
-    """The team of the project in `folder`."""
+    """The team of the project in `folder`, as `text` says. `real` is the folder's real path."""
 
-    __slots__ = ("folder", "members", "removed")
+    __slots__ = ("folder", "members", "real", "removed", "text")
 
-    def __init__(self, folder: str, members: "Sequence[Member]", removed: "Sequence[Removed]") -> None:
-        self.folder, self.removed = folder, tuple(removed)
-        self.members = {member.name: member for member in members}
+    def __init__(self, folder: str, text: str, members: "Sequence[Member]", removed: "Sequence[Removed]") -> None:
+        self.folder, self.real, self.text = folder, os.path.realpath(folder), text
+        self.members, self.removed = {member.name: member for member in members}, tuple(removed)
+
+    def copy(self, name: str) -> str:
+        """What the store calls the opened copy of a sealed key."""
+        return names.sealed_in(self.real, name)
 
     def recipients(self) -> dict[str, tuple[str, ...]]:
         """What a key is sealed to: each member's recipients."""
@@ -66,11 +70,11 @@ class Team:
 
     def member_with(self, recipients: "Sequence[str]") -> str | None:
         """The member that one of these recipients is of."""
-        own = {_identity(each) for each in recipients}
-        return next((m.name for m in self.members.values() if own & {_identity(each) for each in m.recipients}), None)
+        own = {without_comment(each) for each in recipients}
+        return next((m.name for m in self.members.values() if own & set(map(without_comment, m.recipients))), None)
 
 
-def _identity(recipient: str) -> str:
+def without_comment(recipient: str) -> str:
     """A recipient without the comment at the end of an SSH key's line."""
     return " ".join(recipient.split()[:2])
 
@@ -91,28 +95,29 @@ def require(folder: str) -> Team:
 def read(folder: str) -> Team:
     """The team of the project in `folder`. LkrError (78) when its file is missing or invalid; no message repeats text
     of the file that could be a value."""
-    path = show(os.path.join(folder, FILE))
-    data = project_files.read(folder, FILE, toml_text.MAX_BYTES)
-    if data is None:
+    path, text = show(os.path.join(folder, FILE)), _text(folder)
+    if text is None:
         raise LkrError(f"there is no {path}", "make one: lkr team init", NOT_ALLOWED)
-    text = data.decode("utf-8", "surrogateescape")
     if re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
         hint = "keep every member who should stay, then run lkr seal --all and lkr team check"
         raise LkrError(f"{path} has conflicts that git left for you", hint, NOT_ALLOWED)
     try:
-        table = toml_text.parse(text)
-        return _team(folder, table)
-    except toml_text.TomlError as error:
+        return _team(folder, text)
+    except (toml_text.TomlError, _Wrong) as error:
         raise LkrError(f"{path}: {error}", "fix that first", NOT_ALLOWED) from None
-    except _Wrong as error:
-        raise LkrError(f"{path}: {error}", "fix that first", NOT_ALLOWED) from None
+
+
+def _text(folder: str) -> str | None:
+    data = project_files.read(folder, FILE, toml_text.MAX_BYTES)
+    return None if data is None else data.decode("utf-8", "surrogateescape")
 
 
 class _Wrong(ValueError):
     """What is wrong with the file, in words without anything of its text but names that are in order."""
 
 
-def _team(folder: str, table: "dict[str, object]") -> Team:
+def _team(folder: str, text: str) -> Team:
+    table = toml_text.parse(text)
     if table.get("version") != 1 or set(table) - {"version", "members", "removed"}:
         raise _Wrong("this lkr reads version 1, with the tables members and removed")
     rows, removed = table.get("members", {}), table.get("removed", {})
@@ -121,10 +126,10 @@ def _team(folder: str, table: "dict[str, object]") -> Team:
     members = [_member(name, row) for name, row in rows.items()]
     seen: dict[str, str] = {}
     for member in members:
-        for each in map(_identity, member.recipients):
+        for each in map(without_comment, member.recipients):
             if seen.setdefault(each, member.name) != member.name:
                 raise _Wrong(f"{seen[each]} and {member.name} have the same recipient")
-    return Team(folder, members, [_removed(name, row) for name, row in removed.items()])
+    return Team(folder, text, members, [_removed(name, row) for name, row in removed.items()])
 
 
 def _member(name: str, row: object) -> Member:
@@ -208,15 +213,17 @@ def remove(team: Team, name: str, by: str, keys: dict[str, int]) -> Team:
 
 
 def _edited(team: Team, edit: "Callable[[TOMLDocument], None]") -> Team:
+    """Edits the text that was read, so that nobody can swap in a member who was not shown. LkrError if the file has
+    changed since."""
     import tomlkit
 
-    data = project_files.read(team.folder, FILE, toml_text.MAX_BYTES) or b""
-    document = tomlkit.parse(data.decode())
+    document = tomlkit.parse(team.text)
     edit(document)
-    text = tomlkit.dumps(document)
-    _team(team.folder, toml_text.parse(text))  # before it is written
-    project_files.replace(team.folder, FILE, text.encode())
-    return read(team.folder)
+    edited = _team(team.folder, tomlkit.dumps(document))  # before it is written
+    if _text(team.folder) != team.text:
+        raise LkrError(f"{FILE} changed in the meantime", "nothing was written; try again")
+    project_files.replace(team.folder, FILE, edited.text.encode())
+    return edited
 
 
 def _row(member: Member) -> object:

@@ -5,15 +5,14 @@ Asks through what it is given, and never opens for a hook.
 
 import os
 
-from lkrshell.core import names
-from lkrshell.core.clock import now
-from lkrshell.core.entry import MAX_TTL
+from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
+from lkrshell.sources import cache
 from lkrshell.state import generation, index
 from lkrshell.stores import age_keys, registry
-from lkrshell.team import sealed, seen
+from lkrshell.team import members, sealed, seen
 from lkrshell.team.members import Team
 
 TYPE_CHECKING = False
@@ -80,7 +79,7 @@ def _public(path: str) -> str:
     """Type and key of the public half beside an SSH key; empty without one."""
     try:
         with open(f"{path}.pub", encoding="ascii") as file:
-            return " ".join(file.read(1 << 14).split()[:2])
+            return members.without_comment(file.read(1 << 14))
     except (OSError, UnicodeDecodeError):
         return ""
 
@@ -92,38 +91,44 @@ def own_recipients(settings: "Config") -> list[str]:
     return found + [key for path in _SSH_KEYS if (key := _public(os.path.expanduser(path)))]
 
 
-def value(team: Team, name: str, openers: Openers) -> Secret:
-    """The value that is sealed in the repository now. LkrError when there is none, or it cannot be opened."""
+class Opened:
+    """The value of a sealed key, and the digest of the file that it was in."""
+
+    __slots__ = ("digest", "name", "secret")
+
+    def __init__(self, name: str, secret: Secret, digest: str) -> None:
+        self.name, self.secret, self.digest = name, secret, digest
+
+
+def opened(team: Team, name: str, openers: Openers) -> Opened:
+    """What is sealed in the repository now. LkrError when there is none, or it cannot be opened."""
     data = sealed.read(team.folder, name)
     if data is None:
         raise LkrError(f"there is no sealed {name} here", f"seal it: lkr seal {name}")
     note = sealed.note_of(team.folder, name)
     everyone = [each for group in (note.recipients if note else team.recipients()).values() for each in group]
-    return openers.open(data, name, [" ".join(each.split()[:2]) for each in everyone])
+    secret = openers.open(data, name, [members.without_comment(each) for each in everyone])
+    return Opened(name, secret, sealed.digest(data))
 
 
 def is_current(store: "Store", team: Team, name: str) -> bool:
     """True when the store's copy was taken from the sealed file that lies there now."""
-    data = sealed.read(team.folder, name)
-    copy = names.sealed_in(os.path.realpath(team.folder), name)
+    data, copy = sealed.read(team.folder, name), team.copy(name)
     there = index.read(store.name, copy) is not None and store.exists(copy)
     return there and data is not None and seen.read(team.folder).files.get(name) == sealed.digest(data)
 
 
-def keep(store: "Store", team: Team, name: str, secret: Secret) -> bool:
-    """Keeps an opened value in the store. True when it replaced another one."""
-    data = sealed.read(team.folder, name) or b""
-    copy = names.sealed_in(os.path.realpath(team.folder), name)
-    with index.locked(store.name):
-        before = store.get([copy]).get(copy)
-        entry = index.read(store.name, copy) or index.rebuilt(store.name, copy, "runtime", now())
-        changed = before is not None and before.reveal() != secret.reveal()
-        if before is None or changed:
-            store.set(copy, secret)
-        if changed:
-            entry.rotated = now()
-        entry.fetched, entry.stale, entry.end = 1, MAX_TTL, MAX_TTL  # it serves until the file changes
-        index.write(store.name, entry)
-    seen.note_opened(team.folder, [(name, sealed.digest(data))])
+def copied(store: "Store", team: Team, name: str) -> Secret | None:
+    """The value that the store has of a sealed key; None without one."""
+    return store.get([team.copy(name)]).get(team.copy(name))
+
+
+def keep(store: "Store", team: Team, found: Opened, before: Secret | None) -> None:
+    """Keeps an opened value in the store, in place of `before`. It serves until another one is taken."""
+
+    def date(entry: Entry) -> None:
+        entry.fetched, entry.stale, entry.end = 1, MAX_TTL, MAX_TTL
+
+    cache.write(store, team.copy(found.name), found.secret, before, date)
+    seen.note_opened(team.folder, found.name, found.digest)
     generation.bump()
-    return changed

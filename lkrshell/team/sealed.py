@@ -95,8 +95,8 @@ def note_of(folder: str, name: str) -> Note | None:
         return None
 
 
-def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) -> None:
-    """Seals a value to all members. `same` says that it is the value that was sealed before."""
+def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) -> str:
+    """Seals a value to all members; the digest of the sealed file. `same` says that it is the value of before."""
     before = note_of(team.folder, name)
     since, version = clock.now(), 1
     if before:
@@ -106,9 +106,10 @@ def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) ->
     data = pyrage.encrypt(secret.reveal().encode("utf-8", "surrogateescape"), to)
     project_files.check(team.folder, path_of(name), path_of(name, ".toml"))
     os.makedirs(os.path.join(team.folder, os.path.dirname(path_of(name))), exist_ok=True)
-    text = _text(Note(digest(data), recipients, by, since, version))
+    note = Note(digest(data), recipients, by, since, version)
     project_files.replace(team.folder, path_of(name), data)
-    project_files.replace(team.folder, path_of(name, ".toml"), text.encode())
+    project_files.replace(team.folder, path_of(name, ".toml"), _text(note).encode())
+    return note.sha256
 
 
 def _text(note: Note) -> str:

@@ -8,11 +8,7 @@ import os
 
 from lkrshell.core import records
 from lkrshell.state import files, paths
-from lkrshell.team.members import Team
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from lkrshell.team.members import Team, without_comment
 
 
 class Seen:
@@ -34,22 +30,26 @@ def read(folder: str) -> Seen:
     data = files.read_private(_path(folder))
     members: dict[str, tuple[str, ...]] = {}
     opened: dict[str, str] = {}
+    accepted = False
     if data is None:
         return Seen(None, opened)
     try:
         for kind, *words in records.load(data):
-            if kind == "member":
+            if kind == "accepted":
+                accepted = True
+            elif kind == "member":
                 members[words[0]] = tuple(words[1:])
             elif kind == "file":
                 opened[words[0]] = words[1]
     except (ValueError, IndexError):
         return Seen(None, {})
-    return Seen(members, opened)
+    return Seen(members if accepted else None, opened)
 
 
 def _write(folder: str, seen: Seen) -> None:
     rows: list[tuple[str, ...]] = [("folder", os.path.realpath(folder))]
-    rows += [("member", name, *recipients) for name, recipients in sorted((seen.members or {}).items())]
+    if seen.members is not None:
+        rows += [("accepted",), *(("member", name, *each) for name, each in sorted(seen.members.items()))]
     rows += [("file", name, digest) for name, digest in sorted(seen.files.items())]
     files.write_private(_path(folder), records.dump(rows))
 
@@ -61,12 +61,10 @@ def accept(team: Team) -> None:
     _write(team.folder, seen)
 
 
-def note_opened(folder: str, opened: "Iterable[tuple[str, str]]") -> None:
-    """Notes which sealed files the copies in the store were taken from: key and digest."""
+def note_opened(folder: str, name: str, digest: str) -> None:
+    """Notes which sealed file the copy in the store was taken from."""
     seen = read(folder)
-    seen.files |= dict(opened)
-    if seen.members is None:
-        seen.members = {}
+    seen.files[name] = digest
     _write(folder, seen)
 
 
@@ -86,6 +84,5 @@ def changes(team: Team) -> list[str]:
 
 def _shortened(recipient: str) -> str:
     """The start and the end of a recipient, which is what a person compares."""
-    words = recipient.split()
-    text = " ".join(words[:2])
+    text = without_comment(recipient)
     return text if len(text) <= 40 else f"{text[:22]}…{text[-10:]}"
