@@ -1,5 +1,5 @@
-"""The broker: one process on loopback that forwards requests with the real key in place of a virtual one.
+"""The broker: one process on loopback that forwards requests and puts the real key in place of a virtual one.
 
-docs/broker.md says what it is for. The part that forwards (server, checks, upstream) never reads a store: it is given
-a key for one request by the part that does (authority).
+docs/broker.md explains its use. The modules that forward (server, request_checks, upstream) never read a store. The
+module authority, which does, gives them the key for one request.
 """

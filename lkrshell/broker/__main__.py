@@ -1,7 +1,7 @@
-"""The broker's start: takes the two sockets that it was started with, and serves them until it is to end.
+"""Starts the broker on the sockets that it inherits, and serves them until the broker is told to end.
 
-Whoever starts it (lkrshell.runtime.broker_client) has bound the sockets, so requests wait in their backlog meanwhile.
-The control socket is served first, for that needs little. The server and what it loads come after it.
+The starter (lkrshell.runtime.broker_client) has already bound the sockets, so early requests wait in their backlog. The
+control socket is served first, because it needs little. The server's slower imports follow.
 """
 
 import asyncio
@@ -25,12 +25,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
-_END = 2.0  # seconds for streams under way, when the broker is told to end
+_END = 2.0  # seconds that open streams get when the broker is told to end
 
 
 def main(*words: str) -> None:
-    """`--control FD --listen FD[,FD] [--stay]`: the sockets, and not to end by itself. Returns when it is to end."""
-    memory.harden()  # before anything is read: no core, and nobody attaches
+    """Runs `--control FD --listen FD[,FD] [--stay]`. With `--stay`, the broker does not end by itself. Returns at its
+    end."""
+    memory.harden()  # first, so that nothing read later gets into a core dump or a debugger
     stay = words[4:] == ("--stay",)
     words = words[:4] if stay else words
     given = len(words) == 4 and words[::2] == ("--control", "--listen")
@@ -45,7 +46,7 @@ def main(*words: str) -> None:
 
 
 async def serve(control_socket: socket.socket, listeners: list[socket.socket], stay: bool) -> None:
-    """Everything, until the end."""
+    """Runs the control socket and the forwarder until one of them ends."""
     folder = run_folder.open_folder()
     os.close(folder)
     keys, authority = VirtualKeys(f"{run_folder.path()}/{broker_client.TABLE}"), Authority()
@@ -76,8 +77,8 @@ async def serve(control_socket: socket.socket, listeners: list[socket.socket], s
 
 
 async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority: Authority, control: Control) -> None:
-    """Serves the requests of programs, until it is cancelled."""
-    from lkrshell.broker.limiter import make as make_limiter  # small: what takes long in it is another process
+    """Forwards programs' requests until it is cancelled."""
+    from lkrshell.broker.limiter import make as make_limiter  # cheap: the slow part of it runs in another process
 
     settings = config.load()
     limiter, _ = await asyncio.gather(
@@ -95,7 +96,7 @@ async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority:
     control.busy = lambda: forwarder.under_way
     control.rows = lambda: [("today", str(limiter.today()))]
     gc.collect()
-    gc.freeze()  # what is there now stays, and is not looked through again
+    gc.freeze()  # what exists now stays, so the collector need not look through it again
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(forwarder.server(), sock=each, backlog=1024) for each in listeners]
     try:
@@ -108,10 +109,10 @@ async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority:
 
 
 def _load_aiohttp() -> None:
-    """Loads what takes long, beside the loop that serves the control socket already."""
+    """Loads the slow imports in a thread, while the loop already serves the control socket."""
     import ssl
 
-    # As it is imported, aiohttp reads the certificate authorities that the environment names. We give it others.
+    # During its import, aiohttp loads the certificate authorities that the environment names. This one trusts none.
     ssl_default, ssl.create_default_context = ssl.create_default_context, _trusts_nobody  # type: ignore[assignment]
     try:
         import lkrshell.broker.server

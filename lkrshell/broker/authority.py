@@ -1,8 +1,7 @@
-"""May this virtual key be used now? And the real key for it, for the one request.
+"""Decides whether a virtual key may be used now, and gives the real key for one request.
 
-The only part of the broker that reads grants, policy and the store. It believes what lies there now, not what it knew:
-each request is checked anew, so `deny`, `policy`, `rotate`, `rm` and `lock` act at once. A real key stays in memory for
-a minute at most.
+This is the only part of the broker that reads grants, policy and the store. It reads them for each request, so `deny`,
+`policy`, `rotate`, `rm` and `lock` act at once. A real key stays in memory for a minute at most.
 """
 
 import asyncio
@@ -27,16 +26,16 @@ from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 
 _KEPT = 60.0  # seconds that a real key stays in memory
-_SKEW = 60.0  # seconds that a clock may be put back
+_SKEW = 60.0  # seconds by which a clock may be set back
 _STORE_TIME = 10.0  # seconds for the store
 _CODES = {LOCKED: "locked", NOT_ALLOWED: "denied", REFUSED: "denied", UNREACHABLE: "unreachable"}
-# What is for commands, and not for a shell that an agent may own.
+# These events give a key to a single command. The others give it to a shell, which an agent may control.
 _COMMANDS = ("exec", "agent", "named", "token")
 
 
 class Permit:
-    """What one request may have: the real key, and the limits that hold for it, each with what it is a limit of (`key`,
-    `agent` or `project`)."""
+    """What one request may have: the real key and its limits. Each limit comes with its scope: `key`, `agent` or
+    `project`."""
 
     __slots__ = ("agent", "folder", "key", "limits", "secret")
 
@@ -46,20 +45,22 @@ class Permit:
 
 
 class Authority:
-    """Answers for the user's store as it is."""
+    """Answers from the user's grants, policy and store as they are now."""
 
     def __init__(self) -> None:
-        self.follow: Callable[[config.Config], Awaitable[None]] | None = None  # is told the settings of each request
-        self._secrets: dict[str, tuple[Secret, float]] = {}  # by key: its value, and until when (monotonic seconds)
+        # called with the settings of each request
+        self.follow: Callable[[config.Config], Awaitable[None]] | None = None
+        # by key: its value, and how long to keep it (monotonic seconds)
+        self._secrets: dict[str, tuple[Secret, float]] = {}
         self._fetching: dict[str, asyncio.Lock] = {}
         self._generation = ""
 
     async def permit(self, virtual: VirtualKey, caller: object = None) -> Permit:
-        """The real key. Refused, in words for the person, when it is not for this use.
+        """Returns the real key. Raises Refused, in words for the person, when this use of it is not allowed.
 
-        By the `Holder` of the connection, an agent that has the key of the person's shell by inheritance is told apart
-        from the person. All but the store is read right here: the files are small, and a thread for them would wait
-        for this one after each.
+        `caller` is the `Holder` of the connection. It tells an agent that inherited the key of the person's shell from
+        the person. Everything but the store is read in this thread: the files are small, and another thread would only
+        wait for this one.
         """
         if not process.is_alive(virtual.pid, virtual.start):
             raise Refused(401, "ended", "lkr: the process that this virtual key was made for has ended; start it again")
@@ -77,12 +78,14 @@ class Authority:
             raise Refused(403, _CODES.get(error.code, "denied"), f"lkr: {error}") from None
 
     def forget(self) -> None:
-        """No real key is in memory after this."""
+        """Removes all real keys from memory."""
         self._secrets.clear()
 
     def check(self, virtuals: list[VirtualKey]) -> list[LkrError | None]:
-        """Why each of the virtual keys would be refused, as far as that can be told without the real one; None where it
-        would not. Blocks for the store."""
+        """Says for each virtual key why it would be refused, or None. Blocks while it asks the store.
+
+        It does not read the real key, so a request may still fail for a reason that only the value shows.
+        """
         found: list[LkrError | None] = []
         locked: bool | None = None
         for virtual in virtuals:
@@ -100,7 +103,7 @@ class Authority:
         return found
 
     async def _secret(self, key: str) -> Secret:
-        """The value. Many requests at once ask the store once."""
+        """Returns the value. Many requests at once ask the store only once."""
         async with self._fetching.setdefault(key, asyncio.Lock()):
             known = self._secrets.get(key)
             if known and time.monotonic() < known[1]:
@@ -119,7 +122,7 @@ class Authority:
 
 
 def _limits(virtual: VirtualKey, caller: object, settings: config.Config) -> tuple[str, list[tuple[str, Limits]]]:
-    """The agent, and the limits that hold. LkrError when the key is not for this use."""
+    """Returns the agent and the limits that apply. Raises LkrError when this use of the key is not allowed."""
     agent = virtual.agent or (_inside(virtual, caller, settings) if isinstance(caller, process.Holder) else None)
     entry, _, want = checked(virtual, agent or None, settings)
     limits = [("key", Limits.of(entry))] if entry else []
@@ -141,14 +144,16 @@ def _fetch(key: str) -> Secret:
 def checked(
     virtual: VirtualKey, agent: str | None, settings: config.Config
 ) -> tuple[Entry | None, Store, Binding | None]:
-    """What is known of the key, its store, and the manifest's line that names it. LkrError when it is not for this use
-    by `agent`."""
+    """Returns the key's entry, its store, and the manifest's line that names it.
+
+    Raises LkrError when `agent` may not use the key here. For a person, `agent` is None.
+    """
     broker_client.check_route(virtual.key)
     store = registry.choose(settings)
     entry = index.read(store.name, virtual.key)
     if entry and entry.kind == "admin":
         raise _admin(virtual.key)
-    # A clock that was put back gives no time: a key that will only be made later is over, too.
+    # Setting the clock back gives no extra time: a key made in the future has expired, too.
     if names.source_of(virtual.key) and (entry is None or entry.end <= time.time()):
         raise LkrError(f"there is no recent copy of {virtual.key}", "lkr refresh", REFUSED)
     if entry and entry.ttl and not virtual.made - _SKEW <= time.time() <= virtual.made + entry.ttl:
@@ -157,7 +162,7 @@ def checked(
         raise LkrError(reason, code=REFUSED)
     binding = _named(virtual, agent)
     event = "exec" if virtual.event in _COMMANDS else "shell"
-    own = [binding.key] if binding and agent in binding.commands else []  # what the manifest has for this agent alone
+    own = [binding.key] if binding and agent in binding.commands else []  # what the manifest gives to this agent alone
     given = settings.keys_of(agent) + own
     if not policy.allows_agent(entry, policy.Consumer(event, virtual.folder, agent, given)):
         allowed = "exec" if entry and entry.agents == "deny" else "allow"
@@ -170,9 +175,10 @@ def checked(
 
 
 def _named(virtual: VirtualKey, agent: str | None) -> Binding | None:
-    """The line of the allowed manifest that gives the key to this use. LkrError when there has to be one, and is none.
+    """Returns the line of the allowed manifest that gives the key to this use. Raises LkrError when a line is needed
+    and missing.
 
-    A key that the person asked for by its name needs none.
+    A person who asks for a key by its name needs no such line.
     """
     by_name = virtual.event in ("named", "token")
     if by_name and not agent:
@@ -194,7 +200,7 @@ def _unnamed(virtual: VirtualKey) -> LkrError:
 
 
 def _inside(virtual: VirtualKey, holder: process.Holder, settings: config.Config) -> str | None:
-    """The agent between the process that a key was made for and the one that sends this request."""
+    """Returns the agent that runs between the process that the key was made for and the one that sends this request."""
     if holder.pid in (0, virtual.pid):
         return None
     return agents.detect({}, agents.between(holder.pid, virtual.pid), settings)

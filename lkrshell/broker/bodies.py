@@ -1,4 +1,4 @@
-"""The model that a request asks for, in its path or its body. Pure."""
+"""Finds the model that a request asks for, in its path or its body. Pure."""
 
 import json
 import re
@@ -13,9 +13,9 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def model_of(path: str, content_type: str, body: bytes) -> str:
-    """The model that a request names, in the path or as JSON; empty where it names none, or is no JSON.
+    """Returns the model that a request names, in the path or in a JSON body. Empty when it names none, or is not JSON.
 
-    Refused when two readers of the body could see two models: a field that is there twice, in whatever case.
+    Raises Refused when two readers of the body could see two different models: the field appears twice, in any case.
     """
     in_path = _MODEL_IN_PATH.search(path)
     if in_path:
@@ -29,7 +29,8 @@ def model_of(path: str, content_type: str, body: bytes) -> str:
 
 
 def _model(text: str) -> str:
-    """The field `model` of a JSON object. ValueError when it is none, or one of its fields is there twice."""
+    """Returns the field `model` of a JSON object. Raises ValueError for anything else, and when a field appears
+    twice."""
     found: dict[str, object] = {}
     at = _past(text, 0, "{")
     if text[at : at + 1] == "}":
@@ -57,7 +58,7 @@ def _model(text: str) -> str:
 
 
 def _past(text: str, at: int, mark: str) -> int:
-    """The place after `mark` and the white space around it."""
+    """Returns the place after `mark` and the white space around it."""
     at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
     if text[at : at + 1] != mark:
         raise ValueError

@@ -1,8 +1,8 @@
-"""The control socket: who may ask for a virtual key, and the few words that steer the broker.
+"""The control socket: gives out virtual keys, and takes the few commands that steer the broker.
 
-It believes no client. The user comes from the kernel (SO_PEERCRED, LOCAL_PEERCRED). The process that a key is for must
-be the asking one or above it, of the same start time and the same session. Which agent asks is looked up here, from the
-processes. Grants and policy are read by the authority. The lines are those of lkrshell.runtime.broker_client.
+It trusts nothing that a client says about itself. The kernel names the user (SO_PEERCRED, LOCAL_PEERCRED). A key can be
+only for the asking process or one of its ancestors, in the same session, with the same start time. The agent is looked
+up from the processes. The authority reads grants and policy. lkrshell.runtime.broker_client describes the lines.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from lkrshell.stores import registry
 
 _LINES = 1 << 18  # bytes of a question
 _TIME = 5.0  # seconds for a question
-_IDLE = 3600.0  # seconds without a live virtual key, then the broker ends
-_LOOK = 0.25  # seconds between looks at the generation
-_PURGE = 20.0  # seconds between looks for processes that have ended
+_IDLE = 3600.0  # seconds without a live virtual key, after which the broker ends
+_LOOK = 0.25  # seconds between reads of the generation file
+_PURGE = 20.0  # seconds between checks for processes that have ended
 _EVENTS = ("shell", "direnv", "exec", "agent", "named", "token")
-_GONE = ("shell", "direnv")  # what asks for these may have ended before it is heard
+_GONE = ("shell", "direnv")  # a process that asks for these may end before the broker hears it
 
 
 class Peer:
-    """Who asks: its process, and whether that still runs. It has ended where the broker had to be started first."""
+    """The process that asks. When the broker had to be started first, that process may have ended already."""
 
     __slots__ = ("pid",)
 
@@ -50,7 +50,8 @@ class Peer:
 class Control:
     """Serves the control socket.
 
-    `rows` are more lines for `lkr broker`, `busy` tells of requests under way, `at_end` is done before it is closed.
+    `rows` returns more lines for `lkr broker`. `busy` counts the requests under way. `at_end` runs before the socket
+    closes.
     """
 
     def __init__(
@@ -66,19 +67,20 @@ class Control:
         self.at_end: Callable[[], Awaitable[None]] = _nothing
 
     def on_lock(self, callback: Callable[[], object]) -> None:
-        """`callback` ends the streams under way; called in the loop's thread when the store was locked."""
+        """Registers a function that ends the streams under way. It is called in the loop's thread when the store is
+        locked."""
         self._on_lock.append(callback)
 
     def stop(self) -> None:
-        """Has `run` return."""
+        """Makes `run` return."""
         if not self._ended.done():
             self._ended.set_result(None)
 
     async def run(self) -> None:
-        """Serves until `stop`, or until no virtual key has been alive for an hour."""
+        """Serves until `stop` is called, or until no virtual key has been alive for an hour."""
         self._generation = generation.read()
-        # From Python 3.13 on, asyncio looks for the socket's file so as to remove it at the end. The name that it was
-        # bound by led through an open folder of whoever started us, and means something else here.
+        # From Python 3.13 on, asyncio removes the socket's file at the end. Whoever started us bound the socket through
+        # the descriptor of a folder, and here that name means another file.
         own_file: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
         server = await asyncio.start_unix_server(self._serve, sock=self._sock, limit=_LINES, **own_file)
         folder = run_folder.open_folder()
@@ -88,7 +90,7 @@ class Control:
                 folder, broker_client.READY, f"{os.getpid()} {processes.start_time(os.getpid())}\n".encode()
             )
             await self._ended
-            await self.at_end()  # while it still answers here, nobody starts another
+            await self.at_end()  # while the socket still answers, nobody starts another broker
         finally:
             watch.cancel()
             server.close()
@@ -96,7 +98,7 @@ class Control:
             self._authority.forget()
 
     async def _watch(self) -> None:
-        """Sees what others change: the generation, and processes that end."""
+        """Watches what others change: the generation file, and processes that end."""
         alive = purged = time.monotonic()
         while True:
             await asyncio.sleep(_LOOK)
@@ -116,7 +118,7 @@ class Control:
                     alive = clock
                 elif clock - alive > self._idle:
                     self.stop()
-            except Exception as error:  # one bad look is not the end
+            except Exception as error:  # one failed look must not end the broker
                 log(f"{type(error).__name__} while looking")
 
     def _end_streams(self) -> None:
@@ -143,7 +145,7 @@ class Control:
             writer.close()
 
     async def _question(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[list[str]] | None:
-        """The lines; None for another user's, which are not even read."""
+        """Returns the lines of a question; None for another user, whose lines are not read."""
         uid, _ = credentials(writer.get_extra_info("socket"))
         if uid != os.getuid():
             log(f"user {uid} was refused at the control socket")
@@ -196,7 +198,7 @@ class Control:
                     raise each
                 if why := refused[each]:
                     raise why
-                if self._keys.epoch != epoch:  # asked for before `lkr lock`, heard after it
+                if self._keys.epoch != epoch:  # asked before `lkr lock`, answered after it
                     raise StoreLocked("the store was locked in the meantime", "ask again")
                 answer.append(("ok", self._given(each, plain)))
             except LkrError as error:
@@ -204,7 +206,7 @@ class Control:
         return answer
 
     def _wanted(self, peer: Peer, agent: str | None, pid: int, start: str, plain: str, fields: list[str]) -> VirtualKey:
-        """The row that a question asks for. LkrError when it cannot be."""
+        """Returns the row that a question asks for. Raises LkrError when the question is not valid."""
         key, variable, folder, profile, event, claimed = fields
         if not (names.is_key(key) and names.is_variable(variable) and event in _EVENTS and folder.startswith("/")):
             raise LkrError("the request is not valid", "lkr broker stop", REFUSED)
@@ -213,15 +215,16 @@ class Control:
         if not peer.runs and event not in _GONE and peer.pid != pid:
             raise LkrError("the process that asked has ended", "ask again", REFUSED)
         if agent is None and claimed and claimed.isprintable() and len(claimed) <= 64:
-            agent = claimed  # it only ever takes away
+            agent = claimed  # a claim to be an agent can only reduce what is allowed
         if agent and not _is_in(peer.pid if peer.runs else pid, folder):
             raise LkrError(f"a coding agent ({agent}) gets only keys of the project that it is in", "cd there", REFUSED)
         return anew(digest_of(plain), key, variable, folder, profile, agent or "", event, pid, start)
 
     def _given(self, virtual: VirtualKey, plain: str) -> str:
-        """The virtual key: the one that the process has for this already, else `plain`."""
+        """Returns the virtual key that this process already has for the same use, or else stores `plain` as a new
+        one."""
         if virtual.event != "token" and (known := self._keys.same(virtual)):
-            self._keys.renew(virtual, known)  # its time begins anew
+            self._keys.renew(virtual, known)  # its lifetime begins again
             return known.reveal()
         self._keys.put(virtual, Secret(plain))
         return plain
@@ -248,7 +251,7 @@ class Control:
 
 
 def _asker(peer: Peer, pid: int, start: str) -> str | None:
-    """The agent that asks, None for a person. LkrError when the process that the key is to be for is not its own."""
+    """Returns the agent that asks, None for a person. Raises LkrError when the asking process may not ask for `pid`."""
     if not process.is_alive(pid, start):
         raise LkrError("the process for this virtual key has ended", "ask again", REFUSED)
     if not processes.ARE_VISIBLE:
@@ -264,7 +267,7 @@ def _asker(peer: Peer, pid: int, start: str) -> str | None:
             REFUSED,
         )
     settings = config.load()
-    # Else a key could be for what outlives every terminal.
+    # Without this, a key could outlive every terminal of the person.
     if peer.runs and not _is_near(peer.pid, pid):
         raise LkrError(
             "the process for this virtual key belongs to another session", "ask for one of your own", REFUSED
@@ -273,18 +276,21 @@ def _asker(peer: Peer, pid: int, start: str) -> str | None:
 
 
 def _is_near(asking: int, pid: int) -> bool:
-    """True when both processes are of one session, or the asking one's session, which has no terminal, was started by
-    the other: programs start their helpers so."""
+    """True when both processes are in one session.
+
+    Programs start their helpers in sessions without a terminal, so that is allowed when `pid` itself started the
+    session.
+    """
     session = processes.session_of(asking)
     if processes.session_of(pid) == session:
         return True
     if processes.has_terminal(asking) or processes.parent_of(session) != pid:
         return False
-    return processes.parent_of(pid) > 1  # not what takes up the children of others
+    return processes.parent_of(pid) > 1  # not the process that adopts orphans
 
 
 def _is_in(pid: int, folder: str) -> bool:
-    """True when the process works in `folder` or below it; where that cannot be told, its parent counts."""
+    """True when the process works in `folder` or below it. When its folder cannot be read, its parent's counts."""
     for each in processes.ancestry(pid)[:2]:
         try:
             where = macos_sockets.working_folder(each) if platform.DARWIN else os.readlink(f"/proc/{each}/cwd")
@@ -306,5 +312,5 @@ async def _nothing() -> None:
 
 
 def log(text: str) -> None:
-    """A line for `lkr broker log`. Never a value."""
+    """Writes a line for `lkr broker log`. Never a value."""
     os.write(2, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n".encode())

@@ -1,8 +1,8 @@
-"""What a request may use at most, told from its body before it is sent. Pure.
+"""Estimates the most that a request may use, from its body, before it is sent. Pure.
 
-Tokens are counted roughly, on the high side: two bytes of text are one token, where English has four and Chinese three.
-Pictures, sound and documents are far longer as text than what is charged for them, so each kind has a bound of its own.
-What the vendor adds from its own side (an earlier answer, a stored prompt or file) can fill the model's context.
+Token counts are rough and on the high side: two bytes of text count as one token, while English has four bytes per
+token and Chinese three. Pictures, sound and documents cost far fewer tokens than their text has bytes, so each kind has
+its own bound. What the vendor adds itself (an earlier answer, a stored prompt or file) can fill the model's context.
 """
 
 import json
@@ -13,9 +13,10 @@ from lkrshell.broker.interfaces import Call, Refused
 from lkrshell.broker.usage import Usage
 
 METERED = ("chat", "embeddings", "responses", "messages", "gemini", "cohere")
-# Who leaves the usage out of a stream unless it is asked for; the others always send it, or refuse the question.
+# These vendors leave the usage out of a stream unless the request asks for it. The others always send it, or reject the
+# request.
 _ASKED = ("openai", "azure-openai", "deepseek")
-_BYTES = 2  # for one token of text
+_BYTES = 2  # bytes of text that count as one token
 _BLOB = 512  # characters; a shorter one is counted as text
 _PICTURE = 16_384  # tokens
 _BASE64 = re.compile(r"(?:data:[\w.+-]+/[\w.+-]+(?:;[\w=-]+)*;base64,)?[A-Za-z0-9+/_-]+={0,2}\s*\Z")
@@ -32,10 +33,10 @@ _MOST = 1 << 31
 class Demand:
     """What one request may use.
 
-    `metered`: its answer can be counted. `free`: it costs nothing. `models`: all that it may call, none where it names
-    none. `input`: tokens at most, `stored` more from the vendor's side: then the model's context bounds it. `output`:
-    tokens at most, 0 where the request does not say; `copies` of answers. `hour`: something may be cached for an hour.
-    `asks`: the usage has to be asked for; `merges`: beside other `stream_options`.
+    `metered`: its answer can be counted. `free`: it costs nothing. `models`: every model that it may call, empty when
+    it names none. `input`: the most tokens; with `stored`, the vendor adds more, up to the model's context. `output`:
+    the most tokens of each of `copies` answers, 0 when the request does not say. `hour`: something may be cached for an
+    hour. `asks`: the body must ask for the usage; `merges`: it already has other `stream_options`.
     """
 
     __slots__ = (
@@ -54,7 +55,7 @@ class Demand:
     )
 
     def __init__(self, call: Call) -> None:
-        """Refused (400) when the body is one that two readers could understand in two ways."""
+        """Raises Refused (400) when two readers could understand the body in two ways."""
         self.free, self.metered = not call.family, call.family in METERED
         self.models = [call.model] if call.model else []
         self.input = self.output = 0
@@ -76,7 +77,7 @@ class Demand:
             _number(body, *_LONGEST), _number(config, "maxOutputTokens", "max_output_tokens"),
         )  # fmt: skip
         self.copies = max(1, _number(body, *_COPIES), _number(config, "candidateCount", "candidate_count"))
-        if call.family == "chat" and isinstance(body.get("prompt"), list):  # an answer for each
+        if call.family == "chat" and isinstance(body.get("prompt"), list):  # one answer for each prompt
             self.copies *= max(1, len(body["prompt"]))
         self.hour = b'"1h"' in call.body
         self.tier, self.speed = (
@@ -92,7 +93,8 @@ class Demand:
         )
 
     def most(self, context: int, longest: int, answers: bool) -> Usage:
-        """The most that it may use with a model of this `context` and `longest` answer. `answers`: it gives text."""
+        """Returns the most that it may use with a model of this `context` and `longest` answer. `answers`: the answer
+        is text."""
         taken = context if self.stored else min(self.input, context)
         found = Usage(taken, (self.output or longest) * self.copies if answers else 0)
         found.tier, found.speed = self.tier, self.speed
@@ -100,7 +102,7 @@ class Demand:
         return found
 
     def _weigh(self, value: Any) -> int:
-        """Tokens of all that is in a JSON value. Walks without recursion: the depth is the client's."""
+        """Counts the tokens in a JSON value. Walks without recursion, because the client chooses the depth."""
         total, rest = 0, [value]
         while rest:
             each = rest.pop()
@@ -117,7 +119,7 @@ class Demand:
                         total += _tokens(inner, name in ("data", "file_data"), picture)
             elif isinstance(each, list):
                 if each and all(type(one) is int for one in each):
-                    total += len(each)  # a prompt as tokens
+                    total += len(each)  # a prompt given as tokens
                 else:
                     rest += each
             elif isinstance(each, str):
@@ -128,8 +130,10 @@ class Demand:
 
 
 def ask(body: bytes, merges: bool) -> bytes:
-    """The body of a stream's request with `stream_options.include_usage`, all else as it was. `merges`: it has some
-    `stream_options`, and so is written anew."""
+    """Adds `stream_options.include_usage` to the body of a streaming request, and leaves the rest as it was.
+
+    `merges`: the body already has `stream_options`, so all of it is written anew.
+    """
     if not merges:
         return b'{"stream_options":{"include_usage":true},' + body.lstrip()[1:]
     content = json.loads(body)
@@ -138,7 +142,8 @@ def ask(body: bytes, merges: bool) -> bytes:
 
 
 def _tokens(text: str, coded: bool = False, picture: bool = False) -> int:
-    """Of a text; `coded`: in base64 it may be a `picture`, else a document or sound."""
+    """Counts the tokens of a text. With `coded`, base64 text may be a `picture`; other base64 is a document or
+    sound."""
     size = len(text.encode("utf-8", "surrogatepass"))
     coded = coded or text.startswith("data:")
     if not coded or size < _BLOB or not _BASE64.match(text):
@@ -147,8 +152,8 @@ def _tokens(text: str, coded: bool = False, picture: bool = False) -> int:
 
 
 def _parse(data: bytes) -> dict[str, Any] | None:
-    """The JSON object; None for anything else. Refused when a name is in an object twice: the vendor may read the other
-    one."""
+    """Returns the JSON object, None for anything else. Raises Refused when a name appears twice in an object: the
+    vendor may read the other one."""
     try:
         body = json.loads(data, object_pairs_hook=_once)
     except _Twice:
@@ -174,7 +179,7 @@ def _strings(value: object) -> list[str]:
 
 
 def _number(table: dict[str, Any], *names: str) -> int:
-    """The largest of `names` that is a number; 0 without one."""
+    """Returns the largest number among the fields `names`; 0 when none is a number."""
     values = [
         value for name in names if isinstance(value := table.get(name), int | float) and not isinstance(value, bool)
     ]

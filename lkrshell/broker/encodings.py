@@ -1,21 +1,21 @@
-"""Decompresses a vendor's answer as it goes by: gzip, deflate, br and zstd, in bounded memory. Pure."""
+"""Decompresses a vendor's answer piece by piece: gzip, deflate, br and zstd, in bounded memory. Pure."""
 
 import sys
 import zlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-_PIECE = 1 << 16  # bytes that are decompressed at once
-_MOST = 1 << 30  # bytes of an answer, decompressed; a bomb is not followed further
+_PIECE = 1 << 16  # bytes decompressed at once
+_MOST = 1 << 30  # decompressed bytes of one answer; more is treated as a bomb
 
 
 class Damaged(Exception):
-    """The bytes are not in the encoding that the vendor named, or are a bomb."""
+    """The bytes are not in the encoding that the vendor named, or they are a decompression bomb."""
 
 
 class Decoder(Protocol):
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """The decompressed bytes, in pieces of at most 64 KiB. Raises Damaged."""
+        """Yields the decompressed bytes, in pieces of at most 64 KiB. Raises Damaged."""
 
 
 def is_plain(encoding: str) -> bool:
@@ -24,7 +24,7 @@ def is_plain(encoding: str) -> bool:
 
 
 def decoder(encoding: str) -> Decoder | None:
-    """What reads this Content-Encoding; None for one that cannot be read here."""
+    """Returns a decoder for this Content-Encoding; None when lkr cannot read it."""
     encoding = encoding.strip().lower()
     if is_plain(encoding):
         return _Plain()
@@ -47,7 +47,7 @@ def decoder(encoding: str) -> Decoder | None:
 
 
 def readable(decoder: Decoder, chunk: bytes) -> bytes:
-    """What can be read of `chunk`: of damaged bytes, what comes before the damage."""
+    """Returns what can be read of `chunk`. In damaged bytes, that is the part before the damage."""
     found = b""
     try:
         for piece in decoder.feed(chunk):
@@ -63,7 +63,7 @@ class _Plain:
 
 
 class _Zlib:
-    """gzip, one member after the other; or deflate, with the head that it should have or without."""
+    """gzip, also with several members; or deflate, with or without its header."""
 
     def __init__(self, gzip: bool) -> None:
         self._gzip, self._first, self._size = gzip, not gzip, 0
@@ -89,7 +89,7 @@ class _Zlib:
 
 
 class _Other:
-    """br or zstd, by the package for it. `more` is whether an engine has output left for which there was no room."""
+    """br or zstd, through their packages."""
 
     def __init__(self, engine: Any, brotli: bool) -> None:
         self._engine, self._brotli, self._size = engine, brotli, 0
@@ -105,7 +105,7 @@ class _Other:
                         return
                     piece = self._engine.decompress(chunk, _PIECE)
                     more = not self._engine.needs_input and not self._engine.eof
-            except Exception:  # each package has an exception of its own
+            except Exception:  # each package raises its own exceptions
                 raise Damaged from None
             self._size = _bounded(self._size + len(piece))
             yield piece

@@ -1,7 +1,7 @@
-"""What `[broker]` and `[prices]` in config.toml say, for the forwarder: at the start, and whenever they change.
+"""Applies `[broker]` and `[prices]` of config.toml to the forwarder: at the start, and after each change.
 
-The settings are read for each request anyway. Settings that cannot be used stop every request, with the reason, until
-they are changed: what the person wanted is not known then.
+The settings are read for each request anyway. While they are not valid, every request is refused with the reason,
+because the broker cannot know what the person wanted.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from lkrshell.state.config import Config
 
 
 class Following:
-    """`upstream` is the one for now; a `forwarder` that is set gets each one after it."""
+    """Holds the present `upstream`, and gives each new one to the `forwarder`, once that is set."""
 
     def __init__(self, prices: Prices, settings: Config, warn: Callable[[str], object]) -> None:
         self._prices, self._own, self._warn = prices, settings.prices, warn
@@ -27,7 +27,7 @@ class Following:
         self.upstream = self._made(settings)
 
     async def follow(self, settings: Config) -> None:
-        """Takes up what has changed. Waits for nothing, so that no request gets between."""
+        """Applies what has changed. It does not await anything, so no request can run in between."""
         if settings.prices != self._own:
             self._own = settings.prices
             self._prices.take(settings.prices)
@@ -42,7 +42,7 @@ class Following:
                 closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Ends all connections to vendors."""
+        """Closes all connections to vendors."""
         for task in self._closing:
             task.cancel()
         if isinstance(self.upstream, Upstream):

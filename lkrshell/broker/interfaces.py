@@ -1,6 +1,6 @@
-"""What the forwarding part needs from the others, by shape alone, so that neither side imports the other.
+"""The interfaces between the forwarding part and the rest of the broker, so that neither imports the other.
 
-`broker/__main__.py` puts the real ones together. Tests put in small ones of their own.
+`broker/__main__.py` connects the real classes. Tests connect small classes of their own.
 """
 
 from typing import Protocol, TypeVar
@@ -11,8 +11,8 @@ from lkrshell.core.secret import Secret
 class Refused(Exception):
     """A request that is not forwarded.
 
-    `status` is an HTTP status that vendors' SDKs do not retry, unless a retry makes sense. `code` is a short word for
-    programs (the header x-lkr-error). `message` is one sentence for the person, with the command that changes it.
+    `status` is an HTTP status that vendors' SDKs retry only when a retry makes sense. `code` is a short word for
+    programs (the header x-lkr-error). `message` is one sentence for the person, with the command that helps.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -21,9 +21,9 @@ class Refused(Exception):
 
 
 class Call:
-    """One request, as the limits and the meter see it. `body` may be changed by `Limiter.reserve`.
+    """One request, as the limits and the meter see it. `Limiter.reserve` may change `body`.
 
-    `family` is that of vendors/routes.py. `model` is what the body or the path says, empty where neither does.
+    `family` is one of vendors/routes.py. `model` comes from the body or the path, and is empty when neither names one.
     """
 
     __slots__ = ("body", "family", "method", "model", "path", "vendor")
@@ -48,22 +48,23 @@ class Permit(Protocol):
 
 
 class Reservation(Protocol):
-    """What a request may cost at most, until it is known what it did cost."""
+    """The most that a request may cost, until its real cost is known."""
 
     def answered(self, kind: str, encoding: str) -> None:
-        """Says the answer's Content-Type and Content-Encoding, before the first `feed`."""
+        """Takes the answer's Content-Type and Content-Encoding, before the first `feed`."""
 
     def feed(self, chunk: bytes) -> None:
-        """Sees the vendor's answer go by, as it comes."""
+        """Reads a piece of the vendor's answer."""
 
     def filter(self, chunk: bytes) -> bytes:
-        """`chunk` without what the vendor sent only because `reserve` changed the body. May hold some of it back."""
+        """Returns `chunk` without what the vendor sent only because `reserve` changed the body. May hold a part
+        back."""
 
     def rest(self) -> bytes:
-        """What `filter` holds back still, at the end of the answer."""
+        """Returns what `filter` still holds back, at the end of the answer."""
 
     def settle(self, status: int, complete: bool) -> None:
-        """Called exactly once. `status` is the vendor's; 0 when the request did not leave."""
+        """Ends the reservation; called exactly once. `status` is the vendor's, or 0 when the request was not sent."""
 
 
 V = TypeVar("V", bound=Virtual)
@@ -78,18 +79,19 @@ class VirtualKeys(Protocol[V_co]):
     """The table of virtual keys."""
 
     def find(self, presented: str) -> V_co | None:
-        """The one whose text is `presented`, None when there is none or it is over."""
+        """Returns the virtual key with this text; None when it does not exist or has ended."""
 
 
 class Authority(Protocol[V_contra, P_co]):
     """Says whether a virtual key may be used now, and gives the real one."""
 
     async def permit(self, virtual: V_contra, caller: object) -> P_co:
-        """Refused when it may not. `caller` is what `may_use` found of the process that sends the request."""
+        """Raises Refused when the key may not be used. `caller` is what `may_use` found out about the sending
+        process."""
 
 
 class Limiter(Protocol[V_contra, P_contra]):
-    """Holds what is spent under what is allowed."""
+    """Keeps spending below the limits."""
 
     def reserve(self, virtual: V_contra, permit: P_contra, call: Call) -> Reservation:
-        """Refused when the worst case does not fit."""
+        """Raises Refused when the worst case does not fit."""

@@ -1,9 +1,9 @@
-"""The ledger: what went through the broker, one row a request, in SQLite. Names, counts, money and times; never a body,
-a header or a value.
+"""The ledger of requests: one row each, in SQLite. It holds names, counts, money and times; never a body, header or
+value.
 
-The broker alone writes. Any process of the user may read meanwhile (write-ahead log). A row is written before its
-request is sent, with the most that it may cost, and completed after it. What a crash leaves is charged at the next
-start as it was reserved: the vendor may well have been paid for it.
+Only the broker writes. Any process of the user may read at the same time (write-ahead log). A row is written before its
+request is sent, with the most that it may cost, and completed afterwards. Rows that a crash left open are charged in
+full at the next start, because the vendor may have charged for them.
 """
 
 import os
@@ -16,7 +16,7 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.state import files, paths
 
-# Each step brings the schema from the version before it to the next. Steps are added, never changed.
+# Each step brings the schema to the next version. Add steps; never change one.
 STEPS: tuple[str, ...] = (
     """
     CREATE TABLE request (
@@ -63,12 +63,13 @@ def path() -> str:
 
 
 class Ledger:
-    """The ledger, to write. LkrError when it cannot be opened, is damaged, or is a later lkr's."""
+    """Writes the ledger. Raises LkrError when it cannot be opened, is damaged, or was made by a later version of
+    lkr."""
 
     def __init__(self, where: str = "") -> None:
         self._path = where or path()
         self._lock = threading.Lock()
-        self._late: list[tuple[int, dict[str, Any]]] = []  # ends of requests that could not be written yet
+        self._late: list[tuple[int, dict[str, Any]]] = []  # completed rows that could not be written yet
         try:
             files.make_private_dir(os.path.dirname(self._path))
             files.make_private_file(self._path)
@@ -81,8 +82,8 @@ class Ledger:
             raise _trouble(self._path, error) from None
 
     def begin(self, seconds: float, fields: dict[str, Any]) -> int:
-        """A row for a request that is about to be sent, at `seconds` since the epoch: its number. LkrError when it
-        cannot be written."""
+        """Adds a row for a request that is about to be sent, at `seconds` since the epoch, and returns its number.
+        Raises LkrError when it cannot be written."""
         values = [fields.get(name, "" if name in _TEXTS else None) for name in _BEFORE]
         with self._lock:
             try:
@@ -93,7 +94,7 @@ class Ledger:
                 raise _trouble(self._path, error) from None
 
     def end(self, row: int, fields: dict[str, Any]) -> LkrError | None:
-        """Completes a row. What went wrong, if anything: it is tried again with the next row."""
+        """Completes a row. Returns the error if that failed; the next call tries again."""
         with self._lock:
             self._late.append((row, {name: _clean(fields[name]) for name in _AFTER if name in fields}))
             try:
@@ -110,7 +111,7 @@ class Ledger:
             self._late.pop(0)
 
     def charge_left(self) -> int:
-        """Charges the requests that a broker which is no more left under way, as they were reserved; how many."""
+        """Charges the requests that an earlier broker left open, at their reserved cost. Returns how many."""
         with self._lock:
             try:
                 return self._db.execute(_CHARGE).rowcount
@@ -118,8 +119,8 @@ class Ledger:
                 raise _trouble(self._path, error) from None
 
     def spent(self, since: float, **where: str) -> tuple[int, int, int]:
-        """Money in millionths of a US dollar, tokens, and requests since then (seconds since the epoch) where the
-        columns have these values; what is under way counts as it was reserved."""
+        """Returns the money (millionths of a US dollar), tokens and requests since `since` (seconds since the epoch),
+        for rows whose columns equal `where`. Open requests count at their reserved cost."""
         columns = "".join(f" AND {name} = ?" for name in where)
         with self._lock:
             try:
@@ -134,10 +135,10 @@ class Ledger:
 
 
 class Reader:
-    """The ledger, to read, while the broker writes. None of it is kept: each call sees what is there then."""
+    """Reads the ledger while the broker writes it. Keeps nothing, so each call sees the present rows."""
 
     def __init__(self, where: str = "") -> None:
-        """LkrError when the ledger cannot be read. Where there is none yet, it is empty."""
+        """Raises LkrError when the ledger cannot be read. A missing ledger counts as empty."""
         self._path, self._db = where or path(), None
         if not os.path.lexists(self._path):
             return
@@ -150,13 +151,13 @@ class Reader:
 
     @property
     def there(self) -> bool:
-        """False while there is no ledger yet."""
+        """False when the ledger does not exist yet."""
         return self._db is not None
 
     def rows(
         self, columns: Sequence[str], since: float = 0, after: int = 0, project: str | None = None, vendor: str = ""
     ) -> Iterator[tuple[Any, ...]]:
-        """Finished requests, the oldest first, with these columns. `after` is a row's number."""
+        """Yields the given columns of finished requests, oldest first. `after` is a row's number."""
         if self._db is None:
             return
         conditions, values = ["duration IS NOT NULL", "time >= ?", "id > ?"], [round(since * 1000), after]
@@ -194,11 +195,11 @@ def _check_version(db: sqlite3.Connection, where: str) -> int:
 
 
 def _migrate(db: sqlite3.Connection, where: str) -> None:
-    """Takes the steps that are missing, each whole or not at all."""
+    """Runs the missing steps. Each one happens completely or not at all."""
     while (version := _check_version(db, where)) < len(STEPS):
         db.execute("BEGIN IMMEDIATE")
         try:
-            if _version(db) == version:  # nobody else was faster
+            if _version(db) == version:  # no other process was faster
                 for statement in _statements(STEPS[version]):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {version + 1}")
@@ -214,7 +215,7 @@ def _statements(script: str) -> Iterable[str]:
 
 
 def _clean(value: Any) -> Any:
-    """Text as SQLite takes it: a path may have bytes that are no UTF-8."""
+    """Makes text fit for SQLite: a path may contain bytes that are not UTF-8."""
     return show(value) if isinstance(value, str) else value
 
 

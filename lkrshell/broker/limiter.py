@@ -1,10 +1,10 @@
-"""Holds what is spent under what is allowed: the worst case of a request is set aside before it is sent. When it is
-over, what it did use takes that place, once.
+"""Keeps spending below the limits: reserves the worst case before a request is sent, and replaces it once by the real
+use.
 
-Each limit counts for itself, and all of them have to have room: that of the key counts the key in all projects, that of
-a project's manifest the key in that project, that of an agent all that the agent spends. Days, weeks (from Monday) and
-months are those of local time. The sums are the ledger's, so they outlast a restart. A clock that is put back gives
-nothing back: what the ledger has from later on counts too.
+Every limit must have room. A key's limit counts the key in all projects, a manifest's limit counts the key in that
+project, and an agent's limit counts everything that the agent spends. Days, weeks (from Monday) and months follow local
+time. The sums come from the ledger, so they survive a restart. Setting the clock back frees nothing, because later rows
+count too.
 """
 
 import threading
@@ -28,12 +28,12 @@ from lkrshell.core.text import show
 from lkrshell.state import paths
 
 _MINUTE = 60.0  # seconds
-_MONEY, _TOKENS = 0, 1  # places in a sum
+_MONEY, _TOKENS = 0, 1  # indexes in a sum
 _UNKNOWN = Model("", None, [], [])
 
 
 class Permit(Protocol):
-    """What the limiter needs of a permit: whose limits they are is `key`, `agent` or `project`."""
+    """What the limiter needs of a permit. The scope of each limit is `key`, `agent` or `project`."""
 
     @property
     def key(self) -> str: ...
@@ -51,7 +51,7 @@ class Virtual(Protocol):
 
 
 class Sum:
-    """What was spent and set aside in one period: money in millionths of a US dollar, and tokens."""
+    """What was spent and reserved in one period: money in millionths of a US dollar, and tokens."""
 
     __slots__ = ("held", "spent")
 
@@ -62,14 +62,15 @@ class Sum:
         return self.spent[kind] + self.held[kind]
 
     def add(self, amounts: tuple[int, int], spent: int, held: int) -> None:
-        """Adds the amounts (money, tokens) so many times to what is spent, and to what is set aside."""
+        """Adds `amounts` (money, tokens) `spent` times to what is spent, and `held` times to what is reserved."""
         for kind in (_MONEY, _TOKENS):
             self.spent[kind] += spent * amounts[kind]
             self.held[kind] += held * amounts[kind]
 
 
 class Limiter:
-    """For many threads at once. Without a `ledger`, requests of a key under a limit are refused; `problem` says why."""
+    """Reserves and charges, for many threads at once. Without a `ledger`, it refuses keys that have a limit, and
+    `problem` says why."""
 
     def __init__(
         self,
@@ -84,14 +85,14 @@ class Limiter:
         self.clock, self.monotonic = clock, monotonic
         self._lock = threading.Lock()
         self._sums: dict[tuple[Any, ...], Sum] = {}
-        self._sent: dict[tuple[str, ...], deque[float]] = {}  # monotonic times of the last minute
+        self._sent: dict[tuple[str, ...], deque[float]] = {}  # monotonic times within the last minute
         self._open: set[Reservation] = set()
         self._warned = ""
 
     def reserve(self, virtual: Virtual, permit: Permit, call: Call) -> "Reservation":
-        """Sets aside the most that the request may use. `call.body` may get the question for the usage.
+        """Reserves the most that the request may use. May change `call.body` so that the vendor reports the usage.
 
-        Refused, with the limit and the command that changes it, when that does not fit.
+        Raises Refused, with the limit and the command that changes it, when the request does not fit.
         """
         wanted = Demand(call)
         allowed = [(scope, each) for scope, each in permit.limits if each]
@@ -136,7 +137,7 @@ class Limiter:
         return reservation
 
     def end(self, reservation: "Reservation", amounts: tuple[int, int], fields: dict[str, Any]) -> None:
-        """Puts what was used (money, tokens) in the place of what was set aside."""
+        """Replaces the reserved amounts by the ones used (money, tokens)."""
         with self._lock:
             if reservation not in self._open:
                 return
@@ -148,14 +149,15 @@ class Limiter:
                 self._tell(self.ledger.end(reservation.row, fields))
 
     def today(self) -> int:
-        """What was spent since midnight, in millionths of a US dollar; what is under way counts as it was reserved."""
+        """Returns the money spent since midnight, in millionths of a US dollar. Open requests count at their reserved
+        cost."""
         try:
             return self.ledger.spent(start_of("day", self.clock()))[0] if self.ledger else 0
         except LkrError:
             return 0
 
     def _tell(self, error: LkrError | None) -> None:
-        """Says what is wrong with the ledger, once for as long as it is."""
+        """Warns about a problem with the ledger, once as long as it lasts."""
         text = str(error) if error else ""
         if text and text != self._warned:
             self.warn(text)
@@ -203,7 +205,7 @@ class Limiter:
     def _check_sums(
         self, scope: str, each: Limits, permit: Permit, seconds: float, wanted: tuple[int, int]
     ) -> list[Sum]:
-        """The sums that the request has to be added to. Refused when it does not fit in one of them."""
+        """Returns the sums that the request counts towards. Raises Refused when it does not fit into one of them."""
         found = []
         for kind, limit, field in ((_MONEY, each.budget, "budget"), (_TOKENS, each.tokens, "tokens")):
             if limit is None:
@@ -221,7 +223,7 @@ class Limiter:
         if known is None:
             money, tokens, _ = self._spent(start, name)
             known = Sum(money, tokens)
-            for other in self._open:  # the ledger has them as they were reserved
+            for other in self._open:  # the ledger counts these at their reserved cost
                 if other.row and other.seconds >= start and _scope(scope, other.permit) == name:
                     known.add(other.held, -1, 1)
                     other.sums.append(known)
@@ -238,7 +240,7 @@ class Limiter:
 
 
 class Reservation:
-    """The most that one request may use, until it is known what it did use. `held` is money and tokens."""
+    """The most that one request may use, until its real use is known. `held` is (money, tokens)."""
 
     __slots__ = (
         "_asked", "_began", "_call", "_limiter", "_meter", "_models", "_take_out", "cost", "held", "most", "permit",
@@ -257,26 +259,28 @@ class Reservation:
         self._take_out = TakeOut() if wanted.asks else None
 
     def answered(self, kind: str, encoding: str) -> None:
-        """Says the answer's Content-Type and Content-Encoding, for a `feed` of its bytes as they come. Without it, what
-        is fed is decompressed."""
+        """Takes the answer's Content-Type and Content-Encoding. Without this call, `feed` expects decompressed
+        bytes."""
         self._meter.expect(kind, encoding)
 
     def feed(self, chunk: bytes) -> None:
-        """Sees the vendor's answer go by."""
+        """Reads a piece of the vendor's answer."""
         self._meter.feed(chunk)
 
     def filter(self, chunk: bytes) -> bytes:
-        """`chunk` without what the vendor sent only because `reserve` changed the body. May hold an event back."""
+        """Returns `chunk` without what the vendor sent only because `reserve` changed the body. May hold an event
+        back."""
         return self._take_out.feed(chunk) if self._take_out else chunk
 
     def rest(self) -> bytes:
-        """What `filter` holds back still, at the answer's end."""
+        """Returns what `filter` still holds back, at the end of the answer."""
         return self._take_out.rest() if self._take_out else b""
 
     def settle(self, status: int, complete: bool) -> None:
-        """The request is over. `status` is the vendor's, 0 when there was no answer: never sent where it is `complete`.
+        """Ends the reservation. `status` is the vendor's, or 0 without an answer; 0 and `complete` mean that nothing
+        was sent.
 
-        What the vendor counted is charged. Of an answer that broke off, or does not say, it is what was set aside. An
+        Charges what the vendor counted. Charges the reserved amount when the answer broke off or reports no usage. An
         error costs nothing. A second call does nothing.
         """
         found, last = self._meter.result()
@@ -288,7 +292,7 @@ class Reservation:
             used, cost = found, self._price(found)
         elif self._asked.metered:
             used, cost = self.most, self.cost
-            if found is not None and found.input:  # the stream began by saying its input
+            if found is not None and found.input:  # the start of the stream reported its input
                 found.output = max(found.output, self.most.output)
                 used, cost = found, self._price(found)
         else:
@@ -310,9 +314,9 @@ class Reservation:
 
 
 def make(own: list[tuple[str, ...]] | tuple[tuple[str, ...], ...], warn: Callable[[str], None]) -> Limiter:
-    """The limiter of the broker; blocks while it opens the ledger and reads the prices. `own`: `Config.prices`.
+    """Makes the broker's limiter from `own` (`Config.prices`). Blocks while it opens the ledger and reads the prices.
 
-    Charges what a broker before this one left under way. `warn` is told, in words, what is wrong with the ledger.
+    Charges what an earlier broker left open. Calls `warn` with a sentence about each problem with the ledger.
     """
     prices = Prices(own)
     prices.load()
@@ -326,7 +330,7 @@ def make(own: list[tuple[str, ...]] | tuple[tuple[str, ...], ...], warn: Callabl
 
 
 def start_of(period: str, seconds: float) -> float:
-    """When the day, week or month of this moment began, in local time: seconds since the epoch."""
+    """Returns when this day, week or month began in local time, in seconds since the epoch."""
     now = datetime.fromtimestamp(seconds)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if period == "week":
@@ -337,7 +341,8 @@ def start_of(period: str, seconds: float) -> float:
 
 
 def _worst(wanted: Demand, models: list[Model | None], family: str, seconds: float) -> tuple[Usage, int | None]:
-    """The most that a request may use with the worst of the models, and what it costs; None where one has no price."""
+    """Returns the most that a request may use and cost with the worst of its models. The cost is None when one has no
+    price."""
     if wanted.free or not wanted.metered:
         return Usage(), 0 if wanted.free else None
     cases = [
@@ -351,7 +356,7 @@ def _worst(wanted: Demand, models: list[Model | None], family: str, seconds: flo
 
 
 def _scope(scope: str, permit: Permit) -> tuple[str, ...]:
-    """What a limit counts."""
+    """Returns the key under which a limit is counted."""
     return {
         "key": ("key", permit.key),
         "project": ("project", permit.key, permit.folder),
@@ -377,7 +382,7 @@ def _whose(scope: str, permit: Permit) -> str:
 
 
 def _change(scope: str, permit: Permit, field: str, value: str) -> str:
-    """How the limit is changed: for that of the key, a command with `value`."""
+    """Says how to change the limit. For a key's limit, that is a command with `value`."""
     if scope == "project":
         return f"to change it: {field} of {permit.key} in {show(permit.folder)}/.lkr.toml, then lkr allow"
     if scope == "agent":
@@ -388,7 +393,7 @@ def _change(scope: str, permit: Permit, field: str, value: str) -> str:
 
 
 def _over(scope: str, field: str, permit: Permit, found: Sum, each: Limits, wanted: int) -> str:
-    """That a request does not fit, in numbers."""
+    """Says in numbers why a request does not fit."""
     kind = _MONEY if field == "budget" else _TOKENS
     most, period = (each.budget if field == "budget" else each.tokens) or (0, "day")
     said, unit = (_cents, " $") if field == "budget" else (limits.count, " tokens")
@@ -401,5 +406,5 @@ def _over(scope: str, field: str, permit: Permit, found: Sum, each: Limits, want
 
 
 def _cents(micro: int) -> str:
-    """Money to the ten-thousandth of a dollar, rounded up, without zeros at the end."""
+    """Rounds money up to a ten-thousandth of a dollar, and drops zeros at the end."""
     return limits.dollars(-(-micro // 100) * 100)

@@ -1,6 +1,6 @@
-"""What macOS says of a process that asks the broker: its children, its folder, and which connections it holds.
+"""Asks macOS about a process that uses the broker: its children, its folder, and the connections it holds.
 
-The kernel answers for the processes of this user; for those of others it refuses (EPERM).
+The kernel answers for this user's processes, and refuses for others (EPERM).
 
 Source: xnu as published, bsd/sys/proc_info.h (struct proc_vnodepathinfo, proc_fdinfo, socket_fdinfo, in_sockinfo) and
 libsyscall/wrappers/libproc/libproc.h. The offsets below are those of a 64-bit process, on Intel and on ARM.
@@ -34,7 +34,7 @@ _LOOPBACK = {
 
 
 def children(pid: int) -> list[int]:
-    """The processes that it started and that still run."""
+    """Returns the running processes that it started."""
     room = 64
     while room <= _MOST:
         buffer = native.buffer(4 * room)
@@ -46,7 +46,7 @@ def children(pid: int) -> list[int]:
 
 
 def working_folder(pid: int) -> str:
-    """OSError when it has ended, or is another user's."""
+    """Returns its folder. Raises OSError when it has ended or belongs to another user."""
     data = _information(pid, _VNODEPATHINFO, _PATHS)
     if len(data) != _PATHS:
         raise ProcessLookupError(native.errno(), "no such process")
@@ -54,7 +54,8 @@ def working_folder(pid: int) -> str:
 
 
 def file_of(pid: int, ends: Ends) -> str:
-    """Which of its files is the client's end of the connection; empty when none is, or when it is another user's."""
+    """Returns which of its files is the client's end of the connection; empty when none is, or for another user's
+    process."""
     if processes.user_of(pid) != os.getuid():
         return ""
     room = 256

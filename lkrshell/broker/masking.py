@@ -1,8 +1,8 @@
-"""Takes the real key out of what a vendor sends, should a vendor echo it. The length of a body stays the same. Pure."""
+"""Masks the real key in a vendor's answer, in case the vendor repeats it. The body keeps its length. Pure."""
 
 
 class Mask:
-    """For one answer. A key that is spread over chunks is found: what may be its beginning waits for the next chunk."""
+    """Masks one answer. It also finds a key that is split over chunks, by holding back what may be its beginning."""
 
     __slots__ = ("_first", "_held", "_key", "_text", "found")
 
@@ -13,16 +13,16 @@ class Mask:
         self.found = False
 
     def anew(self) -> "Mask":
-        """Another one for the same key."""
+        """Returns a new mask for the same key."""
         return Mask(self._text)
 
     @property
     def waits(self) -> bool:
-        """True while the end of what came may be the beginning of the key."""
+        """True while the bytes held back may be the beginning of the key."""
         return bool(self._held)
 
     def feed(self, chunk: bytes) -> bytes:
-        """What can be sent on now."""
+        """Returns what can be sent on now."""
         key = self._key
         data = self._held + chunk if self._held else chunk
         if key in data:
@@ -38,10 +38,10 @@ class Mask:
         return data[:start]
 
     def rest(self) -> bytes:
-        """What waited, at the end of the answer."""
+        """Returns what is still held back, at the end of the answer."""
         held, self._held = self._held, b""
         return held
 
     def text(self, value: str) -> str:
-        """The value of a header, or a reason phrase."""
+        """Masks the value of a header, or a reason phrase."""
         return value.replace(self._text, "****")

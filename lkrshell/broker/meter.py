@@ -1,8 +1,8 @@
-"""Reads what a request used from the vendor's answer while that goes by. Nothing here changes or keeps the answer.
+"""Reads from a vendor's answer, as it passes, what the request used. Keeps no answer.
 
-`Meter` sees the bytes of an answer in any pieces: one JSON document, a list of them (Gemini), or server-sent events;
-plain, or compressed by gzip, deflate, br or zstd. Its memory is bounded, whatever the vendor sends. Only `TakeOut`
-changes an answer: it removes the event that the vendor sent because lkr asked for the usage.
+`Meter` takes an answer in pieces of any size: one JSON document, a list of them (Gemini), or server-sent events; plain,
+or compressed by gzip, deflate, br or zstd. Its memory is bounded, whatever the vendor sends. Only `TakeOut` changes an
+answer: it removes the event that the vendor sent because lkr asked for the usage.
 """
 
 import json
@@ -12,19 +12,19 @@ from lkrshell.broker import encodings, usage
 from lkrshell.broker.scan import Path, Scanner
 from lkrshell.broker.usage import Usage
 
-_EVENT = 1 << 16  # bytes of an event that `TakeOut` holds back
+_EVENT = 1 << 16  # bytes of an event that `TakeOut` holds back at most
 _LINE_END = re.compile(rb"[\r\n]")
 _EVENT_END = re.compile(rb"\n\n|\n\r\n|\r\r")
 _MARK = b"\xef\xbb\xbf"  # a byte order mark
 _HEAD = 8  # bytes: the mark, and `data:`
 _COUNT = re.compile(rb'"(?:usage\w*|meta)"\s*:\s*\{')
-_COUNT_OR_PART = re.compile(rb'"(?:usage\w*|meta)"(?!\s*:\s*null)')  # of one that may be split over lines
+_COUNT_OR_PART = re.compile(rb'"(?:usage\w*|meta)"(?!\s*:\s*null)')  # in an event that may be split over lines
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
 
 
 class Meter:
-    """The usage of one answer of an API of `family`. `encoding` is its Content-Encoding, and `kind` its Content-Type;
-    where that is empty, how the answer begins tells events from JSON."""
+    """Finds the usage in one answer of an API of `family`. `encoding` is its Content-Encoding, `kind` its Content-Type.
+    Without a `kind`, the beginning of the answer tells events from JSON."""
 
     __slots__ = ("_begun", "_decoder", "_events", "_family", "_scanner", "blind")
 
@@ -32,11 +32,11 @@ class Meter:
         self._family = family
         self._scanner = Scanner(usage.places(family))
         self._events: _Events | None = None
-        self.blind = self._begun = False  # `blind`: the answer cannot be read
+        self.blind = self._begun = False  # `blind`: lkr cannot read the answer
         self.expect(kind, encoding)
 
     def expect(self, kind: str, encoding: str) -> None:
-        """Says, before the first `feed`, what the answer's headers say."""
+        """Takes the answer's headers, before the first `feed`."""
         self._decoder = encodings.decoder(encoding)
         self.blind = self._decoder is None
         if "event-stream" in kind.lower():
@@ -52,7 +52,7 @@ class Meter:
             self.blind = True
 
     def result(self) -> tuple[Usage | None, bool]:
-        """The usage so far, None when the vendor did not say; and whether that is its last word."""
+        """Returns the usage so far, None when the vendor reported none; and whether it is final."""
         if self._events is not None:
             self._events.end()
             return usage.read(self._family, self._events.found)
@@ -72,8 +72,10 @@ class Meter:
 
 
 class _Events:
-    """Server-sent events: gives the scanner what stands in `data` fields. `found` has what events with a usage in them
-    say; most events have none, and a line that came whole and has none is not scanned."""
+    """Passes the `data` fields of server-sent events to the scanner. `found` collects what the events with a usage say.
+
+    Most events have none. A whole line without one is not scanned.
+    """
 
     __slots__ = ("_counts", "_field", "_fresh", "_in_data", "_scanner", "_skip_lf", "found")
 
@@ -82,7 +84,7 @@ class _Events:
         self.found: dict[Path, bytes] = {}
         self._field: bytes | None = b""  # the start of a line; None once its field is known
         self._in_data = self._skip_lf = False
-        self._fresh = True  # nothing of the present event has come
+        self._fresh = True  # nothing of the present event has arrived
 
     def feed(self, data: bytes) -> None:
         at = _silent(data) if self._field == b"" and not self._skip_lf and self._fresh else 0
@@ -106,14 +108,14 @@ class _Events:
                 self._line(data[at:stop])
             at = stop
             if end:
-                if self._field == b"":  # an empty line: the event is over
+                if self._field == b"":  # an empty line ends the event
                     self.end()
                 self._field, self._in_data = b"", False
                 self._skip_lf = data[at] == 0x0D
                 at += 1
 
     def end(self) -> None:
-        """The event is over."""
+        """Ends the event."""
         self._scanner.close()
         if any(self._scanner.found.get(place, b"")[:1] == b"{" for place in self._counts):
             self.found |= self._scanner.found
@@ -122,7 +124,7 @@ class _Events:
         self._fresh = True
 
     def _line(self, part: bytes) -> None:
-        """A piece of one line."""
+        """Reads a part of one line."""
         self._fresh = self._fresh and not part
         if self._field is None:
             if self._in_data:
@@ -140,7 +142,7 @@ class _Events:
 
 
 def _silent(data: bytes) -> int:
-    """How many bytes at the start are whole events, in the common form, without a word of usage in them."""
+    """Returns how many bytes at the start are whole events in the common form, without a usage."""
     if b"\r" in data:
         return 0
     end, first = len(data), max(data.find(b'"usage'), data.find(b'"meta"'))
@@ -151,21 +153,21 @@ def _silent(data: bytes) -> int:
 
 
 class TakeOut:
-    """Removes the event of a Chat Completions stream that has no choices and the usage: the client did not ask for it.
+    """Removes the event of a Chat Completions stream that holds only the usage, which the client did not ask for.
 
-    All other bytes stay as they are. An event is held back until it is whole, or larger than 64 KiB.
+    All other bytes stay as they are. An event is held back until it is complete, or larger than 64 KiB.
     """
 
     __slots__ = ("_held", "_looks", "_passing", "_searched")
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._looks: bool | None = None  # like events; None while too little has come
-        self._passing = False  # an event that is too large to be held
+        self._looks: bool | None = None  # whether it looks like events; None until enough has arrived
+        self._passing = False  # inside an event that is too large to hold back
         self._searched = 0
 
     def feed(self, chunk: bytes) -> bytes:
-        """What may go on to the client now."""
+        """Returns what may go on to the client now."""
         if self._looks is None:
             self._held += chunk
             self._looks = self._guess()
@@ -196,7 +198,7 @@ class TakeOut:
         return bytes(out)
 
     def rest(self) -> bytes:
-        """What is still held, at the answer's end."""
+        """Returns what is still held back, at the end of the answer."""
         held = bytes(self._held)
         self._held.clear()
         self._searched = 0
@@ -212,7 +214,7 @@ class TakeOut:
 
 
 def _is_extra(event: bytes) -> bool:
-    """True for the one event that is there only since `include_usage` was added."""
+    """True for the event that the vendor sent only because `include_usage` was added."""
     if not _COUNT.search(event) or b'"choices"' not in event:
         return False
     lines = re.split(rb"\r\n|\r|\n", event)

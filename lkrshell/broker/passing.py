@@ -1,23 +1,23 @@
-"""The body of a vendor's answer on its way to the client. No real key passes, should the vendor repeat it.
+"""Passes the body of a vendor's answer to the client, without the real key, should the vendor repeat it.
 
-A plain body is masked. So is an error, decompressed for that. Any other compressed answer passes byte for byte, and is
-read meanwhile: if its first piece has the key, the answer is masked and goes on uncompressed. If a later piece has it,
-the answer ends there.
+A plain body is masked. A compressed error is decompressed and masked. Any other compressed answer passes byte for byte
+while lkr reads along. If the key is in its first piece, the answer is masked and goes on uncompressed. If it is in a
+later piece, the answer ends there.
 """
 
 from lkrshell.broker import encodings
 from lkrshell.broker.interfaces import Reservation
 from lkrshell.broker.masking import Mask
 
-_MOST = 1 << 28  # decompressed bytes that are looked at
+_MOST = 1 << 28  # decompressed bytes that are searched at most
 
 
 class Echo(Exception):
-    """A compressed answer that has begun to pass repeats the key."""
+    """A compressed answer repeats the key, and its first bytes have already been sent."""
 
 
 class Passing:
-    """One answer. `changed`: the request asked for more than the client did, and that is taken out again."""
+    """One answer. `changed`: lkr asked the vendor for more than the client did, and removes that again."""
 
     __slots__ = (
         "_decoder",
@@ -38,11 +38,11 @@ class Passing:
         packed = self._decoder is not None and not self._plain
         self._decodes = packed and status >= 400
         self._filters = changed and self._plain and status < 400
-        self.watches = packed and not self._decodes  # then `rewrites` wants the first piece
+        self.watches = packed and not self._decodes  # `rewrites` then needs the first piece
         self._held, self._seen = b"", 0
 
     def rewrites(self, first: bytes) -> bool:
-        """True when the client gets other bytes than came, so that their length and encoding are others too."""
+        """True when the client gets other bytes than the vendor sent, so that the length and encoding change, too."""
         if self.watches:
             mask = self._mask.anew()
             mask.feed(self._read(encodings.decoder(self._encoding), first))
@@ -51,7 +51,7 @@ class Passing:
         return self._decodes or self._filters
 
     def feed(self, chunk: bytes) -> bytes:
-        """What can be sent on now. Echo when that cannot go on."""
+        """Returns what can be sent on now. Raises Echo when the answer has to end."""
         self._reservation.feed(chunk)
         if self._decodes:
             return self._mask.feed(self._read(self._decoder, chunk))
@@ -69,7 +69,7 @@ class Passing:
             raise Echo
         if self._seen > _MOST:
             self.watches = False
-        elif self._mask.waits:  # the key may have begun in it
+        elif self._mask.waits:  # the key may begin in this chunk
             self._held += chunk
             return b""
         chunk, self._held = self._held + chunk, b""
@@ -80,7 +80,7 @@ class Passing:
         return encodings.readable(decoder, chunk) if decoder else b""
 
     def rest(self) -> bytes:
-        """What waited, at the end of the answer."""
+        """Returns what is still held back, at the end of the answer."""
         if self.watches:
             return self._held
         out = self._mask.feed(self._reservation.rest()) if self._filters else b""

@@ -1,8 +1,8 @@
-"""Prints what the broker needs of the package genai-prices, as JSON.
+"""Prints the prices that the broker needs from the package genai-prices, as JSON. Never asks the network.
 
-A process of its own, which holds no key. The package loads pydantic and an HTTP client, and takes two seconds and
-30 MiB for it. The broker reads the result in some milliseconds, and keeps it while the package's version stays. The
-network is not asked: the prices are those that came with the package.
+It runs in a process of its own, which holds no key, because the package takes two seconds and 30 MiB to load pydantic
+and an HTTP client. The broker reads the result in a few milliseconds, and keeps it for as long as the package's version
+stays.
 """
 
 import json
@@ -11,14 +11,14 @@ from typing import Any
 
 FORM = 1
 PACKAGE = "genai-prices"
-# Our vendors, and what the package calls them.
+# Our vendors, and their names in the package.
 PROVIDERS = {
     "anthropic": "anthropic", "azure-openai": "azure", "cerebras": "cerebras", "cohere": "cohere",
     "deepseek": "deepseek", "fireworks": "fireworks", "gemini": "google", "groq": "groq", "mistral": "mistral",
     "openai": "openai", "openrouter": "openrouter", "perplexity": "perplexity", "together": "together",
     "voyage": "voyageai", "xai": "x-ai",
 }  # fmt: skip
-# US dollars a million tokens; the last two a thousand of what they name.
+# US dollars per million tokens. The last two are per thousand searches and per thousand requests.
 PRICES = (
     "input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok", "input_audio_mtok",
     "output_audio_mtok", "web_searches_kcount", "requests_kcount",
@@ -26,9 +26,11 @@ PRICES = (
 
 
 def table() -> dict[str, Any]:
-    """`providers`: by name, `also` (others to look in) and `models`: rows of what a name must fit, the most tokens in a
-    context (null where unknown), the prices, and those for other service tiers. A price is a text, or a text and pairs
-    of (more input tokens than, text)."""
+    """Returns `providers`, by name: `also`, the other providers to look in, and `models`.
+
+    A model is a row: what its name must match, the most tokens of a context (null when unknown), the prices, and the
+    prices of other service tiers. A price is a text, or a text followed by pairs (above so many input tokens, text).
+    """
     from importlib.metadata import version
 
     from genai_prices.data import providers
@@ -64,7 +66,7 @@ def _match(clause: Any) -> list[Any]:
 
 
 def _when(constraint: Any) -> list[str]:
-    """`start` and a date; `daily` and two times of day, in UTC; or nothing."""
+    """Returns `start` and a date, or `daily` and two times of day in UTC, or an empty list."""
     from datetime import date, time
 
     values = [] if constraint is None else list(vars(constraint).values())
@@ -78,7 +80,8 @@ def _when(constraint: Any) -> list[str]:
 
 
 def _prices(prices: Any) -> dict[str, Any]:
-    """The prices. Pictures and the like are not counted apart here, so where one costs more, its price is for all."""
+    """Returns the prices. Pictures and the like are not counted separately, so the dearest price applies to all
+    tokens."""
     found: dict[str, Any] = {}
     for name, price in vars(prices).items():
         if price is not None and name in PRICES:

@@ -1,7 +1,7 @@
-"""What a request costs, in millionths of a US dollar, rounded up. Decimal and int; no float.
+"""Computes what a request costs, in millionths of a US dollar, rounded up. Uses Decimal and int, never float.
 
-The prices are those of the package genai-prices, over them the user's `[prices]` in config.toml. `load` takes its time
-once for each version of the package and then some milliseconds; it is for a thread, before the first request.
+The prices come from the package genai-prices; `[prices]` in config.toml overrides them. `load` is slow once per version
+of the package, and then takes a few milliseconds. Call it in a thread, before the first request.
 """
 
 import json
@@ -21,12 +21,12 @@ from lkrshell.runtime import broker_client
 from lkrshell.state import files, paths
 
 _FILE = "prices.json"
-_WAIT = 120  # seconds for a process that mostly compiles
-_UNKNOWN = 128_000  # tokens of an answer, where neither its bound nor the context is known
-# The most tokens of an answer, where a request sets no bound itself; the first row that fits counts. Without one it is
-# the whole context, which no answer exceeds: a family is here only once its bound is published. Checked on 28 November
-# 2026 against platform.claude.com/docs (models overview), ai.google.dev/gemini-api/docs/models and the table of
-# LiteLLM 1.108.7 (model_prices_and_context_window.json, `max_output_tokens`), of which none exceeds a row.
+_WAIT = 120  # seconds for a process that mostly compiles Python
+_UNKNOWN = 128_000  # tokens of an answer when neither its limit nor the context is known
+# The most tokens of an answer when the request sets no limit; the first row that matches counts. Without a row it is
+# the whole context, which no answer exceeds: a family gets a row only after its limit was published. Checked on 28
+# November 2026 against platform.claude.com/docs (models overview), ai.google.dev/gemini-api/docs/models and LiteLLM
+# 1.108.7 (model_prices_and_context_window.json, `max_output_tokens`): no model there exceeds its row.
 _LONGEST: tuple[tuple[str, int], ...] = (
     ("gpt-3.5*", 4_096), ("gpt-4o*", 16_384), ("chatgpt-4o*", 16_384), ("gpt-4.1*", 32_768), ("gpt-4-turbo*", 4_096),
     ("gpt-4", 8_192), ("gpt-4-0*", 8_192), ("o1*", 100_000), ("o3*", 100_000), ("o4*", 100_000),
@@ -38,7 +38,7 @@ _LONGEST: tuple[tuple[str, int], ...] = (
 
 
 class Model:
-    """The prices of one model. `context` is the most tokens of one request's input, `longest` of its answer."""
+    """The prices of one model. `context` is the most tokens of a request's input, `longest` the most of its answer."""
 
     __slots__ = ("_prices", "_variants", "context", "longest", "name")
 
@@ -50,14 +50,14 @@ class Model:
         self.longest = next(rows, context or _UNKNOWN)
 
     def cost(self, usage: Usage, seconds: float) -> int | None:
-        """What `usage` costs at `seconds` since the epoch; None when the model is not paid by the token."""
+        """Returns what `usage` costs at `seconds` since the epoch; None when the model is not paid by the token."""
         prices = self._at(datetime.fromtimestamp(seconds, UTC), usage)
         if not {"input_mtok", "output_mtok"} & set(prices):
             return None
         total = Decimal(0)
 
         def add(count: int, *names: str) -> None:
-            """`count` tokens at the first of the prices that there is."""
+            """Adds `count` tokens at the first of these prices that the model has."""
             nonlocal total
             price = next((prices[name] for name in names if name in prices), "0")
             total += max(0, count) * _rate(price, usage.input)
@@ -72,13 +72,13 @@ class Model:
         add(usage.cache_write_1h, "cache_write_1h_mtok", "cache_write_mtok", "input_mtok")
         add(usage.output - spoken, "output_mtok")
         add(spoken, "output_audio_mtok")
-        # One million of these would cost as many dollars as 1,000 at a thousand times the price.
+        # The total is per million. These prices are per thousand, hence the factor.
         add(1000 * usage.searches, "web_searches_kcount")
         add(1000, "requests_kcount")
         return int(total.to_integral_value(ROUND_CEILING))
 
     def worst(self, usage: Usage, seconds: float) -> int | None:
-        """What `usage`, of which input and output are known, costs at most: also if all of the input is put into a
+        """Returns the most that an input and output of this size can cost, also when all of the input is written to a
         cache."""
         costs = []
         for written, hour in ((0, 0), (usage.input, 0), (usage.input, usage.input if usage.cache_write_1h else 0)):
@@ -102,7 +102,7 @@ class Model:
 
 
 def _rate(price: Any, tokens: int) -> Decimal:
-    """US dollars a million tokens, by how many tokens the input has."""
+    """Returns US dollars per million tokens. The price may depend on the number of input tokens."""
     if isinstance(price, str):
         return Decimal(price)
     base, *tiers = price
@@ -122,7 +122,7 @@ def _active(condition: list[str], when: datetime) -> bool:
 
 
 def _fits(match: list[Any], name: str) -> bool:
-    """Whether a name, in lower case, is one of a model's. Regular expressions are the package's own."""
+    """True when a name, in lower case, matches. The regular expressions are the package's own."""
     match match:
         case ["or", [*parts]]:
             return any(_fits(each, name) for each in parts)
@@ -151,14 +151,15 @@ class Prices:
         self._providers: dict[str, Any] = {}
         self._known: dict[tuple[str, str], Model | None] = {}
         self._lock = threading.Lock()
-        self.problem = "lkr is still reading the prices; try again in a few seconds"  # empty once they are there
+        self.problem = "lkr is still reading the prices; try again in a few seconds"  # empty once they are loaded
 
     def take(self, own: Sequence[Sequence[str]]) -> None:
-        """Has other rows of the user's from now on."""
+        """Replaces the user's rows."""
         self._own, self._known = [tuple(row) for row in own], {}
 
     def load(self) -> None:
-        """Reads the package's prices; blocks. What goes wrong is in `problem`: own prices serve all the same."""
+        """Reads the package's prices. Blocks. `problem` says what went wrong; the user's own prices work all the
+        same."""
         with self._lock:
             if not self.problem:
                 return
@@ -171,10 +172,10 @@ class Prices:
             self._known = {}
 
     def find(self, vendor: str, model: str) -> Model | None:
-        """The prices of a vendor's model; None when they are not known."""
+        """Returns the prices of a vendor's model; None when they are not known."""
         asked = vendor, model
         if asked not in self._known:
-            if len(self._known) > 1000:  # the names are the client's
+            if len(self._known) > 1000:  # the client chooses the names
                 self._known = {}
             self._known[asked] = self._find(vendor, model)
         return self._known[asked]
@@ -201,14 +202,14 @@ class Prices:
 
 
 def _dashed(name: str) -> str:
-    """`-20251211` at the end as `-2025-12-11`: some gateways write dates so."""
+    """Turns `-20251211` at the end into `-2025-12-11`, as some gateways write dates."""
     head, dash, date = name.rpartition("-")
     dated = dash and len(date) == 8 and date.isdecimal() and date.startswith("20")
     return f"{head}-{date[:4]}-{date[4:6]}-{date[6:]}" if dated else name
 
 
 def _table() -> dict[str, Any]:
-    """The package's prices by provider: from our file, else by a process that writes them anew."""
+    """Returns the package's prices by provider, from our file, or from a process that writes that file."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -231,12 +232,12 @@ def _table() -> dict[str, Any]:
     try:
         files.write_private(path, done.stdout)
     except LkrError:
-        pass  # a disk that is full: read anew the next time
+        pass  # the disk may be full; the next start reads them again
     return found
 
 
 def _providers(data: bytes, version: str) -> dict[str, Any]:
-    """ValueError for a table of another form or version."""
+    """Raises ValueError when the table has another form or version."""
     table = json.loads(data)
     if (table["form"], table["version"]) != (price_table.FORM, version):
         raise ValueError

@@ -1,8 +1,7 @@
-"""Whose connection it is: the kernel tells which processes of this user hold the other end, on Linux and on macOS.
+"""Finds the process at the other end of a connection, by asking the kernel (Linux and macOS).
 
-A virtual key serves the process that it was made for, and what that one starts. Where a connection's process cannot be
-told (another system), this says yes, and the key itself decides alone. Sources: sock_diag(7), proc(5); for macOS see
-`macos_sockets`.
+A virtual key serves only the process that it was made for and the processes below it. On systems that do not tell,
+every connection passes, and the key alone decides. Sources: sock_diag(7), proc(5); for macOS see `macos_sockets`.
 """
 
 import errno
@@ -21,12 +20,12 @@ _LOOPBACK = {
     socket.AF_INET: socket.inet_aton("127.0.0.1").ljust(16, b"\0"),
     socket.AF_INET6: socket.inet_pton(socket.AF_INET6, "::1"),
 }
-_KEPT = 4096  # connections that are remembered
-_MOST = 4096  # processes that are looked through for one connection
+_KEPT = 4096  # connections to remember
+_MOST = 4096  # processes to search for one connection
 
 
 class Bound(Protocol):
-    """What a virtual key says of its process."""
+    """What a virtual key knows about its process."""
 
     @property
     def pid(self) -> int: ...
@@ -35,7 +34,7 @@ class Bound(Protocol):
 
 
 class Holder:
-    """The process that holds the other end of a connection: its id, its start time, and which of its files it is."""
+    """The process that holds the other end of a connection: its id, its start time, and the number of that file."""
 
     __slots__ = ("fd", "inode", "pid", "start")
 
@@ -43,12 +42,13 @@ class Holder:
         self.pid, self.start, self.fd, self.inode = pid, start, fd, inode
 
 
-UNKNOWN = Holder(0, "", "", 0)  # where the system does not tell
+UNKNOWN = Holder(0, "", "", 0)  # when the system does not tell
 _holders: dict[tuple[object, ...], Holder] = {}  # by the family and the two ports
 
 
 def is_alive(pid: int, start: str) -> bool:
-    """True while the process of this id is the one that started then. Where that cannot be told, while there is one."""
+    """True while this process id belongs to the process that started at `start`. When that is unknown, any process
+    counts."""
     if processes.ARE_VISIBLE:
         return bool(start) and processes.start_time(pid) == start
     try:
@@ -61,8 +61,11 @@ def is_alive(pid: int, start: str) -> bool:
 
 
 def holder(virtual: Bound, peer: Sequence[Any], own: Sequence[Any]) -> Holder | None:
-    """The bound process, or the one below it, that holds the connection from the address `peer` to `own`, as sockets
-    have them; None when there is none, or another user's. UNKNOWN where the system does not tell."""
+    """Returns the bound process, or the one below it, that holds the connection from `peer` to `own` (socket
+    addresses).
+
+    None when no such process of this user holds it. UNKNOWN when the system does not tell.
+    """
     if not processes.ARE_VISIBLE:
         return UNKNOWN
     if not is_alive(virtual.pid, virtual.start):
@@ -83,7 +86,7 @@ def holder(virtual: Bound, peer: Sequence[Any], own: Sequence[Any]) -> Holder | 
             if len(_holders) >= _KEPT:
                 _holders.pop(next(iter(_holders)))
             _holders[ends] = found
-            # The bound process may have ended in between, and its id may be another's by now.
+            # The bound process may have ended meanwhile, and another process may have its id.
             return found if is_alive(virtual.pid, virtual.start) else None
     return None
 
@@ -100,7 +103,7 @@ def _still_holds(known: Holder, ends: macos_sockets.Ends) -> bool:
 
 
 def _below(top: int) -> Iterator[int]:
-    """The process and all that it has started, nearest first."""
+    """Yields the process and all its descendants, nearest first."""
     pending, seen = [top], {top}
     while pending and len(seen) < _MOST:
         pid = pending.pop(0)
@@ -132,7 +135,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _file(pid: int, name: str) -> str:
-    """Which file of the process it is; empty when it has none like that, or we may not look."""
+    """Returns the number of the process's file with this link; empty when it has none or we may not look."""
     folder = f"/proc/{pid}/fd"
     try:
         for fd in os.listdir(folder):
@@ -147,7 +150,8 @@ def _file(pid: int, name: str) -> str:
 
 
 def _owner(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple[int, int] | None:
-    """The user and the inode of the client's end of a connection on loopback; None when there is none."""
+    """Returns the user and the inode of the client's end of a loopback connection; None when there is no such
+    connection."""
     try:
         return _by_netlink(family, peer_port, own_port)
     except OSError as error:
@@ -157,7 +161,8 @@ def _owner(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple
 
 
 def _by_netlink(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple[int, int]:
-    """One question to the kernel about exactly that socket. OSError: ENOENT for none, others where that cannot be."""
+    """Asks the kernel about exactly that socket. Raises OSError: ENOENT when it does not exist, others when asking
+    fails."""
     ports = struct.pack("!HH", peer_port, own_port)
     cookie = b"\xff" * 8  # any
     request = struct.pack("=BBBxI", family, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
@@ -177,9 +182,9 @@ def _by_netlink(family: socket.AddressFamily, peer_port: int, own_port: int) -> 
 
 
 def _by_table(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple[int, int] | None:
-    """The same from /proc/net/tcp or tcp6, where netlink is not for us."""
+    """Finds the same in /proc/net/tcp or tcp6, when netlink is not available."""
     v4 = family == socket.AF_INET
-    words = struct.unpack("=4I", _LOOPBACK[family])  # the kernel prints them as they lie in memory
+    words = struct.unpack("=4I", _LOOPBACK[family])  # the kernel prints them in memory order
     address = "".join(f"{word:08X}" for word in words[: 1 if v4 else 4])
     wanted = [f"{address}:{peer_port:04X}", f"{address}:{own_port:04X}"]
     with open("/proc/net/tcp" if v4 else "/proc/net/tcp6", encoding="ascii") as file:

@@ -1,7 +1,7 @@
-"""Which requests are forwarded, and with which path and headers. Pure.
+"""Decides which requests are forwarded, and with which path and headers. Pure.
 
-Everything is an allow-list: the form of the target, the characters of a path, the calls of the route. What a parser at
-the vendor could read in another way than we do is refused, not repaired.
+Everything is an allow-list: the form of the target, the characters of a path, the calls of a route. Anything that the
+vendor's parser could read differently is refused, never repaired.
 """
 
 import functools
@@ -15,8 +15,8 @@ from lkrshell.vendors.routes import Route
 
 Fields = list[tuple[str, str]]
 
-# One segment of a path. `%3A` and `%40` (`:` and `@`) are what SDKs write in names of models. No dot, slash or
-# backslash can be encoded, and no `%25` can hide one.
+# One segment of a path. SDKs write `:` and `@` in names of models as `%3A` and `%40`. A dot, slash or backslash cannot
+# be encoded, and `%25` cannot hide one.
 _SEGMENT = r"(?:[A-Za-z0-9_~:@+=,.-]|%3[Aa]|%40)+"
 _WITHOUT_COLON = r"(?:[A-Za-z0-9_~@+=,.-]|%40)+"
 _PATH = re.compile(rf"(?:/{_SEGMENT})+")
@@ -25,7 +25,7 @@ _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 _BEARER = re.compile(r"Bearer ([\x21-\x7e]+)", re.IGNORECASE)
 
-# Refused even if a row of a route should name them by mistake: who can make keys needs no key of ours.
+# Refused even if a route names them by mistake: a call that creates keys would get around the broker.
 NEVER = re.compile(
     r"""(?:^|/)(?:admin|api[-_]?keys?|auth|auth_?tokens?|authorize|client_secrets?|credentials?|credits|ephemeral[-_a-z]*
     |invites?|keys?|oauth2?|organizations?|permissions?|projects?|provisioning|secrets?|service_?accounts?|sessions?
@@ -40,7 +40,8 @@ CREDENTIALS = frozenset(
 _HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-connection te trailer trailers transfer-encoding upgrade http2-settings".split()
 )
-# Forwarding; what makes a server see another method or path than the line says; and what we write ourselves.
+# Forwarding headers; headers that make a server see another method or path than the request line; and those we write
+# ourselves.
 _DROPPED = frozenset(
     """host content-length expect accept-encoding cookie cookie2 origin referer forwarded via x-real-ip true-client-ip
     x-client-ip x-cluster-client-ip cf-connecting-ip fastly-client-ip x-http-method x-http-method-override
@@ -49,12 +50,12 @@ _DROPPED = frozenset(
 )
 _DROPPED_PREFIXES = ("x-forwarded-", "sec-", "proxy-", "x-lkr-")
 _KEYS_IN_QUERY = frozenset("key api_key api-key apikey access_token token auth authorization".split())
-# Of an answer: cookies, other addresses of the vendor, and what only we may say.
+# In an answer: cookies, other addresses of the vendor, and headers that only the broker may set.
 _DROPPED_ANSWERS = frozenset("set-cookie set-cookie2 alt-svc clear-site-data public-key-pins".split())
 
 
 class Asked:
-    """A request that passed: whose it is, what is called, and the headers for the vendor but for the key's own."""
+    """A request that passed the checks: its sender, its call, and the headers for the vendor without the key's."""
 
     __slots__ = ("encodings", "family", "fields", "header", "path", "presented", "query", "route", "vendor")
 
@@ -67,21 +68,21 @@ class Asked:
         self.fields, self.encodings = fields, encodings
 
     def with_key(self, key: str, plain: bool = False) -> Fields:
-        """The headers for the vendor, the real key last. `plain` asks for an answer that is not compressed."""
+        """Returns the headers for the vendor, the real key last. `plain` asks for an uncompressed answer."""
         value = f"Bearer {key}" if self.header == routes.BEARER else key
         return [*self.fields, ("accept-encoding", "identity" if plain else self.encodings), (self.header, value)]
 
 
 def form_of(target: str) -> str:
-    """The form of errors for a target, as far as it names a vendor."""
+    """Returns the form of errors for the vendor that a target names."""
     route = routes.find(target.split("/", 2)[1]) if target.startswith("/") else None
     return route.errors if route else "openai"
 
 
 def check(method: str, target: str, raw: Iterable[tuple[bytes, bytes]], hosts: frozenset[str]) -> Asked:
-    """What of a request goes to the vendor. Refused, and nothing of it does.
+    """Returns the part of a request that goes to the vendor. Raises Refused when it may not go.
 
-    `raw` are the header fields as they came. `hosts` are the values of Host that are ours, as `127.0.0.1:1234`.
+    `raw` are the header fields as they arrived. `hosts` are our own values of Host, such as `127.0.0.1:1234`.
     """
     fields = _decoded(raw)
     if method == "CONNECT" or not target.startswith("/"):
@@ -103,7 +104,7 @@ def check(method: str, target: str, raw: Iterable[tuple[bytes, bytes]], hosts: f
 
 
 def _decoded(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """Names in lower case, values as text. Refused when a field could be read as two, or as another one."""
+    """Returns names in lower case and values as text. Raises Refused when a field could be read in two ways."""
     fields: Fields = []
     seen: set[str] = set()
     for name, value in raw:
@@ -127,7 +128,7 @@ def _decoded(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
 
 
 def _from_here(fields: Fields, hosts: frozenset[str]) -> None:
-    """Refused when a web page may have sent this, under a name that it had resolved to 127.0.0.1."""
+    """Raises Refused when a web page may have sent this, through a name that resolves to 127.0.0.1."""
     values = dict(fields)
     if values.get("host", "").lower() not in hosts:
         raise Refused(403, "host", "the Host is not the broker's own address and port")
@@ -136,7 +137,7 @@ def _from_here(fields: Fields, hosts: frozenset[str]) -> None:
 
 
 def _target(target: str) -> tuple[str, str, str]:
-    """(vendor, the path after it, the query)."""
+    """Returns (vendor, the path after it, query)."""
     whole, _, query = target.partition("?")
     if not _PATH.fullmatch(whole) or any(part.strip(".") == "" for part in whole[1:].split("/")):
         raise Refused(400, "path", "the path has empty parts, dots, or characters that no vendor's API uses")
@@ -147,7 +148,7 @@ def _target(target: str) -> tuple[str, str, str]:
 
 
 def _credential(route: Route, fields: Fields) -> str:
-    """The virtual key that the request carries."""
+    """Returns the virtual key that the request carries."""
     found = [(name, value) for name, value in fields if name in CREDENTIALS]
     if len(found) > 1:
         raise Refused(400, "credentials", f"two credentials: {' and '.join(name for name, _ in found)}; send one")
@@ -166,7 +167,7 @@ def _credential(route: Route, fields: Fields) -> str:
 
 @functools.cache
 def _patterns(vendor: str) -> list[tuple[str, re.Pattern[str], str, str]]:
-    """A route's calls: (method, path, family, header)."""
+    """Returns a route's calls: (method, path, family, header)."""
     route = routes.ROUTES[vendor]
     found = []
     for method, path, family, header in route.calls:
@@ -177,7 +178,7 @@ def _patterns(vendor: str) -> list[tuple[str, re.Pattern[str], str, str]]:
 
 
 def _called(route: Route, method: str, path: str) -> tuple[str, str, str]:
-    """(the vendor's whole path, family, header for the real key)."""
+    """Returns (the vendor's whole path, family, header for the real key)."""
     name = next(name for name, each in routes.ROUTES.items() if each is route)
     other = ""
     for whole in (path, *(root + path for root in route.roots)):
@@ -209,7 +210,7 @@ def _without_keys(query: str) -> str:
 
 
 def encodings(accepted: str) -> str:
-    """Of what a client accepts, what we can read beside the stream: for the header Accept-Encoding."""
+    """Returns those of the encodings that a client accepts which lkr can read, for the header Accept-Encoding."""
     for each in accepted.lower().split(","):
         name, _, weight = each.partition(";")
         if name.strip() == "gzip" and not re.fullmatch(r"\s*q=0(\.0*)?\s*", weight):
@@ -218,7 +219,8 @@ def encodings(accepted: str) -> str:
 
 
 def answered(fields: Iterable[tuple[str, str]], whole: bool) -> Fields:
-    """The vendor's headers for the client; `whole` keeps Content-Length and Content-Encoding, for a body unchanged."""
+    """Returns the vendor's headers for the client. `whole` keeps Content-Length and Content-Encoding, for an unchanged
+    body."""
     listed = [(name, value) for name, value in fields if value.isprintable() or "\t" in value]
     named = _connection_named([(name.lower(), value) for name, value in listed])
     gone = named | _HOP_BY_HOP | _DROPPED_ANSWERS | (set() if whole else {"content-length", "content-encoding"})

@@ -1,8 +1,8 @@
-"""Takes a few values out of a JSON text that goes by in pieces, without keeping the text.
+"""Extracts a few values from JSON text that arrives in pieces, without keeping the text.
 
-An answer may be many megabytes, and the last event of a stream repeats all of it. So only the values at known places
-are kept, each up to a bound. The place counts, not the name: what a model writes can be JSON too (the arguments of a
-tool), and must not pass for the vendor's own count.
+An answer may have many megabytes, and the last event of a stream repeats all of it. So only values at known places are
+kept, up to a size. Places count, not names: a model can write JSON too (the arguments of a tool), and that must never
+pass for the vendor's own count.
 """
 
 import re
@@ -16,14 +16,14 @@ _IN_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _WORD = re.compile(rb"[^\s\"{}\[\],:]+")
 _NAME, _VALUE, _ITEM = range(3)
-_KEY = 128  # bytes of a name; a longer one is none of ours
+_KEY = 128  # bytes of a name; none of ours is longer
 
 
 class Scanner:
-    """Reads one JSON value after the other. `found` has the texts of the values at `places`, the last one of each.
+    """Reads one JSON value after another. `found` has the last value at each of `places`.
 
-    A place is the names of the objects around a value; the items of a list have the name `*`. What is no JSON, or is
-    nested deeper than MAX_DEPTH, makes `bad` True; nothing more is read until `reset`.
+    A place is the names of the objects around a value; items of a list have the name `*`. Text that is not JSON, or is
+    nested deeper than MAX_DEPTH, sets `bad`, and nothing more is read until `reset`.
     """
 
     __slots__ = ("_awaits", "_capture", "_capture_depth", "_escape", "_in_string", "_name", "_path", "_places",
@@ -38,15 +38,15 @@ class Scanner:
         """Begins a new text. What was found stays."""
         self.bad = False
         self._path: list[str] = []  # the name in each open object, `*` in a list
-        self._awaits: list[int] = []  # what comes next in each open object; _ITEM for a list
+        self._awaits: list[int] = []  # what comes next in each open object; _ITEM in a list
         self._in_string = self._escape = False
-        self._name: bytearray | None = None  # of a name that is being read
+        self._name: bytearray | None = None  # a name that is being read
         self._capture: bytearray | None = None
         self._capture_depth = 0
-        self._since = 0  # where the value that is kept begins in the piece that is being read
+        self._since = 0  # where the value to keep begins in the present piece
 
     def feed(self, data: bytes) -> None:
-        """Reads on. Any split of the text gives the same."""
+        """Reads a piece. The result does not depend on where the text is split."""
         self._since, at, end = 0, 0, len(data)
         while at < end and not self.bad:
             char = data[at]
@@ -64,12 +64,12 @@ class Scanner:
                 del self._capture[MAX_VALUE + 1 :]
 
     def close(self) -> None:
-        """The text is over: a value that nothing follows ends too."""
+        """Ends the text, and with it a value that nothing follows."""
         if self._capture is not None and not self._path and not self._in_string:
             self._end(b"")
 
     def _value(self, data: bytes, at: int, char: int) -> int:
-        """Reads how a name or a value begins, or all of a number or a word. Returns where to go on."""
+        """Reads the beginning of a name or value, or a whole number or word. Returns where to go on."""
         if char == 0x22 and self._awaits and self._awaits[-1] == _NAME:
             self._name = bytearray()
         elif self._capture is None and tuple(self._path) in self._places:
@@ -85,7 +85,7 @@ class Scanner:
         return at + 1
 
     def _mark(self, data: bytes, at: int, char: int) -> int:
-        """Reads a colon, or what ends a value: a comma, or the end of an object or a list. Returns where to go on."""
+        """Reads a colon, or the end of a value: a comma, or the end of an object or a list. Returns where to go on."""
         if char == 0x3A:  # a colon
             if self._awaits and self._awaits[-1] == _NAME:
                 self._awaits[-1] = _VALUE
@@ -103,7 +103,7 @@ class Scanner:
         return at + 1
 
     def _string(self, data: bytes, at: int) -> int:
-        """Reads a string up to its end, or to the end of `data`. Returns where to go on."""
+        """Reads a string to its end, or to the end of `data`. Returns where to go on."""
         begin = at
         if self._escape:
             self._escape = False
@@ -117,13 +117,13 @@ class Scanner:
                 if self._name is not None:
                     self._path[-1] = self._name.decode("utf-8", "replace") if len(self._name) <= _KEY else ""
                     self._name = None
-            else:  # a backslash, and its character is in the next piece
+            else:  # a backslash whose character is in the next piece
                 self._escape = True
             at += 1
         return at
 
     def _end_here(self, data: bytes, at: int) -> None:
-        """Keeps the value that ends at `at`, if it is one to be kept."""
+        """Keeps the value that ends at `at`, if its place is wanted."""
         if self._capture is not None and len(self._path) == self._capture_depth:
             self._end(data[self._since : at])
             self._since = 0

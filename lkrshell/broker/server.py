@@ -1,7 +1,7 @@
-"""The data side of the broker: takes a request with a virtual key, and forwards it with the real one.
+"""The data side of the broker: takes a request with a virtual key, and forwards it with the real key.
 
-It reads no store, no grant and no policy: `Authority` gives the key for one request. Nothing here is logged, since a
-header or an error may hold a key. What is refused is answered in the vendor's own form, and the connection ends.
+It reads no store, grant or policy: `Authority` gives it the key for one request. It logs nothing, because a header or
+an error may hold a key. A refusal has the form of the vendor's own errors, and ends the connection.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from lkrshell.broker.passing import Echo, Passing
 from lkrshell.broker.upstream import Answer, NotSent, Upstream
 from lkrshell.vendors import routes
 
-MOST_BODY = 64 << 20  # bytes of one request
-MOST_BODIES = 256 << 20  # bytes of all requests whose bodies are in memory
-_MOST_ERROR = 1 << 20  # bytes of a vendor's error that are kept to give it a length
+MOST_BODY = 64 << 20  # bytes of one request's body
+MOST_BODIES = 256 << 20  # bytes of all bodies in memory
+_MOST_ERROR = 1 << 20  # bytes of a vendor's error that are kept to tell its length
 
 _silent = logging.getLogger("lkrshell.broker")
 _silent.addHandler(logging.NullHandler())
@@ -29,11 +29,11 @@ _silent.disabled = True
 
 
 class Forwarder(Generic[V, P]):
-    """One for all connections.
+    """Forwards the requests of all connections.
 
-    `may_use(virtual, peer, own)` gives the process that sends the request, nothing where it may not; `peer` and `own`
-    are the addresses of the connection. `fault` is told of a fault of ours: the kind of the error and where it was, no
-    more, since an error may quote a key.
+    `may_use(virtual, peer, own)` returns the process that sends the request, or nothing when it may not; `peer` and
+    `own` are the connection's addresses. `fault` is called with the kind and place of an error of ours, no more,
+    because an error may quote a key.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class Forwarder(Generic[V, P]):
     ) -> None:
         self._keys, self._authority, self._limiter = keys, authority, limiter
         self._may_use, self._fault = may_use, fault
-        self.upstream = upstream  # or why there is none; may be another one at any time
+        self.upstream = upstream  # or the reason for not having one; may be replaced at any time
         self._hosts: dict[int, frozenset[str]] = {}
         self._under_way: dict[asyncio.Task[object], V] = {}
         self._bodies = 0  # bytes
         self.forwarded = 0
-        self.patience = 60.0  # seconds between two pieces of a request's body
+        self.patience = 60.0  # seconds to wait for the next piece of a request's body
 
     def server(self) -> web.Server:
-        """The protocol factory for `loop.create_server`."""
+        """Returns the protocol factory for `loop.create_server`."""
         return web.Server(
             self.handle, handler_cancellation=True, access_log=None, logger=_silent, auto_decompress=False,
             max_field_size=1 << 16, max_line_size=1 << 14, keepalive_timeout=600.0, lingering_time=1.0,
@@ -63,18 +63,18 @@ class Forwarder(Generic[V, P]):
 
     @property
     def under_way(self) -> int:
-        """How many requests are being forwarded."""
+        """Counts the requests that are being forwarded."""
         return len(self._under_way)
 
     def end(self, which: Callable[[V], bool] = lambda _: True) -> int:
-        """Ends the streams under way whose virtual key `which` says yes to, at the client and at the vendor."""
+        """Ends the streams whose virtual key `which` selects, at the client and at the vendor. Returns how many."""
         ended = [task for task, virtual in self._under_way.items() if which(virtual)]
         for task in ended:
             task.cancel()
         return len(ended)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request of a client."""
+        """Handles one request of a client."""
         try:
             return await self._forward(request)
         except Refused as refused:
@@ -117,7 +117,7 @@ class Forwarder(Generic[V, P]):
         return self._hosts[port]
 
     async def _body(self, request: web.BaseRequest, held: list[int]) -> bytes:
-        """The whole body, since limits and meter read it. `held` counts what it adds to the bytes in memory."""
+        """Returns the whole body, because limits and meter read it. `held` counts the bytes that it adds in memory."""
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused(415, "body", "the broker reads the body: send it without Content-Encoding")
         if (request.content_length or 0) > MOST_BODY:
@@ -136,7 +136,8 @@ class Forwarder(Generic[V, P]):
         return b"".join(pieces)
 
     async def _piece(self, request: web.BaseRequest) -> bytes:
-        """What came of the body; empty at its end. Of a body with a damaged chunk, aiohttp says nothing any more."""
+        """Returns the next piece of the body; empty at its end. After a damaged chunk, aiohttp says nothing more: hence
+        the timeout."""
         try:
             async with asyncio.timeout(self.patience):
                 return await request.content.readany()
@@ -180,13 +181,13 @@ class Forwarder(Generic[V, P]):
             raise
         finally:
             if answer is not None:
-                answer.close()  # of a whole answer, the connection was given back before
+                answer.close()  # after a whole answer, the connection has already been given back
             reservation.settle(status, complete)
 
     async def _pass(
         self, request: web.BaseRequest, answer: Answer, reservation: Reservation, mask: Mask, changed: bool
     ) -> web.StreamResponse:
-        """Sends the vendor's answer on, as it comes."""
+        """Sends the vendor's answer on as it arrives."""
         encoding = answer.headers.get("Content-Encoding", "")
         reservation.answered(answer.headers.get("Content-Type", ""), encoding)
         passing = Passing(answer.status, encoding, changed, reservation, mask)
@@ -209,7 +210,7 @@ class Forwarder(Generic[V, P]):
             await response.write_eof()
         except BaseException as error:
             if request.transport is not None:
-                request.transport.close()  # the client must see that the answer is not whole
+                request.transport.close()  # the client must see that the answer is incomplete
             if isinstance(error, Echo):
                 self._fault("a compressed answer repeated the key and was cut off")
                 raise ConnectionResetError from None
@@ -218,7 +219,7 @@ class Forwarder(Generic[V, P]):
 
 
 def _place(error: BaseException) -> str:
-    """The kind of an error and the line of ours where it came up."""
+    """Returns the kind of an error, and the line of our code where it arose."""
     found = "?"
     trace = error.__traceback__
     while trace:
@@ -230,7 +231,7 @@ def _place(error: BaseException) -> str:
 
 
 def _addresses(request: web.BaseRequest) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The client's and our own address of a connection: host, port, and two more for IPv6."""
+    """Returns the client's and our own address: host, port, and two more items for IPv6."""
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
@@ -240,7 +241,7 @@ def _addresses(request: web.BaseRequest) -> tuple[tuple[Any, ...], tuple[Any, ..
 async def _continue(request: web.BaseRequest) -> None:
     writer = request.writer
     await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    writer.output_size = 0  # aiohttp: else it believes that the answer has begun
+    writer.output_size = 0  # otherwise aiohttp believes that the answer has begun
 
 
 def _refusal(request: web.BaseRequest, refused: Refused) -> web.Response:

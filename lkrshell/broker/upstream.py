@@ -1,7 +1,7 @@
-"""The connection to a vendor. Nothing about it comes from the environment, and nothing is sent twice.
+"""Connects to the vendors. Takes nothing from the environment, and sends nothing twice.
 
-Certificates are verified. The address that was checked is the one that is connected to. A redirect is an answer like
-any other here: the server decides about it, and no key follows it.
+Certificates are verified. The address that was checked is the address that is connected to. A redirect is an answer
+like any other: the server decides about it, and no key follows it.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from lkrshell.vendors import tls
 from lkrshell.vendors.routes import Route
 
 _CONNECT = 20.0  # seconds
-_KEPT = 30.0  # seconds that an idle connection is kept; shorter than what vendors' front ends keep theirs
+_KEPT = 30.0  # seconds to keep an idle connection; less than vendors' front ends do
 _SLICE = 1 << 16
-_AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # what aiohttp would add
+_AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # headers that aiohttp would add
 
 Answer = aiohttp.ClientResponse
 
 
 class _PublicOnly(AbstractResolver):
-    """Resolves names. One private address among them, and none is used: unless the person named that host."""
+    """Resolves names. If one address is private, none is used, unless the person named that host."""
 
     def __init__(self, named: frozenset[str]) -> None:
         self._named = named
@@ -55,7 +55,7 @@ class _PublicOnly(AbstractResolver):
 
 
 def _socket(info: tuple[Any, ...]) -> socket.socket:
-    """A socket that notices within two minutes when the network is gone: a stream may be silent for longer."""
+    """Returns a socket that notices a lost network within two minutes, since a stream may be silent for longer."""
     made = socket.socket(info[0], info[1], info[2])
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
@@ -65,10 +65,10 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
 
 
 class Upstream:
-    """All connections to vendors. Made inside a running loop; `close` ends them.
+    """All connections to vendors. Make it inside a running loop; `close` ends them.
 
-    `ca` is a PEM file of more authorities, `proxy` an address, `named` the person's own addresses by vendor, all from
-    config.toml. LkrError when one of them is wrong.
+    `ca` is a PEM file with additional authorities, `proxy` an address, and `named` the person's own addresses by
+    vendor, all from config.toml. Raises LkrError when one of them is wrong.
     """
 
     def __init__(self, ca: str = "", proxy: str = "", named: Mapping[str, str] | None = None) -> None:
@@ -91,7 +91,7 @@ class Upstream:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT), skip_auto_headers=_AUTOMATIC,
             max_field_size=1 << 16, max_line_size=1 << 14,
         )  # fmt: skip
-        self._session._retry_connection = False  # aiohttp sends a GET again when a kept connection turns out closed
+        self._session._retry_connection = False  # aiohttp repeats a GET when a kept connection turns out closed
         self._users = 0
 
     def __enter__(self) -> Self:
@@ -102,7 +102,7 @@ class Upstream:
         self._users -= 1
 
     async def close(self, patiently: bool = False) -> None:
-        """Ends all connections; `patiently`, once nobody is in a `with` of it any more."""
+        """Closes all connections; with `patiently`, only once no request uses them."""
         while patiently and self._users:
             await asyncio.sleep(1)
         await self._session.close()
@@ -111,9 +111,9 @@ class Upstream:
         self, vendor: str, route: Route, method: str, path: str, query: str, fields: Iterable[tuple[str, str]],
         body: bytes,
     ) -> Answer:  # fmt: skip
-        """Sends one request, once. Returns as soon as the vendor's headers are here.
+        """Sends one request, once. Returns as soon as the vendor's headers have arrived.
 
-        `NotSent` when no byte of it left. Refused when the vendor ends the connection without an answer.
+        Raises `NotSent` when no byte was sent, and Refused when the vendor ends the connection without an answer.
         """
         base = self._named.get(vendor) or (URL(route.upstream) if route.upstream else None)
         if base is None:
@@ -139,7 +139,7 @@ class Upstream:
 
 
 class NotSent(Refused):
-    """The request did not leave, so it cost nothing."""
+    """The request was not sent, so it cost nothing."""
 
 
 def _why(error: Exception) -> str:
@@ -166,7 +166,7 @@ def _https(vendor: str, address: str) -> URL:
 
 
 async def _slices(body: bytes) -> AsyncIterator[bytes]:
-    """A large body in pieces, so that other streams have their turn."""
+    """Yields a large body in pieces, so that other streams have their turn."""
     view = memoryview(body)
     for start in range(0, len(body), _SLICE):
         yield bytes(view[start : start + _SLICE])

@@ -1,6 +1,6 @@
-"""What one request used, as the vendors count it, and how each family of APIs says so. Pure.
+"""What one request used, and how each family of APIs reports it. Pure.
 
-The families are those of vendors/routes.py. Facts are from the vendors' API references, read in November 2026.
+The families are those of vendors/routes.py. Facts come from the vendors' API references, read in November 2026.
 """
 
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from lkrshell.broker.scan import Path
 
-# Where each family says what was used, and which model answered.
+# Where each family reports the usage, and the model that answered.
 _USAGE: dict[str, tuple[Path, ...]] = {
     "chat": (("usage",), ("x_groq", "usage")),
     "embeddings": (("usage",), ("meta", "billed_units"), ("usageMetadata",)),
@@ -22,14 +22,14 @@ _ABOUT: tuple[Path, ...] = (
     ("model",), ("message", "model"), ("response", "model"), ("modelVersion",), ("*", "modelVersion"),
     ("service_tier",), ("response", "service_tier"),
 )  # fmt: skip
-_MOST = 1 << 40  # tokens; more is a mistake
+_MOST = 1 << 40  # tokens; a larger number is a mistake
 
 
 class Usage:
-    """Tokens, as the vendor counted them. `input` has those of the cache in it, and `output` those of the reasoning.
+    """Tokens, as the vendor counted them. `input` includes cached tokens, `output` includes reasoning.
 
-    `cache_write_1h` are those of `cache_write` that stay an hour. `searches` are web searches, paid one by one. `tier`
-    is the service tier that answered, empty where it was not said.
+    `cache_write_1h` are the tokens of `cache_write` that stay for an hour. `searches` are web searches, each paid for.
+    `tier` is the service tier that answered, empty when the vendor did not say.
     """
 
     __slots__ = (
@@ -47,7 +47,7 @@ class Usage:
 
     @property
     def tokens(self) -> int:
-        """All of them, for a limit of tokens."""
+        """Counts all tokens, for a limit of tokens."""
         return self.input + self.output
 
     def __eq__(self, other: object) -> bool:
@@ -61,24 +61,26 @@ class Usage:
 
 
 def places(family: str) -> list[Path]:
-    """The places in an answer's JSON that `read` wants."""
+    """Returns the places in an answer's JSON that `read` needs."""
     return [*_USAGE.get(family, ()), *_ABOUT]
 
 
 def counts(family: str) -> tuple[Path, ...]:
-    """Those of them that hold counts."""
+    """Returns the places that hold counts."""
     return _USAGE.get(family, ())
 
 
 def read(family: str, found: dict[Path, bytes]) -> tuple[Usage | None, bool]:
-    """The usage from the texts at `places`, None where the vendor said none; and whether it is the last word, so that a
-    stream which breaks after it is known to the end."""
+    """Returns the usage from the texts at `places`, None when the vendor reported none; and whether it is final.
+
+    After a final count, a stream that breaks off is known in full.
+    """
     said = {place: value for place in _USAGE.get(family, ()) if isinstance(value := _value(found, place), dict)}
     if not said:
         return None, False
     usage = Usage()
     table: dict[str, Any] = {}
-    if family == "messages":  # the start of a stream has the input, its end the output and whatever changed
+    if family == "messages":  # a stream starts with the input, and ends with the output and changed counts
         for each in said.values():
             table |= {name: value for name, value in each.items() if value is not None}
         final = ("usage",) in said
@@ -104,7 +106,7 @@ def read(family: str, found: dict[Path, bytes]) -> tuple[Usage | None, bool]:
 
 
 def _openai(usage: Usage, table: dict[str, Any]) -> None:
-    """Chat Completions, Responses, embeddings, and those who speak likewise."""
+    """Chat Completions, Responses, embeddings, and vendors with the same format."""
     usage.input = _count(table, "prompt_tokens", "input_tokens")
     usage.output = _count(table, "completion_tokens", "output_tokens")
     if not usage.output:
@@ -118,7 +120,7 @@ def _openai(usage: Usage, table: dict[str, Any]) -> None:
 
 
 def _messages(usage: Usage, table: dict[str, Any]) -> None:
-    """Messages: what came from a cache or went into one is beside `input_tokens`, not in it."""
+    """Messages: tokens read from or written to a cache are not part of `input_tokens`."""
     usage.cache_read = _count(table, "cache_read_input_tokens")
     usage.cache_write = _count(table, "cache_creation_input_tokens")
     by_time = _table(table, "cache_creation")
@@ -129,7 +131,7 @@ def _messages(usage: Usage, table: dict[str, Any]) -> None:
 
 
 def _gemini(usage: Usage, table: dict[str, Any]) -> None:
-    """generateContent: thoughts are beside the candidates, and what tools read beside the prompt."""
+    """generateContent: thoughts are not part of the candidates, nor tool results of the prompt."""
     usage.input = _count(table, "promptTokenCount") + _count(table, "toolUsePromptTokenCount")
     usage.output = _count(table, "candidatesTokenCount") + _count(table, "thoughtsTokenCount")
     usage.cache_read = _count(table, "cachedContentTokenCount")
@@ -142,7 +144,7 @@ def _gemini(usage: Usage, table: dict[str, Any]) -> None:
 
 
 def _cohere(usage: Usage, table: dict[str, Any]) -> None:
-    """v1 and v2: what is billed, else all tokens."""
+    """v1 and v2: the billed units, or else all tokens."""
     counts = _table(table, "billed_units") or _table(table, "tokens")
     usage.input, usage.output = _count(counts, "input_tokens"), _count(counts, "output_tokens")
 
@@ -167,7 +169,7 @@ def _table(table: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _count(table: object, *names: str) -> int:
-    """The first of `names` that has a number of tokens."""
+    """Returns the first of `names` that holds a number of tokens."""
     for name in names:
         value = table.get(name) if isinstance(table, dict) else None
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _MOST * 2:

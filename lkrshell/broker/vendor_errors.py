@@ -1,4 +1,5 @@
-"""A refusal in the form of the vendor's own errors, so that the vendor's SDK shows its sentence to the person."""
+"""Writes a refusal in the form of the vendor's own errors, so that the vendor's SDK shows our sentence to the
+person."""
 
 import json
 
@@ -16,7 +17,7 @@ _GOOGLE = {
 
 
 def body(form: str, refused: Refused) -> bytes:
-    """The JSON of an error. `form` is a Route's `errors`."""
+    """Returns the JSON of an error. `form` is a Route's `errors`."""
     status, text = refused.status, f"lkr: {refused.message.removeprefix('lkr: ')}"
     server = status >= 500
     if form == "anthropic":
@@ -35,7 +36,8 @@ def body(form: str, refused: Refused) -> bytes:
 
 
 def headers(refused: Refused) -> dict[str, str]:
-    """`x-should-retry` is what OpenAI's and Anthropic's SDKs, and those made alike, look at before the status."""
+    """Returns the headers. The SDKs of OpenAI and Anthropic, and similar ones, obey `x-should-retry` before the
+    status."""
     fields = {"Content-Type": "application/json", "x-lkr-error": refused.code}
     if refused.status < 500:
         fields["x-should-retry"] = "false"

@@ -1,8 +1,8 @@
-"""The table of virtual keys: for whom each was made. On the disk it holds their hashes, never a key.
+"""The table of virtual keys: whom each was made for. The file holds their hashes, never a key.
 
-It is a file of the run folder, a line a key, added to as they are made, so that the keys of living shells outlast a
-broker that was killed. In memory the broker also knows the keys themselves, to give a shell the same one again. Nothing
-here decides whether a key may be used: see lkrshell.broker.authority.
+The file is in the run folder and gets a line for each new key, so that the keys of living shells survive a killed
+broker. In memory the broker also knows the virtual keys themselves, to give a shell the same one again. Whether a key
+may be used is for lkrshell.broker.authority to decide.
 """
 
 import hashlib
@@ -19,18 +19,18 @@ from lkrshell.state import files
 
 PREFIX = broker_client.PREFIX
 _HEAD = "lkr-virtual-keys-1"
-_MOST = 64  # keys for the same use of the same process; `lkr token` makes a new one each time
+_MOST = 64  # keys for the same use of the same process; each `lkr token` makes a new one
 _LIMIT = 1 << 24  # bytes
-_EXACT = 60  # seconds; a key that is asked for again so soon counts as made when it was
+_EXACT = 60  # seconds; asked again within them, a key keeps its time
 
 
 class VirtualKey:
-    """For whom a virtual key was made.
+    """Whom a virtual key was made for.
 
-    `digest` is of the virtual key, `key` the real one's name, `vendor` its provider. The consumer: the `variable` that
-    it is in, the project at the real path `folder` under `profile`, the `agent` (empty for none), and the process `pid`
-    that started at `start` (see lkrshell.runtime.processes). `event` is what it was made for, `made` when, in seconds
-    since the epoch.
+    `digest` is the hash of the virtual key, `key` the name of the real one, `vendor` its provider. The key is for the
+    `variable`, the project at the real path `folder` under `profile`, the `agent` (empty for none), and the process
+    `pid` that started at `start` (see lkrshell.runtime.processes). `event` is the reason it was made for, and `made`
+    the time, in seconds since the epoch.
     """
 
     __slots__ = (
@@ -46,7 +46,7 @@ class VirtualKey:
         self.pid, self.start, self.made = pid, start, made
 
     def use(self) -> tuple[str, ...]:
-        """What is the same for two keys that are good for the same."""
+        """Returns what two keys for the same use have in common."""
         return (
             self.key, self.variable, self.folder, self.profile, self.agent, self.event, str(self.pid), self.start
         )  # fmt: skip
@@ -56,16 +56,16 @@ class VirtualKey:
 
 
 def digest_of(presented: str) -> str:
-    """How a virtual key is kept: SHA-256 in hexadecimal. It has 256 random bits, so nothing slower is needed."""
+    """Returns the SHA-256 of a virtual key, in hexadecimal. A slow hash is not needed: the key has 256 random bits."""
     return hashlib.sha256(presented.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class VirtualKeys:
-    """The table. With `path` it is in that file too; nothing is written for the empty path."""
+    """The table, in memory and in the file at `path`. An empty path means no file."""
 
     def __init__(self, path: str = "") -> None:
         self._path = path
-        self.epoch = 0  # how often all ended: a question from before gets no key after it
+        self.epoch = 0  # how often all keys were ended; a question from before that gets no key
         self._rows: dict[str, VirtualKey] = {}
         self._plain: dict[tuple[str, ...], Secret] = {}
         if path:
@@ -78,8 +78,10 @@ class VirtualKeys:
         return list(self._rows.values())
 
     def find(self, presented: str) -> VirtualKey | None:
-        """The row of a virtual key; None for a text that is none. What it takes does not tell how much of it is right:
-        the table is looked through by a hash, which nobody can choose."""
+        """Returns the row of a virtual key; None for any other text.
+
+        The time it takes does not tell how much of a guess is right: the lookup uses a hash, which nobody can choose.
+        """
         if not presented.startswith(PREFIX) or len(presented) != len(PREFIX) + 43:
             return None
         digest = digest_of(presented)
@@ -87,7 +89,7 @@ class VirtualKeys:
         return virtual if virtual and hmac.compare_digest(virtual.digest, digest) else None
 
     def put(self, virtual: VirtualKey, plain: Secret | None = None) -> None:
-        """Adds a row; `plain` is the virtual key itself, where the same process is to get it again."""
+        """Adds a row. `plain` is the virtual key itself, kept when the same process may ask for it again."""
         same = [row for row in self._rows.values() if row.use() == virtual.use() and row.digest != virtual.digest]
         for old in same[: max(0, len(same) - _MOST + 1)]:
             del self._rows[old.digest]
@@ -98,19 +100,19 @@ class VirtualKeys:
             self._append(virtual)
 
     def same(self, virtual: VirtualKey) -> Secret | None:
-        """The virtual key that was made for the same use, where it is still good and known."""
+        """Returns the virtual key made for the same use, if it is still valid and known."""
         plain = self._plain.get(virtual.use())
         return plain if plain and digest_of(plain.reveal()) in self._rows else None
 
     def renew(self, virtual: VirtualKey, plain: Secret) -> None:
-        """The key that is there was made now, as `virtual` is."""
+        """Sets the time of a known virtual key to that of `virtual`."""
         known = self._rows[digest_of(plain.reveal())]
         if virtual.made - known.made > _EXACT:
             virtual.digest = known.digest
             self.put(virtual, plain)
 
     def purge(self) -> int:
-        """Drops the keys whose process has ended; how many are left."""
+        """Drops the keys of processes that have ended. Returns how many are left."""
         alive: dict[tuple[int, str], bool] = {}
         for virtual in self.all():
             bound = (virtual.pid, virtual.start)
@@ -130,12 +132,12 @@ class VirtualKeys:
             files.remove_private(self._path)
 
     def forget_if_removed(self) -> None:
-        """The same, where `lkr lock` took the file away because it could not reach us."""
+        """Ends all virtual keys when `lkr lock` removed the file because it could not reach us."""
         if self._path and not os.path.lexists(self._path):
             self.forget()
 
     def _append(self, virtual: VirtualKey) -> None:
-        """Adds the line, in one write. It has to outlast this process, not the system: no key outlasts that."""
+        """Appends a line in one write. It need not survive a crash of the system, since no virtual key does."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             fd = os.open(self._path, flags, 0o600)
@@ -150,8 +152,8 @@ class VirtualKeys:
             os.close(fd)
 
     def _load(self) -> None:
-        """Takes over the keys of processes that live. A table of before the system's last start is of no use, and one
-        that is damaged is not either."""
+        """Takes over the keys of living processes. Drops the table when it is damaged or from before the last start of
+        the system."""
         try:
             data = files.read_private(self._path, _LIMIT)
             (magic, boot), *rows = records.load(data) if data else [["", ""]]
@@ -173,7 +175,7 @@ class VirtualKeys:
 
 
 def _boot() -> str:
-    """Which start of the system this is: ids and start times of processes mean something within one."""
+    """Identifies this start of the system. Process ids and start times are meaningful only within one."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
@@ -183,5 +185,5 @@ def _boot() -> str:
 
 def anew(digest: str, key: str, variable: str, folder: str, profile: str, agent: str, event: str,
          pid: int, start: str) -> VirtualKey:  # fmt: skip
-    """A row made now."""
+    """Returns a row made now."""
     return VirtualKey(digest, key, variable, folder, profile, agent, event, pid, start, int(time.time()))
