@@ -1,6 +1,6 @@
-"""Reads files for a scan: regular ones, no link followed, nothing out of the folder, a bounded part of each.
+"""Reads files for a scan: only regular files, no links, nothing outside the folder, a bounded part of each.
 
-What could not be read, or not to its end, is counted and said. Never waits for a pipe or a device.
+Counts and reports what it could not read, or not completely. Never waits for a pipe or a device.
 """
 
 import errno
@@ -15,12 +15,13 @@ from lkrshell.scan.findings import FILE, IGNORED, TRACKED, UNTRACKED, Finding
 from lkrshell.scan.marks import Ignored
 from lkrshell.system import git
 
-MOST = 64 << 20  # bytes that are read of one file
-_WINDOW, _OVERLAP = 4 << 20, 64 << 10  # bytes; the overlap holds a value with all that may stand between its parts
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # in the meantime; or a link, or a socket
+MOST = 64 << 20  # bytes read of one file
+# bytes; the overlap fits a value with everything that may stand between its parts
+_WINDOW, _OVERLAP = 4 << 20, 64 << 10
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # it went in the meantime, or it is a link or a socket
 _SILENT = (".git", ".hg", ".svn", "__pycache__")
 _MOST_FILES = 1_000_000
-# Folders of what others wrote, or of what can be made anew; unless git has them.
+# Folders that others wrote or that can be made again. They are searched only if git tracks them.
 PASSED_OVER = frozenset(
     """node_modules bower_components venv .venv site-packages __pycache__ .git .hg .svn .tox .nox .mypy_cache
     .ruff_cache .pytest_cache .hypothesis .gradle .terraform .cache target""".split()
@@ -29,7 +30,7 @@ PASSED_OVER = frozenset(
 
 @dataclass
 class Tally:
-    """How much was read, and what was not."""
+    """Counts what was read, and lists what was not."""
 
     files: int = 0
     bytes: int = 0
@@ -39,7 +40,7 @@ class Tally:
     step: Callable[[int], None] = lambda count: None
 
     def notes(self) -> list[str]:
-        """In words, for a person."""
+        """Returns sentences for a person."""
         found = []
         for names, said in (
             (self.unreadable, "could not be read"),
@@ -57,7 +58,7 @@ def _one(name: str, said: str) -> str:
 
 
 def search(paths: "Iterable[tuple[str, str]]", what: text.Search, tally: Tally, ignored: Ignored) -> Iterator[Finding]:
-    """The findings in files, each given with its state; they are named relative to where we are."""
+    """Yields the findings in files, each given with its state. Names are relative to the present folder."""
     here = os.getcwd()
     for path, state in paths:
         tally.files += 1
@@ -75,7 +76,7 @@ def search(paths: "Iterable[tuple[str, str]]", what: text.Search, tally: Tally, 
 def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator[Finding]:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            return  # to open a device may act on it
+            return  # opening a device may already do something
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno not in _GONE:
@@ -100,9 +101,9 @@ def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator
 
 
 def windows(fd: int, tally: Tally) -> Iterator[tuple[bytes, int]]:
-    """The file's content in parts, each with the number of its first line. What two parts share is in both."""
+    """Yields the file's content in windows, each with the number of its first line. Neighbours overlap."""
     data, line, left = b"", 1, MOST
-    size = os.fstat(fd).st_size or _WINDOW  # a pipe has none, nor have the kernel's own files
+    size = os.fstat(fd).st_size or _WINDOW  # a pipe has no size, nor have the kernel's own files
     while left > 0 and (fresh := _read(fd, min(_WINDOW, size + 1, left))):
         left -= len(fresh)
         tally.bytes += len(fresh)
@@ -113,7 +114,7 @@ def windows(fd: int, tally: Tally) -> Iterator[tuple[bytes, int]]:
 
 
 def _read(fd: int, size: int) -> bytes:
-    """So many bytes, fewer at the end."""
+    """Returns up to `size` bytes, fewer at the end."""
     data = os.read(fd, size)
     if not data or len(data) == size:
         return data
@@ -124,7 +125,7 @@ def _read(fd: int, size: int) -> bytes:
 
 
 def in_data(data: bytes, what: text.Search) -> "list[tuple[int, int, Finding]]":
-    """The hits in a text; in a binary one only of stored values."""
+    """Returns the hits in a text. In a binary, only stored values count."""
     found = list(what.hits(data))
     if found and text.binary(data) and not data.startswith(b"SQLite format 3"):
         return [each for each in found if each[2].kind == "stored"]
@@ -144,7 +145,7 @@ def _reachable(path: str) -> bool:
 
 
 def project(folder: str, tally: Tally) -> Iterator[tuple[str, str]]:
-    """The files of a folder with their states: as git has them, or all of them where there is no repository."""
+    """Yields the files of a folder with their states in git; all files when there is no repository."""
     tracked = git.listed(folder, "--cached")
     if tracked is None:
         yield from ((path, FILE) for path in walk(folder, tally))
@@ -157,18 +158,19 @@ def project(folder: str, tally: Tally) -> Iterator[tuple[str, str]]:
         for name in dict.fromkeys(names):  # a file in conflict is listed three times
             path = os.path.join(folder, name)
             parent = os.path.dirname(path)
-            if parent not in inside:  # git lists a name, and a link may lie on its way
+            if parent not in inside:  # git lists a name, but there may be a link on its way
                 inside[parent] = folders.within(os.path.realpath(parent), real)
             if not inside[parent]:
                 continue
-            if name.endswith("/"):  # a repository of its own, or a folder that is ignored as a whole
+            if name.endswith("/"):  # another repository, or a folder that is ignored as a whole
                 yield from ((each, state) for each in walk(path.rstrip("/"), tally))
             else:
                 yield path, state
 
 
 def walk(folder: str, tally: Tally, named: bool = False) -> Iterator[str]:
-    """The files below a folder on the same file system; no link is followed. `named`: the person named it."""
+    """Yields the files below a folder, on the same file system, without following links. `named`: the person named
+    it."""
     if os.path.basename(folder) in PASSED_OVER and not named:
         _pass_over(folder, tally)
         return

@@ -1,7 +1,7 @@
-"""What a scan found, and what a person is told of it: never a value, only a mask and a fingerprint.
+"""What a scan found, and what a person is told about it: a mask and a fingerprint, never a value.
 
-The fingerprint is an HMAC under a key that lives as long as the process: it tells two values apart in one report, and
-nobody can try guesses on it later.
+The fingerprint is an HMAC under a key that lives only as long as the process. It tells two values in a report apart,
+and nobody can use it later to test guesses.
 """
 
 import functools
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from lkrshell.core.secret import Secret
 
-# How exposed a key is, from the worst on.
+# How exposed a key is, worst first.
 PUSHED, HISTORY, TRACKED, STAGED, PROCESS, UNTRACKED, FILE, IGNORED = (
     "pushed", "history", "tracked", "staged", "process", "untracked", "file", "ignored",
 )  # fmt: skip
@@ -31,8 +31,9 @@ _SAID = {
 
 @dataclass
 class Finding:
-    """A key at a place. `kind`: "stored" (the value of the key `name`), "shape" (what looks like a key of the provider
-    `name`) or "engine" (by the rule `name` of the engine). `file` is the path to open, empty where there is none."""
+    """A key at a place. `kind`: "stored" (the value of the key `name`), "shape" (looks like a key of the provider
+    `name`) or "engine" (found by the rule `name` of the engine). `file` is the path to open, empty when there is
+    none."""
 
     kind: str
     name: str
@@ -40,7 +41,7 @@ class Finding:
     place: str
     line: int = 0
     form: str = ""
-    named: str = ""  # the variable that it was given to
+    named: str = ""  # the variable that it is assigned to
     state: str = FILE
     file: str = ""
     others_read: bool = False
@@ -58,7 +59,7 @@ class Finding:
         return RANKS.index(self.state), not self.others_read
 
     def exposed(self) -> str:
-        """How exposed the key is at this place, in words."""
+        """Says how exposed the key is at this place."""
         parts = [_SAID[self.state]] + ["other users can read it"] * self.others_read
         return ", ".join(parts)
 
@@ -67,7 +68,8 @@ class Finding:
 
 
 def fingerprint(secret: Secret) -> str:
-    """Eight hexadecimal digits that are the same for the same value within this run, and new in each run."""
+    """Returns eight hexadecimal digits that are the same for the same value within this run, and different in each
+    run."""
     value = secret.reveal().encode("utf-8", "surrogateescape")
     return hmac.new(_salt(), value, hashlib.sha256).hexdigest()[:8]
 
@@ -78,14 +80,14 @@ def _salt() -> bytes:
 
 
 def mask(secret: Secret) -> str:
-    """How the value begins: what it shares with every key of its provider, and not more than a sixth of it."""
+    """Returns the beginning that all keys of the provider share, and at most a sixth of the value."""
     value = secret.reveal()
     head = value[: min(len(value) // 6, 8)]
     return f"{head}..." if head.isascii() and head.isprintable() else "..."
 
 
 def groups(found: list[Finding]) -> list[list[Finding]]:
-    """The findings of each key together, worst key first, and worst place first within it."""
+    """Returns the findings of each key together, worst key first, and worst place first within it."""
     by_value: dict[str, list[Finding]] = {}
     for each in found:
         by_value.setdefault(each.fingerprint, []).append(each)
@@ -95,7 +97,7 @@ def groups(found: list[Finding]) -> list[list[Finding]]:
 
 
 def advice(finding: Finding) -> str:
-    """What to do about it."""
+    """Says what to do about it."""
     if finding.state in (PUSHED, HISTORY):
         return "revoke it at the vendor; git keeps it even if you delete it now"
     stored = finding.kind == "stored"

@@ -1,7 +1,7 @@
-"""Searches git's objects: all of them, those since a revision, what is staged, what is about to be pushed.
+"""Searches git's objects: all of them, those since a revision, staged ones, or those about to be pushed.
 
-Each object is read once, by one `git cat-file`; git runs no hook, filter or program of the repository for that. Files'
-contents and the messages of commits, tags and notes are searched, also those that only a stash or the reflog holds.
+Each object is read once, by one `git cat-file`, so git runs no hook, filter or program of the repository. The contents
+of files and the messages of commits, tags and notes are searched, also those that only a stash or the reflog holds.
 """
 
 import bisect
@@ -17,11 +17,11 @@ from lkrshell.scan.files import Tally
 from lkrshell.scan.findings import HISTORY, PUSHED, STAGED, Finding
 from lkrshell.system import git
 
-_BLOCK = 4 << 20  # bytes that are searched at once
+_BLOCK = 4 << 20  # bytes searched at once
 _MOST = 64 << 20  # bytes of one object
-_LOG_WAIT = 120  # seconds to learn where in the history an object came in
+_LOG_WAIT = 120  # seconds to find the commits that introduced the objects
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_MOST_COMMITS = 200  # for which it is asked whether a remote has them
+_MOST_COMMITS = 200  # commits to look up at the remotes
 
 
 class _Object:
@@ -34,7 +34,7 @@ class _Object:
 
 
 def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
-    """The findings in every object that the repository at `folder` has."""
+    """Returns the findings in every object of the repository at `folder`."""
     with git.stream(folder, "cat-file", "--batch", "--batch-all-objects", "--unordered", "--buffer") as objects:
         hits = list(_search(objects, what, tally))
     places = _introduced(folder, {name for name, _, _ in hits})
@@ -42,19 +42,20 @@ def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
 
 
 def since(folder: str, revision: str, what: text.Search, tally: Tally) -> list[Finding]:
-    """The findings in what HEAD has and `revision` has not. `A..B` is for B. LkrError (64) for no such revision."""
+    """Returns the findings in what HEAD has and `revision` lacks; `A..B` means B instead of HEAD. Raises LkrError (64)
+    for an unknown revision."""
     before, _, after = revision.partition("..")
     ids = [_commit(folder, before), _commit(folder, after or "HEAD")]
     return _between(folder, [ids[1], f"^{ids[0]}"], what, tally)
 
 
 def pushed(folder: str, lines: Iterable[str], what: text.Search, tally: Tally) -> list[Finding]:
-    """The findings in what `git push` sends, by the lines that git gives its pre-push hook."""
+    """Returns the findings in what `git push` sends, from the lines that git gives its pre-push hook."""
     found: list[Finding] = []
     for line in lines:
         words = line.split()
         if len(words) != 4 or not _ID.fullmatch(words[1]) or not words[1].strip("0"):
-            continue  # a branch that is deleted
+            continue  # the push deletes a branch
         known = git.output(folder, "cat-file", "-e", words[3]) is not None if words[3].strip("0") else False
         if known and _ID.fullmatch(words[3]):
             found += _between(folder, [words[1], f"^{words[3]}"], what, tally)
@@ -64,8 +65,8 @@ def pushed(folder: str, lines: Iterable[str], what: text.Search, tally: Tally) -
 
 
 def staged(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
-    """The findings in what the next commit takes in, without those that the last one has in the same file."""
-    index = os.environ.get("GIT_INDEX_FILE", "")  # of `git commit -a`, where we are its hook
+    """Returns the findings in what the next commit adds, without those that the last commit has in the same file."""
+    index = os.environ.get("GIT_INDEX_FILE", "")  # set by `git commit -a` when we are its hook
     words = ("diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv")
     listed = git.output(folder, *words, "--diff-filter=d", index=os.path.abspath(index) if index else "")
     if listed is None:
@@ -79,7 +80,7 @@ def staged(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
         return []
     hits = list(_read(folder, changed, what, tally))
     before = {old: new for new, (_, old) in changed.items() if old.strip("0")}
-    if hits and before:  # what the file had before is not this commit's
+    if hits and before:  # this commit did not add what the file had before
         there = {(before[name], found.fingerprint) for name, found, _ in _read(folder, before, what, Tally())}
         hits = [hit for hit in hits if (hit[0], hit[1].fingerprint) not in there]
     return _told(folder, hits, {name: ("", path, 0) for name, (path, _) in changed.items()}, STAGED)
@@ -114,7 +115,7 @@ def _read(folder: str, names: Iterable[str], what: text.Search, tally: Tally) ->
 
 
 def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding, float]]:
-    """The hits in what `git cat-file --batch` prints: the object's name, the finding, and nothing yet of its time."""
+    """Yields the hits in the output of `git cat-file --batch`: the object's name, the finding, and an empty time."""
     for block, parts in _blocks(objects, tally):
         starts = [part.start for part in parts]
         for start, end, found in what.hits(block):
@@ -129,14 +130,14 @@ def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tup
 
 
 def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Object]]]:
-    """The stream in blocks of whole objects; of a large object, parts that overlap."""
+    """Yields the stream in blocks of whole objects, and a large object in overlapping parts."""
     parts: list[_Object] = []
     pieces: list[bytes] = []
     size = 0
     while header := objects.readline():
         words = header.split()
         if len(words) != 3:
-            continue  # an object that is missing in a partial clone
+            continue  # an object missing from a partial clone
         name, kind, length = words[0].decode(), words[1].decode(), int(words[2])
         tally.files += kind == "blob"
         tally.step(tally.files)
@@ -146,7 +147,7 @@ def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Obj
             left -= len(data)
             if length - left <= _MOST:
                 tally.bytes += len(data)
-                pieces += [b"\n\0\n", data]  # so that nothing reaches from one object into the next
+                pieces += [b"\n\0\n", data]  # a separator, so that no match spans two objects
                 parts.append(_Object(size + 3, size + 3 + len(data), name, kind, line))
                 size += 3 + len(data)
                 line += data.count(b"\n") if left else 0
@@ -161,14 +162,14 @@ def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Obj
 
 
 def _introduced(folder: str, names: set[str]) -> dict[str, tuple[str, str, int]]:
-    """For each of these objects: the commit that brought it in, the path that it had there, and when that was."""
+    """Returns for each object the commit that introduced it, its path there, and the time."""
     found: dict[str, tuple[str, str, int]] = {}
     if not names:
         return found
     words = ("log", "--all", "--reflog", "-m", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv")
     listed = git.output(folder, *words, "--no-show-signature", "--format=commit %H %ct", wait=_LOG_WAIT)
     commit, time = "", 0
-    for line in os.fsdecode(listed or b"").splitlines():  # newest first: the last one that is met brought it in
+    for line in os.fsdecode(listed or b"").splitlines():  # newest first, so the last mention introduced it
         if line.startswith("commit "):
             _, commit, stamp = line.split(" ")
             time = int(stamp)
@@ -182,7 +183,7 @@ def _introduced(folder: str, names: set[str]) -> dict[str, tuple[str, str, int]]
 def _told(
     folder: str, hits: "list[tuple[str, Finding, float]]", places: dict[str, tuple[str, str, int]], state: str
 ) -> list[Finding]:
-    """The findings with their places: a path, and for the history the commit."""
+    """Returns the findings with their places: a path, and for the history also the commit."""
     remote: dict[str, bool] = {}
     found = []
     for name, each, _ in hits:

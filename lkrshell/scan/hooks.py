@@ -1,4 +1,4 @@
-"""Writes git's own hooks that search before a commit and before a push. A hook that somebody else wrote stays."""
+"""Writes git hooks that search before a commit and before a push. Never replaces a hook that somebody else wrote."""
 
 import os
 
@@ -12,10 +12,9 @@ _HOOKS = {"pre-commit": "--staged", "pre-push": "--push"}
 
 
 def install(folder: str, program: str) -> list[str]:
-    """Writes the hooks of the repository at `folder`; the paths of those that were written.
+    """Writes the hooks of the repository at `folder`. Returns their paths.
 
-    LkrError (2) where another hook is in the way, or where the hooks are shared by other repositories. Then nothing is
-    written.
+    Raises LkrError (2), and writes nothing, when another hook is in the way or other repositories share the hooks.
     """
     place, top = git.hooks_folder(folder), git.top(folder)
     own = git.output(folder, "rev-parse", "--path-format=absolute", "--git-common-dir")

@@ -1,4 +1,4 @@
-"""Many literal byte strings in one pass: by RE2 where it is installed (the extra `scan`), else one search for each.
+"""Finds many literal byte strings in one pass with RE2, if it is installed (the extra `scan`), or else one by one.
 
 Both find the same. Pure: reads and writes nothing.
 """
@@ -9,20 +9,21 @@ from typing import Any
 
 
 def compiled(pattern: bytes) -> Any:
-    """`pattern`, without lookaround or references, by RE2 or else by `re`; both have `search(data, pos)`."""
+    """Compiles `pattern`, which has no lookaround or references, with RE2 or else `re`. Both have `search(data,
+    pos)`."""
     try:
         import re2
     except ImportError:
         return re.compile(pattern)
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = 64 << 20  # bytes; with less, hundreds of needles make it fall back to a slower way
+    options.max_mem = 64 << 20  # bytes; with less, RE2 becomes slower with hundreds of strings
     options.log_errors = False
     return re2.compile(pattern, options)
 
 
 class Literals:
-    """A set of byte strings, none of them empty. Where several begin at one place, the longest counts."""
+    """A set of byte strings that are not empty. If several match at one place, the longest counts."""
 
     def __init__(self, words: Iterable[bytes]) -> None:
         self._words = sorted(set(words), key=lambda word: (-len(word), word))
@@ -30,7 +31,7 @@ class Literals:
         self._pattern = None if isinstance(pattern, re.Pattern) else pattern
 
     def find(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Where they are, from left to right, as start and end; none overlaps another."""
+        """Yields the start and end of each match, from left to right, without overlaps."""
         if self._pattern is not None:
             for match in self._pattern.finditer(data):
                 yield match.span()

@@ -1,6 +1,6 @@
-"""What a project says is no key: `.lkr-scan-ignore`, and marks in lines.
+"""What a project declares not to be a key: `.lkr-scan-ignore`, and marks in lines.
 
-They are for examples. Neither hides a stored value: a project must not be able to keep a person's key out of a report.
+They are meant for examples. Neither hides a stored value, so that no project can keep a person's key out of a report.
 """
 
 import fnmatch
@@ -14,7 +14,7 @@ INLINE = (b"lkr-scan: ignore", b"gitleaks:allow", b"betterleaks:allow", b"pragma
 
 
 class Ignored:
-    """The patterns of `.lkr-scan-ignore` in a folder: one a line, as fnmatch has them, of paths below the folder."""
+    """The patterns of `.lkr-scan-ignore` in a folder, one per line: fnmatch patterns of paths below the folder."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -26,7 +26,8 @@ class Ignored:
         self._patterns = [line.rstrip("/") for line in lines if line and not line.startswith("#")]
 
     def covers(self, path: str) -> bool:
-        """True for a path, absolute or relative to the folder, that a pattern or a folder's pattern covers."""
+        """True when a pattern covers this path, or a folder above it. The path is absolute or relative to the
+        folder."""
         if not self._patterns:
             return False
         name = os.path.relpath(path, self._folder) if os.path.isabs(path) else path
@@ -41,7 +42,7 @@ class Ignored:
 
 
 def marked(data: bytes, start: int, end: int) -> bool:
-    """True when the line or lines of this span hold a mark."""
+    """True when a line of this span has a mark."""
     first = data.rfind(b"\n", 0, start) + 1
     last = data.find(b"\n", end)
     line = data[first : len(data) if last < 0 else last]

@@ -1,6 +1,6 @@
-"""Where keys come to lie in a person's home: shells, editors, coding agents, package managers, containers, processes.
+"""Where keys end up in a person's home: files of shells, editors, coding agents, package managers, containers.
 
-A list of places that are looked at, and no more. Sources: each program's own documentation.
+It is a list of places to search, no more. Sources: each program's own documentation.
 """
 
 import glob
@@ -35,7 +35,7 @@ Library/Application*Support/io.datasette.llm/
 
 
 def home(tally: files.Tally) -> Iterator[tuple[str, str]]:
-    """The files in the places of the person's home, each once."""
+    """Yields the files in these places of the person's home, each once."""
     root = os.path.realpath(os.path.expanduser("~"))
     seen = set()
     for place in _HOME:
@@ -48,7 +48,7 @@ def home(tally: files.Tally) -> Iterator[tuple[str, str]]:
 
 
 def processes(what: text.Search, tally: files.Tally) -> Iterator[Finding]:
-    """The findings in the environments of this person's running processes, where the system shows them (Linux)."""
+    """Yields the findings in the environments of this person's processes, on systems that show them (Linux)."""
     mine = os.getuid() if hasattr(os, "getuid") else -1
     for name in sorted(filter(str.isdigit, os.listdir("/proc")), key=int) if os.path.isdir("/proc/self") else []:
         path = f"/proc/{name}/environ"
@@ -62,7 +62,7 @@ def processes(what: text.Search, tally: files.Tally) -> Iterator[Finding]:
             with open(f"/proc/{name}/comm", "rb") as file:
                 program = file.read(64).decode("utf-8", "replace").strip()
         except OSError:
-            continue  # it ended, or may not be looked into
+            continue  # it has ended, or we may not look
         tally.step(tally.files)
         for _, _, found in what.hits(data):
             found.place, found.state = f"process {name} ({program})", PROCESS

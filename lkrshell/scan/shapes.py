@@ -1,6 +1,8 @@
-"""What looks like a provider's key, in any text: by how the provider's keys begin, or by the variable they belong to.
+"""Finds what looks like a provider's key in any text: by the beginning of the key, or by the variable it is assigned
+to.
 
-The shapes are those of `vendors/providers`, the person's own ones among them. Pure but for reading them; keeps nothing.
+The shapes come from `vendors/providers`, including the person's own providers. Pure, apart from reading those. Keeps
+nothing.
 """
 
 import base64
@@ -16,17 +18,17 @@ from lkrshell.core.secret import Secret
 from lkrshell.scan.literals import compiled
 from lkrshell.vendors import providers
 
-_LEAST, _MOST = 16, 512  # bytes behind a prefix, or of a variable's value
+_LEAST, _MOST = 16, 512  # bytes after a prefix, or of a variable's value
 _BODY = rb"[A-Za-z0-9_\-]"
 _TOKEN = re.compile(_BODY + b"{1,%d}" % _MOST)
 _LETTER = re.compile(rb"[A-Za-z0-9_\-]")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,1024}={0,2}")
-# Behind a variable's name: what joins it to a value in shells, JSON, YAML, Docker, PAM, fish, and code.
+# What joins a variable's name to its value in shells, JSON, YAML, Docker, PAM, fish, and code.
 _JOINED = (
     rb"""\\{0,3}["'`\])]{0,3}(?:[ \t]*(?::=|=>|=|:|,)|[ \t]+(?:DEFAULT|OVERRIDE)=|[ \t]|[ \t]*\r?\n[ \t]*"?value"?:)"""
 )
 _VALUE = re.compile(rb"""[ \t]*\\{0,3}["'`]?([A-Za-z0-9+/=_.:~\-]{16,512})(?![A-Za-z0-9+/=_.:~\-(\[])""")
-# What is written where a key would be.
+# Placeholders that people write instead of a key.
 _EXAMPLE = re.compile(
     rb"your|example|placeholder|dummy|changeme|change[-_]me|redacted|insert|x{5}|\.\.\.|(.)\1{7}", re.I | re.S
 )
@@ -34,12 +36,13 @@ _WORD = rb"(?:[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,15}|[0-9]{1,4})"
 _WORDS = re.compile(
     rb"%b(?:[-_./:]%b)*|[A-Za-z]{1,16}[0-9]{0,4}(?:[-_./:][A-Za-z]{1,16}[0-9]{0,4}){2,}" % (_WORD, _WORD)
 )
-_FIRST = ("openai", "gemini")  # of several providers with one prefix, the likeliest
+_FIRST = ("openai", "gemini")  # the likeliest of several providers with the same prefix
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Where something looks like a key, of which provider, and what it is. `named`: by its variable, else empty."""
+    """A place that looks like a key, the provider, and the value. `named`: found through its variable, otherwise
+    empty."""
 
     start: int
     end: int
@@ -72,7 +75,7 @@ class _Table:
         self.pattern: Any = compiled(pattern)
 
     def provider(self, value: bytes) -> str:
-        """By the longest prefix; empty for none."""
+        """Returns the provider with the longest matching prefix; empty when none matches."""
         fits = [prefix for prefix in self.prefixes if value.startswith(prefix)]
         return self.prefixes[max(fits, key=len)] if fits else ""
 
@@ -88,7 +91,7 @@ def _table() -> _Table:
 
 
 def find(data: bytes) -> Iterator[Shape]:
-    """What looks like a key in `data`, from left to right."""
+    """Yields what looks like a key in `data`, from left to right."""
     table, at = _table(), 0
     while match := table.pattern.search(data, at):
         start = match.start()
@@ -106,13 +109,13 @@ def find(data: bytes) -> Iterator[Shape]:
 
 
 def _after(data: bytes, start: int, end: int, table: _Table) -> int:
-    """Where to go on behind something that was no key: in the middle of it another may begin."""
+    """Returns where to go on after a miss. Another key may begin in the middle of it."""
     name = data[start:end].lower()
     return end if any(name.startswith(each) for each in table.variables) else start + 1
 
 
 def _ends_a_name(data: bytes, start: int, table: _Table) -> bool:
-    """True for `MY_OPENAI_API_KEY`, and `-dOPENAI_API_KEY`; a prefix of a key must not stand in a word."""
+    """True for `MY_OPENAI_API_KEY` and `-dOPENAI_API_KEY`. A prefix of a key must not follow a letter or digit."""
     word = data[start : start + 64].lower()
     return any(word.startswith(each) for each in table.variables)
 
@@ -162,7 +165,7 @@ def _secret(value: bytes) -> Secret:
 
 
 def _is_key(value: bytes, provider: str, table: _Table) -> bool:
-    """True when what begins like a key goes on like one, too."""
+    """True when the rest looks like a key, too."""
     shape = table.shapes.get(provider)
     if shape:
         return bool(shape.fullmatch(value))
@@ -172,7 +175,7 @@ def _is_key(value: bytes, provider: str, table: _Table) -> bool:
 
 
 def _is_random(value: bytes, named: bool = True) -> bool:
-    """True for what nobody would write by hand."""
+    """True for text that nobody would write by hand."""
     if _EXAMPLE.search(value) or _WORDS.fullmatch(value):
         return False
     counts = Counter(value)

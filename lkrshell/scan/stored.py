@@ -1,4 +1,4 @@
-"""The values to look for: all that the store holds, old values of a rotation too. They stay in memory."""
+"""The values to search for: everything in the store, including old values of a rotation. They never leave memory."""
 
 from lkrshell.core.errors import StoreLocked, StoreUnreachable
 from lkrshell.core.names import key_of_old
@@ -11,9 +11,9 @@ WAIT = 5  # seconds for a store to answer
 
 
 def values(keys: "list[str] | None" = None) -> dict[str, Secret]:
-    """Every stored value by its key's name, or those of `keys`; empty where no store is made yet.
+    """Returns all stored values, or those of `keys`, by the key's name; empty when no store exists yet.
 
-    StoreLocked, StoreUnreachable or LkrError when the store does not give them.
+    Raises StoreLocked, StoreUnreachable or LkrError when the store does not give them.
     """
     memory.harden()
     with TimeLimit(WAIT):
@@ -28,7 +28,7 @@ def values(keys: "list[str] | None" = None) -> dict[str, Secret]:
 
 
 def values_if_open() -> tuple[dict[str, Secret], str]:
-    """The values, and why there are none, with what to do about that; that is empty where all is well."""
+    """Returns the values, and a sentence on why there are none and what to do; that is empty when all is well."""
     try:
         return values(), ""
     except (StoreLocked, StoreUnreachable) as error:

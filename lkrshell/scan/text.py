@@ -1,4 +1,4 @@
-"""Looks for keys in one piece of text, wherever it came from."""
+"""Searches one piece of text for keys, wherever it came from. Keeps and prints nothing."""
 
 import codecs
 from collections.abc import Callable, Iterator
@@ -9,18 +9,18 @@ from lkrshell.scan import marks, shapes
 from lkrshell.scan.findings import Finding
 from lkrshell.scan.values import Values
 
-_BINARY = 8192  # bytes; git looks as far for a NUL
-_NEAR = 400  # bytes of a line that may name a variable before a value
+_BINARY = 8192  # bytes in which git, too, looks for a NUL
+_NEAR = 400  # bytes of a line, before a value, that may name a variable
 
 
 class Search:
-    """What one scan looks for. `stored` are the values to find, by key; `shaped` has it look for shapes as well."""
+    """What one scan searches for. `stored` are values by key; `shaped` also searches for shapes."""
 
     def __init__(self, stored: "dict[str, Secret]", shaped: bool = True) -> None:
         self._stored, self._values, self._shaped = stored, Values(stored), shaped
 
     def hits(self, data: bytes) -> "Iterator[tuple[int, int, Finding]]":
-        """Where keys are in `data`, from and to, with a finding that names no place yet. No order."""
+        """Yields (start, end, finding) for each key in `data`, in no order. The finding does not name a place yet."""
         taken = []
         for match in self._values.find(data):
             taken.append((match.start, match.end))
@@ -41,7 +41,7 @@ class Search:
 
 
 def in_strings(thing: Any, change: Callable[[str], str]) -> Any:
-    """A piece of JSON with `change` made to every string in it, names included."""
+    """Returns a piece of JSON with `change` applied to every string in it, names included."""
     if isinstance(thing, str):
         return change(thing)
     if isinstance(thing, list):
@@ -52,7 +52,7 @@ def in_strings(thing: Any, change: Callable[[str], str]) -> Any:
 
 
 def readable(data: bytes) -> bytes:
-    """`data` in UTF-8 where a byte order mark says that it is UTF-16."""
+    """Returns `data` in UTF-8, if a byte order mark says that it is UTF-16."""
     for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
         if data.startswith(mark):
             return data.decode(encoding, "replace").encode("utf-8", "replace")
@@ -60,12 +60,12 @@ def readable(data: bytes) -> bytes:
 
 
 def binary(data: bytes) -> bool:
-    """True for what git would call binary: shapes are not looked for in it."""
+    """True for what git calls binary. Shapes are not searched there."""
     return b"\0" in data[:_BINARY]
 
 
 def _variable(data: bytes, start: int) -> str:
-    """The variable that the line gives a value to, in front of the value; empty when none is to be seen."""
+    """Returns the variable that the line assigns the value to; empty when there is none."""
     import re
 
     line = data[max(0, start - _NEAR) : start].rpartition(b"\n")[2]

@@ -1,8 +1,9 @@
-"""The stored values in a text: as they are, and as base64, URLs, JSON, shells and line breaks write them.
+"""Finds stored values in a text: as they are, and in the ways that base64, URLs, JSON, shells and line breaks write
+them.
 
 One matcher serves `lkr scan`, `lkr redact` and `lkr exec --redact`. Quotes, backslashes, line breaks and the like are
-taken out of the text before it is searched, so a value that is split over lines or strings is found as well. An
-encoding that is not listed here (hexadecimal, compression, a cipher) hides a value. Pure; prints and keeps no value.
+removed from the text before the search, so a value that is split over lines or strings is found, too. Encodings that
+are not listed here (hexadecimal, compression, encryption) hide a value. Pure; prints and keeps no value.
 """
 
 import base64
@@ -17,18 +18,17 @@ from lkrshell.core.secret import Secret
 from lkrshell.scan.literals import Literals
 
 SHORTEST = 8  # bytes; a shorter value would be found everywhere
-_SHORT = 16  # bytes; a value below it counts only as a whole word, in one piece
-_SECRET_FROM = 8  # bytes of a value that nobody sees of it while the rest has not come
+_SHORT = 16  # bytes; a shorter value must be a whole word in one piece
+_SECRET_FROM = 8  # bytes of a value that may appear before the rest has arrived
 _GAPS = b" \t\r\n\0\\\"'`+"  # what may stand between two parts of a value; NUL for UTF-16
 _GAP = rb"(?:\\n|[" + re.escape(_GAPS) + rb"])*"
-_TAIL = 4096  # bytes; a value with more white space in it than that is not held together in a stream
+_TAIL = 4096  # bytes; a stream does not find a value that spans more white space than this
 _WORD = re.compile(rb"[A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True)
 class Match:
-    """Where a value is in a text, of which key it is, and how it is written: "" for plain, "base64", "URL", "JSON",
-    "split"."""
+    """A value's place in a text, its key, and its form: "" for plain, "base64", "URL", "JSON", "split"."""
 
     start: int
     end: int
@@ -37,12 +37,12 @@ class Match:
 
 
 def squeezed(data: bytes) -> bytes:
-    """`data` without what may stand between two parts of a value."""
+    """Returns `data` without what may stand between two parts of a value."""
     return data.replace(b"\\n", b"").translate(None, _GAPS)
 
 
 def _forms(value: bytes) -> Iterable[tuple[bytes, str]]:
-    """How a value is written, the plain form first."""
+    """Yields the forms of a value, the plain one first."""
     yield value, ""
     text = value.decode("utf-8", "surrogateescape")
     yield json.dumps(text)[1:-1].encode(), "JSON"
@@ -52,15 +52,15 @@ def _forms(value: bytes) -> Iterable[tuple[bytes, str]]:
         yield each.encode(), "URL"
     if len(value) < SHORTEST + 4:
         return
-    for before in range(3):  # how far into three bytes of the encoded text the value begins
-        first, end = (before * 8 + 5) // 6, (before + len(value)) * 8 // 6  # characters that hold nothing else
+    for before in range(3):  # bytes before the value in a group of three of the encoded text
+        first, end = (before * 8 + 5) // 6, (before + len(value)) * 8 // 6  # characters that encode nothing else
         encoded = base64.b64encode(bytes(before) + value)[first:end]
         yield encoded, "base64"
         yield encoded.translate(bytes.maketrans(b"+/", b"-_")), "base64"
 
 
 class Values:
-    """The values to look for, by the names of their keys. What is shorter than `SHORTEST` is left out."""
+    """The values to search for, by the names of their keys. Values below `SHORTEST` are left out."""
 
     def __init__(self, values: Mapping[str, Secret]) -> None:
         self._needles: dict[bytes, tuple[str, str]] = {}
@@ -77,7 +77,7 @@ class Values:
         return bool(self._needles)
 
     def find(self, data: bytes) -> list[Match]:
-        """Where the values are, from left to right."""
+        """Returns where the values are, from left to right."""
         found: list[Match] = []
         text = squeezed(data) if self._needles else b""
         at = 0
@@ -86,7 +86,7 @@ class Values:
             key, how = self._needles[needle]
             span = _spread(needle).search(data, max(at, start))
             if span is None:
-                continue  # its end came before, in what was taken for another's
+                continue  # it ends inside what was already taken for another value
             whole = span.end() - span.start() == len(needle)
             if len(needle) < _SHORT and not (whole and _stands_alone(data, *span.span())):
                 continue
@@ -95,7 +95,7 @@ class Values:
         return found
 
     def pending(self, data: bytes) -> int:
-        """How many bytes at the end of `data` may be the beginning of a value."""
+        """Returns how many bytes at the end of `data` may be the beginning of a value."""
         tail = data[-_TAIL:]
         text = squeezed(tail)
         most = 0
@@ -108,8 +108,8 @@ class Values:
                     break
                 at = window.find(needle[:1], at + 1)
         if not most:
-            return 1 if data.endswith(b"\\") else 0  # which may be half of a line break as JSON writes it
-        low, high = 0, len(tail)  # the last place from which on there are as many bytes of the value
+            return 1 if data.endswith(b"\\") else 0  # a backslash may be half of a line break in JSON
+        low, high = 0, len(tail)  # the last place that leaves enough bytes of the value
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if len(squeezed(tail[middle:])) >= most else (low, middle)
@@ -122,12 +122,12 @@ def _stands_alone(data: bytes, start: int, end: int) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _spread(needle: bytes) -> re.Pattern[bytes]:
-    """The needle with anything that may stand between its parts."""
+    """Compiles the value with anything that may stand between its parts."""
     return re.compile(_GAP.join(re.escape(needle[at : at + 1]) for at in range(len(needle))), re.S)
 
 
 class Redactor:
-    """For one stream: what goes in comes out with `[lkr NAME]` in place of each value, as soon as that is certain."""
+    """Redacts one stream: replaces each value by `[lkr NAME]`, and passes the rest on as soon as that is safe."""
 
     def __init__(self, values: Values) -> None:
         self._values = values
@@ -136,11 +136,11 @@ class Redactor:
 
     @property
     def holds(self) -> bool:
-        """True while something waits for what follows it."""
+        """True while bytes wait for what follows them."""
         return bool(self._held)
 
     def feed(self, chunk: bytes) -> bytes:
-        """What can be passed on now."""
+        """Returns what can be passed on now."""
         data = self._held + chunk if self._held else chunk
         end = len(data) - self._values.pending(data)
         matches = self._values.find(data)
@@ -151,12 +151,14 @@ class Redactor:
         return self._replaced(data[:end], [match for match in matches if match.end <= end])
 
     def idle(self) -> bytes:
-        """What can be passed on when nothing follows for a moment: a prompt must not wait, and a key's beginning may
-        not pass."""
+        """Returns what can be passed on when nothing follows for a moment.
+
+        A prompt must not wait, but the beginning of a key must not pass.
+        """
         return b"" if len(squeezed(self._held)) >= _SECRET_FROM else self.rest()
 
     def rest(self) -> bytes:
-        """What waited, at the end of the stream."""
+        """Returns what still waits, at the end of the stream."""
         held, self._held = self._held, b""
         return held
 

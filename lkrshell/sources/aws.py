@@ -1,7 +1,7 @@
-"""AWS Secrets Manager, and the parameters of Systems Manager (SSM), by boto3. Imported only where AWS is to be asked.
+"""AWS Secrets Manager, and the parameters of Systems Manager (SSM), through boto3. Imported only to ask AWS.
 
-Who we are is AWS's own matter: a profile, SSO, a role, or variables. Where AWS is comes from the settings alone: no
-variable and no file of AWS's leads the credentials to another address.
+AWS's own tools decide who we are: a profile, SSO, a role, or variables. The address comes from the settings alone: no
+variable or file of AWS's tools can send the credentials elsewhere.
 """
 
 import json
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-_AT_ONCE = {"secretsmanager": 20, "ssm": 10}  # as many as one request takes
-# The last one is for a secret that is marked for deletion.
+_AT_ONCE = {"secretsmanager": 20, "ssm": 10}  # keys that one request may ask for
+# AWS gives the last error for a secret that is marked for deletion.
 _GONE = ("ResourceNotFoundException", "ParameterNotFound", "InvalidRequestException")
 _MOST_PAGES = 100
 
 
 class Aws(base.WithoutLogin):
-    """Secrets `PREFIX/PROVIDER/LABEL`, or parameters `/PREFIX/PROVIDER/LABEL`. With a field, a value is JSON."""
+    """Secrets `PREFIX/PROVIDER/LABEL`, or parameters `/PREFIX/PROVIDER/LABEL`. With a field, the values are JSON."""
 
     def __init__(self, settings: Settings) -> None:
         self.name, self._settings = settings.name, settings
@@ -54,7 +54,7 @@ class Aws(base.WithoutLogin):
         return "/" * (self._service == "ssm") + "/".join(part for part in parts if part)
 
     def _trouble(self, error: Exception) -> LkrError:
-        """What went wrong, in words of ours."""
+        """Says what went wrong, without any text of AWS's."""
         if isinstance(error, ClientError):
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code in ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId"):
@@ -84,7 +84,7 @@ class Aws(base.WithoutLogin):
         return {name: found.get(name) or Answer(None, why=MISSING) for name in names}
 
     def _secrets(self, some: list[str]) -> dict[str, Answer]:
-        """One request for all; one each where that is not allowed."""
+        """Reads secrets in one request, or one by one when the batch call is not allowed."""
         try:
             batch = self._client.batch_get_secret_value(SecretIdList=some)
         except ClientError as error:
@@ -97,7 +97,7 @@ class Aws(base.WithoutLogin):
         return found
 
     def _without(self, code: str) -> Answer:
-        """The answer for a key that AWS does not give, by its error."""
+        """Returns the answer for a key that AWS did not give, from its error code."""
         if code in _GONE:
             return Answer(None, why=MISSING)
         if code.startswith("AccessDenied"):

@@ -1,7 +1,7 @@
-"""What a source can do: a shared store beyond this machine, such as OpenBao. One small class each.
+"""What a source can do. A source is a shared store beyond this machine, such as OpenBao; each is one small class.
 
-A source gets and gives values as `Secret`. What it sends and gets must never be in an argument, a log or an error: not
-even the text of a server's error, which anybody may have written.
+A source takes and returns values as `Secret`. Nothing that it sends or receives may get into an argument, a log or an
+error, not even the text of a server's error, because anybody may have written that.
 """
 
 from typing import Protocol
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lkrshell.sources.settings import Settings
 
-# What a source may be able to do besides reading; `capabilities` is a set of these.
+# What a source may support besides reading. `capabilities` is a set of these.
 LISTS, WRITES, VERSIONS, LEASES, LOGINS = "lists", "writes", "versions", "leases", "logins"
 MISSING, FORBIDDEN, SAME = "missing", "forbidden", "same"
 MOST = 1 << 20  # bytes of an answer
@@ -23,12 +23,12 @@ TIME = 20.0  # seconds for an answer
 
 
 class Answer:
-    """A key's value; or, without one, `why` there is none: MISSING or FORBIDDEN, as the source itself says. SAME is for
-    a loan that was renewed: its value stays.
+    """A key's value, or the reason `why` there is none: MISSING or FORBIDDEN, as the source itself says. SAME means
+    that a lease was renewed, and the value stays.
 
-    `version` is the source's own word. `seconds` is how long the value is good for, 0 for no end. `lease` is what the
-    source calls the loan of a value that it made for us alone, empty for none. `error` is what is wrong with this key
-    alone: its copy stays as it is.
+    `version` is in the source's own form. `seconds` is how long the value is valid, 0 for no end. `lease` is the
+    source's name for the lease of a value that it made for us alone, or empty. `error` is a problem with this key
+    alone; its copy stays as it is.
     """
 
     __slots__ = ("error", "lease", "seconds", "secret", "version", "why")
@@ -44,46 +44,48 @@ class Answer:
 class Source(Protocol):
     """What every source can do. Names are `provider:label`, without the source.
 
-    Errors: `unreachable` for a source that does not answer, or not as it should; `needs_login`; LkrError. A key that is
-    not there, or that one may not read, is an Answer: it alone makes lkr forget its copy.
+    Errors: `unreachable` when a source does not answer properly; `needs_login`; LkrError. A key that is missing or
+    forbidden is an Answer, because only such an answer makes lkr drop its copy.
     """
 
     name: str
     capabilities: frozenset[str]
 
     def read(self, names: list[str], leases: "Mapping[str, str]") -> dict[str, Answer]:
-        """An answer for each of the keys, in one batch. `leases` are those that lkr has, by key, to be renewed."""
+        """Returns an answer for each key, in one batch. `leases` are the leases that lkr holds, by key, for renewal."""
 
     def write(self, name: str, value: Secret) -> None:
-        """Stores or replaces a value. For those that can: WRITES."""
+        """Stores or replaces a value. Only with WRITES."""
 
     def remove(self, name: str) -> None:
-        """Removes a key. For those that can: WRITES."""
+        """Removes a key. Only with WRITES."""
 
     def names(self) -> list[str]:
-        """Every key that one may see, sorted. For those that can: LISTS."""
+        """Returns every key that this login can see, sorted. Only with LISTS."""
 
     def previous(self, name: str) -> Secret | None:
-        """The value before the present one; None without one. For those that can: VERSIONS."""
+        """Returns the value before the present one; None when there is none. Only with VERSIONS."""
 
     def login(self, given: "Mapping[str, Secret]", tell: "Callable[[str], None]") -> Secret:
-        """What to keep, so that the source knows us the next time. `tell` says a line to the person. For LOGINS."""
+        """Logs in, and returns what lkr has to keep for the next time. `tell` shows a line to the person. Only with
+        LOGINS."""
 
     def expires(self) -> int:
-        """When the login ends, in seconds since the epoch; 0 for never, or without one."""
+        """Returns when the login ends, in seconds since the epoch; 0 for never or no login."""
 
     def logout(self) -> None:
-        """Makes the login worthless at the source. For those that can: LOGINS."""
+        """Ends the login at the source. Only with LOGINS."""
 
     def kept(self) -> Secret | None:
-        """What to keep in place of the login that it was given; None when that is as it was. For LOGINS."""
+        """Returns what to keep instead of the login that it was given; None when that did not change. Only with
+        LOGINS."""
 
     def revoke(self, leases: list[str]) -> None:
-        """Ends these loans. For those that can: LEASES."""
+        """Ends these leases. Only with LEASES."""
 
 
 class WithoutLogin:
-    """What a source answers that has no login with lkr, since its library or program has one of its own."""
+    """The answers of a source that needs no login from lkr, because its library or program handles that itself."""
 
     _settings: "Settings"
 
@@ -120,7 +122,8 @@ def cannot(settings: "Settings", what: str) -> LkrError:
 
 
 def checked(settings: "Settings", name: str, value: object) -> Secret:
-    """The value of a key as a Secret. LkrError when it is no text, empty, too long, or cannot be in an environment."""
+    """Returns a key's value as a Secret. Raises LkrError when it is not text, is empty, too long, or cannot be a
+    variable's value."""
     if not isinstance(value, str) or not value:
         raise unreachable(settings, f"has no text for {name}")
     if "\0" in value or len(value.encode("utf-8", "surrogateescape")) > MAX_VALUE:

@@ -1,8 +1,8 @@
-"""The copies of sources' keys, the opened keys of teams, and the logins, in the machine's own store: same encryption,
-same lock, same policy.
+"""The copies of sources' keys, the opened keys of teams, and the logins. They are in the machine's own store, with the
+same encryption, lock and policy as other keys.
 
-Nothing else writes these. A copy has an index entry that says when it was fetched and until when it serves; what a
-person allowed or forbade stays there when a copy goes.
+Nothing else writes them. A copy's index entry says when it was fetched and how long it serves. What a person allowed or
+forbade stays in the entry when the copy goes.
 """
 
 import json
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def keep(store: "Store", settings: Settings, name: str, answer: Answer, before: Secret | None) -> bool:
-    """Keeps what a source answered for `name` (with its source). `before` is the value of the copy that is here. True
-    when live shells should look again."""
+    """Keeps a source's answer for `name` (which includes the source). `before` is the value of the present copy.
+    Returns True when live shells should look again."""
     served = False
 
     def date(entry: Entry) -> None:
@@ -41,8 +41,10 @@ def keep(store: "Store", settings: Settings, name: str, answer: Answer, before: 
 def write(
     store: "Store", name: str, fresh: Secret | None, before: Secret | None, date: "Callable[[Entry], None]"
 ) -> bool:
-    """Writes a copy: `fresh` in place of `before`, or only its entry if there is none. Its kind and its policy stay.
-    `date` says in the entry until when it serves. True when another value was replaced."""
+    """Writes a copy: `fresh` instead of `before`, or only its entry when there is no new value. Kind and policy stay.
+
+    `date` sets in the entry how long the copy serves. Returns True when an existing value was replaced.
+    """
     with index.locked(store.name):
         entry = index.read(store.name, name)
         changed = False
@@ -61,7 +63,7 @@ def write(
 
 
 def _date(entry: Entry, settings: Settings, answer: Answer) -> None:
-    """When the copy is to be fetched anew, and when it ends: the source's own time goes over the settings."""
+    """Sets when the copy should be fetched again, and when it ends. The source's own time overrides the settings."""
     entry.fetched = clock = int(time.time())
     entry.stale = clock + settings.cache
     entry.end = entry.stale + settings.grace
@@ -74,7 +76,7 @@ def _date(entry: Entry, settings: Settings, answer: Answer) -> None:
 
 
 def drop(store: "Store", name: str) -> bool:
-    """Forgets the copy of a key, and not what the key may do. False when there was none."""
+    """Drops the copy of a key, but keeps what the key may do. Returns False when there was no copy."""
     with index.locked(store.name):
         there = store.exists(name)
         if there:
@@ -90,14 +92,15 @@ def drop(store: "Store", name: str) -> bool:
 
 
 def forget(store: "Store", source: str) -> int:
-    """Forgets every copy of a source's keys, and the login; how many copies."""
+    """Drops every copy of a source's keys, and its login. Returns the number of copies."""
     count = sum(drop(store, name) for name in index.copies(store.name, source))
     forget_login(store, source)
     return count
 
 
 def login(store: "Store", settings: Settings) -> Secret | None:
-    """The login for a source; None without one, or when it was made for another address than the settings have now."""
+    """Returns the login for a source; None when there is none, or when it belongs to another address than the present
+    one."""
     name = names.login_of(settings.name)
     kept = store.get([name]).get(name)
     if kept is None:
@@ -110,7 +113,7 @@ def login(store: "Store", settings: Settings) -> Secret | None:
 
 
 def keep_login(store: "Store", source: str, kept: Secret, expires: int) -> None:
-    """Keeps a login. When it ends is noted beside, where it can be seen while the store is locked."""
+    """Keeps a login. Its end is noted in a file, so that it can be read while the store is locked."""
     with index.locked(store.name):
         store.set(names.login_of(source), Secret(kept.reveal(), "admin"))
         files.write_private(_until(source), f"{expires}\n".encode())
@@ -131,6 +134,6 @@ def _until(source: str) -> str:
 
 
 def login_until(source: str) -> int | None:
-    """When the login for a source ends, 0 for never; None without one. Asks no store."""
+    """Returns when the login for a source ends, 0 for never; None without a login. Asks no store."""
     text = (files.read_private(_until(source)) or b"").strip()
     return int(text) if text.isdigit() else None

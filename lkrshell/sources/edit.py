@@ -1,4 +1,5 @@
-"""Writes `[sources.NAME]` in the user's config.toml, comments kept, and notes which addresses the person confirmed."""
+"""Writes `[sources.NAME]` into the user's config.toml, keeping comments, and records which addresses the person
+confirmed."""
 
 import os
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add(name: str, table: dict[str, object]) -> None:
-    """Adds a source. LkrError when there is one of this name."""
+    """Adds a source. Raises LkrError when the name is taken."""
 
     def change(sources: "dict[str, object]") -> None:
         if name in sources:
@@ -27,7 +28,7 @@ def add(name: str, table: dict[str, object]) -> None:
 
 
 def remove(name: str) -> bool:
-    """False when there was no source of this name."""
+    """Removes a source. Returns False when there is none with this name."""
     there = False
 
     def change(sources: "dict[str, object]") -> None:
@@ -66,10 +67,10 @@ def _confirmed(name: str) -> str:
 
 
 def confirm(found: Settings) -> None:
-    """Notes that the person confirmed the address of this source."""
+    """Records that the person confirmed the address of this source."""
     files.write_private(_confirmed(found.name), found.identity().encode())
 
 
 def is_confirmed(found: Settings) -> bool:
-    """True when the person confirmed the address that the settings have now."""
+    """True when the person confirmed the address that is in the settings now."""
     return files.read_private(_confirmed(found.name)) == found.identity().encode()

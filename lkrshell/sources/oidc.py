@@ -1,6 +1,6 @@
-"""A login in the browser (OIDC) at OpenBao or Vault: names an address to open, and waits for the browser on loopback.
+"""Logs in to OpenBao or Vault with the browser (OIDC): shows an address to open, and waits for the browser on loopback.
 
-The answer comes back to this machine only. It is good together with a number that only this process knows.
+The answer comes back to this machine only, and is useless without a number that only this process knows.
 """
 
 import http.server
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_PORT = 8250  # where Vault's and OpenBao's own programs wait, so that it is allowed in the server's role already
+_PORT = 8250  # Vault's and OpenBao's own programs wait here, so the server's role usually allows it already
 _PATH = "/oidc/callback"
-_PATIENCE = 300.0  # seconds for the person
+_PATIENCE = 300.0  # seconds to wait for the person
 _SAID = b"You are logged in, and can close this page.\n"
 
 
@@ -29,7 +29,7 @@ def login(
     settings: Settings,
     tell: "Callable[[str], None]",
 ) -> "dict[str, Any]":
-    """The `auth` part of the server's answer. `ask` sends a request to the server."""
+    """Returns the `auth` part of the server's answer. `ask` sends a request to the server."""
     answer: dict[str, str] = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
-"""OpenBao and HashiCorp Vault, by hvac. Imported only where a server is to be asked.
+"""OpenBao and HashiCorp Vault, through hvac. Imported only to ask a server.
 
-The token goes to the address in the settings and nowhere else: no redirect is followed, and no variable of the
-environment names an address, a proxy, a certificate or a token. Of an error only its kind is told, never its text.
+The token goes only to the address in the settings: redirects are not followed, and no variable of the environment names
+an address, a proxy, a certificate or a token. An error reports its kind, never the server's text.
 """
 
 import json
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 8  # requests
 _CONNECT, _READ = 5.0, 10.0  # seconds
 _MOST_NAMES = 10_000
-_SHORT = 10  # seconds; a lease of fewer is not worth renewing again
-# What a server says while it has no leader yet, or too much to do. Only reading is tried again.
+_SHORT = 10  # seconds; a shorter lease is not worth renewing
+# What a server answers while it has no leader or too much to do. Only reads are repeated.
 _RETRY = Retry(
     total=3, redirect=0, backoff_factor=0.2, status_forcelist=(412, 429, 472, 473, 500, 502, 503),
     allowed_methods=("GET", "LIST"), raise_on_status=False, raise_on_redirect=False, respect_retry_after_header=False,
@@ -39,7 +39,7 @@ _RETRY = Retry(
 
 
 class _Session(requests.Session):
-    """Reads an answer only up to a limit of bytes and of time, and takes nothing from the environment."""
+    """Reads an answer within a limit of bytes and time, and takes nothing from the environment."""
 
     def __init__(self, ca: str) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class _Session(requests.Session):
                     raise requests.exceptions.ContentDecodingError("too long")
                 if time.monotonic() > end:
                     raise requests.exceptions.ReadTimeout("too slow")
-            response._content = found  # what `content` gives from now on
+            response._content = found  # what `content` returns from now on
             return response
 
 
@@ -86,7 +86,8 @@ class OpenBao:
         return "/".join(part for part in [*parts, provider, label] if part)
 
     def _ask(self, method: str, path: str, data: "dict[str, Any] | None" = None) -> "dict[str, Any]":
-        """The server's answer. VaultError for what it refuses; LkrError for what no server of this kind says."""
+        """Returns the server's answer. Raises VaultError when the server refuses, LkrError when the answer is not of
+        its kind."""
         try:
             answer = self._client.adapter.request(method, f"/v1/{path}", **({"json": data} if data is not None else {}))
         except exceptions.VaultError as error:
@@ -109,7 +110,8 @@ class OpenBao:
         raise base.unreachable(self._settings, "returned an answer that is not from OpenBao")
 
     def _must(self, what: str, method: str, path: str, data: "dict[str, Any] | None" = None) -> "dict[str, Any]":
-        """As `_ask`, for what cannot go on without an answer."""
+        """Does the same as `_ask`, for requests that cannot go on without an answer. `what` names the request in
+        errors."""
         try:
             return self._ask(method, path, data)
         except exceptions.Forbidden:
@@ -119,7 +121,7 @@ class OpenBao:
             raise base.unreachable(self._settings, _why(error)) from None
 
     def _check_login(self) -> None:
-        """LkrError when it is the token that the server no longer takes."""
+        """Raises LkrError when the server no longer accepts the token."""
         if not self._login:
             raise base.needs_login(self._settings, "you are not logged in")
         try:
@@ -133,7 +135,8 @@ class OpenBao:
         if not self._login:
             raise base.needs_login(self._settings, "you are not logged in")
         self._renew_login()
-        answers = [self._read(name, leases.get(name, "")) for name in names[:1]]  # a server that is down is asked once
+        # one first, so that a server that is down is asked only once
+        answers = [self._read(name, leases.get(name, "")) for name in names[:1]]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
                 answers += pool.map(lambda name: self._read(name, leases.get(name, "")), names[1:])
@@ -141,7 +144,7 @@ class OpenBao:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         if any(answer.why == FORBIDDEN for answer in answers):
-            self._check_login()  # an ended login is answered like a key that one may not read
+            self._check_login()  # an ended login gets the same answer as a forbidden key
         return dict(zip(names, answers, strict=True))
 
     def _read(self, name: str, lease: str) -> Answer:
@@ -183,7 +186,7 @@ class OpenBao:
         return Answer(base.checked(self._settings, name, data[field]), version, seconds, str(lease) if good else "")
 
     def _renew(self, lease: str) -> Answer | None:
-        """The same value for longer; None when a new one is needed."""
+        """Returns SAME for a renewed lease; None when a new value is needed."""
         try:
             found = self._ask("PUT", "sys/leases/renew", {"lease_id": lease})
         except exceptions.VaultError:
@@ -196,16 +199,16 @@ class OpenBao:
             try:
                 self._ask("PUT", "sys/leases/revoke", {"lease_id": lease})
             except exceptions.VaultError:
-                pass  # it has ended, or ends by itself
+                pass  # the lease has ended, or will end by itself
 
     def _present(self, name: str) -> "tuple[dict[str, Any], int]":
-        """All fields of a key, and its version: 0 for none."""
+        """Returns all fields of a key and its version; version 0 when the key does not exist."""
         try:
             data = self._ask("GET", self._path(name)).get("data") or {}
         except exceptions.InvalidPath as error:
             data = (error.json or {}).get("data") or {}
         except exceptions.Forbidden:
-            return {}, -1  # who may write need not be able to read
+            return {}, -1  # a login that may write need not be able to read
         except exceptions.VaultError as error:
             raise base.unreachable(self._settings, _why(error)) from None
         if self._engine != "kv2":
@@ -270,7 +273,7 @@ class OpenBao:
         return self._keep(auth)
 
     def _credentials(self, how: str, given: "Mapping[str, Secret]") -> "tuple[str, dict[str, Any]]":
-        """Where to log in, and with what."""
+        """Returns where to log in, and with what."""
         mount, role = self._auth_mount(how), self._settings.get("role")
         if how == "userpass":
             user = urllib.parse.quote(given["user"].reveal(), safe="")
@@ -284,7 +287,7 @@ class OpenBao:
         return self._settings.get("auth_mount").strip("/") or how
 
     def _unwrapped(self, secret: str) -> str:
-        """The secret ID, taken out of a wrapping token where it is one."""
+        """Returns the secret ID, unwrapped if it is inside a wrapping token."""
         if not secret.startswith(("s.", "hvs.", "b.", "hvb.")):
             return secret
         data = self._unwrap(secret).get("data")
@@ -304,11 +307,11 @@ class OpenBao:
             self._client.token = ""
 
     def _token_login(self, token: Secret) -> "dict[str, Any]":
-        """What a token may do, by asking; a wrapped one is unwrapped first."""
+        """Asks what a token may do. Unwraps a wrapping token first."""
         text = token.reveal()
         if not text.isascii() or not text.isprintable():
             raise LkrError("that is not a token", "nothing was changed")
-        if self._is_wrapping(text):  # asked without it: any use would be its last
+        if self._is_wrapping(text):  # asked without the token, because a wrapping token works only once
             auth = self._unwrap(text).get("auth")
             if not isinstance(auth, dict):
                 raise LkrError("that wrapping token does not hold a login", "nothing was changed")
@@ -333,7 +336,7 @@ class OpenBao:
             return False
 
     def _login_request(self, method: str, path: str, data: "dict[str, Any]") -> "dict[str, Any]":
-        """The `auth` part of an answer to a login; for other answers their `data`."""
+        """Returns the `auth` part of the answer to a login, or its `data`."""
         try:
             found = self._ask(method, path, data)
         except (exceptions.InvalidRequest, exceptions.Forbidden, exceptions.Unauthorized, exceptions.InvalidPath):
@@ -362,14 +365,14 @@ class OpenBao:
         return Secret(json.dumps(self._login))
 
     def _renew_login(self) -> None:
-        """Renews a token of which less than half of its time is left."""
+        """Renews a token that has less than half of its time left."""
         period, expires = self._login.get("period", 0), self._login.get("expires", 0)
         if not period or time.time() + period / 2 < expires:
             return
         try:
             auth = self._ask("POST", "auth/token/renew-self", {}).get("auth")
         except exceptions.VaultError:
-            return  # it may be good for some time; reading will tell
+            return  # it may still be valid for some time; reading will show that
         if isinstance(auth, dict):
             self._keep({"renewable": True, **auth, "client_token": self._login["token"]})
 
@@ -377,7 +380,7 @@ class OpenBao:
         return Secret(json.dumps(self._login)) if self._changed else None
 
     def expires(self) -> int:
-        """When the login ends, in seconds since the epoch; 0 for never."""
+        """Returns when the login ends, in seconds since the epoch; 0 for never."""
         return int(self._login.get("expires", 0))
 
     def logout(self) -> None:
@@ -385,7 +388,7 @@ class OpenBao:
             try:
                 self._ask("POST", "auth/token/revoke-self", {})
             except exceptions.VaultError:
-                pass  # it has ended already
+                pass  # it has already ended
             self._login = {}
 
 
@@ -403,7 +406,7 @@ def _number(value: object) -> int:
 
 
 def _until(date: object) -> int:
-    """Seconds until a date of the server's; 0 for none."""
+    """Returns the seconds until a date from the server; 0 without a date."""
     from datetime import UTC, datetime
 
     try:
@@ -414,7 +417,7 @@ def _until(date: object) -> int:
 
 
 def _why(error: exceptions.VaultError) -> str:
-    """What a refusal means, in words of ours."""
+    """Explains a refusal, without any text of the server's."""
     words = {
         exceptions.VaultDown: "is sealed, or has no leader",
         exceptions.VaultNotInitialized: "is not initialized",

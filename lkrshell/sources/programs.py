@@ -1,8 +1,8 @@
-"""Sources that another program keeps: 1Password's, Bitwarden's, pass, the clouds' own, or a command of the user's.
+"""Sources behind another program: 1Password, Bitwarden, pass, the clouds' command lines, or a command of the user's.
 
-The program is named by its full path, so that no folder on PATH can put another in its place. It gets a list of words
-and never a shell, runs in `/`, and finds in its environment what its row names and no key of ours. Values go in and
-out by pipes.
+The program is run by its full path, so that no folder of PATH can substitute another. It gets a list of words, never a
+shell. It runs in `/`, and its environment has the variables that its row names, but none of our keys. Values pass
+through pipes.
 """
 
 import functools
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _AT_ONCE = 4  # programs
-_TIME = 60  # seconds; it may ask the person to unlock it
+_TIME = 60  # seconds; the program may ask the person to unlock it
 _ENVIRONMENT = (
     "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "PATH", "TZ", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
     "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY",
@@ -38,7 +38,7 @@ _FIRST_LINE = "first line"
 
 
 class Preset:
-    """A row of presets.toml. `answer` is empty for the value itself."""
+    """A row of presets.toml. An empty `answer` means that the program prints the value itself."""
 
     __slots__ = ("answer", "check", "commands", "environment", "needs", "program")
 
@@ -58,8 +58,10 @@ def presets() -> dict[str, Preset]:
 
 
 def find(word: str) -> str:
-    """The full path of a program, looked for only in folders that PATH names in full: where another folder's program
-    would be found, that depends on where one stands. LkrError without one."""
+    """Returns the full path of a program. Raises LkrError when it is not found.
+
+    Looks only in absolute folders of PATH: what a relative one finds depends on the present folder.
+    """
     if "/" in word:
         path = word if word.startswith("/") else None
     else:
@@ -71,7 +73,7 @@ def find(word: str) -> str:
 
 
 class Program(base.WithoutLogin):
-    """A source by its program. What it cannot do by standard input or a list of words, lkr does not do."""
+    """A source behind a program. lkr does nothing that the program cannot do with standard input or a list of words."""
 
     def __init__(self, settings: Settings) -> None:
         self.name, self._settings = settings.name, settings
@@ -105,8 +107,8 @@ class Program(base.WithoutLogin):
             return Answer(None, error=error)
 
     def _from_json(self, name: str, text: str) -> str:
-        """The field of a JSON answer, which has to repeat the name that was asked for: some programs look for what is
-        like it, too."""
+        """Returns the field of a JSON answer. The answer must repeat the requested name, because some programs also
+        find similar names."""
         wrong = base.unreachable(self._settings, f"returned something unexpected for {name}")
         try:
             found = json.loads(text)
@@ -146,7 +148,8 @@ class Program(base.WithoutLogin):
         return words
 
     def _run(self, action: str, name: str, given: bytes = b"") -> str:
-        """What the program prints. LkrError when it fails; what it said is not repeated, for it may hold a value."""
+        """Returns what the program prints. Raises LkrError when it fails, without its output, which may hold a
+        value."""
         words = self._words(action, name)
         _check_program(self._settings, words[0])
         hint = f"try it yourself: {show(' '.join(words))}"
@@ -168,7 +171,7 @@ class Program(base.WithoutLogin):
 
     def _environment(self) -> dict[str, str]:
         kept = (*_ENVIRONMENT, *self._preset.environment)
-        if not self._preset.program:  # a command of the user's own needs we do not know what
+        if not self._preset.program:  # we cannot know what a command of the user's needs
             return {name: value for name, value in os.environ.items() if not name.startswith("LKR_")}
         return {
             name: value
@@ -200,7 +203,7 @@ class Program(base.WithoutLogin):
 
 
 def _check_program(settings: Settings, path: str) -> None:
-    """LkrError when somebody other than the user and root could have put the program there."""
+    """Raises LkrError when somebody other than the user and root can replace the program."""
     for each in (path, os.path.dirname(os.path.realpath(path))):
         try:
             info = os.stat(each)

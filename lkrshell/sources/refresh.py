@@ -1,6 +1,6 @@
-"""Fetches keys from their sources into the copies here: one batch a source, one lkr at a time for each source.
+"""Fetches keys from their sources into the local copies: one batch per source, and one lkr at a time for each source.
 
-May wait for a network, so no hook runs it. Of what goes wrong with one source the others know nothing.
+It may wait for a network, so no hook runs it. A problem with one source does not affect the others.
 """
 
 import os
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from lkrshell.sources.base import Answer, Source
     from lkrshell.stores.base import Store
 
-ALL, DUE, NEEDED = "all", "due", "needed"  # keys: every one; those that are not fresh; those that serve no longer
+# which keys: all, those that are no longer fresh, or those that no longer serve
+ALL, DUE, NEEDED = "all", "due", "needed"
 
 
 class Report:
-    """What a refresh did. `values` are of keys of which no copy is kept (`cache = "0"`); `failed` is by source, or by
-    key for what is wrong with one alone."""
+    """What a refresh did. `values` are keys without a local copy (`cache = "0"`). `failed` is by source, or by key when
+    only that key failed."""
 
     __slots__ = ("changed", "failed", "fetched", "gone", "values")
 
@@ -37,7 +38,7 @@ class Report:
         self.changed = False
 
     def trouble(self, keys: "Iterable[str]") -> LkrError | None:
-        """Why one of these keys could not be fetched; None when nothing went wrong."""
+        """Returns why one of these keys could not be fetched; None when nothing went wrong."""
         for key in keys:
             if error := self.failed.get(key) or self.failed.get(names.source_of(key)):
                 return error
@@ -47,21 +48,22 @@ class Report:
 
 
 def gone(key: str, why: str) -> LkrError:
-    """What a person should know of a key that its source does not have, or does not let one read."""
+    """Tells a person that a source does not have a key, or does not let them read it."""
     what = "does not have" if why == base.MISSING else "does not let you read"
     source = names.source_of(key)
     return LkrError(f"the source {source} {what} {names.in_source(key)}", f"see lkr list --source {source}")
 
 
 def refresh(store: "Store", keys: "Iterable[str]", which: str) -> Report:
-    """Fetches those of `keys` that `which` says, each with its source. Errors of sources are in the report.
+    """Fetches those of `keys` that `which` selects. Key names include their source. Errors of sources are in the
+    report.
 
-    StoreLocked, StoreUnreachable or LkrError when the machine's own store cannot be used.
+    Raises StoreLocked, StoreUnreachable or LkrError when the machine's own store cannot be used.
     """
     report = Report()
     by_source: dict[str, list[str]] = {}
     for key in dict.fromkeys(keys):
-        if _is_wanted(store, key, which):  # else nobody waits for the lock
+        if _is_wanted(store, key, which):  # checked here first, so that nobody waits for the lock in vain
             by_source.setdefault(names.source_of(key), []).append(key)
     for source, wanted in by_source.items():
         if not source or names.is_reserved(source):
@@ -80,21 +82,22 @@ def refresh(store: "Store", keys: "Iterable[str]", which: str) -> Report:
 
 
 def folder_of(source: str) -> str:
-    """Where the lock and the state of a source lie."""
+    """Returns the folder with the lock and state of a source."""
     return os.path.join(paths.state_dir(), "sources", source)
 
 
 def note(source: str, error: LkrError | None) -> None:
-    """Notes how the last try went, for `lkr source` and `lkr doctor`."""
+    """Records how the last attempt went, for `lkr source` and `lkr doctor`."""
     row = (str(int(time.time())), error.message if error else "", error.hint if error else "")
     try:
         files.write_private(os.path.join(folder_of(source), "last"), records.dump([row]))
     except LkrError:
-        pass  # a read-only home
+        pass  # the home may be read-only
 
 
 def last(source: str) -> tuple[int, str, str] | None:
-    """When a source was last asked, and what went wrong: a message and a hint, or empty texts. None for never."""
+    """Returns when a source was last asked, and the message and hint of what went wrong, or empty texts. None for
+    never."""
     try:
         data = files.read_private(os.path.join(folder_of(source), "last"))
         ((when, message, hint),) = records.load(data) if data else [["", "", ""]]
@@ -104,12 +107,13 @@ def last(source: str) -> tuple[int, str, str] | None:
 
 
 def opened(store: "Store", found: Settings) -> "Source":
-    """The source, with the login that is kept for it."""
+    """Returns the source, with its stored login."""
     return registry.open_source(found, cache.login(store, found))
 
 
 def _is_wanted(store: "Store", key: str, which: str) -> bool:
-    """Asked under the source's lock: another lkr may just have fetched it."""
+    """True when the key still has to be fetched. Asked again under the source's lock, since another lkr may have
+    fetched it."""
     entry = index.read(store.name, key)
     if which == ALL or entry is None:
         return True
@@ -132,7 +136,7 @@ def _refresh(store: "Store", found: Settings, keys: list[str], report: Report) -
 
 
 def keep_login(store: "Store", found: Settings, source: "Source") -> None:
-    """Keeps what a source gave in place of the login, if it did."""
+    """Keeps the login that a source gave in place of the old one, if it did."""
     if base.LOGINS in source.capabilities and (kept := source.kept()):
         cache.keep_login(store, found.name, kept, source.expires())
 
@@ -149,14 +153,14 @@ def _take(store: "Store", found: Settings, key: str, answer: "Answer", before: S
     elif found.cache == 0 and answer.secret is not None:
         report.fetched.append(key)
         report.values[key] = answer.secret
-        report.changed |= cache.drop(store, key)  # of an earlier setting
+        report.changed |= cache.drop(store, key)  # a copy from an earlier setting
     else:
         report.fetched.append(key)
         report.changed |= cache.keep(store, found, key, answer, before)
 
 
 def _other_owner(key: str, secret: Secret) -> str:
-    """The provider whose key this is by its beginning, where that is plainly another than the name says."""
+    """Returns the provider that the value's beginning belongs to, when that plainly differs from the key's name."""
     from lkrshell.vendors import providers
 
     known = providers.known()
@@ -169,7 +173,7 @@ def _other_owner(key: str, secret: Secret) -> str:
 
 
 def forget_state(source: str) -> None:
-    """Removes what `note` and others left about a source that is removed."""
+    """Removes the records about a source that is removed."""
     import shutil
 
     shutil.rmtree(folder_of(source), ignore_errors=True)

@@ -1,5 +1,8 @@
-"""Which types of sources there are, and the source for a user's settings. Other packages bring theirs by the entry
-points `lkrshell.sources`: a name, and a class that takes (Settings, login). Loads a type's library only to use it."""
+"""Lists the types of sources, and makes the source for a user's settings. A type's library is loaded only to use it.
+
+Other packages add types through the entry point group `lkrshell.sources`: a name, and a class that takes (Settings,
+login).
+"""
 
 import functools
 from importlib import metadata
@@ -34,17 +37,17 @@ def types() -> list[str]:
 
 
 def is_program(kind: str) -> bool:
-    """True for a type that works by another program, whose arguments are a row of ours."""
+    """True for a type behind another program, whose arguments are in presets.toml."""
     return kind in _programs()
 
 
 def fields_of(kind: str) -> tuple[str, ...]:
-    """The fields that a type of another package takes."""
+    """Returns the fields of a type that another package brings."""
     return tuple(getattr(_others()[kind].load(), "fields", ()))
 
 
 def is_installed(kind: str) -> str:
-    """What is missing for a type, as the command that installs it; empty when all is there. Loads nothing."""
+    """Returns the command that installs what a type lacks; empty when nothing is missing. Loads nothing."""
     from importlib import util
 
     module = {"openbao": "hvac", "aws": "boto3"}.get(kind)
@@ -54,7 +57,7 @@ def is_installed(kind: str) -> str:
 
 
 def open_source(settings: Settings, login: Secret | None) -> Source:
-    """The source itself. `login` is what it gave to be kept. LkrError when its library is not installed."""
+    """Returns the source. `login` is what it gave us to keep. Raises LkrError when its library is not installed."""
     if hint := is_installed(settings.type):
         raise LkrError(f"what lkr needs for {settings.type} is not installed", hint, UNREACHABLE)
     if settings.type == "openbao":
@@ -74,5 +77,5 @@ def open_source(settings: Settings, login: Secret | None) -> Source:
 
 
 def program_of(kind: str) -> str:
-    """The name of the program that a type works by."""
+    """Returns the name of the program behind a type."""
     return _programs()[kind].program

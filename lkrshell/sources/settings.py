@@ -1,6 +1,6 @@
-"""What is said of a source: `[sources.NAME]` in the user's config.toml, or in a project's manifest. Checked here.
+"""Checks the settings of a source: `[sources.NAME]` in the user's config.toml, or in a project's manifest.
 
-Nothing in it is secret. No error repeats a text that could be.
+No setting is secret. No error repeats a text that could be.
 """
 
 import os
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The fields of each type. Those of every type come first. Of a command, `read` and its like are lists of words.
+# The fields that each type knows, after those of every type. `read` and the like are lists of words, for a command.
 _EVERY = ("type", "cache", "grace")
 FIELDS = {
     "openbao": (
@@ -34,7 +34,7 @@ _DEFAULTS = {
     "aws": {"service": "secretsmanager"},
 }
 _DEFAULT_TIMES = {"cache": "8h", "grace": "24h"}
-# What a project's manifest may say: nothing that names a file or a program of this machine.
+# What a project's manifest may set: nothing that names a file or program of this machine.
 IN_MANIFEST = frozenset(
     ("type", "cache", "grace", "address", "mount", "prefix", "field", "engine", "namespace", "auth", "auth_mount",
      "role", "region", "service")
@@ -43,8 +43,8 @@ _LONGEST = 31 * 86400  # seconds
 
 
 class Settings:
-    """A source as the user has it. `fields` are its own type's, texts, with defaults; `commands` are those of a
-    program, lists of words. `cache` and `grace` are in seconds."""
+    """A source in the user's settings. `fields` are texts of its own type, with defaults; `commands` are lists of
+    words, for a program. `cache` and `grace` are in seconds."""
 
     __slots__ = ("cache", "commands", "fields", "grace", "name", "type")
 
@@ -58,17 +58,17 @@ class Settings:
         return self.fields.get(field, "")
 
     def place(self) -> str:
-        """Where its keys come from, for a person: an address, a region, or a program."""
+        """Tells a person where the keys come from: an address, a region, or a program."""
         program = self.commands.get("read", [""])[0] or self.get("program")
         return self.get("address") or self.get("region") or program or self.type
 
     def identity(self) -> str:
-        """What a login is good for. One that was made for another is never sent."""
+        """Returns what a login belongs to. A login for another identity is never sent."""
         return "\n".join((self.type, self.get("address").rstrip("/"), self.get("namespace")))
 
 
 def user_table() -> "dict[str, object]":
-    """The table `[sources]` of the user's config.toml as it is, empty without one."""
+    """Returns the table `[sources]` of the user's config.toml, unchecked; empty without one."""
     data = config.read(paths.config_file())
     if data is None:
         return {}
@@ -80,13 +80,13 @@ def user_table() -> "dict[str, object]":
 
 
 def every() -> dict[str, Settings]:
-    """The user's sources by name. LkrError when one is not valid."""
+    """Returns the user's sources by name. Raises LkrError when one is not valid."""
     where = show(paths.config_file())
     return {name: parse(name, table, where) for name, table in user_table().items()}
 
 
 def find(name: str) -> Settings:
-    """The user's source of this name. LkrError without one."""
+    """Returns the user's source of this name. Raises LkrError when there is none."""
     table = user_table()
     if name in table:
         return parse(name, table[name], show(paths.config_file()))
@@ -98,14 +98,14 @@ def find(name: str) -> Settings:
 
 
 def types() -> list[str]:
-    """The types that lkr and other packages bring."""
+    """Returns the types that lkr and other packages bring."""
     from lkrshell.sources import registry
 
     return registry.types()
 
 
 def parse(name: str, table: object, where: str, in_manifest: bool = False) -> Settings:
-    """A checked source. LkrError with the field and what to write."""
+    """Returns a checked source. Raises LkrError with the field and what to write."""
     label = f"{where}: sources.{name if names.is_source(name) else '?'}"
     if not names.is_source(name):
         reserved = names.is_reserved(name)
@@ -174,7 +174,7 @@ def _seconds(label: str, field: str, text: str) -> int:
 
 
 def _check(label: str, kind: str, fields: "Mapping[str, str]", commands: "Mapping[str, object]") -> None:
-    """LkrError where what a type cannot do without is missing, or an address would be spoken to in the open."""
+    """Raises LkrError when a required field is missing, or an address would be reached without encryption."""
     if kind == "command" and "read" not in commands:
         raise LkrError(f"{label} needs a command", 'write read = ["/usr/bin/vaultctl", "read", "{provider}/{label}"]')
     if kind == "openbao" and not fields.get("address"):
@@ -184,7 +184,7 @@ def _check(label: str, kind: str, fields: "Mapping[str, str]", commands: "Mappin
 
 
 def check_address(label: str, address: str) -> None:
-    """LkrError unless it is an https URL with a host and nothing else; or plain http to this very machine."""
+    """Raises LkrError unless it is an https URL with only a host, or plain http to this machine."""
     hint = "write https://HOST:PORT; plain http works only for 127.0.0.1, ::1 and localhost"
     try:
         parts = urllib.parse.urlsplit(address)

@@ -1,7 +1,7 @@
-"""The members of a team: `.lkr/members.toml` beside the manifest, read and edited. Holds public keys only.
+"""The members of a team: reads and edits `.lkr/members.toml`, beside the manifest. It holds public keys only.
 
-The file is reviewed like code, and anybody's pull request can change it. So it is read within limits, and a name or a
-recipient in it counts only in its full form.
+The file is reviewed like code, and anybody's pull request can change it. So it is read within limits, and an invalid
+name or recipient makes the whole file invalid.
 """
 
 import os
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 FOLDER = ".lkr"
 FILE = f"{FOLDER}/members.toml"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
-_MOST = 256  # members, and recipients of one
+_MOST = 256  # members, and recipients of each
 _HEAD = """# Who can open the keys in .lkr/sealed. Review changes to this file like code.
 # `lkr team add` and `lkr team rm` edit it and seal the keys again.
 version = 1
 
 [members]
 """
-# git must not merge sealed files line by line: a mixture of two opens for nobody.
+# git must not merge sealed files line by line: nobody could open the mixture.
 _ATTRIBUTES = "*.age binary\n"
 
 
 class Member:
-    """One person: the recipients that keys are sealed to, the date that they joined, and who added them."""
+    """One person: the recipients that keys are sealed to, the date they joined, and who added them."""
 
     __slots__ = ("by", "name", "recipients", "since")
 
@@ -43,7 +43,7 @@ class Member:
 
 
 class Removed:
-    """One who was a member: until when, who removed them, and which version of which keys they could read."""
+    """A former member: when they left, who removed them, and which version of which keys they could read."""
 
     __slots__ = ("by", "keys", "name", "until")
 
@@ -52,7 +52,7 @@ class Removed:
 
 
 class Team:
-    """The team of the project in `folder`, as `text` says. `real` is the folder's real path."""
+    """The team of the project in `folder`, according to `text`. `real` is the folder's real path."""
 
     __slots__ = ("folder", "members", "real", "removed", "text")
 
@@ -61,31 +61,31 @@ class Team:
         self.members, self.removed = {member.name: member for member in members}, tuple(removed)
 
     def copy(self, name: str) -> str:
-        """What the store calls the opened copy of a sealed key."""
+        """Returns the store's name for the opened copy of a sealed key."""
         return names.sealed_in(self.real, name)
 
     def recipients(self) -> dict[str, tuple[str, ...]]:
-        """What a key is sealed to: each member's recipients."""
+        """Returns whom a key is sealed to: each member's recipients."""
         return {name: member.recipients for name, member in sorted(self.members.items())}
 
     def member_with(self, recipients: "Sequence[str]") -> str | None:
-        """The member that one of these recipients is of."""
+        """Returns the member who has one of these recipients."""
         own = {without_comment(each) for each in recipients}
         return next((m.name for m in self.members.values() if own & set(map(without_comment, m.recipients))), None)
 
 
 def without_comment(recipient: str) -> str:
-    """A recipient without the comment at the end of an SSH key's line."""
+    """Returns a recipient without the comment at the end of an SSH key's line."""
     return " ".join(recipient.split()[:2])
 
 
 def find(folder: str) -> str | None:
-    """The nearest folder at or above `folder` that has a team; None without one."""
+    """Returns the nearest folder with a team, at or above `folder`; None when there is none."""
     return next((each for each in folders.above(folder) if os.path.lexists(os.path.join(each, FILE))), None)
 
 
 def require(folder: str) -> Team:
-    """The team that serves `folder`. LkrError when there is none."""
+    """Returns the team that serves `folder`. Raises LkrError when there is none."""
     found = find(folder)
     if found is None:
         raise LkrError(f"there is no {FILE} here or above", "make one: lkr team init")
@@ -93,8 +93,10 @@ def require(folder: str) -> Team:
 
 
 def read(folder: str) -> Team:
-    """The team of the project in `folder`. LkrError (78) when its file is missing or invalid; no message repeats text
-    of the file that could be a value."""
+    """Returns the team of the project in `folder`. Raises LkrError (78) when its file is missing or invalid.
+
+    No message repeats text of the file that could be a value.
+    """
     path, text = show(os.path.join(folder, FILE)), _text(folder)
     if text is None:
         raise LkrError(f"there is no {path}", "make one: lkr team init", NOT_ALLOWED)
@@ -113,7 +115,7 @@ def _text(folder: str) -> str | None:
 
 
 class _Wrong(ValueError):
-    """What is wrong with the file, in words without anything of its text but names that are in order."""
+    """What is wrong with the file. Quotes nothing of its text but valid names."""
 
 
 def _team(folder: str, text: str) -> Team:
@@ -171,14 +173,14 @@ def _words(row: "dict[str, object]", field: str) -> str:
 
 
 def check_name(name: str) -> str:
-    """`name` when it may name a member. LkrError when not."""
+    """Returns `name` if it may name a member. Raises LkrError otherwise."""
     if not NAME.match(name):
         raise LkrError("a member's name has a-z, 0-9 and - only, such as alice", "choose another name")
     return name
 
 
 def init(folder: str, first: Member) -> None:
-    """Writes the first members.toml of `folder`, and tells git to leave sealed files whole."""
+    """Writes the first members.toml of `folder`, and tells git not to merge sealed files."""
     project_files.check(folder, FILE, f"{FOLDER}/.gitattributes")
     os.makedirs(os.path.join(folder, FOLDER), exist_ok=True)
     project_files.replace(folder, f"{FOLDER}/.gitattributes", _ATTRIBUTES.encode())
@@ -186,7 +188,7 @@ def init(folder: str, first: Member) -> None:
 
 
 def add(team: Team, member: Member) -> Team:
-    """Writes the member into the file, on one line, so that git shows one line for one person."""
+    """Adds the member to the file, on one line, so that git shows one line for one person."""
 
     def edit(document: "TOMLDocument") -> None:
         document["members"][member.name] = _row(member)
@@ -197,7 +199,7 @@ def add(team: Team, member: Member) -> Team:
 
 
 def remove(team: Team, name: str, by: str, keys: dict[str, int]) -> Team:
-    """Takes the member out of the file, and notes the keys that they could read, for `lkr team audit`."""
+    """Removes the member from the file, and records the keys that they could read, for `lkr team audit`."""
 
     def edit(document: "TOMLDocument") -> None:
         import tomlkit
@@ -213,13 +215,13 @@ def remove(team: Team, name: str, by: str, keys: dict[str, int]) -> Team:
 
 
 def _edited(team: Team, edit: "Callable[[TOMLDocument], None]") -> Team:
-    """Edits the text that was read, so that nobody can swap in a member who was not shown. LkrError if the file has
-    changed since."""
+    """Edits the text that was read before, so that nobody can slip in a member who was not shown. Raises LkrError when
+    the file has changed since."""
     import tomlkit
 
     document = tomlkit.parse(team.text)
     edit(document)
-    edited = _team(team.folder, tomlkit.dumps(document))  # before it is written
+    edited = _team(team.folder, tomlkit.dumps(document))  # checked before it is written
     if _text(team.folder) != team.text:
         raise LkrError(f"{FILE} changed in the meantime", "nothing was written; try again")
     project_files.replace(team.folder, FILE, edited.text.encode())

@@ -1,6 +1,6 @@
-"""Opens sealed keys into the machine's own store: same encryption, same lock, same policy as every other key.
+"""Opens sealed keys into the machine's own store, with the same encryption, lock and policy as every other key.
 
-Asks through what it is given, and never opens for a hook.
+Asks for passphrases only through what it is given, and never opens a key for a hook.
 """
 
 import os
@@ -26,9 +26,10 @@ _SSH_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_rsa")
 
 
 class Openers:
-    """The private keys that may open what is sealed to this person, tried in turn: the vault's, then those of a file.
+    """The private keys that may open what is sealed to this person, tried in turn: the vault's, then those in files.
 
-    `identity` is a file that the person named; without one, the usual SSH keys are tried. `passphrase` asks for one.
+    `identity` is a file that the person named; without one, the usual SSH keys are tried. `passphrase` asks for a
+    passphrase.
     """
 
     def __init__(self, settings: "Config", identity: str | None, passphrase: "Callable[[str], Secret]") -> None:
@@ -38,9 +39,10 @@ class Openers:
         self._identities: dict[str, list[age_keys.Identity]] = {}
 
     def open(self, data: bytes, name: str, recipients: "Sequence[str]") -> Secret:
-        """The value in a sealed file. `recipients` are this person's, so that no passphrase is asked for in vain.
+        """Returns the value in a sealed file. `recipients` are this person's, so that no passphrase is asked for in
+        vain.
 
-        StoreLocked when the locked vault may be what opens it; LkrError when nothing does.
+        Raises StoreLocked when the locked vault may be able to open it, LkrError when no key opens it.
         """
         locked: StoreLocked | None = None
         if self._vault and self._vault.is_created():
@@ -76,7 +78,7 @@ class Openers:
 
 
 def _public(path: str) -> str:
-    """Type and key of the public half beside an SSH key; empty without one."""
+    """Returns type and key of the public half beside an SSH key; empty when there is none."""
     try:
         with open(f"{path}.pub", encoding="ascii") as file:
             return members.without_comment(file.read(1 << 14))
@@ -85,14 +87,14 @@ def _public(path: str) -> str:
 
 
 def own_recipients(settings: "Config") -> list[str]:
-    """The public keys that this person can be sealed to: the vault's, and those of the usual SSH keys."""
+    """Returns the public keys that others can seal to for this person: the vault's, and those of the usual SSH keys."""
     vault = registry.vault(settings)
     found = [vault.recipient()] if vault and vault.is_created() else []
     return found + [key for path in _SSH_KEYS if (key := _public(os.path.expanduser(path)))]
 
 
 class Opened:
-    """The value of a sealed key, and the digest of the file that it was in."""
+    """The value of a sealed key, and the digest of its file."""
 
     __slots__ = ("digest", "name", "secret")
 
@@ -101,7 +103,7 @@ class Opened:
 
 
 def opened(team: Team, name: str, openers: Openers) -> Opened:
-    """What is sealed in the repository now. LkrError when there is none, or it cannot be opened."""
+    """Returns what is sealed in the repository now. Raises LkrError when there is nothing, or it cannot be opened."""
     data = sealed.read(team.folder, name)
     if data is None:
         raise LkrError(f"there is no sealed {name} here", f"seal it: lkr seal {name}")
@@ -112,19 +114,19 @@ def opened(team: Team, name: str, openers: Openers) -> Opened:
 
 
 def is_current(store: "Store", team: Team, name: str) -> bool:
-    """True when the store's copy was taken from the sealed file that lies there now."""
+    """True when the store's copy comes from the sealed file that is there now."""
     data, copy = sealed.read(team.folder, name), team.copy(name)
     there = index.read(store.name, copy) is not None and store.exists(copy)
     return there and data is not None and seen.read(team.folder).files.get(name) == sealed.digest(data)
 
 
 def copied(store: "Store", team: Team, name: str) -> Secret | None:
-    """The value that the store has of a sealed key; None without one."""
+    """Returns the store's copy of a sealed key; None when there is none."""
     return store.get([team.copy(name)]).get(team.copy(name))
 
 
 def keep(store: "Store", team: Team, found: Opened, before: Secret | None) -> None:
-    """Keeps an opened value in the store, in place of `before`. It serves until another one is taken."""
+    """Keeps an opened value in the store, instead of `before`. It serves until it is replaced."""
 
     def date(entry: Entry) -> None:
         entry.fetched, entry.stale, entry.end = 1, MAX_TTL, MAX_TTL

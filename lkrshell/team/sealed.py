@@ -1,7 +1,8 @@
-"""The sealed files of a project: `.lkr/sealed/PROVIDER/LABEL.age`, each with a `.toml` that says to whom it is sealed.
+"""The sealed files of a project: `.lkr/sealed/PROVIDER/LABEL.age`, each with a `.toml` that says whom it is sealed to.
 
-A sealed file is a plain age file that holds the value and nothing else, so `age -d` opens it. An age file does not say
-whom it is for, so the file beside it does. Who lies there would have to have the value already. Never writes a value.
+A sealed file is a plain age file that holds only the value, so `age -d` opens it. An age file does not name its
+recipients, so the file beside it does. Somebody who wants to lie there needs the value first. Never writes a value in
+plain text.
 """
 
 import base64
@@ -28,8 +29,8 @@ _LIMIT = 1 << 20  # bytes of a sealed file
 
 
 class Note:
-    """What the file beside a sealed one says: the digest of that one, whom it is sealed to, by whom, and the value's
-    version and date. The version goes up with each new value, and not when the same one is sealed to others."""
+    """What the file beside a sealed one says: its digest, whom it is sealed to, by whom, and the value's version and
+    date. The version grows with each new value, but not when the same value is sealed to other people."""
 
     __slots__ = ("by", "recipients", "sha256", "value_since", "version")
 
@@ -41,13 +42,13 @@ class Note:
 
 
 def path_of(name: str, end: str = ".age") -> str:
-    """Where the sealed file of a key lies in the project. `name` is `provider:label`."""
+    """Returns the path of a key's sealed file in the project. `name` is `provider:label`."""
     provider, label = name.split(":")
     return f"{SEALED}/{provider}/{label}{end}"
 
 
 def keys(folder: str) -> list[str]:
-    """The names of all sealed keys of the project, sorted."""
+    """Returns the names of all sealed keys of the project, sorted."""
     return sorted(f"{provider}:{file[:-4]}" for provider, file in _files(folder) if _is_sealed(provider, file))
 
 
@@ -56,7 +57,7 @@ def _is_sealed(provider: str, file: str) -> bool:
 
 
 def _files(folder: str) -> "Iterator[tuple[str, str]]":
-    """Folder and name of everything below `.lkr/sealed`. A link is not followed."""
+    """Yields folder and name of every file below `.lkr/sealed`, without following links."""
     top = os.path.join(folder, SEALED)
     if os.path.islink(os.path.join(folder, FOLDER)) or os.path.islink(top) or not os.path.isdir(top):
         return
@@ -69,17 +70,17 @@ def _files(folder: str) -> "Iterator[tuple[str, str]]":
 
 
 def read(folder: str, name: str) -> bytes | None:
-    """The sealed file of a key, None without one."""
+    """Returns the sealed file of a key; None when there is none."""
     return project_files.read(folder, path_of(name), _LIMIT)
 
 
 def digest(data: bytes) -> str:
-    """SHA-256 of a sealed file, in hexadecimal, as `sha256sum` prints it."""
+    """Returns the SHA-256 of a sealed file in hexadecimal, as `sha256sum` prints it."""
     return hashlib.sha256(data).hexdigest()
 
 
 def note_of(folder: str, name: str) -> Note | None:
-    """What is noted beside the sealed file; None where that is missing or cannot be read."""
+    """Returns the note beside the sealed file; None when it is missing or cannot be read."""
     data = project_files.read(folder, path_of(name, ".toml"), toml_text.MAX_BYTES)
     try:
         table = toml_text.parse((data or b"").decode())
@@ -96,7 +97,8 @@ def note_of(folder: str, name: str) -> Note | None:
 
 
 def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) -> str:
-    """Seals a value to all members; the digest of the sealed file. `same` says that it is the value of before."""
+    """Seals a value to all members, and returns the digest of the sealed file. `same` means that the value did not
+    change."""
     before = note_of(team.folder, name)
     since, version = clock.now(), 1
     if before:
@@ -124,7 +126,7 @@ def _text(note: Note) -> str:
 
 
 def value(plain: bytes, name: str) -> Secret:
-    """What a sealed file held. LkrError when that is no key's value."""
+    """Returns the value in a sealed file. Raises LkrError when that is not a key's value."""
     text = plain.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
     if not text or "\0" in text or len(plain) > MAX_VALUE:
         raise LkrError(f"the sealed {name} does not hold a key", "have the person who sealed it do it again")
@@ -132,7 +134,7 @@ def value(plain: bytes, name: str) -> Secret:
 
 
 def opened(data: bytes, name: str, identities: "Sequence[age_keys.Identity]") -> Secret | None:
-    """The value in a sealed file, or None when none of the identities opens it."""
+    """Returns the value in a sealed file; None when none of the identities opens it."""
     if not identities:
         return None
     try:
@@ -142,7 +144,7 @@ def opened(data: bytes, name: str, identities: "Sequence[age_keys.Identity]") ->
 
 
 def _stanzas(data: bytes) -> list[list[str]] | None:
-    """The recipients' lines in the header of an age file, in words; None when it is not one."""
+    """Returns the recipient lines in the header of an age file, split into words; None when it is not an age file."""
     head, found, _ = data.partition(b"\n---")
     if not data.startswith(_MAGIC) or not found:
         return None
@@ -150,13 +152,14 @@ def _stanzas(data: bytes) -> list[list[str]] | None:
 
 
 def _tag(recipient: str) -> str:
-    """What age puts into the header for an SSH key: four bytes of its digest. Source: https://c2sp.org/age."""
+    """Returns what age writes into the header for an SSH key: four bytes of its digest. Source:
+    https://c2sp.org/age."""
     blob = base64.b64decode(recipient.split()[1])
     return base64.b64encode(hashlib.sha256(blob).digest()[:4]).rstrip(b"=").decode()
 
 
 def _header_problem(data: bytes, recipients: "Sequence[str]") -> str | None:
-    """Why the header of a sealed file cannot be for just these recipients."""
+    """Returns why the header of a sealed file does not fit exactly these recipients."""
     if (stanzas := _stanzas(data)) is None:
         return "is not a binary age file" if data else "is empty"
     ssh = sorted(words[1] for words in stanzas if words[:1] in (["ssh-ed25519"], ["ssh-rsa"]) and len(words) > 1)
@@ -170,7 +173,7 @@ def _header_problem(data: bytes, recipients: "Sequence[str]") -> str | None:
 
 
 def problems(team: Team) -> list[str]:
-    """What is wrong with the sealed files, a line each. Opens none of them, and needs no store."""
+    """Returns one line for each problem with the sealed files. Opens none of them, and needs no store."""
     found = [f"{show(SEALED)}/{show(folder)}/{show(file)} is not a sealed key" for folder, file in _strays(team.folder)]
     for name in keys(team.folder):
         try:
@@ -204,7 +207,8 @@ def _problems(team: Team, name: str) -> "Iterator[str]":
 
 
 def to_rotate(team: Team) -> list[tuple[str, str, str]]:
-    """Keys that somebody who left could read and that still have the value of then: key, who, and until when."""
+    """Returns the keys that a former member could read and whose value has not changed since: key, who, and until
+    when."""
     found = []
     for gone in team.removed:
         for name, version in gone.keys.items():

@@ -1,7 +1,7 @@
 """What the person at this machine has accepted of a project's team: its members, and the sealed files that were opened.
 
-It lies in our own data folder, so a pull request cannot change it. Whatever differs from it is shown before a key is
-sealed to somebody new, or a new value is taken.
+The record is in our own data folder, so no pull request can change it. Differences are shown before a key is sealed to
+somebody new or a new value is taken.
 """
 
 import os
@@ -12,7 +12,7 @@ from lkrshell.team.members import Team, without_comment
 
 
 class Seen:
-    """`members` are the accepted recipients by name, None before the first time; `files` the digests of the sealed
+    """`members` are the accepted recipients by name, None before the first time. `files` are the digests of the sealed
     files whose values were taken, by key."""
 
     __slots__ = ("files", "members")
@@ -26,7 +26,8 @@ def _path(folder: str) -> str:
 
 
 def read(folder: str) -> Seen:
-    """What was accepted of the team in `folder`. A damaged record counts as none: then everything is shown anew."""
+    """Returns what was accepted of the team in `folder`. A damaged record counts as nothing, so everything is shown
+    again."""
     data = files.read_private(_path(folder))
     members: dict[str, tuple[str, ...]] = {}
     opened: dict[str, str] = {}
@@ -55,22 +56,22 @@ def _write(folder: str, seen: Seen) -> None:
 
 
 def accept(team: Team) -> None:
-    """Notes that the person has seen these members."""
+    """Records that the person has seen these members."""
     seen = read(team.folder)
     seen.members = team.recipients()
     _write(team.folder, seen)
 
 
 def note_opened(folder: str, name: str, digest: str) -> None:
-    """Notes which sealed file the copy in the store was taken from."""
+    """Records which sealed file the copy in the store comes from."""
     seen = read(folder)
     seen.files[name] = digest
     _write(folder, seen)
 
 
 def changes(team: Team) -> list[str]:
-    """What is different from the members that were accepted, a line each: `+` who came, `-` who went, `~` whose
-    recipients are others. Empty when nothing is; all members the first time."""
+    """Returns a line for each difference from the accepted members: `+` joined, `-` left, `~` changed recipients. The
+    first time, lists all members."""
     before, now = read(team.folder).members or {}, team.recipients()
     lines = [f"- {name}" for name in before if name not in now]
     for name, recipients in now.items():
@@ -83,6 +84,6 @@ def changes(team: Team) -> list[str]:
 
 
 def _shortened(recipient: str) -> str:
-    """The start and the end of a recipient, which is what a person compares."""
+    """Returns the start and the end of a recipient, which a person compares."""
     text = without_comment(recipient)
     return text if len(text) <= 40 else f"{text[:22]}…{text[-10:]}"
