@@ -1,8 +1,8 @@
-"""The side-by-side benchmark: lkr beside direnv, in one run on one machine. `make bench` installs and runs it;
-`bench.py --audit-log` only times the log's part of entering, `--daily` only the commands that people type.
+"""The benchmark: lkr beside direnv, in one run on one machine. `make bench` installs and runs it. `bench.py
+--audit-log` times only the log's share of an entry, `--daily` only the commands that people type.
 
-Compares medians of the same thing done by each, and counts processes with strace. Everything happens in a
-temporary HOME with throw-away keys. The table goes to stdout, the figures to bench/results.json.
+It compares medians of the same task done by each, and counts processes with strace. Everything happens in a temporary
+HOME with throw-away keys. The table goes to stdout, the figures to bench/results.json.
 """
 
 import json
@@ -34,7 +34,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 
 
 class Home:
-    """A throw-away user with a vault (or a keychain on a bus of its own) and the same keys for everybody."""
+    """A throw-away user with a vault, or a keychain on its own bus, and the same keys for every tool."""
 
     def __init__(self, folder: Path, backend: str) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class Home:
         return done.stdout
 
     def project(self, name: str, keys: list[str], secret_tool: bool = False) -> None:
-        """Folder `name` for lkr and `name-direnv` for direnv, with the same variables and values."""
+        """Makes folder `name` for lkr and `name-direnv` for direnv, with the same variables and values."""
         folder, other = self.folder / name, self.folder / f"{name}-direnv"
         folder.mkdir(parents=True)
         other.mkdir()
@@ -65,7 +65,7 @@ class Home:
 
 
 def shells(home: Home) -> Iterator[tuple[str, str, str, dict[str, float]]]:
-    """(shell, situation, tool, {seconds, processes}) for what a person does at a prompt."""
+    """Yields (shell, situation, tool, {seconds, processes}) for what a person does at a prompt."""
     deep = "/".join(["d"] * 60)
     for folder in ("a/" + deep, "b/" + deep, "q", "q-direnv"):
         (home.folder / folder).mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def _pair(one: Path, other: Path, prompt: str) -> str:
 
 
 def _loop(home: Home, shell: str, first: str, step: str, count: int) -> dict[str, float]:
-    """The cost of one `step`: a script that does it `count` times, less one that does it not at all."""
+    """Returns the cost of one `step`: a script that runs it `count` times, minus the same script without it."""
     loop = {
         "fish": f"for i in (seq %d)\n{step}\nend",
         "zsh": f"for ((i = 0; i < %d; i++)) {{ {step}; }}",
@@ -158,7 +158,7 @@ def _processes(home: Home, command: list[str]) -> int:
 
 
 def programs(home: Home, commands: dict[str, list[str]]) -> dict[str, float]:
-    """Median seconds of each command, by hyperfine."""
+    """Returns the median seconds of each command, measured by hyperfine."""
     out = home.folder / "hyperfine.json"
     script = {name: " ".join(_quoted(word) for word in words) for name, words in commands.items()}
     subprocess.run(
@@ -174,7 +174,7 @@ def _quoted(word: str) -> str:
 
 
 def enter(folder: Path) -> list[str]:
-    """What the hook runs on entering `folder`."""
+    """Returns the command that the hook runs on entering `folder`."""
     return [PYTHON, "-I", "-S", "-X", "utf8", str(ROOT / "lkrshell/boot.py"), SITE, "bash", str(folder)]
 
 
@@ -186,7 +186,7 @@ def direnv(folder: Path) -> list[str]:
     return ["env", "-C", str(folder), "direnv", "export", "bash"]
 
 
-# boot.py as it is, but for its last line: what the audit log does in it is timed by the process itself.
+# boot.py without its last line. The process itself times what the audit log does.
 TIMED = """
 import os, sys, time
 text = open(sys.argv[1]).read()
@@ -210,7 +210,8 @@ main()
 
 
 def audit_log(home: Home, folder: Path) -> dict[str, float]:
-    """Median seconds of an entry for the names of its ancestors (which tell agents too) and for the log's line."""
+    """Returns median seconds of an entry for the names of its ancestors (also needed to detect agents) and for the
+    log's line."""
     python, *flags, boot, site, shell, where = enter(folder)
     took: dict[str, list[float]] = {}
     for _ in range(ROUNDS * 10):
@@ -241,7 +242,8 @@ DAILY = {
 
 
 def daily(home: Home) -> dict[str, float]:
-    """Median seconds of the commands that people type in a project, and of a bare interpreter, by turns."""
+    """Returns median seconds of the commands that people type in a project, and of a bare interpreter, measured in
+    turn."""
     commands = {"bare": [PYTHON, "-I", "-S", "-c", "pass"]}
     commands |= {name: [str(BIN / "lkr"), *(words or [name])] for name, words in DAILY.items()}
     value = home.folder / "value"
@@ -267,7 +269,7 @@ def say_daily(figures: dict[str, float]) -> None:
 
 
 def grow(home: Home, keys: int, projects: int) -> None:
-    """10,000 keys and 2,000 grants beside the others, through the library: one process instead of 12,000."""
+    """Adds 10,000 keys and 2,000 grants through the library, in one process instead of 12,000."""
     os.environ.update(home.env)
     vault = Vault(900, 900)
     for number in range(keys):
@@ -280,7 +282,7 @@ def grow(home: Home, keys: int, projects: int) -> None:
 
 
 def at_once(command: list[str], home: Home, count: int) -> float:
-    """The slowest of `count` runs started together."""
+    """Returns the slowest of `count` runs started together."""
 
     def one(_: int) -> float:
         start = time.perf_counter()
@@ -305,7 +307,7 @@ def names(count: int) -> list[str]:
 
 
 def inside_the_bus(folder: str) -> None:
-    """The keychain's part, run again by `dbus-run-session`; prints its figures as JSON."""
+    """Measures the keychain, run again by `dbus-run-session`. Prints its figures as JSON."""
     home = Home(Path(folder), "keyring")
     home.env |= {name: os.environ[name] for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")}
     home.run("gnome-keyring-daemon", "--unlock", "--components=secrets", stdin="bench")

@@ -1,10 +1,10 @@
-"""What the broker adds to a request, beside going direct, in one run.
+"""What the broker adds to a request, compared with going direct, in one run.
 
-A stand-in vendor over TLS in a process of its own; lkr's broker as it is, with a vault, a virtual key, limits and a
-ledger; and a client that goes to each in turn. The table goes to stdout, the figures to bench/broker.json.
+The stand-in vendor speaks TLS in its own process. lkr's broker runs as usual, with a vault, a virtual key, limits and a
+ledger. A client uses each in turn. The table goes to stdout, the figures to bench/broker.json.
 
---others FOLDER: LiteLLM's proxy and mitmproxy too, in virtual environments below FOLDER, which are made where missing.
---soak MINUTES: also holds 200 streams for that long. --requests N: also what memory it has after N requests.
+--others FOLDER: also LiteLLM's proxy and mitmproxy, in virtual environments below FOLDER, made when missing. --soak
+MINUTES: also holds 200 streams for that long. --requests N: also shows the memory after N requests.
 """
 
 import argparse
@@ -36,11 +36,11 @@ PACKAGES = {"litellm": "litellm[proxy]", "mitmproxy": "mitmproxy"}
 MASTER = "sk-0123456789abcdef0123456789abcdef"  # what LiteLLM's clients send
 PATH = "/v1/chat/completions"
 STREAMS = 8
-APART = 0.2  # seconds that requests wait, up to, so that they do not come in step
+APART = 0.2  # seconds; each request waits up to this, so that they do not fall into step
 
 
 class Place:
-    """Where requests go: straight to the vendor, or through a process `pid`."""
+    """Where requests go: straight to the vendor, or through the process `pid`."""
 
     def __init__(
         self, name: str, port: int, key: str, path: str = PATH, context: ssl.SSLContext | None = None, pid: int = 0
@@ -50,14 +50,14 @@ class Place:
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
         ).encode() + BODY
-        self.first: dict[int, list[float]] = {1: [], STREAMS: []}  # seconds to the first byte, by how many streams
-        self.rates: list[float] = []  # requests a second
-        self.processor: list[float] = []  # seconds a request
+        self.first: dict[int, list[float]] = {1: [], STREAMS: []}  # seconds to the first byte, by the number of streams
+        self.rates: list[float] = []  # requests per second
+        self.processor: list[float] = []  # seconds per request
         self.idle = self.after = 0.0  # MiB
 
 
 class Client:
-    """One connection that is kept."""
+    """One connection that stays open."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -66,7 +66,7 @@ class Client:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.place.port, ssl=self.place.context)
 
     async def ask(self) -> tuple[float, float, int]:
-        """(seconds to the first byte of the body, seconds in all, bytes)."""
+        """Returns (seconds to the first byte of the body, total seconds, bytes)."""
         start = time.perf_counter()
         self.writer.write(self.place.request)
         head = await self.reader.readuntil(b"\r\n\r\n")
@@ -84,7 +84,8 @@ class Client:
 
 
 async def streams(place: Place, count: int, each: int, apart: float = 0.0) -> tuple[list[float], float]:
-    """(times to the first byte, requests a second) of `count` connections with `each` requests one after the other."""
+    """Returns (times to the first byte, requests per second) of `count` connections that send `each` requests in
+    turn."""
     dice = random.Random(1)  # the same waits for all places
     clients = [Client(place) for _ in range(count)]
     for client in clients:
@@ -108,7 +109,7 @@ async def streams(place: Place, count: int, each: int, apart: float = 0.0) -> tu
 
 @contextmanager
 def vendor(folder: Path, words: int, delay: float) -> Iterator[int]:
-    """A stand-in in a process of its own; its port."""
+    """Runs a stand-in vendor in its own process, and yields its port."""
     words_of = [sys.executable, str(ROOT / "tests/vendor.py"), str(folder), str(words), str(delay)]
     process = subprocess.Popen(words_of, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
@@ -121,7 +122,7 @@ def vendor(folder: Path, words: int, delay: float) -> Iterator[int]:
 
 @contextmanager
 def broker(ca: str, url: str) -> Iterator[Place]:
-    """lkr's broker, for a new user, and a virtual key for this process."""
+    """Runs lkr's broker for a new user, with a virtual key for this process."""
     with tempfile.TemporaryDirectory() as name:
         home = Home(Path(name), "vault")
         settings = home.folder / ".config/lkr/config.toml"
@@ -141,7 +142,7 @@ def broker(ca: str, url: str) -> Iterator[Place]:
 
 @contextmanager
 def other(name: str, folder: Path, ca: str, url: str) -> Iterator[Place]:
-    """One of the other proxies, on a port of its own."""
+    """Runs one of the other proxies on its own port."""
     programs = folder / name / "bin"
     if not (programs / "pip").exists():
         venv.create(folder / name, with_pip=True)
@@ -187,7 +188,7 @@ def memory(pid: int) -> float:
 
 
 def cpu(pid: int) -> float:
-    """Seconds of processor time, which a busy machine does not change much."""
+    """Returns seconds of processor time, which barely depend on how busy the machine is."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
@@ -198,7 +199,8 @@ def quantile(times: list[float], of: float) -> float:
 
 @contextmanager
 def places(words: int, delay: float, others: Path | None) -> Iterator[list[Place]]:
-    """All of them, with a vendor whose streams have so many events, so many seconds apart. The first goes direct."""
+    """Yields all places, with a vendor whose streams have `words` events, `delay` seconds apart. The first goes
+    direct."""
     folder = Path(tempfile.mkdtemp())
     with ExitStack() as stack:
         port = stack.enter_context(vendor(folder, words, delay))
@@ -211,7 +213,7 @@ def places(words: int, delay: float, others: Path | None) -> Iterator[list[Place
 
 
 def measure(rounds: int, each: int, others: Path | None) -> list[Place]:
-    """The time to the first byte with slow streams, and all else with streams that come as fast as they can."""
+    """Measures the time to the first byte with slow streams, and everything else with streams as fast as possible."""
     with places(30, 0.02, others) as slow:
         for place in slow[1:]:
             place.idle = memory(place.pid)
@@ -253,7 +255,7 @@ def table(found: list[Place]) -> list[dict[str, object]]:
 
 
 def hold(minutes: float) -> dict[str, object]:
-    """200 streams at once, an event every half second each."""
+    """Holds 200 streams at once, each with an event every half second."""
     with places(int(minutes * 120), 0.5, None) as found:
         place = found[1]
         idle = memory(place.pid)
@@ -275,7 +277,7 @@ def hold(minutes: float) -> dict[str, object]:
 
 
 def wear(count: int) -> dict[str, object]:
-    """Memory after many requests."""
+    """Returns the memory after many requests."""
     with places(8, 0.0, None) as found:
         place = found[1]
         asyncio.run(streams(place, STREAMS, 20))

@@ -1,7 +1,7 @@
-"""Entering a project whose keys come by the broker, beside entering one with the same keys from the vault, in one run.
+"""Entering a project whose keys go through the broker, compared with the same keys from the vault, in one run.
 
-Both are what a hook starts: `boot.py`, with the interpreter and the folders that `lkr hook` names. Also, how long it
-takes from the first need to the first answer of a broker that did not run. The table goes to stdout.
+Both run what a hook runs: `boot.py`, with the interpreter and the folders that `lkr hook` names. It also measures the
+time from the first request to the first answer when no broker was running. The table goes to stdout.
 
 `python bench/entry_by_broker.py [ROUNDS]`
 """
@@ -22,7 +22,7 @@ VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY")
 
 
 def enter(home: Home, folder: Path) -> tuple[float, str]:
-    """Seconds of one entry, and what it printed."""
+    """Returns the seconds of one entry, and its output."""
     command = [PYTHON, "-I", "-S", "-X", "utf8", str(BOOT), SITE, "bash", str(folder)]
     env = {**home.env, "PWD": str(folder)}
     start = time.perf_counter()
@@ -45,7 +45,7 @@ def main() -> None:
             via = 'via = "broker"\n' if kind == "broker" else ""
             (folders[kind] / ".lkr.toml").write_text(f"version = 1\n{via}[keys]\n{lines}")
             home.run(f"{BIN}/lkr", "allow", "--yes", str(folders[kind]))
-        home.run(f"{BIN}/lkr", "hook", "bash")  # which writes the bundle
+        home.run(f"{BIN}/lkr", "hook", "bash")  # writes the bundle
         try:
             ready = [first_need(home, folders["broker"]) for _ in range(5)]
             times: dict[str, list[float]] = {"vault": [], "broker": []}
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def first_need(home: Home, folder: Path) -> float:
-    """Seconds from an entry without a broker to the answer to a request that was sent at once."""
+    """Returns the seconds from an entry without a broker to the answer to a request that is sent at once."""
     home.run(f"{BIN}/lkr", "broker", "stop")
     start = time.perf_counter()
     _, out = enter(home, folder)

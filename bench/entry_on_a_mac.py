@@ -1,7 +1,8 @@
-"""Entering a project as on a Mac, over the stand-in for macOS, beside entering it on Linux with a vault, in one run.
+"""Entering a project as on a Mac, over the stand-in for macOS, compared with entering it on Linux with a vault, in one
+run.
 
-Both have three keys and start what a hook starts. The stand-in's keychain is a text file: what macOS itself takes for a
-question to the keychain is not in the figure. The budget is 1.2. The table goes to stdout.
+Both have three keys and run what a hook runs. The stand-in's keychain is a text file, so the time that macOS takes for
+a question to the keychain is not included. The budget is 1.2. The table goes to stdout.
 
 `python bench/entry_on_a_mac.py [ROUNDS]`
 """
@@ -35,7 +36,7 @@ class Side:
             (["unlock", "--stdin"], "a passphrase\n"),
             *((["set", key, "--stdin"], "sk-" + "x" * 48) for key in KEYS.values()),
             (["allow", "--yes", str(self.folder)], ""),
-            (["hook", "bash"], ""),  # which writes the bundle
+            (["hook", "bash"], ""),  # writes the bundle
         ):
             subprocess.run([program, *words], env=env, input=given, text=True, check=True, capture_output=True)
 

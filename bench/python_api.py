@@ -1,8 +1,8 @@
 """The Python API beside `dotenv.load_dotenv()` and `keyring.get_password`: each in a fresh interpreter, in one run.
 
-The time is that of the call with its imports, by the clock inside the program, without the start of Python. `cpu` is
-what of it the program computes: on a busy machine, the figure to go by. python-keyring reads a plain file here
-(keyrings.alt), which is the fastest store it has. `python bench/python_api.py [ROUNDS]`
+The program's own clock times the call with its imports, without the start of Python. `cpu` is the processor time of
+that: on a busy machine, use this figure. python-keyring reads a plain file here (keyrings.alt), its fastest store.
+`python bench/python_api.py [ROUNDS]`
 """
 
 import statistics
@@ -21,7 +21,7 @@ start, cpu = time.perf_counter(), time.process_time()
 {step}
 print(time.perf_counter() - start, time.process_time() - cpu)"""
 LOAD, QUIET = "import lkrshell\nlkrshell.load()", "import lkrshell\nlkrshell.load(required=False)"
-# What is measured: its first lines that are not, the lines that are, and the folder. The second column is the limit.
+# By name: the lines before the measurement, the measured lines, and the folder. The second column is the limit.
 ROWS = {
     "import lkrshell": (10.0, "", "import lkrshell", "."),
     "lkrshell.load(), 5 keys of the vault": (30.0, "", LOAD, "project"),
@@ -41,7 +41,7 @@ ROWS = {
 
 
 def make(home: Home) -> None:
-    """The same five keys for all of them."""
+    """Gives all of them the same five keys."""
     home.env["PYTHON_KEYRING_BACKEND"] = "keyrings.alt.file.PlaintextKeyring"
     home.run(f"{BIN}/lkr", "unlock", "--stdin", stdin="a passphrase\n")
     manifest = "version = 1\n[keys]\n" + "".join(f'{name.upper()}_API_KEY = "{name}:main"\n' for name in KEYS)

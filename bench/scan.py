@@ -1,7 +1,7 @@
 """How fast `lkr scan` is beside betterleaks and detect-secrets: `python bench/scan.py REPO...`.
 
-Each REPO is a git working tree of yours; none is part of this project. Prints medians and ratios of one run. Of the
-keys that lkr looks for, ten are stored, in a vault that is made for this in a temporary folder.
+Each REPO is a git working tree of yours; this project contains none. Prints medians and ratios of one run. Ten keys are
+stored in a temporary vault.
 """
 
 import os
@@ -17,11 +17,11 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 ROUNDS = 5
-memory: list[int] = []  # MiB that each `lkr scan` took at most
+memory: list[int] = []  # peak MiB of each `lkr scan`
 
 
 def run(words: list[str], env: dict[str, str], folder: Path, data: bytes = b"") -> float:
-    """Seconds of the wall clock."""
+    """Returns the seconds of wall-clock time."""
     start = time.perf_counter()
     if data:
         subprocess.run(words, env=env, cwd=folder, input=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -34,7 +34,7 @@ def run(words: list[str], env: dict[str, str], folder: Path, data: bytes = b"") 
 
 
 def prepared(home: Path) -> dict[str, str]:
-    """An environment with ten keys in an unlocked vault."""
+    """Returns an environment with ten keys in an unlocked vault."""
     env = {"HOME": str(home), "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin", "LKR_BACKEND": "vault", "LANG": "C.UTF-8"}
     lkr = str(BIN / "lkr")
     subprocess.run([lkr, "unlock", "--stdin"], input=b"a passphrase for the bench\n", env=env, check=True, stderr=-3)
@@ -46,7 +46,7 @@ def prepared(home: Path) -> dict[str, str]:
 
 
 def beside(title: str, each: dict[str, list[str]], env: dict[str, str], folder: Path) -> None:
-    """Runs them in turn, and prints the medians, and the ratio of the first to the second."""
+    """Runs them in turn. Prints the medians, and the ratio of the first to the second."""
     for words in each.values():
         run(words, env, folder)
     times: dict[str, list[float]] = {name: [] for name in each}
@@ -60,7 +60,7 @@ def beside(title: str, each: dict[str, list[str]], env: dict[str, str], folder: 
 
 
 def staged(env: dict[str, str], home: Path) -> None:
-    """A commit of 1,000 files."""
+    """Measures a commit of 1,000 files."""
     folder = home / "staged"
     folder.mkdir()
     for number in range(1000):
@@ -72,7 +72,7 @@ def staged(env: dict[str, str], home: Path) -> None:
 
 
 def redacted(env: dict[str, str], home: Path) -> None:
-    """A stream of 256 MiB."""
+    """Measures a stream of 256 MiB."""
     line = b"2026-11-28T09:00:00Z INFO  served /v1/chat/completions in 231 ms with status 200 to client 10.0.0.7\n"
     data = line * ((256 << 20) // len(line))
     seconds = min(run([str(BIN / "lkr"), "redact"], env, home, data) for _ in range(3))

@@ -1,8 +1,8 @@
-"""Keys of a source against the same keys in the vault: `python bench/sources.py`.
+"""Keys of a source compared with the same keys in the vault: `python bench/sources.py`.
 
-Entering with copies, interleaved with entering with the vault's own keys; the first fetch of 20 keys against one; 500
-shells that enter at once after the copies became stale; and entering while the server is down. Ratios count: absolute
-times are this machine's.
+Measures an entry with copies, in turn with an entry with the vault's own keys; the first fetch of 20 keys, compared
+with one; 500 shells that enter at once after the copies became stale; and an entry while the server is down. Only the
+ratios are comparable: absolute times are this machine's.
 """
 
 import os
@@ -22,7 +22,7 @@ ROUNDS, SHELLS = 120, 500
 
 
 def export(user: User, folder: Path) -> "subprocess.Popen[bytes]":
-    """One entry, as the hook makes it."""
+    """Starts one entry, as the hook does."""
     import lkrshell
 
     root = Path(lkrshell.__file__).parent
@@ -41,7 +41,7 @@ def timed(user: User, folder: Path) -> float:
 
 
 def compared(user: User, one: Path, other: Path) -> float:
-    """How much longer entering `one` takes than `other`, in turns: a ratio of medians."""
+    """Returns a ratio of medians, measured in turn: how much longer entering `one` takes than `other`."""
     pairs = [(timed(user, one), timed(user, other)) for _ in range(ROUNDS)]
     return statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
 
@@ -83,7 +83,7 @@ def main(root: Path) -> None:
     for first in range(0, SHELLS, 50):
         for entry in [export(user, few) for _ in range(min(50, SHELLS - first))]:
             entry.communicate()
-    time.sleep(5)  # for the last one behind a prompt
+    time.sleep(5)  # until the last background refresh has ended
     print(f"{SHELLS} shells with 3 stale copies: {len(server.audited()) - before} requests for keys")
     server.stop()
     make_stale(user)

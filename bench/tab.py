@@ -1,8 +1,8 @@
-"""How long one Tab takes in bash, zsh and fish, with 3 and with 10,000 keys. `make bench` runs it after bench.py;
+"""How long one Tab takes in bash, zsh and fish, with 3 and with 10,000 keys. `make bench` runs it after bench.py.
 `tab.py` alone needs half a minute.
 
-Each line is completed BENCH_ROUNDS times (7); its figure is the median. A row gives the median and the slowest of the
-lines. A line for which nothing was found is an error. Everything happens in a temporary HOME; the keys are names only.
+Each line is completed BENCH_ROUNDS times (7), and its figure is the median. A row gives the median and the slowest of
+the lines. A line without any completion is an error. Everything happens in a temporary HOME; only names of keys exist.
 """
 
 import re
@@ -18,7 +18,7 @@ from lkrshell.vendors import providers
 
 LINES = ["lkr ", "lkr ren", "lkr rm ", "lkr rm op", "lkr rm openai:", "lkr set ", "lkr add ", "lkr add X=",
          "lkr use ", "lkr policy --", "lkr policy --agents ", "lkr exec -k "]  # fmt: skip
-# Each prints what a round took and how many words it found, line after line. bash's function is called as Tab does.
+# Each prints, line by line, how long a round took and how many words it found. bash's function is called as Tab does.
 BASH = """
 compopt() { :; }
 for line in "${lines[@]}"; do
@@ -41,7 +41,7 @@ for line in $lines
     end
 end
 """
-# In zsh only the line editor completes: the lines are typed, then ^T.
+# In zsh only the line editor completes: this types the lines, then ^T.
 ZSH = """
 zmodload zsh/datetime
 autoload -U compinit; compinit -u -D; setopt no_beep; LISTMAX=10000
@@ -61,7 +61,7 @@ echo rea''dy
 
 
 def bash(home: Home) -> Iterator[tuple[float, int]]:
-    """(milliseconds, words found) of each round of each line."""
+    """Yields (milliseconds, words found) of each round of each line."""
     words = " ".join(f"'{line}'" for line in LINES)
     script = f"lines=({words}) rounds={ROUNDS}\nsource {ROOT}/completions/lkr.bash\n{BASH}"
     for took, found in re.findall(r"^took (\d+) (\d+)$", _out(home, "bash", "--norc", "-c", script), re.M):
@@ -102,7 +102,7 @@ def _out(home: Home, *words: str) -> str:
 
 
 def project(folder: Path, keys: int) -> Home:
-    """A user with a project and the names of `keys` keys of all vendors."""
+    """Returns a user with a project, and the names of `keys` keys of all vendors."""
     home = Home(folder, "vault")
     (folder / "p").mkdir(parents=True)
     (folder / "p/.lkr.toml").write_text('[keys]\nA_KEY = "openai:k"\n[profiles.staging.keys]\nA_KEY = "openai:stg"\n')

@@ -1,8 +1,8 @@
 """Kills and crowds: does the vault keep every key at its old or its new value? `make torture` runs it.
 
-Usage: torture.py [KILLS] [SECONDS] [LOSSES]. Kills lkr with SIGKILL at random instants of set, rm, rename, passwd,
-rekey and allow, and looks after each; then runs 64 processes at once that set, read and remove for SECONDS. As root it
-also has an ext4 file system on a loop device drop what was not synced, LOSSES times, and looks after each.
+Usage: torture.py [KILLS] [SECONDS] [LOSSES]. It kills lkr with SIGKILL at random moments of set, rm, rename, passwd,
+rekey and allow, and checks after each. Then 64 processes at once set, read and remove for SECONDS. As root it also
+makes an ext4 file system on a loop device lose what was not synced, LOSSES times, and checks after each.
 """
 
 import fcntl
@@ -49,7 +49,7 @@ class User:
         return child.wait(), out
 
     def value(self, name: str) -> str | None:
-        """What the store gives, read in this process: a start of Python for each look would take hours."""
+        """Returns the stored value, read in this process: starting Python for each check would take hours."""
         os.environ.update(self.env)
         secret = Vault(43200, 43200).get([name]).get(name)
         return secret.reveal() if secret else None
@@ -64,7 +64,7 @@ class User:
 
 
 def kills(user: User, count: int) -> Counter[str]:
-    """After each kill every key has its old or its new value, the passphrase one of two, no value lies about."""
+    """After each kill, every key has its old or new value, the passphrase is one of two, and no value lies around."""
     seen: Counter[str] = Counter()
     (user.home / "p").mkdir()
     (user.home / "p/.lkr.toml").write_text('version = 1\n[keys]\nA_KEY = "k:a"\n')
@@ -91,7 +91,7 @@ def kills(user: User, count: int) -> Counter[str]:
             child.wait()
             typical[action] = time.monotonic() - start
         else:
-            # Mostly near the end: there it writes.
+            # Mostly near the end, when it writes.
             time.sleep(typical[action] * random.betavariate(5, 1.5) * 1.1)
             child.send_signal(signal.SIGKILL)
             child.wait()
@@ -138,7 +138,7 @@ def kills(user: User, count: int) -> Counter[str]:
 
 
 def crowd(user: User, processes: int, seconds: float) -> Counter[str]:
-    """Everybody writes whole values of the same few keys; what is read is one of them, whole."""
+    """All processes write whole values of the same few keys. What is read must be one of them, whole."""
     seen: Counter[str] = Counter()
     end = time.monotonic() + seconds
     problems: list[str] = []
@@ -170,11 +170,12 @@ def crowd(user: User, processes: int, seconds: float) -> Counter[str]:
     return seen
 
 
-_SHUTDOWN, _NO_FLUSH = 0x8004587D, struct.pack("I", 2)  # FS_IOC_SHUTDOWN of linux/fs.h: the journal is not written
+_SHUTDOWN, _NO_FLUSH = 0x8004587D, struct.pack("I", 2)  # FS_IOC_SHUTDOWN of linux/fs.h, without writing the journal
 
 
 def power(folder: Path, losses: int) -> Counter[str]:
-    """What was said to be done is there after the loss; what was under way is old or new; nothing is damaged."""
+    """After the loss, everything reported as done is there, anything unfinished is old or new, and nothing is
+    damaged."""
     seen: Counter[str] = Counter()
     image, disk = folder / "image", folder / "disk"
     disk.mkdir()

@@ -1,7 +1,7 @@
 """lkr: LLM API keys from the keychain, in the environment only inside the project that needs them.
 
-The names in `__all__` are the public Python API, see docs/python.md. Each is loaded when it is first used: this module
-is on the path of `lkr export`, and `import lkrshell` must cost next to nothing.
+`__all__` names the public Python API (docs/python.md). Each name is loaded on first use: `lkr export` imports this
+module, and `import lkrshell` must cost next to nothing.
 """
 
 __version__ = "0.2.0"

@@ -15,7 +15,7 @@ def main() -> "NoReturn":
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            pass  # nobody reads it any more, or it was never open
+            pass  # nobody reads it, or it was never open
     os._exit(code)
 
 

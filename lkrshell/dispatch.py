@@ -11,7 +11,7 @@ def main() -> None:
     # Ctrl-C ends us silently. A command in the background ignores it, and must still ignore it when it starts.
     if mode not in ("exec", "agent-env") or _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-    if mode == "exec":  # a function that the hook made of a command
+    if mode == "exec":  # the hook turned a command into a function
         from lkrshell.runtime.execute import run_wrapped
 
         code = run_wrapped(words)

@@ -1,7 +1,7 @@
-"""The pytest plugin: a project's keys for a test session, or for one test, with their values masked in every report.
+"""The pytest plugin: a project's keys for a test session or for one test, with their values masked in every report.
 
-Off until the configuration says `lkr = true`, or the command line `--lkr`: then nothing of lkr is loaded beyond this
-file, and no report is touched. What it does when it is on is in lkrshell.integrations.pytest_session.
+It is off until the configuration says `lkr = true` or the command line `--lkr`. Until then it loads nothing else of lkr
+and touches no report. lkrshell.integrations.pytest_session does the work.
 """
 
 from argparse import BooleanOptionalAction
@@ -46,7 +46,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def lkr_keys(request: pytest.FixtureRequest) -> "Iterator[Keys]":
-    """This project's keys by variable, for one test. The environment stays as it is."""
+    """This project's keys by variable, for one test. The environment does not change."""
     from lkrshell import LkrError
     from lkrshell.integrations import pytest_session
 

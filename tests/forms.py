@@ -6,7 +6,7 @@ def rows(**fields: object) -> dict[str, object]:
 
 
 def form(**fields: object) -> dict[str, object]:
-    """A JSON Schema: all these fields and no others, each of a type (`a|b` for several) or a schema of its own."""
+    """Returns a JSON Schema: exactly these fields, each with a type (`a|b` for several) or its own schema."""
     properties = {
         name.rstrip("_"): {"type": field.split("|")} if isinstance(field, str) else field
         for name, field in fields.items()

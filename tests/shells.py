@@ -1,4 +1,4 @@
-"""Real shells in pseudo-terminals, as the tests drive them."""
+"""Real shells in pseudo-terminals, driven by the tests."""
 
 import hashlib
 import os
@@ -25,14 +25,14 @@ HOOK = {
 }
 
 
-# What a shell itself tells its terminal: colours, modes of the keyboard, where a prompt or an output begins.
+# What a shell sends only for its terminal: colours, keyboard modes, marks of prompts and output.
 _OF_A_SHELL = re.compile(r"\x1b(?:[=>]|\[[<=>?]?[0-9;]*[a-zA-Z]|[()][0-9A-Z]|\](?:7|133);[^\x07\x1b]*(?:\x07|\x1b\\))")
 _FOLDER = tempfile.TemporaryDirectory(prefix="lkr-hooks-")
 _BREW = ["/opt/homebrew/bin"] if sys.platform == "darwin" else []
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Waits for what another program does; how long that takes says nothing of it on a busy machine."""
+    """Waits for another program, without a time limit of its own: on a busy machine, time shows nothing."""
     end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it never came"
@@ -40,13 +40,13 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What the process has spent, which a busy machine does not change."""
+    """Returns the processor time of the process, which does not depend on how busy the machine is."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _saved_hook(shell: str, env: dict[str, str]) -> str:
-    """The path of a file with what `lkr hook` prints in this environment."""
+    """Writes what `lkr hook` prints in this environment to a file. Returns its path."""
     done = forked.lkr(("hook", shell), env, Path("/"))
     assert (done.returncode, done.stderr) == (0, b""), done
     path = os.path.join(_FOLDER.name, hashlib.sha256(done.stdout).hexdigest()[:16])
@@ -55,7 +55,7 @@ def _saved_hook(shell: str, env: dict[str, str]) -> str:
 
 
 class Shell:
-    """One interactive shell. `run` types a line and returns what it printed."""
+    """One interactive shell. `run` types a line and returns the output."""
 
     def __init__(
         self, shell: str, env: dict[str, str], folder: Path, hook: bool = True, words: list[str] | None = None
@@ -68,24 +68,24 @@ class Shell:
             command, arguments, env=home, cwd=str(folder), encoding="utf-8", codec_errors="surrogateescape",
             timeout=60, dimensions=(60, 300), echo=False,
         )  # fmt: skip
-        # pexpect's pauses: a shell takes up what was typed while it was busy, and one that is closed has nothing to say
+        # no pauses of pexpect's: a shell keeps what was typed while it was busy, and a closed one has nothing to say
         self.child.delaybeforesend = None
         self.child.ptyproc.delayafterclose = self.child.ptyproc.delayafterterminate = 0.02
         if shell == "zsh":
             self.child.sendline("unsetopt zle prompt_sp prompt_cr; PS1='$ '; echo zle''off")
-            self.child.expect("zleoff\r?\n")  # before that zsh's line editor would take up what we type, its way
+            self.child.expect("zleoff\r?\n")  # before that, zsh's line editor would handle what we type
             self.log += str(self.child.before)
         if shell == "fish":
             self.child.sendline("function fish_prompt; echo '$ '; end; function fish_title; end")
         self.run(":")
         if shell == "fish":
-            self.log = ""  # from 4.0 on its first title is there, whatever the terminal
+            self.log = ""  # from 4.0 on, fish has set its first title by now, on any terminal
         if hook:
             saved = _saved_hook(shell, env)
             self.run(f"source {saved}" if shell == "fish" else f'eval "$(cat {saved})"')
 
     def run(self, line: str) -> str:
-        """Types `line`; returns all that came until the prompt after it, the messages of the hook included."""
+        """Types `line`, and returns everything up to the next prompt, including the hook's messages."""
         self.child.sendline(line)
         mark = uuid.uuid4().hex[:12]
         self.child.sendline(f"echo {mark[:6]}''{mark[6:]}")
@@ -97,7 +97,7 @@ class Shell:
         return "\n".join(each for each in lines if f"{mark[:6]}''" not in each)
 
     def value(self, variable: str) -> str | None:
-        """The variable in the environment of a program that the shell starts; None when it is not there."""
+        """Returns the variable as a program started by the shell sees it; None when it is not set."""
         out = self.run(f'sh -c \'echo "<"; printenv {variable} | od -An -v -tx1; echo ">"\'')
         found = re.findall(r"<\n([0-9a-f\s]*)>", out)
         assert found, out
@@ -113,7 +113,7 @@ class Shell:
 
 
 def account(home: Path) -> dict[str, str]:
-    """What makes `home` the home folder that the system has for this account, by libnss-wrapper, in what is started."""
+    """Returns variables that make `home` the account's home folder, through libnss-wrapper."""
     assert list(Path("/usr").glob("lib*/**/libnss_wrapper.so")), "libnss-wrapper is not installed: make tools"
     passwd, group = home / ".passwd", home / ".group"
     passwd.write_text(f"me:x:{os.getuid()}:{os.getgid()}::{home}:/bin/sh\n")
@@ -122,10 +122,10 @@ def account(home: Path) -> dict[str, str]:
 
 
 def environment(home: Path, bin_folder: str) -> dict[str, str]:
-    """A user's environment with nothing of ours but the program on PATH."""
+    """Returns a user's environment, with nothing of ours but the program on PATH."""
     return {
         "HOME": str(home),
-        # on macOS the first two are Homebrew's; its own bash is 3.2
+        # on macOS the first two are Homebrew's, because macOS's own bash is 3.2
         "PATH": os.pathsep.join([bin_folder, *_BREW, "/usr/local/bin", "/usr/bin", "/bin"]),
         "LANG": "C.UTF-8",
         "LKR_BACKEND": "vault",

@@ -1,7 +1,7 @@
-"""The stand-in for macOS of tests/darwin/standin.c, and the whole program run as on macOS over it.
+"""The stand-in for macOS (tests/darwin/standin.c), and the whole program on top of it, as on macOS.
 
-It is a stand-in: what these tests show is that lkr's calls, their types, what they own and their errors are right by
-Apple's published headers. Only a Mac shows that macOS does what they say; those tests are marked `macos`.
+These tests show that lkr's calls, their types, their ownership rules and their errors match Apple's published headers.
+Only a Mac shows that macOS behaves accordingly; tests for that are marked `macos`.
 """
 
 import os
@@ -24,7 +24,7 @@ PASSWORD = "the keychain's password"
 
 
 def build(folder: Path) -> Path:
-    """The library, compiled once for all tests that run at a time."""
+    """Compiles the library once for all tests that run at the same time. Returns its path."""
     library = folder / f"standin-{SOURCE.stat().st_mtime_ns}.so"
     with filelock.FileLock(f"{library}.lock"):
         if not library.exists():
@@ -36,25 +36,27 @@ def build(folder: Path) -> Path:
 
 
 class Mac:
-    """The state of one stand-in: what the person at it does, and what it saw."""
+    """The state of one stand-in: what its person does, and what it saw."""
 
     def __init__(self, folder: Path, library: Path) -> None:
         self.folder, self.library = folder, library
         folder.mkdir(mode=0o700)
 
     def switch(self, *words: str) -> None:
-        """What happens from now on: "no-gui", "answer=allow", "unlock=PASSWORD", "fail=FUNCTION:STATUS", and so on."""
+        """Sets what happens from now on: "no-gui", "answer=allow", "unlock=PASSWORD", "fail=FUNCTION:STATUS", and so
+        on."""
         (self.folder / "switch").write_text("".join(f"{word}\n" for word in words))
 
     def dialogs(self) -> list[str]:
-        """What macOS would have asked the person, since the last call."""
+        """Returns what macOS would have asked the person since the last call."""
         path = self.folder / "dialogs"
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
         return lines
 
     def counts(self) -> dict[int, tuple[int, int, int]]:
-        """For each process: objects and buffers that it holds (or held when it ended), and its calls."""
+        """Returns for each process the objects and buffers that it holds, or held when it ended, and its number of
+        calls."""
         found = {}
         for path in (self.folder / "counts").iterdir():
             objects, buffers, calls = struct.unpack("qqq", path.read_bytes())
@@ -62,20 +64,20 @@ class Mac:
         return found
 
     def check(self) -> None:
-        """Nothing is left unreleased by any process, nothing was released twice or used after it."""
+        """Checks that every process released everything exactly once, and used nothing afterwards."""
         errors = self.folder / "errors"
         assert not errors.exists(), errors.read_text()
         for pid, (objects, buffers, _) in self.counts().items():
             assert (objects, buffers) == (0, 0), (pid, objects, buffers)
 
     def pasteboard(self) -> dict[str, str]:
-        """What was copied, by type."""
+        """Returns what was copied, by type."""
         lines = (self.folder / "pasteboard").read_text().splitlines()[1:]
         return {kind: bytes.fromhex(data.strip("-")).decode() for kind, data in (line.split(" ") for line in lines)}
 
 
 def system_package(folder: Path, system: str, library: Path | None = None, state: Path | None = None) -> Path:
-    """A copy of lkr that takes this system for another one; the path where its program belongs."""
+    """Copies lkr so that it takes this system for another one. Returns the path for its program."""
     root = folder / "site/lkrshell"
     shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
     repository = Path(lkrshell.__file__).parent.parent
@@ -89,7 +91,7 @@ def system_package(folder: Path, system: str, library: Path | None = None, state
     if state:
         text += f"\n\nimport os\nos.environ.setdefault('LKR_STANDIN', {str(state)!r})\n"
     platform.write_text(f"{text}\n\ndef library(name: str) -> str:\n    return {str(library)!r}\n")
-    # Who is interrupted in the middle of a call releases nothing, and on a busy machine an entry's time may be up.
+    # An interrupted process releases nothing, and on a busy machine an entry may run out of time.
     export = root / "runtime/export.py"
     head, limit, rest = export.read_text().partition("\n_TIME_LIMIT = ")
     assert limit
@@ -101,8 +103,10 @@ def system_package(folder: Path, system: str, library: Path | None = None, state
 
 
 def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Path:
-    """A copy of lkr that takes this system for macOS; the path of its program. `state` is the stand-in's folder for
-    processes that start with an empty environment, as the broker does."""
+    """Copies lkr so that it takes this system for macOS. Returns the path of its program.
+
+    `state` is the stand-in's folder for processes that start with an empty environment, as the broker does.
+    """
     program = system_package(folder, "darwin", library, state)
     root = folder / "site/lkrshell"
     program.write_text(
@@ -114,7 +118,7 @@ def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Pa
 
 
 class MacUser(User):
-    """A user at the stand-in: everything goes through the command line, as on a Mac."""
+    """A user at the stand-in. Everything goes through the command line, as on a Mac."""
 
     def __init__(self, home: Path, program: Path, mac: Mac) -> None:
         home.mkdir(mode=0o700, exist_ok=True)
@@ -142,7 +146,7 @@ Patch = Callable[[Any, str, Any], None]
 
 
 def here(patch: Patch, library: Path) -> None:
-    """Has this very process call the stand-in, as on macOS."""
+    """Makes this process call the stand-in, as on macOS."""
     from lkrshell.core import platform
 
     patch(platform, "LINUX", False)

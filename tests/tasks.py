@@ -1,14 +1,16 @@
-"""What the stand-in vendor says to a coding agent: run this command in your shell tool. After its result, the usual
-text. In the forms of Chat Completions, Responses, Messages and Gemini, streamed and whole."""
+"""The stand-in vendor's answers that make a coding agent run a command in its shell tool, and then the usual text.
+
+They exist in the forms of Chat Completions, Responses, Messages and Gemini, streamed and whole.
+"""
 
 import json
 import re
 
 Table = dict[str, object]
 Rows = list[Table]
-Event = tuple[str, Table]  # its name, empty in the forms that give events none, and its data
+Event = tuple[str, Table]  # (name, data); the name is empty where the API gives events none
 
-# The shell tools of the agents that we run.
+# The shell tools of the agents that the tests run.
 _TOOLS = (
     "bash", "shell", "exec_command", "shell_command", "local_shell", "run_shell_command", "run_terminal_command",
     "run_terminal_cmd", "execute_command", "run_commands", "terminal",
@@ -17,7 +19,8 @@ _COMMAND = ("command", "cmd", "commands", "script")
 
 
 def call(path: str, asked: Table, command: str) -> tuple[str, Table] | None:
-    """The shell tool of this request and its arguments for the command; None without one, and once it has run."""
+    """Returns the request's shell tool, and its arguments to run the command. None without such a tool, and after it
+    ran."""
     if re.search(r'"(?:function_call_output|tool_result|functionResponse)"|"role": "tool"', json.dumps(asked)):
         return None
     known = {name.lower(): (name, schema) for name, schema in _tools(asked)}
@@ -45,7 +48,7 @@ def _rows(value: object) -> Rows:
 
 
 def _arguments(schema: Table, command: str) -> Table:
-    """The command in its place, and something in each other one that has to be there."""
+    """Returns arguments with the command in its place, and something for each other required field."""
     properties, required = schema.get("properties"), schema.get("required")
     assert isinstance(properties, dict)
     place = next(name for name in _COMMAND if name in properties)
@@ -77,7 +80,7 @@ def chat(model: str, name: str, arguments: Table, stream: bool) -> list[Event]:
 
 
 def responses(whole: Table, name: str, arguments: Table, stream: bool) -> list[Event]:
-    """`whole` is a response that is completed."""
+    """Returns the events of a response. `whole` is the completed response."""
     text = json.dumps(arguments)
     item: Table = {
         "id": "fc_1", "type": "function_call", "status": "completed", "call_id": "call_1", "name": name,
@@ -99,7 +102,7 @@ def responses(whole: Table, name: str, arguments: Table, stream: bool) -> list[E
 
 
 def messages(empty: Table, name: str, arguments: Table, stream: bool) -> list[Event]:
-    """`empty` is a message without content."""
+    """Returns the events of a message. `empty` is a message without content."""
     block: Table = {"type": "tool_use", "id": "toolu_1", "name": name, "input": arguments}
     if not stream:
         return [("", {**empty, "content": [block], "stop_reason": "tool_use"})]

@@ -1,7 +1,7 @@
-"""A software TPM for the tests: swtpm, the one that virtual machines get.
+"""A software TPM for the tests: swtpm, as virtual machines use.
 
-Programs reach it by TPM2TOOLS_TCTI. On a real machine the kernel's resource manager (/dev/tpmrm0) takes a program's
-objects out of the TPM when it ends; here wrappers around tpm2-tools do.
+Programs reach it through TPM2TOOLS_TCTI. On a real machine the kernel's resource manager (/dev/tpmrm0) removes a
+program's objects from the TPM when it ends. Here, wrappers around tpm2-tools do that.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class Tpm:
-    """A TPM with a state of its own, below `folder`."""
+    """A TPM with its own state, below `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,7 +37,7 @@ class Tpm:
             wrapper.chmod(0o755)
 
     def start(self) -> None:
-        """Starts it, at two ports that follow one another, as its clients expect."""
+        """Starts it on two consecutive ports, as its clients expect."""
         for _ in range(50):
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
@@ -59,7 +59,7 @@ class Tpm:
 
     def _answers(self, port: int) -> bool:
         process = self._process
-        while process and process.poll() is None:  # it ends where a port is taken
+        while process and process.poll() is None:  # it ends when a port is taken
             try:
                 socket.create_connection(("127.0.0.1", port)).close()
             except OSError:
@@ -74,5 +74,5 @@ class Tpm:
             self._process.wait()
 
     def tool(self, *words: str) -> str:
-        """Runs one of tpm2-tools, as the machine's administrator."""
+        """Runs one of the tpm2-tools, as the machine's administrator."""
         return subprocess.run(words, env=self.env, check=True, capture_output=True, text=True).stdout

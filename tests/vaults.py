@@ -1,10 +1,9 @@
-"""Vaults with a cheap passphrase, for the tests.
+"""Vaults whose passphrase costs little, for the tests.
 
-lkr has the age library choose how much work a passphrase costs: a second or two each time it is sealed or tried. age's
-format names that cost in the file, and every reader follows it. So an identity that is sealed here, for little work,
-is one that lkr, age and rage open like any other. What the program itself seals costs the second, unless a test has
-forked it (see `forked`) or started it as SEALING_CHEAPLY.
-Source: https://c2sp.org/age, the scrypt recipient.
+lkr lets the age library choose how much work a passphrase costs: a second or two each time it is sealed or tried. The
+file states that cost, and every reader follows it. So lkr, age and rage open a cheaply sealed identity like any other.
+What the program itself seals takes that second, unless a test forked it (see `forked`) or started it as
+SEALING_CHEAPLY. Source: https://c2sp.org/age, the scrypt recipient.
 """
 
 import base64
@@ -19,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 _LOG_N = 10  # 2**10 rounds; the library itself takes about 2**18
 _LABEL = b"age-encryption.org/v1/scrypt"
-_CHUNK = 1 << 16  # bytes that are encrypted at once; `sealed` makes one of them
+_CHUNK = 1 << 16  # bytes of one encrypted chunk; `sealed` writes only one
 
-SEALING_CHEAPLY = [sys.executable, __file__]  # in place of the program
+SEALING_CHEAPLY = [sys.executable, __file__]  # use this instead of the program
 
 
 def _plain_base64(data: bytes) -> bytes:
@@ -29,12 +28,12 @@ def _plain_base64(data: bytes) -> bytes:
 
 
 def _derived(key: bytes, salt: bytes, info: bytes) -> bytes:
-    """HKDF with SHA-256, one block of it."""
+    """Returns one block of HKDF with SHA-256."""
     return hmac.digest(hmac.digest(salt, key, "sha256"), info + b"\x01", "sha256")
 
 
 def sealed(plain: bytes, passphrase: bytes) -> bytes:
-    """An age file of at most _CHUNK behind a passphrase."""
+    """Returns an age file of at most _CHUNK bytes, sealed with a passphrase."""
     salt, file_key, nonce = os.urandom(16), os.urandom(16), os.urandom(16)
     wrapping = hashlib.scrypt(passphrase, salt=_LABEL + salt, n=1 << _LOG_N, r=8, p=1, dklen=32)
     wrapped = ChaCha20Poly1305(wrapping).encrypt(bytes(12), file_key, None)
@@ -45,7 +44,7 @@ def sealed(plain: bytes, passphrase: bytes) -> bytes:
 
 
 def seal_cheaply() -> None:
-    """From now on lkr seals so, too, in this process."""
+    """Makes lkr in this process seal cheaply, too."""
     dear = pyrage.passphrase.encrypt
 
     def encrypt(plain: bytes, passphrase: str) -> bytes:
@@ -56,7 +55,7 @@ def seal_cheaply() -> None:
 
 
 def make(vault: Path, passphrase: bytes) -> str:
-    """A vault without keys, as `lkr unlock` makes it; its identity."""
+    """Makes a vault without keys, as `lkr unlock` does. Returns its identity."""
     fresh = pyrage.x25519.Identity.generate()
     vault.mkdir(mode=0o700, parents=True)
     vault.parent.chmod(0o700)
@@ -65,7 +64,7 @@ def make(vault: Path, passphrase: bytes) -> str:
 
 
 def give_own_identity(vault: Path, old: str, passphrase: bytes) -> str:
-    """Encrypts a copied vault to an identity that no other vault has, and returns it. `old` is the one it had."""
+    """Encrypts a copied vault to a new identity, and returns that. `old` is the one it had."""
     fresh = pyrage.x25519.Identity.generate()
     opener = pyrage.x25519.Identity.from_str(old)
     for path in vault.glob("keys/*/*.age"):

@@ -1,8 +1,8 @@
 """A vendor on loopback, over TLS, for the tests and the benchmark of the broker.
 
-It speaks Chat Completions, Responses, Messages, Gemini, Cohere and embeddings, in streams and whole. It reads HTTP by a
-small strict parser of its own, so that it can tell what aiohttp would let pass, and keeps what it got. What it does
-besides answering is chosen by the header `x-standin`, or by a model called `do-WORD`: see `WAYS`.
+It speaks Chat Completions, Responses, Messages, Gemini, Cohere and embeddings, in streams and whole. Its own small
+strict HTTP parser sees what aiohttp would let pass, and records every request. The header `x-standin`, or a model
+called `do-WORD`, makes it misbehave: see `WAYS`.
 
 `python -m vendor FOLDER` serves until stdin ends, with its port on stdout and its authority in FOLDER.
 """
@@ -47,14 +47,14 @@ BIG = 50 << 20
 
 
 class Seen:
-    """One request as it came."""
+    """One request as it arrived."""
 
     def __init__(self, method: str, target: str, fields: list[tuple[str, str]], body: bytes) -> None:
         self.method, self.target, self.fields, self.body = method, target, fields, body
         self.gone = threading.Event()  # the client left before the end
 
     def header(self, name: str) -> str:
-        """Its value; several joined."""
+        """Returns the header's value; several are joined."""
         return "|".join(value for key, value in self.fields if key.lower() == name)
 
     def json(self) -> dict[str, object]:
@@ -64,19 +64,19 @@ class Seen:
 
 
 class Bad(Exception):
-    """Bytes that are no well-formed request."""
+    """The bytes are not a well-formed request."""
 
 
 class Standin:
-    """Serves in a thread of its own. `malformed` are the requests that no server should have got."""
+    """Serves in its own thread. `malformed` lists requests that no server should have received."""
 
     def __init__(
         self, folder: Path, real: str = REAL, words: list[str] | None = None, delay: float = 0.0,
         host: str = "127.0.0.1",
     ) -> None:  # fmt: skip
         self.real, self.words, self.delay, self.host = real, words or WORDS, delay, host
-        self.task = ""  # a command that coding agents are told to run
-        self.login = ""  # a second key that counts, which no broker has
+        self.task = ""  # a command that coding agents should run
+        self.login = ""  # a second valid key, which no broker has
         self.seen: list[Seen] = []
         self.malformed: list[bytes] = []
         self.connections = 0
@@ -185,7 +185,7 @@ class Answering:
         return ""
 
     async def answer(self) -> bool:
-        """False when the connection is over."""
+        """Sends the answer. False when the connection is over."""
         if self.way == "hang":
             return await self._stay()
         if self.way == "drop":
@@ -242,7 +242,7 @@ class Answering:
         await self.writer.drain()
 
     async def _late(self, body: bytes) -> None:
-        """An answer in three pieces, each readable as it comes."""
+        """Sends an answer in three pieces, each readable as it arrives."""
         cut = body.index(self.standin.real.encode()) + 9
         engine = zlib.compressobj(wbits=31)
         fields = {"Content-Type": "application/json", "Transfer-Encoding": "chunked", "Content-Encoding": "gzip"}
@@ -279,7 +279,7 @@ class Answering:
         pack: Callable[[bytes], bytes] = lambda data: data  # noqa: E731
         if self.way == "gzip" and "gzip" in self.seen.header("accept-encoding"):
             fields["Content-Encoding"] = "gzip"
-            pack = gzip.compress  # a member each
+            pack = gzip.compress  # one gzip member for each
         self._head(200, fields)
         watch = asyncio.ensure_future(self.reader.read(1))
         try:
@@ -305,7 +305,7 @@ class Answering:
                 await asyncio.gather(watch, return_exceptions=True)
         return True
 
-    # what the APIs say
+    # the usage, as each API reports it
 
     def _usage(self) -> int:
         return len(self.standin.words)
@@ -344,7 +344,7 @@ class Answering:
         return _chat(self.model, "chat.completion", [choice]) | {"usage": _tokens(5, self._usage())}
 
     def _called(self, stream: bool) -> list[tasks.Event] | None:
-        """The answer that has an agent run the task, None where there is none to run."""
+        """Returns the answer that makes an agent run the task; None when there is none to run."""
         found = tasks.call(self.path, self.asked, self.standin.task) if self.standin.task else None
         if not found:
             return None
@@ -357,7 +357,7 @@ class Answering:
         return tasks.chat(self.model, *found, stream)
 
     def _events(self) -> list[bytes] | None:
-        """The events of a stream, None when the answer comes whole."""
+        """Returns the events of a stream; None when the answer comes whole."""
         words, path = self.standin.words, self.path
         streams = path.endswith(":streamGenerateContent") or bool(self.asked.get("stream"))
         if streams and (called := self._called(stream=True)):

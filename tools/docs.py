@@ -1,4 +1,5 @@
-"""`make docs`: renders the docstrings of the public Python API as HTML, by pdoc, and checks every link in the pages."""
+"""`make docs`: renders the docstrings of the public Python API as HTML with pdoc, and checks every link in the
+pages."""
 
 import sys
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ MODULES = ("lkrshell", "lkrshell.testing", "lkrshell.pytest_plugin", "lkrshell.i
 
 
 class Page(HTMLParser):
-    """The anchors of a page, and where its links lead."""
+    """The anchors of a page, and the targets of its links."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -29,7 +30,7 @@ class Page(HTMLParser):
 
 
 def render(folder: Path) -> list[str]:
-    """Writes the pages into `folder`; the links in them that lead nowhere."""
+    """Writes the pages into `folder`. Returns the links in them that lead nowhere."""
     pdoc.render.configure(docformat="google", footer_text="lkr")
     pdoc.pdoc(*MODULES, output_directory=folder)
     pages = {path.resolve(): Page(path.read_text()) for path in folder.rglob("*.html")}

@@ -1,7 +1,7 @@
 """Writes the Homebrew formula of a release, with each dependency as a resource: `make formula`.
 
-Homebrew builds from source. A resource is a source distribution on PyPI with its SHA-256. uv locks them for a Mac, from
-pyproject.toml. Source: Homebrew's "Python for Formula Authors" and "Formula Cookbook".
+Homebrew builds from source. A resource is a source distribution on PyPI with its SHA-256. uv resolves them for a Mac,
+from pyproject.toml. Source: Homebrew's "Python for Formula Authors" and "Formula Cookbook".
 """
 
 import hashlib
@@ -46,7 +46,7 @@ end
 
 
 def formula(url: str, sha256: str, resources: list[tuple[str, str, str]]) -> str:
-    """The formula's text. `resources` are (name, URL, SHA-256)."""
+    """Returns the formula's text. `resources` are (name, URL, SHA-256)."""
     blocks = [
         f'  resource "{name}" do\n    url "{each}"\n    sha256 "{digest}"\n  end\n' for name, each, digest in resources
     ]
@@ -54,7 +54,7 @@ def formula(url: str, sha256: str, resources: list[tuple[str, str, str]]) -> str
 
 
 def locked() -> list[tuple[str, str, str]]:
-    """Each dependency on a Mac: its name, and the URL and the SHA-256 of its source distribution."""
+    """Returns each dependency on a Mac: its name, and the URL and SHA-256 of its source distribution."""
     with tempfile.TemporaryDirectory() as folder:
         lock = Path(folder) / "pylock.toml"
         options = ["--python-platform", "macos", "--python-version", _PYTHON, "--format", "pylock.toml"]

@@ -1,7 +1,7 @@
-"""Writes lkrshell/cli/help_text.py, the help of every command as click writes it: `python -m tools.helptext`.
+"""Writes lkrshell/cli/help_text.py, the help of every command as click prints it: `python -m tools.helptext`.
 
-click takes longer to load than five commands take to run. Each help is there for wide terminals (100 columns and more)
-and for 80 columns, which is also what click takes off a terminal.
+Loading click takes longer than running five commands. Each text exists for wide terminals (100 columns and more) and
+for 80 columns, which click also assumes when there is no terminal.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ HELP: dict[str, tuple[str, str]] = {
 
 
 def paths() -> Iterator[str]:
-    """The words behind `lkr` for which there is help."""
+    """Yields the words after `lkr` that have a help text."""
     yield ""
     for name in main.COMMANDS:
         yield name
@@ -31,7 +31,7 @@ def paths() -> Iterator[str]:
 
 
 def by_click(path: str, columns: int) -> str:
-    """What click says on a terminal of so many columns."""
+    """Returns what click prints on a terminal with this many columns."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = str(columns)
     try:
@@ -46,7 +46,7 @@ def by_click(path: str, columns: int) -> str:
 
 
 def text() -> str:
-    """The module's text."""
+    """Returns the module's text."""
     rows = [f'    "{path}": (\n{_quoted(by_click(path, 100))},\n{_quoted(by_click(path, 80))}),\n' for path in paths()]
     return f"{_HEAD}{''.join(rows)}}}\n"
 

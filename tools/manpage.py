@@ -1,4 +1,4 @@
-"""Writes man/lkr.1 from the command line's own definition: `python -m tools.manpage FOLDER`."""
+"""Writes man/lkr.1 from the definition of the command line: `python -m tools.manpage FOLDER`."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import click
 from lkrshell.cli import help as cli
 
 FILES = ("lkr.1",)
-_DATE = "2026-11-25"  # of the last release; readers want one, and today's would make the page change by itself
+_DATE = "2026-11-25"  # the last release's date; today's would change the page every day
 _CODES = {
     "0": "done",
     "1": "error",
@@ -38,7 +38,7 @@ _FILES = {
 
 
 def _plain(text: str) -> str:
-    """`text` as roff takes it literally."""
+    """Escapes `text` so that roff prints it literally."""
     text = (
         text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("~", "\\(ti").replace("^", "\\(ha")
     )
@@ -54,7 +54,7 @@ def _items(pairs: dict[str, str]) -> list[str]:
 
 
 def _command(path: str, command: click.Command) -> list[str]:
-    """A command, its arguments, its whole help and its options; a group's commands follow it."""
+    """Returns a command with its arguments, help and options, followed by its subcommands."""
     context = click.Context(command, info_name=path)
     usage = [_bold(f"lkr {path}"), *(_plain(piece) for piece in command.collect_usage_pieces(context))]
     out = [".SS " + " ".join(usage)]
@@ -72,7 +72,7 @@ def _command(path: str, command: click.Command) -> list[str]:
 
 
 def text() -> str:
-    """The page."""
+    """Returns the page."""
     context = click.Context(cli.lkr)
     out = ['.\\" Made from the command line\\(aqs definition by \\(dqmake completions\\(dq; do not edit.']
     out += [f".TH LKR 1 {_DATE} lkrshell", ".SH NAME", f"lkr \\- {_plain((cli.lkr.help or '').rstrip('.'))}"]

@@ -17,7 +17,7 @@ BUILTIN: dict[str, tuple[str, tuple[str, ...], str, str, str]] = {
 
 
 def text() -> str:
-    """The module's text."""
+    """Returns the module's text."""
     found = providers.parse((VENDORS / "providers.toml").read_bytes())
     rows = [
         f"    {_quoted(name)}: ({_quoted(each.variable)}, {_several(each.aliases)}, {_quoted(each.prefix)}, "

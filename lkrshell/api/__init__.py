@@ -1,4 +1,4 @@
-"""The public Python API: a project's keys for the program that imports lkrshell, under the rules of `lkr exec`.
+"""The public Python API: gives a program that imports lkrshell its project's keys, under the rules of `lkr exec`.
 
-Its names are handed out by `lkrshell` itself.
+The package `lkrshell` exports its names.
 """

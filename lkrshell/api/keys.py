@@ -1,13 +1,13 @@
 """`load`, `keys` and `get`: a project's keys for this program, as `lkr exec` would give them.
 
-Grant, policy, agents, confirmation and the audit log are those of runtime.execute. Nothing here prints; what the person
-should know goes to the logger `lkrshell`. Questions are asked on a terminal only. Modules that cost are imported where
-they are used: `load(required=False)` without a project must take a millisecond.
+runtime.execute applies grant, policy, agents, confirmation and the audit log. This module prints nothing: messages go
+to the logger `lkrshell`, and questions only to a terminal. Slow modules are imported where they are used, because
+`load(required=False)` without a project must take a millisecond.
 """
 
 import os
 import sys
-from _collections_abc import Iterator, Mapping  # os has it loaded; collections.abc takes longer than all of ours
+from _collections_abc import Iterator, Mapping  # os loaded it; collections.abc takes longer than all of ours
 from _thread import RLock
 
 from lkrshell.core.errors import KeyNotStored, LkrError, ManifestError, StoreLocked
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from lkrshell.runtime import agents, execute
 
 
-_turn = RLock()  # one thread asks the person, and fills the environment, at a time
-given_to: "list[Callable[[str, Secret], None]]" = []  # told of each key that is given, by its name
-_ancestry: "list[agents.Ancestry]" = []  # the processes above us, once they were looked at
+_turn = RLock()  # one thread at a time may ask the person and change the environment
+given_to: "list[Callable[[str, Secret], None]]" = []  # called with the name and value of each key that is given
+_ancestry: "list[agents.Ancestry]" = []  # the processes above us, once looked up
 
 
 class Loaded:
@@ -32,11 +32,11 @@ class Loaded:
 
     Attributes:
         loaded: the variables that were set, each with the name of its key.
-        kept: the variables that were set already and stay, each with the key that the manifest has for it.
-        virtual: those of `loaded` that hold a virtual key, good at the broker alone.
+        kept: the variables that were already set and stay, each with the key that the manifest names for it.
+        virtual: those of `loaded` that hold a virtual key, which works only at the broker.
         missing: the names of keys that are not stored.
         folder: the real folder of the project, None without one.
-        problem: with `required=False`, why nothing was loaded; else None.
+        problem: with `required=False`, why nothing was loaded; otherwise None.
     """
 
     __slots__ = ("folder", "kept", "loaded", "missing", "problem", "virtual")
@@ -54,7 +54,7 @@ class Loaded:
 
 
 class Value(str):
-    """A key's value: a plain `str` but for its `repr`, which is a mask, so that a prompt or a log line shows none."""
+    """A key's value: a `str` whose `repr` is a mask, so that a prompt or a log line does not show it."""
 
     __slots__ = ()
 
@@ -111,15 +111,15 @@ def load(
 ) -> Loaded:
     """Puts the project's keys into `os.environ`, as `lkr exec` would for this program.
 
-    A variable that is set stays as it is, even when it is empty, unless `override` is true. A key with
-    `via = "broker"` gives a virtual key, with the variables that lead programs to the broker.
+    A variable that is already set stays as it is, even when it is empty, unless `override` is true. For a key with
+    `via = "broker"`, this sets a virtual key, and the variables that lead programs to the broker.
 
     Args:
         profile: a profile of the manifest. Default: the one that LKR_PROFILE or `lkr use` chose.
-        folder: where to look for the manifest, and above. Default: the current folder; in Jupyter the notebook's.
-        override: replace variables that are set.
-        required: when false, a project that gives nothing (no manifest, not allowed, locked, refused) is no error,
-            and the result says why. For code that also runs in CI and containers, which set the variables themselves.
+        folder: look for the manifest here and above. Default: the current folder; in Jupyter the notebook's folder.
+        override: replace variables that are already set.
+        required: when false, do not raise if there are no keys (no manifest, not allowed, locked, refused); the
+            result says why. Use it in code that also runs in CI and containers, which set the variables themselves.
 
     Raises:
         LkrError: one of its subclasses says what is wrong, and `hint` the command that fixes it.
@@ -138,10 +138,10 @@ def load(
 
 
 def keys(profile: str | None = None, *, folder: "str | os.PathLike[str] | None" = None) -> Keys:
-    """The project's keys for one `with` block, by variable; `os.environ` stays as it is. Arguments as for `load`.
+    """The project's keys for one `with` block, by variable. `os.environ` does not change. Arguments as for `load`.
 
-    The values are `str` whose `repr` is a mask. After the block the mapping is empty; copies that your program made are
-    its own. Entering the block raises what `load` raises.
+    The values are `str` whose `repr` is a mask. After the block the mapping is empty, but copies that your program made
+    remain. Entering the block raises what `load` raises.
     """
     return Keys(profile, folder)
 
@@ -149,11 +149,11 @@ def keys(profile: str | None = None, *, folder: "str | os.PathLike[str] | None" 
 def get(name: str, *, profile: str | None = None, folder: "str | os.PathLike[str] | None" = None) -> Secret:
     """One key of this project, by its name, such as `openai:prod`. `reveal()` gives its value.
 
-    Only a key that the allowed manifest names is given. Of a key with `via = "broker"` it is a virtual key, and `keys`
-    gives the address that goes with it.
+    Works only for keys that the allowed manifest names. For a key with `via = "broker"`, this returns a virtual key;
+    `keys` also returns the address that it works at.
 
     Raises:
-        LkrError: as for `load`. UsageError for what is no name of a key.
+        LkrError: as for `load`. UsageError if `name` is not the name of a key.
     """
     from lkrshell.core import names
 
@@ -165,7 +165,7 @@ def get(name: str, *, profile: str | None = None, folder: "str | os.PathLike[str
 
         raise execute.unnamed([name], asking)
     given = _fetch(bindings, asking, require_all=True)
-    if not given.keys:  # an optional one
+    if not given.keys:  # the key is optional
         from lkrshell.runtime import session
 
         raise KeyNotStored(*session.missing_line(bindings))
@@ -173,7 +173,7 @@ def get(name: str, *, profile: str | None = None, folder: "str | os.PathLike[str
 
 
 def _nothing(folder: "str | os.PathLike[str] | None") -> Loaded | None:
-    """Where there is no project, or one that is not allowed: a result without keys. None where there may be some."""
+    """Returns a result without keys when there is no project or it is not allowed. None when there may be keys."""
     from lkrshell.project import lookup
     from lkrshell.state import paths
 
@@ -205,7 +205,7 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
     except KeyNotStored as error:
         if require_all or not loaded.kept:
             raise
-        given = execute.Given()  # the variables that are set are this project's keys
+        given = execute.Given()  # the variables that are set already are this project's keys
         given.missing = [binding for binding in bindings if not binding.optional]
         asking.say(str(error))
     around = dict(given.around)
@@ -223,7 +223,7 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
 def _project(
     profile: str | None, folder: "str | os.PathLike[str] | None"
 ) -> "tuple[list[Binding], execute.Asking, bool]":
-    """What the project wants for this program, who asks, and whether a missing key is a reason to give none."""
+    """Returns what the project wants for this program, who asks, and whether one missing key means giving none."""
     from lkrshell.runtime import agents, execute
     from lkrshell.state import config
     from lkrshell.system import terminal
@@ -242,7 +242,7 @@ def _fetch(bindings: "list[Binding]", asking: "execute.Asking", require_all: boo
     from lkrshell.state import memory
 
     with _turn:
-        # For no longer: the broker asks whose connection it is, and a hard process hides that from its own user.
+        # Only for a moment: the broker asks the kernel whose connection it is, and a hardened process hides that.
         is_hard = memory.is_hard()
         try:
             given = execute.fetch(bindings, asking, require_all)
@@ -262,14 +262,15 @@ def _fetch(bindings: "list[Binding]", asking: "execute.Asking", require_all: boo
 
 
 def _commands() -> tuple[str, ...]:
-    """The names by which a manifest's `scope.commands` may mean this program: the script's and the interpreter's."""
+    """Returns the names by which `scope.commands` of a manifest can mean this program: the script's and the
+    interpreter's."""
     interpreter = os.path.basename(sys.orig_argv[0] if sys.orig_argv else sys.executable)
     return sys.argv[0] if sys.argv else "", interpreter, interpreter.rstrip("0123456789.")
 
 
 def _program() -> str:
-    """This program's name for the log: the notebook's, or that of the file that runs. Never another word: it could be a
-    value that went astray."""
+    """Returns this program's name for the log: the notebook's, or the running file's. Never another word, which could
+    be a misplaced value."""
     path = _notebook() or (sys.argv[0] if sys.argv else "")
     folder, name = os.path.split(path)
     if name == "__main__.py":
@@ -278,13 +279,13 @@ def _program() -> str:
 
 
 def _here() -> str | None:
-    """The folder of the notebook whose kernel this is: it may have been started elsewhere. None without one."""
+    """Returns the folder of this kernel's notebook, which may not be the present folder. None without a notebook."""
     path = _notebook()
     return os.path.dirname(path) if path else None
 
 
 def _notebook() -> str:
-    """The path of the notebook, as Jupyter or VS Code tells it; empty without one."""
+    """Returns the path of the notebook, as Jupyter or VS Code reports it; empty without one."""
     if "ipykernel" not in sys.modules:
         return ""
     path = os.environ.get("JPY_SESSION_NAME", "")
@@ -301,7 +302,7 @@ def _say(text: str) -> None:
 
 
 def _after_fork() -> None:
-    """A thread that had the turn is not there in a child, which has other processes above it."""
+    """Resets state in a forked child: a thread that held the lock is gone, and the processes above have changed."""
     global _turn
     _turn = RLock()
     _ancestry.clear()

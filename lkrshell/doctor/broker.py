@@ -1,6 +1,6 @@
-"""The broker: whether it runs where it is needed, its settings, its port, its ledger, and this shell's virtual keys.
+"""The broker: whether it runs where it is needed, its settings, port and ledger, and this shell's virtual keys.
 
-It starts no broker. A virtual key goes to nobody but a broker that the control socket names.
+It starts no broker. It shows a virtual key only to the broker that the control socket names.
 """
 
 import http.client
@@ -22,14 +22,14 @@ from lkrshell.runtime import broker_client
 from lkrshell.state import config, files, index, paths
 from lkrshell.vendors import routes, tls
 
-_LITTLE = 16 << 20  # bytes that are free on a disk; the ledger of a busy month has about as many
+_LITTLE = 16 << 20  # free bytes on a disk; about the size of a busy month's ledger
 _DAY = 86400.0  # seconds
 _START = "lkr broker start"
-_RESTART = "lkr broker stop"  # it starts again by itself
+_RESTART = "lkr broker stop"  # it starts again by itself when needed
 
 
 def broker(fix: bool) -> Iterator[Finding]:
-    """All of it; nothing for a person who does not use the broker."""
+    """Yields all findings about the broker; nothing for a person who does not use it."""
     settings = config.load()
     virtual = {name: value for name, value in os.environ.items() if value.startswith(broker_client.PREFIX)}
     needed = _needed(settings)
@@ -58,13 +58,13 @@ def broker(fix: bool) -> Iterator[Finding]:
 
 
 def _needed(settings: config.Config) -> str:
-    """What goes by the broker: this project, or a key by its policy; empty for none."""
+    """Says what uses the broker: this project, or a key by its policy; empty for nothing."""
     folder = lookup.find(lookup.current_folder())
     if folder:
         try:
             grant = grants.in_force(lookup.Place(folder))
         except LkrError:
-            grant = None  # the check of the project tells
+            grant = None  # the check `project` reports that
         if grant and any(binding.via for binding in grant.bindings):
             return "this project"
     store, _ = in_force(settings)
@@ -72,7 +72,7 @@ def _needed(settings: config.Config) -> str:
         try:
             entry = index.read(store.name, name) if store else None
         except LkrError:
-            continue  # the check of the store tells
+            continue  # the check `store` reports that
         if entry and entry.via:
             return name
     return ""
@@ -96,7 +96,7 @@ def _settings(settings: config.Config) -> Iterator[Finding]:
 
 
 def _is_private(host: str) -> bool:
-    """By the address, or by a name that is never of the public internet. Asks no name server."""
+    """True for a private address, or a name that is never on the public internet. Asks no name server."""
     if addresses.is_address(host):
         return not addresses.is_public(host)
     return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
@@ -111,7 +111,7 @@ def _running(facts: dict[str, str]) -> Iterator[Finding]:
 
 
 def _of_this_shell(virtual: dict[str, str], port: str) -> Iterator[Finding]:
-    """Whether the broker still knows the virtual keys in this environment."""
+    """Reports whether the broker still knows the virtual keys in this environment."""
     for variable, value in virtual.items():
         if not _is_known(value, int(port)):
             text = f"{variable} has a virtual key that has ended: its process ended, or lkr lock ended it"
@@ -125,15 +125,18 @@ def _of_this_shell(virtual: dict[str, str], port: str) -> Iterator[Finding]:
 
 
 def _is_known(value: str, port: int) -> bool:
-    """Asks in a way that leads to no vendor: a path that belongs to another one. The broker knows the key if it says
-    that, and not that it knows no such key."""
+    """True when the broker knows this virtual key.
+
+    Asks with a path of another vendor, so the request goes nowhere. The broker's refusal tells whether it knows the
+    key.
+    """
     for vendor, path in (("groq", "/openai/v1/models"), ("openai", "/v1/models")):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
         try:
             connection.request("GET", f"/{vendor}{path}", headers={"Authorization": f"Bearer {value}"})
             said = connection.getresponse().getheader("x-lkr-error")
         except (OSError, http.client.HTTPException):
-            return True  # not known
+            return True  # cannot be told
         finally:
             connection.close()
         if said == "key":

@@ -1,4 +1,4 @@
-"""The sources: whether lkr can use them, whether the login is good, and how the last try went. Asks no network."""
+"""The sources: whether lkr can use them, whether the login is valid, and how the last attempt went. Asks no network."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from lkrshell.sources import cache, refresh, registry, settings
 
 
 def sources(fix: bool) -> Iterator[Finding]:
-    """Each source of the user."""
+    """Reports on each of the user's sources."""
     for name, found in settings.every().items():
         yield fact(f"{name}: {found.type} at {found.place()}")
         if hint := registry.is_installed(found.type):

@@ -1,7 +1,7 @@
-"""A plugin for `llm`: a model that finds no key gets the one of the project here.
+"""A plugin for `llm`: a model without a key gets the project's key.
 
-llm has no hook for keys, so this stands before its function `get_key`. What `llm keys set` stored, and a variable that
-is set, count first.
+llm has no hook for keys, so this wraps its function `get_key`. A key stored by `llm keys set` and a variable that is
+set come first.
 """
 
 import llm
@@ -12,7 +12,7 @@ _get_key = llm.get_key
 
 
 def get_key(*words: str | None, **more: str | None) -> str | None:
-    """The key as llm finds it, looked for again once the project's keys are loaded."""
+    """Returns the key that llm finds. If it finds none, loads the project's keys and asks llm again."""
     found = _get_key(*words, **more)
     if found is None and lkrshell.load(required=False).loaded:
         found = _get_key(*words, **more)

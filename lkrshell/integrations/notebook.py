@@ -1,7 +1,7 @@
-"""`%load_ext lkrshell`: a project's keys in a notebook, whose outputs show no value of theirs, and the magic `%lkr`.
+"""`%load_ext lkrshell`: a project's keys in a notebook, with their values masked in its outputs, and the magic `%lkr`.
 
-What a Jupyter kernel sends to its front end, and so into the .ipynb, goes through one function of its session: output,
-results, displays, widgets, errors. There the values are masked. In IPython on a terminal nothing is masked.
+Everything that a Jupyter kernel sends to its front end, and so into the .ipynb, passes through one function of its
+session: output, results, displays, widgets, errors. The values are masked there. IPython on a terminal masks nothing.
 """
 
 import os
@@ -17,20 +17,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_BINARY = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # no text in it is looked at
+_BINARY = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # these hold no text to search
 _USAGE = "%lkr status, %lkr load, or %lkr use [PROFILE]"
 
 
 class Notebook:
-    """One kernel's keys. `profile` is the one in force here, None for the project's."""
+    """One kernel's keys. `profile` is the one chosen here, None for the project's."""
 
     def __init__(self, shell: "Any") -> None:
         self._shell, self._redactor = shell, redaction.begin()
-        self._before: dict[str, str | None] = {}  # the variables that we set, and what they held
+        self._before: dict[str, str | None] = {}  # the variables that we set, with their previous values
         self._profile: str | None = None
         self._loaded = lkrshell.Loaded()
         self._streams: dict[str, redaction.Stream] = {}
-        self._turn = Lock()  # output is sent from threads
+        self._turn = Lock()  # threads also send output
         kernel = getattr(shell, "kernel", None)
         if kernel is not None:
             self._kernel, self._serialize = kernel, kernel.session.serialize
@@ -39,7 +39,7 @@ class Notebook:
             shell.events.register("post_run_cell", lambda _: self._end_of_cell())
 
     def load(self) -> None:
-        """Loads the keys, and says which. LkrError as `lkrshell.load`."""
+        """Loads the keys, and prints which. Raises LkrError as `lkrshell.load` does."""
         before = dict(os.environ)
         self._loaded = lkrshell.load(self._profile)
         for name, value in os.environ.items():
@@ -52,7 +52,7 @@ class Notebook:
         _say(f"lkr: {', '.join(keys) or 'no keys'}")
 
     def use(self, profile: str) -> None:
-        """Changes to the keys of another profile, for this kernel; to the project's own choice when it is empty."""
+        """Switches this kernel to another profile; to the project's own choice when `profile` is empty."""
         for name, value in self._before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -63,7 +63,7 @@ class Notebook:
         self.load()
 
     def status(self) -> None:
-        """Says what is loaded, and from where."""
+        """Prints what is loaded, and from where."""
         _say(f"Project  {show(self._loaded.folder or 'none')}")
         _say(f"Profile  {self._profile or os.environ.get('LKR_PROFILE') or 'as the project has it'}")
         for variable, key in {**self._loaded.loaded, **self._loaded.kept}.items():
@@ -74,7 +74,7 @@ class Notebook:
             _say(f"not stored: {key}; lkr set {key}")
 
     def magic(self, text: str) -> None:
-        """`%lkr WORDS`."""
+        """Runs `%lkr WORDS`."""
         from IPython.core.error import UsageError
 
         try:
@@ -104,7 +104,7 @@ class Notebook:
         return self._serialize(message, *rest, **more)
 
     def _mask(self, made: "Any") -> "Any":
-        """What JSON is made of, with masks. Nothing is changed in place: it is the program's."""
+        """Returns a masked copy of JSON data. The original belongs to the program and stays unchanged."""
         if isinstance(made, str):
             return self._redactor.text(made)
         if isinstance(made, dict):
@@ -114,7 +114,7 @@ class Notebook:
         return made
 
     def _end_of_cell(self) -> None:
-        """Sends what may have been the beginning of a value, and was not."""
+        """Sends text that was held back because it could have been the beginning of a value."""
         for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
             stream.flush()
             with self._turn:
@@ -127,7 +127,7 @@ class Notebook:
 def load_ipython_extension(shell: "Any") -> None:
     """Loads the project's keys into this kernel, masks their values in its outputs, and adds the magic `%lkr`.
 
-    The project is that of the notebook's folder. What stands in the way is an error of one line.
+    The project is that of the notebook's folder. A problem becomes an error of one line.
     """
     from IPython.core.error import UsageError
 

@@ -1,6 +1,4 @@
-"""A source for pydantic-settings: fields take their values from the project's keys, as from variables, without the
-environment.
-"""
+"""A source for pydantic-settings: fields get their values from the project's keys, without the environment."""
 
 from collections.abc import Mapping
 
@@ -14,9 +12,8 @@ if TYPE_CHECKING:
 
 
 class LkrSettingsSource(EnvSettingsSource):
-    """The keys of the project, by the names of their variables; prefixes, aliases and letter case work as for the
-    environment. Arguments as for `lkrshell.load`.
-    """
+    """The project's keys, by the names of their variables. Prefixes, aliases and letter case work as for the
+    environment. The arguments are those of `lkrshell.load`."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""A pytest session with keys: loads them, and masks their values in every report, in the process that makes it.
+"""A pytest session with keys: loads them, and masks their values in every report, in the process that writes it.
 
-So no value reaches the terminal by a report, nor a junit file, nor pytest-xdist's controller.
+So reports bring no value to the terminal, to a junit file, or to pytest-xdist's controller.
 """
 
 import os
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _NAME = "lkr-session"
-_DEEPEST = 20  # levels of what a report is made of
+_DEEPEST = 20  # levels of nesting in a report
 
 
 class Session:
-    """Registered as a plugin when the first key is asked for."""
+    """The plugin that is registered when the first key is needed."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config, self._redactor = config, redaction.begin()
@@ -31,9 +31,10 @@ class Session:
         return lkrshell.keys(self._profile, folder=self._config.rootpath)
 
     def load(self) -> None:
-        """The keys for the whole session, into its environment. On a terminal, lkr asks what it has to ask first."""
+        """Loads the keys for the whole session into its environment. On a terminal, asks the person first what it has
+        to."""
         if capture := self._config.pluginmanager.getplugin("capturemanager"):
-            capture.suspend_global_capture(in_=True)  # as output is by now; pytest resumes both
+            capture.suspend_global_capture(in_=True)  # pytest has already redirected output; it resumes both
         self.loaded = lkrshell.load(self._profile, folder=self._config.rootpath, required=False)
         self._redactor.add_kept(self.loaded.kept)
         self._redactor.add_environment()
@@ -69,7 +70,7 @@ class Session:
         return "key" if isinstance(val, str) and self._redactor.text(val) != val else None
 
     def _mask(self, made: object, depth: int) -> object:
-        """`made` with masks: what pytest's reports are made of is changed in place, a text is returned anew."""
+        """Masks what pytest's reports consist of. Changes objects in place, and returns a new text."""
         if isinstance(made, str):
             return self._redactor.text(made)
         if depth > _DEEPEST:
@@ -83,13 +84,13 @@ class Session:
                 made[name] = self._mask(made[name], depth + 1)
         elif type(made).__module__.startswith("_pytest.") and hasattr(made, "__dict__"):
             for name, value in list(vars(made).items()):
-                if name not in ("nodeid", "result"):  # of a collection report: the tests themselves
+                if name not in ("nodeid", "result"):  # in a collection report, these are the tests themselves
                     vars(made)[name] = self._mask(value, depth + 1)
         return made
 
 
 def of(config: pytest.Config) -> Session:
-    """The session, made when there is none yet."""
+    """Returns the session, and creates it when needed."""
     found: Session | None = config.pluginmanager.getplugin(_NAME)
     if found is None:
         found = Session(config)
@@ -98,9 +99,9 @@ def of(config: pytest.Config) -> Session:
 
 
 def lacking(config: pytest.Config, names: tuple[str, ...]) -> str:
-    """Why a test that needs these keys cannot run; empty when it can.
+    """Says why a test that needs these keys cannot run; empty when it can.
 
-    A key is there when lkr loaded it, or when its variable is set, as in CI.
+    A key counts as present when lkr loaded it, or when its variable is set, as in CI.
     """
     from lkrshell.vendors import providers
 

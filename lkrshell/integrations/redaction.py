@@ -1,7 +1,8 @@
-"""Masks the values of this program's keys in what it shows: output, reports, tracebacks. The matcher is lkr redact's.
+"""Masks the values of this program's keys in what it shows: output, reports, tracebacks. Uses the matcher of lkr
+redact.
 
-It knows the values that lkr gave to this program, and those of the variables that hold keys in its environment. It
-reads no other key from the store. It holds the values in memory for as long as the program runs.
+It knows the values that lkr gave to this program, and those in key variables of its environment. It reads no other key
+from the store. The values stay in memory while the program runs.
 """
 
 import os
@@ -11,11 +12,11 @@ from lkrshell.core.secret import Secret
 from lkrshell.scan import values
 from lkrshell.vendors import providers
 
-_SHOWN = 16  # characters; as long a beginning of a value is masked too
+_SHOWN = 16  # characters; a beginning of a value this long is masked, too
 
 
 class Redactor:
-    """Masks values in texts: `[lkr openai:prod]` stands for the value of that key."""
+    """Masks values in texts: `[lkr openai:prod]` replaces the value of that key."""
 
     def __init__(self) -> None:
         self._secrets: dict[str, Secret] = {}
@@ -27,7 +28,7 @@ class Redactor:
         self._add({name: secret})
 
     def add_environment(self) -> None:
-        """Learns the variables that hold keys, as they are now."""
+        """Learns the present values of key variables in the environment."""
         known = {secret.reveal() for secret in self._secrets.values()}
         self._add(
             {
@@ -38,11 +39,11 @@ class Redactor:
         )
 
     def add_kept(self, kept: dict[str, str]) -> None:
-        """Learns the variables that the project wants and that were set already, by the names of their keys."""
+        """Learns the variables that the project wants and that were already set, under the names of their keys."""
         self._add({key: Secret(os.environ[variable]) for variable, key in kept.items() if variable in os.environ})
 
     def _add(self, fresh: dict[str, Secret]) -> None:
-        """A name whose value changed keeps the old one too: it may still be shown."""
+        """When a name's value has changed, keeps the old value too, since it may still be shown."""
         for name, secret in fresh.items():
             while name in self._secrets and self._secrets[name].reveal() != secret.reveal():
                 name += " (old value)"
@@ -51,7 +52,7 @@ class Redactor:
                 self.values = values.Values(self._secrets)
 
     def text(self, text: str) -> str:
-        """`text` with a mask in place of each value."""
+        """Returns `text` with a mask in place of each value."""
         if not self.values:
             return text
         stream = Stream(self)
@@ -59,21 +60,21 @@ class Redactor:
 
 
 class Stream:
-    """Output that comes in pieces: what may be the beginning of a value waits for what follows."""
+    """Output that arrives in pieces. What may be the beginning of a value waits for the next piece."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor, self._of, self._inner = redactor, redactor.values, values.Redactor(redactor.values)
 
     def feed(self, text: str) -> str:
-        """What can be shown now."""
+        """Returns what can be shown now."""
         held = b""
-        if self._of is not self._redactor.values:  # there are more by now
+        if self._of is not self._redactor.values:  # more values have been added since
             held = self._inner.rest()
             self._of, self._inner = self._redactor.values, values.Redactor(self._redactor.values)
         return _text(self._inner.feed(held + _bytes(text)))
 
     def rest(self) -> str:
-        """What waited, when no more comes. Of a long beginning of a value it is a mask: most of the value is there."""
+        """Returns what waited, at the end. A long beginning of a value is masked, because it is most of the value."""
         held = _text(self._inner.rest())
         return held if len(held) < _SHOWN else "[lkr part of a key]"
 
@@ -87,7 +88,7 @@ def _text(data: bytes) -> str:
 
 
 def begin() -> Redactor:
-    """The one redactor of this program."""
+    """Returns the one redactor of this program."""
     global _redactor
     if _redactor is None:
         _redactor = Redactor()

@@ -1,5 +1,5 @@
-"""Leads an agent's own model to the broker, by the rows of `known_agents`: variables, arguments, and a line for the
-person where these are not enough. Nothing of this comes from a manifest, and no key gets into an argument."""
+"""Connects an agent's own model to the broker, by the rows of `known_agents`: variables, arguments, and a line for the
+person where these are not enough. Takes nothing from a manifest, and puts no key into an argument."""
 
 import os
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.core.binding import Binding
 
-_MOST = 1 << 20  # bytes of a settings file that are looked at
+_MOST = 1 << 20  # bytes of a settings file to read
 
 
 class Adapted:
-    """What is to be added: `variables` (None takes one away), `arguments` before the person's own, and `notes`."""
+    """What to add: `variables` (None removes one), `arguments` before the person's own, and `notes`."""
 
     __slots__ = ("arguments", "notes", "variables")
 
@@ -29,7 +29,7 @@ class Adapted:
 def adapt(
     agent: str, given: "Iterable[tuple[Binding, Secret]]", port: str, words: list[str], environment: dict[bytes, bytes]
 ) -> Adapted:
-    """For the agent and the virtual keys that are its own. `words` are the person's arguments."""
+    """Returns what this agent needs to use its virtual keys. `words` are the person's arguments."""
     found = Adapted()
     vendors: set[str] = set()
     for binding, secret in given:
@@ -90,13 +90,13 @@ def _merged(there: dict[str, object], more: dict[str, object]) -> dict[str, obje
 
 
 def _has_any(unless: tuple[str, ...], words: list[str]) -> bool:
-    """True when the words have one of these options, or begin with one of these subcommands."""
+    """True when the words contain one of these options, or begin with one of these subcommands."""
     options = {word.partition("=")[0] for word in words if word.startswith("-")}
     return bool(options.intersection(unless) or (words and words[0] in unless))
 
 
 def _settings(name: str) -> str:
-    """The text of a file in the home folder, empty without one."""
+    """Returns the text of a file in the home folder; empty when there is none."""
     try:
         with open(os.path.join(os.path.expanduser("~"), name), encoding="utf-8", errors="replace") as file:
             return file.read(_MOST)

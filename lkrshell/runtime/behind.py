@@ -1,7 +1,7 @@
-"""A refresh behind the prompt's back: a process of its own, which nobody waits for. Loaded only when one is due.
+"""Refreshes copies in a background process, so that no prompt waits. Loaded only when a refresh is due.
 
-However many shells enter at once, one of them starts it, and none starts another while that one may be at work. The
-process looks again at what is due once it has the source's lock.
+When many shells enter at once, one of them starts the process, and the others start none while it may be at work. The
+process checks again what is due once it holds the source's lock.
 """
 
 import os
@@ -9,13 +9,12 @@ import os
 from lkrshell.core.errors import LkrError
 from lkrshell.state import files, paths
 
-_PATIENCE = 60.0  # seconds; so long a start counts, also one that ended in an error
+_PATIENCE = 60.0  # seconds that a start counts, even one that ended in an error
 _LONGEST = 120  # seconds for the whole refresh
 
 
 def start(keys: list[str]) -> None:
-    """Starts a refresh of these keys, unless there was one just now. Where it cannot be started the copies go on to
-    serve until they end."""
+    """Starts a refresh of these keys, unless one started just now. If that fails, the copies serve until they end."""
     mine = [key for key in dict.fromkeys(keys) if _claim(key.rpartition("/")[0])]
     if not mine:
         return
@@ -39,7 +38,7 @@ _seen: dict[str, bool] = {}
 
 
 def _claim(source: str) -> bool:
-    """True when it is for this process to refresh the source."""
+    """True when this process may refresh the source."""
     if source not in _seen:
         try:
             _seen[source] = _take(_claim_of(source))
@@ -65,7 +64,7 @@ def _take(path: str) -> bool:
         if abs(time.time() - os.lstat(path).st_mtime) < _PATIENCE:
             return False
         old = f"{path}-{os.getpid()}"
-        os.rename(path, old)  # one of many succeeds
+        os.rename(path, old)  # only one of many succeeds
         os.unlink(old)
     try:
         os.close(os.open(path, flags, 0o600))
@@ -75,7 +74,7 @@ def _take(path: str) -> bool:
 
 
 def main(*keys: str) -> None:
-    """The process: `KEY...`. Says nothing; how it went is noted for `lkr source`."""
+    """Refreshes the keys named in `keys`. Prints nothing; `lkr source` shows how it went."""
     import signal
 
     from lkrshell.sources import refresh

@@ -181,7 +181,7 @@ def broker_variables(keys: "list[str]", port: str, environment: "Mapping[str, st
 
 
 def comes_from_broker(variable: str, value: str) -> bool:
-    """True for a variable that the broker is the reason for: a virtual key, or one that leads programs to the
+    """True for a variable that is set because of the broker: a virtual key, or a variable that leads programs to the
     broker."""
     if variable.lower() == "no_proxy":
         return "127.0.0.1" in value
@@ -222,7 +222,7 @@ def _minted(asks: "list[KeyRequest]", answer: list[list[str]], note: str) -> Min
 
 
 def ask(*question: str, patience: float = 5.0) -> list[list[str]] | None:
-    """The answer to a request of one word: `state`, `lock` or `stop`. None if no broker runs; empty while one
+    """Returns the answer to a request of one word: `state`, `lock` or `stop`. None if no broker runs; empty while it
     starts."""
     try:
         folder = run_folder.open_folder(make=False)
@@ -384,7 +384,7 @@ def import_path() -> list[str]:
 
 
 def is_installed() -> bool:
-    """True if the broker's dependencies are installed. Looks for them without loading them."""
+    """True if the broker's dependencies are installed. Does not load them."""
     return any(os.path.isdir(f"{folder}/aiohttp") for folder in import_path())
 
 
@@ -395,10 +395,10 @@ def check_installed() -> None:
 
 
 def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = None) -> str:
-    """Binds the broker's sockets and starts it with them, unless another lkr does so at the same time.
+    """Binds the broker's sockets and starts it with them, unless another lkr is doing so.
 
-    Returns at once, with what the person should know. LkrError when it cannot. `run` takes the control socket, the
-    others and the folder, and is what starts it; by default a process of its own.
+    Returns at once, with a line for the person, or an empty text. LkrError when it cannot start. `run` takes the
+    control socket, the listening sockets and the folder, and starts the broker; by default as a background process.
     """
     check_installed()
     import _socket
@@ -420,7 +420,7 @@ def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = Non
         try:
             control.connect(where)
             control.close()
-            return ""  # another was quicker
+            return ""  # another process was quicker
         except OSError:
             control.close()
         note = ""
@@ -446,9 +446,9 @@ def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = Non
 
 
 def _listeners() -> "tuple[list[_socket.socket], str]":
-    """The TCP sockets on the port that was kept, or on another where somebody has that one; and that it was so.
+    """Returns TCP sockets on the remembered port, or on a new one when it is taken; and a line that says so.
 
-    On ::1 too, where there is one, so that nobody else has that port under the name localhost.
+    Listens on ::1 too, if it exists, so that nobody else gets that port under the name localhost.
     """
     import _socket
     import errno
@@ -504,7 +504,7 @@ def _spawn(control: int, listeners: list[int], folder: int) -> None:
 
 
 def in_background(become: "Callable[[], None]") -> None:
-    """Has `become` replace a process in a session of its own, that ours neither waits for nor hears of."""
+    """Runs `become` in a new process, in a session of its own, which we neither wait for nor hear of."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -524,12 +524,12 @@ def run(control: int, listeners: list[int], folder: int) -> None:
 
 
 def run_and_stay(control: int, listeners: list[int], folder: int) -> None:
-    """The same, and it does not end by itself."""
+    """Does the same, and the broker does not end by itself."""
     _become([0, 1, 2], [control, *listeners], "--stay")
 
 
 def _become(standard: list[int], sockets: list[int], *more: str) -> None:
-    """The broker takes this process's place, with these as its files 0, 1, 2, ... and no other open file."""
+    """Replaces this process by the broker, with these as its files 0, 1, 2, ... and no other open file."""
     import fcntl
 
     from lkrshell.core import own_python
@@ -540,7 +540,7 @@ def _become(standard: list[int], sockets: list[int], *more: str) -> None:
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.umask(0o077)
     fds = standard + sockets
-    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # to numbers that the next lines do not overwrite
+    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # numbers that the next lines do not overwrite
     for place, fd in enumerate(copies):
         os.dup2(fd, place)
     os.closerange(len(fds), os.sysconf("SC_OPEN_MAX"))
@@ -548,7 +548,7 @@ def _become(standard: list[int], sockets: list[int], *more: str) -> None:
 
 
 def asking_process() -> int:
-    """The process that `lkr token` asks for: the nearest one above that is not just the `sh -c` around a helper
+    """Returns the process that `lkr token` asks for: the nearest ancestor that is not just the `sh -c` around a helper
     command."""
     above = processes.ancestry(os.getpid())[1:]
     for pid in above:

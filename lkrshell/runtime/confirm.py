@@ -1,9 +1,9 @@
-"""Keys that need the person's confirmation before a project's first load in a session: asking, and remembering the
+"""Keys that need the person's confirmation before a project first loads them in a session: asks, and remembers the
 answer.
 
-Confirmations are one record in the kernel's keyring or on a memory file system, with lines DEADLINE, folder, key. `lkr
-lock` and a restart remove it, and each line expires after `lock_limit` seconds. An export calls `is_confirmed`, which
-never asks.
+The confirmations are one record in the kernel's keyring or on a memory file system, with lines DEADLINE, folder, key.
+`lkr lock` and a restart remove it, and each line expires after `lock_limit` seconds. An export calls `is_confirmed`,
+which never asks.
 """
 
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lkrshell.core.binding import Binding
     from lkrshell.state.config import Config
 
-_KEPT = 100  # confirmations; with long paths, no more fit into a key of the kernel
+_KEPT = 100  # confirmations; with long paths, a key of the kernel fits no more
 
 
 def _name() -> str:

@@ -1,10 +1,10 @@
-"""A second way to open the store, beside its passphrase: this machine's TPM, Touch ID, or the device of an age plugin.
+"""A second way to open the store, besides its passphrase: this machine's TPM, Touch ID, or the device of an age plugin.
 
-What opens the store (the vault's identity, the keychain's password) is encrypted by age, and one of those three opens
-that file. Nothing here takes the passphrase away: when the TPM was cleared or the device is lost, it opens the store as
-before. One file in the data folder, 0600, without anything secret in plain text.
+age encrypts what opens the store (the vault's identity, the keychain's password), and one of those three decrypts it.
+The passphrase keeps working, so a cleared TPM or a lost device locks nobody out. One file in the data folder, 0600,
+holds nothing secret in plain text.
 
-The TPM and the login keychain keep an age identity that was made for this alone. A plugin keeps its own.
+The TPM and the login keychain keep an age identity made only for this. A plugin keeps its own.
 """
 
 import base64
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     Opened = Vault | MacosKeychain
 
 _FORM = "lkr-enrolled-1"
-_TRIES = 2  # wrong PINs: a TPM refuses every PIN after a few
+_TRIES = 2  # wrong PINs; a TPM refuses every PIN after a few
 _PLUGIN = "AGE-PLUGIN-"
 TPM, TOUCH_ID, DEVICE = "tpm", "touch-id", "plugin"
 
 
 class Questions:
-    """What an age plugin may ask the person: pyrage's callbacks."""
+    """The questions that an age plugin may ask the person: pyrage's callbacks."""
 
     def display_message(self, message: str) -> None:
         _say(show(message))
@@ -54,13 +54,13 @@ class Questions:
 
 
 class Way:
-    """What was enrolled. `opener` is an age recipient or, for a plugin, its identity. `parts` are the TPM's."""
+    """What was enrolled. `opener` is an age recipient or, for a plugin, its identity. `parts` are those of the TPM."""
 
     def __init__(self, kind: str, date: str, opener: str, parts: list[bytes], sealed: bytes) -> None:
         self.kind, self.date, self.opener, self.parts, self.sealed = kind, date, opener, parts, sealed
 
     def describe(self) -> str:
-        """For the middle of a sentence."""
+        """Names it, for the middle of a sentence."""
         if self.kind == DEVICE:
             return f"the device of {_plugin(self.opener)}"
         return "Touch ID" if self.kind == TOUCH_ID else "this machine's TPM and its PIN"
@@ -71,7 +71,7 @@ def _path() -> str:
 
 
 def way(store: "Store") -> Way | None:
-    """What opens this store beside its passphrase, None for nothing. LkrError when its file is damaged."""
+    """Returns what opens this store besides its passphrase, None for nothing. LkrError when its file is damaged."""
     data = files.read_private(_path())
     if data is None:
         return None
@@ -87,7 +87,7 @@ def way(store: "Store") -> Way | None:
 
 
 def by_tpm(store: "Opened", key: bytes, pin: Secret) -> Way:
-    """Enrolls the TPM. `key` is of `Vault.key_of`, here and below. LkrError, NoTpm."""
+    """Enrolls the TPM. Here and below, `key` comes from `Vault.key_of`. Raises LkrError or NoTpm."""
     if not platform.LINUX:
         raise LkrError("lkr uses a TPM on Linux only", "on a Mac: lkr vault enroll touch-id", USAGE)
     fresh = pyrage.x25519.Identity.generate()
@@ -114,7 +114,7 @@ def by_plugin(store: "Opened", key: bytes, identity: str) -> Way:
 
 
 def plugin_identity(path: str) -> str:
-    """The first identity of a plugin in an age identity file, as `age-plugin-NAME` writes it."""
+    """Returns the first identity of a plugin in an age identity file, as `age-plugin-NAME` writes it."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             lines = file.read(1 << 16).splitlines()
@@ -131,8 +131,10 @@ def plugin_identity(path: str) -> str:
 
 
 def opens(store: "Store") -> bool:
-    """Opens the store by what is enrolled. False where nothing is, where it does not open, which it says in a line, and
-    where the person would rather type the passphrase."""
+    """Opens the store with what is enrolled.
+
+    False when nothing is enrolled, when it fails (a line says why), and when the person prefers the passphrase.
+    """
     own = registry.with_passphrase(store)
     try:
         found = way(own) if own and own.is_created() else None
@@ -151,7 +153,7 @@ def opens(store: "Store") -> bool:
 
 
 def _open(store: "Opened", found: Way) -> bool:
-    """Unlocks. False when the person cancels. LkrError says why it does not open."""
+    """Unlocks the store. False when the person cancels. LkrError says why it failed."""
     if found.kind == DEVICE:
         openers = [_device(found.opener)]
     else:
@@ -176,7 +178,7 @@ def _open(store: "Opened", found: Way) -> bool:
 
 
 def renew(vault: "Vault", passphrase: Secret) -> None:
-    """After a rekey: what is enrolled opens the new identity, or is removed with a line that says so."""
+    """After a rekey, makes what is enrolled open the new identity. If that fails, removes it and says so."""
     try:
         if found := way(vault):
             _write(vault, found.kind, found.opener, found.parts, vault.key_of(passphrase), found.date)
@@ -186,7 +188,7 @@ def renew(vault: "Vault", passphrase: Secret) -> None:
 
 
 def remove(store: "Store") -> bool:
-    """False when nothing was enrolled."""
+    """Removes what is enrolled. False when there was nothing."""
     if platform.DARWIN:
         from lkrshell.stores import macos_login
 
@@ -195,7 +197,8 @@ def remove(store: "Store") -> bool:
 
 
 def enrollable(store: "Store") -> "Opened":
-    """The store, if a second way can open it. LkrError when only the desktop opens it, or when it is not made yet."""
+    """Returns the store if a second way can open it. LkrError when only the desktop can open it, or it does not exist
+    yet."""
     found = registry.with_passphrase(store)
     if found is None:
         raise LkrError("this keychain is opened by your desktop", 'set backend = "vault" in config.toml', USAGE)
@@ -227,7 +230,7 @@ def _device(opener: str) -> "Any":
 
 
 def _asked(make: "Callable[..., Any]", *arguments: "Any") -> "Any":
-    """A plugin's program, started. LkrError when it is not installed."""
+    """Starts a plugin's program. LkrError when it is not installed."""
     try:
         return make(*arguments)
     except (pyrage.EncryptError, pyrage.DecryptError) as error:
@@ -250,5 +253,5 @@ def _say(text: str) -> None:
 
 
 def _line(error: Exception) -> str:
-    """The first line of a library's message, without the marks around names that it puts in."""
+    """Returns the first line of a library's message, without the quotation marks that it puts around names."""
     return show("".join(char for char in str(error).partition("\n")[0] if char not in "⁨⁩").rstrip("."))

@@ -91,7 +91,7 @@ def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) 
     """Replaces this process by the command. LkrError 126 or 127 if that fails."""
     restore_signals()
     try:
-        if platform.WINDOWS:  # there the caller would not wait for a program that takes our place
+        if platform.WINDOWS:  # on Windows, the caller would not wait for a program that replaces us
             import subprocess
             import sys
 
@@ -104,7 +104,7 @@ def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) 
 
 
 def restore_signals() -> None:
-    """What Python has ignored is not ignored by the command, which would inherit that."""
+    """Restores the signals that Python ignores, because the command would inherit that."""
     import _signal
 
     for name in ("SIGPIPE", "SIGXFSZ"):
@@ -140,8 +140,10 @@ class Asking:
 
 
 class Given:
-    """What was given: the keys, real and `virtual`, and the variables that lead programs to the broker. And what was
-    not, since it is not stored. `agent` is the coding agent that asked, None for a person."""
+    """What was given: the keys, real and `virtual`, and the variables that lead programs to the broker.
+
+    Also what was not given because it is not stored. `agent` is the coding agent that asked, None for a person.
+    """
 
     __slots__ = ("agent", "around", "keys", "missing", "virtual")
 
@@ -153,7 +155,7 @@ class Given:
         self.agent: str | None = None
 
     def real(self) -> dict[str, Secret]:
-        """The real keys by name: a virtual one is worth nothing elsewhere, and may be seen."""
+        """Returns the real keys by name. A virtual key is worthless elsewhere, and may be seen."""
         return {binding.key: secret for binding, secret in self.keys if binding not in self.virtual}
 
 

@@ -70,20 +70,23 @@ TAKES: dict[str, tuple[str, ...]] = {
 
 
 def takes(agent: str, variable: str) -> bool:
-    """True if the agent would use a key in this variable for its own model. For an unknown agent, always True."""
+    """True if the agent would use a key in this variable for its own model. Always True for an unknown agent."""
     return variable.startswith(TAKES.get(agent, _MANY))
 
 
 class Adapter:
-    """What an agent needs beside the usual variables, so that its own model is reached through the broker.
+    """What an agent needs, besides the usual variables, to reach its own model through the broker.
 
     Texts may contain <url> (the vendor at the broker), <key> (the virtual key), <variable> (the name of the variable
     that holds it), <provider> (the agent's name of the vendor) and <here> (the folder of this file).
 
-    sets: (variable, text), set whatever the person has there; without a text, the variable is taken away. A text that
-        begins with `{` is JSON, and is merged into the JSON that is there.
+    sets: (variable, text), set whatever the person has there; without a text, the variable is removed. A text that
+    begins with `{` is JSON, and is merged into the present JSON.
+
     defaults: (variable, text), set where the person has nothing there.
+
     arguments: put before the person's own, unless these have an option, or begin with a subcommand, of `unless`.
+
     file, text, note: the note is said when the file in the home folder does not contain the text.
     """
 
@@ -103,8 +106,9 @@ class Adapter:
         self.file, self.text, self.note = file, text, note
 
 
-# By agent and vendor. `*` is each other vendor of PROVIDERS, whose <url> ends as is said there. That of a row of its
-# own ends as the vendor's SDK wants it. An agent without a row needs nothing, or we do not know what it needs.
+# By agent and vendor. `*` stands for each other vendor of PROVIDERS, whose <url> ends as PROVIDERS says. For a vendor
+# with its own row, <url> ends as the vendor's SDK wants it. An agent without a row needs nothing, or we do not know
+# what it needs.
 _QWEN = ("--auth-type", "auth", "channel", "extensions", "hooks", "mcp", "review", "serve", "sessions", "update")
 _PI = Adapter(  # reads no base URL from a variable
     (("LKR_PI_PROVIDERS", '{"<provider>": {"baseUrl": "<url>", "variable": "<variable>"}}'),),
@@ -115,7 +119,7 @@ _CONFIG = '{"provider": {"<provider>": {"options": {"baseURL": "<url>", "apiKey"
 _CODEX = 'model_providers.lkr={name="lkr",base_url="<url>",env_key="<variable>",wire_api="responses",'
 ADAPTERS: dict[str, dict[str, Adapter]] = {
     "claude": {
-        "anthropic": Adapter(  # of an API key, it asks whether to use it; at a foreign address, it gives up tool search
+        "anthropic": Adapter(  # it asks whether to use an API key, and gives up tool search at another address
             (("ANTHROPIC_API_KEY", ""), ("ANTHROPIC_AUTH_TOKEN", "<key>")), (("ENABLE_TOOL_SEARCH", "true"),)
         )
     },
@@ -169,7 +173,7 @@ ADAPTERS: dict[str, dict[str, Adapter]] = {
         )
     },
 }
-# What those that speak to many vendors call each of them, and the path that they want at the end of its base URL.
+# How agents for many vendors name each vendor, and the path that they expect at the end of its base URL.
 PROVIDERS: dict[str, tuple[str, str]] = {
     "anthropic": ("anthropic", "/v1"), "openai": ("openai", "/v1"), "gemini": ("google", "/v1beta"),
     "groq": ("groq", "/openai/v1"), "mistral": ("mistral", "/v1"), "xai": ("xai", "/v1"),

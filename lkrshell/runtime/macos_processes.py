@@ -1,4 +1,4 @@
-"""What macOS says of a process: its name, its parent, its user, its start, its words and its environment.
+"""Asks macOS about a process: its name, parent, user, start, words and environment.
 
 The kernel answers for every process of this user. It hides the environment of Apple's own programs, such as /bin/zsh,
 unless System Integrity Protection is off. Programs that a person installs (node, python, claude) show it.
@@ -56,7 +56,7 @@ def _bsd_info(pid: int) -> bytes:
 
 
 def words(pid: int) -> list[str]:
-    """The words that it was started with, or that it has replaced them by. OSError for another user's process."""
+    """The words that it was started with, or has replaced them with. OSError for another user's process."""
     return _arguments(pid)[0]
 
 

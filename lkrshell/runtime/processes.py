@@ -1,7 +1,7 @@
-"""What the kernel says of a process: its parent, its start time, its words and its environment.
+"""Asks the kernel about a process: its parent, its start time, its words and its environment.
 
-A process is its id and its start time, since ids are used again. On systems other than Linux and macOS the start time
-is an empty text, and what depends on it cannot be checked. Source: proc(5); for macOS see `macos_processes`.
+A process is identified by its id and its start time, because ids are reused. On systems other than Linux and macOS the
+start time is empty, and checks that need it cannot be made. Source: proc(5); for macOS see `macos_processes`.
 """
 
 import os
@@ -11,9 +11,9 @@ from lkrshell.core import platform
 if platform.DARWIN:
     from lkrshell.runtime import macos_processes
 
-ARE_VISIBLE = platform.LINUX or platform.DARWIN  # whether the system says who a process is
+ARE_VISIBLE = platform.LINUX or platform.DARWIN  # whether the system tells us about processes
 _DEEPEST = 256
-_LARGEST = 1 << 20  # bytes of an environment that are looked at
+_LARGEST = 1 << 20  # bytes of an environment to read at most
 _PIECE = 8192  # bytes of a read; most environments are smaller
 
 
@@ -29,7 +29,7 @@ def status(pid: int) -> tuple[bytes, int]:
 
 
 def name_of(pid: int) -> str:
-    """The name that the kernel keeps, empty when the process has ended."""
+    """The name that the kernel keeps; empty when the process has ended."""
     try:
         return status(pid)[0].decode("utf-8", "replace")
     except (OSError, ValueError, IndexError):
@@ -37,7 +37,7 @@ def name_of(pid: int) -> str:
 
 
 def words_of(pid: int) -> list[str]:
-    """The words of its command line, empty when it has ended."""
+    """The words of its command line; empty when it has ended."""
     try:
         if platform.DARWIN:
             return macos_processes.words(pid)
@@ -47,13 +47,13 @@ def words_of(pid: int) -> list[str]:
 
 
 def environment_of(pid: int) -> bytes:
-    """The variables that it was started with: NAME=value, NUL between two. OSError when they are hidden."""
+    """The variables that it was started with: NAME=value, separated by NUL. OSError when they are hidden."""
     return macos_processes.environment(pid) if platform.DARWIN else _read(f"/proc/{pid}/environ", _LARGEST)
 
 
 def start_time(pid: int) -> str:
-    """When it started, in clock ticks since the system did (on macOS: in microseconds). Empty when it has ended, or
-    cannot be told."""
+    """When it started, in clock ticks since the system did (on macOS in microseconds). Empty when it has ended or the
+    system does not tell."""
     if platform.DARWIN:
         try:
             return macos_processes.start_time(pid)
@@ -64,7 +64,7 @@ def start_time(pid: int) -> str:
 
 
 def parent_of(pid: int) -> int:
-    """0 for none."""
+    """Its parent's id; 0 when it has none."""
     if platform.DARWIN:
         try:
             return macos_processes.status(pid)[1]
@@ -75,7 +75,7 @@ def parent_of(pid: int) -> int:
 
 
 def session_of(pid: int) -> int:
-    """The id of its session, 0 when it has ended."""
+    """The id of its session; 0 when it has ended."""
     if platform.DARWIN:
         try:
             return os.getsid(pid)
@@ -97,7 +97,7 @@ def has_terminal(pid: int) -> bool:
 
 
 def user_of(pid: int) -> int:
-    """Its real user, -1 when it has ended, or cannot be told."""
+    """Its real user; -1 when it has ended or the system does not tell."""
     try:
         if platform.DARWIN:
             return macos_processes.user_of(pid)
@@ -117,7 +117,7 @@ def ancestry(pid: int) -> list[int]:
 
 
 def is_below(pid: int, top: int) -> bool:
-    """True when `top` is the process or one above it."""
+    """True when `top` is the process itself or an ancestor."""
     for _ in range(_DEEPEST):
         if pid == top or pid <= 0:
             break
@@ -126,13 +126,14 @@ def is_below(pid: int, top: int) -> bool:
 
 
 def _stat(pid: int) -> tuple[bytes, bytes]:
-    """/proc/PID/stat: the name, and what follows it: state, parent, group, session, ... OSError for no such process."""
+    """Reads /proc/PID/stat: the name, and the fields after it (state, parent, group, session, ...). OSError when there
+    is no such process."""
     head, _, rest = _read(f"/proc/{pid}/stat", 1).rpartition(b")")
     return head.partition(b"(")[2], rest
 
 
 def _fields(pid: int) -> list[str]:
-    """What follows the name in /proc/PID/stat; empty for no such process."""
+    """The fields after the name in /proc/PID/stat; empty when there is no such process."""
     try:
         return _stat(pid)[1].decode("ascii", "replace").split()
     except OSError:

@@ -1,8 +1,8 @@
-"""Runs a command whose output has `[lkr NAME]` in place of the keys' values: `lkr exec` for a coding agent.
+"""Runs a command and replaces the keys' values in its output by `[lkr NAME]`: `lkr exec` for a coding agent.
 
-The command stays in our process group and on our terminal, and reads what we would read. So Ctrl-C, Ctrl-Z, `fg` and
-passwords work as if we were not there. Only what it writes takes a way through us: by a pipe, or where we have a
-terminal by a pseudo-terminal of the same size. What it opens itself (/dev/tty, a file) does not pass here.
+The command stays in our process group and on our terminal, and has our input. So Ctrl-C, Ctrl-Z, `fg` and passwords
+work as usual. Only its output passes through us, by a pipe, or by a pseudo-terminal of the same size where we have a
+terminal. What it writes to files that it opens itself (also /dev/tty) does not pass through us.
 """
 
 import errno
@@ -20,9 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-_IDLE = 0.05  # seconds without output after which a prompt is passed on
+_IDLE = 0.05  # seconds without output, after which a prompt is passed on
 _BLOCK = 1 << 16
-_EXTPROC = 0x800 if platform.DARWIN else 0x10000  # termios.h: tell the master of changes
+_EXTPROC = 0x800 if platform.DARWIN else 0x10000  # termios.h: report changes to the master
 _PACKET_CHANGED = 0x40  # TIOCPKT_IOCTL
 _PR_SET_PDEATHSIG = 1
 
@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG = 1
 def run(
     words: "tuple[str, ...] | list[str]", environment: dict[bytes, bytes], secrets: dict[str, Secret]
 ) -> "NoReturn":
-    """Runs the command to its end, and ends as it did. `secrets` are what nobody is to see, by the keys' names.
+    """Runs the command to its end, and ends in the same way. `secrets` are the values to hide, by the keys' names.
 
     LkrError 126 or 127 when it cannot be started.
     """
@@ -58,7 +58,7 @@ def run(
 
 
 class _Output:
-    """One place that the command writes to: the file descriptors that lead there, and its way through us."""
+    """One place that the command writes to: its file descriptors, and the way through us."""
 
     def __init__(self, fds: list[int], values: Values) -> None:
         self.fds, self.target = fds, fds[0]
@@ -73,13 +73,13 @@ class _Output:
             self.source, self.inner = os.pipe()
 
     def _prepare(self) -> None:
-        """Has the pseudo-terminal look like the real one, and pass each byte on as it is."""
+        """Makes the pseudo-terminal look like the real one, and pass each byte unchanged."""
         import fcntl
         import termios
 
         self._before = termios.tcgetattr(self.target)
         settings = termios.tcgetattr(self.target)
-        settings[1] &= ~termios.OPOST  # which the real one does
+        settings[1] &= ~termios.OPOST  # the real one does that
         settings[3] |= _EXTPROC
         termios.tcsetattr(self.inner, termios.TCSANOW, settings)
         fcntl.ioctl(self.source, termios.TIOCPKT, b"\x01\0\0\0")
@@ -94,7 +94,8 @@ class _Output:
             fcntl.ioctl(self.source, termios.TIOCSWINSZ, size)
 
     def _mirror(self) -> None:
-        """A program that sets the terminal up by its output, as curses does, sets up the real one."""
+        """Copies terminal settings to the real terminal, for programs that set it up through their output, as curses
+        does."""
         import termios
 
         wanted, settings = termios.tcgetattr(self.source), termios.tcgetattr(self.target)
@@ -104,7 +105,7 @@ class _Output:
         termios.tcsetattr(self.target, termios.TCSADRAIN, settings)
 
     def restore(self) -> None:
-        """Leaves the real terminal as it was."""
+        """Restores the real terminal."""
         if self.terminal and self._changed:
             import termios
 
@@ -114,11 +115,11 @@ class _Output:
                 pass
 
     def pass_on(self) -> None:
-        """Reads once, and writes what is certain."""
+        """Reads once, and writes what is safe."""
         try:
             data = os.read(self.source, _BLOCK)
         except OSError as error:
-            if error.errno != errno.EIO:  # how the end of a pseudo-terminal looks
+            if error.errno != errno.EIO:  # this is how a pseudo-terminal ends
                 raise
             data = b""
         if self.terminal and data:
@@ -145,13 +146,13 @@ class _Output:
                 view = view[os.write(self.target, view) :]
             except BlockingIOError:
                 select.select([], [self.target], [])
-            except OSError:  # nobody reads it: the command is to notice
+            except OSError:  # nobody reads it, and the command should notice
                 self.open = False
                 os.close(self.source)
 
 
 def _outputs(values: Values) -> list[_Output]:
-    """The command's standard output and error output; one where both lead to the same place, to keep the order."""
+    """Returns the outputs of the command: one if both lead to the same place, so that the order is kept."""
     places: dict[object, list[int]] = {}
     for fd in (1, 2):
         try:
@@ -163,7 +164,7 @@ def _outputs(values: Values) -> list[_Output]:
 
 
 def _catch() -> "dict[signal.Signals, Any]":
-    """Has the signals wake us, that the command gets as well or is to get; what they did before."""
+    """Makes signals that concern the command wake us. Returns the previous handlers."""
     wanted = ["SIGCHLD", "SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGTSTP", "SIGWINCH", "SIGUSR1", "SIGUSR2"]
     found = [signal.Signals[name] for name in wanted]
     return {
@@ -212,7 +213,7 @@ def _start(
 
 
 def _end_with(parent: int) -> None:
-    """Has the kernel end the command when we are killed, as if it were the process that was meant."""
+    """Makes the kernel kill the command when we are killed, since the kill was meant for it."""
     if platform.LINUX:
         import ctypes
 
@@ -230,7 +231,7 @@ class _Command:
         self._on_terminal = any(map(os.isatty, range(3)))
 
     def wait(self) -> int:
-        """Passes its output on until it ends; how it ended, as waitpid says."""
+        """Passes its output on until it ends. Returns the status of waitpid."""
         while self._status is None:
             self._turn(None)
         self._drain()
@@ -240,13 +241,13 @@ class _Command:
         return self._status
 
     def _drain(self) -> None:
-        """Passes on what it wrote until now: no more than pipes can hold, for something else may write on."""
+        """Passes on what it has written so far: no more than pipes hold, because something else may keep writing."""
         for _ in range(64):
             if not self._turn(0):
                 return
 
     def _turn(self, timeout: float | None) -> bool:
-        """One step; False when there was nothing to do."""
+        """Does one step. False when there was nothing to do."""
         sources = {output.source: output for output in self._outputs if output.open}
         waiting = [output for output in sources.values() if output.redactor.holds]
         ready, _, _ = select.select([*sources, self._wake], [], [], _IDLE if waiting and timeout is None else timeout)
@@ -265,7 +266,7 @@ class _Command:
             if number == signal.SIGCHLD:
                 self._look()
             elif number == signal.SIGTSTP or (self._on_terminal and number in (signal.SIGINT, signal.SIGQUIT)):
-                continue  # the terminal sent it to the command as well
+                continue  # the terminal sent it to the command, too
             else:
                 if number == signal.SIGWINCH:
                     for output in self._outputs:
@@ -280,7 +281,7 @@ class _Command:
                 pass
 
     def _look(self) -> None:
-        """Notes that the command ended. When it was stopped, stops with it, after what it wrote."""
+        """Notes that the command ended. If it was stopped, passes on its output and stops as well."""
         pid, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED)
         if not pid:
             return
@@ -299,7 +300,7 @@ class _Command:
 
 
 def _pass_on(outputs: list[_Output]) -> None:
-    """What the command left running writes on, until it ends."""
+    """Passes on what the command's background processes write, until they end."""
     os.close(0)
     while sources := {output.source: output for output in outputs if output.open}:
         waiting = [output for output in sources.values() if output.redactor.holds]

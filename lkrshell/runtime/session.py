@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Fill = Callable[[list[str]], tuple[dict[str, Secret], LkrError | None]]
 
-_LOOK = 60  # seconds, at least, between two looks for the sake of a copy that could not be fetched anew
+_LOOK = 60  # seconds; the shortest time between two attempts for a copy that could not be fetched
 
 
 def grant_chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
@@ -115,13 +115,13 @@ class Fetched:
         self.trouble: LkrError | None = None
 
     def serves(self, entry: Entry | None) -> bool:
-        """True while the copy of a source's key is good, which these three numbers tell."""
+        """True while the copy of a source's key may be used, which depends on these three numbers."""
         import time
 
         now = int(time.time())
         if entry is None or entry.end <= now:
             return False
-        if entry.stale >= MAX_TTL:  # the opened copy of a sealed key: nothing to fetch
+        if entry.stale >= MAX_TTL:  # the opened copy of a sealed key: there is nothing to fetch
             return True
         look = entry.stale
         if look <= now:
@@ -187,9 +187,9 @@ def _permitted(
 def _give(
     found: Fetched, store: "Store", binding: Binding, entry: Entry | None, secrets: dict[str, Secret], is_fresh: bool
 ) -> None:
-    """Puts one key where it belongs. `is_fresh`: its source has just given it. LkrError for an admin key."""
+    """Puts one key where it belongs. `is_fresh`: its source has just sent it. LkrError for an admin key."""
     virtual = needs_broker(binding, entry)
-    secret = None if virtual else secrets.get(binding.key)  # another variable may have the key itself
+    secret = None if virtual else secrets.get(binding.key)  # another variable may hold the key itself
     if "/" in binding.key and not is_fresh and not found.serves(entry):
         secret, virtual = None, False
     if secret is None and not (virtual and (entry or store.exists(binding.key))):
@@ -267,6 +267,6 @@ def remedy(key: str) -> str:
 
 
 def note_use(store: "Store", keys: list[str]) -> None:
-    """Notes that these keys were given out. Callers of `fetch` call it, since they may not load all that they fetch."""
+    """Records that these keys were given out. Callers of `fetch` call it, since they may not load all of them."""
     for key in keys:
         index.touch(store.name, key)

@@ -1,4 +1,4 @@
-"""Fetching keys of sources where a person or a command waits for them: `allow`, `init`, `exec`, `refresh`."""
+"""Fetches keys from sources where a person or a command waits for them: `allow`, `init`, `exec`, `refresh`."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ _FOR_LEASES = 3.0  # seconds
 
 
 def fetch(store: "Store", keys: "Iterable[str]", which: str) -> "Report":
-    """As `refresh.refresh`; after a second, a line says that it is at work."""
+    """Does the same as `refresh.refresh`. After a second, a line says that it is still working."""
     wanted = [key for key in dict.fromkeys(keys) if names.is_fetched(key)]
     sources = ", ".join(dict.fromkeys(key.rpartition("/")[0] for key in wanted))
     timer = threading.Timer(1, lambda: os.write(2, f"lkr: fetching from {sources} ...\n".encode()))
@@ -36,8 +36,8 @@ def fetch(store: "Store", keys: "Iterable[str]", which: str) -> "Report":
 
 
 def filler(store: "Store") -> "Callable[[list[str]], tuple[dict[str, Secret], LkrError | None]]":
-    """For `session.fetch`: fetches the keys of which no copy serves. Gives those of which none is kept, and what went
-    wrong."""
+    """For `session.fetch`: fetches the keys without a valid copy. Returns the values that are not kept, and the
+    error."""
 
     def fill(keys: list[str]) -> tuple[dict[str, Secret], LkrError | None]:
         report = fetch(store, keys, refresh.NEEDED)
@@ -47,9 +47,9 @@ def filler(store: "Store") -> "Callable[[list[str]], tuple[dict[str, Secret], Lk
 
 
 def take_leases(store: "Store", source: str = "") -> "list[tuple[Source, list[str]]]":
-    """What sources lent to us, of this source alone if one is named, and who can end it. Forgets those copies.
+    """Drops the copies that are on loan, and returns the leases with the sources that can end them.
 
-    Nothing, if the store is locked: the leases end by themselves.
+    `source` limits that to one source. Returns nothing if the store is locked: the leases then end by themselves.
     """
     by_source: dict[str, list[str]] = {}
     for name in index.copies(store.name, source):
@@ -69,7 +69,7 @@ def take_leases(store: "Store", source: str = "") -> "list[tuple[Source, list[st
 
 
 def end_leases(lent: "list[tuple[Source, list[str]]]") -> None:
-    """Has sources end what they lent. Tries for a few seconds only."""
+    """Ends these leases at their sources. Tries for a few seconds only."""
     for source, leases in lent:
         try:
             with TimeLimit(_FOR_LEASES):

@@ -48,5 +48,5 @@ def main() -> int:
         try:
             os.write(1, f"{text}\n".encode("utf-8", "surrogateescape"))
         except BrokenPipeError:
-            pass  # nobody reads it any more
+            pass  # nobody reads it
     return 0

@@ -1,6 +1,6 @@
-"""Unlocks a store that is found locked, by asking for its passphrase on the terminal.
+"""Unlocks a locked store by asking for its passphrase on the terminal.
 
-For commands and for Python programs alike. It never asks a coding agent, nor where there is no terminal.
+For commands and Python programs. It never asks a coding agent, and asks nothing without a terminal.
 """
 
 import os
@@ -22,9 +22,10 @@ _TRIES = 3
 
 
 def on_demand(line: agents.Ancestry | None = None) -> bool:
-    """Asks for the passphrase of a locked store; False where that cannot be: no terminal, a coding agent, none made.
+    """Asks for the passphrase of a locked store. False without a terminal, for a coding agent, and when no store
+    exists.
 
-    `line` are the processes above us, None to look.
+    `line` are the processes above us; None means to look them up.
     """
     line = agents.ancestors() if line is None else line
     if not terminal.is_there() or agents.detect(dict(os.environ), line, config.load()):
@@ -46,13 +47,13 @@ def on_demand(line: agents.Ancestry | None = None) -> bool:
 
 
 def open_with(store: "Store", passphrase: Secret) -> None:
-    """Unlocks, records it, has live shells look again, and says for how long."""
+    """Unlocks the store, records that, makes live shells check again, and says how long it stays open."""
     store.unlock(passphrase)
     _tell(store)
 
 
 def by_enrolled(store: "Store") -> bool:
-    """The same by what `lkr vault enroll` set up. False where that does not open it, or the person cancels."""
+    """Unlocks with what `lkr vault enroll` set up. False when that fails, or the person cancels."""
     from lkrshell.runtime import enrolled
 
     if not enrolled.opens(store):

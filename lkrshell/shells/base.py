@@ -1,6 +1,6 @@
-"""What lkr must know about shells. Each shell has a file here; `dialect` imports only the one that is needed.
+"""What lkr must know about each shell. `dialect` imports only the file of the shell that is needed.
 
-An export loads this module and one of those files. So their methods that touch files import what they need themselves.
+An export loads this module and one of those files, so methods that touch files import what they need themselves.
 """
 
 from lkrshell.core.errors import USAGE, LkrError

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    # "magic": the number of Python's bytecode. By module: (time in ns, size in bytes, code, the modules that must be
+    # "magic" is the number of Python's bytecode. By module: (time in ns, size in bytes, code, the modules that must be
     # loaded first, in that order).
     Codes = dict[str, Any]
 
-# The modules that entering with a vault loads. Python imports others in the usual way. A test compares this list with
-# what is really loaded.
+# The modules that entering a project with a vault loads. All others are imported as usual. A test compares this list
+# with what an entry really loads.
 MODULES = (
     "lkrshell", "lkrshell.core", "lkrshell.core.binding", "lkrshell.core.clock", "lkrshell.core.entry",
     "lkrshell.core.errors", "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",

@@ -1,4 +1,5 @@
-"""fish: its quoting, in which a backslash counts, and its folders, which take whole files in place of a line."""
+"""fish: its quoting, where a backslash is special inside quotes, and its folders, where each snippet has its own
+file."""
 
 from lkrshell.shells.base import Shell
 
@@ -10,8 +11,10 @@ class Fish(Shell):
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
     def call(self, function: str, *words: str) -> str:
-        """Words between NUL bytes: the function, the place of the last one, the others. fish takes them as data, so
-        that no profile, trace or debugging output has them as the text of a command."""
+        """The function, the place of the last word, and the other words, with NUL between them.
+
+        fish reads them as data, so no profile, trace or debugging output shows them as a command's text.
+        """
         return "\0".join([function, str(len(words) + 2), *words, ""])
 
     def load(self, variable: str, key: str, value: str) -> str:
@@ -50,7 +53,7 @@ class Fish(Shell):
 
 
 def folder(name: str) -> str:
-    """A file in the user's folder of fish."""
+    """The path of a file in the user's fish folder."""
     from lkrshell.shells.userfiles import config
 
     return config(f"fish/{name}")

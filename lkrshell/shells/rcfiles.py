@@ -1,10 +1,9 @@
-"""Finds which of the user's files load lkr, plans what `lkr install` changes in them, and how `lkr uninstall` undoes
-that.
+"""Finds which of the user's files load lkr, and plans the changes of `lkr install` and `lkr uninstall`. Prints nothing.
 
-An rc file gets a block between two markers, which can be cut out exactly. So no copy is kept of a file that may contain
-keys. Other files belong to lkr as a whole. If somebody else's file was at that path, the state folder keeps it until
-`lkr uninstall`, with a list of what was written. A file that the user has changed since is never replaced by the old
-one. Prints nothing.
+An rc file gets a block between two markers, which can be cut out exactly. So lkr keeps no copy of a file that may
+contain keys. Other files belong to lkr as a whole. If somebody else's file was at that path, the state folder keeps it
+until `lkr uninstall`, with a list of what was written. lkr never puts the old file back over one that the user has
+changed.
 """
 
 import os
@@ -304,8 +303,10 @@ def _write_link(change: Change) -> None:
 
 @dataclass(frozen=True)
 class _Note:
-    """`ours`: the digest of a file that belongs to lkr, empty for a file with a block. `before`: the digest of a file
-    before it got a block, empty if there was none."""
+    """`ours`: the digest of a file that belongs to lkr, empty for a file with a block.
+
+    `before`: the digest of a file before it got a block, empty if there was none.
+    """
 
     ours: str = ""
     before: str = ""
@@ -326,7 +327,8 @@ def _kept(path: str) -> bytes | None:
 
 def _drop_copy(path: str) -> None:
     files.remove_private(_place_of_copy(path))
-    files.remove_private(os.path.join(_keeping_place(), records.digest(os.fsencode(path))))  # where it was once
+    # where earlier versions kept it
+    files.remove_private(os.path.join(_keeping_place(), records.digest(os.fsencode(path))))
 
 
 def _list() -> str:

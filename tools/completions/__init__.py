@@ -1,10 +1,10 @@
-"""Writes completions/ from the command line's own definition: `python -m tools.completions FOLDER`.
+"""Writes completions/ from the definition of the command line: `python -m tools.completions FOLDER`.
 
-The files beside this one are the templates, each in its shell's language, so that its linter reads them. `@NAME@` is a
-list of words, and a line `# @NAME@` is a table with an entry for each command.
+The templates beside this file are in each shell's language, so that its linter can read them. `@NAME@` stands for a
+list of words. A line `# @NAME@` stands for a table with an entry for each command.
 
-A parameter's name says what completes it. The shell itself reads the names of keys and profiles, from the index and
-the manifest, so a Tab starts no Python.
+A parameter's name decides what completes it. The shell itself reads the names of keys and profiles from the index and
+the manifest, so that a Tab starts no Python.
 """
 
 import re
@@ -54,7 +54,7 @@ class _Parameter:
 
 
 class _Command:
-    """A command, or one of a command's own commands: `vault export`."""
+    """A command or a subcommand, such as `vault export`."""
 
     def __init__(self, name: str, command: click.Command) -> None:
         self.name, self.help = name, _one_line(command.get_short_help_str(100))
@@ -85,7 +85,7 @@ def _names() -> list[str]:
 
 
 def _valued() -> str:
-    """The options that take a value: of all commands together, since none is a flag in another command."""
+    """Returns the options that take a value, of all commands together: none of them is a flag elsewhere."""
     options = [option for command in _commands() for option in command.options]
     return " ".join(sorted({word for option in options if not option.flag for word in option.words}))
 
@@ -184,7 +184,7 @@ def fish() -> str:
 
 
 def lkrsh() -> str:
-    """fish looks for completions in a file of the command's name."""
+    """Returns the completions of lkrsh. fish looks for them in a file with the command's name."""
     return f"# {_MADE}\ncomplete -c lkrsh -w lkr\n"
 
 
@@ -205,7 +205,7 @@ FILES: dict[str, Callable[[], str]] = {"lkr.bash": bash, "_lkr": zsh, "lkr.fish"
 
 
 def _filled(template: str, **tables: str) -> str:
-    """The template's text with these tables, and with the words that are the same for every shell."""
+    """Returns the template's text with these tables, and with the words that are the same for every shell."""
     known = providers.builtin()
     variables = sorted({variable for each in known.values() for variable in (each.variable, *each.aliases)})
     groups = [command.name for command in _commands() if command.words]

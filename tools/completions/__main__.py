@@ -1,4 +1,4 @@
-"""Writes the completions into the folder that is named."""
+"""Writes the completions into the given folder."""
 
 import sys
 
