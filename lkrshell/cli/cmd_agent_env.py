@@ -1,7 +1,6 @@
-"""`lkr agent-env -- AGENT`: starts a coding agent without the keys of the shell, and with virtual ones for the programs
-that it runs.
+"""`lkr agent-env -- AGENT`: starts a coding agent without the shell's keys, and with virtual keys for what it runs.
 
-What an agent starts inherits its environment, so the launch is where it is decided.
+Programs inherit the environment of the agent that starts them, so keys have to be removed before the agent starts.
 """
 
 import os
@@ -85,7 +84,8 @@ class Given:
 
 
 def _adapt(given: Given, consumer: policy.Consumer, words: list[str], environment: dict[bytes, bytes]) -> list[str]:
-    """Changes the environment so that the agent's own model is reached through the broker. The arguments for that."""
+    """Changes the environment so that the agent's own model is reached through the broker. Returns the arguments for
+    that."""
     own = [each for each in given.virtual if each[0].key in consumer.given]
     adapted = adapters.adapt(consumer.agent or "", own, given.port, words, environment)
     for variable, value in adapted.variables.items():
@@ -99,10 +99,11 @@ def _adapt(given: Given, consumer: policy.Consumer, words: list[str], environmen
 
 
 def _keys(store: Store, bindings: list[Binding], consumer: policy.Consumer, settings: config.Config) -> Given:
-    """What the agent is to have.
+    """Returns what the agent gets.
 
-    Without the broker, only what policy and settings give it, and that as it is. With it, virtual keys for all that the
-    project has, but those that policy keeps from agents or that the agent would pay for its own model with.
+    Without the broker, that is only what policy and settings give it, as real keys. With the broker, it gets virtual
+    keys for all keys of the project, except those that policy withholds from agents and those that the agent would use
+    for its own model.
     """
     entries = {binding.key: index.read(store.name, binding.key) for binding in bindings}
     of_broker = [binding for binding in bindings if _is_virtual(binding, entries[binding.key], consumer, settings)]
@@ -155,7 +156,7 @@ def _is_virtual(binding: Binding, entry: Entry | None, consumer: policy.Consumer
         return False
     if not policy.allows_agent(entry, policy.Consumer("exec", consumer.folder, consumer.agent)):
         return False
-    # What leads to the vendor counts too: a login of the agent's own must not go there.
+    # Variables that lead to the vendor count, too: the agent must not send its own login there.
     names = [binding.variable, *routes.bases(binding.key.partition(":")[0], 0)]
     takes = any(known_agents.takes(consumer.agent or "", name) for name in names)
     return policy.allows_agent(entry, consumer) or not takes

@@ -1,4 +1,4 @@
-"""`lkr broker`: the process that lets programs work with virtual keys. It starts by itself when something needs it."""
+"""`lkr broker`: shows and controls the process that makes virtual keys work. It starts by itself when needed."""
 
 import os
 import sys
@@ -69,7 +69,7 @@ def stop() -> None:
     end = time.monotonic() + _WAIT
     try:
         found = broker_client.ask("stop", patience=3.0)
-        while found == [] and time.monotonic() < end:  # it is starting, and may not hear this one
+        while found == [] and time.monotonic() < end:  # it is starting, and may not have heard the request
             time.sleep(0.02)
             found = broker_client.ask("stop", patience=3.0)
     except LkrError:
@@ -84,7 +84,7 @@ def stop() -> None:
 
 
 def run(stay: bool) -> None:
-    """Becomes the broker. `stay`: until it is told to end."""
+    """Becomes the broker. With `stay`, it runs until it is told to end."""
     folder = run_folder.open_folder()
     try:
         broker_client.start(folder, broker_client.run_and_stay if stay else broker_client.run)
@@ -107,7 +107,7 @@ def show_log() -> str:
 
 
 def tell(as_json: bool) -> None:
-    """Which requests run, and for whom."""
+    """Shows the broker, its virtual keys, and whom they are for."""
     rows = broker_client.ask("state")
     agent = common.agent()
     keys = [row[1:] for row in rows or () if row[0] == "key" and agent in (None, row[4])]

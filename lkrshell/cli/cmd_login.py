@@ -1,4 +1,4 @@
-"""`lkr login SOURCE`: logs in at a source. What it gives is kept in the machine's own store."""
+"""`lkr login SOURCE`: logs in at a source, and keeps the login in the machine's own store."""
 
 from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
@@ -7,7 +7,7 @@ from lkrshell.core.text import show
 from lkrshell.sources import base, cache, edit, refresh, registry, settings
 from lkrshell.sources.settings import Settings
 
-_KUBERNETES = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # where a pod finds its own, by default
+_KUBERNETES = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # where a pod finds its own token by default
 
 
 @declare.command("login", examples=("lkr login team", "lkr login team --stdin < token"))

@@ -54,7 +54,7 @@ def _write(data: bytes) -> None:
 
 
 def _answer(values: Values) -> None:
-    """What Claude Code is to take for a tool's result, where that holds a key; the same shape, or it is ignored.
+    """Prints what Claude Code should use as a tool's result if that contains a key. It must have the same shape.
 
     Source: code.claude.com/docs/en/hooks, PostToolUse.
     """

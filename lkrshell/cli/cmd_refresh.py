@@ -1,4 +1,4 @@
-"""`lkr refresh [SOURCE]`: fetches the keys of sources that are granted here, in one batch."""
+"""`lkr refresh [SOURCE]`: fetches the keys of sources that are allowed here, in one batch."""
 
 from lkrshell.cli import common, declare
 from lkrshell.core import names
@@ -34,7 +34,8 @@ def command(source: str | None, as_json: bool) -> int:
 
 
 def _granted() -> list[str]:
-    """The keys of sources that the project here was allowed, under every profile; those of all projects elsewhere."""
+    """Returns the keys of sources allowed for this project, under every profile. Outside a project, those of all
+    projects."""
     folder = lookup.find(lookup.current_folder())
     if folder is None:
         return sorted(references.by_key())

@@ -66,8 +66,10 @@ def _value(name: str, new: bool, from_stdin: bool) -> Secret:
 
 
 def _before(team: Team, name: str, identity: str | None) -> Secret | None:
-    """The value that is sealed there now; None without one. LkrError when it cannot be opened: then one would replace
-    what one cannot see."""
+    """Returns the value that is sealed now; None when there is none.
+
+    LkrError when it cannot be opened, because nobody should replace a value that they cannot see.
+    """
     if sealed.read(team.folder, name) is None:
         return None
     return opening.opened(team, name, sealing.openers(identity)).secret

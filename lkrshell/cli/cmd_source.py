@@ -1,4 +1,4 @@
-"""`lkr source`: the shared stores that keys come from."""
+"""`lkr source`: shows, adds and removes the shared stores that keys come from."""
 
 import time
 
@@ -112,7 +112,7 @@ def add(
 
 
 def _table(kind: str, words: tuple[str, ...]) -> "dict[str, Any]":
-    """What the type and the words after it say."""
+    """Returns the settings that the type and the words after it describe."""
     table: dict[str, Any] = {"type": kind}
     if kind == "command":
         if words:

@@ -1,4 +1,4 @@
-"""`lkr team`: who can open the keys that are sealed in the project's git repository."""
+"""`lkr team`: shows and changes who can open the keys that are sealed in the project's git repository."""
 
 import os
 import sys
@@ -116,7 +116,7 @@ def add(member: str, recipient: str, identity: str | None, yes: bool) -> None:
 
 
 def _recipients(word: str) -> list[str]:
-    """The recipients that the person named. LkrError (64) when there are none, or one that age cannot use."""
+    """Returns the recipients that the person named. LkrError (64) when there is none, or age cannot use one."""
     if not word.startswith("@"):
         age_keys.recipient(word)
         return [word]

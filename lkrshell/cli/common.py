@@ -75,7 +75,7 @@ def progress(items: "Sequence[T]", label: str) -> "Iterator[T]":
 
 
 def tell_problems(problems: "Iterable[object]") -> None:
-    """A line for each thing that went wrong while others went on."""
+    """Prints a line for each problem that did not stop the rest."""
     for each in problems:
         declare.echo(f"lkr: {show(str(each))}", err=True)
 
@@ -153,7 +153,7 @@ def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
 
 
 def checked_own(name: str) -> str:
-    """`name` when it names a key of the machine's own store."""
+    """Returns `name` if it names a key of the machine's own store."""
     if "/" in checked_key(name):
         raise LkrError(f"{name} is a key of a source", "name a key without a source here", USAGE)
     return name

@@ -139,7 +139,7 @@ class Command:
         return not rest
 
     def click(self) -> "click.Command":
-        """The same command for click, which judges usage and writes the help."""
+        """Returns the same command for click, which checks usage and writes the help."""
         import click
 
         def callback(**values: "Any") -> object:
@@ -190,7 +190,7 @@ class Group:
     def __init__(self, name: str, callback: "Callable[..., Any]") -> None:
         self.name, self.callback = name, callback
         self.commands: dict[str, Command] = {}
-        self.default = ""  # the one that serves where none is named
+        self.default = ""  # the one that runs if none is named
 
     def command(self, name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Command]":
         def declare(function: "Callable[..., Any]") -> Command:
@@ -206,7 +206,7 @@ class Group:
         return click.Group(self.name, commands=commands, help=self.callback.__doc__)
 
     def find(self, words: list[str]) -> "tuple[Command | None, list[str]]":
-        """The command that `words` name, and the words for it. None where only click can tell."""
+        """Returns the command that `words` name, and its words. None if only click can tell."""
         if words and words[0] in self.commands:
             return self.commands[words[0]], words[1:]
         if self.default and (not words or words[0] not in ("-h", "--help")) and not (words and words[0][0:1] != "-"):
@@ -220,7 +220,7 @@ def command(name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Com
 
 
 def group(name: str) -> "Callable[[Callable[..., Any]], Group]":
-    """Makes a function the head of the group `name`; its docstring is the group's help."""
+    """Makes a function the head of the group `name`. Its docstring is the group's help."""
     return lambda function: Group(name, function)
 
 

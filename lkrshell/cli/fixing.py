@@ -1,4 +1,5 @@
-"""`lkr scan --fix`: takes keys in, one by one, and out of the places where they lay. Each step asks first."""
+"""`lkr scan --fix`: stores keys, one by one, and removes them from the places where they were found. Each step asks
+first."""
 
 import json
 import os
@@ -47,13 +48,14 @@ def fix(found: list[Finding]) -> None:
             declare.echo(f"  {show(each.where())}  {each.exposed()}", err=True)
         name = group[0].name if group[0].kind == "stored" else _store(group)
         if name:
-            for each in sorted(group, key=lambda each: (each.file, -each.line)):  # from below, so that numbers stay
+            # bottom up, so that line numbers stay valid
+            for each in sorted(group, key=lambda each: (each.file, -each.line)):
                 _take_out(each, name)
             _revoke(group, name)
 
 
 def _store(group: list[Finding]) -> str:
-    """Stores the key when the person agrees; its name, empty when they do not."""
+    """Stores the key if the person agrees. Returns its name, or an empty text."""
     store, provider = common.store(), group[0].name
     there = set(index.names(store.name))
     free = [f"{provider}:main", *(f"{provider}:found-{number}" for number in range(1, len(there) + 2))]
@@ -69,7 +71,7 @@ def _store(group: list[Finding]) -> str:
 
 
 def _take_out(each: Finding, name: str) -> None:
-    """Takes the key out of a file of a kind that we know, after a yes; else says what to do."""
+    """Removes the key from a file of a known kind, if the person agrees. Otherwise says what to do."""
     if not each.file or each.state in (findings.HISTORY, findings.PUSHED):
         return
     folder, base = os.path.split(each.file)
@@ -100,7 +102,8 @@ def _take_out(each: Finding, name: str) -> None:
 
 
 def _clean_notebook(each: Finding, folder: str, base: str, name: str) -> bool:
-    """Masks the key in a notebook's outputs, after a yes. False if it is still there, in a cell's code for example."""
+    """Masks the key in a notebook's outputs, if the person agrees. False if it is still there, for example in a cell's
+    code."""
     value = each.secret.reveal()
     data = project_files.read(folder, base, _NOTEBOOK_LIMIT, alone=True) or b""
     changed = False
@@ -131,7 +134,7 @@ def _write(folder: str, name: str, before: bytes, lines: list[bytes], number: in
 
 
 def _revoke(group: list[Finding], name: str) -> None:
-    """Says that a key which git has must be revoked, and opens the vendor's page."""
+    """Says that a key that is in git must be revoked, and opens the vendor's page."""
     if not any(each.state in (findings.HISTORY, findings.PUSHED, findings.TRACKED) for each in group):
         return
     provider = providers.known().get(name.partition(":")[0])

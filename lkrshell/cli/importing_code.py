@@ -1,6 +1,6 @@
-"""`lkr import --code`: shows the edits from `load_dotenv()` and keys in Python code to `lkrshell.load()`.
+"""`lkr import --code`: replaces `load_dotenv()` and keys in Python code by `lkrshell.load()`.
 
-It makes them when the person agrees. Values go into the store first.
+It shows the edits, and makes them if the person agrees. Values go into the store first.
 """
 
 import os
@@ -43,7 +43,7 @@ def _read(folder: str, names: list[str]) -> Found:
 
 
 def _has_other_settings(folder: str) -> bool:
-    """True when the `.env` there has variables that are no keys: then `load_dotenv()` has more to load than lkr has."""
+    """True when the `.env` there also has variables that are not keys, so that `load_dotenv()` is still needed."""
     text = project_files.read(folder, ".env")
     if not text:
         return False
@@ -78,7 +78,7 @@ def _carry_out(folder: str, found: Found, dry_run: bool, yes: bool, replace: boo
 
 
 def show_lines(text: str) -> str:
-    """The lines, each fit for a terminal."""
+    """Returns the lines, made safe for a terminal."""
     return "\n".join(map(show, text.split("\n")))
 
 

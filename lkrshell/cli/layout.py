@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TextIO
 
-_GROUPED = 12  # rows; a longer table has a line between two providers
+_GROUPED = 12  # rows; a longer table has a line between providers
 _READABLE = 100  # columns; wider sentences are hard to read
 
 
@@ -23,7 +23,7 @@ def by_provider(
     colours: "Sequence[Sequence[str]]",
     about: "Callable[[str], str] | None" = None,
 ) -> str:
-    """A table of keys, with their names in the first column. A long table has a group for each provider.
+    """Returns a table of keys, with their names in the first column. A long table has a group for each provider.
 
     With `about`, each group has a heading: the provider, and what `about` says about it.
     """

@@ -1,4 +1,4 @@
-"""The broker at login: the systemd unit or launchd agent that `lkr install --broker` writes, and having it start."""
+"""Starts the broker at login: the systemd unit or launchd agent that `lkr install --broker` writes."""
 
 import os
 import subprocess
@@ -10,19 +10,19 @@ from lkrshell.shells import rcfiles, userfiles
 from lkrshell.system import launchd, systemd
 
 _NAME = "lkr-broker"
-# Where the broker of this user has its things, so that it is the same as the one that starts by itself.
+# These variables say where this user's broker has its files, so that it is the same broker that starts by itself.
 _VARIABLES = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "LKR_BACKEND")
 
 
 def paths() -> list[str]:
-    """The files, whether they are there or not."""
+    """Returns the paths of the files, whether they exist or not."""
     if platform.DARWIN:
         return [launchd.path(_NAME, userfiles.home())]
     return [systemd.path(_NAME, userfiles.config("")), systemd.link(_NAME, userfiles.config(""))[0]]
 
 
 def changes() -> list[rcfiles.Change]:
-    """What is to be written; nothing where it is there already. LkrError where the broker cannot run."""
+    """Returns the files to write; nothing if they are there already. LkrError if the broker cannot run."""
     broker_client.check_installed()
     words = [rcfiles.program(), "broker", "run", "--stay"]
     environment = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
@@ -43,7 +43,7 @@ def changes() -> list[rcfiles.Change]:
 
 
 def start() -> str:
-    """Has it run from now on; what the person should know, empty where it does."""
+    """Starts it from now on. Returns what the person should know, or an empty text."""
     if platform.DARWIN:
         _run(launchd.stop(_NAME, os.getuid()))
         started = _run(launchd.start(_NAME, userfiles.home(), os.getuid()))
@@ -53,12 +53,12 @@ def start() -> str:
 
 
 def stop() -> None:
-    """Ends the one that runs by it."""
+    """Stops the broker that it started."""
     _run(launchd.stop(_NAME, os.getuid()) if platform.DARWIN else systemd.stop(_NAME))
 
 
 def forget() -> None:
-    """Has the system see that the files are gone."""
+    """Makes the system notice that the files are gone."""
     if not platform.DARWIN:
         _run(systemd.reload())
 

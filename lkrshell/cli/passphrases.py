@@ -8,7 +8,7 @@ _WEAK = 3  # of zxcvbn's scores 0 to 4: below it, guessing takes less than 10^10
 
 
 def new_passphrase(prompt: str) -> Secret:
-    """Asks for a new passphrase, twice, until there is one that is hard to guess or that the person insists on.
+    """Asks for a new passphrase, twice, until one is hard to guess or the person insists on it.
 
     LkrError (2) without a terminal.
     """
@@ -21,7 +21,7 @@ def new_passphrase(prompt: str) -> Secret:
 
 
 def weakness(passphrase: Secret) -> str:
-    """Why a passphrase is easy to guess, in a sentence; empty when it is not. By zxcvbn, which is slow to load."""
+    """Says why a passphrase is easy to guess; empty when it is not. Uses zxcvbn, which is slow to load."""
     from zxcvbn import zxcvbn
 
     result = zxcvbn(passphrase.reveal()[:72])

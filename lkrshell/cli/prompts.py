@@ -1,4 +1,4 @@
-"""Questions that several commands ask, and what they show before them."""
+"""Questions that several commands ask, and what they show first."""
 
 from lkrshell.cli import ask, common, declare
 from lkrshell.core import names
@@ -69,7 +69,7 @@ def ask_provider(name: str) -> None:
 
 
 def tell_source(found: "Settings") -> None:
-    """What a source is, before the person agrees to it."""
+    """Describes a source, before the person agrees to it."""
     fields = {"where": found.place(), **found.fields}
     fields.pop("address", None)
     words = ", ".join(f"{name} {value}" for name, value in fields.items() if value)
@@ -107,7 +107,7 @@ def offer_sources(parsed: manifest.Manifest, yes: bool) -> None:
 
 
 def fetch_copies(bindings: "Iterable[Binding]") -> None:
-    """Fetches the keys of sources of which no copy is here yet. What goes wrong is said, and stops nothing."""
+    """Fetches the keys of sources that have no copy here yet. Reports problems, and goes on."""
     if not (keys := [each.key for each in bindings if names.is_fetched(each.key)]):
         return
     from lkrshell.runtime import sourced
@@ -126,7 +126,7 @@ def fetch_copies(bindings: "Iterable[Binding]") -> None:
 
 
 def open_sealed(place: lookup.Place, bindings: "Iterable[Binding]") -> None:
-    """Opens the sealed keys that these name, as far as that needs no question. What goes wrong stops nothing."""
+    """Opens the sealed keys that these bindings name, if that needs no question. Problems do not stop anything."""
     if not (keys := [names.in_source(each.key) for each in bindings if names.is_sealed(each.key)]):
         return
     from lkrshell.cli import sealing

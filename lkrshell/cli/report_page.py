@@ -1,4 +1,4 @@
-"""The page of `lkr report`: one file without scripts, fonts or pictures. Everything in it is escaped."""
+"""Writes the page of `lkr report`: one file without scripts, fonts or pictures. Everything in it is escaped."""
 
 import html as escaping
 import os
@@ -32,7 +32,7 @@ thead{display:table-header-group}.wide{overflow:visible}@page{margin:1.5cm}}
 
 
 def html(report: Report, now: float) -> str:
-    """The page; `now` is the time it is of, in seconds since the epoch."""
+    """Returns the page. `now` is its date, in seconds since the epoch."""
     old = sum(any(each.startswith("older") for each in key.problems) for key in report.keys)
     idle = sum(any("used" in each and "may" not in each for each in key.problems) for key in report.keys)
     chain = f"broken at {report.broken} places" if report.broken else "intact"
@@ -107,7 +107,7 @@ def _section(title: str, headings: Iterable[str], rows: "Iterable[Iterable[objec
 
 
 def _chart(weeks: list[tuple[str, int, int]]) -> str:
-    """Bars: uses of each week, and on top of them the refusals."""
+    """Returns bars: the uses of each week, and on top of them the refusals."""
     most = max([1, *(uses + refused for _, uses, refused in weeks)])
     bars = []
     for number, (day, uses, refused) in enumerate(weeks):

@@ -1,4 +1,4 @@
-"""Gathers what `lkr report` says: keys, their use, refusals, the log's chain, findings, spending. Keeps no value."""
+"""Gathers what `lkr report` shows: keys, their use, refusals, the log's chain, findings, spending. Keeps no value."""
 
 import os
 import time
@@ -23,7 +23,7 @@ _WEEK = 7 * 86400
 
 @dataclass(frozen=True)
 class Limits:
-    """Days: how old a value may be, and how long a key may lie unused."""
+    """In days: how old a value may be, and how long a key may stay unused."""
 
     age: int
     unused: int
@@ -45,7 +45,7 @@ class Key:
 
 @dataclass
 class Report:
-    """All that the page shows."""
+    """Everything that the page shows."""
 
     keys: list[Key]
     limits: Limits
@@ -60,7 +60,7 @@ class Report:
 
 
 def keys(store: str, limits: Limits) -> list[Key]:
-    """Every key with its dates and policy, and what is wrong with it; worst first."""
+    """Returns every key with its dates, its policy and its problems; worst first."""
     projects, now, found = references.by_key(), time.time(), []
     for name in index.names(store):
         entry = index.read(store, name)
@@ -83,7 +83,7 @@ def keys(store: str, limits: Limits) -> list[Key]:
 
 
 def gather(found: list[Key], limits: Limits, anonymous: bool) -> Report:
-    """The report. With `anonymous` no name of a key's label, project, file or agent is in it."""
+    """Returns the report. With `anonymous`, it contains no label, project, file or agent."""
     report = Report(found, limits)
     _read_log(report)
     for level, said in ((each.level, each.text) for _, each in doctor.run(False) if each.level != "fact"):
@@ -148,7 +148,7 @@ def _sum_up(report: Report) -> None:
 
 
 def _hide(report: Report) -> None:
-    """Numbers in place of names. Texts that could hold one are cut to what kind of thing they are about."""
+    """Replaces names by numbers, and reduces texts that could contain a name to their kind."""
     known: dict[str, dict[str, str]] = {"key": {}, "project": {}, "agent": {}}
 
     def number(kind: str, name: str) -> str:

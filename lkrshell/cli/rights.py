@@ -47,7 +47,7 @@ ROWS: dict[str, tuple[str, str]] = {
 
 
 def check(command: declare.Command, values: "dict[str, Any]", given: list[declare.Parameter]) -> None:
-    """If a coding agent may not do this, records that and raises LkrError (2)."""
+    """Raises LkrError (2), and records that, if a coding agent may not do this."""
     action = values.get("action")  # `lkr broker stop` has its own row, or none
     path = f"{command.path} {action}" if action else command.path
     options, _ = ROWS.get(path, (None, ""))
@@ -62,7 +62,7 @@ def check(command: declare.Command, values: "dict[str, Any]", given: list[declar
 
 
 def _keys(values: "dict[str, Any]") -> "Iterator[str]":
-    """The names of keys among the words. Other words are not repeated, since they could be values."""
+    """Yields the names of keys among the words. Other words are not repeated, since they could be values."""
     for value in values.values():
         for word in value if isinstance(value, tuple) else (value,):
             if isinstance(word, str) and names.is_key(name := word.rpartition("=")[2]):
@@ -70,7 +70,7 @@ def _keys(values: "dict[str, Any]") -> "Iterator[str]":
 
 
 def commands() -> "Iterator[declare.Command]":
-    """All commands of the program, without mere groups."""
+    """Yields all commands of the program, without groups that only contain commands."""
     from lkrshell.cli import main
 
     for name in main.COMMANDS:
@@ -82,7 +82,7 @@ def commands() -> "Iterator[declare.Command]":
 
 
 def table() -> "list[dict[str, Any]]":
-    """The effective table, with a row for each command."""
+    """Returns the table in force, with a row for each command."""
     return [
         {"command": each.path, "allowed": each.path in ROWS, "options": row[0].split(), "gets": row[1]}
         for each in commands()

@@ -1,4 +1,4 @@
-"""How `lkr scan` shows what it found: a table grouped by key, plain lines in a pipe, JSON. Never a value."""
+"""Shows what `lkr scan` found: a table grouped by key, plain lines in a pipe, or JSON. Never a value."""
 
 import json
 import os
@@ -19,11 +19,11 @@ _RULES = {
     "shape": ("key-shape", "Something looks like the key of an LLM provider"),
     "engine": ("other-secret", "Another secret, found by the extra engine"),
 }
-_MOST = 12  # places of one key that are shown on a terminal
+_MOST = 12  # places of one key to show on a terminal
 
 
 class Progress:
-    """How many files were read, on a terminal's stderr, once that takes more than a second."""
+    """Shows on a terminal's stderr how many files were read, once that takes more than a second."""
 
     def __init__(self) -> None:
         self._start, self._told = time.monotonic(), 0.0
@@ -35,20 +35,20 @@ class Progress:
             declare.echo(f"\r\033[Klkr: {count:,} read", err=True, nl=False)
 
     def end(self) -> None:
-        """Takes the line away."""
+        """Removes the line."""
         if self._told:
             declare.echo("\r\033[K", err=True, nl=False)
 
 
 def label(each: Finding) -> str:
-    """What a finding is: a stored key's name, or what it looks like."""
+    """Returns what a finding is: a stored key's name, or what it looks like."""
     if each.kind == "stored":
         return each.name
     return f"{each.name} {findings.mask(each.secret)} {each.fingerprint}"
 
 
 def row(each: Finding) -> dict[str, Any]:
-    """A finding for programs."""
+    """Returns a finding for programs."""
     return {
         "key": each.name if each.kind == "stored" else None,
         "kind": each.kind,
@@ -69,7 +69,7 @@ def row(each: Finding) -> dict[str, Any]:
 
 
 def tell_sarif(found: list[Finding], notes: list[str]) -> None:
-    """The findings as SARIF 2.1.0. No fingerprint: that of a run means nothing in the next."""
+    """Prints the findings as SARIF 2.1.0, without fingerprints, which mean nothing in the next run."""
     results = []
     for each in (each for group in findings.groups(found) for each in group):
         what = f"the stored key {each.name}" if each.kind == "stored" else f"what looks like a key ({label(each)})"
@@ -104,7 +104,7 @@ def tell_json(found: list[Finding], files: int, size: int, notes: list[str]) -> 
 
 
 def tell(found: list[Finding]) -> None:
-    """The findings for a person, worst key first; a line each off a terminal."""
+    """Prints the findings for a person, worst key first. Without a terminal, one on each line."""
     home = os.path.expanduser("~")
     for group in findings.groups(found):
         if not sys.stdout.isatty():

@@ -1,4 +1,4 @@
-"""What the commands about a team's sealed keys share: who I am in the team, and the questions to the person."""
+"""What the commands about a team's sealed keys share: the person's place in the team, and the questions to them."""
 
 import functools
 import getpass
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def here() -> Team:
-    """The team of the folder that we are in."""
+    """Returns the team of the present folder."""
     return members.require(os.getcwd())
 
 
 def me(team: Team | None = None) -> str:
-    """My name in the team: that of the member with my public key, else my login name in the form of a member's."""
+    """Returns the person's name in the team: the member with their public key, or else their login name."""
     found = team.member_with(opening.own_recipients(config.load())) if team else None
     try:
         login = re.sub(r"[^a-z0-9-]+", "-", getpass.getuser().lower()).strip("-")
@@ -52,9 +52,9 @@ def accept(team: Team, yes: bool) -> None:
 
 
 def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[list[Opened], list[LkrError]]:
-    """The sealed values that I can open, and why I cannot open others. StoreLocked when the vault has to be unlocked.
+    """Returns the sealed values that this person can open, and the errors of the others.
 
-    Whoever seals them again calls this before the first write.
+    StoreLocked when the vault has to be unlocked. Call this before the first write of sealing again.
     """
     using, found, problems = openers(identity), [], []
     for name in keys:
@@ -68,7 +68,7 @@ def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[lis
 
 
 def seal_again(team: Team, found: list[Opened]) -> None:
-    """Seals the same values to the members of now."""
+    """Seals the same values to the present members."""
     by, store = me(team), common.store()
     for each in found:
         each.digest = sealed.write(team, each.name, each.secret, by, same=True)
@@ -82,9 +82,9 @@ def log(event: str, team: Team, keys: "Iterable[str]") -> None:
 
 
 def unseal(team: Team, wanted: "Sequence[str]", identity: str | None, yes: bool) -> tuple[list[str], list[LkrError]]:
-    """Opens sealed keys into the store: the names of those that were taken, and why others were not.
+    """Opens sealed keys into the store. Returns the names of those that were taken, and the errors of the others.
 
-    A value that differs from the one that is here is shown as such, and taken only when the person agrees.
+    A value that differs from the stored one is taken only if the person agrees.
     """
     store, taken = common.store(), []
     found, problems = opened(team, [name for name in wanted if not opening.is_current(store, team, name)], identity)
@@ -97,7 +97,7 @@ def unseal(team: Team, wanted: "Sequence[str]", identity: str | None, yes: bool)
                 raise
             except LkrError as error:
                 problems.append(error)
-    finally:  # Ctrl-C at a question takes nothing back
+    finally:  # Ctrl-C at a question undoes nothing
         if taken:
             log("unseal", team, taken)
     return taken, problems
@@ -113,7 +113,8 @@ def _take(store: "Store", team: Team, found: Opened, yes: bool) -> None:
 
 
 def open_for(folder: str, keys: list[str]) -> None:
-    """Opens the keys that a manifest names, after it was allowed. LkrError when the vault is locked, or as `unseal`."""
+    """Opens the keys that a manifest names, after it was allowed. LkrError when the vault is locked, and as for
+    `unseal`."""
     team, store = members.read(folder), common.store()
     if not store.is_created() or store.is_locked():
         raise LkrError(f"the {store.noun} is locked, so no sealed key was opened", "lkr unlock, lkr unseal")
@@ -124,7 +125,7 @@ def open_for(folder: str, keys: list[str]) -> None:
 
 
 def remarks(team: Team, keys: list[str]) -> list[str]:
-    """Who can open these sealed keys, and which members are new since the person last looked; a line each."""
+    """Returns a line for each remark: who can open these sealed keys, and which members are new to the person."""
     lines = [
         f"{key} is in the manifest, but not sealed here; lkr seal {key}"
         for key in keys

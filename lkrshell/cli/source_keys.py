@@ -1,4 +1,4 @@
-"""`set`, `get`, `rotate`, `rm` and `list` for the keys of a source. The source has the last word."""
+"""`set`, `get`, `rotate`, `rm` and `list` for the keys of a source. The source decides; the copies here follow it."""
 
 import time
 
@@ -23,7 +23,7 @@ def _opened(store: "Store", name: str) -> "Source":
 
 
 def _read(source: "Source", name: str) -> Secret | None:
-    """The value at the source; None when it has none. LkrError when it does not say."""
+    """Returns the value at the source; None when there is none. LkrError when the source does not say."""
     answer = source.read([names.in_source(name)], {})[names.in_source(name)]
     if answer.error:
         raise answer.error
@@ -38,7 +38,7 @@ def _missing(name: str) -> LkrError:
 
 
 def _renew_copy(store: "Store", name: str) -> None:
-    """Fetches a key that was changed at the source, if there is a copy of it."""
+    """Fetches a key that was changed at the source, if there is a copy of it here."""
     entry = index.read(store.name, name)
     if entry and entry.end:
         report = sourced.fetch(store, [name], refresh.ALL)
@@ -63,7 +63,7 @@ def set_value(name: str, from_stdin: bool, kind: str | None, replace: bool) -> N
 
 
 def value_of(store: "Store", name: str) -> Secret:
-    """The value: of a copy that is fresh, else of the source itself."""
+    """Returns the value of a fresh copy, or else asks the source."""
     entry = index.read(store.name, name)
     if entry and entry.stale > time.time() and (found := store.get([name]).get(name)):
         return found
@@ -119,7 +119,8 @@ def remove(name: str, yes: bool) -> None:
 def copy_to(
     source_name: str, accounts: dict[str, str], origin: "Store", replace: bool, dry_run: bool, yes: bool
 ) -> None:
-    """Copies keys of a store to a source: by name, the account that has it. Runtime keys only; each is read back."""
+    """Copies keys of a store to a source. `accounts` maps names to the store's accounts. Runtime keys only; reads each
+    back."""
     found = settings.find(source_name)
     source = refresh.opened(common.store(), found)
     if base.WRITES not in source.capabilities:
@@ -161,7 +162,7 @@ def _state(present: Secret | None, wanted: Secret) -> str:
 
 
 def rows(source_name: str) -> "list[dict[str, Any]]":
-    """What a source has, and which copies are here."""
+    """Returns what a source has, and which copies are here."""
     found, store = settings.find(source_name), common.store()
     source = refresh.opened(store, found)
     if base.LISTS not in source.capabilities:
@@ -172,7 +173,7 @@ def rows(source_name: str) -> "list[dict[str, Any]]":
 
 
 def copy_row(name: str, entry: "Any") -> "dict[str, Any]":
-    """What is known of the copy of a key: none, or when it was fetched and until when it serves."""
+    """Describes the copy of a key: there is none, or when it was fetched and how long it serves."""
     there = entry is not None and entry.end > time.time()
     return {
         "name": name,

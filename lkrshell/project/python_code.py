@@ -1,7 +1,7 @@
-"""Finds in Python code what `lkrshell.load()` replaces, and says what to write there: exact edits of the text.
+"""Finds what `lkrshell.load()` can replace in Python code, and computes exact edits of the text.
 
-`load_dotenv()`, `os.environ["X"] = "sk-…"`, and `os.environ["X"] = getpass(…)`. Everything else in the text stays as it
-is, comments and spaces too. Pure: reads no file. A value found travels as a Secret, and a shown text has a mask for it.
+It looks for `load_dotenv()`, `os.environ["X"] = "sk-…"`, and `os.environ["X"] = getpass(…)`. Everything else stays as
+it is, including comments and spaces. Pure: reads no file. Values travel as Secrets, and shown text masks them.
 """
 
 import ast
@@ -17,8 +17,8 @@ _MASK = '"****"'
 
 @dataclass(frozen=True)
 class Edit:
-    """Bytes `start` to `end` become `text`. `variable` is the one that the code sets, empty for none; `value` is the
-    literal that it has there, at `literal`."""
+    """Bytes `start` to `end` become `text`. `variable` is the one that the code sets, empty for none. `value` is its
+    literal, which is at `literal`."""
 
     start: int
     end: int
@@ -30,7 +30,7 @@ class Edit:
 
 @dataclass
 class Code:
-    """One file's text with the edits to make in it. `asked` are variables whose value a person typed each time."""
+    """One file's text with its edits. `asked` are variables whose value a person had to type each time."""
 
     text: bytes
     edits: list[Edit] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Code:
         return [edit.variable for edit in self.edits if edit.variable and not edit.value]
 
     def changed(self, but: set[str] | None = None) -> bytes:
-        """The new text, without the edits for the variables of `but`."""
+        """Returns the new text, without the edits for the variables in `but`."""
         kept = [edit for edit in self.edits if edit.variable not in (but or ())]
         return (
             _apply(self.text, [(edit.start, edit.end, edit.text) for edit in kept])
@@ -53,7 +53,7 @@ class Code:
         )
 
     def difference(self, name: str) -> str:
-        """The changes for a person, as a unified diff. Each value is a mask."""
+        """Returns the changes as a unified diff for a person. Values are masked."""
         literals = [(*edit.literal, _MASK) for edit in self.edits if edit.value]
         old = _apply(self.text, literals).decode("utf-8", "replace").splitlines()
         new = self.changed().decode("utf-8", "replace").splitlines()
@@ -61,9 +61,9 @@ class Code:
 
 
 def read(text: bytes, keeps_dotenv: bool = False) -> Code | None:
-    """The edits for this text; None when it is no Python that this Python reads, or has nothing to change.
+    """Returns the edits for this text; None when this Python cannot read it, or there is nothing to change.
 
-    `keeps_dotenv`: its `.env` has settings that are no keys, so `load_dotenv()` stays, behind lkr's line.
+    `keeps_dotenv`: its `.env` has settings that are not keys, so `load_dotenv()` stays, after lkr's line.
     """
     try:
         tree = ast.parse(text)
@@ -94,7 +94,7 @@ class _Finder(ast.NodeVisitor):
         self._text, self._keeps_dotenv = text, keeps_dotenv
         self.edits: list[Edit] = []
         self.has_import = False
-        self._replaced = False  # the statement before, in the same block, became a load already
+        self._replaced = False  # the previous statement in this block already became a load
 
     def place(self, node: ast.stmt | None) -> int:
         return self._lines[node.lineno - 1] if node else len(self._text)
@@ -137,7 +137,7 @@ class _Finder(ast.NodeVisitor):
 
 
 def _environment_variable(target: ast.expr) -> str:
-    """The variable that an assignment to `os.environ[...]` sets; empty for another assignment."""
+    """Returns the variable that an assignment to `os.environ[...]` sets; empty for other assignments."""
     if not isinstance(target, ast.Subscript) or ast.unparse(target.value) not in ("os.environ", "environ"):
         return ""
     return target.slice.value if isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str) else ""
@@ -148,7 +148,7 @@ def _is_true(value: ast.expr) -> bool:
 
 
 def _first_statement(tree: ast.Module) -> ast.stmt | None:
-    """The first statement before which an import may stand: after the docstring, and imports from the future."""
+    """Returns the first statement that an import may precede: after the docstring and imports from `__future__`."""
     for number, node in enumerate(tree.body):
         docstring = number == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if not docstring and not (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
