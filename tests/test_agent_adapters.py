@@ -169,10 +169,10 @@ def test_a_login_of_its_own_is_left_alone(user: User, stand_ins: Path) -> None:
 
 
 def test_every_row_is_of_an_agent_and_vendor_that_lkr_knows_and_fills_in_everything() -> None:
-    for agent, rows in known_agents.ADAPTERS.items():
+    for agent, rows in adapters.ADAPTERS.items():
         assert agent in known_agents.AGENTS
         for row in rows:
-            for vendor in known_agents.PROVIDERS if row == "*" else [row]:
+            for vendor in adapters.PROVIDERS if row == "*" else [row]:
                 given = [(Binding("A_API_KEY", f"{vendor}:x"), Secret("lkr-vk-x"))]
                 found = adapters.adapt(agent, given, "1234", [], {})
                 text = f"{found.variables}{found.arguments}{found.notes}"

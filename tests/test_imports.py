@@ -11,7 +11,7 @@ import pytest
 from conftest import OTHERS, User
 
 import lkrshell
-from lkrshell.shells import bundle
+from lkrshell.shells import bundle_writer
 
 ALLOWED = {
     "lkrshell", "lkrshell.core", "lkrshell.core.binding", "lkrshell.core.clock", "lkrshell.core.entry",
@@ -73,7 +73,7 @@ def test_the_bundle_has_what_entering_loads_and_serves_only_while_it_is_fresh(us
     out = loaded(root, user, folder)
     assert "'openai:prod'" in out and "export.py" in out  # each from its own file
 
-    bundle.write(str(root))
+    bundle_writer.write(str(root))
     out = loaded(root, user, folder)
     assert "'openai:prod'" in out
     files = [line for line in out.splitlines() if ".pyc" in line or "code object from" in line]
@@ -82,13 +82,13 @@ def test_the_bundle_has_what_entering_loads_and_serves_only_while_it_is_fresh(us
     export = root / "runtime/export.py"
     export.write_text(export.read_text().replace('"lkr: " + " "', '"lkr here: " + " "'))
     assert "export.py" in loaded(root, user, folder)  # a source changed: not out of the bundle
-    bundle.write(str(root))
+    bundle_writer.write(str(root))
     assert "export.py" not in loaded(root, user, folder)
 
-    for damage in (b"", b"damaged", Path(bundle.name_of(str(root))).read_bytes()[:5000]):
-        Path(bundle.name_of(str(root))).write_bytes(damage)
+    for damage in (b"", b"damaged", Path(bundle_writer.name_of(str(root))).read_bytes()[:5000]):
+        Path(bundle_writer.name_of(str(root))).write_bytes(damage)
         assert "'openai:prod'" in loaded(root, user, folder)
-        bundle.write(str(root))
+        bundle_writer.write(str(root))
         assert "export.py" not in loaded(root, user, folder)
 
 
@@ -96,7 +96,7 @@ def test_a_package_folder_that_cannot_be_written_is_no_obstacle(user: User, tmp_
     root = tmp_path / "lkrshell"
     shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "__pycache__").write_text("in the way")
-    bundle.write(str(root))
+    bundle_writer.write(str(root))
     assert "'openai:prod'" in loaded(root, user, user.project("p"))
 
 
@@ -105,7 +105,7 @@ def package(tmp_path: Path) -> Path:
     """A copy of the package, and its bundle."""
     root = tmp_path / "lkrshell"
     shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
-    bundle.write(str(root))
+    bundle_writer.write(str(root))
     return root
 
 
@@ -118,12 +118,12 @@ def served(root: Path, user: User, folder: Path) -> bool:
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
 def test_nobody_else_can_write_the_bundle_whatever_the_umask(package: Path, user: User, umask: int) -> None:
-    path = Path(bundle.name_of(str(package)))
+    path = Path(bundle_writer.name_of(str(package)))
     path.unlink()
     (package / "__pycache__").rmdir()
     before = os.umask(umask)
     try:
-        bundle.write(str(package))
+        bundle_writer.write(str(package))
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o644
@@ -132,7 +132,7 @@ def test_nobody_else_can_write_the_bundle_whatever_the_umask(package: Path, user
     assert served(package, user, user.project("p"))
     (package / "__init__.py").chmod(0o600)
     path.unlink()
-    bundle.write(str(package))
+    bundle_writer.write(str(package))
     assert path.stat().st_mode & 0o777 == 0o600, "who cannot read the sources cannot read it"
 
 
@@ -140,7 +140,7 @@ def test_nobody_else_can_write_the_bundle_whatever_the_umask(package: Path, user
     "change", ["mode", "group", pytest.param("owner", marks=OTHERS), "link to it", "pipe", "of another bundle.py"]
 )
 def test_a_bundle_that_others_could_have_written_is_not_even_read(package: Path, user: User, change: str) -> None:
-    path = Path(bundle.name_of(str(package)))
+    path = Path(bundle_writer.name_of(str(package)))
     folder, good = user.project("p"), path.read_bytes()
     mine = user.home / "ran"
     # What marshal reads it as a dict of code; run, it leaves a mark. The rest of it is as it should be.
@@ -166,22 +166,22 @@ def test_a_bundle_that_others_could_have_written_is_not_even_read(package: Path,
         os.utime(package / "shells/bundle.py", (1, 1))
     assert not served(package, user, folder)
     assert not mine.exists(), "it ran"
-    bundle.write(str(package))
+    bundle_writer.write(str(package))
     assert served(package, user, folder), "and lkr hook writes it anew"
 
 
 @pytest.mark.parametrize("where", ["", "__pycache__", "state"])
 def test_there_is_no_bundle_in_a_folder_that_others_can_write(package: Path, user: User, where: str) -> None:
-    path = Path(bundle.name_of(str(package)))
+    path = Path(bundle_writer.name_of(str(package)))
     (package / where).chmod(0o777)
-    bundle.write(str(package))
+    bundle_writer.write(str(package))
     assert not path.exists()
     assert not served(package, user, user.project("p"))
     if os.getuid() == 0:  # who else could give it to another group?
         (package / where).chmod(0o775)
         os.chown(package / where, -1, 65534)
-        bundle.write(str(package))
+        bundle_writer.write(str(package))
         assert not path.exists()
     (package / where).chmod(0o755)
-    bundle.write(str(package))
+    bundle_writer.write(str(package))
     assert path.exists()

@@ -1,11 +1,10 @@
-"""Connects an agent's own model to the broker, by the rows of `known_agents`: variables, arguments, and a line for the
-person where these are not enough. Takes nothing from a manifest, and puts no key into an argument."""
+"""Connects an agent's own model to the broker: with variables, arguments, and a line for the person where these are not
+enough. Takes nothing from a manifest, and puts no key into an argument."""
 
 import os
 from collections.abc import Iterable
 
 from lkrshell.core.secret import Secret
-from lkrshell.runtime.known_agents import ADAPTERS, PROVIDERS, Adapter
 from lkrshell.vendors import routes
 
 TYPE_CHECKING = False
@@ -13,6 +12,113 @@ if TYPE_CHECKING:
     from lkrshell.core.binding import Binding
 
 _MOST = 1 << 20  # bytes of a settings file to read
+
+
+class Adapter:
+    """What an agent needs, besides the usual variables, to reach its own model through the broker.
+
+    Texts may contain <url> (the vendor at the broker), <key> (the virtual key), <variable> (the name of the variable
+    that holds it), <provider> (the agent's name of the vendor) and <here> (the folder of this file).
+
+    sets: (variable, text), set whatever the person has there; without a text, the variable is removed. A text that
+    begins with `{` is JSON, and is merged into the present JSON.
+
+    defaults: (variable, text), set where the person has nothing there.
+
+    arguments: put before the person's own, unless these have an option, or begin with a subcommand, of `unless`.
+
+    file, text, note: the note is said when the file in the home folder does not contain the text.
+    """
+
+    __slots__ = ("arguments", "defaults", "file", "note", "sets", "text", "unless")
+
+    def __init__(
+        self,
+        sets: tuple[tuple[str, str], ...] = (),
+        defaults: tuple[tuple[str, str], ...] = (),
+        arguments: tuple[str, ...] = (),
+        unless: tuple[str, ...] = (),
+        file: str = "",
+        text: str = "",
+        note: str = "",
+    ) -> None:
+        self.sets, self.defaults, self.arguments, self.unless = sets, defaults, arguments, unless
+        self.file, self.text, self.note = file, text, note
+
+
+# By agent and vendor. `*` stands for each other vendor of PROVIDERS, whose <url> ends as PROVIDERS says. For a vendor
+# with its own row, <url> ends as the vendor's SDK wants it. An agent without a row needs nothing, or we do not know
+# what it needs.
+_QWEN = ("--auth-type", "auth", "channel", "extensions", "hooks", "mcp", "review", "serve", "sessions", "update")
+_PI = Adapter(  # reads no base URL from a variable
+    (("LKR_PI_PROVIDERS", '{"<provider>": {"baseUrl": "<url>", "variable": "<variable>"}}'),),
+    arguments=("--extension", "<here>/pi_extension.js"),
+    unless=("config", "install", "list", "remove", "uninstall", "update"),
+)
+_CONFIG = '{"provider": {"<provider>": {"options": {"baseURL": "<url>", "apiKey": "{env:<variable>}"}}}}'
+_CODEX = 'model_providers.lkr={name="lkr",base_url="<url>",env_key="<variable>",wire_api="responses",'
+ADAPTERS: dict[str, dict[str, Adapter]] = {
+    "claude": {
+        "anthropic": Adapter(  # it asks whether to use an API key, and gives up tool search at another address
+            (("ANTHROPIC_API_KEY", ""), ("ANTHROPIC_AUTH_TOKEN", "<key>")), (("ENABLE_TOOL_SEARCH", "true"),)
+        )
+    },
+    "codex": {  # reads no base URL from a variable
+        "openai": Adapter(
+            arguments=("-c", f"{_CODEX}supports_websockets=false}}", "-c", 'model_provider="lkr"'),
+        )
+    },
+    "gemini": {
+        "gemini": Adapter(
+            defaults=(("GEMINI_DEFAULT_AUTH_TYPE", "gemini-api-key"),),
+            file=".gemini/settings.json",
+            text='"gemini-api-key"',
+            note='gemini uses its key only with {"security": {"auth": {"selectedType": "gemini-api-key"}}} in '
+            "~/.gemini/settings.json",
+        )
+    },
+    "qwen": {
+        "openai": Adapter(arguments=("--auth-type", "openai"), unless=_QWEN),
+        "anthropic": Adapter(arguments=("--auth-type", "anthropic"), unless=_QWEN),
+        "gemini": Adapter(arguments=("--auth-type", "gemini"), unless=_QWEN),
+    },
+    "opencode": {"*": Adapter((("OPENCODE_CONFIG_CONTENT", _CONFIG),))},
+    "kilo": {"*": Adapter((("KILO_CONFIG_CONTENT", _CONFIG),))},
+    "pi": {"*": _PI, "anthropic": _PI, "mistral": _PI},
+    "copilot": {
+        vendor: Adapter(
+            (
+                ("COPILOT_PROVIDER_BASE_URL", "<url>"),
+                ("COPILOT_PROVIDER_API_KEY", "<key>"),
+                ("COPILOT_PROVIDER_TYPE", vendor),
+            ),
+            (("COPILOT_MODEL", model),),
+        )
+        for vendor, model in (("openai", "gpt-4.1"), ("anthropic", "claude-sonnet-4-5"))
+    },
+    "cline": {
+        "*": Adapter(
+            file=".cline/data/settings/providers.json",
+            text="<url>",
+            note='cline reaches the broker only with "baseUrl": "<url>" in '
+            "~/.cline/data/settings/providers.json, and after `cline hub stop`",
+        )
+    },
+    "continue": {
+        "*": Adapter(
+            file=".continue/config.yaml",
+            text="secrets.<variable>",
+            note="continue reaches the broker only with a model that has apiBase: <url> and "
+            "apiKey: ${{ secrets.<variable> }} in ~/.continue/config.yaml, by cn --config ~/.continue/config.yaml",
+        )
+    },
+}
+# How agents for many vendors name each vendor, and the path that they expect at the end of its base URL.
+PROVIDERS: dict[str, tuple[str, str]] = {
+    "anthropic": ("anthropic", "/v1"), "openai": ("openai", "/v1"), "gemini": ("google", "/v1beta"),
+    "groq": ("groq", "/openai/v1"), "mistral": ("mistral", "/v1"), "xai": ("xai", "/v1"),
+    "openrouter": ("openrouter", "/api/v1"), "deepseek": ("deepseek", "/v1"), "cerebras": ("cerebras", "/v1"),
+}  # fmt: skip
 
 
 class Adapted:

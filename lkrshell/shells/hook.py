@@ -6,7 +6,7 @@ import sys
 import lkrshell
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
-from lkrshell.shells import base, bundle
+from lkrshell.shells import base, bundle_writer
 from lkrshell.state import paths
 
 _PACKAGE = os.path.dirname(os.path.abspath(lkrshell.__file__))
@@ -65,5 +65,5 @@ def main(shell: str) -> int:
 
 def text(shell: str) -> str:
     """The whole hook."""
-    bundle.write(_PACKAGE)
+    bundle_writer.write(_PACKAGE)
     return preamble(shell) + data("shell", f"lkr.{shell}")
