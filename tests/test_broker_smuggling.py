@@ -185,6 +185,16 @@ def test_a_request_line_of_another_form_goes_nowhere(broker: Broker, standin: St
     assert not seen, said
 
 
+@pytest.mark.parametrize("field", [b"Content-Length: 30", b"x: " + b"secret" * 12_000, b"x y: secret"])
+def test_what_is_no_http_is_refused_in_one_form_and_never_quoted(
+    broker: Broker, standin: Standin, field: bytes
+) -> None:
+    said, seen = attack(broker, standin, request(b"POST /openai/v1/chat/completions HTTP/1.1", field, port=broker.port))
+    assert re.match(rb"HTTP/1\.[01] 400 ", said) and b"\r\nx-lkr-error: form\r\n" in said
+    assert json.loads(said.partition(b"\r\n\r\n")[2])["error"]["code"] == "form"
+    assert b"secret" not in said and not seen
+
+
 def test_two_requests_on_one_connection_are_two_and_each_needs_its_key(broker: Broker, standin: Standin) -> None:
     both = request(port=broker.port) * 2
     _, seen = attack(broker, standin, both, answers=2)

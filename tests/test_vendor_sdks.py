@@ -2,15 +2,19 @@
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from agent_programs import HOME, NODE
+from brokers import Broker
 from conftest import Template
 from shells import Shell
 from vendor import REAL, WORDS, Standin
+
+from lkrshell.broker.interfaces import Refused
 
 TEXT = "".join(WORDS)
 
@@ -145,6 +149,29 @@ const body = JSON.stringify({ model: "m", messages: [] });
 const answer = await fetch(base + "/chat/completions", { method: "POST", headers, body });
 console.log("whole " + (await answer.json()).choices[0].message.content);
 """
+# Each package as it is, with the retries that it makes of itself.
+ONCE = """
+import sys
+import anthropic, cohere, groq, openai
+from google import genai
+from mistralai.client import Mistral
+at, ask = sys.argv[1], [{"role": "user", "content": "hi"}]
+gemini = genai.Client(api_key="lkr-vk-gemini", http_options={"base_url": f"{at}/gemini"})
+calls = {
+    "openai": openai.OpenAI(base_url=f"{at}/openai/v1", api_key="lkr-vk-openai").chat.completions.create,
+    "anthropic": anthropic.Anthropic(base_url=f"{at}/anthropic", api_key="lkr-vk-anthropic").messages.create,
+    "gemini": lambda model, messages: gemini.models.generate_content(model=model, contents="hi"),
+    "groq": groq.Groq(base_url=f"{at}/groq", api_key="lkr-vk-groq").chat.completions.create,
+    "cohere": cohere.ClientV2(base_url=f"{at}/cohere", api_key="lkr-vk-cohere").chat,
+    "mistral": Mistral(server_url=f"{at}/mistral", api_key="lkr-vk-mistral").chat.complete,
+}
+for vendor, call in calls.items():
+    more = {"max_tokens": 9} if vendor == "anthropic" else {}
+    try:
+        call(model="m", messages=ask, **more)
+    except Exception as error:
+        print(vendor, str(error).replace(chr(10), " "))
+"""
 PYTHON = f"{sys.executable} -W ignore"
 SCRIPTS = {
     "openai": ("OPENAI_API_KEY", OPENAI),
@@ -233,6 +260,21 @@ def test_anthropics_other_variable_works_too(shell: Shell, standin: Standin, tmp
     assert said["whole"] == [TEXT]
     assert {seen.header("x-api-key") for seen in standin.seen} == {REAL}
     assert {seen.header("authorization") for seen in standin.seen} == {""}
+
+
+def test_no_package_sends_again_what_a_limit_refused_and_each_says_why(standin: Standin) -> None:
+    broker = Broker(str(standin.ca), dict.fromkeys(SCRIPTS, standin.url))
+    broker.refuse_limit = Refused(403, "rate", "openai:prod is limited to 2 requests/min")
+    try:
+        words = [sys.executable, "-W", "ignore", "-c", ONCE, broker.base("")]
+        done = subprocess.run(words, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=200)
+        said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+        assert set(said) == set(SCRIPTS), done.stdout + done.stderr
+        for text in said.values():
+            assert "lkr: openai:prod is limited to 2 requests/min" in text
+        assert broker.permits == len(SCRIPTS), "one request each"
+    finally:
+        broker.close()
 
 
 def test_litellm_reaches_the_vendors_after_cd(shell: Shell, standin: Standin, tmp_path: Path) -> None:

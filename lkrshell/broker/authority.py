@@ -5,6 +5,7 @@ This is the only part of the broker that reads grants, policy and the store. It 
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable
 
@@ -21,7 +22,7 @@ from lkrshell.core.text import quoted, show
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, broker_client, session
-from lkrshell.state import config, generation, index
+from lkrshell.state import config, generation, index, paths
 from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 
@@ -54,6 +55,7 @@ class Authority:
         self._secrets: dict[str, tuple[Secret, float]] = {}
         self._fetching: dict[str, asyncio.Lock] = {}
         self._generation = ""
+        self._known: tuple[bytes | None, config.Config] | None = None  # the text of the settings, and what it says
 
     async def permit(self, virtual: VirtualKey, caller: object = None) -> Permit:
         """Returns the real key. Raises Refused, in words for the person, when this use of it is not allowed.
@@ -69,13 +71,20 @@ class Authority:
             if now != self._generation:
                 self.forget()
                 self._generation = now
-            settings = config.load()
+            settings = self._settings()
             if self.follow:
                 await self.follow(settings)
             agent, limits = _limits(virtual, caller, settings)
             return Permit(await self._secret(virtual.key), limits, virtual, agent)
         except LkrError as error:
             raise Refused(403, _CODES.get(error.code, "denied"), f"lkr: {error}") from None
+
+    def _settings(self) -> config.Config:
+        """Returns the settings as they are now. The same text is parsed only once."""
+        text = config.read(paths.config_file())
+        if self._known is None or self._known[0] != text:
+            self._known = text, config.of_text(text)
+        return self._known[1]
 
     def forget(self) -> None:
         """Removes all real keys from memory."""
@@ -125,10 +134,20 @@ def _limits(virtual: VirtualKey, caller: object, settings: config.Config) -> tup
     """Returns the agent and the limits that apply. Raises LkrError when this use of the key is not allowed."""
     agent = virtual.agent or (_inside(virtual, caller, settings) if isinstance(caller, process.Holder) else None)
     entry, _, want = checked(virtual, agent or None, settings)
-    limits = [("key", Limits.of(entry))] if entry else []
-    limits += [("agent", Limits(*texts)) for name, *texts in settings.agent_limits if name == agent]
-    limits += [("project", Limits.of(want))] if want else []
+    limits = [("key", _parsed(*_texts(entry)))] if entry else []
+    limits += [("agent", _parsed(*texts)) for name, *texts in settings.agent_limits if name == agent]
+    limits += [("project", _parsed(*_texts(want)))] if want else []
     return agent or "", [each for each in limits if each[1]]
+
+
+@functools.lru_cache(1 << 10)
+def _parsed(models: str, budget: str, rate: str, tokens: str) -> Limits:
+    """Returns the limits that these texts say. Nobody changes them afterwards."""
+    return Limits(models, budget, rate, tokens)
+
+
+def _texts(holder: Entry | Binding) -> tuple[str, str, str, str]:
+    return holder.models, holder.budget, holder.rate, holder.tokens
 
 
 def _fetch(key: str) -> Secret:

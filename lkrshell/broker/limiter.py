@@ -7,6 +7,7 @@ time. The sums come from the ledger, so they survive a restart. Setting the cloc
 count too.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -198,9 +199,10 @@ class Limiter:
         while sent and sent[0] <= now - _MINUTE:
             sent.popleft()
         if len(sent) >= each.rate:
-            wait = f"try again in {int(_MINUTE - (now - sent[0])) + 1} s; " if each.rate else ""
-            what = f"{_whose(scope, permit)} may send {each.rate} requests/min, and has sent them"
-            raise Refused(429, "rate", f"{what}; {wait}{_change(scope, permit, 'rate', f'{each.rate * 2 or 1}/min')}")
+            wait = f"try again in {math.ceil(_MINUTE - (now - sent[0]))} s; " if each.rate else ""
+            what = f"{_whose(scope, permit)} is limited to {each.rate} requests/min"
+            # Not 429: several SDKs would send it again at once.
+            raise Refused(403, "rate", f"{what}; {wait}{_change(scope, permit, 'rate', f'{each.rate * 2 or 1}/min')}")
 
     def _check_sums(
         self, scope: str, each: Limits, permit: Permit, seconds: float, wanted: tuple[int, int]

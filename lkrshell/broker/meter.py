@@ -9,7 +9,7 @@ import json
 import re
 
 from lkrshell.broker import encodings, usage
-from lkrshell.broker.scan import Path, Scanner
+from lkrshell.broker.scan import MAX_VALUE, Path, Scanner
 from lkrshell.broker.usage import Usage
 
 _EVENT = 1 << 16  # bytes of an event that `TakeOut` holds back at most
@@ -96,13 +96,7 @@ class _Events:
                     continue
             end = _LINE_END.search(data, at)
             stop = end.start() if end else len(data)
-            if (
-                end
-                and self._field == b""
-                and data[stop - 1] == 0x7D
-                and stop > at
-                and not _COUNT.search(data, at, stop)
-            ):
+            if end and self._field == b"" and self._is_read(data[at:stop]):
                 self._field = None
             else:
                 self._line(data[at:stop])
@@ -113,6 +107,21 @@ class _Events:
                 self._field, self._in_data = b"", False
                 self._skip_lf = data[at] == 0x0D
                 at += 1
+
+    def _is_read(self, line: bytes) -> bool:
+        """True for a whole line that needs no scanning: it names no usage, or it is all of an event's data."""
+        if line[-1:] != b"}":
+            return False
+        if not _COUNT.search(line):
+            return True
+        if len(line) > MAX_VALUE or not line.startswith(b"data:") or not self._scanner.is_fresh:
+            return False
+        try:
+            content = json.loads(line[5:])
+        except (ValueError, RecursionError):
+            return False
+        self._scanner.take(content)
+        return True
 
     def end(self) -> None:
         """Ends the event."""

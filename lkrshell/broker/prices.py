@@ -4,6 +4,7 @@ The prices come from the package genai-prices; `[prices]` in config.toml overrid
 of the package, and then takes a few milliseconds. Call it in a thread, before the first request.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -40,55 +41,39 @@ _LONGEST: tuple[tuple[str, int], ...] = (
 class Model:
     """The prices of one model. `context` is the most tokens of a request's input, `longest` the most of its answer."""
 
-    __slots__ = ("_prices", "_variants", "context", "longest", "name")
+    __slots__ = ("_always", "_prices", "_variants", "context", "longest", "name")
 
     def __init__(self, name: str, context: int | None, prices: list[Any], variants: list[Any]) -> None:
         self.name, self._prices, self._variants = name, prices, variants
         self.context = context or _UNKNOWN * 8
+        self._always = not variants and (not prices or (len(prices) == 1 and not prices[0][0]))
         bare = name.rpartition("/")[2].lower()
         rows = (most for pattern, most in _LONGEST if limits.matches(pattern, bare))
         self.longest = next(rows, context or _UNKNOWN)
 
     def cost(self, usage: Usage, seconds: float) -> int | None:
         """Returns what `usage` costs at `seconds` since the epoch; None when the model is not paid by the token."""
-        prices = self._at(datetime.fromtimestamp(seconds, UTC), usage)
-        if not {"input_mtok", "output_mtok"} & set(prices):
-            return None
-        total = Decimal(0)
-
-        def add(count: int, *names: str) -> None:
-            """Adds `count` tokens at the first of these prices that the model has."""
-            nonlocal total
-            price = next((prices[name] for name in names if name in prices), "0")
-            total += max(0, count) * _rate(price, usage.input)
-
-        cached = usage.cache_read + usage.cache_write
-        heard = min(usage.input_audio, max(0, usage.input - cached)) if "input_audio_mtok" in prices else 0
-        spoken = min(usage.output_audio, usage.output) if "output_audio_mtok" in prices else 0
-        add(usage.input - cached - heard, "input_mtok")
-        add(heard, "input_audio_mtok")
-        add(usage.cache_read, "cache_read_mtok", "input_mtok")
-        add(usage.cache_write - usage.cache_write_1h, "cache_write_mtok", "input_mtok")
-        add(usage.cache_write_1h, "cache_write_1h_mtok", "cache_write_mtok", "input_mtok")
-        add(usage.output - spoken, "output_mtok")
-        add(spoken, "output_audio_mtok")
-        # The total is per million. These prices are per thousand, hence the factor.
-        add(1000 * usage.searches, "web_searches_kcount")
-        add(1000, "requests_kcount")
-        return int(total.to_integral_value(ROUND_CEILING))
+        return _cost(self._at(seconds, usage), usage)
 
     def worst(self, usage: Usage, seconds: float) -> int | None:
         """Returns the most that an input and output of this size can cost, also when all of the input is written to a
         cache."""
-        costs = []
-        for written, hour in ((0, 0), (usage.input, 0), (usage.input, usage.input if usage.cache_write_1h else 0)):
+        prices, costs = self._at(seconds, usage), []
+        cases = [(0, 0)]
+        if "cache_write_mtok" in prices or "cache_write_1h_mtok" in prices:
+            cases += [(usage.input, 0), (usage.input, usage.input if usage.cache_write_1h else 0)]
+        for written, hour in cases:
             case = Usage(usage.input, usage.output, 0, written)
-            case.cache_write_1h, case.tier, case.speed = hour, usage.tier, usage.speed
-            costs.append(self.cost(case, seconds))
+            case.cache_write_1h = hour
+            costs.append(_cost(prices, case))
         return None if None in costs else max(each for each in costs if each is not None)
 
-    def _at(self, when: datetime, usage: Usage) -> dict[str, Any]:
-        prices = self._prices[0][1] if self._prices else {}
+    def _at(self, seconds: float, usage: Usage) -> dict[str, Any]:
+        """Returns the prices at that time, for the tier and the speed of `usage`."""
+        prices: dict[str, Any] = self._prices[0][1] if self._prices else {}
+        if self._always:
+            return prices
+        when = datetime.fromtimestamp(seconds, UTC)
         for condition, each in reversed(self._prices):
             if _active(condition, when):
                 prices = each
@@ -101,12 +86,42 @@ class Model:
         return {**prices, **more}
 
 
+def _cost(prices: dict[str, Any], usage: Usage) -> int | None:
+    """Returns what `usage` costs; None when the model is not paid by the token."""
+    if "input_mtok" not in prices and "output_mtok" not in prices:
+        return None
+    cached = usage.cache_read + usage.cache_write
+    heard = min(usage.input_audio, max(0, usage.input - cached)) if "input_audio_mtok" in prices else 0
+    spoken = min(usage.output_audio, usage.output) if "output_audio_mtok" in prices else 0
+    total = Decimal(0)
+    # Each count is paid at the first of its prices that the model has. The total is per million; searches and requests
+    # are priced per thousand, hence the factor.
+    for count, *names in (
+        (usage.input - cached - heard, "input_mtok"),
+        (heard, "input_audio_mtok"),
+        (usage.cache_read, "cache_read_mtok", "input_mtok"),
+        (usage.cache_write - usage.cache_write_1h, "cache_write_mtok", "input_mtok"),
+        (usage.cache_write_1h, "cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
+        (usage.output - spoken, "output_mtok"),
+        (spoken, "output_audio_mtok"),
+        (1000 * usage.searches, "web_searches_kcount"),
+        (1000, "requests_kcount"),
+    ):
+        price = next((prices[name] for name in names if name in prices), None) if count > 0 else None
+        if price is not None:
+            total += count * _rate(price, usage.input)
+    return int(total.to_integral_value(ROUND_CEILING))
+
+
 def _rate(price: Any, tokens: int) -> Decimal:
-    """Returns US dollars per million tokens. The price may depend on the number of input tokens."""
+    """Returns US dollars per million tokens, which can depend on how many tokens the input has."""
     if isinstance(price, str):
-        return Decimal(price)
+        return _decimal(price)
     base, *tiers = price
-    return Decimal(next((each for more_than, each in reversed(tiers) if tokens > more_than), base))
+    return _decimal(next((each for more_than, each in reversed(tiers) if tokens > more_than), base))
+
+
+_decimal = functools.lru_cache(1 << 12)(Decimal)
 
 
 def _active(condition: list[str], when: datetime) -> bool:

@@ -5,8 +5,9 @@ kept, up to a size. Places count, not names: a model can write JSON too (the arg
 pass for the vendor's own count.
 """
 
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 MAX_VALUE = 1 << 16  # bytes of one value that is kept
 MAX_DEPTH = 200
@@ -62,6 +63,17 @@ class Scanner:
             self._capture += data[self._since : min(end, self._since + MAX_VALUE + 1)]
             if len(self._capture) > MAX_VALUE:
                 del self._capture[MAX_VALUE + 1 :]
+
+    @property
+    def is_fresh(self) -> bool:
+        """True when nothing of a text has come."""
+        return not (self._path or self._in_string or self.found or self.bad) and self._capture is None
+
+    def take(self, value: object) -> None:
+        """Reads a value that is parsed already, as `feed` reads its text."""
+        for place in self._places:
+            for found in _at(value, place):
+                self.found[place] = json.dumps(found).encode("ascii")
 
     def close(self) -> None:
         """Ends the text, and with it a value that nothing follows."""
@@ -133,3 +145,14 @@ class Scanner:
         if len(whole) <= MAX_VALUE:
             self.found[tuple(self._path)] = whole
         self._capture = None
+
+
+def _at(value: object, place: Path) -> Iterator[object]:
+    """Yields the values at this place, in order."""
+    if not place:
+        yield value
+    elif place[0] == "*" and isinstance(value, list):
+        for item in value:
+            yield from _at(item, place[1:])
+    elif isinstance(value, dict) and place[0] in value:
+        yield from _at(value[place[0]], place[1:])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Generic
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from lkrshell.broker import bodies, request_checks, vendor_errors
 from lkrshell.broker.interfaces import Authority, Call, Limiter, P, Refused, Reservation, V, VirtualKeys
@@ -56,7 +57,7 @@ class Forwarder(Generic[V, P]):
 
     def server(self) -> web.Server:
         """Returns the protocol factory for `loop.create_server`."""
-        return web.Server(
+        return _Server(
             self.handle, handler_cancellation=True, access_log=None, logger=_silent, auto_decompress=False,
             max_field_size=1 << 16, max_line_size=1 << 14, keepalive_timeout=600.0, lingering_time=1.0,
         )  # fmt: skip
@@ -138,6 +139,8 @@ class Forwarder(Generic[V, P]):
     async def _piece(self, request: web.BaseRequest) -> bytes:
         """Returns the next piece of the body; empty at its end. After a damaged chunk, aiohttp says nothing more: hence
         the timeout."""
+        if (piece := request.content.read_nowait()) or request.content.at_eof():
+            return piece
         try:
             async with asyncio.timeout(self.patience):
                 return await request.content.readany()
@@ -216,6 +219,28 @@ class Forwarder(Generic[V, P]):
                 raise ConnectionResetError from None
             raise
         return response
+
+
+class _Connection(RequestHandler):
+    """One connection. What cannot be read as HTTP is answered in our own words: those of aiohttp quote the request."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionResetError  # an answer has begun
+        return _refusal(request, Refused(400, "form", "the broker cannot read this as an HTTP/1.1 request"))
+
+
+class _Server(web.Server):
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
 
 
 def _place(error: BaseException) -> str:

@@ -7,12 +7,12 @@ from lkrshell.broker.interfaces import Refused
 
 _ANTHROPIC = {
     400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
-    413: "request_too_large", 429: "rate_limit_error",
+    413: "request_too_large",
 }  # fmt: skip
-_OPENAI = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_OPENAI = {401: "authentication_error", 403: "permission_error"}
 _GOOGLE = {
     400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-    429: "RESOURCE_EXHAUSTED", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+    502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def body(form: str, refused: Refused) -> bytes:
 def headers(refused: Refused) -> dict[str, str]:
     """Returns the headers. The SDKs of OpenAI and Anthropic, and similar ones, obey `x-should-retry` before the
     status."""
-    fields = {"Content-Type": "application/json", "x-lkr-error": refused.code}
+    fields = {"Content-Type": "application/json", "Server": "lkr", "x-lkr-error": refused.code}
     if refused.status < 500:
         fields["x-should-retry"] = "false"
     return fields

@@ -84,8 +84,12 @@ class Config:
 
 def load() -> Config:
     """`config.toml`, overridden by `LKR_BACKEND` and `LKR_QUIET`. LkrError, with line and fix, if it is invalid."""
+    return of_text(read(paths.config_file()))
+
+
+def of_text(data: bytes | None) -> Config:
+    """The same for the text of `config.toml`, None where there is none."""
     path = paths.config_file()
-    data = read(path)
     config = Config() if data is None else _compiled(data) or _parse(path, data)
     config.backend = os.environ.get("LKR_BACKEND") or config.backend
     if config.backend not in BACKENDS:
