@@ -211,3 +211,34 @@ def test_an_agents_commit_is_searched_and_its_home_is_not(user: User, folder: Pa
     for option in ("--home", "--install-hook"):
         assert "may not do this" in user.lkr("scan", option, cwd=folder, code=2)
     assert not os.path.exists(folder / ".git/hooks/pre-commit")
+
+
+def test_history_is_read_as_patches_and_nothing_is_missed(user: User, folder: Path) -> None:
+    """Merges, a line that two commits split, a file that came back, a binary one, odd names, and long lines."""
+    secrets = {name: key("gsk_") for name in ("merged", "removed", "odd", "long")}
+    (folder / "a").write_text("1\n2\n3\n")
+    commit(user, folder)
+    git(user, "checkout", "-qb", "side", cwd=folder)
+    (folder / "a").write_text("1\nside\n3\n")
+    git(user, "commit", "-qam", "side", cwd=folder)
+    git(user, "checkout", "-q", "main", cwd=folder)
+    (folder / "a").write_text("1\nmain\n3\n")
+    git(user, "commit", "-qam", "main", cwd=folder)
+    git(user, "merge", "-q", "side", cwd=folder, code=1)
+    (folder / "a").write_text(f"1\n{secrets['merged']}\n3\n")  # neither side had that
+    git(user, "commit", "-qam", "merge", cwd=folder)
+    (folder / "b").write_text(f"-- {secrets['removed']}\n++ x\n")
+    (folder / 'tab\t"quote" ü').write_text(f"\n\n{secrets['odd']}\n")
+    (folder / "c").write_text(f"{VALUE[:10]}\nsomething\n")
+    (folder / "binary").write_bytes(b"\0\1" + OTHER.encode())
+    (folder / "long").write_text("x" * (5 << 20) + f" {secrets['long']}\n")
+    commit(user, folder)
+    (folder / "b").unlink()
+    (folder / "c").write_text(f"{VALUE[:10]}\n{VALUE[10:]}\n")
+    commit(user, folder)
+    rows = found(user, folder, "--history")
+    places = sorted((str(row["path"]), row["line"], row["key"] or "") for row in rows)
+    assert places == [
+        ("a", 2, ""), ("b", 1, ""), ("binary", 1, "anthropic:main"), ("c", 1, "openai:prod"), ("long", 1, ""),
+        ('tab\t"quote" ü', 3, ""),
+    ]  # fmt: skip

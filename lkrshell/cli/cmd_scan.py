@@ -4,13 +4,13 @@ import os
 import sys
 from collections.abc import Iterator
 
-from lkrshell.cli import common, declare, fixing, scanning
+from lkrshell.cli import common, declare, scanning
 from lkrshell.core import folders
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.project import lookup
-from lkrshell.scan import files, findings, history, hooks, places, stored, text
+from lkrshell.scan import files, findings, stored, text
 from lkrshell.scan.findings import Finding
 from lkrshell.scan.marks import Ignored
 from lkrshell.system import git
@@ -60,6 +60,8 @@ def command(
     if whole_history or since is not None or staged or push:
         found = _in_git(folder, whole_history, since, staged, what, tally)
     elif home:
+        from lkrshell.scan import places
+
         listed = files.search(places.home(tally), what, tally, Ignored(os.path.expanduser("~")))
         found = [*listed, *places.processes(what, tally)]
     elif paths == ("-",):
@@ -69,11 +71,15 @@ def command(
     progress.end()
     code = _tell(found, tally, [problem] * bool(problem), as_json, sarif)
     if fix and code:
+        from lkrshell.cli import fixing
+
         fixing.fix(found)
     return code
 
 
 def _install(folder: str) -> int:
+    from lkrshell.scan import hooks
+
     program = os.path.abspath(sys.argv[0])
     for path in hooks.install(folder, program):
         declare.echo(f"lkr: wrote {show(os.path.relpath(path))}", err=True)
@@ -85,6 +91,8 @@ def _in_git(
 ) -> list[Finding]:
     if git.top(folder) is None:
         raise LkrError("this is not in a git repository", "run it in one", USAGE)
+    from lkrshell.scan import history
+
     if every_object:
         found = history.everything(folder, what, tally)
     elif since is not None:

@@ -5,8 +5,6 @@ and nobody can use it later to test guesses.
 """
 
 import functools
-import hashlib
-import hmac
 import os
 from dataclasses import dataclass, field
 
@@ -70,6 +68,9 @@ class Finding:
 def fingerprint(secret: Secret) -> str:
     """Returns eight hexadecimal digits that are the same for the same value within this run, and different in each
     run."""
+    import hashlib
+    import hmac
+
     value = secret.reveal().encode("utf-8", "surrogateescape")
     return hmac.new(_salt(), value, hashlib.sha256).hexdigest()[:8]
 

@@ -12,7 +12,7 @@ from typing import IO
 
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.scan import text
+from lkrshell.scan import patches, text
 from lkrshell.scan.files import Tally
 from lkrshell.scan.findings import HISTORY, PUSHED, STAGED, Finding
 from lkrshell.system import git
@@ -20,6 +20,7 @@ from lkrshell.system import git
 _BLOCK = 4 << 20  # bytes searched at once
 _MOST = 64 << 20  # bytes of one object
 _LOG_WAIT = 120  # seconds to find the commits that introduced the objects
+_NAMED = "--batch-check=%(objectname) %(objecttype)"
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MOST_COMMITS = 200  # commits to look up at the remotes
 
@@ -34,11 +35,18 @@ class _Object:
 
 
 def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
-    """Returns the findings in every object of the repository at `folder`."""
-    with git.stream(folder, "cat-file", "--batch", "--batch-all-objects", "--unordered", "--buffer") as objects:
-        hits = list(_search(objects, what, tally))
-    places = _introduced(folder, {name for name, _, _ in hits})
-    return _told(folder, hits, places, HISTORY)
+    """Returns the findings in every object of the repository at `folder`.
+
+    What a commit adds to a text is read in git's patches, so that a line counts once and not in each version of its
+    file. The objects that no patch shows are read whole: messages, binary files, what merges made, what nothing names.
+    """
+    with git.stream(folder, "cat-file", _NAMED, "--batch-all-objects", "--unordered", "--buffer") as listing:
+        there = dict(map(bytes.split, listing))
+    hits, shown = patches.search(folder, what, tally)
+    rest = [name.decode() for name, kind in there.items() if kind != b"tree" and name not in shown]
+    whole = list(_read(folder, rest, what, tally))
+    places = _introduced(folder, {name for name, _, _ in whole})
+    return [*_on_remotes(folder, hits), *_told(folder, whole, places, HISTORY)]
 
 
 def since(folder: str, revision: str, what: text.Search, tally: Tally) -> list[Finding]:
@@ -176,15 +184,18 @@ def _introduced(folder: str, names: set[str]) -> dict[str, tuple[str, str, int]]
             if commit in names:
                 found[commit] = (commit, "", time)
         elif line.startswith(":") and (new := line.split(" ", 4)[3]) in names:
-            found[new] = (commit, line.partition("\t")[2], time)
+            found[new] = (commit, _name(line.partition("\t")[2]), time)
     return found
+
+
+def _name(path: str) -> str:
+    return os.fsdecode(git.unquoted(os.fsencode(path)))
 
 
 def _told(
     folder: str, hits: "list[tuple[str, Finding, float]]", places: dict[str, tuple[str, str, int]], state: str
 ) -> list[Finding]:
     """Returns the findings with their places: a path, and for the history also the commit."""
-    remote: dict[str, bool] = {}
     found = []
     for name, each, _ in hits:
         commit, path, time = places.get(name, ("", "", 0))
@@ -194,14 +205,20 @@ def _told(
             each.place = f"the tag {name[:10]}"
         else:
             each.place = path or f"an object that no branch has ({name[:10]})"
-        each.commit, each.state, each.time = commit[:10], state, float(time)
-        if commit and state == HISTORY:
-            if commit not in remote and len(remote) < _MOST_COMMITS:
-                words = ("for-each-ref", "--count=1", "--contains", commit, "refs/remotes")
-                remote[commit] = bool(git.output(folder, *words))
-            if remote.get(commit):
-                each.state = PUSHED
-        if not each.commit and state == HISTORY:
-            each.commit = name[:10]
+        each.commit, each.state, each.time = commit or name * (state == HISTORY), state, float(time)
         found.append(each)
+    return _on_remotes(folder, found)
+
+
+def _on_remotes(folder: str, found: list[Finding]) -> list[Finding]:
+    """Returns the findings. Those whose commit a remote has are marked as pushed, and commits get short names."""
+    remote: dict[str, bool] = {}
+    for each in found:
+        if each.state == HISTORY:
+            if each.commit not in remote and len(remote) < _MOST_COMMITS:
+                words = ("for-each-ref", "--count=1", "--contains", each.commit, "refs/remotes")
+                remote[each.commit] = bool(git.output(folder, *words))
+            if remote.get(each.commit):
+                each.state = PUSHED
+        each.commit = each.commit[:10]
     return found

@@ -1,6 +1,6 @@
-"""Finds many literal byte strings in one pass with RE2, if it is installed (the extra `scan`), or else one by one.
+"""Finds many byte strings in one text: in one pass with RE2, if it is installed (the extra `scan`), or else one by one.
 
-Both find the same. Pure: reads and writes nothing.
+Pure: reads and writes nothing.
 """
 
 import re
@@ -27,15 +27,9 @@ class Literals:
 
     def __init__(self, words: Iterable[bytes]) -> None:
         self._words = sorted(set(words), key=lambda word: (-len(word), word))
-        pattern = compiled(b"|".join(map(re.escape, self._words))) if self._words else None
-        self._pattern = None if isinstance(pattern, re.Pattern) else pattern
 
     def find(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Yields the start and end of each match, from left to right, without overlaps."""
-        if self._pattern is not None:
-            for match in self._pattern.finditer(data):
-                yield match.span()
-            return
         found = sorted((at, at - len(word), at + len(word)) for word in self._words for at in _all(data, word))
         end = 0
         for start, _, stop in found:

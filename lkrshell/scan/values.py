@@ -1,8 +1,8 @@
 """Finds stored values in a text: as they are, and in the ways that base64, URLs, JSON, shells and line breaks write
 them.
 
-One matcher serves `lkr scan`, `lkr redact` and `lkr exec --redact`. Quotes, backslashes, line breaks and the like are
-removed from the text before the search, so a value that is split over lines or strings is found, too. Encodings that
+One matcher serves `lkr scan`, `lkr redact` and `lkr exec --redact`. Quotes, backslashes, line breaks and the like
+may stand between any two bytes of a value, so a value that is split over lines or strings is found, too. Encodings that
 are not listed here (hexadecimal, compression, encryption) hide a value. Pure; prints and keeps no value.
 """
 
@@ -11,17 +11,18 @@ import functools
 import json
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lkrshell.core.secret import Secret
-from lkrshell.scan.literals import Literals
+from lkrshell.scan.literals import Literals, compiled
 
 SHORTEST = 8  # bytes; a shorter value would be found everywhere
 _SHORT = 16  # bytes; a shorter value must be a whole word in one piece
 _SECRET_FROM = 8  # bytes of a value that may appear before the rest has arrived
 _GAPS = b" \t\r\n\0\\\"'`+"  # what may stand between two parts of a value; NUL for UTF-16
 _GAP = rb"(?:\\n|[" + re.escape(_GAPS) + rb"])*"
+_GLANCE = 64  # bytes that show which value may begin here
 _TAIL = 4096  # bytes; a stream does not find a value that spans more white space than this
 _WORD = re.compile(rb"[A-Za-z0-9_-]")
 
@@ -70,8 +71,11 @@ class Values:
                 continue
             for form, how in _forms(value):
                 self._needles.setdefault(squeezed(form), (key, how))
-        self._literals = Literals(self._needles)
-        self._longest = max(map(len, self._needles), default=0)
+        self._heads: dict[bytes, list[bytes]] = {}
+        for needle in sorted(self._needles, key=len, reverse=True):
+            self._heads.setdefault(needle[:SHORTEST], []).append(needle)
+        self._pattern = compiled(b"|".join(map(_with_gaps, self._heads)))
+        self._literals = Literals(self._needles) if isinstance(self._pattern, re.Pattern) else None
 
     def __bool__(self) -> bool:
         return bool(self._needles)
@@ -79,20 +83,41 @@ class Values:
     def find(self, data: bytes) -> list[Match]:
         """Returns where the values are, from left to right."""
         found: list[Match] = []
-        text = squeezed(data) if self._needles else b""
         at = 0
-        for start, end in self._literals.find(text):
-            needle = text[start:end]
+        for needle, start, end in self._spans(data) if self else ():
+            if start < at:
+                continue  # within what was taken for another's
             key, how = self._needles[needle]
-            span = _spread(needle).search(data, max(at, start))
-            if span is None:
-                continue  # it ends inside what was already taken for another value
-            whole = span.end() - span.start() == len(needle)
-            if len(needle) < _SHORT and not (whole and _stands_alone(data, *span.span())):
+            whole = end - start == len(needle)
+            if len(needle) < _SHORT and not (whole and _stands_alone(data, start, end)):
                 continue
-            at = span.end()
-            found.append(Match(span.start(), at, key, how or ("" if whole else "split")))
+            at = end
+            found.append(Match(start, end, key, how or ("" if whole else "split")))
         return found
+
+    def _spans(self, data: bytes) -> Iterator[tuple[bytes, int, int]]:
+        """Yields each value's form with its start and end, from left to right. They may overlap.
+
+        RE2 finds the beginnings of values in one pass over the text. Without RE2, a copy of the text without gaps is
+        searched for each form.
+        """
+        if self._literals is not None:
+            at = 0
+            text = squeezed(data)
+            for start, end in self._literals.find(text):
+                if span := _spread(text[start:end]).search(data, max(at, start)):
+                    at = span.end()
+                    yield text[start:end], span.start(), at
+            return
+        at = 0
+        while match := self._pattern.search(data, at):
+            start = match.start()
+            text = squeezed(data[start : start + _GLANCE])
+            for needle in self._heads.get(text[:SHORTEST], ()):
+                if needle.startswith(text[: len(needle)]) and (span := _spread(needle).match(data, start)):
+                    yield needle, start, span.end()
+                    break
+            at = start + 1
 
     def pending(self, data: bytes) -> int:
         """Returns how many bytes at the end of `data` may be the beginning of a value."""
@@ -123,7 +148,12 @@ def _stands_alone(data: bytes, start: int, end: int) -> bool:
 @functools.lru_cache(maxsize=64)
 def _spread(needle: bytes) -> re.Pattern[bytes]:
     """Compiles the value with anything that may stand between its parts."""
-    return re.compile(_GAP.join(re.escape(needle[at : at + 1]) for at in range(len(needle))), re.S)
+    return re.compile(_with_gaps(needle), re.S)
+
+
+def _with_gaps(needle: bytes) -> bytes:
+    """Returns a pattern for the value with anything that may stand between its parts."""
+    return _GAP.join(re.escape(needle[at : at + 1]) for at in range(len(needle)))
 
 
 class Redactor:

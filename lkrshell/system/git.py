@@ -6,6 +6,7 @@ which folders are safe and what is ignored. Settings of the repository cannot st
 
 import contextlib
 import os
+import re
 import stat
 import subprocess
 import threading
@@ -38,6 +39,8 @@ _VARIABLES = {
 _KEPT = ("HOME", "XDG_CONFIG_HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "GIT_CONFIG_NOSYSTEM")
 _MARKS = (".git", ".lkr.toml")  # files that mark a project's folder
 _WAIT = 10  # seconds
+_ESCAPED = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))", re.S)
+_LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
 
 
 def tracks(path: str) -> bool:
@@ -103,6 +106,15 @@ def stream(folder: str, *words: str, lines: bytes | None = None) -> Iterator[IO[
                 yield process.stdout
         finally:
             process.kill()
+
+
+def unquoted(name: bytes) -> bytes:
+    """A path as git prints it in patches and lists: in quotes and with escapes, if it has unusual bytes."""
+    if not name.startswith(b'"'):
+        return name
+    return _ESCAPED.sub(
+        lambda each: bytes([int(each[1], 8)]) if each[1] else _LETTERS.get(each[2], each[2]), name[1:-1]
+    )
 
 
 def _send(stream: IO[bytes], lines: bytes) -> None:

@@ -1,0 +1,131 @@
+"""Searches what each commit added, in the patches that `git log` prints.
+
+A line is in one patch, and in every later version of its file: a patch is a small part of what the objects hold. Git
+runs no program of the repository for that, and nothing that it prints is run or written.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
+
+from lkrshell.scan import text
+from lkrshell.scan.files import Tally
+from lkrshell.scan.findings import HISTORY, Finding
+from lkrshell.system import git
+
+_BLOCK = 2 << 20  # bytes that are searched at once
+_OVERLAP = 64 << 10  # bytes at the end of a block that are searched with the next one, too
+_LONGEST = 16 << 20  # bytes of a line
+# How git marks lines: added by a tab, unchanged by a space. Both are what values may have between their parts.
+_WORDS = (
+    "log", "-p", "--stdin", "--no-walk=unsorted", "--no-diff-merges", "--unified=3", "--inter-hunk-context=0",
+    "--diff-algorithm=myers", "--no-indent-heuristic", "--no-renames", "--no-textconv", "--no-ext-diff", "--no-color",
+    "--no-relative", "--no-show-signature", "--no-notes", "--submodule=short", "--full-index", "--no-prefix",
+    "--output-indicator-new=\t", "--output-indicator-context= ", "--output-indicator-old=-", "--format=commit %H %ct",
+)  # fmt: skip
+_LIST_WAIT = 120  # seconds to list the commits
+_MOST_AT_ONCE = 4  # processes of git
+_OBJECTS = re.compile(rb"^index ([0-9a-f]+)\.\.([0-9a-f]+)(?: [0-7]+)?\n(--- )?", re.M)
+_REMOVED = re.compile(rb"\n-[^\n]*")
+
+
+def search(folder: str, what: text.Search, tally: Tally) -> tuple[list[Finding], set[bytes]]:
+    """Returns the findings in what commits added, and the names of the objects that need no other search."""
+    listed = git.output(folder, "rev-list", "--all", "--reflog", "--no-merges", "--reverse", wait=_LIST_WAIT) or b""
+    commits = listed.splitlines(keepends=True)
+    each = -(-len(commits) // min(_MOST_AT_ONCE, os.cpu_count() or 1)) or 1
+    parts = [_Part(commits[at : at + each]) for at in range(0, len(commits), each)]
+    with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
+        list(pool.map(lambda part: part.search(folder, what, tally), parts))
+    covered: set[bytes] = set()
+    whole: set[bytes] = set()  # those of which patches show only what was changed later
+    for before, after in (objects for part in parts for objects in part.objects):
+        if before.strip(b"0") and before not in covered:
+            whole.add(before)
+        covered.add(after)
+    return [found for part in parts for found in part.found], covered - whole
+
+
+class _Part:
+    """Some commits, the oldest first, what they added, and the objects before and after each of their patches."""
+
+    def __init__(self, commits: list[bytes]) -> None:
+        self.commits = commits
+        self.found: list[Finding] = []
+        self.objects: list[tuple[bytes, bytes]] = []
+
+    def search(self, folder: str, what: text.Search, tally: Tally) -> None:
+        """Fills `found` and `objects`."""
+        with git.stream(folder, *_WORDS, lines=b"".join(self.commits)) as log:
+            for block in _blocks(log, self.objects):
+                tally.bytes += len(block)
+                tally.files += block.count(b"\n+++ ")
+                tally.step(tally.files)
+                hits = list(what.hits(block))
+                self.found += [each for start, end, hit in hits if (each := _placed(block, start, end, hit))]
+
+
+def _noted(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the objects before and after each patch in a part of the log, except those that git takes for binary."""
+    for before, after, shown in _OBJECTS.findall(block):
+        if shown and after.strip(b"0"):
+            yield before, after
+
+
+def _blocks(log: IO[bytes], objects: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """Yields the log in parts of whole lines, without the lines that were removed.
+
+    Each part begins with the headers of its place and the last lines of the part before.
+    """
+    context, rest = b"\n", b""
+    while fresh := log.read(_BLOCK):
+        rest += fresh
+        end = rest.rfind(b"\n") + 1
+        if not end and len(rest) < _LONGEST:
+            continue  # the line goes on
+        mark = b"" if end else rest[:1]  # so that what follows still belongs to a line of this kind
+        part = context + rest[: end or None]
+        objects += _noted(part)
+        part = _REMOVED.sub(b"", part)
+        yield part
+        context, rest = _context(part), mark + rest[end or len(rest) :]
+    yield _REMOVED.sub(b"", context + rest)
+
+
+def _context(part: bytes) -> bytes:
+    """Returns what the next part begins with: the headers that say where this one ends, and its last lines."""
+    at = part.find(b"\n", max(0, len(part) - _OVERLAP)) + 1
+    if not 0 < at < len(part):  # a long line
+        at = max(0, len(part) - _OVERLAP)
+    commit, path, line = _headers(part, at)
+    mark = part[part.rfind(b"\n", 0, at) + 1 :][:1] if part[at - 1 : at] != b"\n" else b""
+    return b"\n%b\n%b\n@@ -0 +%d @@\n%b" % (commit, path, line, mark + part[at:])
+
+
+def _headers(part: bytes, at: int) -> tuple[bytes, bytes, int]:
+    """Returns the commit's and the file's header before a place in the log, and the number of the line there."""
+    found = []
+    for word in (b"\ncommit ", b"\n+++ ", b"\n@@ "):
+        start = part.rfind(word, 0, at) + 1
+        found.append(part[start : part.find(b"\n", start)] if start else b"")
+    start = part.rfind(b"\n@@ ", 0, at) + 1
+    match = re.match(rb"@@ -[0-9,]+ \+([0-9]+)", found[2])
+    first = part.find(b"\n", start) + 1
+    return found[0], found[1], int(match[1]) + part.count(b"\n", first, at) if match else 0
+
+
+def _placed(part: bytes, start: int, end: int, found: Finding) -> Finding | None:
+    """Returns the finding with its commit, file and line; None for what the commit did not add."""
+    line = part.rfind(b"\n", 0, start) + 1
+    kind = part[line : line + 1]
+    if not (kind == b"\t" or (kind == b" " and b"\n\t" in part[start:end])):
+        return None
+    commit, path, found.line = _headers(part, start)
+    words = commit.split()
+    if len(words) != 3 or len(path) < 5:
+        return None
+    found.commit, found.time, found.state = words[1].decode(), float(words[2]), HISTORY
+    found.place = os.fsdecode(git.unquoted(path[4:].removesuffix(b"\t")))
+    return found
