@@ -27,6 +27,7 @@ help:
 .PHONY: help check docs fmt generated unit try test agents fresh lint bench torture completions pictures install tools dist-check formula clean
 
 $(BIN)/lkr: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lkr needs Python 3.11 or newer: make PYTHON=python3.13")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@

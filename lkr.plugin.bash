@@ -16,7 +16,7 @@ if [[ $- == *i* && -x $__lkr_program ]]; then
     fi
     # shellcheck source=/dev/null
     [[ -O $__lkr_kept ]] && source "$__lkr_kept"
-    [[ -e ${__lkr_boot-} ]] || eval "$("$__lkr_program" hook bash)" # moved, or nowhere to keep it
+    [[ -e ${__lkr_boot-} && -x ${__lkr_python-} ]] || eval "$("$__lkr_program" hook bash)" # moved, or nowhere to keep it
     unset -v __lkr_kept
 fi
 unset -v __lkr_program

@@ -20,7 +20,7 @@ if [[ $- == *i* && -x $__lkr_program ]]; then
         ) 2>/dev/null
     fi
     [[ -O $__lkr_kept ]] && source "$__lkr_kept"
-    [[ -e ${__lkr_boot-} ]] || eval "$("$__lkr_program" hook zsh)" # moved, or nowhere to keep it
+    [[ -e ${__lkr_boot-} && -x ${__lkr_python-} ]] || eval "$("$__lkr_program" hook zsh)" # moved, or nowhere to keep it
     unset __lkr_kept
 fi
 unset __lkr_program

@@ -12,5 +12,5 @@ if status is-interactive; and test -x "$program"
             mkdir -p "${2%/*}" && "$1" hook fish >"$2.$$" && touch -r "$1" "$2.$$" && mv -f "$2.$$" "$2"' sh $program $kept 2>/dev/null
     end
     test -O "$kept"; and source $kept
-    test -e "$__lkr_boot"; or $program hook fish | source # moved, or nowhere to keep it
+    test -e "$__lkr_boot" -a -x "$__lkr_python"; or $program hook fish | source # moved, or nowhere to keep it
 end

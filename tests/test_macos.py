@@ -262,6 +262,17 @@ def test_a_mark_is_seen_in_the_parents_environment_where_macos_shows_that(
 
 
 @agents_here
+def test_an_agent_above_a_program_of_another_user_is_seen(user: MacUser, tmp_path: Path, mac: Mac) -> None:
+    """As Terminal's login, which belongs to root, or sudo."""
+    folder = user.project("p")
+    shell = Path("/bin/sh").resolve().name
+    mac.switch(f"others={shell}")
+    claude = script(tmp_path, "claude", f"#!{sys.executable}\n{RUN}")
+    out = shows(user, folder, claude)
+    assert "coding agent (claude)" in out and VALUE not in out
+
+
+@agents_here
 def test_a_command_that_an_agent_sent_to_the_background_is_its_own(user: MacUser, tmp_path: Path) -> None:
     import time
 
@@ -357,8 +368,11 @@ def test_doctor_fix_has_macos_ask_once_for_each_key_of_another_version(user: Mac
     assert "cancelled" in user.lkr("doctor", "--fix", code=1)
     mac.dialogs()
     mac.switch("answer=allow")
+    assert "choose Always Allow" in user.lkr("doctor", "--fix", code=1)
+    mac.dialogs()
+    mac.switch("answer=always")
     assert user.lkr("doctor", "--fix", code=1).count("fixed") == 2, "bash alone is wrong still: it does not load lkr"
-    assert mac.dialogs() == ["change anthropic:main", "change openai:prod"]
+    assert mac.dialogs() == ["allow anthropic:main", "allow openai:prod"]
     mac.switch()
     assert VALUE in user.lkr("export", "bash", cwd=folder)
 

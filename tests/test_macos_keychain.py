@@ -13,7 +13,6 @@ from lkrshell.core.secret import Secret
 from lkrshell.stores.macos_keychain import MacosKeychain
 
 RUST = "/usr/local/bin/lkr 5cbb7a1c"
-OLD_SELF = "an older build"
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_it_is_the_file_that_the_rust_lkr_reads(keychain: MacosKeychain, mac: st
     assert bytes.fromhex(item[1]).decode() == "com.llm-key-ring"
     assert bytes.fromhex(item[2]).decode() == "openai:prod"
     assert bytes.fromhex(item[3]) == b'{"value": "sk-1", "kind": "runtime"}'
-    assert "settings 1 1 900" in path.read_text(), "locked on sleep, and after lock_after without use"
+    assert "settings 1 900" in path.read_text(), "locked on sleep, and after lock_after without use"
     listed = mac.folder / "searchlist"
     assert not listed.exists() or str(path) not in listed.read_text(), "outside the search list"
 
@@ -154,6 +153,12 @@ def test_it_locks_itself_after_a_time_without_use(mac: standin.Mac) -> None:
     assert keychain.names() == ["openai:prod"] and keychain.exists("openai:prod"), "names need no unlocking"
 
 
+def test_a_keychain_that_never_locks_by_time_says_so(keychain: MacosKeychain, tmp_path: Path) -> None:
+    path = Path(keychain.path())
+    path.write_text(path.read_text().replace("settings 1 900", f"settings 1 {0x7FFFFFFF}"))
+    assert keychain.get(["openai:prod"]) == {} and keychain.seconds_left() is None
+
+
 def test_doctor_fix_takes_back_access_and_leaves_the_other_program_its_own(
     keychain: MacosKeychain, mac: standin.Mac, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +169,7 @@ def test_doctor_fix_takes_back_access_and_leaves_the_other_program_its_own(
     for switch, code, words in (
         ("answer=cancel", REFUSED, "cancelled"),
         ("answer=deny", REFUSED, "told not to"),
+        ("answer=allow", REFUSED, "only once: choose Always Allow"),
         ("no-gui", UNREACHABLE, "no desktop session"),
     ):
         mac.switch(switch)
@@ -171,51 +177,62 @@ def test_doctor_fix_takes_back_access_and_leaves_the_other_program_its_own(
         assert error.code == code and words in error.message
         assert keychain.foreign() == ["openai:prod"], "nothing was changed"
     mac.dialogs()
-    mac.switch("answer=allow")
+    mac.switch("answer=always")
     keychain.take_access("openai:prod")
-    assert mac.dialogs() == ["change openai:prod"], "one question a key"
+    assert mac.dialogs() == ["allow openai:prod"], "one question a key"
     assert keychain.get(["openai:prod"])["openai:prod"].reveal() == "sk-1"
+    keychain.set("openai:prod", Secret("sk-2"))
     monkeypatch.setenv("LKR_STANDIN_SELF", RUST)
-    assert keychain.get(["openai:prod"])["openai:prod"].reveal() == "sk-1", "the Rust lkr reads it still"
+    assert keychain.get(["openai:prod"])["openai:prod"].reveal() == "sk-2", "the Rust lkr reads it still"
 
 
-def test_after_an_upgrade_the_old_build_of_ours_is_replaced(
+def test_after_an_upgrade_the_new_build_is_allowed_by_one_question(
     keychain: MacosKeychain, mac: standin.Mac, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LKR_STANDIN_SELF", "/opt/homebrew/bin/python3.13 1111")
     keychain.set("openai:prod", Secret("sk-1"))
     monkeypatch.setenv("LKR_STANDIN_SELF", "/opt/homebrew/bin/python3.13 2222")
     assert keychain.foreign() == ["openai:prod"]
-    mac.switch("answer=allow")
+    mac.switch("answer=always")
     keychain.take_access("openai:prod")
     assert keychain.foreign() == []
-    monkeypatch.setenv("LKR_STANDIN_SELF", "/opt/homebrew/bin/python3.13 1111")
-    assert keychain.foreign() == ["openai:prod"], "the build before may read it no more"
 
 
-def test_an_item_for_every_program_becomes_ours_alone(
-    keychain: MacosKeychain, mac: standin.Mac, monkeypatch: pytest.MonkeyPatch
+def test_a_key_of_another_program_is_not_changed(keychain: MacosKeychain, monkeypatch: pytest.MonkeyPatch) -> None:
+    keychain.set("openai:prod", Secret("sk-1"))
+    monkeypatch.setenv("LKR_STANDIN_SELF", RUST)
+    error = refused(lambda: keychain.set("openai:prod", Secret("sk-2")))
+    assert error.code == REFUSED and "does not let this lkr change openai:prod" in error.message
+    monkeypatch.delenv("LKR_STANDIN_SELF")
+    assert keychain.get(["openai:prod"])["openai:prod"].reveal() == "sk-1"
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_a_program_that_uses_lkr_keeps_its_own_dialogs(
+    keychain: MacosKeychain, mac: standin.Mac, monkeypatch: pytest.MonkeyPatch, allowed: int
 ) -> None:
-    keychain.set("openai:prod", Secret("sk-1"))
-    path = Path(keychain.path())
-    lines = path.read_text().splitlines()
-    lines[-1] = lines[-1].rpartition(" ")[0] + " " + b"*".hex()
-    path.write_text("\n".join(lines) + "\n")
-    monkeypatch.setenv("LKR_STANDIN_SELF", RUST)
-    assert keychain.foreign() == []
-    monkeypatch.delenv("LKR_STANDIN_SELF")
-    mac.switch("answer=allow")
-    keychain.take_access("openai:prod")
-    monkeypatch.setenv("LKR_STANDIN_SELF", RUST)
-    assert keychain.foreign() == ["openai:prod"]
+    from lkrshell.state import native
+    from lkrshell.stores.macos_keychain import call
 
+    def now() -> int:
+        state = native.out_variable("B")
+        call("SecKeychainGetUserInteractionAllowed", native.byref(state))
+        return int(state.value)
 
-def test_changing_a_value_keeps_the_access_list(keychain: MacosKeychain, monkeypatch: pytest.MonkeyPatch) -> None:
-    keychain.set("openai:prod", Secret("sk-1"))
-    monkeypatch.setenv("LKR_STANDIN_SELF", RUST)
-    keychain.set("openai:prod", Secret("sk-2"))
-    monkeypatch.delenv("LKR_STANDIN_SELF")
-    assert keychain.get(["openai:prod"])["openai:prod"].reveal() == "sk-2"
+    call("SecKeychainSetUserInteractionAllowed", allowed)
+    try:
+        keychain.set("openai:prod", Secret("sk-1"))
+        monkeypatch.setenv("LKR_STANDIN_SELF", RUST)
+        refused(lambda: keychain.get(["openai:prod"]))
+        refused(lambda: keychain.take_access("openai:prod"))
+        keychain.lock()
+        refused(lambda: keychain.get(["openai:prod"]))
+        refused(lambda: keychain.unlock(None))
+        mac.switch("fail=SecKeychainOpen:-25291")
+        refused(lambda: keychain.get(["openai:prod"]))
+        assert now() == allowed
+    finally:
+        call("SecKeychainSetUserInteractionAllowed", 1)
 
 
 @pytest.mark.parametrize("function", ["SecKeychainItemCreateFromContent", "SecTrustedApplicationCreateFromPath"])

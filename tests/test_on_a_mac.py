@@ -90,6 +90,37 @@ def test_the_processes_above_are_seen_with_their_environment() -> None:
         child.communicate(b"\n")
 
 
+def test_the_way_up_goes_through_the_processes_of_other_users() -> None:
+    from lkrshell.runtime import macos_processes
+
+    name, parent = macos_processes.status(1)
+    assert (name, parent) == (b"launchd", 0) and macos_processes.user_of(1) == 0
+    assert not macos_processes.has_terminal(1)
+    with pytest.raises(OSError):
+        macos_processes.start_time(1)
+
+
+def test_the_hooks_python_is_there_and_starts() -> None:
+    from lkrshell.shells import hook
+
+    named = next(line for line in hook.preamble("bash").splitlines() if line.startswith("__lkr_python="))
+    python = named.partition("=")[2].strip("'")
+    assert "/Cellar/" not in python, "an upgrade takes that away"
+    words = [python, "-I", "-S", "-X", "utf8", "-c", "import sys; print(sys.version_info[:2])"]
+    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert out == f"{sys.version_info[:2]}\n"
+
+
+def test_a_program_that_uses_lkr_keeps_its_own_dialogs(keychain: "object") -> None:
+    from lkrshell.state import native
+    from lkrshell.stores.macos_keychain import MacosKeychain, call
+
+    assert isinstance(keychain, MacosKeychain)
+    keychain.get(["openai:prod"])
+    allowed = native.out_variable("B")
+    assert call("SecKeychainGetUserInteractionAllowed", native.byref(allowed)) == 0 and allowed.value == 1
+
+
 def test_the_pasteboard_takes_a_marked_value_and_is_emptied() -> None:
     from lkrshell.system import macos_objects
 

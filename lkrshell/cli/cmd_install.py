@@ -1,6 +1,8 @@
 """`lkr install`: makes shells load lkr when they start. Shows the changes and asks first."""
 
 from lkrshell.cli import declare, installing, login_service
+from lkrshell.doctor import install_command
+from lkrshell.doctor import shells as shells_here
 from lkrshell.shells import base, rcfiles
 
 
@@ -19,6 +21,9 @@ def command(
     """Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. Undo it: lkr uninstall."""
     wanted = list(dict.fromkeys(shells)) or ([] if broker else [installing.supported_shell()])
     changes, remarks = rcfiles.install(wanted, direnv, completions)
+    for name, least in map(shells_here.named_version, wanted):
+        if least:
+            remarks.append(f"{name} is too old for lkr's hook, which needs {least}: {install_command(name.split()[0])}")
     service = login_service.changes() if broker else []
     changes += service
     installing.agree(changes, remarks, yes, diff)

@@ -46,13 +46,11 @@ def shells(fix: bool) -> Iterator[Finding]:
     found = {shell: find_loads(shell) for shell in there}
     by_direnv = shutil.which("direnv") and os.path.exists(rcfiles.direnv_library())
     for shell in there:
-        version = _version(shell)
-        name = f"{shell} {'.'.join(map(str, version))}"
+        name, least = named_version(shell)
         where = " and ".join(dict.fromkeys(shown(load.path) for load in found[shell]))
         if found[shell]:
             yield fact(f"{name} loads lkr from {where}")
-            if version < (oldest := base.dialect(shell).oldest):
-                least = ".".join(map(str, oldest))
+            if least:
                 yield wrong(f"{name} is too old for lkr's hook, which needs {least}", install_command(shell))
             yield from _twice(shell, found[shell])
             yield from _undone(shell, found[shell])
@@ -188,6 +186,13 @@ def _loader(shell: str, found: list[Load]) -> Iterator[Finding]:
             return  # the next shell renews it
         if os.fsdecode(text_of(kept)) != hook.preamble(shell) + hook.data("shell", f"lkr.{shell}"):
             yield wrong(f"{shown(kept)} belongs to another version of lkr", f"rm {quoted(kept)}")
+
+
+def named_version(shell: str) -> tuple[str, str]:
+    """The shell's name with its version; and the version that lkr's hook needs, empty if this one is new enough."""
+    version, oldest = _version(shell), base.dialect(shell).oldest
+    least = ".".join(map(str, oldest)) if (0, 0) < version < oldest else ""
+    return f"{shell} {'.'.join(map(str, version))}", least
 
 
 def _version(shell: str) -> tuple[int, int]:

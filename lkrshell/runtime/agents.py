@@ -206,6 +206,8 @@ def _names(pid: int, cut: bytes) -> list[str]:
     if not _runs_others(comm) and len(cut) < _CUT:
         return [comm]
     words = processes.words_of(pid)
+    if not words:
+        return [comm]  # macOS tells nobody but its user
     if words[0].startswith("npm "):  # npm writes a title there
         words = words[0].split()
     called = os.path.basename(words[0]).lstrip("-")

@@ -37,16 +37,28 @@ def preamble(shell: str) -> str:
     speak = base.dialect(shell)
     import pyrage  # shows where our dependencies are; sysconfig would take longer
 
-    site = "\n".join(dict.fromkeys([os.path.dirname(_PACKAGE), os.path.dirname(os.path.dirname(pyrage.__file__))]))
+    places = os.path.dirname(_PACKAGE), os.path.dirname(os.path.dirname(pyrage.__file__))
+    site = "\n".join(dict.fromkeys(map(_lasting, places)))
     values = {
         # The interpreter behind a virtual environment starts faster, and the hook tells it where our modules are.
-        "__lkr_python": getattr(sys, "_base_executable", None) or sys.executable,
-        "__lkr_boot": os.path.join(_PACKAGE, "boot.py"),
+        "__lkr_python": _lasting(getattr(sys, "_base_executable", None) or sys.executable),
+        "__lkr_boot": os.path.join(_lasting(_PACKAGE), "boot.py"),
         "__lkr_site": site,
         "__lkr_version": lkrshell.__version__,
         "__lkr_generation": paths.generation_dir(),
     }
     return "".join(speak.setting(name, value) for name, value in values.items())
+
+
+def _lasting(path: str) -> str:
+    """The name of `path` that stays when Homebrew upgrades it: PREFIX/opt/FORMULA instead of
+    PREFIX/Cellar/FORMULA/VERSION."""
+    prefix, _, rest = path.partition("/Cellar/")
+    words = rest.split("/", 2)
+    if len(words) < 3:
+        return path
+    other = f"{prefix}/opt/{words[0]}/{words[2]}"
+    return other if os.path.exists(other) and os.path.samefile(other, path) else path
 
 
 def main(shell: str) -> int:

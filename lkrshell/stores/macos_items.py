@@ -2,8 +2,8 @@
 
 `macos_keychain` calls it. Entering a project needs none of it.
 
-Source: Apple's headers SecKeychain.h, SecKeychainItem.h, SecItem.h, SecAccess.h, SecACL.h, SecTrustedApplication.h,
-SecBase.h, CFString.h, CFArray.h, CFDictionary.h.
+Source: Apple's headers SecKeychain.h, SecKeychainItem.h, SecItem.h, SecAccess.h, SecTrustedApplication.h, SecBase.h,
+CFString.h, CFArray.h, CFDictionary.h; and securityd/src/acls.cpp and acl_keychain.cpp as published.
 """
 
 import os
@@ -35,13 +35,11 @@ _NOT_AVAILABLE, _READ_ONLY, _INVALID_KEYCHAIN, _DUPLICATE_KEYCHAIN = -25291, -25
 _UTF8 = 0x08000100  # CFString.h: kCFStringEncodingUTF8
 _GENERIC_PASSWORD, _SERVICE, _ACCOUNT, _LABEL = b"genp", b"svce", b"acct", b"labl"  # SecKeychainItem.h, as UInt32
 
-# The functions' types, see native.function. CFIndex is "l", SecKeychainPromptSelector "H".
+# The functions' types, see native.function. CFIndex is "l".
 _TYPES = {
     "CFEqual": "BPP",
     "CFStringCreateWithBytes": "PPzlIB",
     "CFStringGetCString": "BPPlI",
-    "CFDataGetLength": "lP",
-    "CFDataGetBytePtr": "PP",
     "CFArrayCreate": "PPPlP",
     "CFArrayGetCount": "lP",
     "CFArrayGetValueAtIndex": "PPl",
@@ -56,22 +54,17 @@ _TYPES = {
     "SecKeychainItemCreateFromContent": "iIPIzPPP",
     "SecKeychainItemModifyContent": "iPPIz",
     "SecKeychainItemDelete": "iP",
-    "SecKeychainItemCopyAccess": "iPP",
-    "SecKeychainItemSetAccess": "iPP",
     "SecItemCopyMatching": "iPP",
     "SecTrustedApplicationCreateFromPath": "izP",
-    "SecTrustedApplicationCopyData": "iPP",
     "SecAccessCreate": "iPPP",
-    "SecAccessCopyMatchingACLList": "PPP",
-    "SecACLCopyContents": "iPPPP",
-    "SecACLSetContents": "iPPPH",
 }
 
 
 def works() -> bool:
     """True where macOS's library is: on every Mac."""
     try:
-        may_ask(False)
+        with Owned():
+            pass
     except (OSError, AttributeError):
         return False
     return True
@@ -175,12 +168,9 @@ def lock(store: MacosKeychain) -> None:
 
 def unlock(store: MacosKeychain, password: bytes) -> None:
     """Unlocks with the password; an empty one means macOS's own dialog."""
-    with Owned() as ours:
-        keychain = store.open(ours, may_ask=not password)
-        try:
-            status = _call("SecKeychainUnlock", keychain, len(password), password or None, 1 if password else 0)
-        finally:
-            may_ask(False)
+    with Owned(may_ask=not password) as ours:
+        keychain = store.open(ours)
+        status = _call("SecKeychainUnlock", keychain, len(password), password or None, 1 if password else 0)
         if status == AUTH_FAILED:
             raise StoreLocked("that is not the keychain's password", "try again")
         if status:
@@ -191,7 +181,6 @@ def unlock(store: MacosKeychain, password: bytes) -> None:
 def make(store: MacosKeychain, password: bytes) -> None:
     path = store.path()
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    may_ask(False)
     with Owned() as ours:
         status, keychain = _made(ours, "SecKeychainCreate", os.fsencode(path), len(password), password, 0, None)
         if status:
@@ -224,52 +213,20 @@ def foreign(store: MacosKeychain) -> list[str]:
 
 
 def take_access(store: MacosKeychain, name: str) -> None:
+    """Reads the key where macOS may ask, and forgets the value. "Always Allow" adds this program to the key's access
+    list, and to the list of partitions that macOS keeps beside it and lets no program change."""
     with Owned() as ours:
         keychain = store.open(ours)
         if not is_open(keychain):
             raise locked()
-        item = _item(ours, keychain, name)
-        if not item:
+        if not _item(ours, keychain, name):
             raise LkrError(f"the keychain has no {name}", f"lkr set {name}")
-        status, access = _made(ours, "SecKeychainItemCopyAccess", item)
+        with Owned(may_ask=True):
+            status, _ = password(keychain, name)
         if status:
             raise _refusal(status, name)
-        status, me = _made(ours, "SecTrustedApplicationCreateFromPath", None)
-        if status:
-            raise problem(status)
-        decrypt = _constant("kSecACLAuthorizationDecrypt")
-        for entry in _items(ours.keep(_call("SecAccessCopyMatchingACLList", access, decrypt))):
-            _add(ours, entry, me)
-        may_ask(True)
-        try:
-            status = _call("SecKeychainItemSetAccess", item, access)
-        finally:
-            may_ask(False)
-        if status:
-            raise _refusal(status, name)
-
-
-def _add(ours: Owned, entry: int, me: int) -> None:
-    """Adds `me` to the programs in an entry of an access list, replacing an older version at the same path."""
-    listed, text, prompt = native.out_variable("P"), native.out_variable("P"), native.out_variable("H")
-    status = _call("SecACLCopyContents", entry, native.byref(listed), native.byref(text), native.byref(prompt))
-    if status:
-        raise problem(status)
-    description = ours.keep(text.value)
-    kept = []
-    if listed.value:  # NULL means every program; afterwards only we may
-        ours.keep(listed.value)
-        kept = [each for each in _items(listed.value) if _path_of(ours, each) != _path_of(ours, me)]
-    if status := _call("SecACLSetContents", entry, _array(ours, [*kept, me]), description, prompt.value):
-        raise problem(status)
-
-
-def _path_of(ours: Owned, application: int) -> bytes:
-    """The path by which macOS knows a trusted program."""
-    status, data = _made(ours, "SecTrustedApplicationCopyData", application)
-    if status:
-        return b""
-    return native.copy_bytes(_call("CFDataGetBytePtr", data), _call("CFDataGetLength", data))
+        if password(keychain, name)[0]:
+            raise LkrError(f"macOS let lkr read {name} only once: choose Always Allow", FIX, REFUSED)
 
 
 def _item(ours: Owned, keychain: int, name: str) -> int:
@@ -301,11 +258,6 @@ def _call(name: str, *arguments: Any) -> Any:
 
 def _made(ours: Owned, name: str, *arguments: Any) -> tuple[int, int]:
     return ours.made(name, *arguments, types=_TYPES.get(name, ""))
-
-
-def may_ask(allowed: bool) -> None:
-    """Says whether macOS may show dialogs for this process from now on."""
-    _call("SecKeychainSetUserInteractionAllowed", 1 if allowed else 0)
 
 
 def _constant(name: str) -> int:

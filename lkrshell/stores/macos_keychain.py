@@ -3,13 +3,14 @@
 It holds generic passwords of the service `com.llm-key-ring`, account `provider:label`, with a JSON value. It is not in
 the search list, has a password of its own, and locks on sleep and after a time. Only programs in an item's access list
 get its value without a question. Only `unlock` without a passphrase and `take_access` can show a dialog, never a hook.
+A program that imports lkrshell gets its own dialogs back after each call.
 
 An export loads this module, so it only reads; everything else is in `macos_items`. It makes one query for each key,
 since SecItemCopyMatching refuses the data of several passwords at once. A function that returns a reference makes its
 caller the owner, who must release it (the Create Rule); see `Owned`.
 
 Source: Apple's headers SecKeychain.h, SecKeychainItem.h, SecBase.h, and OSX/libsecurity_keychain/lib/SecItem.cpp as
-published.
+published, where SecKeychain.cpp and Keychains.cpp say what the headers do not.
 """
 
 import os
@@ -38,10 +39,14 @@ KEPT_BACK = (*NO_DIALOG, AUTH_FAILED, CANCELED)  # the results of reading an ite
 
 UNLOCKED = 1  # SecKeychain.h: kSecUnlockStateStatus
 _SETTINGS = 12  # bytes of SecKeychainSettings: UInt32 version, two Boolean, two bytes of padding, UInt32 lockInterval
+_NEVER = (
+    0x7FFFFFFF  # its lockInterval where nothing locks by time; SecKeychainCopySettings leaves useLockInterval as it was
+)
 
 # The functions' types, see native.function. OSStatus is "i", UInt32 "I", Boolean "B", a reference "P".
 _TYPES = {
     "CFRelease": "vP",
+    "SecKeychainGetUserInteractionAllowed": "iP",
     "SecKeychainSetUserInteractionAllowed": "iB",
     "SecKeychainOpen": "izP",
     "SecKeychainGetStatus": "iPP",
@@ -58,15 +63,27 @@ def call(name: str, *arguments: "Any", types: str = "") -> "Any":
 
 
 class Owned:
-    """Releases the references that we own, each once, when the block ends in whatever way."""
+    """A block of calls into macOS. Whatever way it ends, it releases the references that we own, each once, and allows
+    this process what it allowed before.
+
+    macOS shows dialogs in it only with `may_ask`.
+    """
+
+    def __init__(self, may_ask: bool = False) -> None:
+        self._may_ask = may_ask
 
     def __enter__(self) -> "Owned":
+        before = native.out_variable("B")
+        call("SecKeychainGetUserInteractionAllowed", native.byref(before))
+        call("SecKeychainSetUserInteractionAllowed", self._may_ask)
+        self._before: int = before.value
         self._held: list[int] = []
         return self
 
     def __exit__(self, *_: object) -> None:
         while self._held:
             call("CFRelease", self._held.pop())
+        call("SecKeychainSetUserInteractionAllowed", self._before)
 
     def keep(self, reference: "int | None") -> int:
         """Takes over a reference and returns it. LkrError for NULL."""
@@ -142,14 +159,14 @@ class MacosKeychain:
         if call("SecKeychainCopySettings", keychain, native.byref(settings)):
             return
         data = bytes(memoryview(settings))
-        self._left = int.from_bytes(data[8:], "little") if data[5] else 0
+        seconds = int.from_bytes(data[8:], "little")
+        self._left = seconds if seconds < _NEVER else 0
 
     def seconds_left(self) -> int | None:
         return self._left or None
 
-    def open(self, ours: Owned, may_ask: bool = False) -> int:
-        """A reference to the keychain, whether its file exists or not. With `may_ask`, macOS may show dialogs."""
-        call("SecKeychainSetUserInteractionAllowed", 1 if may_ask else 0)
+    def open(self, ours: Owned) -> int:
+        """A reference to the keychain, whether its file exists or not."""
         status, keychain = ours.made("SecKeychainOpen", os.fsencode(self.path()))
         if status:
             raise problem(status)
@@ -219,10 +236,9 @@ class MacosKeychain:
         return patiently(lambda: macos_items.foreign(self))
 
     def take_access(self, name: str) -> None:
-        """Adds this program to those that may read the key, after macOS has asked the person. The others keep their
-        access.
+        """Has macOS ask the person whether this program may read the key from now on. The others keep their access.
 
-        LkrError (2) for a refusal; StoreUnreachable without a desktop to ask on.
+        LkrError (2) unless the person says always; StoreUnreachable without a desktop to ask on.
         """
         from lkrshell.stores import macos_items
 

@@ -29,8 +29,8 @@ def kept(account: str) -> bytes:
     """What `keep` stored. LkrError when it is not there, or not for this program."""
 
     def read() -> bytes:
-        macos_items.may_ask(False)
-        status, data = macos_keychain.password(_LOGIN, account, _SERVICE)
+        with Owned():
+            status, data = macos_keychain.password(_LOGIN, account, _SERVICE)
         if status:
             why = "is gone from" if status == NOT_FOUND else "is kept from this lkr by"
             raise LkrError(f"what Touch ID opens {why} the login keychain", "lkr vault enroll touch-id")
@@ -43,7 +43,6 @@ def forget(account: str) -> None:
     """Removes it."""
 
     def remove() -> None:
-        macos_items.may_ask(False)
         with Owned() as ours:
             status, item = macos_items.find(ours, _LOGIN, _SERVICE, account)
             if not status:
