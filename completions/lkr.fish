@@ -46,9 +46,10 @@ function __lkr_options
     test "$__lkr_command" = $argv[1] -a -z "$__lkr_end"
 end
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
-# first the providers.
+# The names in the manifest that have a source, then those in the index: INDEX/STORE/PROVIDER/LABEL, or for
+# SOURCE/PROVIDER:LABEL SOURCE~PROVIDER/LABEL. Of very many, first the providers.
 function __lkr_keys
+    __lkr_manifest '^.*"([a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*)".*'
     set -l root $HOME/.local/share
     set -q XDG_DATA_HOME[1]; and set root $XDG_DATA_HOME
     test -d "$HOME/Library/Application Support/lkr"; and set root "$HOME/Library/Application Support"
@@ -223,7 +224,7 @@ complete -c lkr -n "__lkr_options 'install'" -l yes -d 'Do not ask'
 complete -c lkr -n "__lkr_at 'install'" -a 'bash zsh fish'
 complete -c lkr -n "__lkr_at ''" -a list -d 'List the stored keys, or those of one PROVIDER'
 complete -c lkr -n "__lkr_options 'list'" -l all -d 'Include admin keys'
-complete -c lkr -n "__lkr_options 'list'" -l source -x -a '(__lkr_sources)' -d 'The keys of this shared store, and which copies are here'
+complete -c lkr -n "__lkr_options 'list'" -l source -x -a '(__lkr_sources)' -d 'The keys of this shared store, and which copies are here. sealed: those of this project'
 complete -c lkr -n "__lkr_options 'list'" -l json -d 'As JSON'
 complete -c lkr -n "__lkr_at 'list' 1" -a 'ai21 anthropic anyscale assemblyai azure-openai baseten bedrock cerebras cohere dashscope databricks deepgram deepinfra deepseek elevenlabs exa fal fireworks gemini google groq huggingface jina langsmith litellm mistral moonshot nebius novita nvidia openai openrouter perplexity portkey replicate sambanova scaleway siliconflow stability tavily together upstage voyage watsonx xai zhipu'
 complete -c lkr -n "__lkr_at ''" -a lock -d 'Lock the store'
@@ -272,7 +273,7 @@ complete -c lkr -n "__lkr_options 'report'" -l anonymous -d 'Replace the names o
 complete -c lkr -n "__lkr_options 'report'" -l check -d 'Write no page. The exit code is 1 if a key is too old or unused'
 complete -c lkr -n "__lkr_options 'report'" -l max-age -x -d 'The oldest that a value may be, such as 90d'
 complete -c lkr -n "__lkr_options 'report'" -l unused -x -d 'The longest that a key may be unused, such as 90d'
-complete -c lkr -n "__lkr_at ''" -a rm -d 'Remove the key NAME from the store'
+complete -c lkr -n "__lkr_at ''" -a rm -d 'Remove the key NAME from the store, or from its source'
 complete -c lkr -n "__lkr_options 'rm'" -l yes -l force -d 'Do not ask'
 complete -c lkr -n "__lkr_at 'rm' 1" -a '(__lkr_keys)'
 complete -c lkr -n "__lkr_at ''" -a rotate -d 'Give the key NAME a new value'

@@ -133,6 +133,18 @@ def test_tab_completes_what_stands_where_it_stands(user: User, place: Path, shel
     typist.child.close(force=True)
 
 
+@pytest.mark.parametrize("shell", SETUP)
+def test_tab_completes_names_with_a_source_from_the_manifest_and_no_copy_s_name(user: User, shell: str) -> None:
+    keys = 'A_KEY = "sealed/openai:prod"\nB_KEY = { key = "team/openai:prod" }'
+    typist = Shell(user, shell, user.project("p", keys, allow=False))
+    (user.home / ".local/share/lkr/index/vault/.sealed-0123456789ab~openai").mkdir()
+    (user.home / ".local/share/lkr/index/vault/.sealed-0123456789ab~openai/prod").touch()
+    assert typist.tab("lkr rm seal") == "rm sealed/openai:prod"
+    assert typist.tab("lkr policy team/o") == "policy team/openai:prod"
+    assert typist.tab("lkr exec -k MY_VARIABLE=sealed/o") == "exec -k MY_VARIABLE=sealed/openai:prod"
+    typist.child.close(force=True)
+
+
 COMPLETER = {
     "bash": "_its() { COMPREPLY=(alpha-$1-$COMP_CWORD); }; complete -F _its claude tool",
     "zsh": "_its() { compadd alpha-$words[1]-$((CURRENT - 1)) }; compdef _its claude tool",

@@ -315,13 +315,23 @@ def test_check_needs_no_store_and_finds_what_is_wrong(alice: User, tmp_path: Pat
 def test_another_projects_sealed_key_is_out_of_reach(alice: User) -> None:
     other = alice.home / "q"
     other.mkdir()
-    (copy,) = (alice.home / ".local/share/lkr/index/vault").glob("sealed-*~openai")
-    stolen = copy.name.replace("~", "/") + ":prod"
+    (copy,) = (alice.home / ".local/share/lkr/index/vault").glob(".sealed-*~openai")
+    stolen = copy.name[1:].replace("~", "/") + ":prod"
     (other / ".lkr.toml").write_text(f'version = 1\n[keys]\nOPENAI_API_KEY = "{stolen}"\n')
     assert 'write "sealed/openai:prod"' in alice.lkr("allow", "--yes", cwd=other, code=78)
     (other / ".lkr.toml").write_text(MANIFEST)
     alice.lkr("allow", "--yes", cwd=other)
     assert VALUE not in alice.lkr("exec", "--", "env", cwd=other, code=1)
+
+
+def test_every_worktree_has_the_keys_of_its_repository(alice: User) -> None:
+    folder, tree = alice.home / "p", alice.home / "tree"
+    alice.lkr("allow", "--worktrees", "--yes", cwd=folder)
+    git(folder, "worktree", "add", "-q", str(tree))
+    assert value(alice, tree) == VALUE
+    alice.lkr("rotate", "sealed/openai:prod", "--stdin", stdin=NEW.encode(), cwd=tree)
+    assert value(alice, tree) == NEW
+    assert NEW in alice.lkr("get", "sealed/openai:prod", "--force-plain", cwd=tree)
 
 
 def test_a_link_in_the_repository_leads_nowhere(alice: User, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from _collections_abc import Iterator, Mapping  # os loaded it; collections.abc takes longer than all of ours
 from _thread import RLock
 
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import KeyNotStored, LkrError, ManifestError, StoreLocked
 from lkrshell.core.secret import Secret
 
@@ -159,7 +160,7 @@ def get(name: str, *, profile: str | None = None, folder: "str | os.PathLike[str
 
     names.checked_key(name)
     bindings, asking, _ = _project(profile, folder)
-    bindings = [binding for binding in bindings if binding.key == name][:1]
+    bindings = [binding for binding in bindings if shown(binding.key) == name][:1]
     if not bindings:
         from lkrshell.runtime import execute
 
@@ -194,7 +195,7 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
     bindings, asking, require_all = _project(profile, folder)
     loaded = Loaded(asking.folder)
     if not override:
-        loaded.kept = {binding.variable: binding.key for binding in bindings if binding.variable in os.environ}
+        loaded.kept = {binding.variable: shown(binding.key) for binding in bindings if binding.variable in os.environ}
         bindings = [binding for binding in bindings if binding.variable not in loaded.kept]
     if not bindings:
         return loaded
@@ -214,8 +215,8 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
             asking.say(f"{variable} is set already, so virtual keys may not reach the broker; use load(override=True)")
             del around[variable]
     execute.add_variables(os.environb, given.keys, around)
-    loaded.loaded = {binding.variable: binding.key for binding, _ in given.keys}
-    loaded.missing = tuple(dict.fromkeys(binding.key for binding in given.missing))
+    loaded.loaded = {binding.variable: shown(binding.key) for binding, _ in given.keys}
+    loaded.missing = tuple(dict.fromkeys(shown(binding.key) for binding in given.missing))
     loaded.virtual = tuple(binding.variable for binding, _ in given.keys if binding in given.virtual)
     return loaded
 
@@ -257,7 +258,7 @@ def _fetch(bindings: "list[Binding]", asking: "execute.Asking", require_all: boo
                 memory.soften()
     for tell in given_to:
         for binding, secret in given.keys:
-            tell(binding.key, secret)
+            tell(shown(binding.key), secret)
     return given
 
 

@@ -5,6 +5,7 @@
 
 from typing import Protocol, TypeVar
 
+from lkrshell.core.errors import as_named
 from lkrshell.core.secret import Secret
 
 
@@ -16,8 +17,8 @@ class Refused(Exception):
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+        self.status, self.code, self.message = status, code, as_named(message)
+        super().__init__(self.message)
 
 
 class Call:

@@ -6,7 +6,7 @@ Programs inherit the environment of the agent that starts them, so keys have to 
 import os
 
 from lkrshell.cli import common, declare
-from lkrshell.core import policy
+from lkrshell.core import names, policy
 from lkrshell.core.binding import Binding
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
@@ -157,8 +157,8 @@ def _is_virtual(binding: Binding, entry: Entry | None, consumer: policy.Consumer
     if not policy.allows_agent(entry, policy.Consumer("exec", consumer.folder, consumer.agent)):
         return False
     # Variables that lead to the vendor count, too: the agent must not send its own login there.
-    names = [binding.variable, *routes.bases(binding.key.partition(":")[0], 0)]
-    takes = any(known_agents.takes(consumer.agent or "", name) for name in names)
+    variables = [binding.variable, *routes.bases(names.provider_of(binding.key), 0)]
+    takes = any(known_agents.takes(consumer.agent or "", name) for name in variables)
     return policy.allows_agent(entry, consumer) or not takes
 
 

@@ -5,6 +5,7 @@ import sys
 
 from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core import names
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import approve, lookup, manifest, manifest_reader, references, worktrees
@@ -114,7 +115,7 @@ def _at_broker(bindings: "Sequence[Binding]", entries: "dict[str, Entry | None]"
                 lines.append(str(error))
         else:
             variables |= dict.fromkeys(variable for variable, _ in route.bases)
-            lines += [f"{key}: {route.note}"] if route.note else []
+            lines += [f"{shown(key)}: {route.note}"] if route.note else []
     return [f"{' '.join(variables)} lead to the broker", *lines] if variables else lines
 
 

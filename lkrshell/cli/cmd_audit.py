@@ -9,6 +9,7 @@ import time
 
 from lkrshell.cli import audit_log, common, declare, layout, output
 from lkrshell.core import clock, folders
+from lkrshell.core.binding import shown as key_shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.events import EVENTS, OF_PROJECTS
 from lkrshell.core.text import show, tilde
@@ -200,7 +201,7 @@ def _gone(below: str, as_json: bool) -> None:
             continue
         if below and not folders.within(folder, below):
             continue
-        found, keys, seen = True, allowed.get(folder, []), last.get(folder)
+        found, keys, seen = True, [*map(key_shown, allowed.get(folder, []))], last.get(folder)
         if as_json:
             declare.echo(json.dumps({"project": folder, "missing": missing, "last_use": seen, "allowed": keys}))
             continue

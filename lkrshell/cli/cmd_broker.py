@@ -6,6 +6,7 @@ import time
 
 from lkrshell.cli import common, declare, output
 from lkrshell.core import limits
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import UNREACHABLE, USAGE, LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.runtime import broker_client
@@ -110,7 +111,7 @@ def tell(as_json: bool) -> None:
     """Shows the broker, its virtual keys, and whom they are for."""
     rows = broker_client.ask("state")
     agent = common.agent()
-    keys = [row[1:] for row in rows or () if row[0] == "key" and agent in (None, row[4])]
+    keys = [[shown(row[1]), *row[2:]] for row in rows or () if row[0] == "key" and agent in (None, row[4])]
     facts = dict(_pairs(rows or ()))
     if "today" in facts:
         spent = limits.dollars(int(facts.pop("today")))

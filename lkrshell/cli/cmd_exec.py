@@ -86,7 +86,7 @@ def _every() -> list[Binding]:
 
 def _named(text: str) -> Binding:
     variable, equals, name = text.rpartition("=")
-    common.checked_key(name)
+    key = common.stored_name(name)
     found = variable if equals else providers.variable_of(name)
     if not found:
         raise LkrError(f"no known variable for {name}", f"write -k VARIABLE={name}", USAGE)
@@ -94,7 +94,7 @@ def _named(text: str) -> Binding:
         raise LkrError(f"{names.redacted(found)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
     if why := providers.refusal(found, _let_in()):
         raise LkrError(*why, USAGE)
-    return Binding(found, name)
+    return Binding(found, key)
 
 
 def _let_in() -> tuple[str, ...]:

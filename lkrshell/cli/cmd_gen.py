@@ -6,7 +6,7 @@ import re
 
 from lkrshell.cli import ask, common, declare
 from lkrshell.core import policy
-from lkrshell.core.binding import Binding
+from lkrshell.core.binding import Binding, shown
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import lookup, project_files
@@ -51,13 +51,14 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
         raise LkrError(f"{show(template)} has no place for a key", f"{hint}; nothing was written")
     _agree([key for _, key in used], bindings, there)
     values = _values(used, folder, there, {binding.key for binding in bindings if binding.via})
+    by_place = {place: values[key] for place, key in used}
     common.log("gen", *dict.fromkeys(key for _, key in used), project=there)
-    _write(path, _fill(text, dict(used), values, path))
+    _write(path, _fill(text, by_place, path))
     if as_json:
-        keys = [{"place": place, "name": name} for place, name in used]
+        keys = [{"place": place, "name": shown(name)} for place, name in used]
         declare.echo(json.dumps({"file": there, "keys": keys, "git_sees": git.sees(path)}, indent=2))
     for variable, name in [] if as_json else used:
-        declare.echo(f"  {show(variable)} ← {name}", err=True)
+        declare.echo(f"  {show(variable)} ← {shown(name)}", err=True)
     wrote = common.count(len(used), "value", "values")
     declare.echo(f"lkr: wrote {show(path)} with {wrote}; only you can read it", err=True)
     if git.sees(path):
@@ -96,7 +97,7 @@ def _used(text: str, bindings: list[Binding]) -> list[tuple[str, str]]:
     """The placeholders `{{lkr:…}}` of the template, each with its key. If there are none, the variables of an env
     file."""
     if named := dict.fromkeys(_PLACE.findall(text)):
-        return [(f"{{{{lkr:{name}}}}}", common.checked_key(name)) for name in named]
+        return [(f"{{{{lkr:{name}}}}}", common.stored_name(name)) for name in named]
     variables = dict.fromkeys(match[2] for line in text.split("\n") if (match := _LINE.match(line)))
     store = common.store()
     keys = {binding.variable: binding.key for binding in bindings if not binding.optional or store.exists(binding.key)}
@@ -120,7 +121,7 @@ def _agree(keys: list[str], bindings: list[Binding], there: str) -> None:
     more = [key for key in dict.fromkeys(keys) if key not in {binding.key for binding in bindings}]
     if not more:
         return
-    what = f"no allowed manifest here names {' '.join(more)}"
+    what = f"no allowed manifest here names {' '.join(map(shown, more))}"
     if not ask.on_terminal():
         raise common.refused(what, "run it on a terminal, or add them: lkr add VARIABLE=NAME", *more, project=there)
     declare.echo(f"lkr: {what}", err=True)
@@ -152,15 +153,16 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str, virtual
     return {binding.key: secret.reveal() for binding, secret, _ in found.loaded}
 
 
-def _fill(text: str, used: dict[str, str], values: dict[str, str], path: str) -> str:
+def _fill(text: str, values: dict[str, str], path: str) -> str:
+    """The text with the values by their places or variables in it."""
     quote = _json if path.endswith((".json", ".jsonc", ".json5")) else str
     if _PLACE.search(text):
-        return _PLACE.sub(lambda match: quote(values[match[1]]), text)
+        return _PLACE.sub(lambda match: quote(values[f"{{{{lkr:{match[1]}}}}}"]), text)
 
     def line_of(line: str) -> str:
         match = _LINE.match(line)
-        key = used.get(match[2]) if match else None
-        return match[1] + match[2] + "=" + _dotenv(values[key]) if match and key else line
+        value = values.get(match[2]) if match else None
+        return match[1] + match[2] + "=" + _dotenv(value) if match and value is not None else line
 
     return "\n".join(map(line_of, text.split("\n")))
 

@@ -3,6 +3,7 @@
 import sys
 
 from lkrshell.cli import common, declare
+from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show as printable
@@ -20,7 +21,7 @@ from lkrshell.system import clipboard
 @declare.option("--clear-after", default=30, show_default=True, type=declare.IntRange(1, 3600), help="Seconds.")
 def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool, clear_after: int) -> None:
     """Copy the key NAME to the clipboard, and show its mask. It is cleared after 30 seconds."""
-    common.checked_key(name)
+    asked, name = name, common.stored_name(name)
     if show + plain + force_plain > 1 or (as_json and (plain or force_plain)):
         raise LkrError("these options cannot be used together", "use one of --show, --plain, --force-plain", USAGE)
     clear = show or plain or force_plain
@@ -31,7 +32,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
         what = f"{name} is for the broker: it goes to a terminal only"
         raise common.refused(what, f"lkr token {name} prints a virtual key", name)
     secret: Secret | None
-    if "/" in name:
+    if names.is_fetched(name):
         from lkrshell.cli import source_keys
 
         secret = source_keys.value_of(store, name)
@@ -44,7 +45,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     if as_json:
         import json
 
-        declare.echo(json.dumps({"name": name, "kind": secret.kind, "value": value if show else mask(value)}))
+        declare.echo(json.dumps({"name": asked, "kind": secret.kind, "value": value if show else mask(value)}))
     elif plain or force_plain:
         sys.stdout.buffer.write(value.encode("utf-8", "surrogateescape") + b"\n")
     elif show:

@@ -21,7 +21,11 @@ _HEADINGS = ("NAME", "KIND", "SET", "LAST USE", "VARIABLE", "PROJECTS")
 @declare.command("list", examples=("lkr list", "lkr list openai --json"))
 @declare.argument("provider", required=False)
 @declare.option("--all", "show_all", is_flag=True, help="Include admin keys.")
-@declare.option("--source", metavar="NAME", help="The keys of this shared store, and which copies are here.")
+@declare.option(
+    "--source",
+    metavar="NAME",
+    help="The keys of this shared store, and which copies are here. sealed: those of this project.",
+)
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(provider: str | None, show_all: bool, source: str | None, as_json: bool) -> None:
     """List the stored keys, or those of one PROVIDER. Never shows a value."""
@@ -54,9 +58,15 @@ def command(provider: str | None, show_all: bool, source: str | None, as_json: b
 
 
 def _tell_source(source: str, provider: str | None, as_json: bool) -> None:
-    from lkrshell.cli import source_keys
+    if source == names.SEALED:
+        from lkrshell.cli import sealing
 
-    rows = [row for row in source_keys.rows(source) if provider in (None, names.provider_of(row["name"]))]
+        found = sealing.rows()
+    else:
+        from lkrshell.cli import source_keys
+
+        found = source_keys.rows(source)
+    rows = [row for row in found if provider in (None, names.provider_of(row["name"]))]
     if as_json:
         import json
 

@@ -5,6 +5,7 @@ import sys
 
 from lkrshell.cli import common, declare, layout
 from lkrshell.core import limits, policy
+from lkrshell.core.binding import shown
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS
@@ -66,7 +67,7 @@ def command(
             raise LkrError("which key?", "name it: lkr policy NAME with the options", USAGE)
         _tell_all(as_json)
         return
-    common.checked_key(name)
+    name = common.stored_name(name)
     if only and anywhere:
         raise LkrError("--only and --anywhere cannot be used together", "choose one", USAGE)
     folders, time = tuple(_folder(each) for each in only), None if ttl is None else _seconds(ttl)
@@ -105,12 +106,12 @@ def _tell(entry: Entry, as_json: bool) -> None:
     ttl_text = policy.duration(entry.ttl) if entry.ttl else "off"
     parts = [f"kind {entry.kind}", f"projects {where}", f"agents {entry.agents}", f"ttl {ttl_text}"]
     parts += [f"confirm {confirm_text}", f"via {entry.via or _VIA[0]}", *limits.Limits.of(entry).words()]
-    declare.echo(f"{entry.name}: {'; '.join(parts)}")
+    declare.echo(f"{shown(entry.name)}: {'; '.join(parts)}")
 
 
 def _row(entry: Entry) -> dict[str, object]:
     return {
-        "name": entry.name,
+        "name": shown(entry.name),
         "kind": entry.kind,
         "only": list(entry.only),
         "agents": entry.agents,
@@ -129,7 +130,7 @@ def _said(entry: Entry) -> list[tuple[str, str]]:
     """The policy in words, for a terminal."""
     home = os.path.expanduser("~")
     return [
-        ("Key", entry.name),
+        ("Key", shown(entry.name)),
         ("Kind", entry.kind if entry.kind == "runtime" else f"{entry.kind}: never enters an environment"),
         ("Projects", ", ".join(show(tilde(folder, home)) for folder in entry.only) or "all that you allow"),
         ("Agents", f"{entry.agents}: {_AGENTS[entry.agents]}"),
@@ -144,6 +145,8 @@ def _tell_all(as_json: bool) -> None:
     """A table of all policies, in which everything that differs from the default stands out."""
     store, home = common.store().name, os.path.expanduser("~")
     entries = [entry for name in index.names(store) if (entry := index.read(store, name))]
+    copies = [entry for name in index.copies(store) if (entry := index.read(store, name))]
+    entries += [entry for entry in copies if index.has_policy(entry)]
     if as_json:
         import json
 
@@ -154,7 +157,7 @@ def _tell_all(as_json: bool) -> None:
         return
     rows = [
         (
-            entry.name,
+            shown(entry.name),
             entry.kind,
             entry.agents,
             policy.duration(entry.ttl) if entry.ttl else "-",
@@ -189,7 +192,7 @@ def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:
     edit(after)
     if wider := policy.widened(before, after):
         try:
-            agreed = terminal.ask(f"From now on, {before.name} {', '.join(wider)}. Agree?")
+            agreed = terminal.ask(f"From now on, {shown(before.name)} {', '.join(wider)}. Agree?")
         except LkrError:
             hint = "run it on your own terminal"
             raise common.refused("to widen a policy, you must type yes on a terminal", hint, before.name) from None

@@ -16,6 +16,8 @@ _WHY = {base.MISSING: "is no longer at the source", base.FORBIDDEN: "is no longe
 def command(source: str | None, as_json: bool) -> int:
     """Fetch keys from their sources again. Takes those of this project, or outside a project, of all allowed ones."""
     if source is not None and source not in settings.user_table():
+        if names.is_reserved(source):
+            raise LkrError("sealed keys are in the project's repository", "git pull, lkr unseal", USAGE)
         hint = common.did_you_mean(source, list(settings.user_table()), "see lkr source")
         raise LkrError(f"you have no source {names.redacted(source)}", hint, USAGE)
     keys = [key for key in _granted() if names.is_fetched(key) and source in (None, names.source_of(key))]

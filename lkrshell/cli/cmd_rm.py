@@ -1,6 +1,7 @@
 """`lkr rm NAME`: removes a key from the store."""
 
 from lkrshell.cli import common, declare, prompts
+from lkrshell.core import names
 from lkrshell.runtime import keys
 
 
@@ -8,9 +9,14 @@ from lkrshell.runtime import keys
 @common.KEY
 @declare.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
 def command(name: str, yes: bool) -> None:
-    """Remove the key NAME from the store. This cannot be undone."""
-    common.checked_key(name)
-    if "/" in name:
+    """Remove the key NAME from the store, or from its source. This cannot be undone."""
+    stored = common.stored_name(name)
+    if names.is_sealed(name):
+        from lkrshell.cli import sealing
+
+        sealing.remove(name, stored, yes)
+        return
+    if names.is_fetched(name):
         from lkrshell.cli import source_keys
 
         source_keys.remove(name, yes)

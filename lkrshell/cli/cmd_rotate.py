@@ -1,6 +1,7 @@
 """`lkr rotate NAME`: stores a new value. Nothing can use the old one, which is kept until --confirm or --undo."""
 
 from lkrshell.cli import common, declare, prompts
+from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.runtime import keys
 
@@ -12,10 +13,17 @@ from lkrshell.runtime import keys
 @declare.option("--undo", is_flag=True, help="The new value does not work: restore the old one.")
 def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
     """Give the key NAME a new value. Open shells get it at their next prompt."""
-    common.checked_key(name)
+    common.stored_name(name)
     if confirm and undo:
         raise LkrError("--confirm and --undo cannot be used together", "choose one", USAGE)
-    if "/" in name:
+    if names.is_sealed(name):
+        if confirm or undo:
+            raise LkrError(f"git keeps the old values of {name}", "git log .lkr/sealed, git checkout", USAGE)
+        from lkrshell.cli import sealing
+
+        sealing.rotate(names.in_source(name), from_stdin)
+        return
+    if names.is_fetched(name):
         from lkrshell.cli import source_keys
 
         source_keys.rotate(name, from_stdin, confirm, undo)

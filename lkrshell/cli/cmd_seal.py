@@ -5,7 +5,7 @@ from lkrshell.core import names
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.state import index
-from lkrshell.team import opening, sealed
+from lkrshell.team import sealed
 from lkrshell.team.members import Team
 
 
@@ -27,18 +27,7 @@ def command(name: str | None, every: bool, new: bool, from_stdin: bool, identity
         sealing.accept(team, yes)
         return _all(team, identity)
     name = _checked(name)
-    secret = _value(name, new, from_stdin)
-    before = _before(team, name, identity)
-    same = before is not None and before.reveal() == secret.reveal()
-    if before is not None and not same:
-        prompts.yes(f"{name} is sealed here with another value. Replace it for the whole team?", yes)
-    sealing.accept(team, yes)
-    store = common.store()
-    digest = sealed.write(team, name, secret, sealing.me(team), same)
-    opening.keep(store, team, opening.Opened(name, secret, digest), opening.copied(store, team, name))
-    sealing.log("seal", team, [name])
-    who = ", ".join(team.members)
-    declare.echo(f'lkr: sealed {name} to {who}; commit {sealed.path_of(name)}, and name it "sealed/{name}"', err=True)
+    sealing.seal(team, name, _value(name, new, from_stdin), identity, yes)
     return 0
 
 
@@ -63,16 +52,6 @@ def _value(name: str, new: bool, from_stdin: bool) -> Secret:
     if not ask.on_terminal():
         raise LkrError(f"there is no terminal to ask for the value of {name}", "pass it with --stdin", REFUSED)
     return prompts.value_of(name, f"{'New value' if new else 'Value'} of {name}", False)
-
-
-def _before(team: Team, name: str, identity: str | None) -> Secret | None:
-    """Returns the value that is sealed now; None when there is none.
-
-    LkrError when it cannot be opened, because nobody should replace a value that they cannot see.
-    """
-    if sealed.read(team.folder, name) is None:
-        return None
-    return opening.opened(team, name, sealing.openers(identity)).secret
 
 
 def _all(team: Team, identity: str | None) -> int:

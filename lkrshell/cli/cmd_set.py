@@ -1,6 +1,8 @@
 """`lkr set NAME`: stores a value, from a hidden prompt or standard input."""
 
 from lkrshell.cli import common, declare, prompts
+from lkrshell.core import names
+from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS
 
 
@@ -13,9 +15,16 @@ from lkrshell.core.secret import KINDS
 @declare.option("--force", is_flag=True, help="Replace the value of an existing key without asking.")
 def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
     """Store the key NAME (provider:label). Asks for the value, and never takes it as an argument."""
-    common.checked_key(name)
+    common.stored_name(name)
     prompts.ask_provider(name)
-    if "/" in name:
+    if names.is_sealed(name):
+        if kind:
+            raise LkrError("a sealed key has no kind in the repository", f"lkr policy {name} --kind {kind}", USAGE)
+        from lkrshell.cli import sealing
+
+        sealing.set_value(names.in_source(name), from_stdin or common.stdin_is_piped(), force)
+        return
+    if names.is_fetched(name):
         from lkrshell.cli import source_keys
 
         source_keys.set_value(name, from_stdin or common.stdin_is_piped(), kind, force)

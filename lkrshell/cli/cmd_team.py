@@ -37,7 +37,10 @@ def list_(as_json: bool) -> None:
         readers = {name: sorted(note.recipients) if note else None for name, note in keys.items()}
         declare.echo(json.dumps({"members": people, "keys": readers}, indent=2))
         return
-    rows = [(m.name, m.since or "-", m.by or "-", ", ".join(map(_kind, m.recipients))) for m in team.members.values()]
+    rows = [
+        (m.name, m.since or "-", m.by or "-", ", ".join(map(members.shortened, m.recipients)))
+        for m in team.members.values()
+    ]
     declare.echo(output.table(("MEMBER", "SINCE", "ADDED BY", "RECIPIENT"), rows), nl=False)
     if keys:
         sealed_rows = [
@@ -46,11 +49,6 @@ def list_(as_json: bool) -> None:
         ]
         declare.echo("\n" + output.table(("SEALED KEY", "VALUE SINCE", "CAN BE OPENED BY"), sealed_rows), nl=False)
     _tell_changes(team)
-
-
-def _kind(recipient: str) -> str:
-    words = recipient.split()
-    return f"{words[0]} …{words[1][-8:]}" if len(words) > 1 else f"{recipient[:12]}…{recipient[-8:]}"
 
 
 def _tell_changes(team: Team) -> None:
@@ -76,7 +74,7 @@ def init(member: str | None, recipient: str | None, yes: bool) -> None:
     if not own:
         raise LkrError("there is no vault and no SSH key here", "name your public key: lkr team init NAME RECIPIENT")
     age_keys.recipient(own[0])
-    declare.echo(f"{first}: {_kind(own[0])}", err=True)
+    declare.echo(f"{first}: {members.shortened(own[0])}", err=True)
     prompts.yes(f"Write {members.FILE} in {show(folder)} with this member?", yes, default=True)
     members.init(folder, Member(first, own, clock.now()[:10], first))
     seen.accept(members.read(folder))
@@ -104,7 +102,7 @@ def add(member: str, recipient: str, identity: str | None, yes: bool) -> None:
     if other := team.member_with(recipients):
         raise LkrError(f"{other} already has this recipient", "nothing was changed")
     sealing.accept(team, yes)
-    declare.echo(f"{name}: {', '.join(map(_kind, recipients))}", err=True)
+    declare.echo(f"{name}: {', '.join(map(members.shortened, recipients))}", err=True)
     values, problems = sealing.opened(team, sealed.keys(team.folder), identity)
     count = common.count(len(values), "key", "keys")
     prompts.yes(f"Let {name} read {count}?", yes)

@@ -17,7 +17,7 @@ def command(name: str, as_json: bool) -> None:
 
     It works only on this machine, until that program ends or the store is locked. It is not the real key.
     """
-    common.checked_key(name)
+    asked, name = name, common.stored_name(name)
     broker_client.check_route(name)
     settings, line, folder = config.load(), agents.ancestors(), paths.real(".")
     agent = agents.detect(dict(os.environ), line, settings)
@@ -40,6 +40,6 @@ def command(name: str, as_json: bool) -> None:
         bases = {
             variable: value for variable, (_, value) in broker_client.broker_variables([name], minted.port, {}).items()
         }
-        declare.echo(json.dumps({"name": name, "token": key, "variables": bases}))
+        declare.echo(json.dumps({"name": asked, "token": key, "variables": bases}))
     else:
         declare.echo(key)

@@ -7,6 +7,7 @@ import time
 
 from lkrshell.cli import common, declare, output
 from lkrshell.core import limits
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show, tilde
 from lkrshell.project import lookup
@@ -67,7 +68,7 @@ def command(
         return
     rows = [dict(zip(_COLUMNS, row, strict=True)) for row in Reader().rows(_COLUMNS, start, 0, project, provider or "")]
     for row in rows:
-        row["day"] = _day(row["time"])
+        row["day"], row["key"] = _day(row["time"]), shown(row["key"])
     if as_json or as_csv:
         _print_all(rows, by or ("day", *_BY[:4]), as_json)
         return
@@ -194,6 +195,7 @@ def _follow(vendor: str, project: str | None, as_json: bool, as_csv: bool) -> No
                 row = dict(zip(_COLUMNS, values, strict=True))
                 if row["id"] not in seen:
                     seen.add(row["id"])
+                    row["key"] = shown(row["key"])
                     _follow_line(row, as_json)
             time.sleep(_EVERY)
     except KeyboardInterrupt:

@@ -152,10 +152,27 @@ def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
     return LkrError(message, hint, REFUSED)
 
 
+def stored_name(name: str) -> str:
+    """Returns the store's name for the key that the person named. Every command that takes a name calls it first.
+
+    `sealed/…` names a key of the team that serves the current folder. Raises LkrError for an invalid name.
+    """
+    checked_key(name)
+    if not names.is_sealed(name):
+        return name
+    if names.source_of(name) != names.SEALED:
+        hint = f"write {names.SEALED}/{names.in_source(name)}"
+        raise LkrError(f"{names.redacted(name)} is not the name of a key", hint, USAGE)
+    from lkrshell.team import members
+
+    return members.copy_of(name, os.getcwd())
+
+
 def checked_own(name: str) -> str:
     """Returns `name` if it names a key of the machine's own store."""
     if "/" in checked_key(name):
-        raise LkrError(f"{name} is a key of a source", "name a key without a source here", USAGE)
+        what = "is in the project's repository" if names.is_sealed(name) else "is a key of a source"
+        raise LkrError(f"{name} {what}", "name a key without a source here", USAGE)
     return name
 
 

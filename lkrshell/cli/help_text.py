@@ -22,7 +22,7 @@ Keys:
   set        Store the key NAME (provider:label).
   get        Copy the key NAME to the clipboard, and show its mask.
   list       List the stored keys, or those of one PROVIDER.
-  rm         Remove the key NAME from the store.
+  rm         Remove the key NAME from the store, or from its source.
   rename     Rename the key OLD to NEW.
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
@@ -90,7 +90,7 @@ Keys:
   set        Store the key NAME (provider:label).
   get        Copy the key NAME to the clipboard, and show its mask.
   list       List the stored keys, or those of one PROVIDER.
-  rm         Remove the key NAME from the store.
+  rm         Remove the key NAME from the store, or from its source.
   rename     Rename the key OLD to NEW.
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
@@ -728,7 +728,8 @@ Usage: lkr list [OPTIONS] [PROVIDER]
 
 Options:
   --all          Include admin keys.
-  --source NAME  The keys of this shared store, and which copies are here.
+  --source NAME  The keys of this shared store, and which copies are here. sealed: those of this
+                 project.
   --json         As JSON.
   -h, --help     Show this message and exit.
 
@@ -744,6 +745,7 @@ Usage: lkr list [OPTIONS] [PROVIDER]
 Options:
   --all          Include admin keys.
   --source NAME  The keys of this shared store, and which copies are here.
+                 sealed: those of this project.
   --json         As JSON.
   -h, --help     Show this message and exit.
 
@@ -1096,7 +1098,7 @@ Options:
 """\
 Usage: lkr rm [OPTIONS] NAME
 
-  Remove the key NAME from the store. This cannot be undone.
+  Remove the key NAME from the store, or from its source. This cannot be undone.
 
 Options:
   --yes, --force  Do not ask.
@@ -1109,7 +1111,8 @@ Options:
 """\
 Usage: lkr rm [OPTIONS] NAME
 
-  Remove the key NAME from the store. This cannot be undone.
+  Remove the key NAME from the store, or from its source. This cannot be
+  undone.
 
 Options:
   --yes, --force  Do not ask.

@@ -2,6 +2,7 @@
 
 from lkrshell.cli import ask, common, declare
 from lkrshell.core import names
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
@@ -51,7 +52,7 @@ def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "",
 def tell_projects(name: str) -> None:
     """Names the allowed projects whose manifests name this key, since they will not get it any more."""
     if folders := references.by_key().get(name):
-        declare.echo(f"lkr: {name} is in the manifest of {common.some_folders(folders, 5)}", err=True)
+        declare.echo(f"lkr: {shown(name)} is in the manifest of {common.some_folders(folders, 5)}", err=True)
 
 
 def ask_provider(name: str) -> None:

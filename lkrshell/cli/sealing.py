@@ -7,9 +7,13 @@ import re
 import sys
 
 from lkrshell.cli import ask, common, declare, layout, prompts
+from lkrshell.core import names
 from lkrshell.core.errors import LkrError, StoreLocked
+from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
-from lkrshell.state import config, index
+from lkrshell.runtime import keys
+from lkrshell.sources import cache
+from lkrshell.state import config, generation, index
 from lkrshell.team import members, opening, sealed, seen
 from lkrshell.team.members import Team
 from lkrshell.team.opening import Opened
@@ -17,6 +21,7 @@ from lkrshell.team.opening import Opened
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from lkrshell.stores.base import Store
 
@@ -65,6 +70,75 @@ def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[lis
         except LkrError as error:
             problems.append(error)
     return found, problems
+
+
+def seal(team: Team, name: str, secret: Secret, identity: str | None, yes: bool) -> None:
+    """Seals a value to the current members. Asks before it replaces another value, and about members not accepted yet.
+
+    Raises LkrError when the present value cannot be opened: nobody should replace a value that they cannot see.
+    """
+    before = None
+    if sealed.read(team.folder, name) is not None:
+        before = opening.opened(team, name, openers(identity)).secret
+    same = before is not None and before.reveal() == secret.reveal()
+    if before is not None and not same:
+        prompts.yes(f"{name} is sealed here with another value. Replace it for the whole team?", yes)
+    accept(team, yes)
+    store = common.store()
+    digest = sealed.write(team, name, secret, me(team), same)
+    opening.keep(store, team, Opened(name, secret, digest), opening.copied(store, team, name))
+    log("seal", team, [name])
+    who = ", ".join(team.members)
+    declare.echo(f'lkr: sealed {name} to {who}; commit {sealed.path_of(name)}, and name it "sealed/{name}"', err=True)
+
+
+def set_value(name: str, from_stdin: bool, replace: bool) -> None:
+    """`lkr set sealed/NAME`: seals a value that is asked for."""
+    team = here()
+    if not replace and sealed.read(team.folder, name) is not None and (from_stdin or not ask.on_terminal()):
+        raise keys.already_stored(f"sealed/{name}")
+    common.make_vault(common.store())
+    seal(team, name, prompts.value_of(name, f"Value of {name}", from_stdin), None, replace)
+
+
+def rotate(name: str, from_stdin: bool) -> None:
+    """`lkr rotate sealed/NAME`: seals a new value in place of the one there."""
+    team = here()
+    _require(team, name)
+    seal(team, name, prompts.value_of(name, f"New value of {name}", from_stdin), None, True)
+
+
+def remove(asked: str, copy: str, yes: bool) -> None:
+    """`lkr rm sealed/NAME`: removes the sealed file from the project, and the copy here."""
+    team, name = here(), names.in_source(asked)
+    _require(team, name)
+    prompts.tell_projects(copy)
+    prompts.yes(f"Remove {asked} from the project, for everybody? git keeps the old file.", yes)
+    sealed.remove(team.folder, name)
+    cache.drop(common.store(), copy)
+    generation.bump()
+    log("rm", team, [name])
+    declare.echo(f"lkr: removed {asked}; commit {members.FOLDER}", err=True)
+
+
+def _require(team: Team, name: str) -> None:
+    if sealed.read(team.folder, name) is None:
+        raise LkrError(
+            f"{name} is not sealed here", common.did_you_mean(name, sealed.keys(team.folder), "see lkr team")
+        )
+
+
+def rows() -> "list[dict[str, Any]]":
+    """`lkr list --source sealed`: the sealed keys of this project, and which are opened here."""
+    from lkrshell.cli import source_keys
+
+    team, store = here(), common.store()
+    found = []
+    for name in sealed.keys(team.folder):
+        note, entry = sealed.note_of(team.folder, name), index.read(store.name, team.copy(name))
+        row = source_keys.copy_row(f"sealed/{name}", entry)
+        found.append(row | {"version": str(note.version) if note else None, "stale": None, "end": None})
+    return found
 
 
 def seal_again(team: Team, found: list[Opened]) -> None:
@@ -132,6 +206,6 @@ def remarks(team: Team, keys: list[str]) -> list[str]:
         if sealed.read(team.folder, key) is None
     ]
     lines += [f"{', '.join(team.members)} can open the sealed keys"]
-    if seen.read(team.folder).members is not None:
+    if seen.read(team).members is not None:
         lines += [f"since you last allowed it: {line}" for line in seen.changes(team)]
     return lines + sealed.problems(team)

@@ -16,6 +16,16 @@ NOT_ALLOWED = 78
 REFUSED = 2
 
 
+def as_named(text: str) -> str:
+    """Returns `text` with the names that people use for sealed keys: `sealed/openai:prod` instead of the name of the copy,
+    `sealed-0123456789ab/openai:prod` (see names.sealed_in)."""
+    if "sealed-" not in text:
+        return text
+    import re
+
+    return re.sub(r"\bsealed-[0-9a-f]{12}/", "sealed/", text)
+
+
 class LkrError(Exception):
     """Something that the user can fix. `hint` says how; `code` is the exit code (design, section 4).
 
@@ -28,9 +38,8 @@ class LkrError(Exception):
         return super().__new__(_OF_CODE.get(code, cls) if cls is LkrError else cls, message)
 
     def __init__(self, message: str, hint: str = "", code: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = as_named(message), as_named(hint)
+        super().__init__(self.message)
         if code is not None:
             self.code = code
 

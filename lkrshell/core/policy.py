@@ -5,6 +5,7 @@ A manifest cannot widen it. The shell of a coding agent gets a key only if the k
 """
 
 from lkrshell.core import folders
+from lkrshell.core.binding import shown
 from lkrshell.core.text import quoted, show
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ class Consumer:
 def allows_agent(entry: "Entry | None", consumer: Consumer) -> bool:
     """False if an agent asks and may not have the key. `deny` wins over what the settings give."""
     policy = entry.agents if entry else "exec"
-    given = consumer.event == "exec" or (entry is not None and entry.name in consumer.given)
+    given = consumer.event == "exec" or (entry is not None and shown(entry.name) in consumer.given)
     return consumer.agent is None or policy == "allow" or (policy == "exec" and given)
 
 
@@ -40,7 +41,7 @@ def wrong_folder(entry: "Entry | None", folder: str) -> str | None:
     if any(folders.within(folder, each) for each in entry.only):
         return None
     where = " ".join(f"--only {quoted(each)}" for each in (*entry.only, folder))  # keep those that it has
-    return f"{entry.name} is for other folders; lkr policy {entry.name} {where}"
+    return f"{shown(entry.name)} is for other folders; lkr policy {shown(entry.name)} {where}"
 
 
 def widened(before: "Entry", after: "Entry") -> list[str]:

@@ -170,7 +170,8 @@ _given: dict[str, Secret | None] = {}  # names that the commands of this run wou
 
 def _place(each: Assignment) -> tuple[str, str, bool]:
     """The key that already has this value (empty for none), else a free name for it; and whether the store exists."""
-    name = next((binding.key for binding in bindings_here() if binding.variable == each.variable), "")
+    here = [binding.key for binding in bindings_here() if binding.variable == each.variable]
+    name = next(filter(names.is_own, here), "")
     name = name or providers.key_for(each.variable) or f"{each.variable.lower().replace('_', '-')}:main"
     provider = names.provider_of(name)
     if each.value:

@@ -87,7 +87,8 @@ def difference(before: tuple[Binding, ...], after: tuple[Binding, ...]) -> list[
 
 def restrictions(entry: Entry, folder: str) -> list[str]:
     """What the key's own policy restricts in `folder`, whatever the manifest says, with the commands that change it."""
-    name, policy_of = entry.name, f"lkr policy {entry.name}"
+    name = shown(entry.name)
+    policy_of = f"lkr policy {name}"
     lines = []
     if entry.kind == "admin":
         lines.append(f"{name} is an admin key: it never enters an environment; {policy_of} --kind runtime")

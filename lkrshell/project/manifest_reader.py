@@ -6,7 +6,7 @@ All other code reads manifests through this module. Only it calls the parser; te
 from lkrshell.core import names
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import show
-from lkrshell.project import grants, lookup, manifest
+from lkrshell.project import grants, lookup, manifest, worktrees
 
 
 def grant_of(place: lookup.Place) -> grants.Grant | None:
@@ -36,5 +36,5 @@ def read_manifest(
     parsed = manifest.parse(path, text, local_path, place.local_content() if local is None else local, let_in)
     for binding in parsed.bindings:  # a sealed key is this project's, and no other's
         if names.is_sealed(binding.key):
-            binding.key = names.sealed_in(place.real, binding.key)
+            binding.key = names.sealed_in(worktrees.home_of(place.real), binding.key)
     return parsed

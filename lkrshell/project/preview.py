@@ -3,13 +3,11 @@
 Anybody may have written the manifest: it is parsed within limits, and only names that the parser accepted are repeated.
 """
 
-import os
-
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import lookup, manifest_reader
-from lkrshell.state import config, paths
+from lkrshell.state import config, index
 
 _TIME_LIMIT = 0.9  # seconds; the prompt waits for us
 _MOST = 8  # keys named in the line
@@ -39,5 +37,4 @@ def requested(place: lookup.Place) -> tuple[str, bool]:
 
 def _stored(key: str) -> bool:
     """True if the index lists the key. The store itself may be locked."""
-    root, parts = os.path.join(paths.data_dir(), "index"), key.replace("/", "~").split(":")
-    return any(os.path.exists(os.path.join(root, store, *parts)) for store in config.STORES)
+    return any(index.exists(store, key) for store in config.STORES)

@@ -71,6 +71,19 @@ def replace(folder: str, name: str, data: bytes, mode: int | None = None) -> Non
         raise LkrError(f"cannot write {where}: {error.strerror}", "nothing was changed in it") from None
 
 
+def remove(folder: str, name: str) -> None:
+    """Removes the file `name` in `folder`, or the link there. LkrError (2) if a link in its path leads out of the
+    folder; LkrError if the disk refuses."""
+    top, last = os.path.split(name)
+    try:
+        with _opened(folder, os.path.join(top, "x")) as (parent, _):
+            os.unlink(last, dir_fd=parent)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise LkrError(f"cannot remove {show(os.path.join(folder, name))}: {error.strerror}") from None
+
+
 def check(folder: str, *names: str) -> None:
     """LkrError (2) if one of these files in `folder` is a link that leads out of it. To be called before the first
     write."""

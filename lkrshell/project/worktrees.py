@@ -46,6 +46,13 @@ def repository(real: str) -> Repository | None:
     return None
 
 
+def home_of(real: str) -> str:
+    """Returns the folder that stands for `real` in all worktrees of its repository: the one at the same place in the
+    main checkout. Outside a linked worktree, returns `real`."""
+    found = repository(real)
+    return found.home(real) if found and found.linked else real
+
+
 def shared_grant(place: lookup.Place) -> grants.Grant | None:
     """The grant of the main checkout that serves the linked worktree at `place`, rewritten for this folder; else None.
 

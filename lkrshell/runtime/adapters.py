@@ -4,6 +4,7 @@ enough. Takes nothing from a manifest, and puts no key into an argument."""
 import os
 from collections.abc import Iterable
 
+from lkrshell.core import names
 from lkrshell.core.secret import Secret
 from lkrshell.vendors import routes
 
@@ -139,7 +140,7 @@ def adapt(
     found = Adapted()
     vendors: set[str] = set()
     for binding, secret in given:
-        name = binding.key.partition(":")[0]
+        name = names.provider_of(binding.key)
         vendor = routes.ALIASES.get(name, name)
         adapter = _of(agent, vendor)
         if adapter is None or vendor in vendors:

@@ -9,6 +9,7 @@ which never asks.
 import os
 
 from lkrshell.core import platform, records
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.text import show
 from lkrshell.state import generation, memory, paths
@@ -81,7 +82,7 @@ def ask(
 def _ask(bindings: "list[Binding]", folder: str, agent: str | None, settings: "Config", may_ask: bool) -> None:
     import time
 
-    what = " ".join(f"{binding.variable} ({binding.key})" for binding in bindings)
+    what = " ".join(f"{binding.variable} ({shown(binding.key)})" for binding in bindings)
     if agent:
         hint = "run it yourself: lkr confirm"
         raise LkrError(f"a coding agent ({agent}) cannot confirm {what}", hint, REFUSED)

@@ -2,6 +2,7 @@
 
 import os
 
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError, ManifestError, StoreLocked
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import lookup
@@ -21,13 +22,13 @@ def line() -> str:
     held = list(session_state.loaded().values())
     by_direnv = os.environ.get("LKR_DIRENV", "").split()
     if held and not by_direnv:
-        return " ".join(dict.fromkeys(held))
+        return " ".join(dict.fromkeys(map(shown, held)))
     try:
         bindings = [binding for binding in session.bindings_at(folder, [])[1] if binding.scope == "shell"]
         if not bindings:
             return ""
         if by_direnv:
-            return " ".join(dict.fromkeys(binding.key for binding in bindings if binding.variable in by_direnv))
+            return " ".join(dict.fromkeys(shown(binding.key) for binding in bindings if binding.variable in by_direnv))
         settings = config.load()
         with TimeLimit(_TIME_LIMIT):
             if registry.choose(settings).is_locked():

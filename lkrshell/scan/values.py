@@ -14,6 +14,7 @@ import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from lkrshell.core.binding import shown
 from lkrshell.core.secret import Secret
 from lkrshell.scan.literals import Literals, compiled
 
@@ -70,7 +71,7 @@ class Values:
             if len(squeezed(value)) < SHORTEST:
                 continue
             for form, how in _forms(value):
-                self._needles.setdefault(squeezed(form), (key, how))
+                self._needles.setdefault(squeezed(form), (shown(key), how))
         self._heads: dict[bytes, list[bytes]] = {}
         for needle in sorted(self._needles, key=len, reverse=True):
             self._heads.setdefault(needle[:SHORTEST], []).append(needle)

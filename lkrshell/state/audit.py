@@ -10,6 +10,7 @@ import stat
 from _thread import allocate_lock
 
 from lkrshell.core import clock, records
+from lkrshell.core.binding import shown
 from lkrshell.core.text import show
 from lkrshell.state import files, paths
 
@@ -48,7 +49,7 @@ def record(
         # A name with a space in it would look like two names.
         above = "\0".join(ancestors or ()).replace(" ", "_").replace("\0", " ")
         row = (
-            clock.now(), event, project, " ".join(keys), " ".join(variables or ()),
+            clock.now(), event, project, " ".join(map(shown, keys)), " ".join(variables or ()),
             f"{os.getpid()} {program}".rstrip(), above, _terminal(), agent or "",
         )  # fmt: skip
         log = path()

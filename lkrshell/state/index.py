@@ -1,5 +1,5 @@
 """The index: what is not secret about a key, in one small file for each: `index/STORE/PROVIDER/LABEL`. The copy of a
-source's key has `index/STORE/SOURCE~PROVIDER/LABEL`.
+source's key has `index/STORE/SOURCE~PROVIDER/LABEL`, and that of a sealed key `index/STORE/.sealed-ID~PROVIDER/LABEL`.
 
 So `list` and completion need no unlocking, and an export reads only the files of its keys. If the index is lost, only
 dates are lost: the stores hold value and kind, and the folder `policy` holds a copy of each entry that has a policy. So
@@ -29,7 +29,8 @@ def locked(store: str) -> "AbstractContextManager[object]":
 
 
 def _path(store: str, name: str, folder: str = "index") -> str:
-    return os.path.join(paths.data_dir(), folder, store, *name.replace("/", "~").split(":"))
+    hidden = "." if name.startswith("sealed-") else ""  # completions do not offer these names
+    return os.path.join(paths.data_dir(), folder, store, *(hidden + name.replace("/", "~")).split(":"))
 
 
 def read(store: str, name: str) -> Entry | None:
@@ -38,6 +39,11 @@ def read(store: str, name: str) -> Entry | None:
     if data is None:
         data = files.read_private(_path(store, name, "policy"))
     return None if data is None else _parse(name, data)
+
+
+def exists(store: str, name: str) -> bool:
+    """True if the key has an entry."""
+    return os.path.exists(_path(store, name))
 
 
 def rebuilt(store: str, name: str, kind: str, created: str) -> Entry:
@@ -149,9 +155,9 @@ def _names(store: str) -> list[str]:
     try:
         providers = os.listdir(root)
         return sorted(
-            f"{provider.replace('~', '/', 1)}:{label}"
+            f"{provider.replace('~', '/', 1).removeprefix('.')}:{label}"
             for provider in providers
-            if not provider.startswith(".")
+            if not provider.startswith(".") or provider.startswith(".sealed-")
             for label in os.listdir(os.path.join(root, provider))
         )
     except FileNotFoundError:

@@ -10,7 +10,7 @@ import re
 from lkrshell.core import clock, folders, names, toml_text
 from lkrshell.core.errors import NOT_ALLOWED, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import project_files
+from lkrshell.project import project_files, worktrees
 from lkrshell.stores import age_keys
 
 TYPE_CHECKING = False
@@ -52,17 +52,19 @@ class Removed:
 
 
 class Team:
-    """The team of the project in `folder`, according to `text`. `real` is the folder's real path."""
+    """The team of the project in `folder`, according to `text`. `real` is the folder's real path. All worktrees of a
+    repository have the same `home`."""
 
-    __slots__ = ("folder", "members", "real", "removed", "text")
+    __slots__ = ("folder", "home", "members", "real", "removed", "text")
 
     def __init__(self, folder: str, text: str, members: "Sequence[Member]", removed: "Sequence[Removed]") -> None:
         self.folder, self.real, self.text = folder, os.path.realpath(folder), text
+        self.home = worktrees.home_of(self.real)
         self.members, self.removed = {member.name: member for member in members}, tuple(removed)
 
     def copy(self, name: str) -> str:
         """Returns the store's name for the opened copy of a sealed key."""
-        return names.sealed_in(self.real, name)
+        return names.sealed_in(self.home, name)
 
     def recipients(self) -> dict[str, tuple[str, ...]]:
         """Returns whom a key is sealed to: each member's recipients."""
@@ -79,17 +81,33 @@ def without_comment(recipient: str) -> str:
     return " ".join(recipient.split()[:2])
 
 
+def shortened(recipient: str) -> str:
+    """Returns the start and the end of a recipient, which a person compares."""
+    text = without_comment(recipient)
+    return text if len(text) <= 40 else f"{text[:22]}…{text[-10:]}"
+
+
 def find(folder: str) -> str | None:
     """Returns the nearest folder with a team, at or above `folder`; None when there is none."""
     return next((each for each in folders.above(folder) if os.path.lexists(os.path.join(each, FILE))), None)
 
 
+def copy_of(name: str, folder: str) -> str:
+    """Returns the store's name for the opened copy of `sealed/provider:label`, as a person in `folder` names it. Raises
+    LkrError when there is no team."""
+    return names.sealed_in(worktrees.home_of(os.path.realpath(_require(folder))), name)
+
+
 def require(folder: str) -> Team:
     """Returns the team that serves `folder`. Raises LkrError when there is none."""
+    return read(_require(folder))
+
+
+def _require(folder: str) -> str:
     found = find(folder)
     if found is None:
         raise LkrError(f"there is no {FILE} here or above", "make one: lkr team init")
-    return read(found)
+    return found
 
 
 def read(folder: str) -> Team:

@@ -4,6 +4,7 @@ Asks for passphrases only through what it is given, and never opens a key for a 
 """
 
 import os
+import time
 
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LkrError, StoreLocked
@@ -117,7 +118,7 @@ def is_current(store: "Store", team: Team, name: str) -> bool:
     """True when the store's copy comes from the sealed file that is there now."""
     data, copy = sealed.read(team.folder, name), team.copy(name)
     there = index.read(store.name, copy) is not None and store.exists(copy)
-    return there and data is not None and seen.read(team.folder).files.get(name) == sealed.digest(data)
+    return there and data is not None and seen.read(team).files.get(name) == sealed.digest(data)
 
 
 def copied(store: "Store", team: Team, name: str) -> Secret | None:
@@ -129,8 +130,8 @@ def keep(store: "Store", team: Team, found: Opened, before: Secret | None) -> No
     """Keeps an opened value in the store, instead of `before`. It serves until it is replaced."""
 
     def date(entry: Entry) -> None:
-        entry.fetched, entry.stale, entry.end = 1, MAX_TTL, MAX_TTL
+        entry.fetched, entry.stale, entry.end = int(time.time()), MAX_TTL, MAX_TTL
 
     cache.write(store, team.copy(found.name), found.secret, before, date)
-    seen.note_opened(team.folder, found.name, found.digest)
+    seen.note_opened(team, found.name, found.digest)
     generation.bump()

@@ -114,6 +114,13 @@ def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) ->
     return note.sha256
 
 
+def remove(folder: str, name: str) -> None:
+    """Removes a sealed key from the project. git still has it."""
+    project_files.check(folder, path_of(name), path_of(name, ".toml"))
+    project_files.remove(folder, path_of(name))
+    project_files.remove(folder, path_of(name, ".toml"))
+
+
 def _text(note: Note) -> str:
     import tomlkit
 

@@ -8,7 +8,7 @@ import os
 
 from lkrshell.core import records
 from lkrshell.state import files, paths
-from lkrshell.team.members import Team, without_comment
+from lkrshell.team.members import Team, shortened
 
 
 class Seen:
@@ -21,14 +21,13 @@ class Seen:
         self.members, self.files = members, opened
 
 
-def _path(folder: str) -> str:
-    return os.path.join(paths.data_dir(), "teams", records.digest(os.fsencode(os.path.realpath(folder))))
+def _path(team: Team) -> str:
+    return os.path.join(paths.data_dir(), "teams", records.digest(os.fsencode(team.home)))
 
 
-def read(folder: str) -> Seen:
-    """Returns what was accepted of the team in `folder`. A damaged record counts as nothing, so everything is shown
-    again."""
-    data = files.read_private(_path(folder))
+def read(team: Team) -> Seen:
+    """Returns what was accepted of the team. A damaged record counts as nothing, so everything is shown again."""
+    data = files.read_private(_path(team))
     members: dict[str, tuple[str, ...]] = {}
     opened: dict[str, str] = {}
     accepted = False
@@ -47,43 +46,37 @@ def read(folder: str) -> Seen:
     return Seen(members if accepted else None, opened)
 
 
-def _write(folder: str, seen: Seen) -> None:
-    rows: list[tuple[str, ...]] = [("folder", os.path.realpath(folder))]
+def _write(team: Team, seen: Seen) -> None:
+    rows: list[tuple[str, ...]] = [("folder", team.home)]
     if seen.members is not None:
         rows += [("accepted",), *(("member", name, *each) for name, each in sorted(seen.members.items()))]
     rows += [("file", name, digest) for name, digest in sorted(seen.files.items())]
-    files.write_private(_path(folder), records.dump(rows))
+    files.write_private(_path(team), records.dump(rows))
 
 
 def accept(team: Team) -> None:
     """Records that the person has seen these members."""
-    seen = read(team.folder)
+    seen = read(team)
     seen.members = team.recipients()
-    _write(team.folder, seen)
+    _write(team, seen)
 
 
-def note_opened(folder: str, name: str, digest: str) -> None:
+def note_opened(team: Team, name: str, digest: str) -> None:
     """Records which sealed file the copy in the store comes from."""
-    seen = read(folder)
+    seen = read(team)
     seen.files[name] = digest
-    _write(folder, seen)
+    _write(team, seen)
 
 
 def changes(team: Team) -> list[str]:
     """Returns a line for each difference from the accepted members: `+` joined, `-` left, `~` changed recipients. The
     first time, lists all members."""
-    before, now = read(team.folder).members or {}, team.recipients()
+    before, now = read(team).members or {}, team.recipients()
     lines = [f"- {name}" for name in before if name not in now]
     for name, recipients in now.items():
         if before.get(name) != recipients:
             member = team.members[name]
             by = f", added by {member.by}" if member.by else ""
             sign, what = ("~", "has other recipients") if name in before else ("+", f"since {member.since or '?'}{by}")
-            lines.append(f"{sign} {name}: {what}: {', '.join(map(_shortened, recipients))}")
+            lines.append(f"{sign} {name}: {what}: {', '.join(map(shortened, recipients))}")
     return lines
-
-
-def _shortened(recipient: str) -> str:
-    """Returns the start and the end of a recipient, which a person compares."""
-    text = without_comment(recipient)
-    return text if len(text) <= 40 else f"{text[:22]}…{text[-10:]}"

@@ -13,9 +13,10 @@ _lkr_options() { [[ $ended || $option || $current != -* ]] || _lkr_words "$@"; }
 _lkr_files() { compopt -o default; } # readline knows about quotes and ~
 _lkr_folders() { compopt -o dirnames -o filenames; }
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
-# first the providers. No loop over them.
+# The names in the manifest that have a source, then those in the index: INDEX/STORE/PROVIDER/LABEL, or for
+# SOURCE/PROVIDER:LABEL SOURCE~PROVIDER/LABEL. Of very many, first the providers. No loop over them.
 _lkr_keys() {
+    _lkr_manifest '"([a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*)"'
     local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index off='' on='' each any='!(*@HIDDEN@)' want=${current/\//\~}
     local -a paths
     [[ $OSTYPE == darwin* ]] && root="${XDG_DATA_HOME:-$HOME/Library/Application Support}/lkr/index"

@@ -46,9 +46,10 @@ function __lkr_options
     test "$__lkr_command" = $argv[1] -a -z "$__lkr_end"
 end
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
-# first the providers.
+# The names in the manifest that have a source, then those in the index: INDEX/STORE/PROVIDER/LABEL, or for
+# SOURCE/PROVIDER:LABEL SOURCE~PROVIDER/LABEL. Of very many, first the providers.
 function __lkr_keys
+    __lkr_manifest '^.*"([a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*)".*'
     set -l root $HOME/.local/share
     set -q XDG_DATA_HOME[1]; and set root $XDG_DATA_HOME
     test -d "$HOME/Library/Application Support/lkr"; and set root "$HOME/Library/Application Support"

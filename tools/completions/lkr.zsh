@@ -1,13 +1,14 @@
 #compdef lkr lkrsh
 # Completion of lkr for zsh. @MADE@
 
-# The names in the index: INDEX/STORE/PROVIDER/LABEL, or SOURCE~PROVIDER/LABEL for SOURCE/PROVIDER:LABEL. Of very many,
-# first the providers.
+# The names in the manifest that have a source, then those in the index: INDEX/STORE/PROVIDER/LABEL, or for
+# SOURCE/PROVIDER:LABEL SOURCE~PROVIDER/LABEL. Of very many, first the providers.
 _lkr_keys() {
     local root=${XDG_DATA_HOME:-$HOME/.local/share}/lkr/index
     [[ $OSTYPE == darwin* ]] && root="${XDG_DATA_HOME:-$HOME/Library/Application Support}/lkr/index"
     local -a names
     local want=${PREFIX/\//\~}
+    _lkr_manifest '"([a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*)"' "$@"
     if [[ $want == *:* ]]; then
         names=($root/*/${want%%:*}/${want#*:}*(N))
     else
