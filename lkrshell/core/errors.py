@@ -17,7 +17,7 @@ REFUSED = 2
 
 
 def as_named(text: str) -> str:
-    """Returns `text` with the names that people use for sealed keys: `sealed/openai:prod` instead of the name of the copy,
+    """Returns `text` with people's names for sealed keys: `sealed/openai:prod`, not the name of its copy,
     `sealed-0123456789ab/openai:prod` (see names.sealed_in)."""
     if "sealed-" not in text:
         return text
