@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -705,8 +706,22 @@ def test_token_prints_a_virtual_key_for_the_program_that_asks(
     assert brokered.called({"OPENAI_API_KEY": token, "OPENAI_BASE_URL": url[16:]}).startswith("403 process")
 
 
+@pytest.mark.parametrize("variable", ["HOME", "XDG_DATA_HOME"])
+def test_an_agent_gets_no_virtual_key_by_folders_of_its_own(brokered: Brokered, variable: str, tmp_path: Path) -> None:
+    """It copies what lkr keeps, to take the policy away there and to allow itself a project."""
+    user = brokered.user
+    user.by_agent()
+    kept = ".local/share" if variable == "XDG_DATA_HOME" else ""
+    shutil.copytree(user.home / kept, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("run"))
+    user.env[variable] = str(tmp_path / "copy")
+    user.lkr_code("broker", "stop")
+    for words in (["token", "openai:prod"], ["exec", "--", "env"], ["agent-env", "--", "env"]):
+        assert "folders that are not the account's" in user.lkr(*words, cwd=brokered.project, code=2)
+
+
 def test_an_agent_may_ask_for_a_token_of_its_project_and_look_at_the_broker_and_no_more(brokered: Brokered) -> None:
     user = brokered.user
+    user.at_home()
     user.lkr("broker", "start")
     user.env["CLAUDECODE"] = "1"
     assert user.lkr("token", "openai:prod", cwd=brokered.project).startswith("lkr-vk-")

@@ -131,6 +131,13 @@ class Fetched:
         return True
 
 
+def check_folders(agent: str | None) -> None:
+    """LkrError (2) if a coding agent points lkr to folders of its own, and so to grants and policies of its own."""
+    if agent and not paths.are_the_accounts_own():
+        message = f"no keys for a coding agent ({agent}): HOME or XDG_* leads to folders that are not the account's"
+        raise LkrError(message, "unset it; or run lkr allow yourself to accept the folders that XDG_* names", REFUSED)
+
+
 def fetch(
     store: "Store",
     bindings: list[Binding],
@@ -144,11 +151,7 @@ def fetch(
     LkrError if a key is an admin key or for other folders, if everything is left out, if a key is missing and none can
     be loaded (with `require_all`: if any is missing), and if a coding agent points lkr to folders of its own.
     """
-    if consumer.agent and not paths.are_the_accounts_own():
-        message = (
-            f"no keys for a coding agent ({consumer.agent}): HOME or XDG_* leads to folders that are not the account's"
-        )
-        raise LkrError(message, "unset it; or run lkr allow yourself to accept the folders that XDG_* names", REFUSED)
+    check_folders(consumer.agent)
     entries = {binding.key: index.read(store.name, binding.key) for binding in bindings}
     found = _permitted(store, bindings, consumer, entries)
     if found.waiting and consumer.event == "exec":
