@@ -15,7 +15,7 @@ import forked
 import pexpect
 import pytest
 import vaults
-from shells import Shell, account, environment
+from shells import START, Shell, account, environment
 
 from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory
@@ -241,7 +241,7 @@ def team(openbao: "bao.Server") -> "bao.Team":
     return bao.Team(openbao, f"kv-{os.urandom(6).hex()}")
 
 
-@pytest.fixture(params=["bash", "zsh", "fish"])
+@pytest.fixture(params=START)
 def open_shell(request: pytest.FixtureRequest, user: User) -> Iterator[Callable[..., Shell]]:
     """Opens hooked interactive shells of each kind; closes them afterwards."""
     opened: list[Shell] = []

@@ -23,6 +23,7 @@ HOOK = {
     "zsh": 'eval "$(lkr hook zsh)"',
     "fish": "lkr hook fish | source",
 }
+RC = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 
 
 # What a shell sends only for its terminal: colours, keyboard modes, marks of prompts and output.

@@ -12,14 +12,13 @@ from pathlib import Path
 import pexpect
 import pytest
 from conftest import BIN, OTHER, VALUE, User
-from shells import HOOK, Shell
+from shells import HOOK, RC, Shell
 
 from lkrshell.doctor import machine
 
 ROOT = Path(__file__).parent.parent
 A = "OPENAI_API_KEY"
 PLAIN = "sk-plain-0123456789-in-a-file"
-RC = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 Row = dict[str, object]
 
 

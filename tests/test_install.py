@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from conftest import BIN, VALUE, User
-from shells import Shell
+from shells import RC, Shell
 
 A = "OPENAI_API_KEY"
 STARTS = {
@@ -22,7 +22,6 @@ STARTS = {
     "fish": ["fish", "-i"],
     "fish login": ["fish", "-l", "-i"],
 }
-RC = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 OURS = (
     ".bash_history",
     ".local/share/lkr",

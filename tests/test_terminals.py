@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import VALUE, User
-from shells import HOOK, Shell, wait_until
+from shells import HOOK, RC, Shell, wait_until
 
 ROOT = Path(__file__).parent.parent
-RC = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 ASK = 'echo "{}:$(printenv OPENAI_API_KEY)."'
 Start = Callable[..., Shell]
 

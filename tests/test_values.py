@@ -7,6 +7,7 @@ import pytest
 from conftest import User
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from shells import START
 
 from lkrshell.shells.base import dialect
 
@@ -16,7 +17,7 @@ NASTY = "'\"\\ $(touch x) `touch x` !! * ~ \t\r\n\n ü日本 \\' end'".encode()
 PRINT = "import os,sys; sys.stdout.buffer.write(os.environb[b'V_KEY'])"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", START)
 def test_every_value_survives_the_quoting(shell: str) -> None:
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(VALUES)
@@ -28,23 +29,23 @@ def test_every_value_survives_the_quoting(shell: str) -> None:
         quoted = dialect(shell).quote(value.decode("utf-8", "surrogateescape"))
         export = "set -gx V_KEY " if shell == "fish" else "export V_KEY="
         script = export.encode() + quoted.encode("utf-8", "surrogateescape") + f'\npython3 -c "{PRINT}"\n'.encode()
-        flags = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["-N"]}[shell]
+        command = START[shell][:-1]  # without -i
         env = {"PATH": "/usr/bin:/bin:" + os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent"}
-        done = subprocess.run([shell, *flags], input=script, capture_output=True, env=env, check=True)
+        done = subprocess.run(command, input=script, capture_output=True, env=env, check=True)
         assert done.stdout == value
 
     check()
 
 
 @pytest.mark.parametrize("value", [EVERY_BYTE, NASTY, b"y" * 65536])
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", START)
 def test_every_value_survives_store_hook_and_shell(user: User, shell: str, value: bytes) -> None:
     folder = user.project("p", 'V_KEY = "any:value"', allow=True)
     user.lkr("set", "any:value", "--stdin", stdin=value + b"\n")
-    flags = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["-N"]}[shell]
+    command = START[shell][:-1]  # without -i
     hook = user.lkr("hook", shell)
     script = f'{hook}\n__lkr_hook\npython3 -c "{PRINT}"\n'
-    done = subprocess.run([shell, *flags, "-c", script], cwd=folder, capture_output=True, env=user.env)
+    done = subprocess.run([*command, "-c", script], cwd=folder, capture_output=True, env=user.env)
     assert done.stdout == value
 
 

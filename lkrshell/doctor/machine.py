@@ -122,7 +122,7 @@ def core_dumps(pattern: str = "/proc/sys/kernel/core_pattern") -> str:
 
 def _no_dumps() -> str:
     """The command that turns core dumps off, for this shell and future ones."""
-    shell = next((each for each in (current_shell(), login_shell()) if each in base.SHELLS), "bash")
+    shell = next((each for each in (current_shell(), login_shell()) if each in base.SHELLS), base.SHELLS[0])
     rc = base.dialect(shell).user_files()[0]
     return f"ulimit -c 0; echo 'ulimit -c 0' >> {quoted(rc)}"
 

@@ -207,7 +207,7 @@ def _set_here(named: set[str]) -> Iterator[Finding]:
     loaded = set(session_state.loaded())
     ours = loaded | set(os.environ.get("LKR_DIRENV", "").split()) | direnv_state.variables_set() | named
     shell = current_shell()
-    unset = base.dialect(shell if shell in base.SHELLS else "bash").unset
+    unset = (base.dialect(shell) if shell in base.SHELLS else base.Shell()).unset
     for binding in bindings_here():
         before = f"LKR_OLD_{binding.variable}"
         if os.environ.get(before) and binding.variable not in named:

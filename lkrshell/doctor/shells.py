@@ -12,16 +12,16 @@ from lkrshell.core import platform
 from lkrshell.core.text import quoted
 from lkrshell.doctor import Finding, blank_command, fact, install_command, sed_command, shown, warning, wrong
 from lkrshell.project import lookup
-from lkrshell.shells import base, hook, rcfiles, userfiles
+from lkrshell.shells import base, hook, rcfiles
 from lkrshell.shells.current_shell import current_shell
 from lkrshell.state import paths
 
 _WRITTEN = b"# Written by lkr install"
 # Plugin managers name a plugin: in oh-my-zsh's list, in antidote's file, or in lines of zinit and others.
 _PLUGIN = re.compile(
-    rb"^(?!\s*#)(?:(?:[^#\n]*\W)?(?:source|\.)[ \t][^#\n]*(?<!completions)/lkr(?:/load)?(?:\.plugin)?\.(?:ba|z|fi)sh\b"
+    rb"^(?!\s*#)(?:(?:[^#\n]*\W)?(?:source|\.)[ \t][^#\n]*(?<!completions)/lkr(?:/load)?(?:\.plugin)?\.(?:%s)\b"
     rb"|[^#\n]*\b(?:zinit|zplug|zgenom|antigen|antidote|sheldon)\b[^#\n]*\blkr(?:shell)?\b"
-    rb"|\s*plugins\+?=\([^)]*\blkr(?:shell)?\b)",
+    rb"|\s*plugins\+?=\([^)]*\blkr(?:shell)?\b)" % "|".join(base.SHELLS).encode(),
     re.M,
 )
 _LISTED = re.compile(rb"^[^#\n]*\blkr(?:shell)?\b", re.M)
@@ -65,10 +65,10 @@ def shells(fix: bool) -> Iterator[Finding]:
             yield warning(f"lkr cannot find what makes {yours[0]} load it, but it was loaded before", remedy)
         else:
             yield wrong(text, remedy)
-    if found.get("bash") and (
-        lacking := [path for path in base.dialect("bash").rc_files() if not _in(path, found["bash"])]
-    ):
-        yield warning(f"login shells read {shown(lacking[0])}, which does not load lkr", "lkr install bash")
+    for shell in there:
+        rc_files = base.dialect(shell).rc_files() if found[shell] and base.dialect(shell).login_differs else []
+        if lacking := [path for path in rc_files if not _in(path, found[shell])]:
+            yield warning(f"login shells read {shown(lacking[0])}, which does not load lkr", f"lkr install {shell}")
 
 
 def login_shell() -> str:
@@ -87,10 +87,11 @@ def login_shell() -> str:
 def find_loads(shell: str) -> list[Load]:
     """The places that load lkr in this shell's files, and in files that those source by name."""
     found = []
+    ours = os.path.basename(base.dialect(shell).loader())  # fish reads it by itself, and so a copy that fisher made
     for path in files_read(shell):
         text = text_of(path)
         blocks = list(rcfiles.BLOCK.finditer(text))
-        if os.path.basename(path) == "lkr.fish" and b"__lkr" in text:  # in conf.d: our file, or a copy that fisher made
+        if os.path.basename(path) == ours and b"__lkr" in text:
             found.append(Load(path, 1, len(text), text.startswith(_WRITTEN)))
             continue
         found += [Load(path, _number(text, each.start()), each.end(), installed=True) for each in blocks]
@@ -137,9 +138,9 @@ def _in(path: str, found: list[Load]) -> bool:
 def _twice(shell: str, found: list[Load]) -> Iterator[Finding]:
     """Places that load lkr again in the same shell. A plugin may show up twice: by its name, and by the file of that
     name."""
-    if shell == "bash":  # login shells read other files; `install` checks which of them read ~/.bashrc
-        rc = os.path.join(userfiles.home(), ".bashrc")
-        found = [load for load in found if _in(rc, [load])]
+    speak = base.dialect(shell)
+    if speak.login_differs:
+        found = [load for load in found if _in(speak.rc_files()[0], [load])]
     plugins = [load for load in found if not load.own and not load.installed][:1]
     own = [load for load in found if load.own]
     installed = [load for load in found if load.installed]

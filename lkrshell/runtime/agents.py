@@ -9,6 +9,7 @@ import os
 
 from lkrshell.runtime import processes
 from lkrshell.runtime.known_agents import AGENTS
+from lkrshell.shells import base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     Row = tuple[str, tuple[str, ...], tuple[str, ...]]  # an agent: its name, its marks, its processes
 
 UNKNOWN = "agent"  # an agent whose name we cannot find out
-_SHELLS = frozenset(("bash", "zsh", "fish", "sh", "dash", "ksh"))
 _INTERPRETERS = frozenset(
     ("python", "Python", "pypy", "node", "nodejs", "bun", "deno", "ruby", "MainThread", "node-MainThread")
 )
@@ -221,7 +221,7 @@ def _names(pid: int, cut: bytes) -> list[str]:
 
 def _runs_others(name: str) -> bool:
     """True for interpreters, shells, and programs that run packages."""
-    return name in _SHELLS or name in _RUNNERS or name.rstrip("0123456789.") in _INTERPRETERS
+    return name in base.PROGRAMS or name in _RUNNERS or name.rstrip("0123456789.") in _INTERPRETERS
 
 
 def programs_run(program: str, words: list[str]) -> list[str]:

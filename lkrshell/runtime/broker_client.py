@@ -15,6 +15,7 @@ from lkrshell.core import records
 from lkrshell.core.errors import LOCKED, REFUSED, UNREACHABLE, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import processes
+from lkrshell.shells import base
 from lkrshell.state import files, paths, peer, run_folder
 from lkrshell.vendors import routes
 
@@ -32,7 +33,6 @@ INSTALL = "in a checkout of lkrshell: pipx install --force '.[broker]'"
 _STARTING = 10.0  # seconds; a broker that is not ready by then hangs
 _MOST = 1 << 20  # bytes of an answer
 _LOG_MOST = 1 << 20  # bytes
-_SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "fish", "busybox")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # The broker's environment: where things are, but nothing that changes how programs run.
 _KEPT = (
@@ -559,7 +559,7 @@ def asking_process() -> int:
 
 def _runs_a_command(words: list[str]) -> bool:
     """True for `sh -c TEXT` and the like, but not for an interactive shell."""
-    if not words or os.path.basename(words[0]).lstrip("-") not in _SHELLS:
+    if not words or os.path.basename(words[0]).lstrip("-") not in base.PROGRAMS:
         return False
     for word in words[1:]:
         if not word.startswith("-"):

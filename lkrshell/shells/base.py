@@ -5,8 +5,9 @@ An export loads this module and one of those files, so methods that touch files 
 
 from lkrshell.core.errors import USAGE, LkrError
 
-SHELLS = ("bash", "zsh", "fish")  # each has NAME.py here, shell/lkr.NAME, shell/lkr.plugin.NAME and completions
+SHELLS = ("bash", "zsh", "fish")  # each has NAME.py here, shell/lkr.NAME, lkr.plugin.NAME and completions
 DIALECTS = (*SHELLS, "direnv")
+PROGRAMS = (*SHELLS, "sh", "dash", "ksh", "busybox")  # shells that may start other programs, also without a hook
 
 
 class Shell:
@@ -17,6 +18,8 @@ class Shell:
     prompt_variable = ""  # what runs the hook at each prompt
     undoing = b""  # matches a line that replaces the value of that variable and drops our hook
     unset = "unset"
+    version_variable = ""  # is set only in this shell, so that other shells skip our block in a shared rc file
+    login_differs = False  # login shells read other files than the rest, so more than one file has to load the hook
     hook_line = ""  # what a person types, or writes into a startup file, to load the hook
 
     def quote(self, text: str) -> str:

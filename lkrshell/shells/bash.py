@@ -5,6 +5,7 @@ from lkrshell.shells.base import Shell
 
 class Bash(Shell):
     name, oldest, hook_line = "bash", (4, 4), 'eval "$(lkr hook bash)"'
+    version_variable, login_differs = "BASH_VERSION", True
     prompt_variable = "PROMPT_COMMAND"
     undoing = (
         rb"^[ \t]*(?:(?:export|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?PROMPT_COMMAND="

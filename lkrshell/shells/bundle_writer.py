@@ -6,6 +6,9 @@
 import os
 import sys
 
+from lkrshell.core import own_python, platform
+from lkrshell.shells.base import DIALECTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
@@ -15,19 +18,23 @@ if TYPE_CHECKING:
 # The modules that entering a project with a vault loads. All others are imported as usual. A test compares this list
 # with what an entry really loads.
 MODULES = (
+    *(f"lkrshell.shells.{name}" for name in DIALECTS),
     "lkrshell", "lkrshell.core", "lkrshell.core.binding", "lkrshell.core.clock", "lkrshell.core.entry",
     "lkrshell.core.errors", "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
     "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
     "lkrshell.dispatch", "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup",
     "lkrshell.project.resolver", "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export",
     "lkrshell.runtime.known_agents", "lkrshell.runtime.processes", "lkrshell.runtime.session", "lkrshell.shells",
-    "lkrshell.shells.base", "lkrshell.shells.bash", "lkrshell.shells.bundle", "lkrshell.shells.direnv",
-    "lkrshell.shells.fish", "lkrshell.shells.session_state", "lkrshell.shells.zsh", "lkrshell.state",
+    "lkrshell.shells.base", "lkrshell.shells.bundle", "lkrshell.shells.session_state", "lkrshell.state",
     "lkrshell.state.audit", "lkrshell.state.config", "lkrshell.state.files", "lkrshell.state.generation",
     "lkrshell.state.index", "lkrshell.state.memory", "lkrshell.state.paths", "lkrshell.stores",
     "lkrshell.stores.registry", "lkrshell.stores.vault",
 )  # fmt: skip
 MACOS = ("lkrshell.runtime.macos_processes", "lkrshell.state.native", "lkrshell.stores.macos_keychain")  # on macOS too
+
+
+def _every() -> tuple[str, ...]:
+    return MODULES + MACOS if platform.DARWIN else MODULES
 
 
 def name_of(root: str) -> str:
@@ -38,8 +45,6 @@ def name_of(root: str) -> str:
 def write(root: str) -> None:
     """Writes the bundle if it is stale or missing. If that is impossible, nothing happens, as with a .pyc."""
     import subprocess
-
-    from lkrshell.core import platform
 
     if platform.WINDOWS:
         return  # none of our shells runs there
@@ -52,7 +57,8 @@ def write(root: str) -> None:
     except (OSError, ValueError, EOFError, TypeError, KeyError):
         pass
     # In another process, for its option: code without column numbers is a third smaller.
-    command = [sys.executable, "-I", "-S", "-X", "no_debug_ranges", __file__, root]
+    python, *words = own_python.command(__name__, root, path=[os.path.dirname(root), *sys.path])
+    command = [python, "-B", "-X", "no_debug_ranges", *words]
     subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -69,7 +75,7 @@ def _is_good(root: str) -> bool:
         if file.readline() != _head(root):
             return False
         codes = marshal.loads(file.read())  # noqa: S302
-        return set(codes) == {"magic", *_modules(root)} and bundle.is_fresh(root, codes)
+        return set(codes) == {"magic", *_every()} and bundle.is_fresh(root, codes)
 
 
 def _head(root: str) -> bytes:
@@ -102,14 +108,6 @@ def _source(root: str, name: str) -> str:
     """The path of a module's source below the package."""
     path = name.removeprefix("lkrshell").replace(".", "/")
     return f"{path}/__init__.py" if os.path.isdir(root + path) else f"{path}.py"
-
-
-def _modules(root: str) -> tuple[str, ...]:
-    """The modules of the bundle on this system, according to core/platform.py of the package in `root`."""
-    names: dict[str, object] = {}
-    with open(f"{root}/core/platform.py", "rb") as file:
-        exec(file.read(), names)  # noqa: S102
-    return MODULES + MACOS if names["DARWIN"] else MODULES
 
 
 def _imports(name: str, tree: "ast.Module", every: tuple[str, ...]) -> list[str]:
@@ -151,7 +149,8 @@ def _without_types(tree: "ast.Module") -> None:
     ast.fix_missing_locations(tree)
 
 
-def _compile(root: str) -> None:
+def main(root: str) -> None:
+    """Compiles and writes the bundle of the package in the folder `root`."""
     import ast
     import marshal
     from importlib.util import MAGIC_NUMBER
@@ -159,7 +158,7 @@ def _compile(root: str) -> None:
     codes: Codes = {"magic": MAGIC_NUMBER}
     head = _head(root)
     direct: dict[str, list[str]] = {}
-    every = _modules(root)
+    every = _every()
     for name in every:
         path = _source(root, name)
         with open(root + path, "rb") as file:
@@ -191,7 +190,3 @@ def _put(root: str, data: bytes) -> None:
     except BaseException:
         _remove(temporary)
         raise
-
-
-if __name__ == "__main__":
-    _compile(sys.argv[1])

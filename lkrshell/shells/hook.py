@@ -12,19 +12,13 @@ from lkrshell.state import paths
 _PACKAGE = os.path.dirname(os.path.abspath(lkrshell.__file__))
 
 
-# Where plugin managers look in a checkout: at its top, or where fisher copies from.
-_PLUGINS = {
-    "lkr.plugin.bash": "lkr.plugin.bash",
-    "lkr.plugin.zsh": "lkr.plugin.zsh",
-    "lkr.plugin.fish": "conf.d/lkr.fish",
-}
-
-
 def data(folder: str, name: str) -> str:
     """The text of a file in shell/ or completions/. They are next to the package in a checkout, and inside it when
     installed."""
     root = os.path.dirname(_PACKAGE)
-    beside = os.path.join(root, _PLUGINS[name]) if name in _PLUGINS else os.path.join(root, folder, name)
+    # In a checkout, plugins are where plugin managers look: at its top, or where fisher copies from.
+    plugin = os.path.join(root, "conf.d/lkr.fish" if name == "lkr.plugin.fish" else name)
+    beside = plugin if name.startswith("lkr.plugin.") else os.path.join(root, folder, name)
     for path in (os.path.join(_PACKAGE, "data", folder, name), beside):
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:

@@ -77,7 +77,7 @@ def install(shells: list[str], direnv: bool, completions: bool | None) -> tuple[
                 continue
             changes.append(_whole(loader, loader_text(shell, completions is not False)))
             if rest:
-                changes.append(Change(path, before, _put(shell, path, before or b"", _source(loader)), whole=False))
+                changes.append(Change(path, before, _put(shell, path, before or b"", _source(speak)), whole=False))
         if completions or (completions is None and not own_line):
             changes += [_whole(path, hook.data("completions", name)) for path, name in speak.completion_files()]
     if direnv:
@@ -224,11 +224,10 @@ def direnv_library() -> str:
     return userfiles.config("direnv/lib/lkr.sh")
 
 
-def _source(loader: str) -> bytes:
+def _source(speak: Shell) -> bytes:
     """The block's line. Plain sh understands it too, since other shells also read ~/.profile."""
-    path = _from_home(loader, dialect("bash"))
-    own = "BASH_VERSION" if loader.endswith("bash") else "ZSH_VERSION"
-    return os.fsencode(f'if [ -n "${{{own}-}}" ] && [ -r {path} ]; then . {path}; fi\n')
+    path = _from_home(speak.loader(), Shell())
+    return os.fsencode(f'if [ -n "${{{speak.version_variable}-}}" ] && [ -r {path} ]; then . {path}; fi\n')
 
 
 def _put(shell: str, path: str, before: bytes, line: bytes) -> bytes:

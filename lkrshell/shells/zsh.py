@@ -5,7 +5,7 @@ from lkrshell.shells.base import Shell
 
 class Zsh(Shell):
     name, oldest, hook_line = "zsh", (5, 3), 'eval "$(lkr hook zsh)"'
-    prompt_variable = "precmd_functions"
+    prompt_variable, version_variable = "precmd_functions", "ZSH_VERSION"
     undoing = (
         rb"^[ \t]*(?:typeset[ \t]+(?:-\w+[ \t]+)*)?precmd_functions=\((?![^)]*(?:precmd_functions|__lkr_hook))"
         rb"|^[ \t]*unset[ \t].*\bprecmd_functions\b"
