@@ -2,9 +2,14 @@
 
 import http.server
 import json
+import os
+import ssl
+import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,9 +99,13 @@ class Replying(http.server.BaseHTTPRequestHandler):
 class Loopback:
     """A server on loopback, in a thread."""
 
-    def __init__(self, handler: type[Replying]) -> None:
+    def __init__(self, handler: type[Replying], ca: trustme.CA | None = None) -> None:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if ca:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            ca.issue_cert("127.0.0.1").configure_cert(context)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.address = f"{'https' if ca else 'http'}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
@@ -110,16 +119,24 @@ class Issuer(Loopback):
 
         class Handler(Replying):
             def do_GET(self) -> None:
+                if self.path.startswith("/auth?"):  # the person is logged in there already, and says yes
+                    query = dict(urllib.parse.parse_qsl(self.path.partition("?")[2]))
+                    outer.nonce = query["nonce"]
+                    self.send_response(302)
+                    answer = urllib.parse.urlencode({"state": query["state"], "code": "of-the-tests"})
+                    self.send_header("Location", f"{query['redirect_uri']}?{answer}")
+                    self.end_headers()
+                    return
                 if self.path.startswith("/.well-known"):
-                    answer: object = {
+                    found: object = {
                         "issuer": outer.address, "jwks_uri": f"{outer.address}/keys",
                         "authorization_endpoint": f"{outer.address}/auth", "token_endpoint": f"{outer.address}/token",
                         "response_types_supported": ["code"], "subject_types_supported": ["public"],
                         "id_token_signing_alg_values_supported": ["RS256"],
                     }  # fmt: skip
                 else:
-                    answer = {"keys": [outer.key.as_dict(private=False)]}
-                self.reply(200, json.dumps(answer).encode())
+                    found = {"keys": [outer.key.as_dict(private=False)]}
+                self.reply(200, json.dumps(found).encode())
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
@@ -152,6 +169,122 @@ def test_by_a_jwt_of_a_ci_service(user: User, team: Team, auth: str, issuer: Iss
     assert "does not accept this jwt login" in user.lkr("login", "team", "--stdin", stdin=forged, code=2)
     user.lkr("login", "team", "--stdin", stdin=issuer.token(aud="lkr-tests").encode())
     assert works(user)
+
+
+def test_in_the_browser(user: User, team: Team, auth: str, issuer: Issuer) -> None:
+    team.server.request("POST", f"sys/auth/{auth}", {"type": "oidc"})
+    client = {"oidc_client_id": "lkr-tests", "oidc_client_secret": "a secret"}
+    team.server.request("POST", f"auth/{auth}/config", {"oidc_discovery_url": issuer.address, **client})
+    role = {
+        "role_type": "oidc", "user_claim": "sub", "token_policies": [team.mount],
+        "allowed_redirect_uris": ["http://localhost:8250/oidc/callback"],
+    }  # fmt: skip
+    team.server.request("POST", f"auth/{auth}/role/people", role)
+    add(user, team, "--auth", "oidc", "--set", f"auth_mount={auth}", "--set", "role=people")
+    for _ in range(2):
+        login = subprocess.Popen(
+            [user.program, "login", "team"], env=user.env, cwd=user.home, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        assert login.stderr
+        line = login.stderr.readline()
+        assert line.startswith(f"lkr: open this in a browser on this machine: {issuer.address}/auth?"), line
+        address = line.split()[-1]
+        back = dict(urllib.parse.parse_qsl(address.partition("?")[2]))["redirect_uri"]
+        with pytest.raises(urllib.error.HTTPError):  # another page in the browser
+            urllib.request.urlopen(f"{back}?state=guessed&code=stolen", timeout=60)
+        with urllib.request.urlopen(address, timeout=60) as page:
+            assert b"You are logged in" in page.read()
+        assert login.wait(60) == 0, login.stderr.read()
+        assert works(user)
+
+
+class Reviewer(Loopback):
+    """A Kubernetes API server that knows one service account by its token."""
+
+    def __init__(self, token: str, ca: trustme.CA) -> None:
+        class Handler(Replying):
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                good = self.path == "/apis/authentication.k8s.io/v1/tokenreviews" and asked["spec"]["token"] == token
+                user = {"username": "system:serviceaccount:prod:app", "uid": "1"}
+                status = {"authenticated": good, "user": user} if good else {"authenticated": False, "error": "no"}
+                kind = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview"}
+                self.reply(201, json.dumps({**kind, "status": status}).encode())
+
+        super().__init__(Handler, ca)
+
+
+def test_by_the_service_account_of_a_pod(user: User, team: Team, auth: str, issuer: Issuer) -> None:
+    account = {"namespace": "prod", "serviceaccount": {"name": "app", "uid": "1"}}
+    token = issuer.token(sub="system:serviceaccount:prod:app", **{"kubernetes.io": account})
+    ca = trustme.CA()
+    reviewer = Reviewer(token, ca)
+    ask = team.server.request
+    ask("POST", f"sys/auth/{auth}", {"type": "kubernetes"})
+    config = {"kubernetes_host": reviewer.address, "kubernetes_ca_cert": ca.cert_pem.bytes().decode()}
+    ask("POST", f"auth/{auth}/config", {**config, "token_reviewer_jwt": token, "disable_local_ca_jwt": True})
+    role = {
+        "bound_service_account_names": ["app"], "bound_service_account_namespaces": ["prod"],
+        "token_policies": [team.mount],
+    }  # fmt: skip
+    ask("POST", f"auth/{auth}/role/app", role)
+    add(user, team, "--auth", "kubernetes", "--set", f"auth_mount={auth}", "--set", "role=app")
+    assert "works only inside a Kubernetes pod" in user.lkr("login", "team", code=1)
+    forged = Issuer()
+    other = forged.token(sub="system:serviceaccount:prod:app", **{"kubernetes.io": account}).encode()
+    assert "does not accept this kubernetes login" in user.lkr("login", "team", "--stdin", stdin=other, code=2)
+    user.lkr("login", "team", "--stdin", stdin=token.encode())
+    assert works(user)
+    for server in (reviewer.server, forged.server):
+        server.shutdown()
+        server.server_close()
+
+
+IN_CI = """set -e
+mount --rbind / "$1"
+mount -o remount,bind,ro "$1"
+mount -t tmpfs none "$1/mnt"
+exec chroot "$1" /bin/sh -ec '
+    if touch /root-is-writable 2>/dev/null; then exit 9; fi
+    export XDG_CONFIG_HOME=/mnt/config XDG_DATA_HOME=/mnt/data XDG_STATE_HOME=/mnt/state
+    mkdir -p /mnt/config/lkr
+    echo "agent_ancestors = false" >/mnt/config/lkr/config.toml
+    head -c 16 /dev/urandom | od -An -tx1 | tr -d " " | lkr unlock --stdin
+    lkr source add team openbao "$ADDRESS" --mount "$MOUNT" --auth "$AUTH" \\
+        --set auth_mount="$AUTH_MOUNT" --set role="$ROLE" --yes
+    printf %s "$CREDENTIAL" | lkr login team --stdin
+    unset CREDENTIAL
+    exec lkr exec -k team/openai:prod -- printenv OPENAI_API_KEY'
+"""
+
+
+@pytest.mark.parametrize("how", ["approle", "jwt"])
+def test_in_ci_without_a_home_on_a_read_only_disk(
+    user: User, team: Team, auth: str, issuer: Issuer, tmp_path: Path, how: str
+) -> None:
+    ask = team.server.request
+    ask("POST", f"sys/auth/{auth}", {"type": how})
+    if how == "approle":
+        ask("POST", f"auth/{auth}/role/ci", {"token_policies": [team.mount]})
+        role = ask("GET", f"auth/{auth}/role/ci/role-id")["data"]["role_id"]
+        credential = ask("POST", f"auth/{auth}/role/ci/secret-id", {})["data"]["secret_id"]
+    else:
+        ask("POST", f"auth/{auth}/config", {"oidc_discovery_url": issuer.address})
+        claims = {"role_type": "jwt", "bound_audiences": ["lkr-tests"], "user_claim": "sub"}
+        ask("POST", f"auth/{auth}/role/ci", {**claims, "token_policies": [team.mount]})
+        role, credential = "ci", issuer.token(aud="lkr-tests")
+    job = {"ADDRESS": team.server.address, "MOUNT": team.mount, "AUTH": how, "AUTH_MOUNT": auth, "ROLE": role}
+    root = tmp_path / "root"
+    root.mkdir()
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", IN_CI, "job", str(root)],
+        env={**job, "CREDENTIAL": credential, "PATH": f"{Path(user.program).parent}:{os.environ['PATH']}"},
+        cwd="/", capture_output=True, text=True, timeout=250, start_new_session=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, f"{KEY}\n"), done.stderr
+    assert KEY not in done.stderr
+    assert credential not in done.stdout + done.stderr
 
 
 def test_in_a_namespace(user: User, team: Team) -> None:

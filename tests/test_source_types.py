@@ -150,6 +150,71 @@ def test_every_program_has_a_stand_in_or_runs_itself() -> None:
     assert set(programs.presets()) == {*WORDS, "pass"}
 
 
+NOTES = '''
+import json, os
+from lkrshell.core.secret import Secret
+from lkrshell.sources import base
+
+class Notes(base.WithoutLogin):
+    """Keys in a JSON file."""
+    fields = ("path",)
+
+    def __init__(self, settings, login):
+        self.name, self._settings, self._path = settings.name, settings, settings.get("path")
+        self.capabilities = frozenset({base.WRITES, base.LISTS})
+
+    def _all(self):
+        return json.load(open(self._path)) if os.path.exists(self._path) else {}
+
+    def _keep(self, every):
+        json.dump(every, open(self._path, "w"))
+
+    def read(self, names, leases):
+        every = self._all()
+        return {n: base.Answer(Secret(every[n])) if n in every else base.Answer(None, why=base.MISSING) for n in names}
+
+    def write(self, name, value):
+        self._keep({**self._all(), name: value.reveal()})
+
+    def remove(self, name):
+        self._keep({n: v for n, v in self._all().items() if n != name})
+
+    def names(self):
+        return sorted(self._all())
+
+    def previous(self, name):
+        return None
+'''
+CHECK = """
+import sys
+from lkrshell.sources import registry, settings
+from lkrshell.testing import check_source
+table = {"type": "notes", "path": sys.argv[1]}
+check_source(registry.open_source(settings.parse("team", table, "here"), None))
+"""
+
+
+def test_a_type_of_another_package(user: User, tmp_path: Path) -> None:
+    package, info = tmp_path / "site", tmp_path / "site/notes_for_lkr-1.0.dist-info"
+    info.mkdir(parents=True)  # as pip installs it
+    (package / "notes_for_lkr.py").write_text(NOTES)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: notes-for-lkr\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[lkrshell.sources]\nnotes = notes_for_lkr:Notes\n")
+    user.env["PYTHONPATH"] = str(package)
+    words = [sys.executable, "-c", CHECK, str(tmp_path / "checked.json")]
+    done = subprocess.run(words, env=user.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    path = f"path={tmp_path / 'notes.json'}"
+    assert "unknown field 'place'" in user.lkr("source", "add", "team", "notes", "--set", "place=x", "--yes", code=1)
+    assert "name its keys team/provider:label" in user.lkr("source", "add", "team", "notes", "--set", path, "--yes")
+    user.lkr("set", "team/openai:prod", "--stdin", stdin=KEY.encode())
+    assert works(user)
+    assert "team/openai:prod" in user.lkr("list", "--source", "team")
+    del user.env["PYTHONPATH"]
+    assert "unknown type 'notes'" in user.lkr("refresh", cwd=user.home / "p", code=1)
+    assert works(user), "the copy serves without the package"
+
+
 def test_a_source_keeps_the_contract(tmp_path: Path) -> None:
     from lkrshell.sources.settings import parse
 

@@ -31,7 +31,10 @@ def command(source: str, from_stdin: bool, yes: bool) -> None:
     if not edit.is_confirmed(found):
         prompts.tell_source(found)
         prompts.yes(f"Log in to {found.place()}?", yes)
-    given = _credentials(found, from_stdin or common.stdin_is_piped())
+    if found.get("auth") == "kubernetes" and not from_stdin:  # a pod may have any standard input
+        given = {"jwt": _from_pod()}
+    else:
+        given = _credentials(found, from_stdin or common.stdin_is_piped())
     kept = opened.login(given, lambda line: declare.echo(f"lkr: {line}", err=True))
     edit.confirm(found)
     cache.keep_login(store, source, kept, opened.expires())
@@ -44,10 +47,10 @@ def _credentials(found: Settings, from_stdin: bool) -> dict[str, Secret]:
     how = found.get("auth")
     if how == "oidc":
         return {}
-    if how == "kubernetes":
-        return {"jwt": _from_pod()}
-    if how in ("token", "jwt"):
-        return {how: common.read_secret("Token" if how == "token" else "JWT", from_stdin)}
+    if how in ("token", "jwt", "kubernetes"):
+        return {
+            "token" if how == "token" else "jwt": common.read_secret("Token" if how == "token" else "JWT", from_stdin)
+        }
     first, second, field = ("user", "password", "user") if how == "userpass" else ("role_id", "secret_id", "role")
     known = found.get(field)
     if from_stdin:

@@ -32,6 +32,16 @@ def _read(source: "Source", name: str) -> Secret | None:
     return answer.secret
 
 
+def _is_there(source: "Source", name: str) -> bool:
+    """True if the source has a value. Raises LkrError when it does not say, as programs that only fail."""
+    try:
+        return _read(source, name) is not None
+    except LkrError as error:
+        if base.LOGINS in source.capabilities or error.code != UNREACHABLE:
+            raise
+        raise LkrError(error.message, f"if the key is new: lkr set {name} --force", UNREACHABLE) from None
+
+
 def _missing(name: str) -> LkrError:
     source = names.source_of(name)
     return LkrError(f"the source {source} has no {names.in_source(name)}", f"see lkr list --source {source}")
@@ -52,7 +62,7 @@ def set_value(name: str, from_stdin: bool, kind: str | None, replace: bool) -> N
     source = _opened(store, name)
     if base.WRITES not in source.capabilities:
         raise base.cannot(settings.find(source.name), "write keys")
-    if not replace and _read(source, name) is not None:
+    if not replace and _is_there(source, name):
         if from_stdin or not ask.on_terminal():
             raise keys.already_stored(name)
         ask.agree(f"{name} already has a value at the source. Replace it for everybody?")

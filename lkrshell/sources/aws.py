@@ -35,6 +35,7 @@ class Aws(base.WithoutLogin):
         self.name, self._settings = settings.name, settings
         self._service = settings.get("service")
         self.capabilities = frozenset((base.LISTS, base.WRITES, base.VERSIONS))
+        proxy = settings.get("proxy")
         try:
             session = boto3.Session(
                 profile_name=settings.get("profile") or None, region_name=settings.get("region") or None
@@ -43,7 +44,7 @@ class Aws(base.WithoutLogin):
                 self._service, endpoint_url=settings.get("address") or None,
                 config=Config(
                     ignore_configured_endpoint_urls=True, connect_timeout=5, read_timeout=10,
-                    retries={"max_attempts": 2}, proxies={},
+                    retries={"max_attempts": 2}, proxies={"https": proxy} if proxy else {},
                 ),
             )  # fmt: skip
         except BotoCoreError as error:

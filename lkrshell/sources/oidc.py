@@ -50,13 +50,13 @@ def login(
     nonce = os.urandom(16).hex()
     try:
         server = http.server.HTTPServer(("127.0.0.1", _PORT), Handler)
-    except OSError:
-        raise LkrError(f"another program uses port {_PORT}", "end that login first", REFUSED) from None
+    except OSError:  # another login is under way; the server accepts every port of this machine (RFC 8252, 7.3)
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     with server:
         server.timeout = 1
         given = {
             "role": settings.get("role"),
-            "redirect_uri": f"http://localhost:{_PORT}{_PATH}",
+            "redirect_uri": f"http://localhost:{server.server_port}{_PATH}",
             "client_nonce": nonce,
         }
         address = str(ask("POST", f"auth/{mount}/oidc/auth_url", given).get("auth_url") or "")

@@ -41,9 +41,10 @@ _RETRY = Retry(
 class _Session(requests.Session):
     """Reads an answer within a limit of bytes and time, and takes nothing from the environment."""
 
-    def __init__(self, ca: str) -> None:
+    def __init__(self, ca: str, proxy: str) -> None:
         super().__init__()
         self.trust_env = False
+        self.proxies = {"https": proxy} if proxy else {}  # never for plain http, which the proxy could read
         self.verify = ca or True
         self.mount("https://", HTTPAdapter(max_retries=_RETRY, pool_maxsize=_AT_ONCE))
         self.mount("http://", HTTPAdapter(max_retries=_RETRY, pool_maxsize=_AT_ONCE))
@@ -76,7 +77,7 @@ class OpenBao:
         self._changed = False
         self._client = hvac.Client(
             url=settings.get("address"), token=self._login.get("token", ""), cert=(), verify=True,
-            timeout=(_CONNECT, _READ), allow_redirects=False, session=_Session(_ca(settings)),
+            timeout=(_CONNECT, _READ), allow_redirects=False, session=_Session(_ca(settings), settings.get("proxy")),
             namespace=settings.get("namespace") or None,
         )  # fmt: skip
 

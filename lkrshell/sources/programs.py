@@ -32,7 +32,7 @@ _TIME = 60  # seconds; the program may ask the person to unlock it
 _ENVIRONMENT = (
     "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "PATH", "TZ", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
     "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY",
-    "SSH_AUTH_SOCK", "GPG_TTY",
+    "SSH_AUTH_SOCK", "GPG_TTY", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
 )  # fmt: skip
 _FIRST_LINE = "first line"
 

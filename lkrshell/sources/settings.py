@@ -21,8 +21,9 @@ _EVERY = ("type", "cache", "grace")
 FIELDS = {
     "openbao": (
         "address", "mount", "prefix", "field", "engine", "namespace", "auth", "auth_mount", "user", "role", "ca",
+        "proxy",
     ),
-    "aws": ("address", "region", "service", "prefix", "field", "profile"),
+    "aws": ("address", "region", "service", "prefix", "field", "profile", "proxy"),
     "command": ("read", "write", "list", "delete", "field"),
 }  # fmt: skip
 _OF_PROGRAM = ("program", "mount", "prefix", "field")
@@ -181,6 +182,8 @@ def _check(label: str, kind: str, fields: "Mapping[str, str]", commands: "Mappin
         raise LkrError(f"{label} needs an address", 'write address = "https://bao.example:8200"')
     if fields.get("address"):
         check_address(label, fields["address"])
+    if fields.get("proxy") and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?", fields["proxy"]):
+        raise LkrError(f"{label}: that proxy cannot be used", "write http://HOST:PORT")
 
 
 def check_address(label: str, address: str) -> None:

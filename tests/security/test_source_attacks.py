@@ -3,6 +3,7 @@
 import http.server
 import json
 import shutil
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -156,6 +157,61 @@ def test_no_variable_of_the_environment_leads_the_token_elsewhere(user: User, ho
     assert other.tokens == []
     assert set(hostile.tokens) - {""} == {TOKEN.decode()}
     other.close()
+
+
+def test_a_proxy_that_i_name_sees_neither_token_nor_key(user: User, tmp_path: Path) -> None:
+    ca, proxy = trustme.CA(), Proxy()
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    server = Hostile(ca)
+    more = ("--set", f"ca={tmp_path}/ca.pem", "--set", f"proxy={proxy.address}")
+    folder = member(user, server.address, *more).project("p", MANIFEST)
+    assert user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder) == f"{KEY}\n"
+    assert server.address.removeprefix("https://").encode() in proxy.seen[0]
+    assert TOKEN not in b"".join(proxy.seen)
+    assert KEY.encode() not in b"".join(proxy.seen)
+    count = len(proxy.seen)
+    plain = Hostile()
+    user.lkr("source", "add", "plain", "openbao", plain.address, "--set", f"proxy={proxy.address}", "--yes")
+    user.lkr("login", "plain", "--stdin", stdin=TOKEN)
+    assert len(proxy.seen) == count, "plain http goes to this machine itself"
+    for each in (server, plain):
+        each.close()
+    proxy.server.close()
+
+
+class Proxy:
+    """Passes on what it is asked to by CONNECT, and keeps what it saw."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.server.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        try:
+            while True:
+                threading.Thread(target=self._serve, args=(self.server.accept()[0],), daemon=True).start()
+        except OSError:
+            return
+
+    def _serve(self, client: socket.socket) -> None:
+        asked = client.recv(4096)
+        self.seen.append(asked)
+        host, _, port = asked.split()[1].decode().partition(":")
+        there = socket.create_connection((host, int(port)))
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        threading.Thread(target=self._pass, args=(there, client), daemon=True).start()
+        self._pass(client, there)
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        try:
+            while data := one.recv(65536):
+                self.seen.append(data)
+                other.sendall(data)
+        except OSError:
+            pass
+        other.close()
 
 
 def test_a_login_goes_to_no_address_but_the_confirmed_one(user: User, hostile: Hostile) -> None:
