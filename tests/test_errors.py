@@ -94,6 +94,39 @@ def test_folders_that_others_can_open_are_refused(user: User) -> None:
         assert "belongs to another user" in user.lkr("exec", "--", "env", cwd=folder, code=1)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set", "openai:new", SECRET],
+        ["set", "openai:new", f"--value={SECRET}"],
+        ["set", "openai:new", f"--{SECRET}"],
+        ["add", SECRET],
+        ["list", SECRET],
+        ["get", "openai:prod", "--clear-after", SECRET],
+        ["policy", "openai:prod", "--agents", SECRET],
+        ["vault", SECRET],
+        ["export", SECRET],
+        ["hook", SECRET],
+        [SECRET],
+    ],
+    ids=lambda words: " ".join(words).replace(SECRET, "VALUE"),
+)
+def test_a_value_typed_in_the_wrong_place_is_not_repeated(user: User, words: list[str]) -> None:
+    done = subprocess.run([f"{user.program}", *words], env=user.env, cwd=user.home, capture_output=True, text=True)
+    assert done.returncode and done.stderr.startswith("lkr: ") and SECRET[8:] not in done.stdout + done.stderr
+
+
+def test_status_names_the_profile_outside_of_a_project_too(user: User) -> None:
+    user.env["LKR_PROFILE"] = "staging"
+    assert "Profile  staging, chosen by LKR_PROFILE" in user.lkr("status")
+
+
+def test_a_key_that_only_the_index_has_leads_to_doctor(user: User) -> None:
+    shutil.rmtree(user.home / ".local/share/lkr/vault/keys/openai")
+    said = user.lkr("get", "openai:prod", "--json", code=1)
+    assert said == "lkr: lkr list has openai:prod, but the vault does not; lkr doctor says what to do\n"
+
+
 def test_a_value_is_never_taken_as_an_argument(user: User) -> None:
     assert SECRET not in user.lkr("set", SECRET, "--stdin", stdin=b"x", code=64)
 

@@ -51,8 +51,11 @@ def _parts(entry: str) -> tuple[str, str]:
     elif not equals:
         name = providers.key_for(variable) or ""
         if not name:
+            if entry in providers.known():
+                raise LkrError(f"{entry} is a provider", f"name one of its keys: lkr add {entry}:main", USAGE)
             known = providers.known().values()
-            otherwise = f"write {variable}=provider:label, such as {variable}=openai:prod"
+            given = variable if names.is_variable(variable) else "VARIABLE"
+            otherwise = f"write {given}=provider:label, such as {given}=openai:prod"
             hint = common.did_you_mean(
                 variable, [each.variable for each in known if each.variable], otherwise, "lkr add {}"
             )

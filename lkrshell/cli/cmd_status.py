@@ -51,7 +51,8 @@ def _report() -> "dict[str, Any]":
     folder = lookup.find(lookup.current_folder())
     report: dict[str, Any] = {"manifest": None, "grant": None, "worktree_of": None, "wants": []}
     report["problem"] = None
-    report |= {"profile": os.environ.get("LKR_PROFILE") or None, "profile_by": None, "profiles": []}
+    chosen = os.environ.get("LKR_PROFILE") or None
+    report |= {"profile": chosen, "profile_by": "LKR_PROFILE" if chosen else None, "profiles": []}
     if folder is not None:
         report["manifest"] = os.path.join(folder, lookup.MANIFEST)
     try:
@@ -186,7 +187,7 @@ def _age(copy: "dict[str, Any]") -> str:
 
 def _state(variable: str, report: "dict[str, Any]") -> str:
     if how := report["changed"].get(variable):
-        return f"{how} since it was loaded: something else sets it in this shell"
+        return f"{how} since it was loaded"
     virtual = ", via the broker" if variable in report["broker"] else ""
     if variable in report["loaded"]:
         return f"loaded{virtual}"
@@ -203,6 +204,8 @@ def _next(report: "dict[str, Any]") -> str:
         return session.remedy(lacking[0])
     if report["locked"]:
         return "lkr unlock"
+    if report["changed"]:
+        return "leave the project and enter it again to load the keys again: cd / && cd -"
     waiting = [want for want in report["wants"] if _row(want, report)[2].startswith("not loaded")]
     if waiting and (who := common.agent()):
         return f"lkr exec -- COMMAND gives a command its keys; this shell belongs to a coding agent ({who})"

@@ -57,6 +57,13 @@ def run(arguments: list[str]) -> object:
             return 0
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "lkr"
-        raise LkrError(error.format_message().rstrip("."), f"see {path} --help", USAGE) from None
+        raise LkrError(_without_values(error.format_message()), f"see {path} --help", USAGE) from None
     except click.Abort:
         raise KeyboardInterrupt from None
+
+
+def _without_values(message: str) -> str:
+    """click's message, without what may be a key that somebody typed as an argument. It repeats no extra argument."""
+    if message.startswith("Got unexpected extra argument"):
+        return "too many arguments"
+    return names.masked(message).rstrip(".")

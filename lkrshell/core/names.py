@@ -53,8 +53,15 @@ def _found(pattern: str, text: str) -> bool:
 
 
 def redacted(text: str) -> str:
-    """`text` quoted for a message, safe on a terminal. If it may contain a key's value, the word `that` instead."""
-    return "that" if _found(_HIDDEN, text) and not is_key(text) else repr(show(text[:MAX_NAME]))
+    """`text` quoted for a message, safe on a terminal. If it may contain a key's value, `…` instead."""
+    return "'…'" if _found(_HIDDEN, text) and not is_key(text) else repr(show(text[:MAX_NAME]))
+
+
+def masked(text: str) -> str:
+    """`text` with `…` for each word that may contain a key's value."""
+    import re
+
+    return re.sub(r"[^\s'\"]+", lambda word: "…" if _found(_HIDDEN, word[0]) and not is_key(word[0]) else word[0], text)
 
 
 # A store keeps the value that `lkr rotate` replaced under the key's name and this. No key's name contains a `~`.

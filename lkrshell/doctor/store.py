@@ -18,7 +18,7 @@ from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 
 _RESTORE = {
-    "vault": "lkr vault import FILE restores a backup; lkr vault reset starts over",
+    "vault": "lkr vault import FILE restores a backup; lkr unlock makes a new vault",
     "keychain": "restore ~/Library/Keychains/lkr.keychain-db from a backup; lkr unlock starts over",
 }
 WAIT = 5.0  # seconds for the whole store, since a person is waiting and wants to know whether a keychain hangs

@@ -109,6 +109,8 @@ def _meant(store: "Store", name: str, otherwise: str) -> str:
 def no_such_key(store: "Store", name: str) -> LkrError:
     if names.is_sealed(name):
         return KeyNotStored(f"{name} is not opened yet", "lkr unseal")
+    if index.read(store.name, name):
+        return KeyNotStored(f"lkr list has {name}, but the {store.name} does not", "lkr doctor says what to do")
     return KeyNotStored(f"there is no key {name} in the {store.name}", _meant(store, name, "see lkr list"))
 
 
