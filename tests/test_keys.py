@@ -173,6 +173,18 @@ PORT=80 # stays
 """
 
 
+def test_blank_leaves_a_variable_that_the_file_gives_several_values(user: User) -> None:
+    folder = user.project("p", allow=False)
+    (folder / ".lkr.toml").unlink()
+    env = folder / ".env"
+    env.write_text("GROQ_API_KEY=gsk_first\nMISTRAL_API_KEY=same\nMISTRAL_API_KEY=same\nGROQ_API_KEY=gsk_last\n")
+    said = user.lkr("import", ".env", "--yes", "--blank", cwd=folder)
+    assert "left GROQ_API_KEY in .env, which gives it several values; lkr stored the last one" in said
+    assert "gsk_" not in said
+    moved = "# MISTRAL_API_KEY= moved to lkr: mistral:main\n"
+    assert env.read_text() == f"GROQ_API_KEY=gsk_first\n{moved}{moved}GROQ_API_KEY=gsk_last\n"
+
+
 def test_import_stores_names_and_blanks(user: User) -> None:
     folder = user.home / "p"
     folder.mkdir()

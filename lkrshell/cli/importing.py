@@ -114,7 +114,7 @@ def from_tool(source: str, name: str | None) -> dict[str, str]:
     elif tool == "secret-tool" and "=" in what:
         value = _output("secret-tool", "lookup", *what.split("=", 1)).removesuffix("\n")
     else:
-        raise LkrError("no such source", "pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE", USAGE)
+        raise LkrError("no such source", "use pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE", USAGE)
     variable = providers.variable_of(common.checked_own(name or ""))
     if not variable:
         raise LkrError("no known variable for that provider", "lkr set NAME, then lkr add VARIABLE=NAME", USAGE)
@@ -138,10 +138,19 @@ def may_blank(file: envfile.EnvFile) -> bool:
 
 
 def comment_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:
-    """Comments out the lines of these variables. An empty value would override the loaded key."""
+    """Comments out the lines of these variables. An empty value would override the loaded key.
+
+    Leaves a variable that has several values in the file, since only one of them is stored.
+    """
     path = os.path.join(file.folder, file.name)
     if project_files.read(file.folder, file.name, alone=True) != file.text.encode():
         raise LkrError(f"{show(file.name)} has changed since lkr read it", "the keys are stored; run this again")
+    for variable in file.ambiguous & keys.keys():
+        what = f"left {variable} in {show(file.name)}, which gives it several values; lkr stored the last one"
+        declare.echo(f"lkr: {what}; store or delete the others, then run this again", err=True)
+    keys = {variable: key for variable, key in keys.items() if variable not in file.ambiguous}
+    if not keys:
+        return
     project_files.replace(file.folder, file.name, envfile.without(file, keys).encode())
     declare.echo(f"lkr: took {common.count(len(keys), 'value', 'values')} out of {show(file.name)}", err=True)
     if git.tracks(path):

@@ -40,7 +40,7 @@ def variables(folder: str) -> dict[str, str]:
     """Variables that look like keys, and the file where each was found first. Env files come before code."""
     found: dict[str, str] = {}
     for name in ENV_FILES:
-        for line in _read(folder, name, project_files.LIMIT).decode("utf-8", "surrogateescape").splitlines():
+        for line in _read(folder, name, project_files.LIMIT).decode("utf-8-sig", "surrogateescape").splitlines():
             match = _LINE.match(line)  # only up to the `=`
             if match and providers.may_hold_a_key(match[1]):
                 found.setdefault(match[1], name)

@@ -28,6 +28,7 @@ class EnvFile:
     text: str
     values: dict[str, str] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)  # variable → the name that is not in the file
+    ambiguous: set[str] = field(default_factory=set)  # variables that several lines set, to different values
 
 
 def read(path: str) -> EnvFile:
@@ -53,6 +54,8 @@ def read(path: str) -> EnvFile:
             budget -= len(value) if value != binding.value else 0
             if budget < 0:
                 raise LkrError(f"{show(path)}: its references expand to too much text", "write the values themselves")
+            if found.values.get(binding.key, "") not in ("", value):
+                found.ambiguous.add(binding.key)
             found.values[binding.key] = value
             found.open.pop(binding.key, None)
             if missing:
