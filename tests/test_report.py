@@ -67,6 +67,16 @@ def test_an_anonymous_page_has_no_names(user: User, page: Path) -> None:
     assert "openai 2" in text or "openai 1" in text
 
 
+def test_a_report_replaces_an_older_report_and_no_other_file(user: User, page: Path) -> None:
+    user.lkr("report", "-o", "report.html")
+    other, link = user.home / "notes.txt", user.home / "link.html"
+    other.write_text("my notes\n")
+    link.symlink_to(page)
+    for path in (other, link):
+        assert "already exists, and is not a report" in user.lkr("report", "-o", path.name, code=1)
+    assert (other.read_text(), link.is_symlink()) == ("my notes\n", True)
+
+
 def test_the_check_is_an_exit_code(user: User, page: Path) -> None:
     said = user.lkr("report", "--check", "--max-age", "90d", "--unused", "60d", code=1)
     assert "anthropic:main: older than 90 days" in said and "anthropic:main: never used" in said

@@ -34,14 +34,25 @@ def command(output: str | None, anonymous: bool, check: bool, max_age: str, unus
             declare.echo(show(line))
         declare.echo(f"lkr: {common.count(len(found), 'problem', 'problems')}, {len(keys)} keys", err=True)
         return 1 if found else 0
-    page = report_page.html(reporting.gather(keys, limits, anonymous), time.time())
     path = os.path.abspath(str(output))
+    if os.path.lexists(path) and not _is_report(path):
+        raise LkrError(f"{show(str(output))} already exists, and is not a report", "name another file")
+    page = report_page.html(reporting.gather(keys, limits, anonymous), time.time())
     try:
         files.replace_file(path, page.encode("utf-8", "replace"), 0o600)
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", "name another file") from None
     declare.echo(f"lkr: wrote {show(str(output))}", err=True)
     return 0
+
+
+def _is_report(path: str) -> bool:
+    """True for a file that an earlier `lkr report` wrote, which the next one may replace."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+            return file.read(len(report_page.HEAD)) == report_page.HEAD.encode()
+    except OSError:
+        return False
 
 
 def _days(text: str) -> int:

@@ -8,6 +8,8 @@ from lkrshell.cli.reporting import Report
 from lkrshell.core import clock
 from lkrshell.core.text import show, tilde
 
+# How each page begins. A file that begins differently is no report, and is not overwritten.
+HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Report on keys</title>'
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d1d9e0;--back:#fff;--card:#f6f8fa;--bad:#b3261e;
 --good:#1a7f37;--bar:#0969da}
@@ -45,7 +47,7 @@ def html(report: Report, now: float) -> str:
         (chain, f"audit log, {report.lines} lines", report.broken > 0),
     ]
     parts = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Report on keys</title>',
+        HEAD,
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<style>{_STYLE}</style></head><body><header><h1>Report on keys</h1>",
