@@ -186,6 +186,10 @@ def test_add_asks_before_another_key_takes_a_variable(user: User) -> None:
     ("words", "says"),
     [
         (["add", "MISTRAL"], "did you mean lkr add MISTRAL_API_KEY?"),
+        (["add", "mistral"], "mistral is a provider; name one of its keys: lkr add mistral:main"),
+        (["gen", "settings"], "cannot read settings: No such file"),
+        (["gen", ".lkr.toml"], "name it: -o FILE"),
+        (["use", "staging"], "its manifest has no profiles"),
         (["add", "WHATEVER_X"], "write WHATEVER_X=provider:label"),
         (["allow", "../nonexist"], "there is no folder ../nonexist"),
         (["set", "openai"], "'openai' is not a valid key name"),

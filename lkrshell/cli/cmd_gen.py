@@ -69,7 +69,9 @@ def _default(template: str) -> str:
     for ending in _ENDINGS:
         if template.endswith(ending) and os.path.basename(template) != ending:
             return template.removesuffix(ending)
-    raise LkrError("which file should lkr write?", "add -o FILE", USAGE)
+    if not os.path.lexists(template):
+        raise LkrError(f"cannot read {show(template)}: No such file or directory")
+    raise LkrError(f"{show(template)} does not say which file to write", "name it: -o FILE", USAGE)
 
 
 def _read(template: str) -> str:

@@ -112,7 +112,7 @@ def _source(text: str, target: "Store | None") -> "tuple[Store, bool]":
     elif kind == "keyring" and bool(colon) == bool(service):
         origin = Keyring(service=service) if service else Keyring(settings.collection)
     else:
-        raise LkrError("no such source", "vault, keyring, or keyring:SERVICE", USAGE)
+        raise LkrError("no such source", "use vault, keyring, or keyring:SERVICE", USAGE)
     ours = not service or service == SERVICE
     if target is not None and ours and origin.name == target.name:
         hint = 'the target is the store in use: choose it with backend = "..." in config.toml, or LKR_BACKEND'

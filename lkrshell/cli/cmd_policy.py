@@ -64,7 +64,7 @@ def command(
     changes = bool(only or anywhere or agents or kind or via or at_broker) or ttl is not None or confirm is not None
     if name is None:
         if changes:
-            raise LkrError("which key?", "name it: lkr policy NAME with the options", USAGE)
+            raise LkrError("these options need a key", "name it: lkr policy NAME, with the options", USAGE)
         _tell_all(as_json)
         return
     name = common.stored_name(name)

@@ -36,5 +36,5 @@ def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
         keys.rotate(store, name, prompts.value_of(name, f"New value of {name}", from_stdin))
     common.log("rotate", name)
     done = "has its old value again" if undo else "keeps its new value" if confirm else "has a new value"
-    hint = "" if confirm or undo else f"; then lkr rotate {name} --confirm, or --undo"
+    hint = "" if confirm or undo else f"; if it works: lkr rotate {name} --confirm, else --undo"
     declare.echo(f"lkr: {name} {done}{hint}", err=True)

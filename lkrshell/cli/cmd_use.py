@@ -28,7 +28,8 @@ def command(profile: str | None, plain: bool, listed: bool) -> None:
         _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)
         return
     if profile and profile not in profiles and not parsed.inherit:
-        hint = common.did_you_mean(profile, profiles, f"there are {', '.join(profiles) or 'no profiles'}")
+        otherwise = f"choose one of {', '.join(profiles)}" if profiles else "its manifest has no profiles"
+        hint = common.did_you_mean(profile, profiles, otherwise)
         raise LkrError(f"there is no profile {names.redacted(profile)} here", hint)
     document = tomlkit.parse(place.local[1:])
     if profile:

@@ -58,7 +58,9 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("LKR_DEBUG") == "1":
             raise
-        what = error.strerror if isinstance(error, OSError) else type(error).__name__
+        what = type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            what = f"{show(os.fsdecode(error.filename))}: {error.strerror}" if error.filename else error.strerror
         declare.echo(f"lkr: unexpected error: {what}; LKR_DEBUG=1 shows where", err=True)
         return 1
 

@@ -72,4 +72,4 @@ def _without_quotes(error: Exception) -> str:
     message = str(error)
     place = re.search(r"\(at line (\d+), column (\d+)\)", message)
     what = re.sub(r"'[^'\]}]{2,}'|\"[^\"\]}]{2,}\"", "…", message.partition(" (at ")[0])
-    return f"line {place[1]}, column {place[2]}: {what}" if place else what
+    return f"line {place[1]}, column {place[2]}: {what}" if place else f"at the end of the file: {what}"

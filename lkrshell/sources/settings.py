@@ -7,7 +7,7 @@ import os
 import re
 import urllib.parse
 
-from lkrshell.core import names, policy, toml_text
+from lkrshell.core import names, policy
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.state import config, paths
@@ -73,10 +73,7 @@ def user_table() -> "dict[str, object]":
     data = config.read(paths.config_file())
     if data is None:
         return {}
-    try:
-        table = toml_text.parse(data.decode("utf-8")).get("sources", {})
-    except ValueError:
-        raise LkrError(f"cannot read {show(paths.config_file())}", "lkr status shows more") from None
+    table = config.parsed(paths.config_file(), data).get("sources", {})
     return table if isinstance(table, dict) else {}
 
 

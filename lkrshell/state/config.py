@@ -11,6 +11,10 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
 from lkrshell.state import files, paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 STORES = ("keychain", "keyring", "vault")
 BACKENDS = ("auto", *STORES)
 _TYPES = {
@@ -174,19 +178,24 @@ def _compiled(data: bytes) -> Config | None:
         return None
 
 
-def _parse(path: str, data: bytes, keep: bool = True) -> Config:
-    """The settings in `data`. With `keep`, the next `load` needs no TOML parser for them."""
-    import typing
-
-    from lkrshell.core import names, toml_text
+def parsed(path: str, data: bytes) -> "dict[str, Any]":
+    """The settings in the file `path`, as they are. LkrError if it is not TOML."""
+    from lkrshell.core import toml_text
 
     where = show(path)
     try:
-        table: dict[str, typing.Any] = toml_text.parse(data.decode("utf-8"))
+        return toml_text.parse(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise LkrError(f"{where} is not UTF-8") from None
     except toml_text.TomlError as error:
         raise LkrError(f"{where}: {error}", "fix it or remove the file") from None
+
+
+def _parse(path: str, data: bytes, keep: bool = True) -> Config:
+    """The settings in `data`. With `keep`, the next `load` needs no TOML parser for them."""
+    from lkrshell.core import names
+
+    where, table = show(path), parsed(path, data)
     for name, value in table.items():
         if name not in _TYPES:
             raise LkrError(f"{where}: unknown setting {names.redacted(name)}", f"use {', '.join(_TYPES)}")

@@ -66,7 +66,7 @@ def _problem(answer: bytes) -> LkrError:
     if platform.LINUX and not display:
         return LkrError("there is no clipboard here, since there is no display", "use --show")
     if answer == b"lost\n":
-        return LkrError(f"nothing reached the clipboard: is there a display {show(display)}?", "use --show")
+        return LkrError("nothing reached the clipboard", f"is there a display {show(display)}? Or use --show")
     package = "wl-clipboard" if here.get("WAYLAND_DISPLAY") else "xclip or xsel"
     return LkrError("there is no clipboard tool here", f"install {package}, or use --show")
 

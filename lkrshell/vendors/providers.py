@@ -8,7 +8,6 @@ import os
 
 from lkrshell.core import names, toml_text, variables
 from lkrshell.core.errors import LkrError
-from lkrshell.core.text import show
 from lkrshell.state import config, paths
 from lkrshell.vendors.builtin import BUILTIN
 
@@ -37,7 +36,7 @@ def builtin() -> dict[str, Provider]:
 
 def parse(data: bytes) -> dict[str, Provider]:
     """The providers in a text like providers.toml. LkrError if one is invalid."""
-    return {name: _provider(name, fields) for name, fields in _table(data).items()}
+    return {name: _provider(name, fields) for name, fields in toml_text.parse(data.decode("utf-8")).items()}
 
 
 def known() -> dict[str, Provider]:
@@ -56,17 +55,10 @@ def known() -> dict[str, Provider]:
 @functools.lru_cache(maxsize=4)
 def _known(path: str, state: tuple[int, ...]) -> dict[str, Provider]:
     data = config.read(path)
-    own = _table(data).get("providers", {}) if data else {}
+    own = config.parsed(path, data).get("providers", {}) if data else {}
     if not isinstance(own, dict):
         raise _wrong("providers")
     return builtin() | {name: _provider(name, fields) for name, fields in own.items()}
-
-
-def _table(data: bytes) -> dict[str, object]:
-    try:
-        return toml_text.parse(data.decode("utf-8"))
-    except ValueError:
-        raise LkrError(f"cannot read {show(paths.config_file())}", "lkr status shows more") from None
 
 
 def _provider(name: str, fields: object) -> Provider:
