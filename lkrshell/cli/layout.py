@@ -44,14 +44,14 @@ def is_grouped(rows: int) -> bool:
 def columns_left(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:
     """How much width the terminal has left beside these columns of a table; at least 12."""
     lines = [headings, *rows]
-    taken = sum(max(len(line[column]) for line in lines) + 2 for column in range(len(headings)))
+    taken = sum(max(output.columns(line[column]) for line in lines) + 2 for column in range(len(headings)))
     return max(12, output.width() - taken)
 
 
 def short_path(path: str, home: str, most: int) -> str:
     """`path` cut to at most `most` columns. Keeps its end, since the last folder tells projects apart."""
     shown = show(tilde(path, home))
-    return shown if len(shown) <= most else "…" + shown[len(shown) - most + 1 :]
+    return shown if output.columns(shown) <= most else "…" + output.fitting(shown, most - 1, end=True)
 
 
 def short_paths(paths: "Sequence[str]", home: str, most: int) -> str:

@@ -45,13 +45,15 @@ def table(
 ) -> str:
     """A table with aligned columns. On a terminal it has headings, and the widest columns are cut until all lines fit.
 
+    The first column is never cut, since it tells the rows apart.
+
     `colours_of` names a colour for each cell; an empty string means none.
     """
     terminal = sys.stdout.isatty()
     lines = [tuple(headings), *map(tuple, rows)] if terminal else list(map(tuple, rows))
     if not lines:
         return ""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    widths = [max(columns(line[column]) for line in lines) for column in range(len(headings))]
     if terminal:
         _cut(widths, width())
     coloured = terminal and colours(sys.stdout)
@@ -59,10 +61,10 @@ def table(
     for number, line in enumerate(lines):
         cells = []
         for column, text in enumerate(line):
-            if len(text) > widths[column]:
-                text = text[: max(0, widths[column] - 1)] + "…"
+            if columns(text) > widths[column]:
+                text = fitting(text, widths[column] - 1) + "…"
             last = column == len(line) - 1
-            padded = text if last else text.ljust(widths[column])
+            padded = text if last else text + " " * (widths[column] - columns(text))
             if coloured:
                 row = number - 1
                 named = colours_of[row][column] if row >= 0 and colours_of else ""
@@ -73,12 +75,29 @@ def table(
 
 
 def _cut(widths: list[int], room: int) -> None:
-    """Narrows the widest columns until the line fits, but none below 8."""
-    while sum(widths) + 2 * (len(widths) - 1) > room:
-        widest = max(range(len(widths)), key=widths.__getitem__)
+    """Narrows the widest columns but the first until the line fits, none below 8."""
+    while len(widths) > 1 and sum(widths) + 2 * (len(widths) - 1) > room:
+        widest = max(range(1, len(widths)), key=widths.__getitem__)
         if widths[widest] <= 8:
             return
         widths[widest] -= 1
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: Chinese, Japanese and Korean characters and emoji take two."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    wide = sum(unicodedata.east_asian_width(each) in ("W", "F") for each in text)
+    return len(text) + wide - sum(unicodedata.combining(each) != 0 for each in text)
+
+
+def fitting(text: str, most: int, end: bool = False) -> str:
+    """As much of the beginning of `text`, or of its end, as `most` columns hold."""
+    while text and columns(text) > most:
+        text = text[1:] if end else text[:-1]
+    return text
 
 
 def ago(seconds: float) -> str:

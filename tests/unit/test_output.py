@@ -50,3 +50,16 @@ def test_on_a_terminal_it_has_headings_and_fits(monkeypatch: pytest.MonkeyPatch,
         assert lines[0].split() == ["NAME", "KIND", "PROJECT"]
         assert max(map(len, lines)) <= 40 and lines[1].endswith("…")
     os.close(controller)
+
+
+def test_wide_characters_keep_columns_aligned_and_names_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    controller, terminal = pty.openpty()
+    monkeypatch.setattr(sys, "stdout", os.fdopen(terminal, "w"))
+    monkeypatch.setattr(output, "width", lambda: 40)
+    monkeypatch.setenv("NO_COLOR", "1")
+    name = "anthropic:research-assistant-of-the-team"
+    lines = output.table(("PROJECT", "PROGRAM"), [("~/日本語", "lkr"), ("~/plain", "lkr")]).splitlines()
+    assert [output.columns(line.partition("lkr")[0]) for line in lines[1:]] == [10, 10]
+    lines = output.table(("NAME", "PROJECT"), [(name, "~/日本語フォルダ/とても長い")]).splitlines()
+    assert lines[1].startswith(f"{name}  ~/日本") and output.columns(lines[1].removeprefix(name)) <= 10
+    os.close(controller)
