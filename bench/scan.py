@@ -17,6 +17,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 ROUNDS = 5
+ALONE = "import sys; sys.modules['betterleaks'] = None; sys.argv[0] = 'lkr'; from lkrshell.__main__ import main; main()"
 memory: list[int] = []  # peak MiB of each `lkr scan`
 
 
@@ -28,7 +29,7 @@ def run(words: list[str], env: dict[str, str], folder: Path, data: bytes = b"") 
         return time.perf_counter() - start
     process = subprocess.Popen(words, env=env, cwd=folder, stdin=-3, stdout=-3, stderr=-3)
     _, process.returncode, usage = os.wait4(process.pid, 0)
-    if words[1] == "scan" and Path(words[0]).name == "lkr":
+    if "scan" in words and "detect-secrets" not in words[0]:
         memory.append(usage.ru_maxrss >> (20 if sys.platform == "darwin" else 10))
     return time.perf_counter() - start
 
@@ -67,8 +68,9 @@ def staged(env: dict[str, str], home: Path) -> None:
         (folder / f"{number}.py").write_text(f"x = {number}\n" * 200)
     for words in (["git", "init", "-q"], ["git", "add", "-A"]):
         subprocess.run(words, cwd=folder, env=env, check=True)
-    times = [run([str(BIN / "lkr"), "scan", "--staged"], env, folder) for _ in range(ROUNDS)]
-    print(f"a staged commit of 1,000 files: {statistics.median(times):.3f} s", flush=True)
+    for about, words in (("", [sys.executable, "-c", ALONE]), (", with the engine", [str(BIN / "lkr")])):
+        times = [run([*words, "scan", "--staged"], env, folder) for _ in range(ROUNDS)]
+        print(f"a staged commit of 1,000 files{about}: {statistics.median(times):.3f} s", flush=True)
 
 
 def redacted(env: dict[str, str], home: Path) -> None:
@@ -86,15 +88,21 @@ def main(repositories: list[str]) -> None:
         lkr, leaks, detect = (str(BIN / name) for name in ("lkr", "betterleaks", "detect-secrets"))
         for name in repositories:
             folder = Path(name).resolve()
-            tree = {"lkr": [lkr, "scan"]}
-            past = {"lkr": [lkr, "scan", "--history"]}
-            if shutil.which(leaks):
-                tree["betterleaks"] = [leaks, "dir", ".", "-s", "--no-banner"]
-                past["betterleaks"] = [leaks, "git", ".", "-s", "--no-banner"]
-            if shutil.which(detect):
-                tree["detect-secrets"] = [detect, "scan"]
+            alone = [sys.executable, "-c", ALONE, "scan"]
+            tree = {
+                "lkr": alone,
+                "betterleaks": [leaks, "fs", ".", "-s", "--no-banner"],
+                "with the engine": [lkr, "scan"],
+            }
+            past = {
+                "lkr": [*alone, "--history"],
+                "betterleaks": [leaks, "git", ".", "-s", "--no-banner"],
+                "with the engine": [lkr, "scan", "--history"],
+            }
             beside("tree", tree, env, folder)
             beside("history", past, env, folder)
+            if shutil.which(detect):
+                print(f"{folder.name:<14} detect-secrets, once: {run([detect, 'scan'], env, folder):.1f} s", flush=True)
         staged(env, home)
         redacted(env, home)
         print(f"lkr scan took at most {max(memory)} MiB of memory; {os.cpu_count()} cores")

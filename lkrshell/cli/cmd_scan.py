@@ -10,7 +10,8 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.project import lookup
-from lkrshell.scan import files, findings, stored, text
+from lkrshell.scan import engine, files, findings, stored, text
+from lkrshell.scan.engine import Engine
 from lkrshell.scan.findings import Finding
 from lkrshell.scan.marks import Ignored
 from lkrshell.system import git
@@ -53,10 +54,11 @@ def command(
     if install_hook:
         return _install(folder)
     _check_paths(paths, folder)
+    others, *notes = _engine()
     values, problem = ({}, "") if no_stored else _values()
     progress = scanning.Progress()
     tally = files.Tally(step=progress)
-    what = text.Search(values)
+    what = text.Search(values, engine=others)
     if whole_history or since is not None or staged or push:
         found = _in_git(folder, whole_history, since, staged, what, tally)
     elif home:
@@ -69,7 +71,7 @@ def command(
     else:
         found = list(_in_files(paths or (folder,), folder, what, tally))
     progress.end()
-    code = _tell(found, tally, [problem] * bool(problem), as_json, sarif)
+    code = _tell(found, tally, [*[problem] * bool(problem), *notes], as_json, sarif)
     if fix and code:
         from lkrshell.cli import fixing
 
@@ -103,6 +105,16 @@ def _in_git(
         found = history.pushed(folder, sys.stdin.read(1 << 20).splitlines(), what, tally)
     ignored = Ignored(folder)
     return [each for each in found if each.kind == "stored" or not ignored.covers(each.place)]
+
+
+def _engine() -> tuple[Engine | None, *tuple[str, ...]]:
+    """Returns the engine for other kinds of secrets, which starts meanwhile, or else None and a note about that."""
+    try:
+        return (Engine(),)
+    except ImportError:
+        return None, engine.MISSING
+    except Exception as error:  # betterleaks has its own for a library that cannot be loaded
+        return None, f"other kinds of secrets were not searched for: {error}"
 
 
 def _project() -> str:

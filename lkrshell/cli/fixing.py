@@ -41,8 +41,6 @@ def fix(found: list[Finding]) -> None:
     if not ask.on_terminal():
         raise LkrError("--fix asks about each key, and there is no terminal", "run it on one", REFUSED)
     for group in findings.groups(found):
-        if group[0].kind == "engine":
-            continue
         declare.echo(f"\n{show(scanning.label(group[0]))}", err=True)
         for each in group:
             declare.echo(f"  {show(each.where())}  {each.exposed()}", err=True)
@@ -56,7 +54,7 @@ def fix(found: list[Finding]) -> None:
 
 def _store(group: list[Finding]) -> str:
     """Stores the key if the person agrees. Returns its name, or an empty text."""
-    store, provider = common.store(), group[0].name
+    store, provider = common.store(), re.sub(r"[^a-z0-9]+", "-", group[0].name.lower()).strip("-") or "secret"
     there = set(index.names(store.name))
     free = [f"{provider}:main", *(f"{provider}:found-{number}" for number in range(1, len(there) + 2))]
     name = next(each for each in free if each not in there)

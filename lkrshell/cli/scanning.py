@@ -17,8 +17,9 @@ from lkrshell.scan.findings import Finding
 _RULES = {
     "stored": ("stored-key", "A key that lkr stores is in plain text"),
     "shape": ("key-shape", "Something looks like the key of an LLM provider"),
-    "engine": ("other-secret", "Another secret, found by the extra engine"),
+    "engine": ("other-secret", "Another kind of secret, found by betterleaks"),
 }
+_WHAT = {"stored": "the stored key {}", "shape": "what looks like a key ({})", "engine": "another secret ({})"}
 _MOST = 12  # places of one key to show on a terminal
 
 
@@ -72,7 +73,7 @@ def tell_sarif(found: list[Finding], notes: list[str]) -> None:
     """Prints the findings as SARIF 2.1.0, without fingerprints, which mean nothing in the next run."""
     results = []
     for each in (each for group in findings.groups(found) for each in group):
-        what = f"the stored key {each.name}" if each.kind == "stored" else f"what looks like a key ({label(each)})"
+        what = _WHAT[each.kind].format(label(each))
         where: dict[str, Any] = {"artifactLocation": {"uri": urllib.parse.quote(os.fsencode(each.place))}}
         if each.line:
             where["region"] = {"startLine": each.line}

@@ -125,11 +125,8 @@ def _read(fd: int, size: int) -> bytes:
 
 
 def in_data(data: bytes, what: text.Search) -> "list[tuple[int, int, Finding]]":
-    """Returns the hits in a text. In a binary, only stored values count."""
-    found = list(what.hits(data))
-    if found and text.binary(data) and not data.startswith(b"SQLite format 3"):
-        return [each for each in found if each[2].kind == "stored"]
-    return found
+    """Returns the hits in a text, or in binary data only those of stored values."""
+    return list(what.hits(data, text.binary(data) and not data.startswith(b"SQLite format 3")))
 
 
 def _reachable(path: str) -> bool:

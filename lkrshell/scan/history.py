@@ -18,7 +18,9 @@ from lkrshell.scan.findings import HISTORY, PUSHED, STAGED, Finding
 from lkrshell.system import git
 
 _BLOCK = 4 << 20  # bytes searched at once
+_OVERLAP = 64 << 10  # bytes
 _MOST = 64 << 20  # bytes of one object
+_BETWEEN = b"\n\1\n"  # so that no match spans two objects
 _LOG_WAIT = 120  # seconds to find the commits that introduced the objects
 _NAMED = "--batch-check=%(objectname) %(objecttype)"
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -124,21 +126,22 @@ def _read(folder: str, names: Iterable[str], what: text.Search, tally: Tally) ->
 
 def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding, float]]:
     """Yields the hits in the output of `git cat-file --batch`: the object's name, the finding, and an empty time."""
-    for block, parts in _blocks(objects, tally):
+    for block, parts, binary in _blocks(objects, tally):
         starts = [part.start for part in parts]
-        for start, end, found in what.hits(block):
-            part = parts[bisect.bisect_right(starts, start) - 1] if starts and start >= starts[0] else None
+        for start, end, found in what.hits(block, binary):
+            part = parts[bisect.bisect_right(starts, start) - 1] if start >= starts[0] else None
             if part is None or end > part.end or part.kind == "tree":
-                continue
-            if found.kind != "stored" and text.binary(block[part.start : min(part.end, part.start + 8192)]):
                 continue
             found.line = part.line + block.count(b"\n", part.start, start)
             found.place = part.kind
             yield part.id, found, 0.0
 
 
-def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Object]]]:
-    """Yields the stream in blocks of whole objects, and a large object in overlapping parts."""
+def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Object], bool]]:
+    """Yields the stream in blocks, with the objects in each and whether it is binary.
+
+    A block has many small text objects, or one binary one, or a part of a large one. Such parts overlap.
+    """
     parts: list[_Object] = []
     pieces: list[bytes] = []
     size = 0
@@ -149,24 +152,34 @@ def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Obj
         name, kind, length = words[0].decode(), words[1].decode(), int(words[2])
         tally.files += kind == "blob"
         tally.step(tally.files)
-        left, line = length, 1
-        while True:
-            data = objects.read(min(left, _BLOCK))
-            left -= len(data)
-            if length - left <= _MOST:
-                tally.bytes += len(data)
-                pieces += [b"\n\0\n", data]  # a separator, so that no match spans two objects
-                parts.append(_Object(size + 3, size + 3 + len(data), name, kind, line))
-                size += 3 + len(data)
-                line += data.count(b"\n") if left else 0
-            if size >= _BLOCK:
-                yield b"".join(pieces), parts
-                parts, pieces, size = [], [], 0
-            if not left or not data:
-                break
+        data = objects.read(min(length, _BLOCK))
+        tally.bytes += min(length, _MOST)
+        if length > _BLOCK or text.binary(data):
+            for part, line in _large(objects, data, length):
+                yield part, [_Object(0, len(part), name, kind, line)], text.binary(data)
+        else:
+            pieces += [_BETWEEN, data]
+            size += len(_BETWEEN)
+            parts.append(_Object(size, size + len(data), name, kind, 1))
+            size += len(data)
         objects.read(1)
+        if size >= _BLOCK:
+            yield b"".join(pieces), parts, False
+            parts, pieces, size = [], [], 0
     if parts:
-        yield b"".join(pieces), parts
+        yield b"".join(pieces), parts, False
+
+
+def _large(objects: IO[bytes], data: bytes, length: int) -> Iterator[tuple[bytes, int]]:
+    """Yields the object that begins with `data` in overlapping parts, each with the number of its first line."""
+    part, line, done = data, 1, len(data)
+    yield part, line
+    while done < length and (data := objects.read(min(length - done, _BLOCK))):
+        done += len(data)
+        if done <= _MOST:
+            line += part.count(b"\n", 0, max(0, len(part) - _OVERLAP))
+            part = part[-_OVERLAP:] + data
+            yield part, line
 
 
 def _introduced(folder: str, names: set[str]) -> dict[str, tuple[str, str, int]]:

@@ -142,7 +142,7 @@ def _named(data: bytes, end: int, variable: str, provider: str, table: _Table) -
         return None
     value = match[1]
     by_prefix = table.provider(value)
-    if not (_is_key(value, by_prefix, table) if by_prefix else _is_random(value)):
+    if not (_is_key(value, by_prefix, table) if by_prefix else is_random(value)):
         return None
     return Shape(*match.span(1), by_prefix if by_prefix not in ("", "openai") else provider, _secret(value), variable)
 
@@ -171,10 +171,10 @@ def _is_key(value: bytes, provider: str, table: _Table) -> bool:
         return bool(shape.fullmatch(value))
     prefix = max((each for each in table.prefixes if value.startswith(each)), key=len)
     body = value[len(prefix) :]
-    return len(body) >= _LEAST and _is_random(body, named=False)
+    return len(body) >= _LEAST and is_random(body, named=False)
 
 
-def _is_random(value: bytes, named: bool = True) -> bool:
+def is_random(value: bytes, named: bool = True) -> bool:
     """True for text that nobody would write by hand."""
     if _EXAMPLE.search(value) or _WORDS.fullmatch(value):
         return False

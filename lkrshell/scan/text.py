@@ -1,43 +1,58 @@
 """Searches one piece of text for keys, wherever it came from. Keeps and prints nothing."""
 
+import bisect
 import codecs
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lkrshell.core.secret import Secret
-from lkrshell.scan import marks, shapes
+from lkrshell.scan import engine, marks, shapes
 from lkrshell.scan.findings import Finding
 from lkrshell.scan.values import Values
+
+if TYPE_CHECKING:
+    from lkrshell.scan.engine import Engine
 
 _BINARY = 8192  # bytes in which git, too, looks for a NUL
 _NEAR = 400  # bytes of a line, before a value, that may name a variable
 
 
 class Search:
-    """What one scan searches for. `stored` are values by key; `shaped` also searches for shapes."""
+    """What one scan searches for: `stored` values by key, shapes if `shaped`, other secrets if there is an `engine`."""
 
-    def __init__(self, stored: "dict[str, Secret]", shaped: bool = True) -> None:
-        self._stored, self._values, self._shaped = stored, Values(stored), shaped
+    def __init__(self, stored: "dict[str, Secret]", shaped: bool = True, engine: "Engine | None" = None) -> None:
+        self._stored, self._values, self._shaped, self._engine = stored, Values(stored), shaped, engine
 
-    def hits(self, data: bytes) -> "Iterator[tuple[int, int, Finding]]":
-        """Yields (start, end, finding) for each key in `data`, in no order. The finding does not name a place yet."""
+    def hits(self, data: bytes, binary: bool = False) -> "Iterator[tuple[int, int, Finding]]":
+        """Yields (start, end, finding) for each key in `data`, in no order. The finding does not name a place yet.
+
+        Binary data is searched only for stored values.
+        """
+        others = self._engine.start(data) if self._engine and not binary else []
         taken = []
         for match in self._values.find(data):
             taken.append((match.start, match.end))
-            found = Finding("stored", match.key, self._stored[match.key], "", form=match.form)
-            found.named = _variable(data, match.start)
-            yield match.start, match.end, found
-        if not self._shaped:
-            return
-        for shape in shapes.find(data):
-            if any(start < shape.end and shape.start < end for start, end in taken):
-                continue
-            if not marks.marked(data, shape.start, shape.end):
-                yield (
-                    shape.start,
-                    shape.end,
-                    Finding("shape", shape.provider, shape.value, "", 0, shape.form, shape.named),
-                )
+            hit = Finding("stored", match.key, self._stored[match.key], "", form=match.form)
+            hit.named = _variable(data, match.start)
+            yield match.start, match.end, hit
+        shaped = [each for each in self._shapes(data) if not _overlaps(taken, each[0], each[1])] if not binary else []
+        yield from shaped
+        taken = sorted([*taken, *((start, end) for start, end, _ in shaped)])
+        for start, end, hit in engine.found(data, others) if others else ():
+            if not _overlaps(taken, start, end):
+                hit.named = _variable(data, start)
+                yield start, end, hit
+
+    def _shapes(self, data: bytes) -> "Iterator[tuple[int, int, Finding]]":
+        for each in shapes.find(data) if self._shaped else ():
+            if not marks.marked(data, each.start, each.end):
+                yield each.start, each.end, Finding("shape", each.provider, each.value, "", 0, each.form, each.named)
+
+
+def _overlaps(taken: "list[tuple[int, int]]", start: int, end: int) -> bool:
+    """True if a span of these, which are sorted, has a byte of the one from `start` to `end`."""
+    before = bisect.bisect_left(taken, (max(end, start + 1),))
+    return before > 0 and taken[before - 1][1] > start
 
 
 def in_strings(thing: Any, change: Callable[[str], str]) -> Any:
