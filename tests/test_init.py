@@ -112,9 +112,9 @@ def test_each_step_can_be_declined(user: User, first_run: Path) -> None:
     child.sendline("y")
     child.expect_exact("Write this .lkr.toml and allow it?")
     child.sendline("n")
-    child.expect_exact("Change these files, so that new shells")
-    child.sendline("n")
-    child.expect_exact("code 0")
+    child.expect_exact("lkr: stopped, nothing was changed")
+    child.expect_exact("code 130")
+    assert "?" not in child.before, "without the project, the other steps make no sense"
     assert sorted(path for path in user.home.rglob("*") if ".local/state/lkr" not in str(path)) == before
     child = begin(user, first_run)
     for question in QUESTIONS:
@@ -233,6 +233,18 @@ def test_a_broken_manifest_names_the_line_at_once(user: User) -> None:
     assert f"changed since you allowed it: {allowed}/.lkr.toml: not TOML: line 2" in said
 
 
+def test_a_no_to_a_projects_own_manifest_ends_it(user: User) -> None:
+    folder = user.project("team", allow=False)
+    subprocess.run(["git", "init", "-q"], cwd=folder, env=user.env, check=True)
+    child = begin(user, folder)
+    child.expect_exact("Allow?")
+    child.sendline("n")
+    child.expect_exact("lkr: stopped, nothing was changed")
+    child.expect_exact("code 130")
+    assert [path.name for path in folder.iterdir() if path.name != ".git"] == [".lkr.toml"]
+    assert "not allowed" in user.lkr("exec", "--", "env", cwd=folder, code=78)
+
+
 THEIRS = "sk-test-of-another-project-1234"
 
 
@@ -290,9 +302,8 @@ def test_a_no_or_ctrl_c_in_a_second_project_leaves_nothing_half_done(user: User,
             break
         child.sendline("" if question == last == "Another label" else answer)
     else:
-        child.expect_exact("Change these files")
-        child.sendline("n")
-    child.expect_exact("code")
+        child.expect_exact("nothing was changed")
+    child.expect_exact("code 130")
     child.close()
     assert all_of(user) == before
 

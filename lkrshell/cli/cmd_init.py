@@ -35,12 +35,10 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
     here = lookup.current_folder()
     begun = False
     try:
-        allowed = _set_up(lookup.Place(here), yes, take)
+        _set_up(lookup.Place(here), yes, take)
         begun = True
-        if allowed:
-            _missing(here, yes)
-        if os.path.lexists(os.path.join(here, lookup.MANIFEST)):
-            _ignore(here, yes)
+        _missing(here, yes)
+        _ignore(here, yes)
         if install or not yes:
             _install(yes)
     except KeyboardInterrupt:
@@ -53,16 +51,16 @@ def _agreed(question: str) -> bool:
     return ask.confirm(question, default=True)
 
 
-def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
-    """Manifest, keys of `.env` and grant: asks all questions first, then does everything. True if the project is
-    allowed."""
+def _set_up(place: lookup.Place, yes: bool, take: bool) -> None:
+    """Manifest, keys of `.env` and grant: asks all questions first, then does everything. KeyboardInterrupt after a no
+    to the manifest: without it, there is no next step."""
     project_files.check_new(place)
     new = place.text == lookup.ABSENT
     parsed = None if new else manifest_reader.read_manifest(place)
     known = grants.in_force(place)
     allowed = bool(known and known.covers(place))
-    if parsed and not allowed and not _shown(place, parsed, yes):
-        return False
+    if parsed and not allowed:
+        _agree_to_theirs(place, parsed, yes)
     if parsed:
         prompts.offer_sources(parsed, yes)
     wanted = manifest_text.keys_by_variable(parsed.bindings) if parsed else {}
@@ -75,35 +73,35 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     if new:
         keys = _proposed(seen, keys, env)
     text, local = manifest_text.with_keys(place, keys)
-    if new and not _agreed_to(text, keys, yes):
-        return False
+    if new:
+        _agree_to_ours(text, keys, yes)
     if new or plan or not allowed:
         importing.carry_out(plan, place, text, local)
     what = f"wrote .lkr.toml with {common.count(len(keys), 'key', 'keys')}, and allowed it"
     declare.echo(f"lkr: {what if new else f'{show(place.real)} is allowed'}", err=True)
     if env and plan and not yes and importing.may_blank(env):
         importing.comment_out(env, plan.keys)
-    return True
 
 
-def _shown(place: lookup.Place, parsed: Manifest, yes: bool) -> bool:
-    """Shows what the project's own manifest would get. True if the person allows it."""
+def _agree_to_theirs(place: lookup.Place, parsed: Manifest, yes: bool) -> None:
+    """Shows what the project's own manifest would get, and asks."""
     declare.echo(f"{show(place.real)} would get:", err=True)
     for line in approve.difference((), parsed.bindings):
         declare.echo(line, err=True)
-    return yes or _agreed("Allow?")
+    if not yes:
+        ask.agree("Allow?", default=True)
 
 
-def _agreed_to(text: str, keys: dict[str, str], yes: bool) -> bool:
-    """Shows the new manifest. True if the person wants it. LkrError if nothing names a key and nobody can be asked."""
+def _agree_to_ours(text: str, keys: dict[str, str], yes: bool) -> None:
+    """Shows the new manifest, and asks. LkrError if nothing names a key and nobody can be asked."""
     if yes and not keys:
         raise LkrError("no file here names a key", "name one yourself: lkr add VARIABLE=provider:label")
     if yes:
-        return True
+        return
     declare.echo("\n" + text, err=True)
     if not keys:
         declare.echo("No file here names a key. Add one afterwards: lkr add VARIABLE=provider:label", err=True)
-    return _agreed("Write this .lkr.toml and allow it?")
+    ask.agree("Write this .lkr.toml and allow it?", default=True)
 
 
 def _env(folder: str, needed: bool) -> envfile.EnvFile | None:
