@@ -37,6 +37,9 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
 
+# And a umask: lkr refuses settings that others may write, as a test's own files were with 002.
+os.umask(0o022)
+
 OTHERS = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
 
 # A coding agent may run the tests. So the users in them do not look at ancestor processes.

@@ -193,7 +193,7 @@ def test_a_real_key_is_forgotten_after_its_time(monkeypatch: pytest.MonkeyPatch)
 def test_no_process_in_a_loaded_shell_has_a_real_key_in_its_environment_arguments_or_memory(
     brokered: Brokered, open_shell: Callable[..., Shell]
 ) -> None:
-    program = brokered.claude("sleep 300")
+    program = brokered.claude(f"{sys.executable} -c 'import time; print(\"at work\", flush=True); time.sleep(300)'")
     brokered.config('agents.claude = ["openai:prod"]')
     shell = open_shell(PATH=f"{program.parent}:{brokered.user.env['PATH']}")
     shell.run("cd p")
@@ -201,7 +201,7 @@ def test_no_process_in_a_loaded_shell_has_a_real_key_in_its_environment_argument
     out = brokered.user.home / "out"
     out.touch()
     shell.run(f"{brokered.user.program} agent-env -- claude >>{out} 2>&1 &")
-    wait_until(lambda: "200 None" in out.read_text())
+    wait_until(lambda: "200 None" in out.read_text() and "at work" in out.read_text())
     assert len(brokered.vendor.seen) == 2 and all(VALUE in str(seen.fields) for seen in brokered.vendor.seen)
     broker, looked = brokered.pid(), set()
     for each in (int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()):
@@ -214,7 +214,8 @@ def test_no_process_in_a_loaded_shell_has_a_real_key_in_its_environment_argument
                 assert VALUE.encode() not in held and OTHER.encode() not in held, (each, name)
             if each != broker and os.getuid() == 0:
                 assert VALUE.encode() not in memory(each), Path(f"/proc/{each}/cmdline").read_bytes()
-    assert len(looked) >= 4, "the shell, the agent, what it runs, and the broker"
+    assert broker in looked or os.getuid() != 0, "it shows itself to root alone"
+    assert len(looked | {broker}) >= 4, "the shell, the agent, what it runs, and the broker"
 
 
 def memory(pid: int) -> bytes:

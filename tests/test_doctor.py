@@ -55,7 +55,7 @@ def repair(user: User, row: Row, cwd: Path | None = None, more: dict[str, str] |
     """Runs the command that a finding names, on a terminal, as a person does who agrees."""
     child = pexpect.spawn(
         "bash",
-        ["-c", str(row["fix"])],
+        ["-c", f"{row['fix']}; exit $?"],  # this bash stays, as a person's does: a fix may depend on the shell above
         env={**user.env, **(more or {})},
         cwd=str(cwd or user.home),
         encoding="utf-8",

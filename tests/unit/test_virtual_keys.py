@@ -144,10 +144,14 @@ def test_a_remembered_connection_is_looked_at_again() -> None:
         port = client.getsockname()
         mine = made("x")
         assert process.holder(mine, port, own)
-        code = "import sys; sys.stdin.read()"
-        child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, pass_fds=[client.fileno()])
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[client.fileno()])
         client.close()  # the child alone has it now
+        assert child.stdin and child.stdout
         try:
+            # A child of a process that has held a key, as ours has in an earlier test, shows itself only once it runs.
+            child.stdin.write(b"\n")
+            child.stdin.flush()
+            child.stdout.readline()
             assert process.holder(mine, port, own)
             assert process.holder(made("x", child.pid), port, own)
         finally:
