@@ -17,6 +17,9 @@ TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:st
 	/usr/share/powerlevel9k/powerlevel9k.zsh-theme:zsh-theme-powerlevel9k \
 	/usr/share/doc/libnss-wrapper/copyright:libnss-wrapper
 
+# what users may add to lkr, see pyproject.toml
+RUNTIME_EXTRAS := broker scan ssh openbao aws
+
 # what Homebrew has of them; not run by us, and the tests of what only Linux has fail there
 BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-completion@2
 
@@ -24,7 +27,7 @@ BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-comple
 help:
 	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:( |$$)/{if(text!=""){split($$1,n,":"); printf "  %-12s %s\n", n[1], text} text=""} !/^#/{text=""}' Makefile
 
-.PHONY: help check docs fmt generated unit try test agents fresh lint bench torture completions pictures install tools dist-check formula clean
+.PHONY: help check docs fmt generated unit try test oldest agents fresh lint bench torture completions pictures install tools dist-check formula clean
 
 $(BIN)/lkr: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lkr needs Python 3.11 or newer: make PYTHON=python3.13")'
@@ -49,6 +52,9 @@ tools:
 	  command -v "$${tool%%:*}" >/dev/null || [ -e "$${tool%%:*}" ] || missing="$$missing $${tool#*:}"; done; \
 	if [ -n "$$missing" ]; then \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  for needed in apt-get $$sudo; do command -v $$needed >/dev/null || { \
+	    echo "There is no $$needed here. Install what these Debian packages hold, and run this again:$$missing" >&2; exit 1; }; \
+	  done; \
 	  $$sudo apt-get update -qq && \
 	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
@@ -61,6 +67,17 @@ $(VENV)/.npm: tests/agent_programs.py $(VENV)/.dev
 # Every test. Installs the shells and tools that they need.
 test: tools $(VENV)/.dev $(VENV)/.npm
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
+
+# The tests with the oldest dependencies that pyproject.toml allows. Some: `make oldest TESTS=tests/test_keys.py`.
+oldest: OLDEST := build/oldest
+oldest: tools $(VENV)/.dev
+	$(PYTHON) -m venv $(OLDEST)
+	$(BIN)/uv pip compile --quiet --no-deps --resolution lowest-direct $(RUNTIME_EXTRAS:%=--extra %) pyproject.toml \
+	  --python $(OLDEST)/bin/python --output-file $(OLDEST)/versions.txt
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --constraint $(OLDEST)/versions.txt \
+	  --editable '.[dev,vendors-sdks,frameworks]'
+	$(OLDEST)/bin/python tests/agent_programs.py qwen openai
+	$(OLDEST)/bin/pytest --numprocesses $(JOBS) --dist worksteal $(TESTS)
 
 # The two commands on new machines, as root and as a plain user; some: `make fresh SUITES=forky USERS=plain`. What it needs, and other variables: see the script.
 fresh:

@@ -16,7 +16,9 @@ _WAIT = 10.0  # seconds for the broker to start or to end
 
 
 @declare.command("broker", examples=("lkr broker", "lkr broker log"))
-@declare.argument("action", required=False, type=declare.Choice(("start", "stop", "log", "run")))
+@declare.argument(
+    "action", required=False, metavar="[start|stop|log|run]", type=declare.Choice(("start", "stop", "log", "run"))
+)
 @declare.option("--stay", is_flag=True, help="With run: do not end after an hour without a virtual key.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(action: str | None, stay: bool, as_json: bool) -> None:
