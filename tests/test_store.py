@@ -337,3 +337,30 @@ def test_the_kernel_keeps_what_many_interrupted_rekeys_leave() -> None:
     finally:
         memory.forget(name)
     assert memory.get(name) is None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user whose quota nobody else uses")
+def test_locking_leaves_nothing_of_the_kernels_quota_used_up() -> None:
+    """There is room for 20,000 bytes, and the kernel gives back what was lost only when it restarts."""
+    code = f"""
+import os, time
+from lkrshell.state import memory
+memory.is_hard()  # loads what it needs, while we may read it
+os.setuid({20000 + os.getpid() % 40000})
+def used():
+    (line,) = (line for line in open("/proc/key-users") if int(line.split(":")[0]) == os.getuid())
+    return line.split()[-1]
+memory.put("lkr-test:first", b"x", 60)
+before = used()
+for number in range(100):
+    assert memory.put(f"lkr-test:{{number}}", b"x" * 80, 60) == "kernel"
+    memory.forget(f"lkr-test:{{number}}")
+    assert memory.get(f"lkr-test:{{number}}") is None
+end = time.monotonic() + 60
+while used() != before:  # the kernel removes them a little later
+    assert time.monotonic() < end, (before, used())
+    time.sleep(0.1)
+memory.forget("lkr-test:first")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

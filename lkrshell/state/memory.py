@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _USER_KEYRING = -4
-_READ, _SEARCH, _SETPERM, _SET_TIMEOUT, _INVALIDATE = 11, 10, 5, 15, 21
+_READ, _SEARCH, _SETPERM, _SET_TIMEOUT, _UNLINK, _INVALIDATE = 11, 10, 5, 15, 9, 21
 _OWNER_ONLY = 0x3F3F0000  # all rights for the possessor and the same user, none for others
 _GENERIC = (217, 219, 167)
 _CALLS = {  # add_key, keyctl, prctl
@@ -202,7 +202,10 @@ def forget(name: str) -> None:
         return
     if calls := _calls():
         try:
-            _syscall(calls[1], _INVALIDATE, _find(calls, name))
+            key = _find(calls, name)
+            # Invalidated alone, the key's place in the keyring would count against the user's quota until a reboot.
+            _syscall(calls[1], _UNLINK, key, _USER_KEYRING)
+            _syscall(calls[1], _INVALIDATE, key)  # if another keyring has it, too
         except OSError:
             pass
     try:
