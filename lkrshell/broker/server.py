@@ -52,7 +52,6 @@ class Forwarder(Generic[V, P]):
         self._hosts: dict[int, frozenset[str]] = {}
         self._under_way: dict[asyncio.Task[object], V] = {}
         self._bodies = 0  # bytes
-        self.forwarded = 0
         self.patience = 60.0  # seconds to wait for the next piece of a request's body
 
     def server(self) -> web.Server:
@@ -169,7 +168,6 @@ class Forwarder(Generic[V, P]):
                 answer = await upstream.send(
                     virtual.vendor, asked.route, request.method, asked.path, asked.query, fields, call.body
                 )
-                self.forwarded += 1
                 status = answer.status
                 if 300 <= status < 400 and status != 304:
                     complete = True

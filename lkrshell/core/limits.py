@@ -9,7 +9,6 @@ import re
 
 from lkrshell.core.errors import LkrError
 
-PERIODS = ("day", "week", "month")
 FIELDS = ("models", "budget", "rate", "tokens")
 HINTS = {
     "models": "write names of models with * and ?, such as claude-*",

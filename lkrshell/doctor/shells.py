@@ -199,7 +199,7 @@ def named_version(shell: str) -> tuple[str, str]:
 def _version(shell: str) -> tuple[int, int]:
     login_shell = os.environ.get("SHELL", "")
     path = login_shell if os.path.basename(login_shell) == shell and os.access(login_shell, os.X_OK) else shell
-    said = output(path, "--version")
+    said = output(path, *base.dialect(shell).ask_version)
     numbers = re.search(r"(\d+)\.(\d+)", said)
     return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 

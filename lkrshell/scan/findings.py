@@ -6,7 +6,7 @@ and nobody can use it later to test guesses.
 
 import functools
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lkrshell.core.secret import Secret
 
@@ -45,7 +45,6 @@ class Finding:
     others_read: bool = False
     time: float = 0.0
     commit: str = ""
-    also: list[str] = field(default_factory=list)  # other names of the same key
 
     @property
     def fingerprint(self) -> str:

@@ -15,6 +15,7 @@ class Shell:
 
     name = ""
     oldest = (0, 0)  # the first version that the hook works in
+    ask_version = ("--version",)  # options with which it prints its version, such as 5.2
     prompt_variable = ""  # what runs the hook at each prompt
     undoing = b""  # matches a line that replaces the value of that variable and drops our hook
     unset = "unset"
