@@ -218,7 +218,7 @@ complete -c lkr -n "__lkr_at 'init' 1" -a '(__fish_complete_directories (command
 complete -c lkr -n "__lkr_at ''" -a install -d 'Make SHELL (bash, zsh, fish) load lkr when it starts'
 complete -c lkr -n "__lkr_options 'install'" -l direnv -d 'Also install `use lkr` for direnv'
 complete -c lkr -n "__lkr_options 'install'" -l completions -l no-completions -d 'Install completions, or not. Default: install them'
-complete -c lkr -n "__lkr_options 'install'" -l broker -d 'Start the broker at login. Without SHELL, install only that'
+complete -c lkr -n "__lkr_options 'install'" -l broker -d 'Have systemd or launchd start the broker. Without SHELL, only that'
 complete -c lkr -n "__lkr_options 'install'" -l diff -d 'Show every line that changes'
 complete -c lkr -n "__lkr_options 'install'" -l yes -d 'Do not ask'
 complete -c lkr -n "__lkr_at 'install'" -a 'bash zsh fish'

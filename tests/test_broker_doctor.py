@@ -162,6 +162,7 @@ def answering(user: User, rows: Sequence[tuple[str, ...]]) -> Iterator[None]:
     user.lkr("broker", "stop")
     (folder,) = (user.home / ".local/state/lkr/run").iterdir()
     (folder / "control").unlink(missing_ok=True)
+    (folder / "ready").touch()
     with socket.socket(socket.AF_UNIX) as server:
         here = os.open(folder, os.O_RDONLY)
         server.bind(f"/proc/self/fd/{here}/control")

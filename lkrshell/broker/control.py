@@ -6,6 +6,7 @@ up from the processes. The authority reads grants and policy. lkrshell.runtime.b
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -93,6 +94,9 @@ class Control:
             await self.at_end()  # while the socket still answers, nobody starts another broker
         finally:
             watch.cancel()
+            for name in (broker_client.READY, broker_client.PORT):  # who connects from now on starts another one
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
             server.close()
             os.close(folder)
             self._authority.forget()

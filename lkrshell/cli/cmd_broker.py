@@ -9,7 +9,7 @@ from lkrshell.core import limits
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import UNREACHABLE, USAGE, LkrError
 from lkrshell.core.text import show, tilde
-from lkrshell.runtime import broker_client
+from lkrshell.runtime import broker_client, broker_service
 from lkrshell.state import run_folder
 
 _WAIT = 10.0  # seconds for the broker to start or to end
@@ -69,27 +69,21 @@ def start() -> None:
 
 def stop() -> None:
     """Ends the broker; kills it if it does not answer. Live virtual keys work again once it is started."""
-    end = time.monotonic() + _WAIT
     try:
-        found = broker_client.ask("stop", patience=3.0)
-        while found == [] and time.monotonic() < end:  # it is starting, and may not have heard the request
-            time.sleep(0.02)
-            found = broker_client.ask("stop", patience=3.0)
+        found = broker_service.stop(_WAIT)
     except LkrError:
-        found = None
         if not broker_client.kill():
             raise
         declare.echo("lkr: the broker did not answer, and was killed", err=True)
         return
-    while found is not None and time.monotonic() < end and broker_client.is_running():
-        time.sleep(0.02)
-    declare.echo("lkr: the broker has stopped" if found is not None else "lkr: the broker is not running", err=True)
+    declare.echo("lkr: the broker has stopped" if found else "lkr: the broker is not running", err=True)
 
 
 def run(stay: bool) -> None:
     """Becomes the broker. With `stay`, it runs until it is told to end."""
     folder = run_folder.open_folder()
     try:
+        broker_service.become(folder)
         broker_client.start(folder, broker_client.run_and_stay if stay else broker_client.run)
     finally:
         os.close(folder)

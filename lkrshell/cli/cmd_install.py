@@ -12,7 +12,7 @@ from lkrshell.shells import base, rcfiles
 @declare.option(
     "--completions/--no-completions", default=None, help="Install completions, or not. Default: install them."
 )
-@declare.option("--broker", is_flag=True, help="Start the broker at login. Without SHELL, install only that.")
+@declare.option("--broker", is_flag=True, help="Have systemd or launchd start the broker. Without SHELL, only that.")
 @declare.option("--diff", is_flag=True, help="Show every line that changes.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(
@@ -34,7 +34,7 @@ def command(
         return
     if service:
         remark = login_service.start()
-        declare.echo(f"lkr: {remark or 'the broker runs, and starts at each login'}", err=True)
+        declare.echo(f"lkr: {remark or 'the broker starts when a program needs it, from each login on'}", err=True)
     if not wanted:
         return
     start = f"now run: exec {wanted[0]}" if len(wanted) == 1 else "open a new shell"

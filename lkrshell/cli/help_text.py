@@ -690,7 +690,8 @@ Options:
   --direnv                        Also install `use lkr` for direnv.
   --completions / --no-completions
                                   Install completions, or not. Default: install them.
-  --broker                        Start the broker at login. Without SHELL, install only that.
+  --broker                        Have systemd or launchd start the broker. Without SHELL, only
+                                  that.
   --diff                          Show every line that changes.
   --yes                           Do not ask.
   -h, --help                      Show this message and exit.
@@ -710,8 +711,8 @@ Options:
   --completions / --no-completions
                                   Install completions, or not. Default:
                                   install them.
-  --broker                        Start the broker at login. Without SHELL,
-                                  install only that.
+  --broker                        Have systemd or launchd start the broker.
+                                  Without SHELL, only that.
   --diff                          Show every line that changes.
   --yes                           Do not ask.
   -h, --help                      Show this message and exit.

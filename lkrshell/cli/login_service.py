@@ -1,15 +1,16 @@
-"""Starts the broker at login: the systemd unit or launchd agent that `lkr install --broker` writes."""
+"""Starts the broker for the whole login: the systemd units or the launchd agent that `lkr install --broker` writes."""
 
 import os
 import subprocess
 
 from lkrshell.core import platform
 from lkrshell.core.errors import UNREACHABLE, LkrError
-from lkrshell.runtime import broker_client
+from lkrshell.runtime import broker_client, broker_service
 from lkrshell.shells import rcfiles, userfiles
 from lkrshell.system import launchd, systemd
 
 _NAME = "lkr-broker"
+_PATIENCE = 10.0  # seconds for a broker to end
 # These variables say where this user's broker has its files, so that it is the same broker that starts by itself.
 _VARIABLES = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "LKR_BACKEND")
 
@@ -18,23 +19,25 @@ def paths() -> list[str]:
     """Returns the paths of the files, whether they exist or not."""
     if platform.DARWIN:
         return [launchd.path(_NAME, userfiles.home())]
-    return [systemd.path(_NAME, userfiles.config("")), systemd.link(_NAME, userfiles.config(""))[0]]
+    config = userfiles.config("")
+    return [*systemd.paths(_NAME, config), systemd.link(_NAME, config)[0]]
 
 
 def changes() -> list[rcfiles.Change]:
     """Returns the files to write; nothing if they are there already. LkrError if the broker cannot run."""
     broker_client.check_installed()
-    words = [rcfiles.program(), "broker", "run", "--stay"]
+    words = [rcfiles.program(), "broker", "run"]
     environment = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
     try:
         if platform.DARWIN:
-            text = launchd.plist(_NAME, words, at_login=True, environment=environment)
+            texts = [launchd.plist(_NAME, [*words, "--stay"], at_login=True, environment=environment)]
         else:
-            text = systemd.unit("The broker of lkr", words, environment, UNREACHABLE).encode()
+            service = systemd.service(_NAME, "The broker of lkr", words, environment, UNREACHABLE)
+            control, addresses = broker_service.control(), broker_service.addresses()
+            texts = [service.encode(), systemd.sockets("The broker of lkr", control, addresses).encode()]
     except ValueError:
         raise LkrError("a path has characters that no unit may have", "move it") from None
-    path = paths()[0]
-    found = [rcfiles.Change(path, userfiles.read(path), text)]
+    found = [rcfiles.Change(path, userfiles.read(path), text) for path, text in zip(paths(), texts, strict=False)]
     if not platform.DARWIN:
         where, target = systemd.link(_NAME, userfiles.config(""))
         before = os.fsencode(os.readlink(where)) if os.path.islink(where) else None
@@ -48,8 +51,18 @@ def start() -> str:
         _run(launchd.stop(_NAME, os.getuid()))
         started = _run(launchd.start(_NAME, userfiles.home(), os.getuid()))
     else:
-        started = _run(systemd.reload()) and _run(systemd.start(_NAME))
+        started = _run(systemd.reload()) and _hand_over() and _run(systemd.start(_NAME))
     return "" if started else "the broker starts at your next login"
+
+
+def _hand_over() -> bool:
+    """Ends a broker that started by itself, so that systemd can have its sockets. Its virtual keys stay."""
+    _run(systemd.stop(_NAME))
+    try:
+        broker_service.stop(_PATIENCE)
+    except LkrError:
+        return False
+    return not broker_client.is_running()
 
 
 def stop() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PREFIX = "lkr-vk-"
 PROTOCOL = "1"
 CONTROL, READY, PORT, LOG, TABLE = "control", "ready", "port", "log", "keys"
+_KEPT_PORT = "broker-port"  # in the state folder
 INSTALL = "in a checkout of lkrshell: pipx install --force '.[broker]'"
 _STARTING = 10.0  # seconds; a broker that is not ready by then hangs
 _MOST = 1 << 20  # bytes of an answer
@@ -273,7 +274,7 @@ def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[lis
         try:
             sock.sendall(records.dump(rows))
             if not is_ready(folder):
-                if time.time() - os.stat(PORT, dir_fd=folder).st_mtime < _STARTING:
+                if _is_starting(folder):
                     return []
                 raise silent
             data = b""
@@ -312,6 +313,16 @@ def is_ready(folder: int) -> bool:
     return True
 
 
+def _is_starting(folder: int) -> bool:
+    """True for a broker that was started a moment ago, or that systemd starts since we connected."""
+    import time
+
+    try:
+        return time.time() - os.stat(PORT, dir_fd=folder).st_mtime < _STARTING
+    except FileNotFoundError:
+        return True
+
+
 def wait(folder: int, patience: float) -> None:
     """Waits until the starting broker is ready, at most `patience` seconds."""
     import time
@@ -348,7 +359,13 @@ def kill() -> bool:
 
 
 def _port(folder: int) -> str:
-    return (read(folder, PORT) or b"").decode("ascii", "replace").strip()
+    return (read(folder, PORT) or b"").decode("ascii", "replace").strip() or kept_port()
+
+
+def kept_port() -> str:
+    """The port that the broker takes each time; empty if there is none yet."""
+    kept = (files.read_private(os.path.join(paths.state_dir(), _KEPT_PORT)) or b"").decode("ascii", "replace").strip()
+    return kept if kept.isdecimal() and 1023 < int(kept) < 65536 else ""
 
 
 def read(folder: int, name: str, most: int = 4096) -> bytes | None:
@@ -431,21 +448,21 @@ def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = Non
                 os.unlink(name, dir_fd=folder)
             except FileNotFoundError:
                 pass
-        listeners, moved = _listeners()
-        write(folder, PORT, f"{listeners[0].getsockname()[1]}\n".encode())
+        sockets, moved = listeners()
+        write(folder, PORT, f"{sockets[0].getsockname()[1]}\n".encode())
         control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         control.bind(where)
         os.chmod(where, 0o600)
         control.listen(128)
-        (run or _spawn)(control.fileno(), [each.fileno() for each in listeners], folder)
-        for each in (control, *listeners):
+        (run or _spawn)(control.fileno(), [each.fileno() for each in sockets], folder)
+        for each in (control, *sockets):
             each.close()
         return moved or note
     finally:
         os.close(lock)
 
 
-def _listeners() -> "tuple[list[_socket.socket], str]":
+def listeners() -> "tuple[list[_socket.socket], str]":
     """Returns TCP sockets on the remembered port, or on a new one when it is taken; and a line that says so.
 
     Listens on ::1 too, if it exists, so that nobody else gets that port under the name localhost.
@@ -453,11 +470,8 @@ def _listeners() -> "tuple[list[_socket.socket], str]":
     import _socket
     import errno
 
-    kept_at = os.path.join(paths.state_dir(), "broker-port")
-    kept = (files.read_private(kept_at) or b"").decode("ascii", "replace").strip()
     note = ""
-    ports = [int(kept)] if kept.isdecimal() and 1023 < int(kept) < 65536 else []
-    for port in [*ports, 0, 0, 0]:
+    for port in [int(kept_port() or 0), 0, 0, 0]:
         found = []
         try:
             found.append(_listening(_socket.AF_INET, "127.0.0.1", port))
@@ -475,6 +489,7 @@ def _listeners() -> "tuple[list[_socket.socket], str]":
                     )
                 continue
         if port == 0:
+            kept_at = os.path.join(paths.state_dir(), _KEPT_PORT)
             files.write_private(kept_at, f"{found[0].getsockname()[1]}\n".encode())
         return found, note
     raise LkrError("no port is free on both 127.0.0.1 and ::1", "lkr doctor", UNREACHABLE)

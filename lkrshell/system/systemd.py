@@ -1,33 +1,45 @@
-"""The text of a systemd user unit for what runs from login to logout. Nothing here writes a file or starts anything.
+"""The texts of systemd user units: a service, and the sockets that start it when somebody connects.
 
-Sources: systemd.unit(5), systemd.service(5), systemd.exec(5). `default.target.wants` is what `systemctl --user enable`
-would link it in.
+Nothing here writes a file or starts anything.
+
+Sources: systemd.unit(5), systemd.service(5), systemd.socket(5), systemd.exec(5). `sockets.target.wants` is where
+`systemctl --user enable` would put the link.
 """
 
 import os
 from collections.abc import Mapping
 
 
-def path(name: str, config: str) -> str:
-    """Where systemd looks for the unit of a user whose XDG_CONFIG_HOME that is."""
-    return os.path.join(config, "systemd/user", f"{name}.service")
+def paths(name: str, config: str) -> tuple[str, str]:
+    """Where systemd looks for the service and the sockets of a user whose XDG_CONFIG_HOME that is."""
+    folder = os.path.join(config, "systemd/user")
+    return os.path.join(folder, f"{name}.service"), os.path.join(folder, f"{name}.socket")
 
 
 def link(name: str, config: str) -> tuple[str, str]:
-    """The link that has it start at login, and where it leads."""
-    return os.path.join(config, "systemd/user/default.target.wants", f"{name}.service"), f"../{name}.service"
+    """The link that has the sockets opened at login, and where it leads."""
+    return os.path.join(config, "systemd/user/sockets.target.wants", f"{name}.socket"), f"../{name}.socket"
 
 
-def unit(description: str, words: list[str], environment: Mapping[str, str], at_work: int) -> str:
-    """The unit that runs `words`. The exit code `at_work` means that another
+def sockets(description: str, name: str, addresses: list[str]) -> str:
+    """The unit of a socket called `name` in the runtime folder, and of those at `addresses` (`HOST:PORT`); in the order
+    in which the service gets them."""
+    if not all(each.isascii() and each.isprintable() and not set(each) & set(" %") for each in (name, *addresses)):
+        raise ValueError("a unit has no place for such an address")
+    lines = ["[Unit]", f"Description={description}", "", "[Socket]", f"ListenStream=%t/{name}"]
+    lines += [*(f"ListenStream={each}" for each in addresses), "SocketMode=0600", "DirectoryMode=0700"]
+    return "\n".join([*lines, "", "[Install]", "WantedBy=sockets.target", ""])
+
+
+def service(name: str, description: str, words: list[str], environment: Mapping[str, str], at_work: int) -> str:
+    """The unit that runs `words` once somebody connects to the sockets. The exit code `at_work` means that another
     process does the work already."""
     lines = [
-        "[Unit]", f"Description={description}", "", "[Service]",
+        "[Unit]", f"Description={description}", f"Requires={name}.socket", f"After={name}.socket", "", "[Service]",
         # By env, since systemd takes no quotation marks and the like in the path of what it starts itself.
         f"ExecStart=/usr/bin/env {' '.join(_quoted(word).replace('$', '$$') for word in words)}",
         *(f"Environment={_quoted(f'{name}={value}')}" for name, value in environment.items()),
-        "Restart=on-failure", f"SuccessExitStatus={at_work}", f"RestartPreventExitStatus={at_work}", "UMask=0077",
-        "LimitCORE=0", "NoNewPrivileges=yes", "", "[Install]", "WantedBy=default.target", "",
+        f"SuccessExitStatus={at_work}", "UMask=0077", "LimitCORE=0", "NoNewPrivileges=yes", "",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -44,8 +56,8 @@ def reload() -> list[str]:
 
 
 def start(name: str) -> list[str]:
-    return ["systemctl", "--user", "start", f"{name}.service"]
+    return ["systemctl", "--user", "start", f"{name}.socket"]
 
 
 def stop(name: str) -> list[str]:
-    return ["systemctl", "--user", "stop", f"{name}.service"]
+    return ["systemctl", "--user", "stop", f"{name}.socket", f"{name}.service"]
