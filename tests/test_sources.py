@@ -203,6 +203,18 @@ def test_what_is_kept_on_the_disk_holds_no_value_in_plain_text(member: User, tea
             assert token not in path.read_bytes(), path
 
 
+def test_one_source_is_refreshed_while_another_does_not_answer(member: User) -> None:
+    member.lkr("source", "add", "dead", "command", "/bin/false", "--yes")
+    folder = member.project("two", f'{MANIFEST}\nGROQ_API_KEY = {{ key = "dead/groq:ci", optional = true }}')
+    assert member.lkr("refresh", "team", cwd=folder) == "lkr: fetched 1 key\n"
+    out = member.lkr("refresh", cwd=folder, code=69)
+    assert "lkr: the source dead returned nothing for groq:ci" in out
+    assert "lkr: fetched 1 key" in out
+    assert member.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder).endswith(f"{FIRST}\n")
+    assert "you have no source 'tema'; did you mean team?" in member.lkr("refresh", "tema", cwd=folder, code=64)
+    assert "git pull, lkr unseal" in member.lkr("refresh", "sealed", cwd=folder, code=64)
+
+
 def test_a_source_that_is_removed_leaves_nothing_behind(member: User) -> None:
     member.project("p", MANIFEST)
     member.lkr("source", "rm", "team", "--yes")

@@ -221,7 +221,7 @@ def test_a_sealed_file_swapped_in_while_i_am_asked_is_asked_about_again(pair: tu
     child.sendline("y")
     child.expect(pexpect.EOF)
     assert value(bob, bob.home / "p") == OTHER
-    assert "no terminal to ask on" in bob.lkr("unseal", cwd=bob.home / "p", code=1)
+    assert "is not the file that its .toml was written for" in bob.lkr("unseal", cwd=bob.home / "p", code=1)
 
 
 def test_removing_a_member_lists_what_to_rotate_until_it_is_rotated(pair: tuple[User, User]) -> None:
@@ -310,6 +310,65 @@ def test_check_needs_no_store_and_finds_what_is_wrong(alice: User, tmp_path: Pat
     (folder / SEALED).write_bytes(data)
     out = nobody.lkr("team", "check", cwd=folder, code=1)
     assert "is not the file that its .toml was written for" in out and "more or fewer recipients" in out
+
+
+def test_a_sealed_file_in_the_place_of_another_keys_is_not_taken(pair: tuple[User, User]) -> None:
+    alice, bob = pair
+    alice.lkr("seal", "anthropic:main", "--yes", cwd=alice.home / "p")
+    there = alice.home / "p/.lkr/sealed"
+    for end in ("age", "toml"):
+        (there / f"openai/prod.{end}").write_bytes((there / f"anthropic/main.{end}").read_bytes())
+    out = alice.lkr("team", "check", cwd=alice.home / "p", code=1)
+    assert "prod.age is a copy of the sealed 'anthropic:main'" in out
+    commit(alice.home / "p")
+    git(bob.home / "p", "pull", "-q")
+    assert "is a copy of the sealed 'anthropic:main'" in bob.lkr("allow", "--yes", cwd=bob.home / "p")
+    assert value(bob, bob.home / "p") == VALUE, "the copy stays"
+    (there / "openai/prod.toml").unlink()
+    assert "has no prod.toml beside it" in alice.lkr("unseal", "openai:prod", cwd=alice.home / "p", code=1)
+
+
+def test_an_older_value_is_not_taken_unasked(pair: tuple[User, User]) -> None:
+    alice, bob = pair
+    first = git(alice.home / "p", "rev-parse", "HEAD").strip()
+    alice.lkr("seal", "openai:prod", "--new", "--stdin", "--yes", stdin=NEW.encode(), cwd=alice.home / "p")
+    commit(alice.home / "p")
+    git(bob.home / "p", "pull", "-q")
+    bob.lkr("unseal", "--yes", cwd=bob.home / "p")
+    assert value(bob, bob.home / "p") == NEW
+    git(bob.home / "p", "checkout", "-q", first, "--", ".lkr")
+    out = bob.lkr("allow", "--yes", cwd=bob.home / "p")
+    assert "sealed/openai:prod has version 1, which is older than version 2, which you have" in out
+    assert value(bob, bob.home / "p") == NEW
+    bob.lkr("unseal", "--yes", cwd=bob.home / "p")
+    assert value(bob, bob.home / "p") == VALUE
+
+
+def test_what_a_terminal_would_obey_is_no_recipient(alice: User) -> None:
+    path = alice.home / "p/.lkr/members.toml"
+    ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDx+3GfGyOZpOl0cWGrwgBm8Cbpz0PSnDc5sSHnMZ3cV"
+    for end in ("\x1b[2K", "\r", "\n- mallory", "\u202e"):
+        told = alice.lkr("team", "add", "eve", ssh + end, "--yes", cwd=path.parent.parent, code=64)
+        assert "neither an age recipient nor an SSH public key" in told
+    text = path.read_text()
+    path.write_text(text + f'eve = {{ recipient = "{ssh} \\u001b[2K", since = "2026-11-28", by = "alice" }}\n')
+    for words in (["team"], ["team", "check"], ["allow", "--yes"], ["seal", "--all", "--yes"]):
+        out = alice.lkr(*words, cwd=path.parent.parent, code=0 if words[0] == "allow" else 78)
+        assert "eve has a recipient that is neither an age nor an SSH key" in out
+        assert "\x1b" not in out
+
+
+def test_other_line_ends_and_other_cases(alice: User) -> None:
+    folder = alice.home / "p"
+    for name in ("members.toml", "sealed/openai/prod.toml"):
+        path = folder / ".lkr" / name
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert "1 key is sealed to 1 member" in alice.lkr("team", "check", cwd=folder)
+    alice.lkr("seal", "--all", "--yes", cwd=folder)
+    assert value(alice, folder) == VALUE
+    (folder / ".lkr/sealed/OpenAI").mkdir()
+    (folder / ".lkr/sealed/OpenAI/prod.age").write_bytes((folder / SEALED).read_bytes())
+    assert ".lkr/sealed/OpenAI/prod.age is not a sealed key" in alice.lkr("team", "check", cwd=folder, code=1)
 
 
 def test_another_projects_sealed_key_is_out_of_reach(alice: User) -> None:

@@ -20,7 +20,7 @@ def command(wanted: tuple[str, ...], identity: str | None, yes: bool) -> int:
     if not keys:
         raise LkrError("no keys are sealed here", "seal one: lkr seal openai:prod")
     common.make_vault(common.store())
-    taken, problems = sealing.unseal(team, keys, identity, yes)
+    taken, problems = sealing.unseal(team, keys, identity, yes, sure=yes)
     common.tell_problems(problems)
     rest = len(keys) - len(taken) - len(problems)
     more = f"; {rest} had not changed" if rest else ""

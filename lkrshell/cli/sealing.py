@@ -8,7 +8,7 @@ import sys
 
 from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core import names
-from lkrshell.core.errors import LkrError, StoreLocked
+from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.runtime import keys
@@ -85,8 +85,8 @@ def seal(team: Team, name: str, secret: Secret, identity: str | None, yes: bool)
         prompts.yes(f"{name} is sealed here with another value. Replace it for the whole team?", yes)
     accept(team, yes)
     store = common.store()
-    digest = sealed.write(team, name, secret, me(team), same)
-    opening.keep(store, team, Opened(name, secret, digest), opening.copied(store, team, name))
+    note = sealed.write(team, name, secret, me(team), same)
+    opening.keep(store, team, Opened(name, secret, note.sha256, note.version), opening.copied(store, team, name))
     log("seal", team, [name])
     who = ", ".join(team.members)
     declare.echo(f'lkr: sealed {name} to {who}; commit {sealed.path_of(name)}, and name it "sealed/{name}"', err=True)
@@ -145,7 +145,8 @@ def seal_again(team: Team, found: list[Opened]) -> None:
     """Seals the same values to the present members."""
     by, store = me(team), common.store()
     for each in found:
-        each.digest = sealed.write(team, each.name, each.secret, by, same=True)
+        note = sealed.write(team, each.name, each.secret, by, same=True)
+        each.digest, each.version = note.sha256, note.version
         if index.read(store.name, team.copy(each.name)) is not None:
             opening.keep(store, team, each, opening.copied(store, team, each.name))
     log("team", team, [each.name for each in found])
@@ -155,17 +156,20 @@ def log(event: str, team: Team, keys: "Iterable[str]") -> None:
     common.log(event, *(f"sealed/{name}" for name in keys), project=team.real)
 
 
-def unseal(team: Team, wanted: "Sequence[str]", identity: str | None, yes: bool) -> tuple[list[str], list[LkrError]]:
+def unseal(
+    team: Team, wanted: "Sequence[str]", identity: str | None, yes: bool, sure: bool
+) -> tuple[list[str], list[LkrError]]:
     """Opens sealed keys into the store. Returns the names of those that were taken, and the errors of the others.
 
-    A value that differs from the stored one is taken only if the person agrees.
+    A value that differs from the stored one is taken only if the person agrees, or `yes`. One from a file that may be a
+    wrong one needs `sure`.
     """
     store, taken = common.store(), []
     found, problems = opened(team, [name for name in wanted if not opening.is_current(store, team, name)], identity)
     try:
         for each in found:
             try:
-                _take(store, team, each, yes)
+                _take(store, team, each, yes, sure)
                 taken.append(each.name)
             except StoreLocked:
                 raise
@@ -177,9 +181,14 @@ def unseal(team: Team, wanted: "Sequence[str]", identity: str | None, yes: bool)
     return taken, problems
 
 
-def _take(store: "Store", team: Team, found: Opened, yes: bool) -> None:
+def _take(store: "Store", team: Team, found: Opened, yes: bool, sure: bool) -> None:
     before = opening.copied(store, team, found.name)
-    if before is not None and before.reveal() != found.secret.reveal():
+    if found.doubt:
+        what = f"sealed/{found.name} {found.doubt}"
+        if not sure and not ask.on_terminal():
+            raise LkrError(what, "see git log .lkr; lkr unseal --yes uses it", REFUSED)
+        prompts.yes(f"{what}. Use it?", sure)
+    elif before is not None and before.reveal() != found.secret.reveal():
         note = sealed.note_of(team.folder, found.name)
         by = f", sealed by {show(note.by)} on {show(note.value_since[:10])}" if note else ""
         prompts.yes(f"sealed/{found.name} has a new value{by}. Use it?", yes)
@@ -192,7 +201,7 @@ def open_for(folder: str, keys: list[str]) -> None:
     team, store = members.read(folder), common.store()
     if not store.is_created() or store.is_locked():
         raise LkrError(f"the {store.noun} is locked, so no sealed key was opened", "lkr unlock, lkr unseal")
-    taken, problems = unseal(team, keys, None, yes=not ask.on_terminal())
+    taken, problems = unseal(team, keys, None, yes=not ask.on_terminal(), sure=False)
     common.tell_problems(problems)
     if taken:
         declare.echo(f"lkr: opened {common.count(len(taken), 'sealed key', 'sealed keys')}", err=True)

@@ -23,6 +23,8 @@ _MADE_BY_AGE = b"age-encryption.org/"
 def recipient(text: str) -> "Recipient":
     """The public key in `text`: `age1...`, or the line of a file such as id_ed25519.pub. LkrError (64) for others."""
     try:
+        if not text.isprintable():  # the comment of an SSH key could be for a terminal
+            raise pyrage.RecipientError
         if text.startswith("ssh-"):
             return pyrage.ssh.Recipient.from_str(text)
         return pyrage.x25519.Recipient.from_str(text)

@@ -95,12 +95,12 @@ def own_recipients(settings: "Config") -> list[str]:
 
 
 class Opened:
-    """The value of a sealed key, and the digest of its file."""
+    """The value of a sealed key, the digest of its file, the value's version, and why the file may be a wrong one."""
 
-    __slots__ = ("digest", "name", "secret")
+    __slots__ = ("digest", "doubt", "name", "secret", "version")
 
-    def __init__(self, name: str, secret: Secret, digest: str) -> None:
-        self.name, self.secret, self.digest = name, secret, digest
+    def __init__(self, name: str, secret: Secret, digest: str, version: int, doubt: str = "") -> None:
+        self.name, self.secret, self.digest, self.version, self.doubt = name, secret, digest, version, doubt
 
 
 def opened(team: Team, name: str, openers: Openers) -> Opened:
@@ -111,14 +111,19 @@ def opened(team: Team, name: str, openers: Openers) -> Opened:
     note = sealed.note_of(team.folder, name)
     everyone = [each for group in (note.recipients if note else team.recipients()).values() for each in group]
     secret = openers.open(data, name, [members.without_comment(each) for each in everyone])
-    return Opened(name, secret, sealed.digest(data))
+    version, last = note.version if note else 0, seen.read(team).files.get(name)
+    doubt = sealed.mismatch(name, data, note)
+    if last and version < last[1]:
+        doubt = doubt or f"has version {version}, which is older than version {last[1]}, which you have"
+    return Opened(name, secret, sealed.digest(data), version, doubt)
 
 
 def is_current(store: "Store", team: Team, name: str) -> bool:
     """True when the store's copy comes from the sealed file that is there now."""
     data, copy = sealed.read(team.folder, name), team.copy(name)
     there = index.read(store.name, copy) is not None and store.exists(copy)
-    return there and data is not None and seen.read(team).files.get(name) == sealed.digest(data)
+    last = seen.read(team).files.get(name)
+    return there and data is not None and last is not None and last[0] == sealed.digest(data)
 
 
 def copied(store: "Store", team: Team, name: str) -> Secret | None:
@@ -133,5 +138,5 @@ def keep(store: "Store", team: Team, found: Opened, before: Secret | None) -> No
         entry.fetched, entry.stale, entry.end = int(time.time()), MAX_TTL, MAX_TTL
 
     cache.write(store, team.copy(found.name), found.secret, before, date)
-    seen.note_opened(team, found.name, found.digest)
+    seen.note_opened(team, found.name, found.digest, found.version)
     generation.bump()

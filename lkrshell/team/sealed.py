@@ -29,15 +29,16 @@ _LIMIT = 1 << 20  # bytes of a sealed file
 
 
 class Note:
-    """What the file beside a sealed one says: its digest, whom it is sealed to, by whom, and the value's version and
-    date. The version grows with each new value, but not when the same value is sealed to other people."""
+    """What the file beside a sealed one says: which key it is, the digest, whom it is sealed to, by whom, and the
+    value's version and date. The version grows with each new value, but not when the same value is sealed to other
+    people."""
 
-    __slots__ = ("by", "recipients", "sha256", "value_since", "version")
+    __slots__ = ("by", "key", "recipients", "sha256", "value_since", "version")
 
     def __init__(
-        self, sha256: str, recipients: dict[str, tuple[str, ...]], by: str, value_since: str, version: int
+        self, key: str, sha256: str, recipients: dict[str, tuple[str, ...]], by: str, value_since: str, version: int
     ) -> None:
-        self.sha256, self.recipients, self.by = sha256, recipients, by
+        self.key, self.sha256, self.recipients, self.by = key, sha256, recipients, by
         self.value_since, self.version = value_since, version
 
 
@@ -91,13 +92,13 @@ def note_of(folder: str, name: str) -> Note | None:
             str(who): tuple(map(str, each if isinstance(each, list) else [each])) for who, each in rows.items()
         }
         by, since, version = str(table["by"])[:64], str(table["value_since"])[:32], int(str(table["version"]))
-        return Note(str(table["sha256"]), recipients, by, since, version)
+        return Note(str(table["key"]), str(table["sha256"]), recipients, by, since, version)
     except (toml_text.TomlError, KeyError, ValueError):
         return None
 
 
-def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) -> str:
-    """Seals a value to all members, and returns the digest of the sealed file. `same` means that the value did not
+def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) -> Note:
+    """Seals a value to all members, and returns the note beside the sealed file. `same` means that the value did not
     change."""
     before = note_of(team.folder, name)
     since, version = clock.now(), 1
@@ -108,10 +109,10 @@ def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) ->
     data = pyrage.encrypt(secret.reveal().encode("utf-8", "surrogateescape"), to)
     project_files.check(team.folder, path_of(name), path_of(name, ".toml"))
     os.makedirs(os.path.join(team.folder, os.path.dirname(path_of(name))), exist_ok=True)
-    note = Note(digest(data), recipients, by, since, version)
+    note = Note(name, digest(data), recipients, by, since, version)
     project_files.replace(team.folder, path_of(name), data)
     project_files.replace(team.folder, path_of(name, ".toml"), _text(note).encode())
-    return note.sha256
+    return note
 
 
 def remove(folder: str, name: str) -> None:
@@ -126,7 +127,7 @@ def _text(note: Note) -> str:
 
     document = tomlkit.document()
     document.add(tomlkit.comment("What lkr knows of the sealed file beside this one. lkr team check compares the two."))
-    document["sha256"], document["by"] = note.sha256, note.by
+    document["key"], document["sha256"], document["by"] = note.key, note.sha256, note.by
     document["value_since"], document["version"] = note.value_since, note.version
     document["recipients"] = {who: each[0] if len(each) == 1 else list(each) for who, each in note.recipients.items()}
     return tomlkit.dumps(document)
@@ -197,13 +198,21 @@ def _strays(folder: str) -> "Iterator[tuple[str, str]]":
             yield provider, file
 
 
+def mismatch(name: str, data: bytes, note: Note | None) -> str:
+    """Returns why the sealed file may be another key's, or an exchanged one; empty when its note fits."""
+    if note is None:
+        return f"has no {name.partition(':')[2]}.toml beside it that says whom it is sealed to"
+    if note.sha256 != digest(data):
+        return "is not the file that its .toml was written for"
+    return "" if note.key == name else f"is a copy of the sealed {names.redacted(note.key)}"
+
+
 def _problems(team: Team, name: str) -> "Iterator[str]":
     data, note = read(team.folder, name) or b"", note_of(team.folder, name)
+    if wrong := mismatch(name, data, note):
+        yield f"{wrong}; lkr seal {name}"
     if note is None:
-        yield f"has no {name.partition(':')[2]}.toml beside it that says whom it is sealed to; lkr seal {name}"
         return
-    if note.sha256 != digest(data):
-        yield f"is not the file that its .toml was written for; lkr seal {name}"
     if problem := _header_problem(data, [each for group in note.recipients.values() for each in group]):
         yield f"{problem}; lkr seal {name}"
     now = team.recipients()

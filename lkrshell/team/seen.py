@@ -12,12 +12,12 @@ from lkrshell.team.members import Team, shortened
 
 
 class Seen:
-    """`members` are the accepted recipients by name, None before the first time. `files` are the digests of the sealed
-    files whose values were taken, by key."""
+    """`members` are the accepted recipients by name, None before the first time. `files` are, by key, the
+    digests of the sealed files whose values were taken, and the versions of these values."""
 
     __slots__ = ("files", "members")
 
-    def __init__(self, members: dict[str, tuple[str, ...]] | None, opened: dict[str, str]) -> None:
+    def __init__(self, members: dict[str, tuple[str, ...]] | None, opened: dict[str, tuple[str, int]]) -> None:
         self.members, self.files = members, opened
 
 
@@ -29,7 +29,7 @@ def read(team: Team) -> Seen:
     """Returns what was accepted of the team. A damaged record counts as nothing, so everything is shown again."""
     data = files.read_private(_path(team))
     members: dict[str, tuple[str, ...]] = {}
-    opened: dict[str, str] = {}
+    opened: dict[str, tuple[str, int]] = {}
     accepted = False
     if data is None:
         return Seen(None, opened)
@@ -40,7 +40,7 @@ def read(team: Team) -> Seen:
             elif kind == "member":
                 members[words[0]] = tuple(words[1:])
             elif kind == "file":
-                opened[words[0]] = words[1]
+                opened[words[0]] = words[1], int(words[2])
     except (ValueError, IndexError):
         return Seen(None, {})
     return Seen(members if accepted else None, opened)
@@ -50,7 +50,7 @@ def _write(team: Team, seen: Seen) -> None:
     rows: list[tuple[str, ...]] = [("folder", team.home)]
     if seen.members is not None:
         rows += [("accepted",), *(("member", name, *each) for name, each in sorted(seen.members.items()))]
-    rows += [("file", name, digest) for name, digest in sorted(seen.files.items())]
+    rows += [("file", name, digest, str(version)) for name, (digest, version) in sorted(seen.files.items())]
     files.write_private(_path(team), records.dump(rows))
 
 
@@ -61,10 +61,10 @@ def accept(team: Team) -> None:
     _write(team, seen)
 
 
-def note_opened(team: Team, name: str, digest: str) -> None:
+def note_opened(team: Team, name: str, digest: str, version: int) -> None:
     """Records which sealed file the copy in the store comes from."""
     seen = read(team)
-    seen.files[name] = digest
+    seen.files[name] = digest, version
     _write(team, seen)
 
 
