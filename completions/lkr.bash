@@ -137,7 +137,7 @@ _lkr_one() {
         'audit')
             case $option in
                 --key) _lkr_keys; return ;;
-                --event) _lkr_words agent allow backup confirm deny direnv enroll exec gen get import lock login logout migrate passwd policy python refresh refused rekey rename restore rm rotate seal set shell source team token unenroll unlock unseal usage; return ;;
+                --event) _lkr_words agent allow backup confirm deny direnv enroll exec gen get import lock login logout migrate passwd policy python redact refresh refused rekey rename restore rm rotate scan seal set shell source team token unenroll unlock unseal usage; return ;;
                 --agent) _lkr_words any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent; return ;;
                 --project) _lkr_folders; return ;;
                 --days) _lkr_nothing; return ;;

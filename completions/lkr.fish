@@ -153,7 +153,7 @@ complete -c lkr -n "__lkr_options 'allow'" -l worktrees -l no-worktrees -d 'Incl
 complete -c lkr -n "__lkr_at 'allow' 1" -a '(__fish_complete_directories (commandline -ct))'
 complete -c lkr -n "__lkr_at ''" -a audit -d 'Show who used which key when'
 complete -c lkr -n "__lkr_options 'audit'" -l key -x -a '(__lkr_keys)' -d 'Only this key'
-complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv enroll exec gen get import lock login logout migrate passwd policy python refresh refused rekey rename restore rm rotate seal set shell source team token unenroll unlock unseal usage' -d 'Only this event: exec, shell, refused, get, ...'
+complete -c lkr -n "__lkr_options 'audit'" -l event -x -a 'agent allow backup confirm deny direnv enroll exec gen get import lock login logout migrate passwd policy python redact refresh refused rekey rename restore rm rotate scan seal set shell source team token unenroll unlock unseal usage' -d 'Only this event: exec, shell, refused, get, ...'
 complete -c lkr -n "__lkr_options 'audit'" -l agent -x -a 'any claude codex gemini qwen kilo opencode copilot pi cline aider continue gptme mini amp antigravity augment crush cursor droid goose kimi openhands trae vibe vscode agent' -d 'Only uses by this agent, or by any agent: any'
 complete -c lkr -n "__lkr_options 'audit'" -l project -x -a '(__fish_complete_directories (commandline -ct))' -d 'Only uses in this folder and below'
 complete -c lkr -n "__lkr_options 'audit'" -l days -x -d 'Only the last DAYS days'

@@ -137,6 +137,8 @@ def test_each_event_is_a_line_and_none_holds_a_value_or_a_hash_of_one(user: User
     user.lkr("deny", str(folder))
     user.lkr("passwd", "--stdin", stdin=PASS + b"\nnew\n")
     user.lkr("vault", "rekey", "--stdin", stdin=b"new")
+    user.lkr("scan", "-", stdin=VALUE.encode(), code=1)
+    user.lkr("redact", stdin=VALUE.encode())
     user.lkr("lock")
     seen = {row["event"] for row in rows(user)}
     elsewhere = {"confirm", "enroll", "login", "logout", "migrate", "unenroll", "usage"}  # tests of their own

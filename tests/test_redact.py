@@ -16,6 +16,9 @@ import pexpect
 import pytest
 from conftest import OTHER, VALUE, User
 
+from lkrshell.core.secret import Secret
+from lkrshell.scan.values import Redactor, Values
+
 PROGRAM = forked.PROGRAM
 
 
@@ -72,6 +75,20 @@ def test_text_comes_out_while_more_is_to_come_and_no_part_of_a_key_does(user: Us
     process.stdin.close()
     assert process.stdout.read() == b"[lkr openai:prod]\n"
     assert process.wait() == 0
+
+
+def test_an_agent_cannot_guess_a_key_by_when_output_comes(user: User) -> None:
+    values = Values({"openai:prod": Secret(VALUE)})
+    for even in (False, True):
+        waits = set()
+        for guess in (VALUE[:-1], VALUE[:-2] + "!", "!" * (len(VALUE) - 1)):
+            redactor = Redactor(values, even)
+            out = redactor.feed(b"x" * 9000 + guess.encode()) + redactor.idle()
+            waits.add(len(out))
+        assert (len(waits) == 1) == even
+    user.by_agent()
+    text = b"x" * 5000 + VALUE.encode() + b" and\n" + VALUE.encode()
+    assert redact(user, text) == text.replace(VALUE.encode(), b"[lkr openai:prod]")
 
 
 def test_a_locked_store_passes_nothing_on(user: User) -> None:

@@ -5,11 +5,13 @@ import os
 import select
 import sys
 
-from lkrshell.cli import declare
+from lkrshell.cli import common, declare
 from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.project import lookup
 from lkrshell.scan import stored
 from lkrshell.scan.text import in_strings
 from lkrshell.scan.values import Redactor, Values
+from lkrshell.state import paths
 
 _BLOCK = 1 << 20  # bytes
 _IDLE = 0.05  # seconds without input after which a prompt is passed on
@@ -28,6 +30,7 @@ def command(hook: str | None) -> None:
     if sys.stdin.isatty():
         raise LkrError("there is nothing to redact", "pipe something to it: npm test 2>&1 | lkr redact", USAGE)
     values = Values(stored.values())
+    common.log("redact", project=paths.real(lookup.current_folder()))
     if hook:
         _answer(values)
     else:
@@ -35,7 +38,7 @@ def command(hook: str | None) -> None:
 
 
 def _pass_on(values: Values) -> None:
-    redactor = Redactor(values)
+    redactor = Redactor(values, even=bool(common.agent()))
     while True:
         if redactor.holds and not select.select([0], [], [], _IDLE)[0]:
             _write(redactor.idle())

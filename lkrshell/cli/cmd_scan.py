@@ -56,6 +56,8 @@ def command(
     _check_paths(paths, folder)
     others, *notes = _engine()
     values, problem = ({}, "") if no_stored else _values()
+    if values:
+        common.log("scan", project=os.path.realpath(folder))
     progress = scanning.Progress()
     tally = files.Tally(step=progress)
     what = text.Search(values, engine=others)

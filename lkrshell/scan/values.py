@@ -72,6 +72,7 @@ class Values:
                 continue
             for form, how in _forms(value):
                 self._needles.setdefault(squeezed(form), (shown(key), how))
+        self.longest = max(map(len, self._needles), default=0)  # bytes
         self._heads: dict[bytes, list[bytes]] = {}
         for needle in sorted(self._needles, key=len, reverse=True):
             self._heads.setdefault(needle[:SHORTEST], []).append(needle)
@@ -158,10 +159,14 @@ def _with_gaps(needle: bytes) -> bytes:
 
 
 class Redactor:
-    """Redacts one stream: replaces each value by `[lkr NAME]`, and passes the rest on as soon as that is safe."""
+    """Redacts one stream: replaces each value by `[lkr NAME]`, and passes the rest on as soon as that is safe.
 
-    def __init__(self, values: Values) -> None:
-        self._values = values
+    If `even`, always the same length waits. Otherwise, the beginning of a value waits and other text does not, so
+    somebody who sees when output comes could guess a value byte by byte.
+    """
+
+    def __init__(self, values: Values, even: bool = False) -> None:
+        self._values, self._even = values, even
         self._held = b""
         self.found: set[str] = set()
 
@@ -173,7 +178,8 @@ class Redactor:
     def feed(self, chunk: bytes) -> bytes:
         """Returns what can be passed on now."""
         data = self._held + chunk if self._held else chunk
-        end = len(data) - self._values.pending(data)
+        waiting = max(_TAIL, self._values.longest) if self._even else self._values.pending(data)
+        end = max(0, len(data) - waiting)
         matches = self._values.find(data)
         for match in matches:
             if match.start < end < match.end:  # the end of one value may be the beginning of another
@@ -186,12 +192,12 @@ class Redactor:
 
         A prompt must not wait, but the beginning of a key must not pass.
         """
-        return b"" if len(squeezed(self._held)) >= _SECRET_FROM else self.rest()
+        return b"" if self._even or len(squeezed(self._held)) >= _SECRET_FROM else self.rest()
 
     def rest(self) -> bytes:
         """Returns what still waits, at the end of the stream."""
         held, self._held = self._held, b""
-        return held
+        return self._replaced(held, self._values.find(held))
 
     def _replaced(self, data: bytes, matches: list[Match]) -> bytes:
         if not matches:
