@@ -1,10 +1,10 @@
-# Two commands do all set-up: `make try` shows the main job, `make test` runs every test.
+# `make try` and `make test` install what they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# tests at once: much of their time is waiting for a shell
+# tests that run at once; they mostly wait for shells
 JOBS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
-# What the tests drive, as command (or file):Debian package. A folder is no proof: other packages make it, too.
+# What the tests drive, as command (or file):Debian package. Name no folder: other packages may make it, too.
 TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux \
 	shellcheck:shellcheck chromium:chromium curl:curl cc:gcc /usr/include/stdio.h:libc6-dev systemd-analyze:systemd \
 	/usr/sbin/sshd:openssh-server ssh-keygen:openssh-client age:age pass:pass gpg:gnupg \
@@ -17,15 +17,15 @@ TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:st
 	/usr/share/powerlevel9k/powerlevel9k.zsh-theme:zsh-theme-powerlevel9k \
 	/usr/share/doc/libnss-wrapper/copyright:libnss-wrapper
 
-# what users may add to lkr, see pyproject.toml
+# the optional parts of lkr, see pyproject.toml
 RUNTIME_EXTRAS := broker scan ssh openbao aws
 
 # what Homebrew has of them; not run by us, and the tests of what only Linux has fail there
 BREW_TOOLS := bash fish direnv age tmux shellcheck pass gnupg mandoc bash-completion@2
 
-# What there is to type.
+# Lists the targets.
 help:
-	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:( |$$)/{if(text!=""){split($$1,n,":"); printf "  %-12s %s\n", n[1], text} text=""} !/^#/{text=""}' Makefile
+	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+( [a-z-]+)*:( |$$)/{if(text!=""){split($$1,n,":"); printf "  %-12s %s\n", n[1], text} text=""} !/^#/{text=""}' Makefile
 
 .PHONY: help check docs fmt generated unit try test oldest agents fresh lint bench torture completions pictures install tools dist-check formula clean
 
@@ -35,9 +35,10 @@ $(BIN)/lkr: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
+# Installs lkr into .venv.
 install: $(BIN)/lkr
 
-# Shows the main job with a throw-away vault, in a real bash.
+# Shows what lkr does, with a throw-away vault, in a real bash.
 try: install
 	@examples/try $(BIN)
 
@@ -45,7 +46,7 @@ $(VENV)/.dev: pyproject.toml $(BIN)/lkr
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,vendors-sdks,frameworks]'
 	@touch $@
 
-# Installs the real shells and stores that are missing; as root, or through sudo.
+# Installs the real shells and stores that are missing, as root or through sudo.
 tools:
 	@if [ "$$(uname)" = Darwin ]; then brew install --quiet $(BREW_TOOLS); exit; fi; \
 	missing=; for tool in $(TOOLS); do \
@@ -59,16 +60,16 @@ tools:
 	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 
-# What the tests need from npm.
+# Installs what the tests need from npm.
 $(VENV)/.npm: tests/agent_programs.py $(VENV)/.dev
 	$(BIN)/python tests/agent_programs.py qwen openai
 	@touch $@
 
-# Every test. Installs the shells and tools that they need.
+# Runs every test. Installs the shells and tools that they need.
 test: tools $(VENV)/.dev $(VENV)/.npm
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
 
-# The tests with the oldest dependencies that pyproject.toml allows. Some: `make oldest TESTS=tests/test_keys.py`.
+# Runs the tests with the oldest dependencies that pyproject.toml allows. For some: `make oldest TESTS=tests/test_keys.py`.
 oldest: OLDEST := build/oldest
 oldest: tools $(VENV)/.dev
 	$(PYTHON) -m venv $(OLDEST)
@@ -79,21 +80,21 @@ oldest: tools $(VENV)/.dev
 	$(OLDEST)/bin/python tests/agent_programs.py qwen openai
 	$(OLDEST)/bin/pytest --numprocesses $(JOBS) --dist worksteal $(TESTS)
 
-# The two commands on new machines, as root and as a plain user; some: `make fresh SUITES=forky USERS=plain`. What it needs, and other variables: see the script.
+# Tries `make try` and `make test` on new machines, as root and as a plain user. For some: `make fresh SUITES=forky USERS=plain`. The script lists the variables.
 fresh:
 	@tools/fresh
 
-# Installs every coding agent that lkr was tried with (some 3 GB), and has each do a task through the broker.
+# Installs every coding agent that lkr was tried with (about 3 GB), and makes each do a task through the broker.
 agents: tools $(VENV)/.dev
 	$(BIN)/python tests/agent_programs.py all
 	LKR_AGENTS=all $(BIN)/pytest tests/test_real_agents.py
 
-# The quick checks, without root: style, types, and the tests that start no shell.
+# Runs the quick checks, without root: style, types, and the tests that start no shell.
 check: $(VENV)/.dev unit
 	$(BIN)/ruff check lkrshell tests bench docs tools
 	$(BIN)/mypy
 
-# The tests that start no shell; some seconds.
+# Runs the tests that start no shell. Takes some seconds.
 unit: $(VENV)/.dev
 	$(BIN)/pytest tests/unit
 
@@ -102,7 +103,7 @@ fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix lkrshell tests bench docs tools
 	$(BIN)/ruff format lkrshell tests bench docs tools
 
-# Linters and type checks, with the shells' own.
+# Runs all linters and type checks, including the shells' own.
 lint: tools $(VENV)/.dev
 	$(BIN)/ruff check lkrshell tests bench docs tools
 	$(BIN)/ruff format --check lkrshell tests bench docs tools
@@ -118,11 +119,11 @@ lint: tools $(VENV)/.dev
 	zsh -n lkr.plugin.zsh
 	fish --no-execute shell/lkr.fish completions/lkr.fish tools/completions/lkr.fish conf.d/lkr.fish
 
-# The public Python API's docstrings as pages in build/docs, with their links checked.
+# Renders the public Python API's docstrings into build/docs, and checks their links.
 docs: $(VENV)/.dev
 	$(BIN)/python -m tools.docs build/docs
 
-# The side-by-side benchmark, and what a Tab takes; some minutes, best on a machine that does nothing else.
+# Compares speed with direnv, and times a Tab. Takes some minutes. Best on a quiet machine.
 bench: TOOLS += hyperfine:hyperfine
 bench: BREW_TOOLS += hyperfine
 bench: tools $(VENV)/.dev
@@ -131,12 +132,11 @@ bench: tools $(VENV)/.dev
 	$(BIN)/python bench/entry_on_a_mac.py
 	$(BIN)/python bench/python_api.py
 
-# 2,000 kills, a minute of 64 processes at once, and 30 losses of power against a vault; see bench/torture.py.
+# Kills lkr 2,000 times, crowds a vault, loses power 30 times, and looks for damage. See bench/torture.py.
 torture: $(VENV)/.dev
 	$(BIN)/python bench/torture.py
 
-# All that is generated and checked in: completions from the command line's definition, the man page from the same,
-# schemas from the parser's rules, the help and the vendors' table as Python modules.
+# Renews the generated files that are in git: completions, schemas, the manual page, the help, the vendors' table.
 generated completions: $(VENV)/.dev
 	$(BIN)/python -m tools.completions completions
 	$(BIN)/python -m lkrshell.project.schema lkrshell/project
@@ -144,11 +144,11 @@ generated completions: $(VENV)/.dev
 	$(BIN)/python -m tools.helptext
 	$(BIN)/python -m tools.providers
 
-# The pictures in README.md, from real sessions; a test compares what they say with what is said today.
+# Draws the pictures in README.md from real sessions. A test compares their text with the present output.
 pictures: $(VENV)/.dev
 	$(BIN)/python docs/pictures/make.py
 
-# A release: built anew (the wheel from the sdist), checked, and installed as users would.
+# Builds a release (the wheel from the sdist), checks it, and installs it as users would.
 dist-check: $(VENV)/.dev
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
@@ -156,9 +156,10 @@ dist-check: $(VENV)/.dev
 	$(BIN)/check-wheel-contents dist/*.whl
 	LKR_DIST=dist $(BIN)/pytest tests/test_package.py
 
-# The Homebrew formula of the release in dist/ (`make dist-check` first), into dist/lkrshell.rb.
+# Writes the Homebrew formula of the release in dist/ to dist/lkrshell.rb. Run `make dist-check` first.
 formula: $(VENV)/.dev
 	$(BIN)/python -m tools.formula dist/lkrshell-*.tar.gz > dist/lkrshell.rb
 
+# Removes the virtual environment and what was built.
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# The variables below are set by the preamble that precedes this file, or are for child processes.
+# The preamble before this file sets the variables below, or they are for child processes.
 # shellcheck disable=SC2154,SC2034
-# lkr for bash 4.4 and later: loads a project's keys at the prompt inside it, takes them back outside.
-# `lkr hook bash` prints a preamble (where the program is) and then this file. Between prompts in the same
-# state only builtins run: no process starts.
+# lkr for bash 4.4 and later: loads a project's keys at prompts inside it, and removes them outside.
+# `lkr hook bash` prints a preamble (where the program is) and then this file. While nothing changes between prompts,
+# only builtins run, and no process starts.
 #
-# The state that child shells inherit is exported and holds no value of ours: LKR_STATE lists VARIABLE=key,
+# Child shells inherit the exported state, which holds no value of ours: LKR_STATE lists VARIABLE=key,
 # LKR_OLD_VARIABLE is what an exported variable held before. What was set but not exported is in
 # __lkr_old_VARIABLE, which is not exported either.
 
-# Gets one variable ready for its key's value, and saves what it held: VARIABLE KEY
+# Prepares one variable for its key's value, and saves its old value: VARIABLE KEY
 # The value itself is in an assignment after this, so that no function called `export` or `printf` ever sees it.
-# False for a variable that is more than text, which is left alone: bash would evaluate the value of an integer.
-# The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
+# False for a variable that is more than text, which stays as it is: bash would evaluate the value of an integer.
+# The order matters: even after a Ctrl-C at any moment, everything that LKR_STATE lists can be removed.
 __lkr_set() {
     \builtin local __lkr_old=__lkr_old_$1 __lkr_kind='' __lkr_key=${2%%=*}
     if \builtin test -R "$1"; then # first: to ask for its value may run code. Not [[ ]]: bash 3.2 must read this
@@ -39,7 +39,7 @@ __lkr_set() {
     \builtin export "${1?}"
 }
 
-# Says what went and what came: words '-VARIABLE' and '+VARIABLE (key)'. What is not loaded is not said.
+# Says what was removed and loaded: words '-VARIABLE' and '+VARIABLE (key)'. Skips what did not load.
 __lkr_say() {
     \builtin local __lkr_word __lkr_name __lkr_line=
     for __lkr_word; do
@@ -52,7 +52,7 @@ __lkr_say() {
     [[ ! $__lkr_line ]] || \builtin printf 'lkr:%s\n' "$__lkr_line" >&2
 }
 
-# Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
+# Turns commands into functions, so that lkr starts each with its own keys: MODE COMMAND...
 __lkr_wrap() {
     \builtin local __lkr_mode=$1 __lkr_name __lkr_but
     \builtin shift
@@ -61,7 +61,7 @@ __lkr_wrap() {
         if \builtin declare -F "$__lkr_name" >/dev/null; then
             __lkr_but='is a function of yours, left alone'
         elif [[ :$SHELLOPTS: == *:posix:* && $__lkr_name == *[!A-Za-z0-9_]* ]]; then
-            __lkr_but='is no name of a function in posix mode'
+            __lkr_but='cannot be the name of a function in posix mode'
         fi
         if [[ $__lkr_but ]]; then
             [[ $__lkr_mode == exec ]] || __lkr_but+=": it starts with this shell's keys"
@@ -69,7 +69,7 @@ __lkr_wrap() {
             \builtin continue
         fi
         __lkr_wrapped+=("$__lkr_name")
-        # The names stand in it as words, so that `jobs` tells the one from the other and `fg %?claude` finds it.
+        # The function contains the name as a word, so that `jobs` shows it and `fg %?claude` finds it.
         \builtin eval "function $__lkr_name {
             if [[ -x \$__lkr_python && -e \$__lkr_boot ]]; then
                 \"\$__lkr_python\" -I -S -X utf8 \"\$__lkr_boot\" \"\$__lkr_site\" $__lkr_mode $__lkr_name \"\$@\"
@@ -80,16 +80,16 @@ __lkr_wrap() {
     done
 }
 
-# Has direnv put back what it found, where it has loaded anything while our keys were there: one may be among that, and
-# is to be there only as long as LKR_STATE lists it.
+# Makes direnv restore what it saved, if it loaded something while our keys were set: it may have saved one of our keys,
+# which must not come back once LKR_STATE no longer lists it.
 __lkr_let_go() {
     [[ ${LKR_STATE-} && ${DIRENV_DIFF-} && ! ${LKR_DIRENV+x} && $DIRENV_DIFF != "$__lkr_diff" ]] || \builtin return 0
     \builtin declare -F _direnv_hook >/dev/null || \builtin return 0
     \builtin eval "$(\builtin trap '' INT && \builtin cd / && \builtin command direnv export bash 2>/dev/null)"
 }
 
-# Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
-# The names of what went are in __lkr_gone.
+# Removes what is loaded, except variables that direnv has replaced since: those wait until direnv lets go.
+# __lkr_gone gets the names of what was removed.
 __lkr_leave() {
     [[ ! ${__lkr_wrapped-} ]] || __lkr_unwrap
     __lkr_let_go
@@ -103,7 +103,7 @@ __lkr_leave() {
             __lkr_kept+="${__lkr_kept:+ }$__lkr_word"
             \builtin continue
         fi
-        # A reference or an integer that it has become since goes first, or this would set another or evaluate it.
+        # If it has become a reference or an integer since, that goes first: or this would set another one, or evaluate it.
         ! \builtin test -R "$__lkr_name" || \builtin unset -n "$__lkr_name"
         __lkr_old=LKR_OLD_$__lkr_name
         if ! \builtin unset -v "$__lkr_name" 2>/dev/null; then
@@ -123,8 +123,8 @@ __lkr_leave() {
     [[ $__lkr_kept ]] || \builtin unset -v LKR_STATE LKR_DIR LKR_KEYS
 }
 
-# Takes our functions back; one that the user defined since is theirs. Before 5.3 bash tells only another process what a
-# function does: a copy of itself, which leaving starts where there are such functions.
+# Removes our functions, but not one that the user has redefined. Before 5.3, bash shows the text of a function only to
+# another process. So leaving starts a copy of bash if there are such functions.
 __lkr_unwrap() {
     \builtin local __lkr_name __lkr_texts __lkr_text
     if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 503)); then
@@ -148,9 +148,9 @@ __lkr_bodies() {
     done
 }
 
-# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
-# OVER lists variables whose key's own time ran out while this shell was in the folder.
-# A text is =CONTENT, - for no such file, ! for one that cannot be read or has a NUL byte in it.
+# Takes what `export` says about the new state: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
+# OVER lists variables whose key expired while this shell was in the folder.
+# A text is =CONTENT, - for a missing file, or ! for a file that cannot be read or has a NUL byte.
 __lkr_now() {
     __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4 __lkr_over=$5
     \builtin shift 5
@@ -161,9 +161,8 @@ __lkr_now() {
     done
 }
 
-# At every prompt: finds the nearest manifest and, when the state is still the right one for it, is done. All in
-# one function and without locals, since this is the path that must cost nothing. Files are compared whole: no edit
-# is missed.
+# Runs at every prompt: finds the nearest manifest, and returns if the state is still right for it. It is one function
+# without locals, because this path must cost nothing. It compares whole files, so it misses no edit.
 __lkr_hook() {
     __lkr_status=$?
     case $- in
@@ -184,7 +183,7 @@ __lkr_hook() {
     __lkr_folder=${__lkr_folder:-/}
     __lkr_text=${EPOCHSECONDS-} # bash 5
     [[ $__lkr_text || ! $__lkr_until ]] || \builtin printf -v __lkr_text '%(%s)T' -1
-    # x is X where nocasematch is set: then [[ ]] is not enough to compare with.
+    # With nocasematch, x equals X, and [[ ]] cannot compare exactly.
     # shellcheck disable=SC2050
     if [[ $__lkr_folder == "$__lkr_at" && ${LKR_DIRENV_STATE-} == "$__lkr_held" && ${LKR_PROFILE-} == "$__lkr_profile" &&
         (! $__lkr_gen || -e $__lkr_generation/$__lkr_gen) && (! $__lkr_until || $__lkr_text -lt $__lkr_until) ]] &&
@@ -192,8 +191,8 @@ __lkr_hook() {
         __lkr_i=0
         for __lkr_file in "${__lkr_files[@]}"; do
             if [[ -f $__lkr_file && -r $__lkr_file ]]; then
-                # No more than 1 MiB, or somebody's huge file would take this shell's memory. More after that, or
-                # after a NUL, makes the file one that cannot be read.
+                # At most 1 MiB, since a huge file would fill this shell's memory. A longer file, or one with a NUL,
+                # counts as one that cannot be read.
                 if {
                     IFS= \builtin read -r -d '' -n 1048577 __lkr_text &&
                         { IFS= \builtin read -r -d '' -n 1 __lkr_more || [[ $__lkr_more ]]; }
@@ -219,8 +218,8 @@ __lkr_hook() {
     \builtin return "$__lkr_status"
 }
 
-# Where no manifest is: takes back what is loaded. The locals from here on have our prefix: direnv has its turn in here,
-# and its variables may be called anything.
+# Outside of projects: removes what is loaded. Locals have our prefix from here on, because direnv runs inside, and its
+# variables may have any name.
 __lkr_outside() {
     __lkr_at=
     \builtin unset -v LKR_ENDS
@@ -234,7 +233,7 @@ __lkr_outside() {
     fi
 }
 
-# Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
+# Removes what is loaded, and asks lkr what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
     \builtin local __lkr_was="${LKR_STATE-}" __lkr_has_direnv='' __lkr_statements
     if [[ $1 != "$__lkr_at" ]]; then
@@ -249,16 +248,16 @@ __lkr_change() {
             for __lkr_i in "${!PROMPT_COMMAND[@]}"; do
                 PROMPT_COMMAND[__lkr_i]=${PROMPT_COMMAND[__lkr_i]/__lkr_hook/:}
             done
-            # shellcheck disable=SC2178,SC2128  # of an array that is the first one
+            # shellcheck disable=SC2178,SC2128  # for an array, this is its first item
             PROMPT_COMMAND="__lkr_hook;$PROMPT_COMMAND"
             ;;
         esac
-        # Its turn is now: after what was ours has gone and before anything of ours comes, so that it never takes a key
-        # for what the shell had before.
+        # direnv runs now, after our old keys are gone and before new ones arrive, so that it never takes a key for a
+        # previous value of the shell.
         _direnv_hook
         __lkr_diff=${DIRENV_DIFF-}
     fi
-    # Where direnv holds this folder, by `use lkr`, it has the keys, and the agents' functions and the time are ours.
+    # If direnv manages this folder with `use lkr`, it sets the keys, and we handle only agents and expiry times.
     __lkr_aside=${LKR_DIRENV+1} __lkr_held=${LKR_DIRENV_STATE-}
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
@@ -266,14 +265,14 @@ __lkr_change() {
         __lkr_lost=1 __lkr_at=$1
         \builtin return
     fi
-    # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
+    # boot.py handles Ctrl-C once Python has started. Before that, it would print a traceback.
     __lkr_statements=$(\builtin trap '' INT && LKR_WAS=$__lkr_was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$__lkr_has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" bash "$1" "$__lkr_version")
     \builtin eval "$__lkr_statements"
     [[ ${LKR_STATE-} ]] && \builtin export LKR_DIR="$1"
     __lkr_at=$1
 }
 
-# After direnv's turn at the same prompt: it may just have let go of the folder that we stood aside for.
+# Runs after direnv at the same prompt: it may have left the folder that we left to it.
 __lkr_late() {
     case $__lkr_aside${LKR_DIRENV+x} in 1) __lkr_hook ;; esac
 }
@@ -294,7 +293,7 @@ else
             if [[ ${PROMPT_COMMAND@a} == *a* ]]; then
                 PROMPT_COMMAND+=(__lkr_late)
             else
-                # shellcheck disable=SC2179  # a string here
+                # shellcheck disable=SC2179  # here it is a string
                 PROMPT_COMMAND+=$'\n__lkr_late'
             fi
             ;;

@@ -1,14 +1,14 @@
-# lkr for fish 3.6 and later: loads a project's keys on entering it, takes them back on leaving.
-# `lkr hook fish` prints a preamble (where the program is) and then this file. Between prompts in the same
-# state only builtins run: no process starts.
+# lkr for fish 3.6 and later: loads a project's keys on entering it, and removes them on leaving.
+# `lkr hook fish` prints a preamble (where the program is) and then this file. While nothing changes between prompts,
+# only builtins run, and no process starts.
 #
-# The state that child shells inherit is exported and holds no value of ours: LKR_STATE lists VARIABLE=key,
+# Child shells inherit the exported state, which holds no value of ours: LKR_STATE lists VARIABLE=key,
 # LKR_OLD_VARIABLE is what an exported global variable held before. What was set but not exported is in
 # __lkr_old_VARIABLE, which is not exported either. A universal variable is only shadowed.
 
-# Gives one variable its key's value, and saves what it held: VARIABLE KEY VALUE
-# One that is more than one text is left alone.
-# The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
+# Gives one variable its key's value, and saves its old value: VARIABLE KEY VALUE
+# A variable that is more than one text stays as it is.
+# The order matters: even after a Ctrl-C at any moment, everything that LKR_STATE lists can be removed.
 function __lkr_set
     set -l __lkr_kind
     if set -qg --path $argv[1]
@@ -41,7 +41,7 @@ function __lkr_set
     set -gx $argv[1] $argv[3]
 end
 
-# Says what went and what came: words '-VARIABLE' and '+VARIABLE (key)'. What is not loaded is not said.
+# Says what was removed and loaded: words '-VARIABLE' and '+VARIABLE (key)'. Skips what did not load.
 function __lkr_say
     set -l __lkr_line lkr:
     for __lkr_word in $argv
@@ -54,7 +54,7 @@ function __lkr_say
     set -q __lkr_line[2]; and builtin echo "$__lkr_line" >&2
 end
 
-# Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
+# Turns commands into functions, so that lkr starts each with its own keys: MODE COMMAND...
 function __lkr_wrap
     set -l __lkr_mode $argv[1]
     for __lkr_name in $argv[2..]
@@ -65,7 +65,7 @@ function __lkr_wrap
             continue
         end
         set -ga __lkr_wrapped $__lkr_name
-        # The names stand in it as words, so that `jobs` tells the one from the other.
+        # The function contains the name as a word, so that `jobs` shows it.
         eval "function $__lkr_name
             if test -x \$__lkr_python -a -e \$__lkr_boot
                 \$__lkr_python -I -S -X utf8 \$__lkr_boot \"\$__lkr_site\" $__lkr_mode $__lkr_name \$argv
@@ -76,16 +76,16 @@ function __lkr_wrap
     end
 end
 
-# Has direnv put back what it found, where it has loaded anything while our keys were there: one may be among that, and
-# is to be there only as long as LKR_STATE lists it.
+# Makes direnv restore what it saved, if it loaded something while our keys were set: it may have saved one of our keys,
+# which must not come back once LKR_STATE no longer lists it.
 function __lkr_let_go
     test -n "$LKR_STATE" -a -n "$DIRENV_DIFF"; and not set -q LKR_DIRENV; and test "$DIRENV_DIFF" != "$__lkr_diff"; or return 0
     builtin functions -q __direnv_export_eval; or return 0
     /bin/sh -c 'trap "" INT; cd / && exec direnv export fish 2>/dev/null' | builtin source
 end
 
-# Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
-# The names of what went are in __lkr_gone.
+# Removes what is loaded, except variables that direnv has replaced since: those wait until direnv lets go.
+# __lkr_gone gets the names of what was removed.
 function __lkr_leave
     for __lkr_name in $__lkr_wrapped # one that the user defined since is theirs
         builtin functions $__lkr_name | string match -q '*__lkr_boot*'; and builtin functions -e $__lkr_name
@@ -129,8 +129,8 @@ function __lkr_leave
     end
 end
 
-# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
-# OVER lists variables whose key's own time ran out while this shell was in the folder.
+# Takes what `export` says about the new state: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
+# OVER lists variables whose key expired while this shell was in the folder.
 function __lkr_now
     set -g __lkr_gen $argv[1]
     set -g __lkr_until $argv[2]
@@ -152,12 +152,12 @@ function __lkr_now
     end
 end
 
-# The time in seconds, as the age of the generation's folder: fish has no other clock without a process.
+# The time in seconds, from the age of the generation's folder. fish has no other clock without a process.
 function __lkr_clock
     builtin math (builtin path mtime -- $__lkr_generation) + (builtin path mtime -R -- $__lkr_generation)
 end
 
-# The folders from $PWD up, nearest first and '' for the root, in __lkr_above.
+# Puts the folders from $PWD up into __lkr_above, nearest first, with '' for the root.
 function __lkr_climb
     set -g __lkr_pwd $PWD
     set -g __lkr_above ''
@@ -177,7 +177,7 @@ function __lkr_climb
     end
 end
 
-# True when the state is still the right one for $argv[1], the folder of the nearest manifest.
+# True when the state is still right for $argv[1], the folder of the nearest manifest.
 function __lkr_same
     test "$argv[1]" = "$__lkr_at" -a "$LKR_PROFILE" = "$__lkr_profile" -a "$LKR_DIRENV_STATE" = "$__lkr_held"; or return 1
     set -l __lkr_text
@@ -234,7 +234,7 @@ function __lkr_check
     __lkr_same "$__lkr_folder"; or __lkr_change "$__lkr_folder"
 end
 
-# Takes back what is loaded and has the program say what $argv[1], the folder of the nearest manifest, should have.
+# Removes what is loaded, and asks lkr what $argv[1], the folder of the nearest manifest, should have.
 function __lkr_change
     set -l fish_trace # no trace while a key is about
     set -l __lkr_was $LKR_STATE
@@ -251,12 +251,12 @@ function __lkr_change
             set -g __lkr_first 1
             builtin functions __direnv_export_eval | builtin source
         end
-        # Its turn is now: after what was ours has gone and before anything of ours comes, so that it never takes a key
-        # for what the shell had before.
+        # direnv runs now, after our old keys are gone and before new ones arrive, so that it never takes a key for a
+        # previous value of the shell.
         __direnv_export_eval
         set -g __lkr_diff "$DIRENV_DIFF"
     end
-    # Where direnv holds this folder, by `use lkr`, it has the keys, and the agents' functions and the time are ours.
+    # If direnv manages this folder with `use lkr`, it sets the keys, and we handle only agents and expiry times.
     set -g __lkr_held "$LKR_DIRENV_STATE"
     __lkr_now - '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
     if not test -x $__lkr_python -a -e $__lkr_boot
@@ -265,9 +265,9 @@ function __lkr_change
         set -g __lkr_at $argv[1]
         return
     end
-    # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
+    # boot.py handles Ctrl-C once Python has started. Before that, it would print a traceback.
     set -l __lkr_start /bin/sh -c 'trap "" INT; exec "$@"' sh
-    # Words and no text to evaluate, or `fish --profile` would write the key down as part of a command.
+    # These are words, not text to evaluate: `fish --profile` would record the key as part of a command.
     set -l __lkr_words (LKR_WAS="$__lkr_was" LKR_OVER="$__lkr_over" LKR_HAS_DIRENV="$__lkr_has_direnv" $__lkr_start $__lkr_python -I -S -X utf8 $__lkr_boot "$__lkr_site" fish $argv[1] "$__lkr_version" | string split0)
     while set -q __lkr_words[1]
         $__lkr_words[1] $__lkr_words[3..$__lkr_words[2]]

@@ -1,15 +1,15 @@
-# lkr for zsh 5.3 and later: loads a project's keys on entering it, takes them back on leaving.
-# `lkr hook zsh` prints a preamble (where the program is) and then this file. Between prompts in the same
-# state only builtins run: no process starts.
+# lkr for zsh 5.3 and later: loads a project's keys on entering it, and removes them on leaving.
+# `lkr hook zsh` prints a preamble (where the program is) and then this file. While nothing changes between prompts,
+# only builtins run, and no process starts.
 #
-# The state that child shells inherit is exported and holds no value of ours: LKR_STATE lists VARIABLE=key,
+# Child shells inherit the exported state, which holds no value of ours: LKR_STATE lists VARIABLE=key,
 # LKR_OLD_VARIABLE is what an exported variable held before. What was set but not exported is in
 # __lkr_old_VARIABLE, which is not exported either.
 
-# Gets one variable ready for its key's value, and saves what it held: VARIABLE KEY
+# Prepares one variable for its key's value, and saves its old value: VARIABLE KEY
 # The value itself is in an assignment after this, so that no function called `typeset` ever sees it.
-# False for a variable that is more than text, which is left alone: zsh would evaluate the value of an integer.
-# The order matters: whatever instant Ctrl-C picks, what LKR_STATE lists can be taken back.
+# False for a variable that is more than text, which stays as it is: zsh would evaluate the value of an integer.
+# The order matters: even after a Ctrl-C at any moment, everything that LKR_STATE lists can be removed.
 __lkr_set() {
     \builtin local __lkr_kind="${parameters[$1]:-${(tP)1-}}" __lkr_key="${2%%=*}"
     case $__lkr_kind in
@@ -39,7 +39,7 @@ __lkr_set() {
     \builtin typeset -gx "$1"
 }
 
-# Says what went and what came: words '-VARIABLE' and '+VARIABLE (key)'. What is not loaded is not said.
+# Says what was removed and loaded: words '-VARIABLE' and '+VARIABLE (key)'. Skips what did not load.
 __lkr_say() {
     \builtin local __lkr_word __lkr_line=
     for __lkr_word; do
@@ -49,7 +49,7 @@ __lkr_say() {
     [[ -z $__lkr_line ]] || \builtin print -ru2 -- "lkr:$__lkr_line"
 }
 
-# Makes functions of commands, that the program starts with what is theirs: MODE COMMAND...
+# Turns commands into functions, so that lkr starts each with its own keys: MODE COMMAND...
 __lkr_wrap() {
     \builtin local __lkr_mode="$1" __lkr_name
     \builtin shift
@@ -72,16 +72,16 @@ __lkr_run() {
     fi
 }
 
-# Has direnv put back what it found, where it has loaded anything while our keys were there: one may be among that, and
-# is to be there only as long as LKR_STATE lists it.
+# Makes direnv restore what it saved, if it loaded something while our keys were set: it may have saved one of our keys,
+# which must not come back once LKR_STATE no longer lists it.
 __lkr_let_go() {
     [[ -n ${LKR_STATE-} && -n ${DIRENV_DIFF-} && -z ${LKR_DIRENV+x} && $DIRENV_DIFF != "$__lkr_diff" ]] || \builtin return 0
     (($+functions[_direnv_hook])) || \builtin return 0
     \builtin eval "$(\builtin trap '' INT && \builtin cd -q / && \command direnv export zsh 2>/dev/null)"
 }
 
-# Takes back what is loaded, except what direnv has set over it since; that waits for direnv to let go.
-# The names of what went are in __lkr_gone.
+# Removes what is loaded, except variables that direnv has replaced since: those wait until direnv lets go.
+# __lkr_gone gets the names of what was removed.
 __lkr_leave() {
     __lkr_let_go
     \builtin local __lkr_word __lkr_name __lkr_old __lkr_kept='' __lkr_todo="${LKR_STATE-}"
@@ -104,7 +104,7 @@ __lkr_leave() {
             \builtin typeset -g +x "$__lkr_name" 2>/dev/null
             \builtin print -ru2 -- "lkr: $__lkr_name has become readonly, this shell keeps its key; start a new one"
         else
-            # An integer that it has become since goes first, or this would evaluate the old value.
+            # If it has become an integer since, that goes first: or this would evaluate the old value.
             \builtin unset "$__lkr_name"
             if [[ -n ${(P)__lkr_old+x} ]]; then
                 \builtin typeset -gx "$__lkr_name=${(P)__lkr_old}"
@@ -121,18 +121,18 @@ __lkr_leave() {
     [[ -n $__lkr_kept ]] || \builtin unset LKR_STATE LKR_DIR LKR_KEYS
 }
 
-# What `export` says about the state it leaves: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
-# OVER lists variables whose key's own time ran out while this shell was in the folder.
-# A text is =CONTENT, - for no such file, ! for one that cannot be read or has a NUL byte in it.
+# Takes what `export` says about the new state: GENERATION EXPIRY QUIET PROFILE OVER, then FILE TEXT pairs.
+# OVER lists variables whose key expired while this shell was in the folder.
+# A text is =CONTENT, - for a missing file, or ! for a file that cannot be read or has a NUL byte.
 __lkr_now() {
     __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4 __lkr_over=$5
     \builtin shift 5
     __lkr_watch=("$@")
 }
 
-# At every prompt: finds the nearest manifest and, when the state is still the right one for it, is done. All in
-# one function, since this is the path that must cost nothing. Files are compared whole: no edit is missed.
-# The locals from here on have our prefix: direnv has its turn in here, and its variables may be called anything.
+# Runs at every prompt: finds the nearest manifest, and returns if the state is still right for it. It is one function,
+# because this path must cost nothing. It compares whole files, so it misses no edit.
+# Locals have our prefix from here on, because direnv runs inside, and its variables may have any name.
 __lkr_hook() {
     \builtin emulate -LR zsh
     \builtin local __lkr_folder="$PWD" __lkr_file __lkr_text __lkr_chunk __lkr_part
@@ -153,7 +153,7 @@ __lkr_hook() {
                 ((__lkr_got)) || __lkr_chunk=
                 if ((__lkr_got == 4096)); then # one that comes short was the last
                     __lkr_chunk=
-                    # No more than 1 MiB, or somebody's huge file would take this shell's memory.
+                    # At most 1 MiB, since a huge file would fill this shell's memory.
                     while (($#__lkr_chunk <= 1048576)) && \builtin sysread -s 65536 __lkr_part; do __lkr_chunk+=$__lkr_part; done <$__lkr_file
                     (($#__lkr_chunk <= 1048576)) || __lkr_chunk+=$'\0'x
                 fi
@@ -168,14 +168,14 @@ __lkr_hook() {
         done
         ((__lkr_i)) || \builtin return 0
     fi
-    # No trace and no trap is to see a key. The options and the traps come back when this function returns.
+    # No trace or trap may see a key. Options and traps come back when this function returns.
     \builtin unsetopt xtrace
     \builtin functions +t +T __lkr_change __lkr_set __lkr_say __lkr_now __lkr_wrap
     \builtin trap - DEBUG ZERR
     __lkr_change $__lkr_folder
 }
 
-# Where no manifest is: takes back what is loaded.
+# Outside of projects: removes what is loaded.
 __lkr_outside() {
     __lkr_at=
     \builtin unset LKR_ENDS
@@ -189,7 +189,7 @@ __lkr_outside() {
     fi
 }
 
-# Takes back what is loaded and has the program say what $1, the folder of the nearest manifest, should have.
+# Removes what is loaded, and asks lkr what $1, the folder of the nearest manifest, should have.
 __lkr_change() {
     \builtin local __lkr_was="${LKR_STATE-}" __lkr_has_direnv= __lkr_statements
     if [[ $1 != "$__lkr_at" ]]; then
@@ -200,15 +200,15 @@ __lkr_change() {
     [[ -n $__lkr_was$__lkr_wrapped ]] && __lkr_leave
     if (($+functions[_direnv_hook])); then
         __lkr_has_direnv=1
-        # Ours is to come first, or direnv would see our keys.
+        # Our hook must run first, or direnv would see our keys.
         precmd_functions=(__lkr_hook ${precmd_functions:#__lkr_hook})
         chpwd_functions=(__lkr_hook ${chpwd_functions:#__lkr_hook})
-        # Its turn is now: after what was ours has gone and before anything of ours comes, so that it never takes a key
-        # for what the shell had before.
+        # direnv runs now, after our old keys are gone and before new ones arrive, so that it never takes a key for a
+        # previous value of the shell.
         _direnv_hook
         __lkr_diff=${DIRENV_DIFF-}
     fi
-    # Where direnv holds this folder, by `use lkr`, it has the keys, and the agents' functions and the time are ours.
+    # If direnv manages this folder with `use lkr`, it sets the keys, and we handle only agents and expiry times.
     __lkr_held=${LKR_DIRENV_STATE-}
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
@@ -216,7 +216,7 @@ __lkr_change() {
         __lkr_lost=1 __lkr_at=$1
         \builtin return
     fi
-    # Ctrl-C is for boot.py to take up, once Python has started: before that it would print a traceback.
+    # boot.py handles Ctrl-C once Python has started. Before that, it would print a traceback.
     __lkr_statements=$(\builtin trap '' INT && LKR_WAS=$__lkr_was LKR_OVER=$__lkr_over LKR_HAS_DIRENV=$__lkr_has_direnv \builtin exec "$__lkr_python" -I -S -X utf8 "$__lkr_boot" "$__lkr_site" zsh "$1" "$__lkr_version")
     \builtin eval "$__lkr_statements"
     [[ -n ${LKR_STATE-} ]] && \builtin typeset -gx LKR_DIR="$1"
@@ -232,7 +232,7 @@ else () {
         \builtin return
     fi
     \builtin zmodload zsh/system zsh/parameter
-    # A variable of that name, from the environment, would stand in the clock's way.
+    # A variable of that name from the environment would hide the clock.
     [[ ${(t)EPOCHSECONDS-} == *special* ]] || \builtin unset EPOCHSECONDS
     \builtin zmodload -F zsh/datetime p:EPOCHSECONDS
     \builtin typeset -g __lkr_at= __lkr_lost= __lkr_over= __lkr_gen= __lkr_until= __lkr_quiet= __lkr_profile= __lkr_held= __lkr_gone= __lkr_diff=${DIRENV_DIFF-}
