@@ -97,8 +97,11 @@ def test_a_command_that_fails_takes_no_copy_away(user: User) -> None:
 WORDS = {
     "op": (["read", "--no-newline", "op://llm/openai/prod"], KEY),
     "bw": (
-        ["--nointeraction", "get", "item", "sub/openai/prod"],
-        json.dumps({"name": "sub/openai/prod", "login": {"password": KEY}}),
+        ["--nointeraction", "list", "items", "--search", "sub/openai/prod"],
+        json.dumps([
+            {"name": "sub/openai/prod-2", "login": {"password": "sk-another"}},
+            {"name": "sub/openai/prod", "login": {"password": KEY}},
+        ]),
     ),
     "gopass": (["show", "--password", "sub/openai/prod"], f"{KEY}\nuser: x\n"),
     "doppler": (
@@ -132,18 +135,21 @@ def test_a_program_is_asked_in_its_own_words(user: User, kind: str) -> None:
     assert works(user)
 
 
-@pytest.mark.parametrize("kind", ["bw", "az"])
-def test_a_program_that_finds_what_is_only_like_the_name_gives_no_key(user: User, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "count", "said"), [
+    ("az", 0, "returned another key for openai:prod"),
+    ("bw", 0, "has no item named sub/openai/prod"),
+    ("bw", 2, "has 2 items named sub/openai/prod"),
+])  # fmt: skip
+def test_a_program_that_does_not_find_just_that_name_gives_no_key(user: User, kind: str, count: int, said: str) -> None:
     program = user.home / "bin" / kind
     program.parent.mkdir()
-    answer = json.dumps({"name": "sub/openai/prod-old", "value": KEY, "login": {"password": KEY}})
+    found = {"name": "sub/openai/prod-old", "value": KEY, "login": {"password": KEY}}
+    answer = json.dumps(found if kind == "az" else [found] + [{**found, "name": "sub/openai/prod"}] * count)
     program.write_text(f"#!/bin/sh\necho '{answer}'\n")
     program.chmod(0o755)
     user.env["PATH"] = f"{program.parent}:{user.env['PATH']}"
     user.lkr("source", "add", "team", kind, "llm", "--prefix", "sub", "--yes")
-    assert "returned another key for openai:prod" in user.lkr(
-        "allow", "--yes", str(user.project("p", MANIFEST, allow=False))
-    )
+    assert said in user.lkr("allow", "--yes", str(user.project("p", MANIFEST, allow=False)))
 
 
 def test_every_program_has_a_stand_in_or_runs_itself() -> None:

@@ -112,6 +112,8 @@ class Program(base.WithoutLogin):
         wrong = base.unreachable(self._settings, f"returned something unexpected for {name}")
         try:
             found = json.loads(text)
+            if isinstance(found, list):  # a search, which also finds longer names
+                found = self._only(name, found)
             if self._preset.check and found[self._preset.check] not in self._names(name):
                 raise base.unreachable(self._settings, f"returned another key for {name}")
             for part in self._preset.answer.split("."):
@@ -121,6 +123,14 @@ class Program(base.WithoutLogin):
         if not isinstance(found, str):
             raise wrong
         return found
+
+    def _only(self, name: str, every: "list[Any]") -> "Any":
+        """Returns the one item that has the name. Raises LkrError for none, or for several."""
+        fits = [each for each in every if each[self._preset.check] in self._names(name)]
+        if len(fits) != 1:
+            what = f"has {len(fits)} items" if fits else "has no item"
+            raise base.unreachable(self._settings, f"{what} named {self._names(name)[0]}")
+        return fits[0]
 
     def _places(self, name: str) -> dict[str, str]:
         provider, label = name.split(":")
