@@ -30,9 +30,8 @@ for name in {names!r}.split():
         delattr(os, name)
 os.supports_dir_fd.clear(); os.supports_follow_symlinks.clear(); os.supports_fd.clear()
 del socket.AF_UNIX
-from lkrshell.__main__ import main
-sys.exit(main())
 """
+MAIN = "from lkrshell.__main__ import main\nsys.exit(main())\n"
 
 
 class Windows:
@@ -43,8 +42,9 @@ class Windows:
         self.home.mkdir()
         program = standin.system_package(folder, "win32")
         site = str(program.parent.parent / "site")
-        program.write_text(START.format(python=sys.executable, site=site, modules=MODULES, names=NAMES))
-        self.program = str(program)
+        start = START.format(python=sys.executable, site=site, modules=MODULES, names=NAMES)
+        program.write_text(start + MAIN)
+        self.program, self.start = str(program), start
         self.env = {
             "HOME": str(self.home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "XDG_CONFIG_HOME": str(self.home / "c"),
             "XDG_DATA_HOME": str(self.home / "d"), "XDG_STATE_HOME": str(self.home / "s"), "LKR_BACKEND": "keyring",
@@ -77,6 +77,11 @@ def test_keys_are_stored_listed_shown_and_given_to_a_command(windows: Windows) -
     windows.lkr("allow", "--yes", cwd=folder)
     assert VALUE in windows.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder)
     windows.lkr("exec", "--", "sh", "-c", "exit 7", cwd=folder, code=7)
+    script = windows.home / "mine.py"
+    uses = "import lkrshell\nprint(lkrshell.load(), os.environ['OPENAI_API_KEY'])\n"
+    script.write_text(f"{windows.start}{uses}with lkrshell.keys() as keys:\n    print(*keys.values())\n")
+    out = subprocess.run([sys.executable, "-I", script], env=windows.env, cwd=folder, capture_output=True, text=True)
+    assert out.stdout.count(VALUE) == 2, out.stderr
     windows.lkr("rm", "openai:prod", "--yes")
     assert VALUE not in windows.lkr("list")
 

@@ -1,7 +1,8 @@
 """Writes the Homebrew formula of a release, with each dependency as a resource: `make formula`.
 
 Homebrew builds from source. A resource is a source distribution on PyPI with its SHA-256. uv resolves them for a Mac,
-from pyproject.toml. Source: Homebrew's "Python for Formula Authors" and "Formula Cookbook".
+from pyproject.toml, with the broker, which nobody could add to what Homebrew installed. Source: Homebrew's "Python for
+Formula Authors" and "Formula Cookbook", and the rules of `brew style` in Library/Homebrew/rubocops/urls.rb.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ _FORMULA = """class Lkrshell < Formula
   sha256 "{sha256}"
   license "MIT"
 
-  depends_on "rust" => :build # for pyrage
+  depends_on "rust" => :build # for pyrage and pydantic-core
   depends_on "python@{python}"
 
 {resources}
@@ -40,6 +41,7 @@ _FORMULA = """class Lkrshell < Formula
     ENV["LKR_BACKEND"] = "vault"
     assert_match version.to_s, shell_output("#{{bin}}/lkr --version")
     assert_match "no keys stored yet", shell_output("#{{bin}}/lkr list 2>&1")
+    assert_match "__lkr_python", shell_output("#{{bin}}/lkr hook zsh")
   end
 end
 """
@@ -57,7 +59,16 @@ def locked() -> list[tuple[str, str, str]]:
     """Returns each dependency on a Mac: its name, and the URL and SHA-256 of its source distribution."""
     with tempfile.TemporaryDirectory() as folder:
         lock = Path(folder) / "pylock.toml"
-        options = ["--python-platform", "macos", "--python-version", _PYTHON, "--format", "pylock.toml"]
+        options = [
+            "--python-platform",
+            "macos",
+            "--python-version",
+            _PYTHON,
+            "--format",
+            "pylock.toml",
+            "--extra",
+            "broker",
+        ]
         subprocess.run(
             [sys.executable, "-m", "uv", "pip", "compile", "-q", *options, "-o", str(lock), "pyproject.toml"],
             check=True,
@@ -67,10 +78,11 @@ def locked() -> list[tuple[str, str, str]]:
 
 
 def main(sdist: Path) -> None:
-    """Prints the formula for a release that is, or will be, on PyPI under this file's name."""
-    url = f"https://files.pythonhosted.org/packages/source/l/lkrshell/{sdist.name}"
-    digest = hashlib.sha256(sdist.read_bytes()).hexdigest()
-    sys.stdout.write(formula(url, digest, locked()))
+    """Prints the formula for a release that is, or will be, on PyPI, where a file's address is its BLAKE2b digest."""
+    data = sdist.read_bytes()
+    place = hashlib.blake2b(data, digest_size=32).hexdigest()
+    url = f"https://files.pythonhosted.org/packages/{place[:2]}/{place[2:4]}/{place[4:]}/{sdist.name}"
+    sys.stdout.write(formula(url, hashlib.sha256(data).hexdigest(), locked()))
 
 
 if __name__ == "__main__":

@@ -214,7 +214,9 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
         for variable in [name for name in around if name in os.environ and name.lower() != "no_proxy"]:
             asking.say(f"{variable} is set already, so virtual keys may not reach the broker; use load(override=True)")
             del around[variable]
-    execute.add_variables(os.environb, given.keys, around)
+    added: dict[bytes, bytes] = {}
+    execute.add_variables(added, given.keys, around)
+    os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in added.items()})
     loaded.loaded = {binding.variable: shown(binding.key) for binding, _ in given.keys}
     loaded.missing = tuple(dict.fromkeys(shown(binding.key) for binding in given.missing))
     loaded.virtual = tuple(binding.variable for binding, _ in given.keys if binding in given.virtual)
