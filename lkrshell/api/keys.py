@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import SupportsIndex
 
     from lkrshell.core.binding import Binding
     from lkrshell.runtime import agents, execute
@@ -55,12 +56,18 @@ class Loaded:
 
 
 class Value(str):
-    """A key's value: a `str` whose `repr` is a mask, so that a prompt or a log line does not show it."""
+    """A key's value: a `str` whose `repr` is a mask, so that a prompt, a log line or a traceback does not show it.
+
+    So is the `repr` of a part of it, since rich cuts a long value before it shows it.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "'****'"
+
+    def __getitem__(self, part: "SupportsIndex | slice") -> str:
+        return Value(super().__getitem__(part))
 
 
 class Keys(Mapping[str, str]):

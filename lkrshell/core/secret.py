@@ -31,6 +31,11 @@ class Secret:
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a Secret is not pickled")
 
+    def __copy__(self, memo: object = None) -> "Secret":
+        return self
+
+    __deepcopy__ = __copy__  # dataclasses.asdict copies what it holds
+
     def dump(self) -> bytes:
         """As JSON, ASCII only."""
         import json
