@@ -10,7 +10,6 @@ import sys
 from _collections_abc import Iterator, Mapping  # os loaded it; collections.abc takes longer than all of ours
 from _thread import RLock
 
-from lkrshell.core.binding import shown
 from lkrshell.core.errors import KeyNotStored, LkrError, ManifestError, StoreLocked
 from lkrshell.core.secret import Secret
 
@@ -164,6 +163,7 @@ def get(name: str, *, profile: str | None = None, folder: "str | os.PathLike[str
         LkrError: as for `load`. UsageError if `name` is not the name of a key.
     """
     from lkrshell.core import names
+    from lkrshell.core.binding import shown
 
     names.checked_key(name)
     bindings, asking, _ = _project(profile, folder)
@@ -199,6 +199,8 @@ def _nothing(folder: "str | os.PathLike[str] | None") -> Loaded | None:
 
 
 def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override: bool) -> Loaded:
+    from lkrshell.core.binding import shown
+
     bindings, asking, require_all = _project(profile, folder)
     loaded = Loaded(asking.folder)
     if not override:
@@ -248,6 +250,7 @@ def _project(
 
 
 def _fetch(bindings: "list[Binding]", asking: "execute.Asking", require_all: bool) -> "execute.Given":
+    from lkrshell.core.binding import shown
     from lkrshell.runtime import execute
     from lkrshell.state import memory
 
