@@ -94,7 +94,7 @@ class Control:
             await self.at_end()  # while the socket still answers, nobody starts another broker
         finally:
             watch.cancel()
-            for name in (broker_client.READY, broker_client.PORT):  # who connects from now on starts another one
+            for name in (broker_client.READY, broker_client.PORT):  # the next client then starts another broker
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
             server.close()

@@ -8,7 +8,7 @@ from lkrshell.cli.reporting import Report
 from lkrshell.core import clock
 from lkrshell.core.text import show, tilde
 
-# How each page begins. A file that begins differently is no report, and is not overwritten.
+# How each page begins. A file that begins differently is not a report, and stays as it is.
 HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Report on keys</title>'
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d1d9e0;--back:#fff;--card:#f6f8fa;--bad:#b3261e;

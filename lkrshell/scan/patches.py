@@ -1,7 +1,7 @@
 """Searches what each commit added, in the patches that `git log` prints.
 
-A line is in one patch, and in every later version of its file: a patch is a small part of what the objects hold. Git
-runs no program of the repository for that, and nothing that it prints is run or written.
+A line is in one patch, but in every later version of its file, so patches are much smaller than objects. git runs no
+program of the repository for this, and nothing that it prints is run or written.
 """
 
 import os
@@ -18,7 +18,7 @@ from lkrshell.system import git
 _BLOCK = 2 << 20  # bytes that are searched at once
 _OVERLAP = 64 << 10  # bytes at the end of a block that are searched with the next one, too
 _LONGEST = 16 << 20  # bytes of a line
-# How git marks lines: added by a tab, unchanged by a space. Both are what values may have between their parts.
+# git marks added lines with a tab and unchanged ones with a space. Values may have both between their parts.
 _WORDS = (
     "log", "-p", "--stdin", "--no-walk=unsorted", "--no-diff-merges", "--unified=3", "--inter-hunk-context=0",
     "--diff-algorithm=myers", "--no-indent-heuristic", "--no-renames", "--no-textconv", "--no-ext-diff", "--no-color",
@@ -40,7 +40,7 @@ def search(folder: str, what: text.Search, tally: Tally) -> tuple[list[Finding],
     with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
         list(pool.map(lambda part: part.search(folder, what, tally), parts))
     covered: set[bytes] = set()
-    whole: set[bytes] = set()  # those of which patches show only what was changed later
+    whole: set[bytes] = set()  # objects of which patches show only later changes
     for before, after in (objects for part in parts for objects in part.objects):
         if before.strip(b"0") and before not in covered:
             whole.add(before)

@@ -144,7 +144,7 @@ def names(store: str) -> list[str]:
 
 
 def copies(store: str, source: str = "") -> list[str]:
-    """The names of sources' keys of which there is an entry, of this source alone if one is named, sorted."""
+    """The sorted names of sources' keys that have an entry. `source` limits them to one source."""
     from lkrshell.core.names import is_key, source_of
 
     return [name for name in _names(store) if "/" in name and is_key(name) and source in ("", source_of(name))]
