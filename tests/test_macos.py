@@ -83,6 +83,7 @@ def test_get_copies_for_a_while_and_hides_it_from_clipboard_managers(user: MacUs
     child.expect_exact("\r\n")
     child.close()
     assert mac.pasteboard() == {
+        "this-host-only": "",  # not for Universal Clipboard
         "public.utf8-plain-text": VALUE,
         "org.nspasteboard.ConcealedType": "",
         "org.nspasteboard.TransientType": "",
@@ -410,6 +411,8 @@ def test_a_project_is_the_same_by_any_name_that_the_file_system_finds_it_by(
     assert VALUE in user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=other)
     user.env["PWD"] = str(other)
     assert VALUE in user.lkr("export", "bash", cwd=other)
+    user.lkr("policy", "openai:prod", "--only", str(other))
+    assert VALUE in user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=user.home / kept)
     user.lkr("deny", cwd=other)
     assert "not allowed" in user.lkr("exec", "--", "true", cwd=user.home / kept, code=78)
 

@@ -32,6 +32,7 @@ _FAILED, _NO_PASSWORD, _LOCKOUT, _NOT_INTERACTIVE = -1, -5, -8, -1004  # LAError
 _CANCELLED = (-2, -4, -9)  # by the person, the system, us
 _UTF8 = 0x08000100  # kCFStringEncodingUTF8
 _TEXT = "public.utf8-plain-text"  # NSPasteboardTypeString
+_THIS_HOST_ONLY = 1  # NSPasteboardContentsCurrentHostOnly
 _MARKS = ("org.nspasteboard.ConcealedType", "org.nspasteboard.TransientType")
 _GLOBAL, _SIGNED = 1 << 28, 1 << 30  # BLOCK_IS_GLOBAL, BLOCK_HAS_SIGNATURE
 
@@ -157,11 +158,12 @@ def _verdict(code: int) -> bool:
 
 
 def copy(value: str) -> int:
-    """Puts the value on the pasteboard, marked so that clipboard managers keep and show it nowhere; the number of this
-    change. LkrError without a pasteboard."""
+    """Puts the value on this Mac's pasteboard, marked so that clipboard managers keep and show it nowhere. Universal
+    Clipboard does not take it to the person's other devices. The number of this change. LkrError without a pasteboard.
+    """
     with _pool():
         board = _pasteboard()
-        _send(board, "clearContents", c_long)
+        _send(board, "prepareForNewContentsWithOptions:", c_long, (c_ulong, _THIS_HOST_ONLY))
         for kind, text in ((_TEXT, value), *((mark, "") for mark in _MARKS)):
             with _string(text) as string, _string(kind) as type_:
                 arguments = (c_void_p, string), (c_void_p, type_)

@@ -985,8 +985,9 @@ static void *reply(void *given) { /* "on a private queue internal to the framewo
 
 /* objc/message.h: objc_msgSend is cast to the method's own type by its caller. LAContext.h: evaluatePolicy:
  * localizedReason:reply: (void), (LAPolicy = NSInteger, NSString *, block), LAPolicyDeviceOwnerAuthentication 2.
- * NSPasteboard.h: + generalPasteboard, - clearContents (NSInteger), - setString:forType: (BOOL), - stringForType:,
- * - changeCount (NSInteger). NSError.h: - code (NSInteger). CFStringRef and NSString * are toll-free bridged. */
+ * NSPasteboard.h: + generalPasteboard, - clearContents (NSInteger), - prepareForNewContentsWithOptions: (NSInteger),
+ * - setString:forType: (BOOL), - stringForType:, - changeCount (NSInteger). NSError.h: - code (NSInteger). CFStringRef
+ * and NSString * are toll-free bridged. */
 void *objc_msgSend(void *receiver, const char *selector, void *one, void *two, void *three) {
     struct object *object = checked(receiver, 0, selector);
     if (object == &classes[0] && !strcmp(selector, "alloc")) {
@@ -1020,10 +1021,13 @@ void *objc_msgSend(void *receiver, const char *selector, void *one, void *two, v
         char *text = read_file(in_folder("pasteboard")); /* CHANGES, then "TYPE HEX" a line */
         long changes = text ? atol(text) : 0;
         void *answer = NULL;
-        if (!strcmp(selector, "clearContents")) {
+        int prepares = !strcmp(selector, "prepareForNewContentsWithOptions:");
+        if (!strcmp(selector, "clearContents") || prepares) {
             FILE *out = fopen(in_folder("pasteboard"), "w");
             fprintf(out, "%ld\n", ++changes);
             fclose(out);
+            if (prepares && (uintptr_t)one == 1) /* NSPasteboardContentsCurrentHostOnly */
+                note("pasteboard", "this-host-only -");
             answer = (void *)changes;
         } else if (!strcmp(selector, "changeCount"))
             answer = (void *)changes;
