@@ -207,8 +207,25 @@ def test_fix_takes_keys_in_and_out_of_where_they_lay(user: User, folder: Path) -
     assert (folder / ".bashrc").read_text() == "if true; then\n: # XAI_API_KEY moved to lkr: xai:main\nfi\n"
     assert (folder / ".bash_history").read_text() == "ls\ncd\n"
     assert 'os.environ["OPENAI_API_KEY"]' in screen
+    assert 'GROQ_API_KEY = "groq:main"' in (folder / ".lkr.toml").read_text()
+    assert "groq:main" in user.lkr("status", cwd=folder)
     assert groq in user.lkr("get", "groq:main", "--force-plain")
     assert [row["path"] for row in found(user, folder)] == ["app.py"]
+
+
+def test_fix_changes_nothing_after_a_no_and_no_manifest_that_is_not_allowed(user: User, folder: Path) -> None:
+    files = {".env": f"GROQ_API_KEY={key('gsk_')}\n", ".lkr.toml": 'version = 1\n[keys]\nA_KEY = "openai:prod"\n'}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    for answer in ("n", "y"):
+        child = user.on_terminal("scan", "--fix", cwd=folder, columns=300)
+        screen = ""
+        while child.expect([r"\[y/N\]:? ", pexpect.EOF]) == 0:
+            screen += str(child.before)
+            child.sendline(answer)
+        assert (folder / ".lkr.toml").read_text() == files[".lkr.toml"]
+        assert ((folder / ".env").read_text() == files[".env"]) == (answer == "n")
+    assert ".lkr.toml stays as it is: the manifest's current content is not allowed" in screen + str(child.before)
 
 
 def test_fix_masks_a_key_in_the_outputs_of_a_notebook(user: User, folder: Path) -> None:

@@ -77,7 +77,7 @@ def command(
     if fix and code:
         from lkrshell.cli import fixing
 
-        fixing.fix(found)
+        fixing.fix(found, folder)
     return code
 
 

@@ -7,10 +7,11 @@ import re
 import sys
 import webbrowser
 
-from lkrshell.cli import ask, common, declare, importing, scanning
+from lkrshell.cli import ask, common, declare, importing, prompts, scanning
+from lkrshell.core import folders, names
 from lkrshell.core.errors import REFUSED, LkrError
-from lkrshell.core.text import show
-from lkrshell.project import envfile, project_files
+from lkrshell.core.text import quoted, show
+from lkrshell.project import approve, envfile, lookup, manifest_text, project_files
 from lkrshell.runtime import keys
 from lkrshell.scan import findings
 from lkrshell.scan.findings import Finding
@@ -36,8 +37,11 @@ _READ = {
 _NOTEBOOK_LIMIT = 64 << 20  # bytes
 
 
-def fix(found: list[Finding]) -> None:
-    """Goes through the keys, the worst first. LkrError (2) without a terminal."""
+def fix(found: list[Finding], project: str) -> None:
+    """Goes through the keys, the worst first. Keys found in `project` can go into its manifest.
+
+    LkrError (2) without a terminal.
+    """
     if not ask.on_terminal():
         raise LkrError("--fix asks about each key, and there is no terminal", "run it on one", REFUSED)
     for group in findings.groups(found):
@@ -46,6 +50,9 @@ def fix(found: list[Finding]) -> None:
             declare.echo(f"  {show(each.where())}  {each.exposed()}", err=True)
         name = group[0].name if group[0].kind == "stored" else _store(group)
         if name:
+            here = [each for each in group if each.file and folders.within(each.file, project)]
+            if any(each.named or each.kind != "stored" for each in here):
+                _name_it(group, name, lookup.find(project) or project)
             # bottom up, so that line numbers stay valid
             for each in sorted(group, key=lambda each: (each.file, -each.line)):
                 _take_out(each, name)
@@ -63,9 +70,29 @@ def _store(group: list[Finding]) -> str:
     common.make_vault(store)
     keys.set_value(store, name, group[0].secret)
     common.log("set", name)
-    variable = next((each.named for each in group if each.named), "") or providers.variable_of(name)
-    declare.echo(f"lkr: stored {name}; name it in a project: lkr add {variable}={name}", err=True)
+    declare.echo(f"lkr: stored {name}", err=True)
     return name
+
+
+def _name_it(group: list[Finding], name: str, folder: str) -> None:
+    """Names the key in the manifest of `folder` and allows that, after a yes. Its other entries stay."""
+    variable = next((each.named for each in group if each.named), "") or providers.variable_of(name) or ""
+    place = lookup.Place(folder)
+    try:
+        if place.text == lookup.ABSENT:
+            project_files.check_new(place)
+        else:
+            approve.check_allowed(place)
+        text, own = manifest_text.with_keys(place, {variable: name}) if names.is_variable(variable) else ("", None)
+        if not text or own is not None or text == place.text[1:]:
+            return
+        if why := providers.refusal(variable):
+            raise LkrError(*why)
+        if ask.confirm(f"Name it in {lookup.MANIFEST}, as {variable}?"):
+            prompts.write_and_allow(place, text)
+            declare.echo(f"lkr: added {variable} ← {name}, and allowed it", err=True)
+    except LkrError as error:
+        declare.echo(f"lkr: {lookup.MANIFEST} stays as it is: {error}", err=True)
 
 
 def _take_out(each: Finding, name: str) -> None:
@@ -96,7 +123,8 @@ def _take_out(each: Finding, name: str) -> None:
         return
     variable = each.named or providers.variable_of(name) or "THE_VARIABLE"
     form = _READ.get(os.path.splitext(base)[1], "the variable {}").format(variable)
-    declare.echo(f"lkr: edit {show(each.where())} yourself: it can read {form}", err=True)
+    code = f", or run: lkr import --code {quoted(each.place)}" if base.endswith(".py") else ""
+    declare.echo(f"lkr: edit {show(each.where())} yourself: it can read {form}{code}", err=True)
 
 
 def _clean_notebook(each: Finding, folder: str, base: str, name: str) -> bool:
