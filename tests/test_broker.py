@@ -504,8 +504,8 @@ def test_a_key_that_no_header_can_hold_is_refused(broker: Broker, standin: Stand
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
      "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "::ffff:127.0.0.1",
-     "::ffff:10.0.0.1",
-     "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::", "ff02::1", "nonsense", ""],
+     "::ffff:10.0.0.1", "168.63.129.16", "192.0.0.192", "::ffff:168.63.129.16", "64:ff9b::7f00:1", "2002:7f00:1::",
+     "2001:0:7f00:1::", "ff02::1", "nonsense", ""],
 )  # fmt: skip
 def test_a_private_address_is_known_in_every_spelling(address: str) -> None:
     assert not is_public(address)

@@ -127,6 +127,9 @@ def test_a_key_of_a_vendor_that_the_broker_does_not_know_is_refused(brokered: Br
     for words in (("exec", "--", "env"), ("export", "bash")):
         out = user.lkr(*words, cwd=folder, code=2)
         assert "the broker does not serve huggingface:read" in out and "hf_" not in out
+    assert "the broker does not serve huggingface:read" in user.lkr("policy", "huggingface:read", "--via", "broker")
+    user.lkr("set", "bedrock:main", "--stdin", stdin=b"0123456789abcdef0123456789abcdef")
+    assert "Bedrock signs each request" in user.lkr("policy", "bedrock:main", "--via", "broker")
 
 
 def test_the_same_key_in_two_variables_stays_virtual_in_one_and_is_never_mixed_up(brokered: Brokered) -> None:

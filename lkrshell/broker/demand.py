@@ -157,7 +157,7 @@ def _parse(data: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(data, object_pairs_hook=_once)
     except _Twice:
-        raise Refused(400, "body", "an object in the body has a name twice, so lkr cannot tell what it costs") from None
+        raise Refused(400, "body", "an object in the body repeats a name, so lkr cannot tell what it costs") from None
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

@@ -402,7 +402,9 @@ def _over(scope: str, field: str, permit: Permit, found: Sum, each: Limits, want
     exact = limits.dollars if field == "budget" else limits.count
     parts = [f"{said(found.spent[kind])}{unit} used"]
     parts += [f"{said(found.held[kind])}{unit} set aside for requests under way"] * bool(found.held[kind])
-    parts += [f"{said(wanted)}{unit} at most for this one; a smaller max_tokens needs less"] * bool(wanted)
+    parts += [f"{said(wanted)}{unit} is the most that this request can use; a smaller max_tokens lowers that"] * bool(
+        wanted
+    )
     change = _change(scope, permit, field, f"{exact(most * 2 or 1_000_000)}/{period}")
     return f"{_whose(scope, permit)} is limited to {exact(most)}{unit}/{period} ({', '.join(parts)}); {change}"
 

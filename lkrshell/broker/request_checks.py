@@ -131,7 +131,7 @@ def _from_here(fields: Fields, hosts: frozenset[str]) -> None:
     """Raises Refused when a web page may have sent this, through a name that resolves to 127.0.0.1."""
     values = dict(fields)
     if values.get("host", "").lower() not in hosts:
-        raise Refused(403, "host", "the Host is not the broker's own address and port")
+        raise Refused(403, "host", "the header Host must be 127.0.0.1 and the broker's port; localhost is refused too")
     if "origin" in values or values.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Refused(403, "origin", "the broker serves no web pages")
 
@@ -151,7 +151,9 @@ def _credential(route: Route, fields: Fields) -> str:
     """Returns the virtual key that the request carries."""
     found = [(name, value) for name, value in fields if name in CREDENTIALS]
     if len(found) > 1:
-        raise Refused(400, "credentials", f"two credentials: {' and '.join(name for name, _ in found)}; send one")
+        raise Refused(
+            400, "credentials", f"the request has two keys, in {' and '.join(name for name, _ in found)}; send one"
+        )
     if not found:
         raise Refused(401, "credentials", f"no virtual key: send it in the header {route.headers[0]}")
     name, value = found[0]

@@ -100,7 +100,9 @@ class Forwarder(Generic[V, P]):
             raise Refused(403, "vendor", f"this virtual key is for {virtual.vendor}; its path is /{virtual.vendor}/")
         caller = self._may_use(virtual, peer, own)
         if not caller:
-            raise Refused(403, "process", "this virtual key was made for another shell or program")
+            raise Refused(
+                403, "process", "this virtual key was made for another shell or program; enter the project here"
+            )
         task: asyncio.Task[object] = asyncio.current_task()  # type: ignore[assignment]  # we are in one
         self._under_way[task] = virtual
         held = [0]

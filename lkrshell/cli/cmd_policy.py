@@ -10,7 +10,7 @@ from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS
 from lkrshell.core.text import show, tilde
-from lkrshell.runtime import keys
+from lkrshell.runtime import broker_client, keys
 from lkrshell.state import index, paths
 from lkrshell.system import terminal
 
@@ -88,6 +88,11 @@ def command(
     if changes:
         entry = keys.change(store, name, edit, _agreed(entry, edit))
         common.log("policy", name)
+    if via == "broker":
+        try:
+            broker_client.check_route(name)
+        except LkrError as error:
+            declare.echo(f"lkr: {error}", err=True)
     _tell(entry, as_json)
 
 

@@ -4,6 +4,8 @@ import ipaddress
 
 # Networks whose addresses have an IPv4 address inside.
 _EMBEDDING = tuple(ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+# Public by their number, but a cloud's machines reach the cloud's own services there: Azure, and Oracle's older one.
+_CLOUDS = tuple(ipaddress.ip_network(each) for each in ("168.63.129.16/32", "192.0.0.0/24"))
 
 
 def is_public(address: str) -> bool:
@@ -17,6 +19,8 @@ def is_public(address: str) -> bool:
             found = found.ipv4_mapped
         elif any(found in network for network in _EMBEDDING):  # an IPv4 address inside, of whoever wrote it
             return False
+    if any(found in network for network in _CLOUDS):
+        return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 

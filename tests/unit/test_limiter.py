@@ -169,7 +169,7 @@ def test_of_many_at_once_only_those_whose_worst_case_fits_are_sent(limited: Limi
     assert len(held) == 9, "10,000 tokens are 0.1 $, and the input comes to that"
     assert "openai:prod is limited to 1 $/day (0 $ used, 0.90" in said
     assert "set aside for requests under way" in said
-    assert "a smaller max_tokens needs less" in said
+    assert "a smaller max_tokens lowers that" in said
     assert "lkr policy openai:prod --budget 2/day" in said
     done(held[0], 10, 10)
     assert limited.reserve(Virtual(), Permit(key("1/day")), call(max_tokens=10_000)), "what was not used is free again"
