@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import os
 import ssl
 import subprocess
 import threading
@@ -13,13 +12,19 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
+import read_only
 import trustme
 from bao import Server, Team, free_port
 from conftest import User
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from shells import Shell, wait_until
+
+from lkrshell.core.secret import Secret
+from lkrshell.sources.openbao import OpenBao
+from lkrshell.sources.settings import parse
 
 KEY = "sk-from-the-team-0123456789"
 MANIFEST = 'OPENAI_API_KEY = "team/openai:prod"'
@@ -50,6 +55,36 @@ def test_by_password(user: User, team: Team, auth: str) -> None:
     assert "does not accept this userpass login" in out
     user.lkr("login", "team", "--stdin", stdin=b"jane\na password\n")
     assert works(user)
+
+
+def test_on_a_terminal_the_password_is_asked_for_and_not_shown(user: User, team: Team, auth: str) -> None:
+    team.server.request("POST", f"sys/auth/{auth}", {"type": "userpass"})
+    team.server.request("POST", f"auth/{auth}/users/jane", {"password": "a password", "token_policies": [team.mount]})
+    add(user, team, "--auth", "userpass", "--set", f"auth_mount={auth}")
+    child = user.on_terminal("login", "team")
+    child.expect("User[^\n]*: ")
+    child.sendline("jane")
+    child.expect("Password[^\n]*: ")
+    time.sleep(0.3)  # what is typed before the question is thrown away
+    child.sendline("a password")
+    child.expect("logged in to")
+    assert "a password" not in str(child.before)
+    child.expect(pexpect.EOF)
+    assert works(user)
+
+
+def test_a_token_is_renewed_while_it_is_used(user: User, team: Team, auth: str) -> None:
+    settings = parse("team", {"type": "openbao", "address": team.server.address, "mount": team.mount}, "here")
+    token, soon = team.token(ttl="1h"), int(time.time()) + 60
+    login = {"token": token, "identity": settings.identity(), "expires": soon, "period": 3600}
+    source = OpenBao(settings, Secret(json.dumps(login)))
+    assert source.read(["openai:prod"], {})["openai:prod"].secret is not None
+    kept = source.kept()
+    assert kept is not None
+    assert json.loads(kept.reveal())["token"] == token
+    assert source.expires() > soon
+    renewed = team.server.request("GET", "auth/token/lookup-self", token=token)["data"]
+    assert renewed["last_renewal_time"]
 
 
 def test_by_approle_also_with_a_wrapped_secret_id_that_is_good_once(user: User, team: Team, auth: str) -> None:
@@ -241,21 +276,12 @@ def test_by_the_service_account_of_a_pod(user: User, team: Team, auth: str, issu
         server.server_close()
 
 
-IN_CI = """set -e
-mount --rbind / "$1"
-mount -o remount,bind,ro "$1"
-mount -t tmpfs none "$1/mnt"
-exec chroot "$1" /bin/sh -ec '
-    if touch /root-is-writable 2>/dev/null; then exit 9; fi
-    export XDG_CONFIG_HOME=/mnt/config XDG_DATA_HOME=/mnt/data XDG_STATE_HOME=/mnt/state
-    mkdir -p /mnt/config/lkr
-    echo "agent_ancestors = false" >/mnt/config/lkr/config.toml
-    head -c 16 /dev/urandom | od -An -tx1 | tr -d " " | lkr unlock --stdin
-    lkr source add team openbao "$ADDRESS" --mount "$MOUNT" --auth "$AUTH" \\
-        --set auth_mount="$AUTH_MOUNT" --set role="$ROLE" --yes
-    printf %s "$CREDENTIAL" | lkr login team --stdin
-    unset CREDENTIAL
-    exec lkr exec -k team/openai:prod -- printenv OPENAI_API_KEY'
+IN_CI = """
+lkr source add team openbao "$ADDRESS" --mount "$MOUNT" --auth "$AUTH" \\
+    --set auth_mount="$AUTH_MOUNT" --set role="$ROLE" --yes
+printf %s "$CREDENTIAL" | lkr login team --stdin
+unset CREDENTIAL
+exec lkr exec -k team/openai:prod -- printenv OPENAI_API_KEY
 """
 
 
@@ -275,13 +301,7 @@ def test_in_ci_without_a_home_on_a_read_only_disk(
         ask("POST", f"auth/{auth}/role/ci", {**claims, "token_policies": [team.mount]})
         role, credential = "ci", issuer.token(aud="lkr-tests")
     job = {"ADDRESS": team.server.address, "MOUNT": team.mount, "AUTH": how, "AUTH_MOUNT": auth, "ROLE": role}
-    root = tmp_path / "root"
-    root.mkdir()
-    done = subprocess.run(
-        ["unshare", "-Urm", "sh", "-c", IN_CI, "job", str(root)],
-        env={**job, "CREDENTIAL": credential, "PATH": f"{Path(user.program).parent}:{os.environ['PATH']}"},
-        cwd="/", capture_output=True, text=True, timeout=250, start_new_session=True,
-    )  # fmt: skip
+    done = read_only.run(IN_CI, {**job, "CREDENTIAL": credential}, user.program, tmp_path / "root")
     assert (done.returncode, done.stdout) == (0, f"{KEY}\n"), done.stderr
     assert KEY not in done.stderr
     assert credential not in done.stdout + done.stderr

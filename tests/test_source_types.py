@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import read_only
 from conftest import User
 
 from lkrshell.sources import programs
@@ -49,6 +50,17 @@ def test_aws(user: User, moto: str, service: str, monkeypatch: pytest.MonkeyPatc
     assert "has a login of its own" in user.lkr("login", "team", "--stdin", stdin=b"x", code=64)
 
 
+def test_aws_in_ci_without_a_home_on_a_read_only_disk(user: User, moto: str, tmp_path: Path) -> None:
+    role = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c", "ADDRESS": moto}
+    script = """
+lkr source add team aws "$ADDRESS" --set region=eu-central-1 --prefix ci --yes
+printf %s "$KEY" | lkr set team/openai:prod --stdin
+exec lkr exec -k team/openai:prod -- printenv OPENAI_API_KEY
+"""
+    done = read_only.run(script, {**role, "KEY": KEY}, user.program, tmp_path / "root")
+    assert (done.returncode, done.stdout) == (0, f"{KEY}\n"), done.stderr
+
+
 def test_aws_without_a_login_says_so(user: User, moto: str) -> None:
     user.env["AWS_EC2_METADATA_DISABLED"] = "true"
     user.lkr("source", "add", "team", "aws", moto, "--set", "region=eu-central-1", "--yes")
@@ -78,6 +90,13 @@ def test_pass_itself(user: User) -> None:
 def test_a_command_of_my_own(user: User) -> None:
     user.lkr("source", "add", "team", "command", "/bin/echo", "sk-{provider}-{label}-0123456789", "--yes")
     assert works(user, "sk-openai-prod-0123456789")
+
+
+def test_after_a_second_a_line_says_what_is_waited_for(user: User) -> None:
+    user.lkr("source", "add", "--yes", "team", "command", "--", "/bin/sh", "-c", f"sleep 1.5; echo {KEY}")
+    folder = user.project("p", MANIFEST, allow=False)
+    assert "lkr: fetching from team ...\n" in user.lkr("allow", "--yes", cwd=folder)
+    assert "fetching" not in user.lkr("exec", "--", "true", cwd=folder)
 
 
 def test_a_command_that_fails_takes_no_copy_away(user: User) -> None:
