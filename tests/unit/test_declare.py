@@ -28,7 +28,7 @@ def by_click(command: declare.Command, words: list[str]) -> dict[str, object] | 
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_what_is_parsed_quickly_is_what_click_parses(command: declare.Command, data: st.DataObject) -> None:
     flags = [flag for each in command.parameters for flag in each.flags]
