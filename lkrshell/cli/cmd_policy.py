@@ -184,8 +184,8 @@ def _tell_all(as_json: bool) -> None:
         or any(row[column] != usual[column] for row in rows)
     ]
     colours = [["bold", *("dim" if row[column] == usual[column] else "yellow" for column in said[1:])] for row in rows]
-    shown = [[row[column] for column in said] for row in rows]
-    declare.echo(layout.by_provider([headings[column] for column in said], shown, colours), nl=False)
+    cells = [[row[column] for column in said] for row in rows]
+    declare.echo(layout.by_provider([headings[column] for column in said], cells, colours), nl=False)
 
 
 def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:
