@@ -56,6 +56,11 @@ def test_ls_and_help_are_what_everybody_types(user: User) -> None:
     assert user.lkr("help") == user.lkr("--help")
 
 
+def test_a_slip_in_an_option_or_a_subcommand_names_the_one_that_is_meant(user: User) -> None:
+    assert user.lkr("list", "--jsn", code=64) == "lkr: No such option '--jsn'; did you mean '--json'?\n"
+    assert user.lkr("source", "remove", code=64).endswith("; see lkr source --help\n")
+
+
 @pytest.mark.parametrize("command", list(rights.commands()), ids=lambda command: command.path)
 def test_every_command_shows_two_examples_that_are_calls_of_lkr(command: declare.Command) -> None:
     assert len(command.examples) == 2

@@ -265,8 +265,10 @@ def all_of(user: User) -> dict[Path, bytes]:
 
 def test_a_second_project_gets_its_own_key_after_a_slip_at_the_label(user: User) -> None:
     folder = second_project(user)
+    user.project("first", 'OPENAI_API_KEY = "openai:main"')
     child = begin(user, folder)
-    answers = {"Store these keys": "y", "openai:main has another value. Replace it?": "n", "Another label": "My App",
+    answers = {"Store these keys": "y", "openai:main is in the manifest of ~/first": None,
+               "openai:main has another value. Replace it?": "n", "Another label": "My App",
                "a label consists": None, "to skip it)": "prod", "already stored": None, "to skip it) ": "second",
                "Write this": "y", "Take the values": "n", "Change these files": "n"}  # fmt: skip
     for question, answer in answers.items():

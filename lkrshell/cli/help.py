@@ -57,7 +57,9 @@ def run(arguments: list[str]) -> object:
             return 0
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "lkr"
-        raise LkrError(_without_values(error.format_message()), f"see {path} --help", USAGE) from None
+        message = _without_values(error.format_message())
+        hint = "" if message.endswith("?") else f"see {path} --help"
+        raise LkrError(message.replace(". Did you mean", "; did you mean"), hint, USAGE) from None
     except click.Abort:
         raise KeyboardInterrupt from None
 

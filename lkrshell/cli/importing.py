@@ -36,6 +36,8 @@ def settle(plan: import_plan.Plan, yes: bool, replace: bool = False) -> None:
     for variable in plan.conflicts():
         key = plan.keys[variable]
         asked = not yes and plan.state(variable) == import_plan.DIFFERS
+        if asked:
+            prompts.tell_projects(key)
         if asked and ask.confirm(f"{key} has another value. Replace it?"):
             plan.replaced.add(key)
             continue
