@@ -173,6 +173,13 @@ PORT=80 # stays
 """
 
 
+def test_one_name_is_not_for_several_keys(user: User) -> None:
+    (user.home / ".env").write_text("GROQ_API_KEY=gsk_one\nMISTRAL_API_KEY=two\n")
+    said = user.lkr("import", ".env", "--yes", "--as", "groq:main", code=64)
+    assert said == "lkr: --as names one key, but there are 2; leave --as out\n"
+    assert not (user.home / ".lkr.toml").exists() and "groq" not in user.lkr("list")
+
+
 def test_blank_leaves_a_variable_that_the_file_gives_several_values(user: User) -> None:
     folder = user.project("p", allow=False)
     (folder / ".lkr.toml").unlink()

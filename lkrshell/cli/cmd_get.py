@@ -18,9 +18,12 @@ from lkrshell.system import clipboard
 @declare.option("--plain", is_flag=True, help="Print only the value, and only to a terminal.")
 @declare.option("--force-plain", is_flag=True, help="Print the value even into a pipe. Whoever reads it has the key.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON, masked unless --show.")
-@declare.option("--clear-after", default=30, show_default=True, type=declare.IntRange(1, 3600), help="Seconds.")
+@declare.option(
+    "--clear-after", default=30, show_default=True, type=declare.IntRange(1, 3600), metavar="SECONDS",
+    help="When to clear it.",
+)  # fmt: skip
 def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool, clear_after: int) -> None:
-    """Copy the key NAME to the clipboard, and show its mask. It is cleared after 30 seconds."""
+    """Copy the key NAME to the clipboard, and show its mask. The clipboard is cleared after 30 seconds."""
     asked, name = name, common.stored_name(name)
     if show + plain + force_plain > 1 or (as_json and (plain or force_plain)):
         raise LkrError("these options cannot be used together", "use one of --show, --plain, --force-plain", USAGE)

@@ -15,7 +15,7 @@ from lkrshell.runtime import import_plan
 @declare.option(
     "--from", "tool", metavar="TOOL:WHAT", help="pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE."
 )
-@declare.option("--as", "name", metavar="NAME", help="The key's name, for pass and secret-tool.")
+@declare.option("--as", "name", metavar="NAME", help="The key's name, if there is only one.")
 @declare.option("--dry-run", is_flag=True, help="Only show what would be stored.")
 @declare.option("--yes", is_flag=True, help="Do not ask. Keep keys that already have another value.")
 @declare.option("--replace", is_flag=True, help="Replace keys that already have another value.")
@@ -55,6 +55,8 @@ def command(
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run, name)
     if not plan.found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
+    if name and len(plan.found) > 1:
+        raise LkrError(f"--as names one key, but there are {len(plan.found)}", "leave --as out", USAGE)
     _show(plan, as_json)
     if dry_run:
         return

@@ -37,7 +37,7 @@ _EVERY = 0.5  # seconds between two checks of the ledger
 @declare.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 @declare.option("--vendor", is_flag=True, help="Ask OpenAI and Anthropic what they charged, with their admin keys.")
-@declare.option("--days", type=declare.IntRange(1, 366), help="The last DAYS days.")
+@declare.option("--days", type=declare.IntRange(1, 366), metavar="DAYS", help="The last DAYS days.")
 def command(
     provider: str | None,
     by: tuple[str, ...],

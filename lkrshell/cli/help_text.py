@@ -542,15 +542,16 @@ Options:
 """\
 Usage: lkr get [OPTIONS] NAME
 
-  Copy the key NAME to the clipboard, and show its mask. It is cleared after 30 seconds.
+  Copy the key NAME to the clipboard, and show its mask. The clipboard is cleared after 30
+  seconds.
 
 Options:
-  --show                       Print the value, but only to a terminal.
-  --plain                      Print only the value, and only to a terminal.
-  --force-plain                Print the value even into a pipe. Whoever reads it has the key.
-  --json                       As JSON, masked unless --show.
-  --clear-after INTEGER RANGE  Seconds.  [default: 30; 1<=x<=3600]
-  -h, --help                   Show this message and exit.
+  --show                 Print the value, but only to a terminal.
+  --plain                Print only the value, and only to a terminal.
+  --force-plain          Print the value even into a pipe. Whoever reads it has the key.
+  --json                 As JSON, masked unless --show.
+  --clear-after SECONDS  When to clear it.  [default: 30; 1<=x<=3600]
+  -h, --help             Show this message and exit.
 
   Examples:
     lkr get openai:prod
@@ -559,17 +560,17 @@ Options:
 """\
 Usage: lkr get [OPTIONS] NAME
 
-  Copy the key NAME to the clipboard, and show its mask. It is cleared after
-  30 seconds.
+  Copy the key NAME to the clipboard, and show its mask. The clipboard is
+  cleared after 30 seconds.
 
 Options:
-  --show                       Print the value, but only to a terminal.
-  --plain                      Print only the value, and only to a terminal.
-  --force-plain                Print the value even into a pipe. Whoever reads
-                               it has the key.
-  --json                       As JSON, masked unless --show.
-  --clear-after INTEGER RANGE  Seconds.  [default: 30; 1<=x<=3600]
-  -h, --help                   Show this message and exit.
+  --show                 Print the value, but only to a terminal.
+  --plain                Print only the value, and only to a terminal.
+  --force-plain          Print the value even into a pipe. Whoever reads it
+                         has the key.
+  --json                 As JSON, masked unless --show.
+  --clear-after SECONDS  When to clear it.  [default: 30; 1<=x<=3600]
+  -h, --help             Show this message and exit.
 
   Examples:
     lkr get openai:prod
@@ -611,7 +612,7 @@ Options:
   --environment     Read this shell's environment instead of a file.
   --code            Change Python code in FILE or a folder: load_dotenv(), keys in it, getpass.
   --from TOOL:WHAT  pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE.
-  --as NAME         The key's name, for pass and secret-tool.
+  --as NAME         The key's name, if there is only one.
   --dry-run         Only show what would be stored.
   --yes             Do not ask. Keep keys that already have another value.
   --replace         Replace keys that already have another value.
@@ -634,7 +635,7 @@ Options:
                     keys in it, getpass.
   --from TOOL:WHAT  pass:PATH, secret-tool:ATTRIBUTE=VALUE or
                     envchain:NAMESPACE.
-  --as NAME         The key's name, for pass and secret-tool.
+  --as NAME         The key's name, if there is only one.
   --dry-run         Only show what would be stored.
   --yes             Do not ask. Keep keys that already have another value.
   --replace         Replace keys that already have another value.
@@ -1006,8 +1007,7 @@ Options:
 """\
 Usage: lkr refresh [OPTIONS] [SOURCE]
 
-  Fetch keys from their sources again. Takes those of this project, or outside a project, of all
-  allowed ones.
+  Fetch keys from their sources again. Outside a project, takes those of all allowed ones.
 
 Options:
   --json      As JSON.
@@ -1020,8 +1020,8 @@ Options:
 """\
 Usage: lkr refresh [OPTIONS] [SOURCE]
 
-  Fetch keys from their sources again. Takes those of this project, or outside
-  a project, of all allowed ones.
+  Fetch keys from their sources again. Outside a project, takes those of all
+  allowed ones.
 
 Options:
   --json      As JSON.
@@ -1826,7 +1826,7 @@ Options:
   --json                          As JSON.
   --vendor                        Ask OpenAI and Anthropic what they charged, with their admin
                                   keys.
-  --days INTEGER RANGE            The last DAYS days.  [1<=x<=366]
+  --days DAYS                     The last DAYS days.  [1<=x<=366]
   -h, --help                      Show this message and exit.
 
   Examples:
@@ -1849,7 +1849,7 @@ Options:
   --json                          As JSON.
   --vendor                        Ask OpenAI and Anthropic what they charged,
                                   with their admin keys.
-  --days INTEGER RANGE            The last DAYS days.  [1<=x<=366]
+  --days DAYS                     The last DAYS days.  [1<=x<=366]
   -h, --help                      Show this message and exit.
 
   Examples:
