@@ -49,7 +49,7 @@ def test_entering_gives_virtual_keys_and_leaving_restores_what_i_had(
 ) -> None:
     shell = open_shell(OPENAI_BASE_URL="https://mine.example/v1", http_proxy="http://proxy.example", no_proxy="intra")
     entered = shell.run("cd p")
-    line = "lkr: +OPENAI_API_KEY (openai:prod via the broker) +ANTHROPIC_API_KEY (anthropic:main via the broker)"
+    line = "lkr: +OPENAI_API_KEY (openai:prod by the broker) +ANTHROPIC_API_KEY (anthropic:main by the broker)"
     assert line in entered
     assert str(shell.value("OPENAI_API_KEY")).startswith("lkr-vk-")
     assert str(shell.value("OPENAI_BASE_URL")).startswith("http://127.0.0.1:")
@@ -57,7 +57,7 @@ def test_entering_gives_virtual_keys_and_leaving_restores_what_i_had(
     assert shell.value("no_proxy") == "intra,127.0.0.1"
     assert "200 None" in shell.run(f"{sys.executable} {brokered.call}")
     assert VALUE not in shell.log and OTHER not in shell.log
-    assert "loaded, via the broker" in (status := shell.run("lkr status")) and "changed since" not in status
+    assert "loaded, by the broker" in (status := shell.run("lkr status")) and "changed since" not in status
     assert "(openai:prod)" not in shell.run("cd p; cd .")
     shell.run("cd ..")
     assert shell.value("OPENAI_API_KEY") is None
@@ -408,7 +408,7 @@ def test_a_broker_that_hangs_gives_one_line_within_a_second(
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
     shell.run("cd ..")
-    assert "via the broker" in shell.run("cd p")
+    assert "by the broker" in shell.run("cd p")
 
 
 def test_a_port_that_somebody_else_holds_is_left_to_them(brokered: Brokered) -> None:
@@ -649,7 +649,7 @@ def test_an_agent_starts_with_virtual_keys_for_what_it_runs_and_not_for_itself(b
     out = user.lkr("agent-env", "--agent", "claude", "--", "env", cwd=brokered.project)
     assert "OPENAI_API_KEY=lkr-vk-" in out and "OPENAI_BASE_URL=" in out
     assert "ANTHROPIC_" not in out
-    assert "claude starts with OPENAI_API_KEY (via the broker)" in out
+    assert "claude starts with OPENAI_API_KEY (by the broker)" in out
     assert "OPENAI_" not in user.lkr("agent-env", "--agent", "codex", "--", "env", cwd=brokered.project)
     assert "lkr-vk-" not in user.lkr("agent-env", "--agent", "aider", "--", "env", cwd=brokered.project)
     plain = user.project("plain", 'OPENAI_API_KEY = "openai:prod"')

@@ -97,7 +97,7 @@ def test_allow_describes_them_and_the_grant_keeps_them(user: User) -> None:
     (folder / ".lkr.toml").write_text(MANIFEST)
     user.lkr("policy", "openai:prod", "--budget", "20/day")
     said = user.lkr("allow", "--yes", cwd=folder)
-    assert f"+ {KEY} ← openai:prod (via the broker, models gpt-*, 5 $/day)" in said
+    assert f"+ {KEY} ← openai:prod (by the broker, models gpt-*, 5 $/day)" in said
     assert "+ HF_TOKEN ← huggingface:read (optional)" in said
     assert "! openai:prod is limited at the broker to 20 $/day; lkr policy openai:prod --budget off" in said
     user.lkr("policy", "openai:prod", "--via", "broker")

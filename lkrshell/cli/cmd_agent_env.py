@@ -66,7 +66,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     if problem := session.record(consumer, keys, variables, ancestry, program, agent=logged):
         declare.echo(f"lkr: {problem}", err=True)
     if not settings.quiet:
-        by = " (via the broker)"
+        by = " (by the broker)"
         names = [binding.variable for binding, _ in given.loaded]
         names += [binding.variable + by for binding, _ in given.virtual]
         declare.echo(f"lkr: {name} starts with {' '.join(names) or 'no keys'}", err=True)

@@ -188,7 +188,7 @@ def _age(copy: "dict[str, Any]") -> str:
 def _state(variable: str, report: "dict[str, Any]") -> str:
     if how := report["changed"].get(variable):
         return f"{how} since it was loaded"
-    virtual = ", via the broker" if variable in report["broker"] else ""
+    virtual = ", by the broker" if variable in report["broker"] else ""
     if variable in report["loaded"]:
         return f"loaded{virtual}"
     return f"loaded by direnv{virtual}" if variable in report["direnv"] else "not loaded"

@@ -70,7 +70,7 @@ def keys(store: str, limits: Limits) -> list[Key]:
         last = index.last_use(store, entry)
         used = clock.seconds(last) if last else 0.0
         policy = [f"agents: {entry.agents}"] + [f"only {tilde(each, os.path.expanduser('~'))}" for each in entry.only]
-        policy += ["via the broker"] * (entry.via == "broker") + ["asks first"] * entry.confirm
+        policy += ["by the broker"] * (entry.via == "broker") + ["asks first"] * entry.confirm
         problems = []
         if now - since > limits.age * 86400:
             problems.append(f"older than {limits.age} days")

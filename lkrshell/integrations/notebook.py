@@ -68,7 +68,7 @@ class Notebook:
         _say(f"Profile  {self._profile or os.environ.get('LKR_PROFILE') or 'as the project has it'}")
         for variable, key in {**self._loaded.loaded, **self._loaded.kept}.items():
             state = "was set already" if variable in self._loaded.kept else "loaded"
-            state += ", via the broker" if variable in self._loaded.virtual else ""
+            state += ", by the broker" if variable in self._loaded.virtual else ""
             _say(f"{variable}  {key}  {state if variable in os.environ else 'no longer set'}")
         for key in self._loaded.missing:
             _say(f"not stored: {key}; lkr set {key}")

@@ -146,5 +146,5 @@ def describe(binding: Binding) -> str:
     notes += ["only for lkr exec"] * (binding.scope == "exec")
     notes += [f"only for {' and '.join(binding.commands)}"] * bool(binding.commands)
     at_broker = limits.Limits.of(binding).words()
-    notes += ["via the broker", *at_broker] if binding.via else [f"at the broker: {each}" for each in at_broker]
+    notes += ["by the broker", *at_broker] if binding.via else [f"at the broker: {each}" for each in at_broker]
     return f"{binding.variable} ← {shown(binding.key)}" + (f" ({', '.join(notes)})" if notes else "")

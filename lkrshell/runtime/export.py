@@ -298,7 +298,7 @@ def _not_direnvs(shell: str, bindings: list[Binding]) -> list[Binding]:
 def _difference(plan: Plan) -> list[str]:
     """What the shell loses and gets: "-VARIABLE", "+VARIABLE (key)"."""
     before, now = plan.before, plan.now
-    by = dict.fromkeys(plan.brokered, " via the broker")
+    by = dict.fromkeys(plan.brokered, " by the broker")
     why = dict.fromkeys(plan.over, " (its time is over)")
     gone = [f"-{variable}{why.get(variable, '')}" for variable in before if variable not in now]
     come = [
