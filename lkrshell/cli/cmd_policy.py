@@ -89,11 +89,16 @@ def command(
         entry = keys.change(store, name, edit, _agreed(entry, edit))
         common.log("policy", name)
     if via == "broker":
-        try:
-            broker_client.check_route(name)
-        except LkrError as error:
-            declare.echo(f"lkr: {error}", err=True)
+        _warn_of_route(name)
     _tell(entry, as_json)
+
+
+def _warn_of_route(name: str) -> None:
+    """Says so if the broker does not serve the vendor of this key."""
+    try:
+        broker_client.check_route(name)
+    except LkrError as error:
+        declare.echo(f"lkr: {error}", err=True)
 
 
 def _tell(entry: Entry, as_json: bool) -> None:
