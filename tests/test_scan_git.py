@@ -242,3 +242,19 @@ def test_history_is_read_as_patches_and_nothing_is_missed(user: User, folder: Pa
         ("a", 2, ""), ("b", 1, ""), ("binary", 1, "anthropic:main"), ("c", 1, "openai:prod"), ("long", 1, ""),
         ('tab\t"quote" ü', 3, ""),
     ]  # fmt: skip
+
+
+def test_a_key_in_a_name_is_found_and_not_shown(user: User, folder: Path) -> None:
+    (folder / f"{VALUE}.txt").write_text(f"{VALUE}\n")
+    shape = key("gsk_")
+    (folder / f"{shape}.txt").write_text(f"{OTHER}\n")
+    commit(user, folder)
+    git(user, "branch", f"fix-{VALUE}", cwd=folder)
+    for words in ([], ["--history"], ["--since", "HEAD~1"]):
+        done = forked.lkr(["scan", *words], user.env, folder)
+        said = done.stdout.decode() + done.stderr.decode()
+        assert done.returncode == 1 and VALUE not in said and shape not in said and "[lkr].txt:1  openai:prod" in said
+    said = forked.lkr(["scan", "--history"], user.env, folder).stdout.decode()
+    assert "the name of a branch or tag" in said and "the name of a file" in said
+    rows = found(user, folder)
+    assert ("[lkr].txt", "file name") in {(row["path"], row["encoding"]) for row in rows}

@@ -73,6 +73,10 @@ def command(
     else:
         found = list(_in_files(paths or (folder,), folder, what, tally))
     progress.end()
+    for each in found:
+        each.place = what.hidden(each.place)
+    for names in (tally.unreadable, tally.cut, tally.passed_over):
+        names[:] = map(what.hidden, names)
     code = _tell(found, tally, [*[problem] * bool(problem), *notes], as_json, sarif)
     if fix and code:
         from lkrshell.cli import fixing

@@ -67,7 +67,10 @@ def search(paths: "Iterable[tuple[str, str]]", what: text.Search, tally: Tally, 
             tally.cut.append("everything after a million files")
             return
         shown = os.path.relpath(path, here) if folders.within(path, here) else path
-        for found in _in_file(path, shown, what, tally):
+        named = [hit for _, _, hit in what.hits(os.fsencode(shown), binary=True)]
+        for found in named:
+            found.place, found.form = shown, "file name"
+        for found in (*named, *_in_file(path, shown, what, tally)):
             if found.kind == "stored" or not ignored.covers(path):
                 found.state = state
                 yield found

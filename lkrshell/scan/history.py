@@ -48,7 +48,15 @@ def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
     rest = [name.decode() for name, kind in there.items() if kind != b"tree" and name not in shown]
     whole = list(_read(folder, rest, what, tally))
     places = _introduced(folder, {name for name, _, _ in whole})
-    return [*_on_remotes(folder, hits), *_told(folder, whole, places, HISTORY)]
+    return [*_on_remotes(folder, hits), *_told(folder, whole, places, HISTORY), *_in_names(folder, what)]
+
+
+def _in_names(folder: str, what: text.Search) -> Iterator[Finding]:
+    """Yields the stored keys in the names of branches and tags."""
+    refs = git.output(folder, "for-each-ref", "--format=%(refname)") or b""
+    for _, _, hit in what.hits(refs, binary=True):
+        hit.place, hit.state = "the name of a branch or tag", HISTORY
+        yield hit
 
 
 def since(folder: str, revision: str, what: text.Search, tally: Tally) -> list[Finding]:

@@ -120,12 +120,17 @@ def _placed(part: bytes, start: int, end: int, found: Finding) -> Finding | None
     """Returns the finding with its commit, file and line; None for what the commit did not add."""
     line = part.rfind(b"\n", 0, start) + 1
     kind = part[line : line + 1]
-    if not (kind == b"\t" or (kind == b" " and b"\n\t" in part[start:end])):
+    name = kind == b"d" and found.kind == "stored"  # diff --git
+    if not (name or kind == b"\t" or (kind == b" " and b"\n\t" in part[start:end])):
         return None
-    commit, path, found.line = _headers(part, start)
+    commit, path, number = _headers(part, start)
     words = commit.split()
-    if len(words) != 3 or len(path) < 5:
+    if len(words) != 3 or (len(path) < 5 and not name):
         return None
     found.commit, found.time, found.state = words[1].decode(), float(words[2]), HISTORY
+    if name:
+        found.place = "the name of a file"
+        return found
+    found.line = number
     found.place = os.fsdecode(git.unquoted(path[4:].removesuffix(b"\t")))
     return found

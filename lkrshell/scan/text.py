@@ -2,6 +2,7 @@
 
 import bisect
 import codecs
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,13 @@ class Search:
             if not _overlaps(taken, start, end):
                 hit.named = _variable(data, start)
                 yield start, end, hit
+
+    def hidden(self, name: str) -> str:
+        """Returns a file's or a branch's name, with `[lkr]` in place of each key in it."""
+        data = os.fsencode(name)
+        for start, end, _ in sorted(self.hits(data), key=lambda hit: -hit[0]):
+            data = data[:start] + b"[lkr]" + data[end:]
+        return os.fsdecode(data)
 
     def _shapes(self, data: bytes) -> "Iterator[tuple[int, int, Finding]]":
         for each in shapes.find(data) if self._shaped else ():
