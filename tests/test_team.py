@@ -324,6 +324,13 @@ def test_a_sealed_file_in_the_place_of_another_keys_is_not_taken(pair: tuple[Use
     git(bob.home / "p", "pull", "-q")
     assert "is a copy of the sealed 'anthropic:main'" in bob.lkr("allow", "--yes", cwd=bob.home / "p")
     assert value(bob, bob.home / "p") == VALUE, "the copy stays"
+    robot = str(pyrage.x25519.Identity.generate().to_public())
+    for words in (["team", "add", "robot", robot, "--yes"], ["seal", "--all", "--yes"], ["team", "rm", "bob", "--yes"]):
+        before = (there / "openai/prod.age").read_bytes()
+        code = 1 if words[0] == "seal" else 0
+        out = alice.lkr(*words, cwd=alice.home / "p", code=code)
+        assert "is a copy of the sealed 'anthropic:main'" in out and "lkr unseal openai:prod" in out
+        assert (there / "openai/prod.age").read_bytes() == before, "nobody reads a key that was put there unseen"
     (there / "openai/prod.toml").unlink()
     assert "has no prod.toml beside it" in alice.lkr("unseal", "openai:prod", cwd=alice.home / "p", code=1)
 

@@ -55,7 +55,7 @@ def _value(name: str, new: bool, from_stdin: bool) -> Secret:
 
 
 def _all(team: Team, identity: str | None) -> int:
-    done, problems = sealing.opened(team, sealed.keys(team.folder), identity)
+    done, problems = sealing.opened_to_seal(team, sealed.keys(team.folder), identity)
     sealing.seal_again(team, done)
     common.tell_problems(problems)
     declare.echo(f"lkr: sealed {common.count(len(done), 'key', 'keys')} to {', '.join(team.members)}", err=True)

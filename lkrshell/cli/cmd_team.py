@@ -103,7 +103,7 @@ def add(member: str, recipient: str, identity: str | None, yes: bool) -> None:
         raise LkrError(f"{other} already has this recipient", "nothing was changed")
     sealing.accept(team, yes)
     declare.echo(f"{name}: {', '.join(map(members.shortened, recipients))}", err=True)
-    values, problems = sealing.opened(team, sealed.keys(team.folder), identity)
+    values, problems = sealing.opened_to_seal(team, sealed.keys(team.folder), identity)
     count = common.count(len(values), "key", "keys")
     prompts.yes(f"Let {name} read {count}?", yes)
     team = members.add(team, Member(name, recipients, clock.now()[:10], sealing.me(team)))
@@ -149,7 +149,7 @@ def rm(member: str, identity: str | None, yes: bool) -> None:
         note = sealed.note_of(team.folder, key)
         if note is None or name in note.recipients:
             notes[key] = note.version if note else 1
-    values, problems = sealing.opened(team, keys, identity)
+    values, problems = sealing.opened_to_seal(team, keys, identity)
     prompts.yes(f"Remove {name}, who can read {common.count(len(notes), 'key', 'keys')}?", yes)
     team = members.remove(team, name, sealing.me(team), notes)
     seen.accept(team)

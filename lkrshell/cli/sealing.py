@@ -72,6 +72,15 @@ def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[lis
     return found, problems
 
 
+def opened_to_seal(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[list[Opened], list[LkrError]]:
+    """The same, but a file that may be a wrong one is an error: nobody should seal it to more people unseen."""
+    found, problems = opened(team, keys, identity)
+    doubted = [each for each in found if each.doubt]
+    hint = "see git log .lkr, then lkr unseal {0}, lkr seal {0}"
+    problems += [LkrError(f"sealed/{each.name} {each.doubt}", hint.format(each.name), REFUSED) for each in doubted]
+    return [each for each in found if not each.doubt], problems
+
+
 def seal(team: Team, name: str, secret: Secret, identity: str | None, yes: bool) -> None:
     """Seals a value to the current members. Asks before it replaces another value, and about members not accepted yet.
 
