@@ -1,6 +1,6 @@
 """Starts the broker on the sockets that it inherits, and serves them until the broker is told to end.
 
-The starter (lkrshell.runtime.broker_client) has already bound the sockets, so early requests wait in their backlog. The
+The starter (lkrshell.runtime.broker_start) has already bound the sockets, so early requests wait in their backlog. The
 control socket is served first, because it needs little. The server's slower imports follow.
 """
 
@@ -18,7 +18,6 @@ from lkrshell.broker.authority import Authority, Permit
 from lkrshell.broker.control import Control, log
 from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys
 from lkrshell.core.errors import LkrError
-from lkrshell.runtime import broker_client
 from lkrshell.state import config, memory, run_folder
 
 TYPE_CHECKING = False
@@ -49,7 +48,7 @@ async def serve(control_socket: socket.socket, listeners: list[socket.socket], s
     """Runs the control socket and the forwarder until one of them ends."""
     folder = run_folder.open_folder()
     os.close(folder)
-    keys, authority = VirtualKeys(f"{run_folder.path()}/{broker_client.TABLE}"), Authority()
+    keys, authority = VirtualKeys(f"{run_folder.path()}/{run_folder.TABLE}"), Authority()
     port = listeners[0].getsockname()[1]
     control = Control(control_socket, port, keys, authority, *[math.inf] * stay)
     loop = asyncio.get_running_loop()

@@ -87,14 +87,12 @@ class Control:
         folder = run_folder.open_folder()
         watch = asyncio.create_task(self._watch())
         try:
-            broker_client.write(
-                folder, broker_client.READY, f"{os.getpid()} {processes.start_time(os.getpid())}\n".encode()
-            )
+            run_folder.write(folder, run_folder.READY, f"{os.getpid()} {processes.start_time(os.getpid())}\n".encode())
             await self._ended
             await self.at_end()  # while the socket still answers, nobody starts another broker
         finally:
             watch.cancel()
-            for name in (broker_client.READY, broker_client.PORT):  # the next client then starts another broker
+            for name in (run_folder.READY, run_folder.PORT):  # the next client then starts another broker
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
             server.close()

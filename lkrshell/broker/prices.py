@@ -18,7 +18,7 @@ from lkrshell.broker import price_table
 from lkrshell.broker.usage import Usage
 from lkrshell.core import limits, own_python
 from lkrshell.core.errors import LkrError
-from lkrshell.runtime import broker_client
+from lkrshell.runtime import broker_start
 from lkrshell.state import files, paths
 
 _FILE = "prices.json"
@@ -230,7 +230,7 @@ def _table() -> dict[str, Any]:
     try:
         now = version(price_table.PACKAGE)
     except PackageNotFoundError:
-        raise LkrError(f"{price_table.PACKAGE} is not installed", broker_client.INSTALL) from None
+        raise LkrError(f"{price_table.PACKAGE} is not installed", broker_start.INSTALL) from None
     path = os.path.join(paths.state_dir(), _FILE)
     data = files.read_private(path)
     if data is not None:

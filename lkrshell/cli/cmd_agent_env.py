@@ -12,7 +12,7 @@ from lkrshell.core.entry import Entry
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
-from lkrshell.runtime import adapters, agents, broker_client, execute, known_agents, session
+from lkrshell.runtime import adapters, agents, broker_client, broker_start, execute, known_agents, session
 from lkrshell.shells import session_state
 from lkrshell.state import config, index, paths
 from lkrshell.stores import registry
@@ -151,7 +151,7 @@ def _fetched(store: Store, bindings: list[Binding], consumer: policy.Consumer) -
 
 def _is_virtual(binding: Binding, entry: Entry | None, consumer: policy.Consumer, settings: config.Config) -> bool:
     """True if the agent gets a virtual key for this one."""
-    if not settings.broker_agents or not broker_client.is_installed() or not broker_client.is_served(binding.key):
+    if not settings.broker_agents or not broker_start.is_installed() or not broker_client.is_served(binding.key):
         return False
     if entry and (entry.kind == "admin" or policy.wrong_folder(entry, consumer.folder)):
         return False

@@ -9,7 +9,7 @@ from lkrshell.core import limits
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import UNREACHABLE, USAGE, LkrError
 from lkrshell.core.text import show, tilde
-from lkrshell.runtime import broker_client, broker_service
+from lkrshell.runtime import broker_client, broker_service, broker_start
 from lkrshell.state import run_folder
 
 _WAIT = 10.0  # seconds for the broker to start or to end
@@ -44,7 +44,7 @@ def command(action: str | None, stay: bool, as_json: bool) -> None:
 def _start() -> None:
     folder = run_folder.open_folder()
     try:
-        note = broker_client.start(folder)
+        note = broker_start.start(folder)
     finally:
         os.close(folder)
     if note:
@@ -84,7 +84,7 @@ def run(stay: bool) -> None:
     folder = run_folder.open_folder()
     try:
         broker_service.become(folder)
-        broker_client.start(folder, broker_client.run_and_stay if stay else broker_client.run)
+        broker_start.start(folder, broker_start.run_and_stay if stay else broker_start.run)
     finally:
         os.close(folder)
     raise LkrError("a broker is already running", "lkr broker stop", UNREACHABLE)
@@ -97,7 +97,7 @@ def show_log() -> str:
     except FileNotFoundError:
         return ""
     try:
-        data = broker_client.read(folder, broker_client.LOG, 1 << 21) or b""
+        data = run_folder.read(folder, run_folder.LOG, 1 << 21) or b""
     finally:
         os.close(folder)
     return "".join(f"{show(line)}\n" for line in data.decode("utf-8", "replace").splitlines())
@@ -123,7 +123,7 @@ def tell(as_json: bool) -> None:
         declare.echo(json.dumps({"runs": bool(rows), **numbers, "keys": virtual}, indent=2))
         return
     if rows is None:
-        installed = "it starts when something needs it" if broker_client.is_installed() else broker_client.INSTALL
+        installed = "it starts when something needs it" if broker_start.is_installed() else broker_start.INSTALL
         declare.echo(f"the broker is not running; {installed}")
         return
     if not rows:

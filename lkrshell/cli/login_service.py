@@ -5,7 +5,7 @@ import subprocess
 
 from lkrshell.core import platform
 from lkrshell.core.errors import UNREACHABLE, LkrError
-from lkrshell.runtime import broker_client, broker_service
+from lkrshell.runtime import broker_client, broker_service, broker_start
 from lkrshell.shells import rcfiles, userfiles
 from lkrshell.system import launchd, systemd
 
@@ -25,7 +25,7 @@ def paths() -> list[str]:
 
 def changes() -> list[rcfiles.Change]:
     """Returns the files to write; nothing if they are there already. LkrError if the broker cannot run."""
-    broker_client.check_installed()
+    broker_start.check_installed()
     words = [rcfiles.program(), "broker", "run"]
     environment = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
     try:

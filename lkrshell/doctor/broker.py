@@ -18,7 +18,7 @@ from lkrshell.core.text import quoted, show
 from lkrshell.doctor import Finding, fact, shown, warning, wrong
 from lkrshell.doctor.store import in_force
 from lkrshell.project import grants, lookup
-from lkrshell.runtime import broker_client
+from lkrshell.runtime import broker_client, broker_start
 from lkrshell.state import config, files, index, paths
 from lkrshell.vendors import routes, tls
 
@@ -34,8 +34,8 @@ def broker(fix: bool) -> Iterator[Finding]:
     virtual = {name: value for name, value in os.environ.items() if value.startswith(broker_client.PREFIX)}
     needed = _needed(settings)
     yield from _settings(settings)
-    if needed and not broker_client.is_installed():
-        yield wrong(f"{needed} needs the broker, which is not installed", broker_client.INSTALL)
+    if needed and not broker_start.is_installed():
+        yield wrong(f"{needed} needs the broker, which is not installed", broker_start.INSTALL)
         return
     try:
         rows = broker_client.ask("state", patience=3.0)

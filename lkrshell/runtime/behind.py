@@ -19,9 +19,9 @@ def start(keys: list[str]) -> None:
     if not mine:
         return
     from lkrshell.core import own_python
-    from lkrshell.runtime import broker_client
+    from lkrshell.runtime import broker_start
 
-    words = own_python.command("lkrshell.runtime.behind", *mine, path=broker_client.import_path())
+    words = own_python.command("lkrshell.runtime.behind", *mine, path=broker_start.import_path())
 
     def become() -> None:
         os.umask(0o077)
@@ -31,7 +31,7 @@ def start(keys: list[str]) -> None:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         os.execve(words[0], words, os.environ)  # noqa: S606
 
-    broker_client.in_background(become)
+    broker_start.in_background(become)
 
 
 _seen: dict[str, bool] = {}

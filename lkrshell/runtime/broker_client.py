@@ -1,4 +1,4 @@
-"""Asks the broker for virtual keys, and starts the broker if it does not run.
+"""Asks the broker for virtual keys, and has it started if it does not run.
 
 An export uses this for keys that go through the broker, so it speaks through `_socket`, in lines of core.records. It
 waits for the answer of a running broker, but not for a broker that starts. Then it makes the virtual keys itself and
@@ -9,14 +9,13 @@ key. Other requests are one word, see `ask`.
 """
 
 import os
-import sys
 
 from lkrshell.core import records
 from lkrshell.core.errors import LOCKED, REFUSED, UNREACHABLE, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import processes
 from lkrshell.shells import base
-from lkrshell.state import files, paths, peer, run_folder
+from lkrshell.state import peer, run_folder
 from lkrshell.vendors import routes
 
 TYPE_CHECKING = False
@@ -28,18 +27,9 @@ if TYPE_CHECKING:
 
 PREFIX = "lkr-vk-"
 PROTOCOL = "1"
-CONTROL, READY, PORT, LOG, TABLE = "control", "ready", "port", "log", "keys"
-_KEPT_PORT = "broker-port"  # in the state folder
-INSTALL = "in a checkout of lkrshell: pipx install --force '.[broker]'"
 _STARTING = 10.0  # seconds; a broker that is not ready by then hangs
 _MOST = 1 << 20  # bytes of an answer
-_LOG_MOST = 1 << 20  # bytes
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-# The broker's environment: where things are, but nothing that changes how programs run.
-_KEPT = (
-    "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME",
-    "XDG_RUNTIME_DIR", "XDG_CURRENT_DESKTOP", "DBUS_SESSION_BUS_ADDRESS", "LKR_BACKEND",
-)  # fmt: skip
 _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -101,7 +91,9 @@ def mint(
         if answer is None:
             if is_locked():
                 raise StoreLocked("the store is locked", "lkr unlock")
-            note = start(folder)
+            from lkrshell.runtime import broker_start
+
+            note = broker_start.start(folder)
             answer = _talk(folder, [*rows, ("end",)], patience)
         if answer is None:
             raise LkrError("the broker ended while it started", "lkr broker log", UNREACHABLE)
@@ -247,7 +239,7 @@ def lock() -> None:
     except FileNotFoundError:
         return
     try:
-        os.unlink(TABLE, dir_fd=folder)
+        os.unlink(run_folder.TABLE, dir_fd=folder)
     except FileNotFoundError:
         pass
     finally:
@@ -265,7 +257,7 @@ def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[lis
     try:
         sock.settimeout(patience)
         try:
-            sock.connect(run_folder.path_in(folder, CONTROL))
+            sock.connect(run_folder.path_in(folder, run_folder.CONTROL))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except OSError:
@@ -273,7 +265,7 @@ def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[lis
         _check_owner(sock)
         try:
             sock.sendall(records.dump(rows))
-            if not is_ready(folder):
+            if not run_folder.is_ready(folder):
                 if _is_starting(folder):
                     return []
                 raise silent
@@ -305,20 +297,12 @@ def _check_owner(sock: "_socket.socket") -> None:
         raise LkrError("the broker's socket is another user's", f"remove {run_folder.path()}", REFUSED)
 
 
-def is_ready(folder: int) -> bool:
-    try:
-        os.stat(READY, dir_fd=folder)
-    except OSError:
-        return False
-    return True
-
-
 def _is_starting(folder: int) -> bool:
     """True for a broker that was started a moment ago, or that systemd starts since we connected."""
     import time
 
     try:
-        return time.time() - os.stat(PORT, dir_fd=folder).st_mtime < _STARTING
+        return time.time() - os.stat(run_folder.PORT, dir_fd=folder).st_mtime < _STARTING
     except FileNotFoundError:
         return True
 
@@ -328,7 +312,7 @@ def wait(folder: int, patience: float) -> None:
     import time
 
     end = time.monotonic() + patience
-    while not is_ready(folder) and time.monotonic() < end:
+    while not run_folder.is_ready(folder) and time.monotonic() < end:
         time.sleep(0.01)
 
 
@@ -336,7 +320,7 @@ def _pid() -> int:
     """The process of the broker; 0 if it has ended."""
     folder = run_folder.open_folder()
     try:
-        words = (read(folder, READY) or b"").decode("ascii", "replace").split()
+        words = (run_folder.read(folder, run_folder.READY) or b"").decode("ascii", "replace").split()
     finally:
         os.close(folder)
     known = len(words) == 2 and words[0].isdecimal() and processes.start_time(int(words[0])) == words[1]
@@ -359,207 +343,8 @@ def kill() -> bool:
 
 
 def _port(folder: int) -> str:
-    return (read(folder, PORT) or b"").decode("ascii", "replace").strip() or kept_port()
-
-
-def kept_port() -> str:
-    """The port that the broker takes each time; empty if there is none yet."""
-    kept = (files.read_private(os.path.join(paths.state_dir(), _KEPT_PORT)) or b"").decode("ascii", "replace").strip()
-    return kept if kept.isdecimal() and 1023 < int(kept) < 65536 else ""
-
-
-def read(folder: int, name: str, most: int = 4096) -> bytes | None:
-    """The end of a small file in the run folder; None if there is no such file."""
-    try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
-        return None
-    try:
-        os.lseek(fd, max(0, os.fstat(fd).st_size - most), os.SEEK_SET)
-        return os.read(fd, most)
-    finally:
-        os.close(fd)
-
-
-def write(folder: int, name: str, data: bytes) -> None:
-    """Writes a small file in the run folder, 0600, atomically, and without following a link."""
-    temporary = f".{name}-{os.getpid()}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
-    try:
-        os.write(fd, data)
-    finally:
-        os.close(fd)
-    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def import_path() -> list[str]:
-    """Where the broker looks for modules: where this Python does, without PYTHONPATH and the script's folder."""
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    own = sys.path if sys.flags.safe_path or sys.flags.isolated else sys.path[1:]
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return list(dict.fromkeys([package, *(each for each in own if each.startswith("/") and each not in given)]))
-
-
-def is_installed() -> bool:
-    """True if the broker's dependencies are installed. Does not load them."""
-    return any(os.path.isdir(f"{folder}/aiohttp") for folder in import_path())
-
-
-def check_installed() -> None:
-    """LkrError if the broker cannot run."""
-    if not is_installed():
-        raise LkrError("the broker is not installed", INSTALL, UNREACHABLE)
-
-
-def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = None) -> str:
-    """Binds the broker's sockets and starts it with them, unless another lkr is doing so.
-
-    Returns at once, with a line for the person, or an empty text. LkrError when it cannot start. `run` takes the
-    control socket, the listening sockets and the folder, and starts the broker; by default as a background process.
-    """
-    check_installed()
-    import _socket
-    import time
-
-    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
-    try:
-        end = time.monotonic() + 0.5
-        while True:
-            try:
-                os.lockf(lock, os.F_TLOCK, 0)
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise LkrError("another lkr takes long to start the broker", "try again", UNREACHABLE) from None
-                time.sleep(0.005)
-        control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        where = run_folder.path_in(folder, CONTROL)
-        try:
-            control.connect(where)
-            control.close()
-            return ""  # another process was quicker
-        except OSError:
-            control.close()
-        note = ""
-        if read(folder, PORT) is not None and not is_ready(folder):
-            note = "the broker ended while it started; lkr broker log"
-        for name in (CONTROL, READY):
-            try:
-                os.unlink(name, dir_fd=folder)
-            except FileNotFoundError:
-                pass
-        sockets, moved = listeners()
-        write(folder, PORT, f"{sockets[0].getsockname()[1]}\n".encode())
-        control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        control.bind(where)
-        os.chmod(where, 0o600)
-        control.listen(128)
-        (run or _spawn)(control.fileno(), [each.fileno() for each in sockets], folder)
-        for each in (control, *sockets):
-            each.close()
-        return moved or note
-    finally:
-        os.close(lock)
-
-
-def listeners() -> "tuple[list[_socket.socket], str]":
-    """Returns TCP sockets on the remembered port, or on a new one when it is taken; and a line that says so.
-
-    Listens on ::1 too, if it exists, so that nobody else gets that port under the name localhost.
-    """
-    import _socket
-    import errno
-
-    note = ""
-    for port in [int(kept_port() or 0), 0, 0, 0]:
-        found = []
-        try:
-            found.append(_listening(_socket.AF_INET, "127.0.0.1", port))
-            if _socket.has_ipv6:
-                found.append(_listening(_socket.AF_INET6, "::1", found[0].getsockname()[1]))
-        except OSError as error:
-            if not found and port == 0:
-                raise LkrError(f"cannot listen on 127.0.0.1: {error.strerror}", "lkr doctor", UNREACHABLE) from None
-            if not found or error.errno == errno.EADDRINUSE:
-                for each in found:
-                    each.close()
-                if port:
-                    note = (
-                        f"port {port} is taken, so the broker has another one; restart programs that use the old port"
-                    )
-                continue
-        if port == 0:
-            kept_at = os.path.join(paths.state_dir(), _KEPT_PORT)
-            files.write_private(kept_at, f"{found[0].getsockname()[1]}\n".encode())
-        return found, note
-    raise LkrError("no port is free on both 127.0.0.1 and ::1", "lkr doctor", UNREACHABLE)
-
-
-def _listening(family: int, host: str, port: int) -> "_socket.socket":
-    import _socket
-
-    sock = _socket.socket(family, _socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(1024)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _spawn(control: int, listeners: list[int], folder: int) -> None:
-    """Starts the broker as a background process with only these two sockets."""
-    log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
-    if os.fstat(log).st_size > _LOG_MOST:
-        os.ftruncate(log, 0)
-    in_background(lambda: _become([os.open(os.devnull, os.O_RDWR)] * 2 + [log], [control, *listeners]))
-    os.close(log)
-
-
-def in_background(become: "Callable[[], None]") -> None:
-    """Runs `become` in a new process, in a session of its own, which we neither wait for nor hear of."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setsid()
-            if os.fork():
-                os._exit(0)
-            os.chdir("/")
-            become()
-        finally:
-            os._exit(127)
-    os.waitpid(pid, 0)
-
-
-def run(control: int, listeners: list[int], folder: int) -> None:
-    """Becomes the broker on this terminal."""
-    _become([0, 1, 2], [control, *listeners])
-
-
-def run_and_stay(control: int, listeners: list[int], folder: int) -> None:
-    """Does the same, and the broker does not end by itself."""
-    _become([0, 1, 2], [control, *listeners], "--stay")
-
-
-def _become(standard: list[int], sockets: list[int], *more: str) -> None:
-    """Replaces this process by the broker, with these as its files 0, 1, 2, ... and no other open file."""
-    import fcntl
-
-    from lkrshell.core import own_python
-
-    listen = ",".join(str(4 + place) for place in range(len(sockets) - 1))
-    given = ("--control", "3", "--listen", listen, *more)
-    words = own_python.command("lkrshell.broker.__main__", *given, path=import_path())
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    os.umask(0o077)
-    fds = standard + sockets
-    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # numbers that the next lines do not overwrite
-    for place, fd in enumerate(copies):
-        os.dup2(fd, place)
-    os.closerange(len(fds), os.sysconf("SC_OPEN_MAX"))
-    os.execve(words[0], words, environment)  # noqa: S606
+    port = (run_folder.read(folder, run_folder.PORT) or b"").decode("ascii", "replace").strip()
+    return port or run_folder.kept_port()
 
 
 def asking_process() -> int:

@@ -1,6 +1,6 @@
 """The broker as a service of systemd, which holds its sockets and starts it when somebody connects to one of them.
 
-Not for the path of an entry. See lkrshell.runtime.broker_client for how it starts without systemd.
+Not for the path of an entry. See lkrshell.runtime.broker_start for how it starts without systemd.
 """
 
 import os
@@ -8,7 +8,7 @@ import socket
 import time
 
 from lkrshell.core.errors import UNREACHABLE, LkrError
-from lkrshell.runtime import broker_client
+from lkrshell.runtime import broker_client, broker_start
 from lkrshell.state import run_folder
 
 _FIRST = 3  # the number of the first socket that systemd gives; sd_listen_fds(3)
@@ -16,15 +16,15 @@ _FIRST = 3  # the number of the first socket that systemd gives; sd_listen_fds(3
 
 def control() -> str:
     """Returns where the control socket is, in the runtime folder of a login."""
-    return f"{os.path.basename(run_folder.path())}/{broker_client.CONTROL}"
+    return f"{os.path.basename(run_folder.path())}/{run_folder.CONTROL}"
 
 
 def addresses() -> list[str]:
     """Returns what the broker listens on for programs, as `HOST:PORT`. Chooses the port if none was chosen before."""
-    if not broker_client.kept_port():
-        for each in broker_client.listeners()[0]:
+    if not run_folder.kept_port():
+        for each in broker_start.listeners()[0]:
             each.close()
-    port = broker_client.kept_port()
+    port = run_folder.kept_port()
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -41,9 +41,9 @@ def become(folder: int) -> None:
     families = [each.family for each in given]
     if families[:2] != [socket.AF_UNIX, socket.AF_INET] or families[2:] not in ([], [socket.AF_INET6]):
         raise LkrError("these are not the broker's sockets", "lkr install --broker", UNREACHABLE)
-    broker_client.write(folder, broker_client.PORT, f"{given[1].getsockname()[1]}\n".encode())
+    run_folder.write(folder, run_folder.PORT, f"{given[1].getsockname()[1]}\n".encode())
     first, *others = [each.detach() for each in given]
-    broker_client.run(first, others, folder)
+    broker_start.run(first, others, folder)
 
 
 def stop(patience: float) -> bool:

@@ -13,6 +13,9 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.state import files, paths
 
+CONTROL, READY, PORT, LOG, TABLE = "control", "ready", "port", "log", "keys"  # the files in it
+_KEPT_PORT = "broker-port"  # in the state folder
+
 
 def path() -> str:
     served = (paths.data_dir(), paths.state_dir(), paths.config_file(), os.environ.get("LKR_BACKEND", ""))
@@ -63,3 +66,45 @@ def path_in(fd: int, name: str) -> str:
     """A path to `name` in the open folder that is short enough for a socket."""
     through = f"/proc/self/fd/{fd}"
     return f"{through if os.path.isdir(through) else path()}/{name}"
+
+
+def is_ready(folder: int) -> bool:
+    try:
+        os.stat(READY, dir_fd=folder)
+    except OSError:
+        return False
+    return True
+
+
+def kept_port() -> str:
+    """The port that the broker takes each time; empty if there is none yet."""
+    kept = (files.read_private(os.path.join(paths.state_dir(), _KEPT_PORT)) or b"").decode("ascii", "replace").strip()
+    return kept if kept.isdecimal() and 1023 < int(kept) < 65536 else ""
+
+
+def keep_port(port: int) -> None:
+    files.write_private(os.path.join(paths.state_dir(), _KEPT_PORT), f"{port}\n".encode())
+
+
+def read(folder: int, name: str, most: int = 4096) -> bytes | None:
+    """The end of a small file in the run folder; None if there is no such file."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        os.lseek(fd, max(0, os.fstat(fd).st_size - most), os.SEEK_SET)
+        return os.read(fd, most)
+    finally:
+        os.close(fd)
+
+
+def write(folder: int, name: str, data: bytes) -> None:
+    """Writes a small file in the run folder, 0600, atomically, and without following a link."""
+    temporary = f".{name}-{os.getpid()}"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
