@@ -97,6 +97,15 @@ class User:
         assert "Traceback" not in out
         return out
 
+    def git(self, *words: str, cwd: Path | None = None, code: int = 0) -> str:
+        """Runs git as somebody who has a name, and returns its whole output. Fails when the exit code is not `code`."""
+        own = ("-c", "user.name=me", "-c", "user.email=me@example.org", "-c", "protocol.file.allow=always")
+        done = subprocess.run(
+            ["git", *own, *words], env=self.env, cwd=cwd or self.home, capture_output=True, text=True, timeout=250
+        )
+        assert done.returncode == code, (words, done.returncode, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
     def lkr_code(self, *words: str, cwd: Path | None = None) -> int:
         """Runs `lkr`, and returns its exit code."""
         return forked.lkr(words, self.env, cwd or self.home).returncode

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import string
-import subprocess
 import time
 from pathlib import Path
 
@@ -22,19 +21,12 @@ def key(prefix: str, length: int = 40) -> str:
     return prefix + "".join(random.choices(ALPHABET, k=length))
 
 
-def git(user: User, *words: str, cwd: Path) -> str:
-    who = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
-    return subprocess.run(
-        ["git", *who, *words], cwd=cwd, env=user.env, check=True, capture_output=True, text=True
-    ).stdout
-
-
 @pytest.fixture
 def folder(user: User) -> Path:
     """A repository with nothing in it."""
     folder = user.home / "p"
     folder.mkdir()
-    git(user, "init", "-q", cwd=folder)
+    user.git("init", "-q", cwd=folder)
     return folder
 
 
@@ -78,7 +70,7 @@ def test_what_git_has_comes_before_what_it_ignores(user: User, folder: Path) -> 
     (folder / ".gitignore").write_text(".env\n")
     for name in (".env", "new.py", "old.py"):
         (folder / name).write_text(f'x = "{key("hf_", 34)}"\n')
-    git(user, "add", "old.py", cwd=folder)
+    user.git("add", "old.py", cwd=folder)
     rows = found(user, folder)
     assert [(row["path"], row["state"]) for row in rows] == [
         ("old.py", "tracked"), ("new.py", "untracked"), (".env", "ignored"),
@@ -148,7 +140,7 @@ def test_nothing_out_of_the_folder_is_read_and_nothing_hangs(user: User, folder:
     (folder / "file").symlink_to(outside / "secret")
     (folder / "dir").symlink_to(outside)
     (folder / "loop").symlink_to(folder)
-    git(user, "add", "-A", cwd=folder)
+    user.git("add", "-A", cwd=folder)
     os.mkfifo(folder / "pipe")
     with (folder / "sparse").open("wb") as file:
         file.truncate(10 << 30)
@@ -163,7 +155,7 @@ def test_nothing_out_of_the_folder_is_read_and_nothing_hangs(user: User, folder:
 def test_a_tracked_folder_that_became_a_link_is_not_followed(user: User, folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub/a").write_text("nothing")
-    git(user, "add", "-A", cwd=folder)
+    user.git("add", "-A", cwd=folder)
     outside = user.home / "outside"
     (folder / "sub").rename(outside)
     (outside / "a").write_text(VALUE)

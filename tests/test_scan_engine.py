@@ -34,16 +34,11 @@ def token() -> str:
     return "ghp_" + "".join(random.choices(string.ascii_letters + string.digits, k=36))
 
 
-def git(user: User, *words: str, cwd: Path) -> None:
-    who = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
-    subprocess.run(["git", *who, *words], cwd=cwd, env=user.env, check=True, capture_output=True)
-
-
 @pytest.fixture
 def folder(user: User) -> Path:
     folder = user.home / "p"
     folder.mkdir()
-    git(user, "init", "-q", cwd=folder)
+    user.git("init", "-q", cwd=folder)
     return folder
 
 
@@ -67,11 +62,11 @@ def other_secrets(*places: str) -> list[tuple[object, object]]:
 def test_other_secrets_are_found_in_every_place(user: User, folder: Path) -> None:
     (folder / "é.py").write_text(f"# ünï\ntoken = '{token()}'\n")
     assert found(user, folder) == other_secrets("é.py")
-    git(user, "add", "-A", cwd=folder)
+    user.git("add", "-A", cwd=folder)
     assert found(user, folder, "--staged") == other_secrets("é.py")
-    git(user, "commit", "-qm", "x", cwd=folder)
+    user.git("commit", "-qm", "x", cwd=folder)
     (folder / "é.py").write_text("x\n" * 100_000 + f"token = '{token()}'\n")
-    git(user, "commit", "-qam", "x", cwd=folder)
+    user.git("commit", "-qam", "x", cwd=folder)
     assert found(user, folder, "--history") == other_secrets("é.py", "é.py")
     assert found(user, folder, "--since", "HEAD~1") == other_secrets("é.py")
     assert found(user, folder, "-", stdin=f"x {token()}\n".encode()) == other_secrets("standard input")

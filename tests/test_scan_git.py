@@ -19,16 +19,9 @@ def key(prefix: str, length: int = 40) -> str:
     return prefix + "".join(random.choices(ALPHABET, k=length))
 
 
-def git(user: User, *words: str, cwd: Path, code: int = 0) -> str:
-    who = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
-    done = subprocess.run(["git", *who, *words], cwd=cwd, env=user.env, capture_output=True, text=True)
-    assert done.returncode == code, done
-    return done.stdout + done.stderr
-
-
 def commit(user: User, folder: Path, message: str = "x") -> None:
-    git(user, "add", "-A", cwd=folder)
-    git(user, "commit", "-qm", message, cwd=folder)
+    user.git("add", "-A", cwd=folder)
+    user.git("commit", "-qm", message, cwd=folder)
 
 
 @pytest.fixture
@@ -36,7 +29,7 @@ def folder(user: User) -> Path:
     """A repository with one commit."""
     folder = user.home / "p"
     folder.mkdir()
-    git(user, "init", "-q", "-b", "main", cwd=folder)
+    user.git("init", "-q", "-b", "main", cwd=folder)
     (folder / "a.py").write_text("import os\n")
     commit(user, folder)
     return folder
@@ -59,28 +52,28 @@ def test_a_key_that_was_deleted_again_is_in_the_history(user: User, folder: Path
     assert found(user, folder) == []
     (row,) = found(user, folder, "--history")
     assert (row["key"], row["path"], row["line"], row["state"]) == ("openai:prod", "old.py", 3, "history")
-    assert str(row["commit"]) == git(user, "rev-parse", "HEAD~1", cwd=folder)[:10]
+    assert str(row["commit"]) == user.git("rev-parse", "HEAD~1", cwd=folder)[:10]
     assert "revoke" in str(row["advice"])
 
 
 def test_messages_notes_stashes_and_the_reflog_are_searched(user: User, folder: Path) -> None:
-    git(user, "commit", "-q", "--allow-empty", "-m", f"with {key('gsk_')}", cwd=folder)
-    git(user, "notes", "add", "-m", key("hf_"), cwd=folder)
+    user.git("commit", "-q", "--allow-empty", "-m", f"with {key('gsk_')}", cwd=folder)
+    user.git("notes", "add", "-m", key("hf_"), cwd=folder)
     (folder / "a.py").write_text(key("xai-"))
-    git(user, "stash", "-q", cwd=folder)
+    user.git("stash", "-q", cwd=folder)
     (folder / "b").write_text(VALUE)
     commit(user, folder)
-    git(user, "reset", "-q", "--hard", "HEAD~1", cwd=folder)
+    user.git("reset", "-q", "--hard", "HEAD~1", cwd=folder)
     rows = found(user, folder, "--history")
     assert {row["provider"] for row in rows} == {"groq", "huggingface", "xai", "openai"}
 
 
 def test_a_key_on_a_remote_is_said_to_be_there(user: User, folder: Path) -> None:
-    git(user, "init", "-q", "--bare", "../remote.git", cwd=folder)
-    git(user, "remote", "add", "origin", "../remote.git", cwd=folder)
+    user.git("init", "-q", "--bare", "../remote.git", cwd=folder)
+    user.git("remote", "add", "origin", "../remote.git", cwd=folder)
     (folder / "x").write_text(VALUE)
     commit(user, folder)
-    git(user, "push", "-q", "origin", "main", cwd=folder)
+    user.git("push", "-q", "origin", "main", cwd=folder)
     (folder / "y").write_text(OTHER)
     commit(user, folder)
     rows = found(user, folder, "--history")
@@ -110,26 +103,26 @@ def test_what_is_staged_is_searched_and_what_the_file_had_before_is_not(user: Us
     commit(user, folder)
     (folder / "known.py").write_text(f"x = '{OTHER}'\ny = 1\n")
     (folder / "new.py").write_text(f"x = '{VALUE}'\n")
-    git(user, "add", "-A", cwd=folder)
+    user.git("add", "-A", cwd=folder)
     (folder / "new.py").write_text("nothing any more\n")
     (row,) = found(user, folder, "--staged")
     assert (row["key"], row["path"], row["state"]) == ("openai:prod", "new.py", "staged")
 
 
 def test_the_hooks_stop_a_commit_and_a_push(user: User, folder: Path) -> None:
-    git(user, "init", "-q", "--bare", "../remote.git", cwd=folder)
-    git(user, "remote", "add", "origin", "../remote.git", cwd=folder)
+    user.git("init", "-q", "--bare", "../remote.git", cwd=folder)
+    user.git("remote", "add", "origin", "../remote.git", cwd=folder)
     said = user.lkr("scan", "--install-hook", cwd=folder)
     assert "pre-commit" in said and "pre-push" in said
     user.lkr("scan", "--install-hook", cwd=folder)  # once more changes nothing
     (folder / "a.py").write_text(f"x = '{VALUE}'\n")
-    said = git(user, "commit", "-qam", "x", cwd=folder, code=1)  # by the index that git makes for `-a`
+    said = user.git("commit", "-qam", "x", cwd=folder, code=1)  # by the index that git makes for `-a`
     assert "openai:prod" in said and VALUE not in said
-    git(user, "commit", "-qam", "x", "--no-verify", cwd=folder)
-    assert "openai:prod" in git(user, "push", "-q", "origin", "main", cwd=folder, code=1)
+    user.git("commit", "-qam", "x", "--no-verify", cwd=folder)
+    assert "openai:prod" in user.git("push", "-q", "origin", "main", cwd=folder, code=1)
     (folder / "a.py").write_text("x = 1\n")
-    git(user, "commit", "-qa", "--amend", "-m", "x", cwd=folder)
-    git(user, "push", "-q", "origin", "main", cwd=folder)
+    user.git("commit", "-qa", "--amend", "-m", "x", cwd=folder)
+    user.git("push", "-q", "origin", "main", cwd=folder)
 
 
 def test_a_hook_of_somebody_else_stays(user: User, folder: Path) -> None:
@@ -139,7 +132,7 @@ def test_a_hook_of_somebody_else_stays(user: User, folder: Path) -> None:
     assert "there is a pre-commit hook already; add a line to it: lkr scan --staged" in said
     assert hook.read_text() == "#!/bin/sh\nexit 0\n" and not (folder / ".git/hooks/pre-push").exists()
     hook.unlink()
-    git(user, "config", "core.hooksPath", "../elsewhere", cwd=folder)
+    user.git("config", "core.hooksPath", "../elsewhere", cwd=folder)
     assert "git's settings keep its hooks in" in user.lkr("scan", "--install-hook", cwd=folder, code=2)
 
 
@@ -151,10 +144,10 @@ def test_no_program_of_a_repository_runs(user: User, folder: Path) -> None:
     (folder / "b").write_text(VALUE)
     commit(user, folder)
     for name in ("diff.x.textconv", "diff.x.command", "diff.external", "filter.x.smudge", "filter.x.clean"):
-        git(user, "config", name, str(trap), cwd=folder)
-    git(user, "config", "core.fsmonitor", str(trap), cwd=folder)
-    git(user, "config", "log.showSignature", "true", cwd=folder)
-    git(user, "config", "gpg.program", str(trap), cwd=folder)
+        user.git("config", name, str(trap), cwd=folder)
+    user.git("config", "core.fsmonitor", str(trap), cwd=folder)
+    user.git("config", "log.showSignature", "true", cwd=folder)
+    user.git("config", "gpg.program", str(trap), cwd=folder)
     (folder / "c").write_text(OTHER)
     (user.home / "pwned").unlink(missing_ok=True)
     for words in ([], ["--history"], ["--staged"], ["--since", "HEAD~1"]):
@@ -205,7 +198,7 @@ def test_sarif_names_the_place_and_no_value(user: User, folder: Path) -> None:
 
 def test_an_agents_commit_is_searched_and_its_home_is_not(user: User, folder: Path) -> None:
     (folder / "b").write_text(VALUE)
-    git(user, "add", "-A", cwd=folder)
+    user.git("add", "-A", cwd=folder)
     user.by_agent()
     assert "openai:prod" in user.lkr("scan", "--staged", cwd=folder, code=1)
     for option in ("--home", "--install-hook"):
@@ -218,15 +211,15 @@ def test_history_is_read_as_patches_and_nothing_is_missed(user: User, folder: Pa
     secrets = {name: key("gsk_") for name in ("merged", "removed", "odd", "long")}
     (folder / "a").write_text("1\n2\n3\n")
     commit(user, folder)
-    git(user, "checkout", "-qb", "side", cwd=folder)
+    user.git("checkout", "-qb", "side", cwd=folder)
     (folder / "a").write_text("1\nside\n3\n")
-    git(user, "commit", "-qam", "side", cwd=folder)
-    git(user, "checkout", "-q", "main", cwd=folder)
+    user.git("commit", "-qam", "side", cwd=folder)
+    user.git("checkout", "-q", "main", cwd=folder)
     (folder / "a").write_text("1\nmain\n3\n")
-    git(user, "commit", "-qam", "main", cwd=folder)
-    git(user, "merge", "-q", "side", cwd=folder, code=1)
+    user.git("commit", "-qam", "main", cwd=folder)
+    user.git("merge", "-q", "side", cwd=folder, code=1)
     (folder / "a").write_text(f"1\n{secrets['merged']}\n3\n")  # neither side had that
-    git(user, "commit", "-qam", "merge", cwd=folder)
+    user.git("commit", "-qam", "merge", cwd=folder)
     (folder / "b").write_text(f"-- {secrets['removed']}\n++ x\n")
     (folder / 'tab\t"quote" ü').write_text(f"\n\n{secrets['odd']}\n")
     (folder / "c").write_text(f"{VALUE[:10]}\nsomething\n")
@@ -249,7 +242,7 @@ def test_a_key_in_a_name_is_found_and_not_shown(user: User, folder: Path) -> Non
     shape = key("gsk_")
     (folder / f"{shape}.txt").write_text(f"{OTHER}\n")
     commit(user, folder)
-    git(user, "branch", f"fix-{VALUE}", cwd=folder)
+    user.git("branch", f"fix-{VALUE}", cwd=folder)
     for words in ([], ["--history"], ["--since", "HEAD~1"]):
         done = forked.lkr(["scan", *words], user.env, folder)
         said = done.stdout.decode() + done.stderr.decode()

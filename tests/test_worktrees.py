@@ -15,21 +15,16 @@ A = "OPENAI_API_KEY"
 NOT_ALLOWED = "is not allowed"
 
 
-def git(user: User, folder: Path, *words: str) -> None:
-    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "protocol.file.allow=always"]
-    subprocess.run(["git", *identity, *words], cwd=folder, env=user.env, check=True, capture_output=True)
-
-
 def commit(user: User, folder: Path) -> None:
-    git(user, folder, "add", "--all")
-    git(user, folder, "commit", "-q", "-m", "x")
+    user.git("add", "--all", cwd=folder)
+    user.git("commit", "-q", "-m", "x", cwd=folder)
 
 
 def repository(user: User, name: str = "proj", *allow: str, inside: str = "") -> Path:
     """A repository with a manifest in its folder `inside`, allowed with `allow`."""
     top = user.home / name
     folder = user.project(str(Path(name) / inside), allow=False)
-    git(user, top, "init", "-q")
+    user.git("init", "-q", cwd=top)
     commit(user, top)
     if allow:
         user.lkr("allow", "--yes", *allow, cwd=folder)
@@ -38,7 +33,7 @@ def repository(user: User, name: str = "proj", *allow: str, inside: str = "") ->
 
 def worktree(user: User, top: Path, name: str = "tree") -> Path:
     folder = user.home / name
-    git(user, top, "worktree", "add", "-q", str(folder))
+    user.git("worktree", "add", "-q", str(folder), cwd=top)
     return folder
 
 
@@ -62,14 +57,14 @@ def test_every_worktree_that_git_makes_is_in_and_one_that_is_removed_is_out(user
     assert loads(user, first), "made after the grant"
     inside = worktree(user, top, "proj/.claude/worktrees/second")
     assert loads(user, inside), "where a coding agent makes its own"
-    git(user, top, "worktree", "move", str(first), str(user.home / "moved"))
+    user.git("worktree", "move", str(first), str(user.home / "moved"), cwd=top)
     assert loads(user, user.home / "moved")
     shutil.move(user.home / "moved", user.home / "by-hand")
     assert not loads(user, user.home / "by-hand"), "git does not know of it"
-    git(user, top, "worktree", "repair", str(user.home / "by-hand"))
+    user.git("worktree", "repair", str(user.home / "by-hand"), cwd=top)
     assert loads(user, user.home / "by-hand")
     text = (user.home / "by-hand/.lkr.toml").read_bytes()
-    git(user, top, "worktree", "remove", "--force", str(user.home / "by-hand"))
+    user.git("worktree", "remove", "--force", str(user.home / "by-hand"), cwd=top)
     (user.home / "by-hand").mkdir()
     (user.home / "by-hand/.lkr.toml").write_bytes(text)
     assert not loads(user, user.home / "by-hand")
@@ -137,7 +132,7 @@ def test_a_local_manifest_of_the_main_checkout_serves_and_one_of_a_worktree_s_ow
     (top / ".gitignore").write_text(".lkr.local.toml\n")
     local = f'[keys]\n{A} = "anthropic:main"\n'
     (top / ".lkr.local.toml").write_text(local)
-    git(user, top, "init", "-q")
+    user.git("init", "-q", cwd=top)
     commit(user, top)
     user.lkr("allow", "--yes", "--worktrees", cwd=top)
     tree = worktree(user, top)
@@ -214,7 +209,7 @@ def test_the_worktrees_of_a_bare_repository_share_a_grant_that_any_of_them_gives
     source = repository(user, "source")
     bare = user.home / name
     bare.parent.mkdir(exist_ok=True)
-    git(user, user.home, "clone", "-q", "--bare", str(source), str(bare))
+    user.git("clone", "-q", "--bare", str(source), str(bare), cwd=user.home)
     one, two = worktree(user, bare, f"{name}-trees/one"), worktree(user, bare, f"{name}-trees/two")
     assert not loads(user, one)
     user.lkr("allow", "--yes", "--worktrees", cwd=one)
@@ -229,14 +224,14 @@ def test_the_worktrees_of_a_bare_repository_share_a_grant_that_any_of_them_gives
 def test_a_clone_and_a_submodule_are_no_worktrees(user: User) -> None:
     top = repository(user, "proj", "--worktrees")
     worktree(user, top)  # so there is a `worktrees` folder
-    git(user, user.home, "clone", "-q", str(top), "clone")
+    user.git("clone", "-q", str(top), "clone", cwd=user.home)
     assert not loads(user, user.home / "clone")
-    git(user, user.home, "clone", "-q", "--shared", str(top), "shared")
+    user.git("clone", "-q", "--shared", str(top), "shared", cwd=user.home)
     assert not loads(user, user.home / "shared")
     outer = user.home / "outer"
     outer.mkdir()
-    git(user, outer, "init", "-q")
-    git(user, outer, "submodule", "add", "-q", str(top), "sub")
+    user.git("init", "-q", cwd=outer)
+    user.git("submodule", "add", "-q", str(top), "sub", cwd=outer)
     assert (outer / "sub/.git").is_file()
     assert not loads(user, outer / "sub")
     shutil.copytree(user.home / "tree", user.home / "copied")

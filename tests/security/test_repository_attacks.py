@@ -12,12 +12,6 @@ A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 MINE = "wJalrXUtnFEMI-secret-of-mine"
 
 
-def git(user: User, *words: str, cwd: Path) -> str:
-    who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "protocol.file.allow=always"]
-    done = subprocess.run(["git", *who, *words], cwd=cwd, env=user.env, check=True, capture_output=True, text=True)
-    return done.stdout
-
-
 def trap(user: User) -> str:
     """A program that leaves a trace when it is started."""
     path = user.home / "trap"
@@ -86,11 +80,11 @@ def test_no_setting_of_a_repository_starts_a_program(user: User) -> None:
     program = trap(user)
     folder = user.home / "plain"
     folder.mkdir()
-    git(user, "init", "-q", cwd=folder)
+    user.git("init", "-q", cwd=folder)
     fill(folder)
     (folder / ".gitattributes").write_text("* filter=x diff=x\n")
     (folder / "sub").mkdir()
-    git(user, "-c", "core.hooksPath=/dev/null", "add", ".gitattributes", ".env.example", cwd=folder)
+    user.git("-c", "core.hooksPath=/dev/null", "add", ".gitattributes", ".env.example", cwd=folder)
     hooks = folder / ".git/hooks"
     hooks.mkdir(exist_ok=True)
     for name in ("post-index-change", "pre-auto-gc", "reference-transaction", "fsmonitor-watchman"):
@@ -105,20 +99,20 @@ def partial_clone(user: User, name: str) -> Path:
     """A clone without blobs, whose remote is reached by a program."""
     origin = user.home / f"{name}-origin"
     origin.mkdir()
-    git(user, "init", "-q", cwd=origin)
-    git(user, "config", "uploadpack.allowFilter", "true", cwd=origin)
+    user.git("init", "-q", cwd=origin)
+    user.git("config", "uploadpack.allowFilter", "true", cwd=origin)
     (origin / "sub").mkdir()
     (origin / ".gitignore").write_text("*.log\n")
     (origin / "sub/.gitignore").write_text("*.tmp\n")
     (origin / "sub/.gitattributes").write_text("* text\n")
-    git(user, "add", ".", cwd=origin)
-    git(user, "commit", "-qm", "x", cwd=origin)
-    git(user, "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{origin}", name, cwd=user.home)
+    user.git("add", ".", cwd=origin)
+    user.git("commit", "-qm", "x", cwd=origin)
+    user.git("clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{origin}", name, cwd=user.home)
     folder = user.home / name
-    git(user, "read-tree", "HEAD", cwd=folder)  # in the index, and nowhere else
-    git(user, "update-index", "--skip-worktree", ".gitignore", "sub/.gitignore", cwd=folder)
+    user.git("read-tree", "HEAD", cwd=folder)  # in the index, and nowhere else
+    user.git("update-index", "--skip-worktree", ".gitignore", "sub/.gitignore", cwd=folder)
     (folder / "sub").mkdir(exist_ok=True)
-    git(user, "config", "remote.origin.uploadpack", f"{trap(user)} uploadpack", cwd=folder)
+    user.git("config", "remote.origin.uploadpack", f"{trap(user)} uploadpack", cwd=folder)
     return folder
 
 
@@ -138,12 +132,12 @@ def test_a_partial_clone_fetches_nothing_by_a_program_of_its(user: User) -> None
 def test_a_bare_repository_inside_a_clone_is_none(user: User) -> None:
     outer = user.home / "outer"
     outer.mkdir()
-    git(user, "init", "-q", cwd=outer)
+    user.git("init", "-q", cwd=outer)
     folder = outer / "fixture"
     shutil.copytree(partial_clone(user, "partial") / ".git", folder)
-    git(user, "config", "--file", "config", "core.bare", "false", cwd=folder)
-    git(user, "config", "--file", "config", "core.worktree", ".", cwd=folder)
-    git(user, "config", "--file", "config", "core.fsmonitor", trap(user), cwd=folder)
+    user.git("config", "--file", "config", "core.bare", "false", cwd=folder)
+    user.git("config", "--file", "config", "core.worktree", ".", cwd=folder)
+    user.git("config", "--file", "config", "core.fsmonitor", trap(user), cwd=folder)
     (folder / "sub").mkdir(exist_ok=True)
     fill(folder)
     all_that_asks_git(user, folder)
@@ -158,7 +152,7 @@ def test_a_git_of_the_project_is_not_run(user: User, entry: str) -> None:
     for place in (folder, folder / "bin"):
         place.mkdir(exist_ok=True)
         shutil.copy(trap(user), place / "git")
-    git(user, "init", "-q", cwd=folder)
+    user.git("init", "-q", cwd=folder)
     user.env["PATH"] = f"{entry.format(folder=folder)}:{user.env['PATH']}"
     for each in (folder, folder / "sub"):
         each.mkdir(exist_ok=True)
@@ -171,7 +165,7 @@ def test_the_environment_sends_git_to_no_other_repository(user: User) -> None:
     folder, other = user.home / "p", user.home / "other"
     for each in (folder, other):
         each.mkdir()
-        git(user, "init", "-q", cwd=each)
+        user.git("init", "-q", cwd=each)
     fill(folder)
     (folder / "sub").mkdir()
     with (other / ".git/config").open("a") as file:
@@ -274,7 +268,7 @@ def test_an_env_file_of_another_project_is_not_imported(user: User, how: str) ->
 @pytest.mark.parametrize("there", [False, True])
 def test_nothing_is_written_through_a_link_out_of_the_project(user: User, name: str, there: bool) -> None:
     folder, target = project_of(user, f"{A}={VALUE}\n"), user.home / "target"
-    git(user, "init", "-q", cwd=folder)
+    user.git("init", "-q", cwd=folder)
     if name != ".lkr.toml":
         (folder / ".lkr.toml").write_text(f'version = 1\n[keys]\n{A} = "openai:prod"\n')
         user.lkr("allow", "--yes", cwd=folder)
