@@ -144,9 +144,10 @@ generated completions: $(VENV)/.dev
 	$(BIN)/python -m tools.helptext
 	$(BIN)/python -m tools.providers
 
-# Draws the pictures in README.md from real sessions. A test compares their text with the present output.
+# Draws the pictures in README.md and docs/report.md. A test compares the text of README.md's with the present output.
 pictures: $(VENV)/.dev
 	$(BIN)/python docs/pictures/make.py
+	$(BIN)/python docs/pictures/report.py
 
 # Builds a release (the wheel from the sdist), checks it, and installs it as users would.
 dist-check: $(VENV)/.dev

@@ -67,6 +67,34 @@ def test_an_anonymous_page_has_no_names(user: User, page: Path) -> None:
     assert "openai 2" in text or "openai 1" in text
 
 
+def test_an_anonymous_page_and_check_name_no_client(user: User, page: Path) -> None:
+    """Everything that a person named may be the name of a client: providers, sources, folders, the store's files."""
+    folder = user.project("initech-site", 'BOT_KEY = "initech:bot"')
+    user.lkr("set", "initech:bot", "--stdin", stdin=b"kY7-" + VALUE[8:].encode())
+    (user.home / "initech-2").mkdir()
+    user.lkr("policy", "initech:bot", "--only", str(folder), "--only", str(user.home / "initech-2"))
+    user.lkr("exec", "--", "true", cwd=folder)
+    (user.home / ".zsh_history").write_text(f"export X=kY7-{VALUE[8:]}\n")
+    for state in ("open", "locked"):
+        user.lkr("report", "-o", f"{state}.html", "--anonymous")
+        text = (user.home / f"{state}.html").read_text()
+        for hidden in ("initech", user.home.name + "/", str(user.home), ".local", "_history", "BOT_KEY"):
+            assert hidden not in text, (state, hidden)
+        assert re.search(r">key \d<", text) and "only some folders<" in text
+        assert ("stored keys were not searched for<" in text) == (state == "locked")
+        said = user.lkr("report", "--check", "--anonymous", "--max-age", "1d", "--unused", "60d", code=1)
+        assert re.search(r"^anthropic 1: older than 1 day", said, re.M) and "main" not in said
+        user.lkr("lock")
+
+
+def test_the_page_shows_no_key_that_is_part_of_a_file_name(user: User, page: Path) -> None:
+    (user.home / ".claude").mkdir()
+    (user.home / ".claude" / f"{VALUE}.json").write_text("x\n")
+    user.lkr("report", "-o", "report.html")
+    text = page.read_text()
+    assert VALUE not in text and "~/.claude/" in text and "~/.bash_history:1<" in text
+
+
 def test_a_report_replaces_an_older_report_and_no_other_file(user: User, page: Path) -> None:
     user.lkr("report", "-o", "report.html")
     other, link = user.home / "notes.txt", user.home / "link.html"

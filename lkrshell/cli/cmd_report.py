@@ -27,13 +27,7 @@ def command(output: str | None, anonymous: bool, check: bool, max_age: str, unus
     limits = reporting.Limits(_days(max_age), _days(unused))
     keys = reporting.keys(common.store().name, limits)
     if check:
-        found = [
-            f"{key.name}: {problem}" for key in keys for problem in key.problems if problem != reporting.EVERYWHERE
-        ]
-        for line in found:
-            declare.echo(show(line))
-        declare.echo(f"lkr: {common.count(len(found), 'problem', 'problems')}, {len(keys)} keys", err=True)
-        return 1 if found else 0
+        return _check(reporting.Report(keys, limits), anonymous)
     path = os.path.abspath(str(output))
     if os.path.lexists(path) and not _is_report(path):
         raise LkrError(f"{show(str(output))} already exists, and is not a report", "name another file")
@@ -44,6 +38,17 @@ def command(output: str | None, anonymous: bool, check: bool, max_age: str, unus
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", "name another file") from None
     declare.echo(f"lkr: wrote {show(str(output))}", err=True)
     return 0
+
+
+def _check(report: reporting.Report, anonymous: bool) -> int:
+    if anonymous:
+        reporting.hide(report)
+    found = [(key.name, each) for key in report.keys for each in key.problems if each != reporting.EVERYWHERE]
+    for name, problem in found:
+        declare.echo(show(f"{name}: {problem}"))
+    problems, keys = common.count(len(found), "problem", "problems"), common.count(len(report.keys), "key", "keys")
+    declare.echo(f"lkr: {problems}, {keys}", err=True)
+    return 1 if found else 0
 
 
 def _is_report(path: str) -> bool:

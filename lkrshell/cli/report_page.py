@@ -2,8 +2,9 @@
 
 import html as escaping
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from lkrshell.cli import common
 from lkrshell.cli.reporting import Report
 from lkrshell.core import clock
 from lkrshell.core.text import show, tilde
@@ -25,7 +26,8 @@ h1{font-size:1.7rem;margin:0}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}p{margin
 .bad{color:var(--bad)}.good{color:var(--good)}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--soft);font-weight:600;white-space:nowrap}td.name{font-weight:600;white-space:nowrap}
+th{color:var(--soft);font-weight:600;white-space:nowrap}.name{font-weight:600}.name,.short{white-space:nowrap}
+th.number,td.number{text-align:right}.uses{color:var(--bar)}
 svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font:11px system-ui,sans-serif}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--back:#fff;--card:#fff;--bad:#900;--good:#060;
 --bar:#235}body{padding:0;max-width:none;font-size:11px}h2{break-after:avoid}tr,.card{break-inside:avoid}
@@ -33,18 +35,26 @@ thead{display:table-header-group}.wide{overflow:visible}@page{margin:1.5cm}}
 """
 
 
+# How the cells below a heading look.
+_CLASSES = {
+    "Key": "name", "Time (UTC)": "short", "Value set": "short", "Last use": "short", "Requests": "number",
+    "US dollars": "number",
+}  # fmt: skip
+
+
 def html(report: Report, now: float) -> str:
     """Returns the page. `now` is its date, in seconds since the epoch."""
     old = sum(any(each.startswith("older") for each in key.problems) for key in report.keys)
     idle = sum(any("used" in each and "may" not in each for each in key.problems) for key in report.keys)
-    chain = f"broken at {report.broken} places" if report.broken else "intact"
-    cards = [
-        (len(report.keys), "keys", False),
+    keys, places, refusals = len(report.keys), len(report.scan), sum(refused for _, _, refused in report.weeks)
+    chain = f"broken at {common.count(report.broken, 'place', 'places')}" if report.broken else "intact"
+    cards: list[tuple[object, str, bool | None]] = [  # the last: whether it is bad, if it can be
+        (keys, "key" if keys == 1 else "keys", None),
         (old, f"older than {report.limits.age} days", old > 0),
         (idle, f"unused for {report.limits.unused} days", idle > 0),
-        (sum(refused for _, _, refused in report.weeks), "refusals in 13 weeks", False),
-        (len(report.scan), "places in plain text", bool(report.scan)),
-        (chain, f"audit log, {report.lines} lines", report.broken > 0),
+        (refusals, f"{'refusal' if refusals == 1 else 'refusals'} in 13 weeks", None),
+        (places, f"{'place' if places == 1 else 'places'} in plain text", places > 0),
+        (chain, f"audit log, {common.count(report.lines, 'line', 'lines')}", report.broken > 0),
     ]
     parts = [
         HEAD,
@@ -56,14 +66,19 @@ def html(report: Report, now: float) -> str:
         *(f'<div class="card"><b{_tone(bad)}>{_text(number)}</b>{_text(about)}</div>' for number, about, bad in cards),
         "</section><main>",
         *_keys(report, now),
-        "<h2>Uses in the last 13 weeks</h2>",
+        "<h2>Uses and refusals in the last 13 weeks</h2>",
         _chart(report.weeks),
+        '<p class="soft"><span class="uses">■</span> uses <span class="bad">■</span> refusals</p>',
         *_section(
             "Refusals",
-            ("Time", "Keys", "Project", "Agent"),
-            [(w, k or "-", _path(p), a or "-") for w, k, p, a in report.refusals],
+            ("Time (UTC)", "Keys", "Project", "Agent"),
+            [(w[:16].replace("T", " "), k or "-", _path(p) or "-", a or "-") for w, k, p, a in report.refusals],
         ),
-        *_section("Keys in plain text, in the home folder", ("Key", "Place", "Exposed"), report.scan),
+        *_section(
+            "Keys in plain text, in the home folder",
+            ("Key", "Place", "Exposed"),
+            [(f"{name} ({mask})" if mask else name, place, how) for name, mask, place, how in report.scan],
+        ),
         *(f'<p class="soft">{_text(note)}</p>' for note in report.notes),
         *_section("Findings of lkr doctor", ("Level", "Finding"), report.doctor),
         *_section(
@@ -88,19 +103,15 @@ def _keys(report: Report, now: float) -> list[str]:
     return _section("Keys", ("Key", "Value set", "Last use", "Projects", "Agents", "Policy", "Look at"), rows)
 
 
-def _section(title: str, headings: Iterable[str], rows: "Iterable[Iterable[object]]") -> list[str]:
+def _section(title: str, headings: Sequence[str], rows: "Iterable[Iterable[object]]") -> list[str]:
+    looks = [f' class="{_CLASSES[each]}"' if each in _CLASSES else "" for each in headings]
     body = [
-        "<tr>"
-        + "".join(
-            f'<td class="name">{_text(cell)}</td>' if not at else f"<td>{_text(cell)}</td>"
-            for at, cell in enumerate(row)
-        )
-        + "</tr>"
+        "<tr>" + "".join(f"<td{look}>{_text(cell)}</td>" for look, cell in zip(looks, row, strict=True)) + "</tr>"
         for row in rows
     ]
     if not body:
         return [f'<h2>{_text(title)}</h2><p class="soft">None.</p>']
-    head = "".join(f'<th scope="col">{_text(each)}</th>' for each in headings)
+    head = "".join(f'<th scope="col"{look}>{_text(each)}</th>' for look, each in zip(looks, headings, strict=True))
     return [
         f'<h2>{_text(title)}</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>',
         *body,
@@ -113,13 +124,14 @@ def _chart(weeks: list[tuple[str, int, int]]) -> str:
     most = max([1, *(uses + refused for _, uses, refused in weeks)])
     bars = []
     for number, (day, uses, refused) in enumerate(weeks):
-        left, high, red = 40 + number * 58, round(120 * uses / most), round(120 * refused / most)
-        bars.append(f'<rect x="{left}" y="{140 - high}" width="40" height="{high}" fill="var(--bar)"/>')
-        bars.append(f'<rect x="{left}" y="{140 - high - red}" width="40" height="{red}" fill="var(--bad)"/>')
-        bars.append(f'<text x="{left + 20}" y="156" text-anchor="middle">{_text(day[5:])}</text>')
+        left, high, red = 12 + number * 61, round(120 * uses / most), round(120 * refused / most)
+        red = max(red, 3) if refused else 0  # one among thousands must be seen
+        bars.append(f'<rect x="{left}" y="{140 - high}" width="44" height="{high}" fill="var(--bar)"/>')
+        bars.append(f'<rect x="{left}" y="{140 - high - red}" width="44" height="{red}" fill="var(--bad)"/>')
+        bars.append(f'<text x="{left + 22}" y="156" text-anchor="middle">{_text(day[5:])}</text>')
         if uses + refused:
-            bars.append(f'<text x="{left + 20}" y="{134 - high - red}" text-anchor="middle">{uses + refused}</text>')
-    line = '<line x1="36" x2="796" y1="140.5" y2="140.5" stroke="var(--line)"/>'
+            bars.append(f'<text x="{left + 22}" y="{134 - high - red}" text-anchor="middle">{uses + refused}</text>')
+    line = '<line x1="0" x2="800" y1="140.5" y2="140.5" stroke="var(--line)"/>'
     label = "Uses of keys in each week, with refusals on top"
     return f'<svg viewBox="0 0 800 162" role="img" aria-label="{label}">{line}{"".join(bars)}</svg>'
 
@@ -133,8 +145,8 @@ def _path(path: str) -> str:
     return tilde(path, os.path.expanduser("~"))
 
 
-def _tone(bad: bool) -> str:
-    return ' class="bad"' if bad else ' class="good"'
+def _tone(bad: bool | None) -> str:
+    return "" if bad is None else ' class="bad"' if bad else ' class="good"'
 
 
 def _text(thing: object) -> str:

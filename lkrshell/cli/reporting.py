@@ -6,14 +6,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from lkrshell import doctor
-from lkrshell.cli import audit_log
-from lkrshell.core import clock
+from lkrshell.cli import audit_log, common
+from lkrshell.core import clock, names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import tilde
 from lkrshell.project import references
 from lkrshell.scan import files, findings, places, stored, text
 from lkrshell.scan.marks import Ignored
 from lkrshell.state import index
+from lkrshell.vendors import providers
 
 EVERYWHERE = "may be used in every project"
 _USES = ("exec", "shell", "direnv", "agent", "token", "gen", "get")
@@ -54,8 +55,9 @@ class Report:
     lines: int = 0
     broken: int = 0
     doctor: list[tuple[str, str]] = field(default_factory=list)  # level, text
-    scan: list[tuple[str, str, str]] = field(default_factory=list)  # key, place, how exposed
-    notes: list[str] = field(default_factory=list)
+    # what it is, the beginning of a key that is not stored, place, how exposed
+    scan: list[tuple[str, str, str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # each with its reason behind a colon
     spent: list[tuple[str, int, float]] = field(default_factory=list)  # key, requests, US dollars
 
 
@@ -83,7 +85,7 @@ def keys(store: str, limits: Limits) -> list[Key]:
 
 
 def gather(found: list[Key], limits: Limits, anonymous: bool) -> Report:
-    """Returns the report. With `anonymous`, it contains no label, project, file or agent."""
+    """Returns the report. With `anonymous`, it contains no name that somebody chose."""
     report = Report(found, limits)
     _read_log(report)
     for level, said in ((each.level, each.text) for _, each in doctor.run(False) if each.level != "fact"):
@@ -91,7 +93,7 @@ def gather(found: list[Key], limits: Limits, anonymous: bool) -> Report:
     _search(report)
     _sum_up(report)
     if anonymous:
-        _hide(report)
+        hide(report)
     return report
 
 
@@ -102,14 +104,14 @@ def _read_log(report: Report) -> None:
     for row in map(audit_log.row, audit_log.lines(False)):
         if not clock.is_date(row["time"]):
             continue
-        names = row["keys"].split()
+        used = row["keys"].split()
         if row["agent"]:
-            for name in names:
+            for name in used:
                 agents.setdefault(name, set()).add(row["agent"])
         week = int((clock.seconds(row["time"]) - first) // _WEEK)
         if row["event"] == "refused":
             refusals[week] += 1
-            report.refusals.append((row["time"], " ".join(names), row["project"], row["agent"]))
+            report.refusals.append((row["time"], " ".join(used), row["project"], row["agent"]))
         elif row["event"] in _USES:
             uses[week] += 1
     for key in report.keys:
@@ -125,11 +127,13 @@ def _search(report: Report) -> None:
     values, problem = stored.values_if_open()
     report.notes += [problem] * bool(problem)
     home, tally = os.path.expanduser("~"), files.Tally()
-    found = list(files.search(places.home(tally), text.Search(values), tally, Ignored(home)))
+    what = text.Search(values)
+    found = list(files.search(places.home(tally), what, tally, Ignored(home)))
     for group in findings.groups(found):
         for each in group[:5]:
-            name = each.name if each.kind == "stored" else f"{each.name} ({findings.mask(each.secret)})"
-            report.scan.append((name, tilde(each.file, home), each.exposed()))
+            mask = "" if each.kind == "stored" else findings.mask(each.secret)
+            place = what.hidden(tilde(each.file or os.path.abspath(each.place), home))
+            report.scan.append((each.name, mask, f"{place}:{each.line}" if each.line else place, each.exposed()))
 
 
 def _sum_up(report: Report) -> None:
@@ -139,7 +143,7 @@ def _sum_up(report: Report) -> None:
     try:
         rows = list(Reader().rows(("key", "cost"), time.time() - _WEEKS * _WEEK, 0, None, ""))
     except LkrError as error:
-        report.notes.append(str(error))
+        report.notes.append(f"what was spent is not known: {error}")
         return
     for key, micro in rows:
         requests[str(key)] += 1
@@ -147,26 +151,35 @@ def _sum_up(report: Report) -> None:
     report.spent = [(key, requests[key], cost[key] / 1e6) for key in sorted(requests, key=lambda each: -cost[each])]
 
 
-def _hide(report: Report) -> None:
+def hide(report: Report) -> None:
     """Replaces names by numbers, and reduces texts that could contain a name to their kind."""
     known: dict[str, dict[str, str]] = {"key": {}, "project": {}, "agent": {}}
 
     def number(kind: str, name: str) -> str:
-        head = name.partition(":")[0] if kind == "key" else kind
-        return known[kind].setdefault(name, f"{head} {len(known[kind]) + 1}") if name else ""
+        what = _vendor(name) if kind == "key" else kind
+        return known[kind].setdefault(name, f"{what} {len(known[kind]) + 1}") if name else ""
 
     for key in report.keys:
         key.projects = [number("project", each) for each in key.projects]
         key.agents = [number("agent", each) for each in key.agents]
-        key.policy = ["only some folders" if each.startswith("only ") else each for each in key.policy]
+        policy = ["only some folders" if each.startswith("only ") else each for each in key.policy]
+        key.policy = list(dict.fromkeys(policy))
         key.name = number("key", key.name)
     report.refusals = [
-        (when, ", ".join(number("key", each) for each in names.split()), number("project", where), number("agent", who))
-        for when, names, where, who in report.refusals
+        (when, ", ".join(number("key", each) for each in keys.split()), number("project", where), number("agent", who))
+        for when, keys, where, who in report.refusals
     ]
     counted = Counter(level for level, _ in report.doctor)
-    report.doctor = [(level, f"{count} findings") for level, count in counted.items()]
+    report.doctor = [(level, common.count(many, "finding", "findings")) for level, many in counted.items()]
     report.scan = [
-        (number("key", name) if ":" in name else name.partition(" ")[0], "a file", how) for name, _, how in report.scan
+        (_vendor(name) if mask else number("key", name.partition(" ")[0]), "", "a file", how)
+        for name, mask, _, how in report.scan
     ]
+    report.notes = [each.partition(":")[0] for each in report.notes]
     report.spent = [(number("key", key), count, cost) for key, count, cost in report.spent]
+
+
+def _vendor(key: str) -> str:
+    """The provider of a key, or "key" for one that the user named: that may be the name of a client."""
+    provider = names.provider_of(key)
+    return provider if provider in providers.builtin() else "key"
