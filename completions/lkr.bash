@@ -131,7 +131,7 @@ _lkr_one() {
             case $option in
                 --variable) _lkr_nothing; return ;;
             esac
-            _lkr_options --yes --variable --worktrees --no-worktrees -h --help
+            _lkr_options --yes --variable --worktrees --no-worktrees --json -h --help
             ((place == 1)) && _lkr_folders
             ;;
         'audit')
@@ -151,7 +151,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_words start stop log run
             ;;
         'confirm')
-            _lkr_options -h --help
+            _lkr_options --list --json -h --help
             ;;
         'deny')
             _lkr_options -h --help
@@ -273,7 +273,7 @@ _lkr_one() {
                 --max-age) _lkr_nothing; return ;;
                 --unused) _lkr_nothing; return ;;
             esac
-            _lkr_options -o --output --anonymous --check --max-age --unused -h --help
+            _lkr_options -o --output --anonymous --check --max-age --unused --json -h --help
             ;;
         'rm')
             _lkr_options --yes --force -h --help
@@ -395,7 +395,7 @@ _lkr_one() {
             ((place == 1)) && _lkr_words openai anthropic
             ;;
         'use')
-            _lkr_options --default --list -h --help
+            _lkr_options --default --list --json -h --help
             ((place == 1)) && _lkr_profiles
             ;;
         'vault')

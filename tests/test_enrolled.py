@@ -158,6 +158,9 @@ def test_without_a_tpm_it_says_so(user: User) -> None:
     user.env["TPM2TOOLS_TCTI"] = "swtpm:host=127.0.0.1,port=1"
     out = user.lkr("vault", "enroll", "tpm", "--stdin", stdin=PASSPHRASE + b"\n2468\n", code=1)
     assert "this machine has no TPM 2.0 that answers" in out
+    child = user.on_terminal("vault", "enroll", "tpm")
+    assert child.expect_exact(["no TPM 2.0 that answers", "assphrase"]) == 0, "nothing is asked before"
+    child.expect(pexpect.EOF)
 
 
 def test_a_coding_agent_can_enroll_nothing(user: User) -> None:

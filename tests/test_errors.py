@@ -127,6 +127,12 @@ def test_a_key_that_only_the_index_has_leads_to_doctor(user: User) -> None:
     assert said == "lkr: lkr list has openai:prod, but the vault does not; lkr doctor says what to do\n"
 
 
+def test_unlock_tells_that_there_is_no_keychain(user: User) -> None:
+    user.env["LKR_BACKEND"] = "keyring"
+    said = user.lkr("unlock", code=69)
+    assert "there is no keychain" in said and "lkr: unlocked" not in said
+
+
 def test_a_value_is_never_taken_as_an_argument(user: User) -> None:
     assert SECRET not in user.lkr("set", SECRET, "--stdin", stdin=b"x", code=64)
 

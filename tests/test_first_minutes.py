@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import forked
 import pexpect
 import pytest
 from conftest import BIN, OTHER, VALUE, User
@@ -34,6 +35,63 @@ def test_a_slip_in_the_name_of_a_key_names_the_one_that_is_meant(user: User) -> 
     for words in (["policy", "openai:pord"], ["get", "openai:pord", "--json"], ["rm", "openai:pord", "--yes"]):
         assert "did you mean openai:prod?" in user.lkr(*words, code=1)
     assert "see lkr list" in user.lkr("policy", "zzzz:y", code=1)
+
+
+@pytest.mark.parametrize(
+    "typed, meant",
+    [("mistral", "lkr list mistral, or lkr set mistral:main"), ("openai:prod", "lkr get openai:prod, or lkr set")],
+)
+def test_a_provider_or_a_key_typed_as_a_command_is_recognized(user: User, typed: str, meant: str) -> None:
+    said = user.lkr(typed, code=64)
+    assert meant in said and "did you mean" not in said
+
+
+def test_a_slip_at_a_question_is_asked_again(user: User) -> None:
+    folder = user.project("p", allow=False)
+    child = user.on_terminal("allow", cwd=folder)
+    for said, answer in (("would get:", "yess"), ("lkr: answer y or n", "y")):
+        child.expect_exact(said)
+        child.expect_exact("Allow? [y/N]: ")
+        child.sendline(answer)
+    child.expect_exact("lkr: allowed")
+    child.expect(pexpect.EOF)
+
+
+def test_two_different_passphrases_are_asked_for_again(user: User) -> None:
+    child = user.on_terminal("vault", "export", "backup.age")
+    for typed in ("one passphrase", "another one", "one passphrase", "one passphrase"):
+        child.expect("(file|confirmation): ")
+        child.sendline(typed)
+    child.expect_exact("lkr: wrote 2 keys to backup.age")
+    child.expect(pexpect.EOF)
+
+
+def test_a_backup_goes_to_standard_output_but_not_to_a_terminal(user: User) -> None:
+    own = user.lkr("vault", "recipient").strip()
+    said = forked.lkr(("vault", "export", "-", "--to", own), user.env, user.home)
+    assert said.stdout.startswith(b"age-encryption.org/v1\n") and b"wrote 2 keys to standard output" in said.stderr
+    child = user.on_terminal("vault", "export", "-", "--to", own)
+    child.expect_exact("lkr: a backup is not text for a terminal; name a file, or redirect the output")
+    child.expect(pexpect.EOF)
+    assert not (user.home / "-").exists()
+
+
+def test_what_is_shown_can_be_had_as_json(user: User) -> None:
+    folder = user.project("p", 'OPENAI_API_KEY = "openai:prod"\n[profiles.staging.keys]\nHF_TOKEN = "huggingface:x"')
+
+    def printed(*words: str) -> object:
+        return json.loads(forked.lkr(words, user.env, folder).stdout)
+
+    bindings = [
+        {"variable": "OPENAI_API_KEY", "key": "openai:prod", "profile": None},
+        {"variable": "HF_TOKEN", "key": "huggingface:x", "profile": "staging"},
+    ]
+    assert printed("allow", "--yes", "--json") == {"folder": str(folder), "worktrees": False, "keys": bindings}
+    assert printed("use", "--list", "--json") == {"profiles": ["staging"], "profile": None}
+    assert printed("confirm", "--list", "--json") == []
+    user.lkr("policy", "openai:prod", "--confirm")
+    assert printed("confirm", "--list", "--json") == [{"variable": "OPENAI_API_KEY", "key": "openai:prod"}]
+    assert user.lkr("confirm", "--list", cwd=folder) == "OPENAI_API_KEY openai:prod\n"
 
 
 def test_a_slip_that_is_like_nothing_leads_to_the_help(user: User) -> None:
@@ -177,6 +235,11 @@ def test_a_copied_project_is_recognized(user: User) -> None:
     shutil.copytree(folder, user.home / "copy")
     assert "The same content is allowed at ~/p." in user.lkr("allow", "--yes", "copy")
     assert "The same content" not in user.lkr("allow", "--yes", "copy")
+
+
+def test_a_moved_project_is_not_said_to_be_allowed_where_it_no_longer_is(user: User) -> None:
+    user.project("p").rename(user.home / "moved")
+    assert "The same content was allowed at ~/p, which no longer exists." in user.lkr("allow", "--yes", "moved")
 
 
 def test_add_asks_before_another_key_takes_a_variable(user: User) -> None:

@@ -48,6 +48,14 @@ def test_gen_writes_no_file_when_the_template_has_no_place_for_a_key(user: User)
     assert "{{lkr:openai:prod}}" in user.lkr("gen", "--help")
 
 
+def test_gen_writes_no_value_to_standard_output(user: User) -> None:
+    folder = user.project("p")
+    (folder / ".env.example").write_text("OPENAI_API_KEY=\n")
+    said = user.lkr("gen", ".env.example", "-o", "-", "--force", cwd=folder, code=64)
+    assert "lkr exec -- COMMAND" in said and VALUE not in said
+    assert not (folder / "-").exists()
+
+
 def test_a_template_gets_no_key_that_the_manifest_does_not_name_unless_i_agree(user: User) -> None:
     folder = user.project("p")
     (folder / "t.template").write_text("{{lkr:openai:prod}} {{lkr:anthropic:main}}")

@@ -1,5 +1,6 @@
 """`lkr report`: what the page says, what it does not, and how it looks in a real browser."""
 
+import json
 import os
 import re
 import shutil
@@ -59,6 +60,11 @@ def test_the_page_loads_nothing(page: Path) -> None:
     assert "url(" not in page.read_text() and "@import" not in page.read_text()
 
 
+def test_the_page_goes_to_standard_output(user: User) -> None:
+    assert user.lkr("report", "-o", "-").startswith("<!doctype html>")
+    assert not (user.home / "-").exists()
+
+
 def test_an_anonymous_page_has_no_names(user: User, page: Path) -> None:
     user.lkr("report", "-o", "other.html", "--anonymous")
     text = (user.home / "other.html").read_text()
@@ -109,6 +115,8 @@ def test_the_check_is_an_exit_code(user: User, page: Path) -> None:
     said = user.lkr("report", "--check", "--max-age", "90d", "--unused", "60d", code=1)
     assert "anthropic:main: older than 90 days" in said and "anthropic:main: never used" in said
     assert "openai:prod" not in said
+    rows = json.loads(user.lkr("report", "--check", "--json", code=1).partition("\nlkr: ")[0])
+    assert {"name": "anthropic:main", "problem": "older than 90 days"} in rows
     user.lkr("report", "--check", "--max-age", "20000d", "--unused", "20000d")
     assert "an age is a number of days" in user.lkr("report", "--check", "--max-age", "soon", code=64)
 

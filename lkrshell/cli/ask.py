@@ -2,6 +2,7 @@
 
 import contextlib
 
+from lkrshell.cli import declare
 from lkrshell.system import terminal
 
 TYPE_CHECKING = False
@@ -22,26 +23,25 @@ def _stopping() -> "Iterator[None]":
 
 def confirm(question: str, default: bool = False) -> bool:
     """True for a yes. KeyboardInterrupt at Ctrl-C or the end of input."""
-    with _stopping():
-        import click
-
-        return click.confirm(question, default=default, err=True)
+    while True:
+        answer = text(f"{question} [{'Y/n' if default else 'y/N'}]", default="", shown=False).strip().lower()
+        if answer in ("", "y", "yes", "n", "no"):
+            return answer.startswith("y") if answer else default
+        declare.echo("lkr: answer y or n", err=True)
 
 
 def agree(question: str, default: bool = False) -> None:
     """Returns after a yes; KeyboardInterrupt after anything else."""
+    if not confirm(question, default):
+        raise KeyboardInterrupt
+
+
+def text(question: str, default: str = "", shown: bool = True) -> str:
+    """Reads a line; `default` if it is empty. `shown`: the question names the default."""
     with _stopping():
         import click
 
-        click.confirm(question, default=default, abort=True, err=True)
-
-
-def text(question: str, default: str = "") -> str:
-    """Reads a line; `default` if it is empty."""
-    with _stopping():
-        import click
-
-        return str(click.prompt(question, default=default, err=True))
+        return str(click.prompt(question, default=default, show_default=shown, err=True))
 
 
 def hidden(question: str, twice: bool = False) -> str:
@@ -49,7 +49,11 @@ def hidden(question: str, twice: bool = False) -> str:
     with _stopping():
         import click
 
-        return str(click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
+        while True:
+            line = str(click.prompt(question, hide_input=True, err=True))
+            if not twice or line == click.prompt("Repeat for confirmation", hide_input=True, err=True):
+                return line
+            declare.echo("lkr: the two do not match; try again", err=True)
 
 
 def on_terminal() -> bool:

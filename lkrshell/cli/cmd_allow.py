@@ -1,5 +1,6 @@
 """`lkr allow`: shows what a project would get, and what changed, and records the grant."""
 
+import json
 import os
 import sys
 
@@ -30,7 +31,8 @@ _MOST = 5  # keys that are not stored; more are only counted
 @declare.option(
     "--worktrees/--no-worktrees", "everywhere", default=None, help="Include the repository's other git worktrees."
 )
-def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywhere: bool | None) -> None:
+@declare.option("--json", "as_json", is_flag=True, help="Print what was allowed as JSON.")
+def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywhere: bool | None, as_json: bool) -> None:
     """Let a project have the keys its manifest names. FOLDER is the current folder by default."""
     place = lookup.Place(common.project_folder(folder))
     if everywhere:
@@ -40,8 +42,7 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     if unnamed := [name for name in variables if name not in {binding.variable for binding in parsed.bindings}]:
         raise LkrError(f"this manifest does not name {unnamed[0]}", "nothing was changed", USAGE)
     if before is None and (others := references.projects_with_text(place.text, place.local)):
-        home = os.path.expanduser("~")
-        declare.echo(f"The same content is allowed at {show(tilde(others[0], home))}.", err=True)
+        declare.echo(_elsewhere(others), err=True)
     declare.echo(f"{show(place.real)} would get:", err=True)
     for line in layout.changes(approve.difference(before.bindings if before else (), parsed.bindings), sys.stderr):
         declare.echo(line, err=True)
@@ -56,7 +57,25 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
         place, everywhere = _offer_worktrees(place, yes)
     accept_team()
     prompts.allow(place, parsed, everywhere)
+    if as_json:
+        _print_json(place.real, parsed, bool(everywhere))
     declare.echo(f"lkr: allowed {show(place.real)}{' and its worktrees' if everywhere else ''}", err=True)
+
+
+def _print_json(real: str, parsed: manifest.Manifest, everywhere: bool) -> None:
+    keys = [
+        {"variable": each.variable, "key": shown(each.key), "profile": each.profile or None} for each in parsed.bindings
+    ]
+    declare.echo(json.dumps({"folder": real, "worktrees": everywhere, "keys": keys}, indent=2))
+
+
+def _elsewhere(folders: list[str]) -> str:
+    """A sentence about where the same manifest is allowed: a copy, or the place from which this folder was moved."""
+    there = [folder for folder in folders if os.path.isdir(folder)]
+    place = show(tilde((there or folders)[0], os.path.expanduser("~")))
+    if there:
+        return f"The same content is allowed at {place}."
+    return f"The same content was allowed at {place}, which no longer exists."
 
 
 def _show_team(folder: str, parsed: manifest.Manifest) -> "Callable[[], None]":

@@ -33,6 +33,8 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
     TEMPLATE is a text with places such as {{lkr:openai:prod}}, or an env file whose variables the project's manifest
     names. lkr asks before it uses a key that no allowed manifest here names.
     """
+    if output == "-":
+        raise LkrError("gen writes values to a private file only", "name a file, or use lkr exec -- COMMAND", USAGE)
     path = output or _default(template)
     there = os.path.abspath(path)
     if not force and not ask.on_terminal():

@@ -115,8 +115,8 @@ def _source(text: str, target: "Store | None") -> "tuple[Store, bool]":
         raise LkrError("no such source", "use vault, keyring, or keyring:SERVICE", USAGE)
     ours = not service or service == SERVICE
     if target is not None and ours and origin.name == target.name:
-        hint = 'the target is the store in use: choose it with backend = "..." in config.toml, or LKR_BACKEND'
-        raise LkrError(f"the keys are already in the {target.name}", hint, USAGE)
+        hint = 'choose another store first: backend = "..." in config.toml, or LKR_BACKEND=...'
+        raise LkrError(f"keys are copied into the store in use, and that is the {target.name} itself", hint, USAGE)
     return origin, ours
 
 

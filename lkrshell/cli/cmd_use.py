@@ -15,9 +15,10 @@ from lkrshell.project import approve, lookup, manifest_reader
 @declare.argument("profile", required=False)
 @declare.option("--default", "plain", is_flag=True, help="Go back to the manifest's plain [keys].")
 @declare.option("--list", "listed", is_flag=True, help="List the profiles, as without PROFILE.")
-def command(profile: str | None, plain: bool, listed: bool) -> None:
+@declare.option("--json", "as_json", is_flag=True, help="List them as JSON.")
+def command(profile: str | None, plain: bool, listed: bool, as_json: bool) -> None:
     """Use PROFILE in this project from now on. Without PROFILE, list the profiles. LKR_PROFILE overrides the choice."""
-    if bool(profile) + plain + listed > 1:
+    if bool(profile) + plain + (listed or as_json) > 1:
         raise LkrError("PROFILE, --default and --list cannot be used together", "choose one", USAGE)
     folder = common.project_folder(None)
     place = lookup.Place(folder)
@@ -25,7 +26,7 @@ def command(profile: str | None, plain: bool, listed: bool) -> None:
     parsed = manifest_reader.read_manifest(place)
     profiles = sorted({binding.profile for binding in parsed.bindings} - {""})
     if not profile and not plain:
-        _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile)
+        _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile, as_json)
         return
     if profile and profile not in profiles and not parsed.inherit:
         otherwise = f"choose one of {', '.join(profiles)}" if profiles else "its manifest has no profiles"
@@ -40,6 +41,11 @@ def command(profile: str | None, plain: bool, listed: bool) -> None:
     declare.echo(f"lkr: {show(folder)} now uses {profile or 'its plain keys'}", err=True)
 
 
-def _list(profiles: list[str], chosen: str) -> None:
+def _list(profiles: list[str], chosen: str, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        declare.echo(json.dumps({"profiles": profiles, "profile": chosen or None}))
+        return
     for name in ["", *profiles]:
         declare.echo(f"{'*' if name == chosen else ' '} {name or '(plain [keys])'}")

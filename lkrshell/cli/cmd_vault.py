@@ -4,13 +4,14 @@ import base64
 import functools
 import json
 import os
+import sys
 
 import pyrage
 
 from lkrshell.cli import common, declare, enrolling, prompts
 from lkrshell.core import clock, limits, names, policy
 from lkrshell.core.entry import MAX_TTL, Entry
-from lkrshell.core.errors import LOCKED, LkrError
+from lkrshell.core.errors import LOCKED, USAGE, LkrError
 from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
 from lkrshell.core.text import show
 from lkrshell.runtime import enrolled
@@ -35,13 +36,15 @@ def command() -> None:
 )
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the file's passphrase from standard input.")
 def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
-    """Back up all keys to the age file FILE. Includes admin keys. The file gets a passphrase of its own, or is
-    encrypted to RECIPIENTs.
+    """Back up all keys to the age file FILE, or with - to standard output. Includes admin keys. The file gets a
+    passphrase of its own, or is encrypted to RECIPIENTs.
 
     A RECIPIENT is the output of `lkr vault recipient` on another machine, the output of age-keygen -y, or the line in
     a file such as id_ed25519.pub.
     """
-    if os.path.lexists(file):
+    if file == "-" and sys.stdout.isatty():
+        raise LkrError("a backup is not text for a terminal", "name a file, or redirect the output", USAGE)
+    if file != "-" and os.path.lexists(file):
         raise LkrError(f"{show(file)} already exists", "choose another name; nothing was written")
     to = [age_keys.recipient(text) for text in recipients]
     store = common.store()
@@ -63,13 +66,22 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     else:
         passphrase = common.read_secret("A passphrase for this file", from_stdin, twice=True)
         data = pyrage.passphrase.encrypt(plain, passphrase.reveal())
-    path = os.path.abspath(file)
-    common.log("backup", *keys, project=path)
+    common.log("backup", *keys, project="" if file == "-" else os.path.abspath(file))
+    _write(file, data)
+    where = "standard output" if file == "-" else show(file)
+    declare.echo(f"lkr: wrote {common.count(len(keys), 'key', 'keys')} to {where}", err=True)
+
+
+def _write(file: str, data: bytes) -> None:
+    """Writes an encrypted backup to a private file, or with `-` to standard output."""
+    if file == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
     try:
-        files.replace_file(path, data, 0o600)
+        files.replace_file(os.path.abspath(file), data, 0o600)
     except OSError as error:
         raise LkrError(f"cannot write {show(file)}: {error.strerror}") from None
-    declare.echo(f"lkr: wrote {common.count(len(keys), 'key', 'keys')} to {show(file)}", err=True)
 
 
 @command.command("import", examples=("lkr vault import backup.age", "lkr vault import backup.age --force"))

@@ -4,6 +4,7 @@ from lkrshell.cli import ask, common
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import enrolled
+from lkrshell.system import tpm
 
 _LEAST = 4  # characters of a PIN
 
@@ -12,6 +13,8 @@ def enroll(store: "enrolled.Opened", way: str, from_stdin: bool) -> enrolled.Way
     """Enrolls `way` (tpm, touch-id or a plugin's identity file) with the passphrase that the person gives."""
     identity = enrolled.plugin_identity(way) if way not in (enrolled.TPM, enrolled.TOUCH_ID) else ""
     pin = Secret("")
+    if way == enrolled.TPM:
+        tpm.check()  # before anything is asked
     if from_stdin and way == enrolled.TPM:
         passphrase, pin = common.two_secrets()
     else:

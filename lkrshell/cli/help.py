@@ -20,10 +20,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None:
-            from lkrshell.cli import common  # which loads the stores
-
-            hint = common.did_you_mean(args[0], [*main.COMMANDS, *main.ALIASES], "see lkr --help", "lkr {}")
-            raise LkrError(f"there is no command {names.redacted(args[0])}", hint, USAGE)
+            raise LkrError(f"there is no command {names.redacted(args[0])}", _instead_of(args[0]), USAGE)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -33,6 +30,18 @@ class _Commands(click.Group):
             with formatter.section(title):
                 rows = [(name.ljust(width), _first_sentence(self.get_command(ctx, name))) for name in members]
                 formatter.write_dl(rows, col_max=width + 2)
+
+
+def _instead_of(word: str) -> str:
+    """What the person may have meant with a word that is no command: a provider, a key, or a command."""
+    from lkrshell.cli import common  # which loads the stores
+    from lkrshell.vendors import providers
+
+    if word in providers.known():
+        return f"{word} is a provider: lkr list {word}, or lkr set {word}:main"
+    if names.is_key(word):
+        return f"{word} is the name of a key: lkr get {word}, or lkr set {word}"
+    return common.did_you_mean(word, [*main.COMMANDS, *main.ALIASES], "see lkr --help", "lkr {}")
 
 
 def _first_sentence(command: click.Command | None) -> str:

@@ -213,6 +213,7 @@ Options:
   --yes                         Do not ask.
   --variable NAME               Also allow a key in this variable.
   --worktrees / --no-worktrees  Include the repository's other git worktrees.
+  --json                        Print what was allowed as JSON.
   -h, --help                    Show this message and exit.
 
   Examples:
@@ -229,6 +230,7 @@ Options:
   --yes                         Do not ask.
   --variable NAME               Also allow a key in this variable.
   --worktrees / --no-worktrees  Include the repository's other git worktrees.
+  --json                        Print what was allowed as JSON.
   -h, --help                    Show this message and exit.
 
   Examples:
@@ -326,11 +328,13 @@ Usage: lkr confirm [OPTIONS]
   session.
 
 Options:
+  --list      Only list the keys that await your confirmation.
+  --json      List them as JSON.
   -h, --help  Show this message and exit.
 
   Examples:
     lkr confirm
-    cd ~/work/app && lkr confirm
+    lkr confirm --list
 """,
 """\
 Usage: lkr confirm [OPTIONS]
@@ -339,11 +343,13 @@ Usage: lkr confirm [OPTIONS]
   answer holds for this session.
 
 Options:
+  --list      Only list the keys that await your confirmation.
+  --json      List them as JSON.
   -h, --help  Show this message and exit.
 
   Examples:
     lkr confirm
-    cd ~/work/app && lkr confirm
+    lkr confirm --list
 """),
     "deny": (
 """\
@@ -1064,11 +1070,12 @@ Usage: lkr report [OPTIONS]
   cron.
 
 Options:
-  -o, --output FILE  Write the page to FILE.
+  -o, --output FILE  Write the page to FILE; - is standard output.
   --anonymous        Replace the names of keys, projects and agents with numbers.
   --check            Write no page. The exit code is 1 if a key is too old or unused.
   --max-age AGE      The oldest that a value may be, such as 90d.
   --unused AGE       The longest that a key may be unused, such as 90d.
+  --json             With --check: as JSON.
   -h, --help         Show this message and exit.
 
   Examples:
@@ -1082,13 +1089,14 @@ Usage: lkr report [OPTIONS]
   last use, for CI and cron.
 
 Options:
-  -o, --output FILE  Write the page to FILE.
+  -o, --output FILE  Write the page to FILE; - is standard output.
   --anonymous        Replace the names of keys, projects and agents with
                      numbers.
   --check            Write no page. The exit code is 1 if a key is too old or
                      unused.
   --max-age AGE      The oldest that a value may be, such as 90d.
   --unused AGE       The longest that a key may be unused, such as 90d.
+  --json             With --check: as JSON.
   -h, --help         Show this message and exit.
 
   Examples:
@@ -1866,6 +1874,7 @@ Usage: lkr use [OPTIONS] [PROFILE]
 Options:
   --default   Go back to the manifest's plain [keys].
   --list      List the profiles, as without PROFILE.
+  --json      List them as JSON.
   -h, --help  Show this message and exit.
 
   Examples:
@@ -1881,6 +1890,7 @@ Usage: lkr use [OPTIONS] [PROFILE]
 Options:
   --default   Go back to the manifest's plain [keys].
   --list      List the profiles, as without PROFILE.
+  --json      List them as JSON.
   -h, --help  Show this message and exit.
 
   Examples:
@@ -1898,7 +1908,7 @@ Options:
 
 Commands:
   enroll     Let this machine's TPM, Touch ID, or the device of an age plugin open the store.
-  export     Back up all keys to the age file FILE.
+  export     Back up all keys to the age file FILE, or with - to standard output.
   import     Restore the keys from a backup.
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
@@ -1915,7 +1925,7 @@ Options:
 
 Commands:
   enroll     Let this machine's TPM, Touch ID, or the device of an age...
-  export     Back up all keys to the age file FILE.
+  export     Back up all keys to the age file FILE, or with - to standard...
   import     Restore the keys from a backup.
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
@@ -1926,8 +1936,8 @@ Commands:
 """\
 Usage: lkr vault export [OPTIONS] FILE
 
-  Back up all keys to the age file FILE. Includes admin keys. The file gets a passphrase of its
-  own, or is encrypted to RECIPIENTs.
+  Back up all keys to the age file FILE, or with - to standard output. Includes admin keys. The
+  file gets a passphrase of its own, or is encrypted to RECIPIENTs.
 
   A RECIPIENT is the output of `lkr vault recipient` on another machine, the output of age-keygen
   -y, or the line in a file such as id_ed25519.pub.
@@ -1944,8 +1954,9 @@ Options:
 """\
 Usage: lkr vault export [OPTIONS] FILE
 
-  Back up all keys to the age file FILE. Includes admin keys. The file gets a
-  passphrase of its own, or is encrypted to RECIPIENTs.
+  Back up all keys to the age file FILE, or with - to standard output.
+  Includes admin keys. The file gets a passphrase of its own, or is encrypted
+  to RECIPIENTs.
 
   A RECIPIENT is the output of `lkr vault recipient` on another machine, the
   output of age-keygen -y, or the line in a file such as id_ed25519.pub.

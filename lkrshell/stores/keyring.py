@@ -239,6 +239,7 @@ class Keyring:
 
         If our own collection does not exist yet, it is created, with a passphrase that the Secret Service asks for.
         """
+        self._call(lambda: None, own=False)  # StoreUnreachable if this machine has no keychain
         files.remove_private(self._flag())
         if not self._is_secret_service():
             return  # it asks when a key is read

@@ -34,6 +34,11 @@ class NoTpm(LkrError):
     """There is no TPM that answers us."""
 
 
+def check() -> None:
+    """Returns if a TPM answers; else NoTpm."""
+    _run("getcap", ["properties-fixed"])
+
+
 def seal(data: bytes, pin: Secret) -> list[bytes]:
     """Seals `data`, of 128 bytes at most. Returns what `unseal` needs beside the PIN; none of it is secret. NoTpm."""
     if len(data) > _MOST:
