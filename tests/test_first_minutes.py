@@ -94,6 +94,14 @@ def test_what_is_shown_can_be_had_as_json(user: User) -> None:
     assert user.lkr("confirm", "--list", cwd=folder) == "OPENAI_API_KEY openai:prod\n"
 
 
+@pytest.mark.parametrize("words", [("exec", "-k", "opnai:prod", "--", "true"), ("add", "opnai:prod")])
+def test_a_slip_in_a_provider_without_a_variable_names_the_one_that_is_meant(
+    user: User, words: tuple[str, ...]
+) -> None:
+    said = user.lkr(*words, code=64)
+    assert "did you mean openai? Otherwise, write" in said and "VARIABLE=opnai:prod" in said
+
+
 def test_a_slip_that_is_like_nothing_leads_to_the_help(user: User) -> None:
     assert user.lkr("zzzz", code=64) == "lkr: there is no command 'zzzz'; see lkr --help\n"
 
@@ -214,7 +222,8 @@ def test_removing_or_renaming_a_key_names_the_projects_that_use_it(user: User) -
     user.project("p")
     assert "openai:prod is in the manifest of ~/p" in user.lkr("rename", "openai:prod", "openai:blog")
     user.project("q", f'{A} = "openai:blog"')
-    assert "openai:blog is in the manifest of ~/q" in user.lkr("rm", "openai:blog", "--yes")
+    shutil.rmtree(user.project("gone", f'{A} = "openai:blog"'))
+    assert "openai:blog is in the manifest of ~/q\n" in user.lkr("rm", "openai:blog", "--yes")
 
 
 def test_a_provider_one_letter_off_is_asked_about(user: User) -> None:

@@ -47,7 +47,7 @@ def _parts(entry: str) -> tuple[str, str]:
     if not equals and names.is_key(entry):
         variable, name = providers.variable_of(entry) or "", entry
         if not variable:
-            raise LkrError(f"no known variable for {entry}", f"write VARIABLE={entry}", USAGE)
+            raise common.no_variable(entry, f"VARIABLE={entry}")
     elif not equals:
         name = providers.key_for(variable) or ""
         if not name:

@@ -89,7 +89,7 @@ def _named(text: str) -> Binding:
     key = common.stored_name(name)
     found = variable if equals else providers.variable_of(name)
     if not found:
-        raise LkrError(f"no known variable for {name}", f"write -k VARIABLE={name}", USAGE)
+        raise common.no_variable(name, f"-k VARIABLE={name}")
     if not names.is_variable(found):
         raise LkrError(f"{names.redacted(found)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
     if why := providers.refusal(found, _let_in()):

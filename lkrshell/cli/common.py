@@ -146,6 +146,15 @@ def did_you_mean(word: str, known: "Sequence[str]", otherwise: str, form: str = 
     return f"did you mean {form.format(close[0])}?" if close else otherwise
 
 
+def no_variable(name: str, form: str) -> LkrError:
+    """The error for a key whose provider has no known variable. `form` names the variable and the key."""
+    from lkrshell.vendors import providers
+
+    close = did_you_mean(names.provider_of(name), [*providers.known()], "")
+    hint = f"{close} Otherwise, write {form}" if close else f"write {form}"
+    return LkrError(f"no known variable for {name}", hint, USAGE)
+
+
 def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
     """Records that these keys were refused, and returns the error (2) to raise."""
     log("refused", *keys, project=project)

@@ -1,5 +1,7 @@
 """Questions that several commands ask, and what they show first."""
 
+import os
+
 from lkrshell.cli import ask, common, declare
 from lkrshell.core import names
 from lkrshell.core.binding import shown
@@ -51,7 +53,8 @@ def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "",
 
 def tell_projects(name: str) -> None:
     """Names the allowed projects whose manifests name this key, since they will not get it any more."""
-    if folders := references.by_key().get(name):
+    allowed = references.by_key().get(name, [])
+    if folders := [each for each in allowed if os.path.lexists(os.path.join(each, lookup.MANIFEST))]:
         declare.echo(f"lkr: {shown(name)} is in the manifest of {common.some_folders(folders, 5)}", err=True)
 
 
