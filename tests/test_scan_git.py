@@ -125,6 +125,22 @@ def test_the_hooks_stop_a_commit_and_a_push(user: User, folder: Path) -> None:
     user.git("push", "-q", "origin", "main", cwd=folder)
 
 
+def test_the_pre_commit_framework_can_say_what_a_push_sends(user: User, folder: Path) -> None:
+    """It keeps git's words to itself, and sets variables. When a whole branch is new, they name no revision."""
+    assert found(user, folder, "--push") == []
+    (folder / "a.py").write_text(f"x = '{VALUE}'\n")
+    commit(user, folder)
+    user.env["PRE_COMMIT_LOCAL_BRANCH"] = "refs/heads/main"
+    assert [row["key"] for row in found(user, folder, "--push")] == ["openai:prod"]
+    first, second = user.git("log", "--reverse", "--format=%H", cwd=folder).split()
+    user.env |= {"PRE_COMMIT_FROM_REF": first, "PRE_COMMIT_TO_REF": second}
+    assert [row["key"] for row in found(user, folder, "--push")] == ["openai:prod"]
+    user.env["PRE_COMMIT_FROM_REF"] = second
+    assert found(user, folder, "--push") == []
+    user.env["PRE_COMMIT_FROM_REF"] = "--all"
+    user.lkr("scan", "--push", cwd=folder, code=64)
+
+
 def test_a_hook_of_somebody_else_stays(user: User, folder: Path) -> None:
     hook = folder / ".git/hooks/pre-commit"
     hook.write_text("#!/bin/sh\nexit 0\n")

@@ -108,7 +108,8 @@ def _in_git(
     elif staged:
         found = history.staged(folder, what, tally)
     else:
-        found = history.pushed(folder, sys.stdin.read(1 << 20).splitlines(), what, tally)
+        lines = sys.stdin.read(1 << 20).splitlines() or history.pushed_by_pre_commit(folder)
+        found = history.pushed(folder, lines, what, tally)
     ignored = Ignored(folder)
     return [each for each in found if each.kind == "stored" or not ignored.covers(each.place)]
 

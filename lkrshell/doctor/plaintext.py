@@ -1,6 +1,11 @@
 """Exposed keys: in the files that shells read when they start, and in this environment.
 
 This module reads values, to tell text from a command and to compare with the store. No value leaves it.
+
+It does not use the search of `lkr scan`, which answers another question. Scan finds stored values and what looks like a
+key, anywhere. Here, the variable's name decides: any value counts, also one that looks like nothing and that no store
+has, and a command that gives the value is told apart. The result is the command that removes the line, so the file's
+syntax must be known. Nor does this need an open store.
 """
 
 import functools

@@ -82,6 +82,16 @@ def pushed(folder: str, lines: Iterable[str], what: text.Search, tally: Tally) -
     return found
 
 
+def pushed_by_pre_commit(folder: str) -> list[str]:
+    """Returns a line as git gives it to its pre-push hook, from the variables that the pre-commit framework sets in
+    its place. It names no revision if the whole branch is new, only the branch. Empty if it did not start us."""
+    after = os.environ.get("PRE_COMMIT_TO_REF") or os.environ.get("PRE_COMMIT_LOCAL_BRANCH")
+    before = os.environ.get("PRE_COMMIT_FROM_REF")
+    if not after:
+        return []
+    return [f"- {_commit(folder, after)} - {_commit(folder, before) if before else '0' * 40}"]
+
+
 def staged(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
     """Returns the findings in what the next commit adds, without those that the last commit has in the same file."""
     index = os.environ.get("GIT_INDEX_FILE", "")  # set by `git commit -a` when we are its hook
