@@ -90,6 +90,8 @@ def test_an_anonymous_page_and_check_name_no_client(user: User, page: Path) -> N
         assert ("stored keys were not searched for<" in text) == (state == "locked")
         said = user.lkr("report", "--check", "--anonymous", "--max-age", "1d", "--unused", "60d", code=1)
         assert re.search(r"^anthropic 1: older than 1 day", said, re.M) and "main" not in said
+        said = user.lkr("report", "--check", "--anonymous", "--json", "--unused", "60d", code=1)
+        assert '"anthropic 1"' in said and "main" not in said
         user.lkr("lock")
 
 
