@@ -246,6 +246,14 @@ def test_a_copied_project_is_recognized(user: User) -> None:
     assert "The same content" not in user.lkr("allow", "--yes", "copy")
 
 
+def test_status_says_how_to_get_a_key_back_whose_time_is_over(user: User) -> None:
+    folder = user.project("p")
+    assert "Next: press Enter" in user.lkr("status", cwd=folder)
+    user.lkr("policy", "openai:prod", "--ttl", "5s")
+    said = user.lkr("status", cwd=folder)
+    assert "Next: enter the project again: cd / && cd -" in said and "openai:prod has a time limit" in said
+
+
 def test_a_moved_project_is_not_said_to_be_allowed_where_it_no_longer_is(user: User) -> None:
     user.project("p").rename(user.home / "moved")
     assert "The same content was allowed at ~/p, which no longer exists." in user.lkr("allow", "--yes", "moved")
