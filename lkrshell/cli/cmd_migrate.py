@@ -116,7 +116,7 @@ def _source(text: str, target: "Store | None") -> "tuple[Store, bool]":
     ours = not service or service == SERVICE
     if target is not None and ours and origin.name == target.name:
         hint = 'choose another store first: backend = "..." in config.toml, or LKR_BACKEND=...'
-        raise LkrError(f"keys are copied into the store in use, and that is the {target.name} itself", hint, USAGE)
+        raise LkrError(f"the keys are already in the {target.name}, which is the store in use", hint, USAGE)
     return origin, ours
 
 
