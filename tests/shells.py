@@ -40,6 +40,16 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def is_idle(pid: int) -> bool:
+    """True for a shell that waits for a line: it sleeps, and has no child, for some time."""
+    for _ in range(3):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        if state != "S" or Path(f"/proc/{pid}/task/{pid}/children").read_text():
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def cpu_seconds(pid: int) -> float:
     """Returns the processor time of the process, which does not depend on how busy the machine is."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
