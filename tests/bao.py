@@ -88,9 +88,16 @@ class Server:
         raise TimeoutError("the server did not start")
 
     def put(self, name: str, value: str, mount: str = "secret", prefix: str = "", **more: str) -> None:
-        """Stores the key `provider:label` in a KV 2 engine."""
+        """Stores the key `provider:label` in a KV 2 engine, as soon as the engine is ready."""
         path = "/".join(part for part in (mount, "data", prefix, *name.split(":")) if part)
-        self.request("POST", path, {"data": {"value": value, **more}})
+        for wait in (*[0.05] * 200, None):
+            try:
+                self.request("POST", path, {"data": {"value": value, **more}})
+                return
+            except urllib.error.HTTPError as error:  # a new engine answers 400 for a moment
+                if wait is None or error.code != 400:
+                    raise
+                time.sleep(wait)
 
     def token_for(self, policy: str, name: str, ttl: str = "1h", **more: object) -> str:
         """Returns a new token with the rights in `policy` (HCL)."""

@@ -107,7 +107,8 @@ class Login:
     """A login of `user`, with a systemd of its own: `systemd --user`, in namespaces where it finds itself at home."""
 
     START = (
-        "mount --make-rprivate / && mount -t proc proc /proc && mkdir -p /run/systemd && "
+        "mount --make-rprivate / && mount -t proc proc /proc && mount -t cgroup2 none /sys/fs/cgroup && "
+        "mkdir -p /run/systemd && "
         "mount -t tmpfs tmpfs /run/systemd && mkdir /run/systemd/system && /lib/systemd/systemd --user & wait"
     )
 
