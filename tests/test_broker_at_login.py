@@ -115,7 +115,8 @@ class Login:
     def __init__(self, user: User) -> None:
         self.user = user
         self.folder = tempfile.mkdtemp()  # a short path, as that of a real one, and 0700
-        self.env = {**user.env, "XDG_RUNTIME_DIR": self.folder}
+        # below chroot too, as in a minimal root: by itself, systemctl does nothing there
+        self.env = {**user.env, "XDG_RUNTIME_DIR": self.folder, "SYSTEMD_IGNORE_CHROOT": "1"}
         words = ["unshare", "--mount", "--pid", "--cgroup", "--ipc", "--fork", "--kill-child", "sh", "-c", self.START]
         self.process = subprocess.Popen(
             words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -125,7 +126,9 @@ class Login:
     def run(self, *words: str, cwd: Path | None = None) -> str:
         """Runs a program in the login; its whole output."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        enter = ["nsenter", "--target", children[0], "--mount", "--pid", "--cgroup", "--ipc"] if children else []
+        enter = (
+            ["nsenter", "--target", children[0], "--mount", "--root", "--pid", "--cgroup", "--ipc"] if children else []
+        )
         done = subprocess.run(
             [*enter, f"--wd={cwd or self.user.home}", *words] if enter else ["true"],
             env=self.env, capture_output=True, text=True, timeout=120,
