@@ -107,7 +107,10 @@ class Login:
     """A login of `user`, with a systemd of its own: `systemd --user`, in namespaces where it finds itself at home."""
 
     START = (
-        "mount --make-rprivate / && mount -t proc proc /proc && mount -t cgroup2 none /sys/fs/cgroup && "
+        # below chroot, / is no mount point; nothing that is mounted here may be seen outside
+        "{ mount --make-rprivate / 2>/dev/null || "
+        "{ mount --make-rprivate /proc && mount --make-rprivate /sys && mount --make-rprivate /run; }; } && "
+        "mount -t proc proc /proc && mount -t cgroup2 none /sys/fs/cgroup && "
         "mkdir -p /run/systemd && "
         "mount -t tmpfs tmpfs /run/systemd && mkdir /run/systemd/system && /lib/systemd/systemd --user & wait"
     )
@@ -117,7 +120,10 @@ class Login:
         self.folder = tempfile.mkdtemp()  # a short path, as that of a real one, and 0700
         # below chroot too, as in a minimal root: by itself, systemctl does nothing there
         self.env = {**user.env, "XDG_RUNTIME_DIR": self.folder, "SYSTEMD_IGNORE_CHROOT": "1"}
-        words = ["unshare", "--mount", "--pid", "--cgroup", "--ipc", "--fork", "--kill-child", "sh", "-c", self.START]
+        words = [
+            "unshare", "--mount", "--propagation", "unchanged", "--pid", "--cgroup", "--ipc", "--fork", "--kill-child",
+            "sh", "-c", self.START,
+        ]  # fmt: skip
         self.process = subprocess.Popen(
             words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
