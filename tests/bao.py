@@ -90,14 +90,15 @@ class Server:
     def put(self, name: str, value: str, mount: str = "secret", prefix: str = "", **more: str) -> None:
         """Stores the key `provider:label` in a KV 2 engine, as soon as the engine is ready."""
         path = "/".join(part for part in (mount, "data", prefix, *name.split(":")) if part)
-        for wait in (*[0.05] * 200, None):
+        end = time.monotonic() + 10
+        while True:
             try:
                 self.request("POST", path, {"data": {"value": value, **more}})
                 return
             except urllib.error.HTTPError as error:  # a new engine answers 400 for a moment
-                if wait is None or error.code != 400:
+                if error.code != 400 or time.monotonic() > end:
                     raise
-                time.sleep(wait)
+            time.sleep(0.05)
 
     def token_for(self, policy: str, name: str, ttl: str = "1h", **more: object) -> str:
         """Returns a new token with the rights in `policy` (HCL)."""

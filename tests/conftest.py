@@ -106,6 +106,13 @@ class User:
         assert done.returncode == code, (words, done.returncode, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
+    def repository(self) -> Path:
+        """Makes an empty git repository."""
+        folder = self.home / "p"
+        folder.mkdir()
+        self.git("init", "-q", "-b", "main", cwd=folder)
+        return folder
+
     def lkr_code(self, *words: str, cwd: Path | None = None) -> int:
         """Runs `lkr`, and returns its exit code."""
         return forked.lkr(words, self.env, cwd or self.home).returncode

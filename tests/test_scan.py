@@ -24,10 +24,7 @@ def key(prefix: str, length: int = 40) -> str:
 @pytest.fixture
 def folder(user: User) -> Path:
     """A repository with nothing in it."""
-    folder = user.home / "p"
-    folder.mkdir()
-    user.git("init", "-q", cwd=folder)
-    return folder
+    return user.repository()
 
 
 def found(user: User, folder: Path, *words: str, stdin: bytes = b"") -> list[dict[str, object]]:

@@ -36,10 +36,7 @@ def token() -> str:
 
 @pytest.fixture
 def folder(user: User) -> Path:
-    folder = user.home / "p"
-    folder.mkdir()
-    user.git("init", "-q", cwd=folder)
-    return folder
+    return user.repository()
 
 
 def found(user: User, folder: Path, *words: str, stdin: bytes = b"") -> list[tuple[object, object]]:

@@ -27,9 +27,7 @@ def commit(user: User, folder: Path, message: str = "x") -> None:
 @pytest.fixture
 def folder(user: User) -> Path:
     """A repository with one commit."""
-    folder = user.home / "p"
-    folder.mkdir()
-    user.git("init", "-q", "-b", "main", cwd=folder)
+    folder = user.repository()
     (folder / "a.py").write_text("import os\n")
     commit(user, folder)
     return folder

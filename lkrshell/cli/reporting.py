@@ -88,8 +88,7 @@ def gather(found: list[Key], limits: Limits, anonymous: bool) -> Report:
     """Returns the report. With `anonymous`, it contains no name that somebody chose."""
     report = Report(found, limits)
     _read_log(report)
-    for level, said in ((each.level, each.text) for _, each in doctor.run(False) if each.level != "fact"):
-        report.doctor.append((level, said))
+    report.doctor = [(each.level, each.text) for _, each in doctor.run(False) if each.level != "fact"]
     _search(report)
     _sum_up(report)
     if anonymous:

@@ -111,7 +111,7 @@ def mint(
 
 def check_route(key: str) -> None:
     """LkrError if the broker does not serve the vendor of this key."""
-    vendor = key.rpartition("/")[2].partition(":")[0]
+    vendor = _vendor(key)
     if routes.find(vendor) is None:
         why = routes.LATER.get(vendor, f"it knows no API of {vendor}")
         hint = f"lkr policy {key} --via environment, and no via in the manifest"
@@ -120,7 +120,12 @@ def check_route(key: str) -> None:
 
 def is_served(key: str) -> bool:
     """True if the broker serves the vendor of this key."""
-    return routes.find(key.rpartition("/")[2].partition(":")[0]) is not None
+    return routes.find(_vendor(key)) is not None
+
+
+def _vendor(key: str) -> str:
+    """Like `names.provider_of`, which no entry by the broker loads otherwise."""
+    return key.rpartition("/")[2].partition(":")[0]
 
 
 def mint_for(
@@ -162,7 +167,7 @@ def broker_variables(keys: "list[str]", port: str, environment: "Mapping[str, st
     """
     found: dict[str, tuple[str, str]] = {}
     for key in keys:
-        for variable, url in routes.bases(key.rpartition("/")[2].partition(":")[0], int(port)).items():
+        for variable, url in routes.bases(_vendor(key), int(port)).items():
             found.setdefault(variable, (key, url))
     if keys and any(environment.get(name) for name in _PROXIES):
         there = [name for name in ("NO_PROXY", "no_proxy") if name in environment] or ["NO_PROXY"]

@@ -47,7 +47,7 @@ def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
     hits, shown = patches.search(folder, what, tally)
     rest = [name.decode() for name, kind in there.items() if kind != b"tree" and name not in shown]
     whole = list(_read(folder, rest, what, tally))
-    places = _introduced(folder, {name for name, _, _ in whole})
+    places = _introduced(folder, {name for name, _ in whole})
     return [*_on_remotes(folder, hits), *_told(folder, whole, places, HISTORY), *_in_names(folder, what)]
 
 
@@ -109,7 +109,7 @@ def staged(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
     hits = list(_read(folder, changed, what, tally))
     before = {old: new for new, (_, old) in changed.items() if old.strip("0")}
     if hits and before:  # this commit did not add what the file had before
-        there = {(before[name], found.fingerprint) for name, found, _ in _read(folder, before, what, Tally())}
+        there = {(before[name], found.fingerprint) for name, found in _read(folder, before, what, Tally())}
         hits = [hit for hit in hits if (hit[0], hit[1].fingerprint) not in there]
     return _told(folder, hits, {name: ("", path, 0) for name, (path, _) in changed.items()}, STAGED)
 
@@ -121,7 +121,7 @@ def _between(folder: str, revisions: list[str], what: text.Search, tally: Tally)
     names = [line.partition(" ") for line in os.fsdecode(listed).splitlines()]
     paths = {name: path for name, _, path in names}
     hits = list(_read(folder, paths, what, tally))
-    places = _introduced(folder, {name for name, _, _ in hits})
+    places = _introduced(folder, {name for name, _ in hits})
     return _told(folder, hits, {name: ("", path, 0) for name, path in paths.items()} | places, HISTORY)
 
 
@@ -136,14 +136,14 @@ def _commit(folder: str, revision: str) -> str:
     return found.decode().strip()
 
 
-def _read(folder: str, names: Iterable[str], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding, float]]:
+def _read(folder: str, names: Iterable[str], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding]]:
     lines = "".join(f"{name}\n" for name in names).encode()
     with git.stream(folder, "cat-file", "--batch", "--buffer", lines=lines) as objects:
         yield from _search(objects, what, tally)
 
 
-def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding, float]]:
-    """Yields the hits in the output of `git cat-file --batch`: the object's name, the finding, and an empty time."""
+def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding]]:
+    """Yields the hits in the output of `git cat-file --batch`: the object's name, and the finding."""
     for block, parts, binary in _blocks(objects, tally):
         starts = [part.start for part in parts]
         for start, end, found in what.hits(block, binary):
@@ -152,7 +152,7 @@ def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tup
                 continue
             found.line = part.line + block.count(b"\n", part.start, start)
             found.place = part.kind
-            yield part.id, found, 0.0
+            yield part.id, found
 
 
 def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Object], bool]]:
@@ -224,11 +224,11 @@ def _name(path: str) -> str:
 
 
 def _told(
-    folder: str, hits: "list[tuple[str, Finding, float]]", places: dict[str, tuple[str, str, int]], state: str
+    folder: str, hits: "list[tuple[str, Finding]]", places: dict[str, tuple[str, str, int]], state: str
 ) -> list[Finding]:
     """Returns the findings with their places: a path, and for the history also the commit."""
     found = []
-    for name, each, _ in hits:
+    for name, each in hits:
         commit, path, time = places.get(name, ("", "", 0))
         if each.place == "commit":
             each.place, commit = "a commit's message", name

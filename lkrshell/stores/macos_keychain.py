@@ -39,9 +39,8 @@ KEPT_BACK = (*NO_DIALOG, AUTH_FAILED, CANCELED)  # the results of reading an ite
 
 UNLOCKED = 1  # SecKeychain.h: kSecUnlockStateStatus
 _SETTINGS = 12  # bytes of SecKeychainSettings: UInt32 version, two Boolean, two bytes of padding, UInt32 lockInterval
-_NEVER = (
-    0x7FFFFFFF  # its lockInterval where nothing locks by time; SecKeychainCopySettings leaves useLockInterval as it was
-)
+# Its lockInterval where nothing locks by time. SecKeychainCopySettings leaves useLockInterval as it was.
+_NEVER = 0x7FFFFFFF
 
 # The functions' types, see native.function. OSStatus is "i", UInt32 "I", Boolean "B", a reference "P".
 _TYPES = {
