@@ -8,6 +8,9 @@
 # Child shells inherit the exported state, which holds no value of ours: LKR_STATE lists VARIABLE=key,
 # LKR_OLD_VARIABLE is what an exported variable held before. What was set but not exported is in
 # __lkr_old_VARIABLE, which is not exported either.
+#
+# No function here assigns a whole array, as in x=(…) or x+=(…). bash parses what is in those parentheses as a new input,
+# and if Ctrl-C comes then, it goes on reading that input instead of the terminal, and exits at its end.
 
 # Prepares one variable for its key's value, and saves its old value: VARIABLE KEY
 # The value itself is in an assignment after this, so that no function called `export` or `printf` ever sees it.
@@ -68,7 +71,7 @@ __lkr_wrap() {
             \builtin printf 'lkr: %s %s\n' "$__lkr_name" "$__lkr_but" >&2
             \builtin continue
         fi
-        __lkr_wrapped+=("$__lkr_name")
+        __lkr_wrapped[${#__lkr_wrapped[@]}]=$__lkr_name
         # The function contains the name as a word, so that `jobs` shows it and `fg %?claude` finds it.
         \builtin eval "function $__lkr_name {
             if [[ -x \$__lkr_python && -e \$__lkr_boot ]]; then
@@ -138,7 +141,7 @@ __lkr_unwrap() {
         __lkr_texts=${__lkr_texts#"$__lkr_text"}
         [[ $__lkr_text != "$__lkr_name "*"\$__lkr_boot"* ]] || \builtin unset -f "$__lkr_name"
     done
-    __lkr_wrapped=()
+    \builtin unset -v __lkr_wrapped
 }
 
 __lkr_bodies() {
@@ -154,9 +157,10 @@ __lkr_bodies() {
 __lkr_now() {
     __lkr_gen=$1 __lkr_until=$2 __lkr_quiet=$3 __lkr_profile=$4 __lkr_over=$5
     \builtin shift 5
-    __lkr_files=() __lkr_texts=()
+    __lkr_i=0
+    \builtin unset -v __lkr_files __lkr_texts
     while (($#)); do
-        __lkr_files+=("$1") __lkr_texts+=("$2")
+        __lkr_files[__lkr_i]=$1 __lkr_texts[__lkr_i++]=$2
         \builtin shift 2
     done
 }
@@ -283,8 +287,10 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
 elif [[ ${__lkr_at-} != works ]]; then
     \printf 'lkr: builtin is a function in this shell, nothing works with that; unset -f builtin\n' >&2
 else
-    [[ ${__lkr_wrapped-} ]] || __lkr_wrapped=() # or a second eval of this would take our functions for the user's
-    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_files=() __lkr_texts=() __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile='' __lkr_held='' __lkr_diff=${DIRENV_DIFF-}
+    # __lkr_wrapped stays if it lists something, or a second eval of this would take our functions for the user's.
+    [[ ${__lkr_wrapped-} ]] || \builtin unset -v __lkr_wrapped
+    \builtin unset -v __lkr_files __lkr_texts
+    __lkr_at='' __lkr_aside='' __lkr_lost='' __lkr_over='' __lkr_gen='' __lkr_until='' __lkr_quiet='' __lkr_profile='' __lkr_held='' __lkr_diff=${DIRENV_DIFF-}
     case " ${PROMPT_COMMAND[*]-} " in
         *__lkr_hook*) ;;
         *)

@@ -41,3 +41,11 @@ def test_an_interrupted_export_says_nothing(user: User) -> None:
         os.kill(child.pid, signal.SIGINT)
         _, errors = child.communicate(timeout=60)
         assert VALUE.encode() not in errors
+
+
+def test_bash_parses_no_input_of_its_own_in_the_hook(user: User) -> None:
+    # bash reads `x=(…)` as a new input. Ctrl-C then leaves that input in force, and bash exits where it ends.
+    script = 'eval "$(lkr hook bash)"; for f in $(compgen -A function __lkr); do declare -f "$f"; done'
+    done = subprocess.run(["bash", "-c", script], env=user.env, capture_output=True, text=True, check=True)
+    assert "__lkr_now ()" in done.stdout
+    assert [line for line in done.stdout.splitlines() if "=(" in line] == []
