@@ -99,6 +99,19 @@ def test_after_a_second_a_line_says_what_is_waited_for(user: User) -> None:
     assert "fetching" not in user.lkr("exec", "--", "true", cwd=folder)
 
 
+def test_import_leaves_the_copy_of_a_shared_key_alone(user: User) -> None:
+    user.lkr("source", "add", "team", "command", "/bin/echo", KEY, "--yes")
+    folder = user.project("p", f"{MANIFEST}\nGROQ_API_KEY = 'groq:main'")
+    assert user.lkr("refresh", cwd=folder)
+    (folder / ".env").write_text("OPENAI_API_KEY=sk-mine-0123456789\nGROQ_API_KEY=gsk_0123456789abcdef\n")
+    said = user.lkr("import", ".env", "--yes", "--replace", "--blank", cwd=folder)
+    assert "skipped OPENAI_API_KEY: the manifest gives it team/openai:prod" in said and "1 key is in" in said
+    assert (folder / ".env").read_text().startswith("OPENAI_API_KEY=sk-mine-0123456789\n#")
+    assert user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder) == f"{KEY}\n"
+    (folder / ".env").write_text("OPENAI_API_KEY=sk-mine-0123456789\n")
+    assert "is a key of a source" in user.lkr("import", ".env", "--as", "team/openai:prod", "--yes", cwd=folder, code=64)
+
+
 def test_a_command_that_fails_takes_no_copy_away(user: User) -> None:
     program = user.home / "vaultctl"
     program.write_text(f"#!/bin/sh\necho {KEY}\n")

@@ -92,6 +92,22 @@ def test_who_is_no_member_gets_nothing_and_is_told_what_to_do(alice: User, bob: 
     assert "not opened yet: sealed/openai:prod; lkr unseal" in bob.lkr("exec", "--", "env", cwd=bob.home / "p", code=1)
 
 
+def test_scan_finds_a_sealed_key_and_fix_says_which_vendor_must_revoke_it(alice: User) -> None:
+    folder = alice.home / "p"
+    alice.lkr("rm", "openai:prod", "--yes")
+    (folder / "notes").write_text(f"{VALUE}\n")
+    commit(folder)
+    assert "notes:1  sealed/openai:prod  in git" in alice.lkr("scan", cwd=folder, code=1)
+    child = alice.on_terminal("scan", "--fix", cwd=folder, columns=300)
+    child.expect_exact("then lkr rotate sealed/openai:prod: https://")
+    child.expect_exact("Open the vendor's page?")
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    (folder / ".env").write_text(f"OPENAI_API_KEY={OTHER}\n")
+    assert "the manifest gives it sealed/openai:prod" in alice.lkr("import", ".env", "--yes", cwd=folder, code=1)
+    assert value(alice, folder) == VALUE
+
+
 def test_age_and_the_age_library_open_what_is_sealed(alice: User, tmp_path: Path) -> None:
     folder, key = alice.home / "p", tmp_path / "key"
     subprocess.run(["age-keygen", "-o", str(key)], check=True, capture_output=True)

@@ -5,7 +5,7 @@ import os
 import re
 
 from lkrshell.cli import ask, common, declare
-from lkrshell.core import policy
+from lkrshell.core import names, policy
 from lkrshell.core.binding import Binding, shown
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
@@ -114,7 +114,7 @@ def _only(variable: str, stored: list[str]) -> str | None:
     """Outside of a project: the stored key whose provider has this variable. LkrError with their names if there are
     several."""
     owners = providers.providers_of(variable)
-    fits = [name for name in stored if name.partition(":")[0] in owners]
+    fits = [name for name in stored if names.provider_of(name) in owners]
     if len(fits) > 1:
         raise LkrError(f"{variable} could be {', '.join(fits)}", f"write {variable}={{{{lkr:NAME}}}} in the template")
     return fits[0] if fits else None

@@ -1,6 +1,6 @@
 """`lkr import`: stores keys from an `.env` file or the environment, and adds their names to the manifest."""
 
-from lkrshell.cli import declare, importing, prompts
+from lkrshell.cli import common, declare, importing, prompts
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.project import approve, envfile, lookup, manifest_text, project_files
 from lkrshell.runtime import import_plan
@@ -43,6 +43,8 @@ def command(
         return
     if bool(file) + environment + bool(tool) != 1:
         raise LkrError("name one source", "lkr import .env, --environment, --code, or --from TOOL:WHAT", USAGE)
+    if name:
+        common.checked_own(name)
     env = envfile.read(file) if file else None
     values = (
         importing.resolved_values(env)

@@ -141,7 +141,7 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
     entries = {}
     for variable in seen:
         main = str(providers.key_for(variable))
-        own = [key for key in stored if key.startswith(main.partition(":")[0] + ":")]
+        own = [key for key in stored if key.startswith(names.provider_of(main) + ":")]
         key = own[0] if len(own) == 1 else main
         entry = index.read(store.name, key)
         if entry and entry.kind == "admin":

@@ -34,9 +34,9 @@ def command(provider: str | None, show_all: bool, source: str | None, as_json: b
         return
     store = common.store().name
     every = index.names(store)
-    named = [name for name in every if provider in (None, name.partition(":")[0])]
+    named = [name for name in every if provider in (None, names.provider_of(name))]
     if provider and not named:
-        there = sorted({name.partition(":")[0] for name in every})
+        there = sorted({names.provider_of(name) for name in every})
         otherwise = f"there are keys of {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
         raise LkrError(
             f"no keys of {names.redacted(provider)} are stored", common.did_you_mean(provider, there, otherwise)

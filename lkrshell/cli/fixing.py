@@ -48,10 +48,10 @@ def fix(found: list[Finding], project: str) -> None:
         declare.echo(f"\n{show(scanning.label(group[0]))}", err=True)
         for each in group:
             declare.echo(f"  {show(each.where())}  {each.exposed()}", err=True)
-        name = group[0].name if group[0].kind == "stored" else _store(group)
+        name = group[0].name.removesuffix(" (old value)") if group[0].kind == "stored" else _store(group)
         if name:
             here = [each for each in group if each.file and folders.within(each.file, project)]
-            if any(each.named or each.kind != "stored" for each in here):
+            if names.is_key(name) and any(each.named or each.kind != "stored" for each in here):
                 _name_it(group, name, lookup.find(project) or project)
             # bottom up, so that line numbers stay valid
             for each in sorted(group, key=lambda each: (each.file, -each.line)):
@@ -163,9 +163,10 @@ def _revoke(group: list[Finding], name: str) -> None:
     """Says that a key that is in git must be revoked, and opens the vendor's page."""
     if not any(each.state in (findings.HISTORY, findings.PUSHED, findings.TRACKED) for each in group):
         return
-    provider = providers.known().get(name.partition(":")[0])
+    provider = providers.known().get(names.provider_of(name))
     page = provider.docs if provider else ""
-    declare.echo(f"lkr: git keeps this key; revoke it at the vendor, then lkr rotate {name}: {page}", err=True)
+    new = f"lkr rotate {name}" if names.is_key(name) else f"lkr login {names.source_of(name)}"
+    declare.echo(f"lkr: git keeps this key; revoke it at the vendor, then {new}: {page}", err=True)
     if page.startswith("https://") and ask.confirm("Open the vendor's page?"):
         sys.stdout.flush()
         webbrowser.open(page)

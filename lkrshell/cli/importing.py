@@ -6,6 +6,7 @@ import subprocess
 
 from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import envfile, grants, lookup, manifest_reader, manifest_text, project_files
@@ -16,8 +17,16 @@ from lkrshell.vendors import providers
 
 
 def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> import_plan.Plan:
-    """Plans what happens to the values. If the store is locked, asks for the passphrase, unless `yes`."""
+    """Plans what happens to the values. If the store is locked, asks for the passphrase, unless `yes`.
+
+    Leaves out variables that get a shared or sealed key: what is here of it is a copy.
+    """
     store, found = common.store(), import_plan.keys_in(values)
+    theirs = {} if name else {each: key for each, key in named.items() if each in found and not names.is_own(key)}
+    for variable, key in theirs.items():
+        said = f"skipped {variable}: the manifest gives it {shown(key)}; to change that key: lkr set {shown(key)}"
+        declare.echo(f"lkr: {said}", err=True)
+        del found[variable]
     if found and not yes and ask.on_terminal() and store.is_created() and store.is_locked():
         prompt = f"Passphrase of the {store.noun}"
         store.unlock(common.read_secret(prompt, False) if store.takes_passphrase else None)
@@ -51,7 +60,7 @@ def settle(plan: import_plan.Plan, yes: bool, replace: bool = False) -> None:
 
 def _other_label(plan: import_plan.Plan, variable: str) -> str | None:
     """Asks for another key for this variable until the answer is valid. None for an empty answer."""
-    provider = plan.keys[variable].partition(":")[0]
+    provider = names.provider_of(plan.keys[variable])
     while answer := ask.text("Another label for this key (leave empty to skip it)", "").strip():
         key = answer if answer.startswith(f"{provider}:") else f"{provider}:{answer}"
         problem = plan.problem(variable, key)

@@ -6,6 +6,7 @@ Without a terminal, nothing is added and no line is broken.
 import sys
 
 from lkrshell.cli import output
+from lkrshell.core import names
 from lkrshell.core.text import show, tilde
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ def by_provider(
     """
     lines = output.table(headings, rows, colours).splitlines(keepends=True)
     if is_grouped(len(rows)):
-        of = [row[0].partition(":")[0] for row in rows]
+        of = [names.provider_of(row[0]) for row in rows]
         for at in range(len(rows) - 1, -1, -1):
             if at == 0 or of[at] != of[at - 1]:
                 lines.insert(at + 1, f"\n{heading(of[at])}  {about(of[at])}\n" if about else "\n" * (at > 0))

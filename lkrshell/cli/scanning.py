@@ -9,7 +9,7 @@ from typing import Any
 
 import lkrshell
 from lkrshell.cli import common, declare, layout, output
-from lkrshell.core import clock
+from lkrshell.core import clock, names
 from lkrshell.core.text import show, tilde
 from lkrshell.scan import findings
 from lkrshell.scan.findings import Finding
@@ -53,7 +53,7 @@ def row(each: Finding) -> dict[str, Any]:
     return {
         "key": each.name if each.kind == "stored" else None,
         "kind": each.kind,
-        "provider": each.name.partition(":")[0] if each.kind != "engine" else None,
+        "provider": names.provider_of(each.name) if each.kind != "engine" else None,
         "rule": each.name if each.kind == "engine" else None,
         "masked": findings.mask(each.secret),
         "fingerprint": each.fingerprint,

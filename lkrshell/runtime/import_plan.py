@@ -81,7 +81,7 @@ class Plan:
     def _proposed(self, variable: str) -> str:
         """The provider's key that already has this value, else its `main`, else a name made from the variable."""
         main = str(providers.key_for(variable))
-        provider = main.partition(":")[0]
+        provider = names.provider_of(main)
         for key in [main, *self._stored]:
             if key.startswith(f"{provider}:") and key in self._stored and not self.problem(variable, key):
                 return key
@@ -95,7 +95,7 @@ class Plan:
 
 def free_name(main: str, variable: str, fits: "Callable[[str], bool]") -> str:
     """Another name than `main`, with a label made from the variable."""
-    provider = main.partition(":")[0]
+    provider = names.provider_of(main)
     label = "-".join(part for part in variable.lower().split("_") if part)
     candidates = [f"{provider}:{label}", *(f"{provider}:{label}-{number}" for number in range(2, 100))]
     return next((key for key in candidates if fits(key)), candidates[0])

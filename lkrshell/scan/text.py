@@ -22,7 +22,7 @@ class Search:
     """What one scan searches for: `stored` values by key, shapes if `shaped`, other secrets if there is an `engine`."""
 
     def __init__(self, stored: "dict[str, Secret]", shaped: bool = True, engine: "Engine | None" = None) -> None:
-        self._stored, self._values, self._shaped, self._engine = stored, Values(stored), shaped, engine
+        self._values, self._shaped, self._engine = Values(stored), shaped, engine
 
     def hits(self, data: bytes, binary: bool = False) -> "Iterator[tuple[int, int, Finding]]":
         """Yields (start, end, finding) for each key in `data`, in no order. The finding does not name a place yet.
@@ -33,7 +33,7 @@ class Search:
         taken = []
         for match in self._values.find(data):
             taken.append((match.start, match.end))
-            hit = Finding("stored", match.key, self._stored[match.key], "", form=match.form)
+            hit = Finding("stored", match.key, match.secret, "", form=match.form)
             hit.named = _variable(data, match.start)
             yield match.start, match.end, hit
         shaped = [each for each in self._shapes(data) if not _overlaps(taken, each[0], each[1])] if not binary else []

@@ -30,11 +30,13 @@ _WORD = re.compile(rb"[A-Za-z0-9_-]")
 
 @dataclass(frozen=True)
 class Match:
-    """A value's place in a text, its key, and its form: "" for plain, "base64", "URL", "JSON", "split"."""
+    """A value's place in a text, its key as a manifest names it, and its form: "" for plain, "base64", "URL", "JSON",
+    "split"."""
 
     start: int
     end: int
     key: str
+    secret: Secret
     form: str
 
 
@@ -65,13 +67,13 @@ class Values:
     """The values to search for, by the names of their keys. Values below `SHORTEST` are left out."""
 
     def __init__(self, values: Mapping[str, Secret]) -> None:
-        self._needles: dict[bytes, tuple[str, str]] = {}
+        self._needles: dict[bytes, tuple[str, Secret, str]] = {}
         for key, secret in values.items():
             value = secret.reveal().encode("utf-8", "surrogateescape")
             if len(squeezed(value)) < SHORTEST:
                 continue
             for form, how in _forms(value):
-                self._needles.setdefault(squeezed(form), (shown(key), how))
+                self._needles.setdefault(squeezed(form), (shown(key), secret, how))
         self.longest = max(map(len, self._needles), default=0)  # bytes
         self._heads: dict[bytes, list[bytes]] = {}
         for needle in sorted(self._needles, key=len, reverse=True):
@@ -89,12 +91,12 @@ class Values:
         for needle, start, end in self._spans(data) if self else ():
             if start < at:
                 continue  # within what was taken for another's
-            key, how = self._needles[needle]
+            key, secret, how = self._needles[needle]
             whole = end - start == len(needle)
             if len(needle) < _SHORT and not (whole and _stands_alone(data, start, end)):
                 continue
             at = end
-            found.append(Match(start, end, key, how or ("" if whole else "split")))
+            found.append(Match(start, end, key, secret, how or ("" if whole else "split")))
         return found
 
     def _spans(self, data: bytes) -> Iterator[tuple[bytes, int, int]]:
