@@ -4,9 +4,9 @@ Programs can send requests at once: they wait in the sockets' backlog. Nothing h
 """
 
 import os
-import sys
 
 from lkrshell.core.errors import UNREACHABLE, LkrError
+from lkrshell.runtime import background
 from lkrshell.state import run_folder
 
 TYPE_CHECKING = False
@@ -23,17 +23,9 @@ _KEPT = (
 )  # fmt: skip
 
 
-def import_path() -> list[str]:
-    """Where the broker looks for modules: where this Python does, without PYTHONPATH and the script's folder."""
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    own = sys.path if sys.flags.safe_path or sys.flags.isolated else sys.path[1:]
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return list(dict.fromkeys([package, *(each for each in own if each.startswith("/") and each not in given)]))
-
-
 def is_installed() -> bool:
     """True if the broker's dependencies are installed. Does not load them."""
-    return any(os.path.isdir(f"{folder}/aiohttp") for folder in import_path())
+    return any(os.path.isdir(f"{folder}/aiohttp") for folder in background.import_path())
 
 
 def check_installed() -> None:
@@ -145,49 +137,23 @@ def _spawn(control: int, listeners: list[int], folder: int) -> None:
     log = os.open(run_folder.LOG, flags, 0o600, dir_fd=folder)
     if os.fstat(log).st_size > _LOG_MOST:
         os.ftruncate(log, 0)
-    in_background(lambda: _become([os.open(os.devnull, os.O_RDWR)] * 2 + [log], [control, *listeners]))
+    words, environment = _command(len(listeners))
+    background.start(words, environment, log, [control, *listeners])
     os.close(log)
-
-
-def in_background(become: "Callable[[], None]") -> None:
-    """Runs `become` in a new process, in a session of its own, which we neither wait for nor hear of."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setsid()
-            if os.fork():
-                os._exit(0)
-            os.chdir("/")
-            become()
-        finally:
-            os._exit(127)
-    os.waitpid(pid, 0)
 
 
 def run(control: int, listeners: list[int], folder: int) -> None:
     """Becomes the broker on this terminal."""
-    _become([0, 1, 2], [control, *listeners])
+    background.become(*_command(len(listeners)), [0, 1, 2, control, *listeners])
 
 
 def run_and_stay(control: int, listeners: list[int], folder: int) -> None:
     """Does the same, and the broker does not end by itself."""
-    _become([0, 1, 2], [control, *listeners], "--stay")
+    background.become(*_command(len(listeners), "--stay"), [0, 1, 2, control, *listeners])
 
 
-def _become(standard: list[int], sockets: list[int], *more: str) -> None:
-    """Replaces this process by the broker, with these as its files 0, 1, 2, ... and no other open file."""
-    import fcntl
-
-    from lkrshell.core import own_python
-
-    listen = ",".join(str(4 + place) for place in range(len(sockets) - 1))
-    given = ("--control", "3", "--listen", listen, *more)
-    words = own_python.command("lkrshell.broker.__main__", *given, path=import_path())
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    os.umask(0o077)
-    fds = standard + sockets
-    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(fds)) for fd in fds]  # numbers that the next lines do not overwrite
-    for place, fd in enumerate(copies):
-        os.dup2(fd, place)
-    os.closerange(len(fds), os.sysconf("SC_OPEN_MAX"))
-    os.execve(words[0], words, environment)  # noqa: S606
+def _command(listeners: int, *more: str) -> tuple[list[str], dict[str, str]]:
+    """The broker's command line and environment. Its files 3, 4, ... are the control socket and the listening ones."""
+    given = ("--control", "3", "--listen", ",".join(str(4 + place) for place in range(listeners)), *more)
+    words = background.command("lkrshell.broker.__main__", *given)
+    return words, {name: os.environ[name] for name in _KEPT if name in os.environ}

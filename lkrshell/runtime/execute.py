@@ -180,9 +180,9 @@ def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) ->
         fill = sourced.filler(store)
     found = session.fetch_asking(store, bindings, consumer, asking.settings, record, require_all, asking.may_ask, fill)
     if found.due:
-        from lkrshell.runtime import behind
+        from lkrshell.runtime import background_refresh
 
-        behind.start(found.due)
+        background_refresh.start(found.due)
     given = Given()
     given.agent = consumer.agent
     given.keys = [(binding, secret) for binding, secret, _ in found.loaded]

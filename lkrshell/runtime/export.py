@@ -116,9 +116,9 @@ def _load(
         ends = [_add(plan, *each, clock) for each in found.loaded]
         ends.append(found.look)
         if found.due:
-            from lkrshell.runtime import behind
+            from lkrshell.runtime import background_refresh
 
-            behind.start(found.due)
+            background_refresh.start(found.due)
         if found.brokered:
             patience = max(0.1, _TIME_LIMIT - (_monotonic() - started))
             ends += _add_brokered(plan, found, consumer, store, require_all, clock, patience)

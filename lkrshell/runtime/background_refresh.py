@@ -18,20 +18,9 @@ def start(keys: list[str]) -> None:
     mine = [key for key in dict.fromkeys(keys) if _claim(key.rpartition("/")[0])]
     if not mine:
         return
-    from lkrshell.core import own_python
-    from lkrshell.runtime import broker_start
+    from lkrshell.runtime import background
 
-    words = own_python.command("lkrshell.runtime.behind", *mine, path=broker_start.import_path())
-
-    def become() -> None:
-        os.umask(0o077)
-        null = os.open(os.devnull, os.O_RDWR)
-        for fd in range(3):
-            os.dup2(null, fd)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        os.execve(words[0], words, os.environ)  # noqa: S606
-
-    broker_start.in_background(become)
+    background.start(background.command(__name__, *mine), os.environ)
 
 
 _seen: dict[str, bool] = {}
