@@ -258,7 +258,7 @@ def test_an_agent_of_ones_own_is_known_by_its_mark(user: User) -> None:
         ('[agents.x]\nmarks = ["A\\nB"]\n', "list of strings"),
     ],
 )
-def test_a_bad_agents_table_is_said(user: User, text: str, says: str) -> None:
+def test_a_bad_agents_table_is_reported(user: User, text: str, says: str) -> None:
     user.config(text)
     assert says in user.lkr("list", code=1)
 

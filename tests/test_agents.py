@@ -91,7 +91,7 @@ def test_an_agent_is_known_however_its_interpreter_is_called(user: User, tmp_pat
     ],
     ids=["script", "code", "node with an option", "node", "name of a shell"],
 )
-def test_a_program_of_mine_that_speaks_of_an_agent_is_none(user: User, tmp_path: Path, words: list[str]) -> None:
+def test_a_program_of_mine_that_mentions_an_agent_is_not_one(user: User, tmp_path: Path, words: list[str]) -> None:
     folder = user.project("p")
     script(tmp_path, "mine.py", RUN)
     script(tmp_path, "mine.js", JS)

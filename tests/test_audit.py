@@ -226,7 +226,7 @@ def test_the_log_is_filtered_by_key_event_agent_project_and_days(user: User) -> 
         "--gone --event exec", "--older 3 --project .", "--event exek", "--days 0", "--key sk-0123456789abcdef01234",
     ],
 )  # fmt: skip
-def test_options_that_do_not_go_together_are_said(user: User, words: str) -> None:
+def test_options_that_do_not_go_together_are_reported(user: User, words: str) -> None:
     said = user.lkr("audit", *words.split(), code=64)
     assert said.startswith("lkr: ")
     assert said.count("\n") == 1
@@ -251,7 +251,7 @@ def test_a_line_fits_a_terminal_and_says_who(user: User) -> None:
     assert len(rows(user)[-1]["keys"].split()) == 300
 
 
-def test_without_a_log_that_is_said(user: User) -> None:
+def test_without_a_log_that_is_reported(user: User) -> None:
     log_of(user).unlink()
     done = subprocess.run([user.program, "audit"], env=user.env, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "lkr: the audit log has no matching lines\n")
@@ -451,7 +451,7 @@ def in_the_way(user: User, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["a folder", "a link", "a pipe", "a log open to others", "a log of another user"])
-def test_a_log_that_cannot_be_written_stops_nothing_and_is_said(user: User, what: str) -> None:
+def test_a_log_that_cannot_be_written_stops_nothing_and_is_reported(user: User, what: str) -> None:
     folder = user.project("p")
     in_the_way(user, what)
     user.env["LKR_QUIET"] = "1"

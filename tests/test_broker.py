@@ -221,7 +221,7 @@ def test_no_route_names_what_makes_keys() -> None:
         ("cohere", "/cohere/v2/chat", {"message": set()}),
     ],
 )
-def test_a_limit_is_said_in_the_vendors_own_form(
+def test_a_limit_is_reported_in_the_vendors_own_form(
     broker: Broker, standin: Standin, vendor: str, path: str, fields: dict[str, set[str]]
 ) -> None:
     broker.refuse_limit = Refused(403, "limit", "over 5 dollars a day; lkr policy openai:prod --budget 10/day")
@@ -235,7 +235,7 @@ def test_a_limit_is_said_in_the_vendors_own_form(
     assert not standin.seen
 
 
-def test_what_the_authority_refuses_is_said_and_nothing_leaves(broker: Broker, standin: Standin) -> None:
+def test_what_the_authority_refuses_is_reported_and_nothing_leaves(broker: Broker, standin: Standin) -> None:
     broker.refuse = Refused(403, "locked", "the vault is locked; lkr unlock")
     said = ask(broker)
     assert (said.status, said.message) == (403, "lkr: the vault is locked; lkr unlock")
@@ -317,7 +317,7 @@ def test_a_lock_ends_the_streams_under_way(broker: Broker, standin: Standin) -> 
 
 @pytest.mark.parametrize("way", ["cut", "drop"])
 @pytest.mark.parametrize("stream", [True, False])
-def test_an_answer_that_breaks_off_is_no_whole_one_and_is_not_asked_for_again(
+def test_an_answer_that_breaks_off_does_not_count_as_whole_and_is_not_asked_for_again(
     broker: Broker, standin: Standin, way: str, stream: bool
 ) -> None:
     if way == "drop":
@@ -550,7 +550,7 @@ def test_a_certificate_that_nobody_signed_is_refused(standin: Standin) -> None:
     assert not standin.seen
 
 
-def test_a_vendor_that_is_down_is_said(standin: Standin) -> None:
+def test_a_vendor_that_is_down_is_reported(standin: Standin) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     broker = Broker(str(standin.ca), {"openai": f"https://127.0.0.1:{port}"})

@@ -516,7 +516,7 @@ def test_a_folder_that_was_planted_is_not_used(brokered: Brokered, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["open", "link", "another user's"])
-def test_a_runtime_folder_that_is_not_mine_alone_is_passed_over(brokered: Brokered, tmp_path: Path, kind: str) -> None:
+def test_a_runtime_folder_that_others_can_use_is_not_used(brokered: Brokered, tmp_path: Path, kind: str) -> None:
     if kind == "another user's" and os.getuid() != 0:
         pytest.skip("to make another user's folder takes root")
     runtime = tmp_path / "runtime"

@@ -186,7 +186,7 @@ def test_a_request_line_of_another_form_goes_nowhere(broker: Broker, standin: St
 
 
 @pytest.mark.parametrize("field", [b"Content-Length: 30", b"x: " + b"secret" * 12_000, b"x y: secret"])
-def test_what_is_no_http_is_refused_in_one_form_and_never_quoted(
+def test_what_is_not_http_is_refused_in_one_form_and_never_quoted(
     broker: Broker, standin: Standin, field: bytes
 ) -> None:
     said, seen = attack(broker, standin, request(b"POST /openai/v1/chat/completions HTTP/1.1", field, port=broker.port))

@@ -133,7 +133,7 @@ def test_pinentry_asks_when_configured(user: User, program: str, question: str, 
     assert (code, VALUE in said) == (0, True), said
 
 
-def test_a_pinentry_that_cannot_be_run_is_said(user: User) -> None:
+def test_a_pinentry_that_cannot_be_run_is_reported(user: User) -> None:
     folder = user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
     for program, says in (("/none/pinentry", "cannot run /none/pinentry"), ("/bin/true", "ended without an answer")):

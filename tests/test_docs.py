@@ -228,7 +228,7 @@ def test_the_readme_s_install_commands_set_up_a_project_when_pasted(user: User, 
     terminal.child.close(force=True)
 
 
-def test_the_pictures_show_what_is_said_today(tmp_path: Path) -> None:
+def test_the_pictures_show_what_is_reported_today(tmp_path: Path) -> None:
     sys.path.insert(0, str(ROOT / "docs/pictures"))
     import make
 

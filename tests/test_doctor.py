@@ -87,7 +87,7 @@ def locking(well: User) -> Iterator[User]:
     well.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
 
 
-def test_a_good_set_up_is_said_in_a_few_lines_and_ends_well(well: User) -> None:
+def test_a_good_set_up_is_reported_in_a_few_lines_and_ends_well(well: User) -> None:
     well.project("p")
     out = well.lkr("doctor", cwd=well.home / "p")
     facts = [line for line in out.splitlines() if not line.startswith(("warning", "    fix:"))]
@@ -372,7 +372,7 @@ def test_two_keys_for_one_variable_are_both_kept(well: User) -> None:
     assert sorted(values) == [PLAIN, other]
 
 
-def test_what_only_speaks_of_a_variable_is_no_finding(well: User) -> None:
+def test_what_only_mentions_a_variable_is_not_a_finding(well: User) -> None:
     rc = well.home / ".bashrc"
     rc.write_text(
         rc.read_text()
@@ -532,7 +532,7 @@ def test_core_dumps_are_warned_of_and_the_fix_stops_them(well: User) -> None:
         ("", ""),
     ],
 )
-def test_where_core_dumps_go_is_said(tmp_path: Path, pattern: str, where: str) -> None:
+def test_where_core_dumps_go_is_reported(tmp_path: Path, pattern: str, where: str) -> None:
     (tmp_path / "core_pattern").write_text(pattern)
     before = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
@@ -542,7 +542,7 @@ def test_where_core_dumps_go_is_said(tmp_path: Path, pattern: str, where: str) -
         resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
-def test_swap_is_open_unless_it_is_memory_or_lies_on_an_encrypted_disk(tmp_path: Path) -> None:
+def test_swap_is_open_unless_it_is_memory_or_on_an_encrypted_disk(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     lines = ["/dev/zram0", "/dev/dm-0", "/dev/dm-1", "/dev/dm-2", "/dev/sda2", "/swap\\040file"]
     (tmp_path / "proc/swaps").write_text(
@@ -557,7 +557,7 @@ def test_swap_is_open_unless_it_is_memory_or_lies_on_an_encrypted_disk(tmp_path:
     assert machine.open_swaps(str(tmp_path)) == ["/dev/dm-2", "/dev/sda2", "/swap file"]
 
 
-def test_an_agent_around_us_and_those_on_path_are_said(well: User, tmp_path: Path) -> None:
+def test_an_agent_around_us_and_those_on_path_are_reported(well: User, tmp_path: Path) -> None:
     (tmp_path / "aider").write_text("#!/bin/sh\n")
     (tmp_path / "aider").chmod(0o755)
     well.env |= {"CLAUDECODE": "1", "PATH": f"{tmp_path}:{well.env['PATH']}"}
@@ -594,7 +594,7 @@ def test_the_clipboards_tool_is_named_or_the_package_to_install(well: User) -> N
     assert "OSC 52" in well.lkr("doctor")
 
 
-def test_a_broken_setting_is_said_once(well: User) -> None:
+def test_a_broken_setting_is_reported_once(well: User) -> None:
     well.config("nonsense = 1\n")
     row = only(look(well, code=1))
     assert "nonsense" in str(row["text"])

@@ -48,7 +48,7 @@ def test_every_error_of_a_manifest_names_the_place_and_the_mend(text: str, says:
     assert SECRET not in message
 
 
-def test_damaged_files_of_ours_are_said_and_nothing_loads(user: User) -> None:
+def test_damaged_files_of_ours_are_reported_and_nothing_loads(user: User) -> None:
     folder = user.project("p")
     data, state = user.home / ".local/share/lkr", user.home / ".local/state/lkr"
     (grant,) = (data / "grants").iterdir()
@@ -76,7 +76,7 @@ def test_damaged_files_of_ours_are_said_and_nothing_loads(user: User) -> None:
         ("y = 1", "unknown"),
     ],
 )
-def test_a_bad_config_is_said(user: User, config: str, says: str) -> None:
+def test_a_bad_config_is_reported(user: User, config: str, says: str) -> None:
     path = user.home / ".config/lkr/config.toml"
     path.parent.mkdir(parents=True)
     path.write_text(config)
@@ -127,7 +127,7 @@ def test_a_key_that_only_the_index_has_leads_to_doctor(user: User) -> None:
     assert said == "lkr: lkr list has openai:prod, but the vault does not; lkr doctor says what to do\n"
 
 
-def test_unlock_tells_that_there_is_no_keychain(user: User) -> None:
+def test_unlock_says_that_there_is_no_keychain(user: User) -> None:
     user.env["LKR_BACKEND"] = "keyring"
     said = user.lkr("unlock", code=69)
     assert "there is no keychain" in said and "lkr: unlocked" not in said

@@ -234,7 +234,7 @@ def test_a_provider_one_letter_off_is_asked_about(user: User) -> None:
     assert "opnai" not in user.lkr("list")
 
 
-def test_a_slip_in_a_provider_is_said_where_nobody_can_be_asked(user: User) -> None:
+def test_a_slip_in_a_provider_is_reported_where_nobody_can_be_asked(user: User) -> None:
     assert "did you mean openai?" in user.lkr("set", "opnai:prod", "--stdin", stdin=b"a-value-of-opnai")
     user.lkr("set", "acme:prod", "--stdin", stdin=b"a-value-of-acme")
 

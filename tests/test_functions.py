@@ -107,7 +107,7 @@ def test_a_function_that_i_define_inside_is_mine_when_i_leave(user: User, open_s
     assert "mine" in shell.run("tool")
 
 
-def test_an_agent_that_is_a_function_of_mine_is_said_to_get_the_keys(
+def test_an_agent_that_is_a_function_of_mine_is_reported_to_get_the_keys(
     user: User, open_shell: Callable[..., Shell]
 ) -> None:
     program(user, "claude", AGENT)

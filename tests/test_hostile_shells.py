@@ -63,7 +63,7 @@ def printed(opened: Shell, command: str, path: Path) -> str:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_variable_that_is_more_than_text_is_left_alone_and_said(user: User, shell: str) -> None:
+def test_a_variable_that_is_more_than_text_is_left_alone_with_a_message(user: User, shell: str) -> None:
     """And no value of it or of ours runs as code."""
     user.lkr("set", "openai:code", "--stdin", stdin=b"path[$(touch pwned)1]")
     user.project("p", BOTH.replace("openai:prod", "openai:code"))
@@ -147,7 +147,7 @@ def test_whatever_the_variable_becomes_inside_leaving_restores_mine(user: User, 
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_a_variable_that_becomes_readonly_inside_is_said_to_keep_its_key(user: User, shell: str) -> None:
+def test_a_variable_that_becomes_readonly_inside_is_reported_to_keep_its_key(user: User, shell: str) -> None:
     user.project("p", BOTH)
     opened = Shell(shell, user.env, user.home)
     try:

@@ -69,7 +69,7 @@ def test_a_live_shell_outlives_an_upgrade_of_homebrews_python_and_of_lkr(user: U
         shell.close()
 
 
-def test_a_folder_called_cellar_is_no_homebrew(tmp_path: Path) -> None:
+def test_a_folder_called_cellar_is_not_homebrew(tmp_path: Path) -> None:
     from lkrshell.shells import hook
 
     place = tmp_path / "Cellar/wine/1/bin"

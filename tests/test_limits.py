@@ -54,13 +54,13 @@ def test_a_policy_has_the_fields_and_they_go_with_the_key(user: User) -> None:
     "words",
     ["--budget 20", "--budget 20/hour", "--rate 60", "--tokens 2M", "--models [a]", "--via proxy", "--budget ''"],
 )
-def test_what_is_no_limit_is_said_with_the_form(user: User, words: str) -> None:
+def test_what_is_no_limit_is_reported_with_the_form(user: User, words: str) -> None:
     said = user.lkr("policy", "openai:prod", *words.replace("''", "").split(" "), code=64)
     assert "write" in said or "broker" in said
     assert policy(user)["budget"] is None
 
 
-def test_an_index_of_before_reads_as_it_was_and_a_damaged_one_is_no_limitless_one(user: User) -> None:
+def test_an_old_index_reads_as_before_and_a_damaged_one_does_not_lift_limits(user: User) -> None:
     path = user.home / ".local/share/lkr/index/vault/openai/prod"
     assert "via" not in path.read_text()
     for line in ("via\tproxy\n", "budget\tany\n"):
@@ -182,7 +182,7 @@ def test_the_settings_are_the_same_parsed_and_kept(user: User, monkeypatch: pyte
         '[agents.claude]\nbudget = "5"', '[agents.claude]\nmodels = "x"', "[agents.claude]\nrate = 5",
     ],
 )  # fmt: skip
-def test_a_wrong_setting_is_said_with_its_place_and_the_form(user: User, text: str) -> None:
+def test_a_wrong_setting_is_reported_with_its_place_and_the_form(user: User, text: str) -> None:
     user.config(text)
     said = user.lkr("policy", code=1)
     assert "config.toml" in said and "pw" not in said.replace("config", "")

@@ -37,7 +37,7 @@ def user(mac: Mac, tmp_path: Path) -> Iterator[MacUser]:
     user.lkr("lock")  # and the process that remembers for it ends
 
 
-def test_the_keychain_is_chosen_and_everything_lies_where_macos_has_it(user: MacUser, mac: Mac) -> None:
+def test_the_keychain_is_chosen_and_files_are_where_macos_has_them(user: MacUser, mac: Mac) -> None:
     assert user.keychain().exists()
     support = user.home / "Library/Application Support/lkr"
     assert (support / "backend").read_text() == "keychain\n"
@@ -244,7 +244,7 @@ def test_an_agent_above_is_known_by_what_libproc_and_sysctl_tell(
 
 
 @agents_here
-def test_a_program_of_mine_is_none(user: MacUser, tmp_path: Path) -> None:
+def test_a_program_of_mine_is_not_an_agent(user: MacUser, tmp_path: Path) -> None:
     folder = user.project("p")
     assert VALUE in shows(user, folder, sys.executable, script(tmp_path, "mine.py", RUN), "claude")
 

@@ -126,7 +126,7 @@ def test_what_macos_says_is_told_in_one_line(
     assert refused(keychain.names).code == code
 
 
-def test_a_damaged_file_is_said_and_nothing_is_written(mac: standin.Mac, tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported_and_nothing_is_written(mac: standin.Mac, tmp_path: Path) -> None:
     path = tmp_path / "Library/Keychains/lkr.keychain-db"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\0\0\0")
@@ -236,7 +236,7 @@ def test_a_program_that_uses_lkr_keeps_its_own_dialogs(
 
 
 @pytest.mark.parametrize("function", ["SecKeychainItemCreateFromContent", "SecTrustedApplicationCreateFromPath"])
-def test_what_cannot_be_written_is_said(keychain: MacosKeychain, mac: standin.Mac, function: str) -> None:
+def test_what_cannot_be_written_is_reported(keychain: MacosKeychain, mac: standin.Mac, function: str) -> None:
     mac.switch(f"fail={function}:-25308")
     error = refused(lambda: keychain.set("openai:prod", Secret("sk-1")))
     assert error.code == REFUSED and "change openai:prod" in error.message
@@ -244,7 +244,7 @@ def test_what_cannot_be_written_is_said(keychain: MacosKeychain, mac: standin.Ma
     assert not keychain.exists("openai:prod")
 
 
-def test_a_key_that_macos_does_not_remove_is_said(keychain: MacosKeychain, mac: standin.Mac) -> None:
+def test_a_key_that_macos_does_not_remove_is_reported(keychain: MacosKeychain, mac: standin.Mac) -> None:
     keychain.set("openai:prod", Secret("sk-1"))
     mac.switch("fail=SecKeychainItemDelete:-25293")
     assert "did not remove it" in refused(lambda: keychain.delete("openai:prod")).message

@@ -155,7 +155,7 @@ def test_exec_ends_as_the_command_did(user: User, script: str, code: int) -> Non
     assert run(user, "sh", "-c", script).returncode == code
 
 
-def test_a_command_that_is_not_there_is_said(user: User) -> None:
+def test_a_command_that_is_not_there_is_reported(user: User) -> None:
     done = run(user, "no-such-program-1")
     assert done.returncode == 127 and b"cannot run no-such-program-1" in done.stderr
 

@@ -209,7 +209,7 @@ def test_exec_gives_an_agent_a_key_under_another_variable_when_the_manifest_name
     assert "changed since you allowed it" in done.stderr
 
 
-def test_a_key_for_one_command_is_no_agents_by_name(agent: User) -> None:
+def test_a_key_for_one_command_is_not_given_to_an_agent_by_name(agent: User) -> None:
     del agent.env["CLAUDECODE"]
     agent.project("p", f'{A} = {{ key = "openai:prod", scope = {{ commands = ["python"] }} }}')
     agent.env["CLAUDECODE"] = "1"

@@ -113,7 +113,7 @@ def test_examples_are_ignored_by_mark_and_by_pattern_and_a_stored_key_never(user
     assert sorted(str(row["key"]) for row in rows) == ["anthropic:main", "openai:prod"]
 
 
-def test_a_locked_store_is_said_and_shapes_are_found_all_the_same(user: User, folder: Path) -> None:
+def test_a_locked_store_is_reported_and_shapes_are_found_all_the_same(user: User, folder: Path) -> None:
     user.lkr("lock")
     (folder / "a").write_text(f"{VALUE}\n{key('nvapi-', 64)}\n")
     said = user.lkr("scan", cwd=folder, code=1)
@@ -160,7 +160,7 @@ def test_a_tracked_folder_that_became_a_link_is_not_followed(user: User, folder:
     assert found(user, folder) == []
 
 
-def test_a_folder_that_cannot_be_read_is_said(user: User, folder: Path) -> None:
+def test_a_folder_that_cannot_be_read_is_reported(user: User, folder: Path) -> None:
     if os.getuid() == 0:
         pytest.skip("root may read everything")
     (folder / "closed").mkdir(mode=0)

@@ -66,7 +66,7 @@ def test_messages_notes_stashes_and_the_reflog_are_searched(user: User, folder: 
     assert {row["provider"] for row in rows} == {"groq", "huggingface", "xai", "openai"}
 
 
-def test_a_key_on_a_remote_is_said_to_be_there(user: User, folder: Path) -> None:
+def test_a_key_on_a_remote_is_reported_to_be_there(user: User, folder: Path) -> None:
     user.git("init", "-q", "--bare", "../remote.git", cwd=folder)
     user.git("remote", "add", "origin", "../remote.git", cwd=folder)
     (folder / "x").write_text(VALUE)

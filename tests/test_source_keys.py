@@ -48,7 +48,7 @@ def test_a_key_is_written_replaced_rotated_back_and_removed(member: User, team: 
     assert "the source team does not have openai:prod" in member.lkr("exec", "--", "true", cwd=folder, code=1)
 
 
-def test_what_the_server_forbids_is_said_in_one_line(member: User, team: Team) -> None:
+def test_what_the_server_forbids_is_reported_in_one_line(member: User, team: Team) -> None:
     for words in (
         ("set", "team/anthropic:closed", "--stdin", "--force"),
         ("get", "team/anthropic:closed", "--force-plain"),

@@ -175,7 +175,7 @@ def test_outside_the_project_a_sealed_name_means_nothing(project: Project) -> No
         assert "there is no .lkr/members.toml here or above" in out
 
 
-def test_the_name_of_a_copy_is_no_name_to_type(project: Project) -> None:
+def test_the_name_of_a_copy_cannot_be_typed(project: Project) -> None:
     (copy,) = (project.user.home / ".local/share/lkr/vault/keys").glob("sealed-*")
     name = f"{copy.name.replace('~', '/')}:prod"
     for words in (("get", name, "--force-plain"), ("exec", "-k", name, "--", "env"), ("policy", name)):

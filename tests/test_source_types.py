@@ -109,7 +109,9 @@ def test_import_leaves_the_copy_of_a_shared_key_alone(user: User) -> None:
     assert (folder / ".env").read_text().startswith("OPENAI_API_KEY=sk-mine-0123456789\n#")
     assert user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder) == f"{KEY}\n"
     (folder / ".env").write_text("OPENAI_API_KEY=sk-mine-0123456789\n")
-    assert "is a key of a source" in user.lkr("import", ".env", "--as", "team/openai:prod", "--yes", cwd=folder, code=64)
+    assert "is a key of a source" in user.lkr(
+        "import", ".env", "--as", "team/openai:prod", "--yes", cwd=folder, code=64
+    )
 
 
 def test_a_command_that_fails_takes_no_copy_away(user: User) -> None:

@@ -253,7 +253,7 @@ def test_a_process_that_holds_a_key_is_not_dumpable(user: User) -> None:
     assert done.stdout.strip() == "0"
 
 
-def test_doctor_finds_orphans_both_ways_and_mends_them(mine: User) -> None:
+def test_doctor_finds_orphans_both_ways_and_fixes_them(mine: User) -> None:
     data = mine.home / ".local/share/lkr"
     folder = mine.project("p")
     mine.project("gone")

@@ -85,7 +85,9 @@ def test_a_member_gets_the_sealed_key_by_cd_after_allow(
     assert "openai:prod" not in bob.lkr("list"), "the copy is no key of the machine's own"
 
 
-def test_who_is_no_member_gets_nothing_and_is_told_what_to_do(alice: User, bob: User, tmp_path: Path) -> None:
+def test_a_person_who_is_not_a_member_gets_nothing_and_is_told_what_to_do(
+    alice: User, bob: User, tmp_path: Path
+) -> None:
     git(tmp_path, "clone", "-q", "up.git", str(bob.home / "p"))
     out = bob.lkr("allow", "--yes", cwd=bob.home / "p")
     assert "no key of yours opens the sealed openai:prod; ask a member to add you: lkr team add" in out
@@ -140,7 +142,7 @@ def test_an_ssh_key_with_a_passphrase_opens_a_sealed_key(alice: User, bob: User,
     assert value(bob, bob.home / "p") == VALUE
 
 
-def test_a_wrong_passphrase_of_an_ssh_key_is_said(alice: User, bob: User, tmp_path: Path) -> None:
+def test_a_wrong_passphrase_of_an_ssh_key_is_reported(alice: User, bob: User, tmp_path: Path) -> None:
     path = bob.home / "id"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "open me", "-f", str(path)], check=True)
     public = path.with_suffix(".pub").read_text().strip()
@@ -367,7 +369,7 @@ def test_an_older_value_is_not_taken_unasked(pair: tuple[User, User]) -> None:
     assert value(bob, bob.home / "p") == VALUE
 
 
-def test_what_a_terminal_would_obey_is_no_recipient(alice: User) -> None:
+def test_a_recipient_with_control_characters_is_refused(alice: User) -> None:
     path = alice.home / "p/.lkr/members.toml"
     ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDx+3GfGyOZpOl0cWGrwgBm8Cbpz0PSnDc5sSHnMZ3cV"
     for end in ("\x1b[2K", "\r", "\n- mallory", "\u202e"):
@@ -433,7 +435,7 @@ def test_locking_takes_the_sealed_keys_away_too(alice: User) -> None:
     alice.lkr("exec", "--", "env", cwd=alice.home / "p", code=77)
 
 
-def test_no_value_lies_in_the_repository(pair: tuple[User, User]) -> None:
+def test_no_value_is_in_the_repository(pair: tuple[User, User]) -> None:
     alice, bob = pair
     for user in (alice, bob):
         for path in (user.home / "p").rglob("*"):

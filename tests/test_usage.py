@@ -118,7 +118,7 @@ def test_costs_of_all_pages_are_summed_and_each_vendor_gets_its_own_key(
         (200, '{"data": [], "has_more": true, "next_page": "second"}', "did not end"),
     ],
 )
-def test_what_goes_wrong_is_said_without_what_the_vendor_sent(
+def test_what_goes_wrong_is_reported_without_what_the_vendor_sent(
     vendor: Vendor, capfd: pytest.CaptureFixture[str], code: int, body: str, said: str
 ) -> None:
     vendor.wrong = code, body

@@ -221,7 +221,7 @@ def test_the_worktrees_of_a_bare_repository_share_a_grant_that_any_of_them_gives
     assert not loads(user, one) and not loads(user, two)
 
 
-def test_a_clone_and_a_submodule_are_no_worktrees(user: User) -> None:
+def test_a_clone_and_a_submodule_do_not_count_as_worktrees(user: User) -> None:
     top = repository(user, "proj", "--worktrees")
     worktree(user, top)  # so there is a `worktrees` folder
     user.git("clone", "-q", str(top), "clone", cwd=user.home)
@@ -287,7 +287,7 @@ def test_a_forged_record_in_another_repository_gets_nothing(user: User) -> None:
     assert loads(user, tree)
 
 
-def test_a_record_that_does_not_point_back_or_is_no_plain_file_of_mine_gets_nothing(user: User) -> None:
+def test_a_record_that_does_not_point_back_or_is_not_a_plain_file_of_mine_gets_nothing(user: User) -> None:
     top = repository(user, "proj", "--worktrees")
     tree = worktree(user, top)
     admin = top / ".git/worktrees/tree"

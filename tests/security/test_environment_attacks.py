@@ -53,7 +53,7 @@ def test_hostile_lkr_variables_change_no_more_than_what_they_name(user: User, op
     unhurt(user)
 
 
-def test_a_hostile_profile_or_backend_is_said_and_loads_nothing(user: User, open_shell: Open) -> None:
+def test_a_hostile_profile_or_backend_is_reported_and_loads_nothing(user: User, open_shell: Open) -> None:
     user.project("p")
     for name, says in (("LKR_PROFILE", "no profile"), ("LKR_BACKEND", "unknown backend")):
         shell = open_shell(**{name: NASTY + ESCAPES})

@@ -150,7 +150,7 @@ def test_a_folder_that_was_allowed_and_replaced_by_a_link_is_the_other_folder(us
     assert shell.value(A) is None
 
 
-def test_a_forged_or_copied_grant_is_none(user: User) -> None:
+def test_a_forged_or_copied_grant_gives_nothing(user: User) -> None:
     good, bad = user.project("good"), user.project("bad", f'{A} = "openai:prod"\n', allow=False)
     store = user.home / ".local/share/lkr/grants"
     (real,) = [path for path in store.iterdir() if not path.name.startswith(".")]
@@ -221,7 +221,7 @@ def test_a_hostile_envrc_beside_us_runs_nothing_and_takes_nothing(user: User, op
 
 
 @pytest.mark.parametrize("kind", ["fifo", "zero", "folder", "loop", "sparse"])
-def test_a_manifest_or_envrc_that_is_no_text_blocks_nothing(user: User, kind: str) -> None:
+def test_a_manifest_or_envrc_that_is_not_text_blocks_nothing(user: User, kind: str) -> None:
     folder = user.project("p", allow=False)
     for path in (folder / ".lkr.toml", folder / ".envrc"):
         path.unlink(missing_ok=True)

@@ -129,7 +129,7 @@ def test_a_partial_clone_fetches_nothing_by_a_program_of_its(user: User) -> None
     assert (user.home / "pwned").exists(), "the trap is a real one: git itself walks into it"
 
 
-def test_a_bare_repository_inside_a_clone_is_none(user: User) -> None:
+def test_a_bare_repository_inside_a_clone_is_not_used(user: User) -> None:
     outer = user.home / "outer"
     outer.mkdir()
     user.git("init", "-q", cwd=outer)

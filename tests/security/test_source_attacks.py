@@ -106,7 +106,7 @@ ANSWERS: dict[str, tuple[int, bytes, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_what_is_no_key_takes_no_keys_place_and_no_copy_away(user: User, hostile: Hostile, answer: str) -> None:
+def test_an_answer_that_is_not_a_key_replaces_no_copy(user: User, hostile: Hostile, answer: str) -> None:
     folder = member(user, hostile.address).project("p", MANIFEST)
     hostile.status, hostile.raw, hostile.headers = ANSWERS[answer]
     user.env["LKR_DEBUG"] = "1"

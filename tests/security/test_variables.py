@@ -135,7 +135,7 @@ def test_the_person_lets_one_variable_in_for_one_project(user: User) -> None:
     assert "allow it" in allow(user, folder, code=78), "deny takes it back"
 
 
-def test_add_says_how_a_variable_that_is_no_secret_s_gets_in(user: User) -> None:
+def test_add_says_how_to_allow_a_variable_that_is_not_a_secrets(user: User) -> None:
     folder = user.project("p")
     said = user.lkr("add", "DATABASE_URL=openai:prod", cwd=folder, code=64)
     assert "write it into .lkr.toml yourself, then allow it: lkr allow --variable DATABASE_URL" in said
@@ -249,7 +249,7 @@ def test_what_people_write_is_far_from_the_bounds(user: User) -> None:
     assert len(manifest.parse("/p", f"version = 1\n{comment}[keys]\n{keys}\n{profiles}\n").bindings) == 256
 
 
-def test_what_i_let_in_is_no_fault_when_lkr_imports_adds_or_previews(user: User) -> None:
+def test_a_variable_that_i_allowed_is_accepted_when_lkr_imports_adds_or_previews(user: User) -> None:
     folder = user.project("p", 'DATABASE_URL = "openai:prod"', allow=False)
     user.lkr("allow", "--yes", "--variable", "DATABASE_URL", cwd=folder)
     (folder / ".env").write_text("GROQ_API_KEY=gsk_0123456789abcdef\n")

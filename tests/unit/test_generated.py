@@ -56,7 +56,7 @@ def test_a_date_is_read_as_the_standard_library_reads_it(seconds: int) -> None:
      "2026-01-01T00:00:00Z ", "2026-01-01T00:00:00",
      "٢026-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "1900-02-29T00:00:00Z"],
 )  # fmt: skip
-def test_what_is_no_date_is_none(text: str) -> None:
+def test_text_that_is_not_a_date_gives_no_date(text: str) -> None:
     assert not clock.is_date(text)
 
 

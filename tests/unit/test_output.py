@@ -17,7 +17,7 @@ ROWS = [("openai:prod", "runtime", "~/a/very/long/folder/name/that/does/not/fit"
     [(0, "just now"), (59, "59 seconds ago"), (61, "1 minute ago"), (7200, "2 hours ago"), (86400, "1 day ago"),
      (86400 * 20, "2 weeks ago"), (86400 * 100, "3 months ago"), (86400 * 800, "2 years ago")],
 )  # fmt: skip
-def test_a_time_is_said_in_one_unit(seconds: float, said: str) -> None:
+def test_a_time_is_reported_in_one_unit(seconds: float, said: str) -> None:
     assert output.ago(seconds) == said
 
 
@@ -25,7 +25,7 @@ def test_a_time_is_said_in_one_unit(seconds: float, said: str) -> None:
     ("seconds", "said"),
     [(900, "15 minutes"), (28800, "8 hours"), (5400, "1 hour 30 minutes"), (90061, "1 day 1 hour"), (0, "0 seconds")],
 )
-def test_a_length_of_time_is_said_in_two_units(seconds: int, said: str) -> None:
+def test_a_length_of_time_is_reported_in_two_units(seconds: int, said: str) -> None:
     assert output.span(seconds) == said
 
 

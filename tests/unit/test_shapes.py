@@ -16,6 +16,6 @@ def test_what_a_vendors_keys_begin_with_is_taken_for_a_value_and_never_repeated(
 
 
 @pytest.mark.parametrize("name", ["openai:prod", "groq:up-and-running", "jina:main", "key-vault:main"])
-def test_a_name_is_no_value(name: str) -> None:
+def test_a_name_is_not_a_value(name: str) -> None:
     assert not names.looks_like_a_value(name)
     assert name in names.redacted(name)
