@@ -32,6 +32,8 @@ help:
 $(BIN)/lkr: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lkr needs Python 3.11 or newer: make PYTHON=python3.13")'
 	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip --version >/dev/null || \
+	  { echo 'If the name of this folder has a character such as " or $$, use another one: make try VENV=/tmp/lkr' >&2; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 

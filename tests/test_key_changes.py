@@ -348,8 +348,9 @@ def test_a_deletion_that_the_keychain_refuses_is_not_reported_as_done(user: User
 
 def test_a_key_that_was_not_loaded_does_not_count_as_used(user: User) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\nGROQ_API_KEY = "groq:none"', top='require = "all"')
-    user.lkr("export", "bash", cwd=folder, code=1)
-    user.lkr("exec", "--", "true", cwd=folder, code=1)
+    for words in (["export", "bash"], ["exec", "--", "true"]):
+        said = user.lkr(*words, cwd=folder, code=1)
+        assert "lkr: not stored: groq:none, and the manifest requires all keys; lkr set groq:none\n" in said
     assert row(user, "openai:prod")["last_use"] is None
     user.lkr("policy", "openai:prod", "--ttl", "1s")
     folder = user.project("q")

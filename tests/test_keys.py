@@ -376,6 +376,8 @@ def test_list_says_which_projects_have_a_key_and_when_it_was_used(user: User) ->
     listed = {row["name"]: row["projects"] for row in json.loads(user.lkr("list", "--json"))}
     assert listed == {"openai:prod": [str(user.home / "b"), str(user.home / "c")], "anthropic:main": []}
     assert "never used" in user.lkr("list")
+    shutil.rmtree(user.home / "b")
+    assert f"{A}     ~/c\n" in user.lkr("list"), "a project that is gone does not count"
 
 
 def test_colours_are_for_terminals_and_not_with_no_color(user: User) -> None:

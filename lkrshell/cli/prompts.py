@@ -1,7 +1,5 @@
 """Questions that several commands ask, and what they show first."""
 
-import os
-
 from lkrshell.cli import ask, common, declare
 from lkrshell.core import names
 from lkrshell.core.binding import shown
@@ -53,8 +51,7 @@ def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "",
 
 def tell_projects(name: str) -> None:
     """Names the allowed projects whose manifests name this key, since they will not get it any more."""
-    allowed = references.by_key().get(name, [])
-    if folders := [each for each in allowed if os.path.lexists(os.path.join(each, lookup.MANIFEST))]:
+    if folders := references.by_key().get(name):
         declare.echo(f"lkr: {shown(name)} is in the manifest of {common.some_folders(folders, 5)}", err=True)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from lkrshell.core import records
 from lkrshell.core.errors import LkrError
-from lkrshell.project import worktrees
+from lkrshell.project import lookup, worktrees
 from lkrshell.state import files, paths
 
 
@@ -41,10 +41,10 @@ def by_project() -> dict[str, list[str]]:
 
 
 def by_key() -> dict[str, list[str]]:
-    """By key, the real folders of the projects that were allowed to use it, sorted."""
+    """By key, the real folders of the projects that were allowed to use it and still have a manifest, sorted."""
     found: dict[str, list[str]] = {}
     for folder, keys in sorted(by_project().items()):
-        for key in keys:
+        for key in keys if os.path.lexists(os.path.join(folder, lookup.MANIFEST)) else ():
             found.setdefault(key, []).append(folder)
     return found
 

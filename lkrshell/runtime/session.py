@@ -166,7 +166,9 @@ def fetch(
     for binding in bindings:
         _give(found, store, binding, entries[binding.key], secrets, binding.key in given)
     if found.missing and (require_all or not (found.loaded or found.brokered)):
-        raise found.trouble or KeyNotStored(*missing_line(found.missing))
+        message, hint = missing_line(found.missing)
+        rest = ", and the manifest requires all keys" if found.loaded or found.brokered else ""
+        raise found.trouble or KeyNotStored(message + rest, hint)
     return found
 
 
