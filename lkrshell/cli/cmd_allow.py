@@ -1,6 +1,5 @@
 """`lkr allow`: shows what a project would get, and what changed, and records the grant."""
 
-import json
 import os
 import sys
 
@@ -66,7 +65,7 @@ def _print_json(real: str, parsed: manifest.Manifest, everywhere: bool) -> None:
     keys = [
         {"variable": each.variable, "key": shown(each.key), "profile": each.profile or None} for each in parsed.bindings
     ]
-    declare.echo(json.dumps({"folder": real, "worktrees": everywhere, "keys": keys}, indent=2))
+    declare.echo_json({"folder": real, "worktrees": everywhere, "keys": keys})
 
 
 def _elsewhere(folders: list[str]) -> str:

@@ -145,7 +145,7 @@ def _line(row: Row, home: str, coloured: bool) -> str:
 def _verify(as_json: bool) -> None:
     count, broken = audit_log.check()
     if as_json:
-        declare.echo(json.dumps({"lines": count, "broken": broken}))
+        declare.echo_json({"lines": count, "broken": broken}, indent=None)
     if broken:
         more = f", and {len(broken) - 1} more after it" if len(broken) > 1 else ""
         raise LkrError(f"the audit log is broken at {show(broken[0])}{more}", "the lines before it are intact")
@@ -203,7 +203,7 @@ def _gone(below: str, as_json: bool) -> None:
             continue
         found, keys, seen = True, [*map(key_shown, allowed.get(folder, []))], last.get(folder)
         if as_json:
-            declare.echo(json.dumps({"project": folder, "missing": missing, "last_use": seen, "allowed": keys}))
+            declare.echo_json({"project": folder, "missing": missing, "last_use": seen, "allowed": keys}, indent=None)
             continue
         if sys.stdout.isatty():
             used = output.since(seen) if seen else "not in the log"

@@ -114,13 +114,11 @@ def tell(as_json: bool) -> None:
         if agent is None:  # an agent sees only its own project, with lkr usage
             facts["spent_today"] = spent
     if as_json:
-        import json
-
         fields = ("name", "variable", "project", "agent", "event", "process", "made")
         virtual = [dict(zip(fields, [*row[:5], int(row[5]), int(row[6])], strict=True)) for row in keys]
         texts = ("version", "spent_today")
         numbers = {name: value if name in texts else int(value) for name, value in facts.items()}
-        declare.echo(json.dumps({"runs": bool(rows), **numbers, "keys": virtual}, indent=2))
+        declare.echo_json({"runs": bool(rows), **numbers, "keys": virtual})
         return
     if rows is None:
         installed = "it starts when something needs it" if broker_start.is_installed() else broker_start.INSTALL

@@ -1,7 +1,5 @@
 """`lkr confirm`: confirms the current project's keys that need it, until `lkr lock` or for `lock_limit` seconds."""
 
-import json
-
 from lkrshell.cli import common, declare
 from lkrshell.core import policy
 from lkrshell.core.binding import shown
@@ -18,7 +16,7 @@ def command(listed: bool, as_json: bool) -> None:
     waiting = session.unconfirmed(common.store(), bindings, folder)
     if as_json:
         rows = [{"variable": each.variable, "key": shown(each.key)} for each in waiting]
-        declare.echo(json.dumps(rows, indent=2))
+        declare.echo_json(rows)
         return
     if not waiting:
         declare.echo("lkr: no key of this project awaits your confirmation", err=True)

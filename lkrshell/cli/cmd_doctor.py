@@ -39,9 +39,7 @@ def command(fix: bool, agents: bool, report: bool, as_json: bool) -> int:
             {"check": name, "level": each.level, "text": each.text, "fix": each.fix, "fixed": bool(each.fixed)}
             for name, each in found
         ]
-        import json
-
-        declare.echo(json.dumps(rows, indent=2))
+        declare.echo_json(rows)
         return 1 if count else 0
     _tell(found)
     declare.echo(f"lkr: {count} wrong" if count else "lkr: nothing is wrong")
@@ -74,9 +72,7 @@ def _tell(found: list[tuple[str, doctor.Finding]]) -> None:
 
 def _tell_rights(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        import json
-
-        declare.echo(json.dumps(rows, indent=2))
+        declare.echo_json(rows)
         return
     for row in rows:
         if row["allowed"]:

@@ -58,7 +58,7 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
     _write(path, _fill(text, by_place, path))
     if as_json:
         keys = [{"place": place, "name": shown(name)} for place, name in used]
-        declare.echo(json.dumps({"file": there, "keys": keys, "git_sees": git.sees(path)}, indent=2))
+        declare.echo_json({"file": there, "keys": keys, "git_sees": git.sees(path)})
     for variable, name in [] if as_json else used:
         declare.echo(f"  {show(variable)} ← {shown(name)}", err=True)
     wrote = common.count(len(used), "value", "values")

@@ -46,9 +46,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     common.log("get", name)
     value = secret.reveal()
     if as_json:
-        import json
-
-        declare.echo(json.dumps({"name": asked, "kind": secret.kind, "value": value if show else mask(value)}))
+        declare.echo_json({"name": asked, "kind": secret.kind, "value": value if show else mask(value)}, indent=None)
     elif plain or force_plain:
         sys.stdout.buffer.write(value.encode("utf-8", "surrogateescape") + b"\n")
     elif show:

@@ -68,9 +68,7 @@ def command(
 def _show(plan: import_plan.Plan, as_json: bool) -> None:
     if as_json:
         rows = [{"variable": each, "name": key, "state": plan.state(each)} for each, key in plan.keys.items()]
-        import json
-
-        declare.echo(json.dumps(rows, indent=2))
+        declare.echo_json(rows)
     else:
         importing.show_plan(plan)
 

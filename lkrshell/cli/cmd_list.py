@@ -45,9 +45,7 @@ def command(provider: str | None, show_all: bool, source: str | None, as_json: b
     entries = [entry for name in named if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")]
     rows = [_row(store, entry, projects.get(entry.name, [])) for entry in entries]
     if as_json:
-        import json
-
-        declare.echo(json.dumps(rows, indent=2))
+        declare.echo_json(rows)
         return
     if not rows:
         declare.echo("lkr: no keys stored yet; store one: lkr set openai:prod", err=True)
@@ -68,9 +66,7 @@ def _tell_source(source: str, provider: str | None, as_json: bool) -> None:
         found = source_keys.rows(source)
     rows = [row for row in found if provider in (None, names.provider_of(row["name"]))]
     if as_json:
-        import json
-
-        declare.echo(json.dumps(rows, indent=2))
+        declare.echo_json(rows)
         return
     cells = [
         (row["name"], output.since(clock.stamp(row["fetched"])) if row["copy"] else "-", row["version"] or "-")

@@ -52,9 +52,7 @@ def command(
     state = {account: _state(here.get(name), there[account]) for account, name in plan.items()}
     rows = [{"account": account, "name": name, "state": state[account]} for account, name in plan.items()]
     if as_json:
-        import json
-
-        declare.echo(json.dumps(rows, indent=2))
+        declare.echo_json(rows)
     else:
         for row in rows:
             before = "" if row["account"] == row["name"] else f"{show(row['account'])} → "

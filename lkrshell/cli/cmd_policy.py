@@ -104,9 +104,7 @@ def _warn_of_route(name: str) -> None:
 def _tell(entry: Entry, as_json: bool) -> None:
     """Shows what the key may do: in words on a terminal, in one line in a pipe."""
     if as_json:
-        import json
-
-        declare.echo(json.dumps(_row(entry)))
+        declare.echo_json(_row(entry), indent=None)
         return
     if sys.stdout.isatty():
         declare.echo(layout.fields(_said(entry)), nl=False)
@@ -158,9 +156,7 @@ def _tell_all(as_json: bool) -> None:
     copies = [entry for name in index.copies(store) if (entry := index.read(store, name))]
     entries += [entry for entry in copies if index.has_policy(entry)]
     if as_json:
-        import json
-
-        declare.echo(json.dumps([_row(entry) for entry in entries], indent=2))
+        declare.echo_json([_row(entry) for entry in entries])
         return
     if not entries:
         declare.echo("lkr: no keys stored yet; store one: lkr set openai:prod", err=True)

@@ -72,7 +72,7 @@ def _answer(values: Values) -> None:
     after = in_strings(before, lambda text: _redacted(text, values))
     if after != before:
         answer = {"hookEventName": "PostToolUse", "updatedToolOutput": after}
-        declare.echo(json.dumps({"hookSpecificOutput": answer}))
+        declare.echo_json({"hookSpecificOutput": answer}, indent=None)
 
 
 def _redacted(text: str, values: Values) -> str:

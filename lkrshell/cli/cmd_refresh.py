@@ -26,10 +26,8 @@ def command(source: str | None, as_json: bool) -> int:
     report = sourced.fetch(common.store(), keys, refresh.ALL)
     common.log("refresh", *report.fetched, *report.gone)
     if as_json:
-        import json
-
         problems = {name: str(error) for name, error in report.failed.items()}
-        declare.echo(json.dumps({"fetched": report.fetched, "gone": report.gone, "problems": problems}, indent=2))
+        declare.echo_json({"fetched": report.fetched, "gone": report.gone, "problems": problems})
     else:
         _tell(report)
     return next((error.code for error in report.failed.values()), 0)

@@ -28,9 +28,7 @@ def list_(as_json: bool) -> None:
     store = common.store().name
     rows = [_row(store, found) for found in settings.every().values()]
     if as_json:
-        import json
-
-        declare.echo(json.dumps(rows, indent=2))
+        declare.echo_json(rows)
         return
     if not rows:
         declare.echo("lkr: no sources yet; add one: lkr source add team openbao https://HOST:8200", err=True)

@@ -40,9 +40,7 @@ def command(as_json: bool, as_line: bool) -> None:
         return
     report = _report()
     if as_json:
-        import json
-
-        declare.echo(json.dumps(report, indent=2))
+        declare.echo_json(report)
         return
     _tell(report)
 

@@ -28,14 +28,12 @@ def list_(as_json: bool) -> None:
     team = sealing.here()
     keys = {name: sealed.note_of(team.folder, name) for name in sealed.keys(team.folder)}
     if as_json:
-        import json
-
         people = [
             {"name": each.name, "recipients": each.recipients, "since": each.since, "by": each.by}
             for each in team.members.values()
         ]
         readers = {name: sorted(note.recipients) if note else None for name, note in keys.items()}
-        declare.echo(json.dumps({"members": people, "keys": readers}, indent=2))
+        declare.echo_json({"members": people, "keys": readers})
         return
     rows = [
         (m.name, m.since or "-", m.by or "-", ", ".join(map(members.shortened, m.recipients)))
@@ -166,9 +164,7 @@ def audit(as_json: bool) -> int:
     team = sealing.here()
     found = sealed.to_rotate(team)
     if as_json:
-        import json
-
-        declare.echo(json.dumps([{"key": key, "member": who, "until": until} for key, who, until in found], indent=2))
+        declare.echo_json([{"key": key, "member": who, "until": until} for key, who, until in found])
     else:
         _tell_rotation(team)
         if not found:
@@ -191,9 +187,7 @@ def check(as_json: bool) -> int:
     team = sealing.here()
     found = sealed.problems(team)
     if as_json:
-        import json
-
-        declare.echo(json.dumps(found, indent=2))
+        declare.echo_json(found)
         return 1 if found else 0
     for problem in found:
         declare.echo(f"lkr: {show(problem)}", err=True)

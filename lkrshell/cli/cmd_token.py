@@ -36,11 +36,9 @@ def command(name: str, as_json: bool) -> None:
         declare.echo(f"lkr: {minted.note}", err=True)
     (key,) = minted.keys.values()
     if as_json:
-        import json
-
         bases = {
             variable: value for variable, (_, value) in broker_client.broker_variables([name], minted.port, {}).items()
         }
-        declare.echo(json.dumps({"name": asked, "token": key, "variables": bases}))
+        declare.echo_json({"name": asked, "token": key, "variables": bases}, indent=None)
     else:
         declare.echo(key)

@@ -122,9 +122,7 @@ def _print_all(rows: "list[dict[str, Any]]", by: tuple[str, ...], as_json: bool)
     for each in groups:
         each["cost"] = limits.dollars(each["cost"])
     if as_json:
-        import json
-
-        declare.echo(json.dumps(groups, indent=2))
+        declare.echo_json(groups)
         return
     import csv
 
@@ -204,10 +202,8 @@ def _follow(vendor: str, project: str | None, as_json: bool, as_csv: bool) -> No
 
 def _follow_line(row: "dict[str, Any]", as_json: bool) -> None:
     if as_json:
-        import json
-
         cost = None if row["cost"] is None else limits.dollars(row["cost"])
-        declare.echo(json.dumps({**row, "cost": cost}))
+        declare.echo_json({**row, "cost": cost}, indent=None)
         return
     at = time.strftime("%H:%M:%S", time.localtime(row["time"] / 1000))
     cost = "no price" if row["cost"] is None else _money(row["cost"])

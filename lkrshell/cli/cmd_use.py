@@ -43,9 +43,7 @@ def command(profile: str | None, plain: bool, listed: bool, as_json: bool) -> No
 
 def _list(profiles: list[str], chosen: str, as_json: bool) -> None:
     if as_json:
-        import json
-
-        declare.echo(json.dumps({"profiles": profiles, "profile": chosen or None}))
+        declare.echo_json({"profiles": profiles, "profile": chosen or None}, indent=None)
         return
     for name in ["", *profiles]:
         declare.echo(f"{'*' if name == chosen else ' '} {name or '(plain [keys])'}")

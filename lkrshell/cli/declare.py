@@ -250,3 +250,10 @@ def echo(text: str = "", err: bool = False, nl: bool = True) -> None:
     stream = sys.stderr if err else sys.stdout
     stream.write(text + "\n" if nl else text)
     stream.flush()
+
+
+def echo_json(value: object, indent: int | None = 2) -> None:
+    """Writes a value to stdout as JSON. Without `indent`, in one line."""
+    import json
+
+    echo(json.dumps(value, indent=indent))

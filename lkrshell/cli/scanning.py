@@ -1,6 +1,5 @@
 """Shows what `lkr scan` found: a table grouped by key, plain lines in a pipe, or JSON. Never a value."""
 
-import json
 import os
 import sys
 import time
@@ -96,12 +95,12 @@ def tell_sarif(found: list[Finding], notes: list[str]) -> None:
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": told}],
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
-    declare.echo(json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2))
+    declare.echo_json({"$schema": schema, "version": "2.1.0", "runs": [run]})
 
 
 def tell_json(found: list[Finding], files: int, size: int, notes: list[str]) -> None:
     rows = [row(each) for group in findings.groups(found) for each in group]
-    declare.echo(json.dumps({"findings": rows, "files": files, "bytes": size, "notes": notes}, indent=2))
+    declare.echo_json({"findings": rows, "files": files, "bytes": size, "notes": notes})
 
 
 def tell(found: list[Finding]) -> None:

@@ -42,9 +42,7 @@ def show(provider: str | None, days: int | None, as_json: bool) -> None:
             for item, amount in [*ordered, ("total, USD", total)]:
                 declare.echo(f"  {text.show(item):<40} {amount:>12.2f}")
     if as_json:
-        import json
-
-        declare.echo(json.dumps(reports, indent=2))
+        declare.echo_json(reports)
     if problems and not reports:
         raise problems[0]
     common.tell_problems(problems)
