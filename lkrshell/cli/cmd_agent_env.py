@@ -30,10 +30,10 @@ from lkrshell.vendors import routes
 )
 @declare.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...")
 def command(agent: str | None, words: tuple[str, ...]) -> None:
-    """Start an agent with virtual keys for what it runs.
+    """Start a coding agent with virtual keys for what it runs.
 
-    It gets no key that policy denies to agents, and none for its own model unless [agents] in config.toml gives it that
-    key. Without the broker, it gets only the keys that policy or [agents] gives it.
+    The agent gets no key that policy denies to agents. It gets a key for its own model only if [agents] in config.toml
+    names it. Without the broker, it gets only the keys that policy or [agents] gives it.
     """
     settings = config.load()
     program = os.path.basename(words[0])

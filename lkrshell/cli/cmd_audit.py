@@ -1,4 +1,4 @@
-"""`lkr audit`: shows who used which key when, verifies the log, and finds keys and projects that nobody uses any
+"""`lkr audit`: shows who used which key, and when, verifies the log, and finds keys and projects that nobody uses any
 more."""
 
 import json
@@ -26,7 +26,7 @@ _MOST = 3  # keys in a line on a terminal
 @declare.option(
     "--event", type=declare.Choice(EVENTS), metavar="EVENT", help="Only this event: exec, shell, refused, get, ..."
 )
-@declare.option("--agent", metavar="AGENT", help="Only uses by this agent, or by any agent: any.")
+@declare.option("--agent", metavar="AGENT", help="Only uses by this agent (any: by any agent).")
 @declare.option("--project", "folder", metavar="DIR", help="Only uses in this folder and below.")
 @declare.option("--days", type=declare.IntRange(1, 36500), metavar="DAYS", help="Only the last DAYS days.")
 @declare.option("--follow", is_flag=True, help="Keep showing new lines.")
@@ -36,7 +36,7 @@ _MOST = 3  # keys in a line on a terminal
     "--older", type=declare.IntRange(1, 36500), metavar="DAYS", help="List keys whose value is older than DAYS days."
 )
 @declare.option("--gone", is_flag=True, help="List allowed or logged projects that no longer exist.")
-@declare.option("--json", "as_json", is_flag=True, help="As JSON, one object on each line.")
+@declare.option("--json", "as_json", is_flag=True, help="As JSON, one object per line.")
 def command(
     key: str | None,
     event: str | None,
@@ -50,7 +50,7 @@ def command(
     gone: bool,
     as_json: bool,
 ) -> None:
-    """Show who used which key when. Newest last; times are UTC."""
+    """Show who used which key, and when. The newest line is the last. Times are in UTC."""
     every = {"key": key, "event": event, "agent": agent, "folder": folder, "days": days, "follow": follow}
     every |= {"verify": verify, "unused": unused, "older": older, "gone": gone}
     given = {name for name, value in every.items() if value}

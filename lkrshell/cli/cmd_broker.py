@@ -24,8 +24,8 @@ _WAIT = 10.0  # seconds for the broker to start or to end
 def command(action: str | None, stay: bool, as_json: bool) -> None:
     """Show the broker and the virtual keys in use.
 
-    ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when something needs it,
-    and ends an hour after the last virtual key.
+    The broker starts by itself when something needs it, and ends an hour after the last virtual key. start and stop
+    do this by hand, log shows its log, and run keeps it in the foreground.
     """
     if stay and action != "run":
         raise LkrError("--stay works only with run", "lkr broker run --stay", USAGE)

@@ -11,7 +11,7 @@ from lkrshell.state import config
 @declare.option("--list", "listed", is_flag=True, help="Only list the keys that await your confirmation.")
 @declare.option("--json", "as_json", is_flag=True, help="List them as JSON.")
 def command(listed: bool, as_json: bool) -> None:
-    """Confirm this project's keys that ask first. Their policy is --confirm. The answer holds for this session."""
+    """Confirm this project's keys that need confirmation. The answer holds for this session."""
     bindings, folder, _ = execute.project_bindings()
     waiting = session.unconfirmed(common.store(), bindings, folder)
     if as_json:

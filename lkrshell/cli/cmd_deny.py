@@ -11,7 +11,7 @@ from lkrshell.state import paths
 @declare.command("deny", examples=("lkr deny", "lkr deny ~/work/app"))
 @declare.argument("folder", required=False)
 def command(folder: str | None) -> None:
-    """Take a project's permission back. Includes its worktrees. FOLDER is the current folder by default."""
+    """Take a project's permission back, and that of its git worktrees. FOLDER is the current folder by default."""
     real = paths.real(folder or lookup.current_folder())
     if not os.path.exists(grants.path_of(real)):  # the folder or its manifest may no longer exist
         real = paths.real(common.project_folder(folder))

@@ -15,7 +15,7 @@ _HEADINGS = {"wrong": "Problems", "warning": "Warnings"}
 @declare.command("doctor", examples=("lkr doctor", "lkr doctor --fix"))
 @declare.option("--fix", is_flag=True, help="Repair the index, stale grants and leftover files.")
 @declare.option("--agents", is_flag=True, help="Only print what coding agents may do.")
-@declare.option("--report", is_flag=True, help="Print what a bug report needs. It holds no names and no values.")
+@declare.option("--report", is_flag=True, help="Print what a bug report needs, without names or values.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(fix: bool, agents: bool, report: bool, as_json: bool) -> int:
     """Diagnose problems and show how to fix them. The exit code is 1 if something is wrong. Warnings do not count."""

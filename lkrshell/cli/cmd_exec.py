@@ -28,7 +28,7 @@ from lkrshell.vendors import providers
     metavar="[VARIABLE=]NAME",
     help="Use this key instead of the project's. May be repeated.",
 )
-@declare.option("--all", "every", is_flag=True, help="Every stored runtime key, in its provider's variable.")
+@declare.option("--all", "every", is_flag=True, help="Give every stored runtime key, in its provider's variable.")
 @declare.option("--clean", is_flag=True, help="Remove other variables that look like keys.")
 @declare.option("--broker", "virtual", is_flag=True, help="Give virtual keys, which work only at the broker.")
 @declare.option("--redact", is_flag=True, help="Replace the keys' values in what the command prints.")

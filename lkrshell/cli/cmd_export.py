@@ -8,5 +8,5 @@ from lkrshell.shells import base
 @declare.command("export", examples=("lkr export bash", "lkr export fish"))
 @declare.argument("shell", type=declare.Choice(base.DIALECTS))
 def command(shell: str) -> int:
-    """Print the statements that SHELL evaluates here. The hook runs this for you."""
+    """Print the statements that bring SHELL up to date. They include values. The hook runs this for you."""
     return export.main([shell])

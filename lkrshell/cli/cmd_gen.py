@@ -22,7 +22,9 @@ _ENDINGS = (".example", ".template", ".sample", ".tmpl", ".dist")
 
 @declare.command("gen", examples=("lkr gen .env.example", "lkr gen config.json.template -o config.json"))
 @declare.argument("template")
-@declare.option("-o", "--output", metavar="FILE", help="Default: TEMPLATE without .example or .template.")
+@declare.option(
+    "-o", "--output", metavar="FILE", help="Write to FILE. Default: TEMPLATE without .example or .template."
+)
 @declare.option(
     "--force", is_flag=True, help="Also write without a terminal, over an existing file, or over one that git tracks."
 )

@@ -9,7 +9,7 @@ from lkrshell.shells.current_shell import current_shell
 @declare.command("hook", examples=('eval "$(lkr hook zsh)"', "lkr hook fish | source"))
 @declare.argument("shell", required=False, metavar=f"[{'|'.join(base.DIALECTS)}]", type=declare.Choice(base.DIALECTS))
 def command(shell: str | None) -> None:
-    """Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in."""
+    """Print the hook for SHELL: bash, zsh, fish or direnv. Default: the shell you are in."""
     shell = shell or current_shell()
     if not shell:
         raise LkrError("cannot tell which shell this is", "name it: lkr hook bash", USAGE)

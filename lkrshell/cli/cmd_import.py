@@ -10,16 +10,18 @@ from lkrshell.runtime import import_plan
 @declare.argument("file", required=False, metavar="[FILE]")
 @declare.option("--environment", is_flag=True, help="Read this shell's environment instead of a file.")
 @declare.option(
-    "--code", is_flag=True, help="Change Python code in FILE or a folder: load_dotenv(), keys in it, getpass."
+    "--code",
+    is_flag=True,
+    help="Change load_dotenv(), hard-coded keys and getpass() in Python code (FILE or a folder).",
 )
 @declare.option(
     "--from", "tool", metavar="TOOL:WHAT", help="pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE."
 )
-@declare.option("--as", "name", metavar="NAME", help="The key's name, if there is only one.")
+@declare.option("--as", "name", metavar="NAME", help="The name to store the key under, if there is only one.")
 @declare.option("--dry-run", is_flag=True, help="Only show what would be stored.")
 @declare.option("--yes", is_flag=True, help="Do not ask. Keep keys that already have another value.")
 @declare.option("--replace", is_flag=True, help="Replace keys that already have another value.")
-@declare.option("--blank", is_flag=True, help="Comment the lines of stored keys out of FILE.")
+@declare.option("--blank", is_flag=True, help="Comment out the lines of FILE whose keys were stored.")
 @declare.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(
     file: str | None,

@@ -9,16 +9,14 @@ from lkrshell.shells import base, rcfiles
 @declare.command("install", examples=("lkr install", "lkr install zsh --direnv"))
 @declare.argument("shells", nargs=-1, metavar="[SHELL]...", type=declare.Choice(base.SHELLS))
 @declare.option("--direnv", is_flag=True, help="Also install `use lkr` for direnv.")
-@declare.option(
-    "--completions/--no-completions", default=None, help="Install completions, or not. Default: install them."
-)
-@declare.option("--broker", is_flag=True, help="Have systemd or launchd start the broker. Without SHELL, only that.")
+@declare.option("--completions/--no-completions", default=None, help="Install Tab completion (the default), or do not.")
+@declare.option("--broker", is_flag=True, help="Have systemd or launchd start the broker. Without SHELL, do only that.")
 @declare.option("--diff", is_flag=True, help="Show every line that changes.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(
     shells: tuple[str, ...], direnv: bool, completions: bool | None, broker: bool, diff: bool, yes: bool
 ) -> None:
-    """Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. Undo it: lkr uninstall."""
+    """Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. To undo: lkr uninstall."""
     wanted = list(dict.fromkeys(shells)) or ([] if broker else [installing.supported_shell()])
     changes, remarks = rcfiles.install(wanted, direnv, completions)
     for name, least in map(shells_here.named_version, wanted):

@@ -24,7 +24,7 @@ _HEADINGS = ("NAME", "KIND", "SET", "LAST USE", "VARIABLE", "PROJECTS")
 @declare.option(
     "--source",
     metavar="NAME",
-    help="The keys of this shared store, and which copies are here. sealed: those of this project.",
+    help="List the keys of this shared store, and which of them are copied here. sealed: this project's sealed keys.",
 )
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(provider: str | None, show_all: bool, source: str | None, as_json: bool) -> None:

@@ -13,12 +13,12 @@ _KUBERNETES = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # where a p
 @declare.command("login", examples=("lkr login team", "lkr login team --stdin < token"))
 @declare.argument("source")
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the token or password from standard input.")
-@declare.option("--yes", is_flag=True, help="Do not ask about an address that was not confirmed yet.")
+@declare.option("--yes", is_flag=True, help="Do not ask whether to log in to a new address.")
 def command(source: str, from_stdin: bool, yes: bool) -> None:
-    """Log in to SOURCE. Asks for what its `auth` needs, and never takes it as an argument.
+    """Log in to SOURCE. Asks for what its `auth` needs, and never takes a secret as an argument.
 
-    With --stdin, standard input has the token, the password, the secret ID or the JWT. A line before it has the user
-    or the role ID, if config.toml has none.
+    With --stdin, pass the token, the password, the secret ID or the JWT on standard input. If config.toml has no user
+    or role ID, pass that on a line before.
     """
     found = settings.find(source)
     opened = registry.open_source(found, None)

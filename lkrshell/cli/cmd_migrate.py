@@ -32,7 +32,7 @@ def command(
     source: str, only: tuple[str, ...], to: str | None, move: bool, replace: bool, dry_run: bool, yes: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Copy keys from another store. SOURCE is where they come from. Kinds and policies are copied too."""
+    """Copy keys from another store, with their kinds and policies. SOURCE is the store that they come from."""
     target = common.store()
     origin, ours = _source(source, None if to else target)
     if to:

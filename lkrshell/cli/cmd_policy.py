@@ -1,4 +1,4 @@
-"""`lkr policy NAME`: what a key may do. No manifest can widen it."""
+"""`lkr policy NAME`: shows or changes what a key may do. No manifest can relax it."""
 
 import os
 import sys
@@ -32,16 +32,18 @@ _VIA = ("environment", "broker")
 @declare.option("--only", multiple=True, metavar="DIR", help="Only projects in DIR may use the key. May be repeated.")
 @declare.option("--anywhere", is_flag=True, help="Every allowed project may use the key.")
 @declare.option(
-    "--agents", type=declare.Choice(policy.AGENTS), help="deny: never; exec: only with lkr exec; allow: like you."
+    "--agents",
+    type=declare.Choice(policy.AGENTS),
+    help="What agents get. deny: never; exec: only with lkr exec; allow: as you do.",
 )
 @declare.option("--confirm/--no-confirm", default=None, help="Ask before each project's first load in a session.")
 @declare.option("--ttl", metavar="TIME", help="How long a shell keeps the key: 90s, 30m, 8h, 2d, or off.")
 @declare.option("--kind", type=declare.Choice(KINDS), help="admin: never enters an environment.")
 @declare.option("--via", type=declare.Choice(_VIA), help="broker: programs get a virtual key, never the key itself.")
 @declare.option("--models", multiple=True, metavar="GLOB", help="Broker: only these models, or off. May be repeated.")
-@declare.option("--budget", metavar="MONEY", help="Broker: US dollars a day, week or month, such as 20/day, or off.")
-@declare.option("--rate", metavar="REQUESTS", help="Broker: requests a minute, such as 60/min, or off.")
-@declare.option("--tokens", metavar="TOKENS", help="Broker: tokens a day, week or month, such as 2M/day, or off.")
+@declare.option("--budget", metavar="MONEY", help="Broker: US dollars per day, week or month, such as 20/day, or off.")
+@declare.option("--rate", metavar="REQUESTS", help="Broker: requests per minute, such as 60/min, or off.")
+@declare.option("--tokens", metavar="TOKENS", help="Broker: tokens per day, week or month, such as 2M/day, or off.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
     name: str | None,

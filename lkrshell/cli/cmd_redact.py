@@ -26,7 +26,7 @@ _MOST = 64 << 20  # bytes of a hook's input
     help="Act as the PostToolUse hook of Claude Code: claude.",
 )
 def command(hook: str | None) -> None:
-    """Replace stored keys in standard input with [lkr NAME]. Also finds them in base64, JSON and URLs."""
+    """Replace stored keys in standard input with [lkr NAME]. Finds them in base64, JSON and URLs too."""
     if sys.stdin.isatty():
         raise LkrError("there is nothing to redact", "pipe something to it: npm test 2>&1 | lkr redact", USAGE)
     values = Values(stored.values())

@@ -14,7 +14,7 @@ _WHY = {base.MISSING: "is no longer at the source", base.FORBIDDEN: "is no longe
 @declare.argument("source", required=False, metavar="[SOURCE]")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(source: str | None, as_json: bool) -> int:
-    """Fetch keys from their sources again. Outside a project, takes those of all allowed ones."""
+    """Fetch this project's keys from their sources again. Outside a project, fetches those of all allowed projects."""
     if source is not None and source not in settings.user_table():
         if names.is_reserved(source):
             raise LkrError("sealed keys are in the project's repository", "git pull, lkr unseal", USAGE)

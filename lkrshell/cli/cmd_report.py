@@ -13,7 +13,9 @@ from lkrshell.state import files
 
 
 @declare.command("report", examples=("lkr report -o report.html", "lkr report --check --max-age 90d --unused 60d"))
-@declare.option("-o", "--output", "output", metavar="FILE", help="Write the page to FILE; - is standard output.")
+@declare.option(
+    "-o", "--output", "output", metavar="FILE", help="Write the page to FILE, or with - to standard output."
+)
 @declare.option("--anonymous", is_flag=True, help="Replace the names of keys, projects and agents with numbers.")
 @declare.option("--check", is_flag=True, help="Write no page. The exit code is 1 if a key is too old or unused.")
 @declare.option(
@@ -24,7 +26,7 @@ from lkrshell.state import files
 )
 @declare.option("--json", "as_json", is_flag=True, help="With --check: as JSON.")
 def command(output: str | None, anonymous: bool, check: bool, max_age: str, unused: str, as_json: bool) -> int:
-    """Write one page about all keys for a security review. Or check their age and last use, for CI and cron."""
+    """Write one page about all keys for a security review. With --check, check their age and last use, for CI."""
     if check == bool(output):
         raise LkrError("name a file, or use --check", "lkr report -o report.html, or lkr report --check", USAGE)
     if as_json and not check:

@@ -9,7 +9,7 @@ from lkrshell.runtime import keys
 @declare.command("rotate", examples=("lkr rotate openai:prod", "lkr rotate openai:prod --undo"))
 @common.KEY
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the new value from standard input.")
-@declare.option("--confirm", is_flag=True, help="The new value works: forget the old one.")
+@declare.option("--confirm", is_flag=True, help="The new value works: delete the old one.")
 @declare.option("--undo", is_flag=True, help="The new value does not work: restore the old one.")
 def command(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
     """Give the key NAME a new value. Open shells get it at their next prompt."""

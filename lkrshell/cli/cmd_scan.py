@@ -18,12 +18,16 @@ from lkrshell.system import git
 
 
 @declare.command("scan", examples=("lkr scan", "git diff | lkr scan -"))
-@declare.option("--home", is_flag=True, help="Search where your shells, editors, agents and processes keep keys.")
-@declare.option("--history", "whole_history", is_flag=True, help="Search everything that git holds in this repository.")
-@declare.option("--since", "since", metavar="REV", help="Search what git has since the revision REV, or in A..B.")
+@declare.option(
+    "--home", is_flag=True, help="Search your home folder: files of shells, editors and agents, and running processes."
+)
+@declare.option("--history", "whole_history", is_flag=True, help="Search the whole git history of this repository.")
+@declare.option("--since", "since", metavar="REV", help="Search commits since the revision REV, or in A..B.")
 @declare.option("--staged", is_flag=True, help="Search what the next commit would add.")
 @declare.option(
-    "--push", is_flag=True, help="Search what a push sends, as git's pre-push hook reads it from standard input."
+    "--push",
+    is_flag=True,
+    help="Search what a push would send. For git's pre-push hook, which passes that on standard input.",
 )
 @declare.option("--fix", is_flag=True, help="Ask about each key, store it, and remove it from where it was found.")
 @declare.option("--install-hook", is_flag=True, help="Search before each commit and push in this repository.")

@@ -12,13 +12,13 @@ from lkrshell.team.members import Team
 @declare.command("seal", examples=("lkr seal openai:prod", "lkr seal --all"))
 @declare.argument("name", required=False, metavar="[NAME]")
 @declare.option("--all", "every", is_flag=True, help="Seal all sealed keys again, to the current members.")
-@declare.option("--new", is_flag=True, help="Ask for a new value, as after a rotation.")
+@declare.option("--new", is_flag=True, help="Ask for a new value, for example after a leak.")
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the value from standard input.")
 @declare.option("--identity", metavar="PATH", help="Your age or SSH private key, if it is not the usual one.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(name: str | None, every: bool, new: bool, from_stdin: bool, identity: str | None, yes: bool) -> int:
-    """Encrypt the key NAME to the members of the project's team. The value is that of your stored key NAME; if you have
-    none, lkr asks for it. A project uses it as "sealed/NAME" in its manifest.
+    """Encrypt the key NAME to the members of the project's team. Takes the value of your stored key NAME, or asks for
+    it. In a manifest, the sealed key is "sealed/NAME".
     """
     if (name is None) != every or (every and (new or from_stdin)):
         raise LkrError("name one key, or use --all by itself", "lkr seal openai:prod", USAGE)

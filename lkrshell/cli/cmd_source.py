@@ -92,11 +92,11 @@ def add(
     new: str, kind: str, words: tuple[str, ...], mount: str | None, prefix: str | None, auth: str | None,
     cache: str | None, grace: str | None, more: tuple[str, ...], yes: bool,
 ) -> None:  # fmt: skip
-    """Add the source NAME to config.toml. TYPE is openbao (HashiCorp Vault too), aws, op, bw, gopass, doppler,
-    infisical, gcloud, az or command.
+    """Add the source NAME to config.toml. TYPE is openbao (also for HashiCorp Vault), aws, op, bw, pass,
+    gopass, doppler, infisical, gcloud, az or command.
 
-    ADDRESS is a server's address, an AWS region, a vault of the program, or a command, which may contain
-    {provider} and {label}.
+    ADDRESS is the server's address, the AWS region, the vault or project in the password manager, or a
+    command, which may contain {provider} and {label}.
     """
     table = _table(kind, words)
     given = {"mount": mount, "prefix": prefix, "auth": auth, "cache": cache, "grace": grace}

@@ -61,8 +61,8 @@ def _tell_changes(team: Team) -> None:
 @declare.argument("recipient", required=False, metavar="[RECIPIENT]")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def init(member: str | None, recipient: str | None, yes: bool) -> None:
-    """Start a team in this project, with you as its first member. NAME is your login name, and RECIPIENT the vault's
-    public key or your SSH key, unless you say otherwise.
+    """Start a team in this project, with you as its first member. By default, NAME is your login
+    name, and RECIPIENT is the vault's public key or your SSH key.
     """
     folder = lookup.find(lookup.current_folder()) or os.getcwd()
     if os.path.lexists(os.path.join(folder, members.FILE)):
@@ -89,7 +89,7 @@ def init(member: str | None, recipient: str | None, yes: bool) -> None:
 @declare.option("--identity", metavar="PATH", help="Your age or SSH private key, if it is not the usual one.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def add(member: str, recipient: str, identity: str | None, yes: bool) -> None:
-    """Add a member, and seal every key that you can open to them as well. RECIPIENT is an age or SSH public key, or
+    """Add a member, and seal the keys that you can open to them too. RECIPIENT is an age or SSH public key, or
     @FILE with one on each line, such as GitHub's list of a user's keys.
     """
     team = sealing.here()
@@ -134,7 +134,7 @@ def _recipients(word: str) -> list[str]:
 @declare.option("--identity", metavar="PATH", help="Your age or SSH private key, if it is not the usual one.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def rm(member: str, identity: str | None, yes: bool) -> None:
-    """Remove a member, seal all keys to the others, and list the keys to rotate, which the member could read."""
+    """Remove a member, and seal all keys to the others. Lists the keys to rotate: those that the member could read."""
     team, name = sealing.here(), member
     if name not in team.members:
         hint = common.did_you_mean(name, list(team.members), "see lkr team")
@@ -160,7 +160,7 @@ def rm(member: str, identity: str | None, yes: bool) -> None:
 @command.command("audit", examples=("lkr team audit", "lkr team audit --json"))
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def audit(as_json: bool) -> int:
-    """Show which keys you still have to rotate, since somebody who left could read them. Exit code 1 if any."""
+    """List the keys to rotate, because a former member could read them. The exit code is 1 if there are any."""
     team = sealing.here()
     found = sealed.to_rotate(team)
     if as_json:

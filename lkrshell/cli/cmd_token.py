@@ -13,9 +13,9 @@ from lkrshell.vendors import providers
 @common.KEY
 @declare.option("--json", "as_json", is_flag=True, help="Print JSON, with the base-URL variables that go with it.")
 def command(name: str, as_json: bool) -> None:
-    """Print a virtual key for the key NAME. It works for the program that asked, and what that starts.
+    """Print a virtual key for the key NAME. It is for the program that runs this command, and what that program starts.
 
-    It works only on this machine, until that program ends or the store is locked. It is not the real key.
+    A virtual key is not the real key. It works only on this machine, until that program ends or the store is locked.
     """
     asked, name = name, common.stored_name(name)
     broker_client.check_route(name)

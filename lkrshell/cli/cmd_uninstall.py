@@ -6,10 +6,10 @@ from lkrshell.shells import rcfiles
 
 
 @declare.command("uninstall", examples=("lkr uninstall", "lkr uninstall --broker"))
-@declare.option("--broker", is_flag=True, help="Only no longer start the broker at login.")
+@declare.option("--broker", is_flag=True, help="Only undo lkr install --broker.")
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def command(broker: bool, yes: bool) -> None:
-    """Undo lkr install. Keys and manifests stay."""
+    """Undo lkr install. Keeps your keys and manifests."""
     changes, remarks = rcfiles.uninstall()
     service = login_service.paths()
     if broker:

@@ -8,11 +8,11 @@ from lkrshell.state import generation
 
 @declare.command("unlock", examples=("lkr unlock", "pass show lkr | lkr unlock --stdin"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
-@declare.option("--passphrase", "by_passphrase", is_flag=True, help="Ask for the passphrase, not for what is enrolled.")
+@declare.option("--passphrase", "by_passphrase", is_flag=True, help="Ask for the passphrase at once.")
 def command(from_stdin: bool, by_passphrase: bool) -> None:
     """Unlock the store. Creates the vault if there is none.
 
-    Asks the TPM, Touch ID or the device first that `lkr vault enroll` set up, and then for the passphrase.
+    First tries the TPM, Touch ID or device that `lkr vault enroll` set up, and then asks for the passphrase.
     """
     store = common.store()
     if not from_stdin and not by_passphrase and store.takes_passphrase and unlocking.by_enrolled(store):

@@ -11,8 +11,8 @@ from lkrshell.team import sealed
 @declare.option("--identity", metavar="PATH", help="Your age or SSH private key, if it is not the usual one.")
 @declare.option("--yes", is_flag=True, help="Take changed values without asking.")
 def command(wanted: tuple[str, ...], identity: str | None, yes: bool) -> int:
-    """Open this project's sealed keys into your store. Opens all of them, or those that you name, with the vault, your
-    SSH key or the private key in PATH. Shells load only what an allowed manifest names.
+    """Decrypt this project's sealed keys, and put them into your store. Opens all of them, or those that you name, with
+    the vault, your SSH key or the private key in PATH. Shells load only what an allowed manifest names.
     """
     team = sealing.here()
     there = sealed.keys(team.folder)

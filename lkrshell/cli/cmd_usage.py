@@ -31,13 +31,15 @@ _EVERY = 0.5  # seconds between two checks of the ledger
 
 @declare.command("usage", examples=("lkr usage --since 7d --by project", "lkr usage --vendor openai --days 7"))
 @declare.argument("provider", required=False, metavar="[PROVIDER]")
-@declare.option("--by", multiple=True, type=declare.Choice(_BY), help="Only this table; may be repeated.")
-@declare.option("--since", metavar="TIME", help="From 2026-11-01 on, or the last 7d or 12h; default: this month.")
+@declare.option("--by", multiple=True, type=declare.Choice(_BY), help="Show only this table. May be repeated.")
+@declare.option(
+    "--since", metavar="TIME", help="Start at a date (2026-11-01) or a time ago (7d, 12h). Default: this month."
+)
 @declare.option("--follow", is_flag=True, help="Show each request as it ends, until Ctrl-C.")
 @declare.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 @declare.option("--vendor", is_flag=True, help="Ask OpenAI and Anthropic what they charged, with their admin keys.")
-@declare.option("--days", type=declare.IntRange(1, 366), metavar="DAYS", help="The last DAYS days.")
+@declare.option("--days", type=declare.IntRange(1, 366), metavar="DAYS", help="Cover the last DAYS days.")
 def command(
     provider: str | None,
     by: tuple[str, ...],
@@ -48,8 +50,8 @@ def command(
     vendor: bool,
     days: int | None,
 ) -> None:
-    """Show what the broker's requests used and cost. By project, key, agent, model and day. A coding agent sees the
-    project of its folder only."""
+    """Show what the broker's requests used and cost. There is a table by project, key, agent, model and day. A coding
+    agent sees only the project of its folder."""
     if since and days:
         raise LkrError("--since and --days do not go together", "choose one", USAGE)
     if vendor:

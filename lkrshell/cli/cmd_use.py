@@ -14,7 +14,7 @@ from lkrshell.project import approve, lookup, manifest_reader
 @declare.command("use", examples=("lkr use", "lkr use staging"))
 @declare.argument("profile", required=False)
 @declare.option("--default", "plain", is_flag=True, help="Go back to the manifest's plain [keys].")
-@declare.option("--list", "listed", is_flag=True, help="List the profiles, as without PROFILE.")
+@declare.option("--list", "listed", is_flag=True, help="List the profiles. The same as without PROFILE.")
 @declare.option("--json", "as_json", is_flag=True, help="List them as JSON.")
 def command(profile: str | None, plain: bool, listed: bool, as_json: bool) -> None:
     """Use PROFILE in this project from now on. Without PROFILE, list the profiles. LKR_PROFILE overrides the choice."""

@@ -32,7 +32,7 @@ def command() -> None:
 @command.command("export", examples=("lkr vault export backup.age", "lkr vault export backup.age --to age1..."))
 @declare.argument("file", metavar="FILE")
 @declare.option(
-    "--to", "recipients", multiple=True, metavar="RECIPIENT", help="An age or SSH public key; may be repeated."
+    "--to", "recipients", multiple=True, metavar="RECIPIENT", help="An age or SSH public key. May be repeated."
 )
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the file's passphrase from standard input.")
 def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
@@ -90,10 +90,10 @@ def _write(file: str, data: bytes) -> None:
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 @declare.option("--force", is_flag=True, help="Replace keys that already have another value.")
 def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> None:
-    """Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys that differ here are kept, unless
+    """Restore the keys from a backup that `lkr vault export` wrote. If a key has another value here, it stays, unless
     you add --force.
 
-    A file made for this machine's vault needs no --identity.
+    A backup made for this machine's vault needs no --identity.
     """
     try:
         plain = _open(_content(file), identity, from_stdin)
@@ -135,10 +135,10 @@ def recipient() -> None:
     "--stdin", "from_stdin", is_flag=True, help="Read the passphrase, and for a TPM the new PIN, line by line."
 )
 def enroll(way: str | None, from_stdin: bool) -> None:
-    """Let this machine's TPM, Touch ID, or the device of an age plugin open the store. The passphrase still opens it.
+    """Let this machine's TPM, Touch ID, or a device with an age plugin open the store. The passphrase still opens it.
 
-    WAY is tpm, which asks for a PIN, touch-id on macOS, or an identity file of a plugin, such as age-plugin-fido2-hmac.
-    Without WAY, it says what is enrolled.
+    WAY is tpm (asks for a PIN), touch-id (on macOS), or an identity file that a plugin, such as age-plugin-fido2-hmac,
+    made. Without WAY, it shows what is enrolled.
     """
     store = enrolled.enrollable(common.store())
     if way is None:
@@ -164,9 +164,9 @@ def unenroll() -> None:
 @command.command("reset", examples=("lkr vault reset", "lkr vault reset --yes && lkr unlock"))
 @declare.option("--yes", is_flag=True, help="Do not ask.")
 def reset(yes: bool) -> None:
-    """Start over after a lost passphrase. Puts the vault aside, so that the next lkr set creates a new one.
+    """Start over after a lost passphrase. Sets the vault aside, so that the next lkr set creates a new one.
 
-    Nobody can open the old keys without the passphrase. They stay in a folder beside the vault, in case you remember
+    Without the passphrase, nobody can open the old keys. They stay in a folder beside the vault, in case you remember
     it. Policies and grants stay too, and lkr doctor names the keys to store again.
     """
     chosen = common.vault()
@@ -181,7 +181,7 @@ def reset(yes: bool) -> None:
 @command.command("rekey", examples=("lkr vault rekey", "lkr vault rekey --stdin < passphrase"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def rekey(from_stdin: bool) -> None:
-    """Give the vault a new identity, and encrypt every key to it. If it was interrupted, run it again."""
+    """Give the vault a new identity, and encrypt every key to it. If this is interrupted, run it again."""
     vault: Vault = common.vault()
     passphrase = common.read_secret("Passphrase of the vault", from_stdin)
     count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))

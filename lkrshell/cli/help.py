@@ -51,7 +51,7 @@ def _first_sentence(command: click.Command | None) -> str:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="lkr")
 def lkr() -> None:
-    """Keep LLM API keys in the OS keychain, and load them only inside the project that needs them."""
+    """Keep LLM API keys in the OS keychain or a vault, and load them only inside the projects that need them."""
 
 
 def run(arguments: list[str]) -> object:

@@ -6,7 +6,8 @@ HELP: dict[str, tuple[str, str]] = {
 """\
 Usage: lkr [OPTIONS] COMMAND [ARGS]...
 
-  Keep LLM API keys in the OS keychain, and load them only inside the project that needs them.
+  Keep LLM API keys in the OS keychain or a vault, and load them only inside the projects that
+  need them.
 
 Options:
   --version   Show the version and exit.
@@ -26,7 +27,7 @@ Keys:
   rename     Rename the key OLD to NEW.
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
-  migrate    Copy keys from another store.
+  migrate    Copy keys from another store, with their kinds and policies.
   vault      Back up the vault, open it with a TPM or Touch ID, or start over.
   usage      Show what the broker's requests used and cost.
 
@@ -34,15 +35,15 @@ Shared stores:
   source     Show, add and remove sources: the shared stores of a team.
   login      Log in to SOURCE.
   logout     Log out of SOURCE.
-  refresh    Fetch keys from their sources again.
+  refresh    Fetch this project's keys from their sources again.
   team       Share keys through git, sealed to the members of a team.
   seal       Encrypt the key NAME to the members of the project's team.
-  unseal     Open this project's sealed keys into your store.
+  unseal     Decrypt this project's sealed keys, and put them into your store.
 
 Projects:
   status     Show what is loaded here, and why.
   allow      Let a project have the keys its manifest names.
-  deny       Take a project's permission back.
+  deny       Take a project's permission back, and that of its git worktrees.
   add        Add a key to this project's manifest.
   edit       Edit this project's manifest in your editor.
   use        Use PROFILE in this project from now on.
@@ -51,7 +52,7 @@ Projects:
   schema     Print the JSON Schema of .lkr.toml, for editors.
 
 Agents:
-  agent-env  Start an agent with virtual keys for what it runs.
+  agent-env  Start a coding agent with virtual keys for what it runs.
   broker     Show the broker and the virtual keys in use.
   token      Print a virtual key for the key NAME.
 
@@ -62,19 +63,19 @@ Security:
   unlock     Unlock the store.
   passwd     Change the vault's passphrase.
   policy     Show or change what the key NAME may do.
-  confirm    Confirm this project's keys that ask first.
-  audit      Show who used which key when.
+  confirm    Confirm this project's keys that need confirmation.
+  audit      Show who used which key, and when.
   report     Write one page about all keys for a security review.
 
 Shell:
   hook       Print the hook for SHELL: bash, zsh, fish or direnv.
-  export     Print the statements that SHELL evaluates here.
+  export     Print the statements that bring SHELL up to date.
 """,
 """\
 Usage: lkr [OPTIONS] COMMAND [ARGS]...
 
-  Keep LLM API keys in the OS keychain, and load them only inside the project
-  that needs them.
+  Keep LLM API keys in the OS keychain or a vault, and load them only inside
+  the projects that need them.
 
 Options:
   --version   Show the version and exit.
@@ -94,7 +95,7 @@ Keys:
   rename     Rename the key OLD to NEW.
   rotate     Give the key NAME a new value.
   import     Store the keys from an env file.
-  migrate    Copy keys from another store.
+  migrate    Copy keys from another store, with their kinds and policies.
   vault      Back up the vault, open it with a TPM or Touch ID, or start over.
   usage      Show what the broker's requests used and cost.
 
@@ -102,15 +103,15 @@ Shared stores:
   source     Show, add and remove sources: the shared stores of a team.
   login      Log in to SOURCE.
   logout     Log out of SOURCE.
-  refresh    Fetch keys from their sources again.
+  refresh    Fetch this project's keys from their sources again.
   team       Share keys through git, sealed to the members of a team.
   seal       Encrypt the key NAME to the members of the project's team.
-  unseal     Open this project's sealed keys into your store.
+  unseal     Decrypt this project's sealed keys, and put them into your store.
 
 Projects:
   status     Show what is loaded here, and why.
   allow      Let a project have the keys its manifest names.
-  deny       Take a project's permission back.
+  deny       Take a project's permission back, and that of its git worktrees.
   add        Add a key to this project's manifest.
   edit       Edit this project's manifest in your editor.
   use        Use PROFILE in this project from now on.
@@ -119,7 +120,7 @@ Projects:
   schema     Print the JSON Schema of .lkr.toml, for editors.
 
 Agents:
-  agent-env  Start an agent with virtual keys for what it runs.
+  agent-env  Start a coding agent with virtual keys for what it runs.
   broker     Show the broker and the virtual keys in use.
   token      Print a virtual key for the key NAME.
 
@@ -130,13 +131,13 @@ Security:
   unlock     Unlock the store.
   passwd     Change the vault's passphrase.
   policy     Show or change what the key NAME may do.
-  confirm    Confirm this project's keys that ask first.
-  audit      Show who used which key when.
+  confirm    Confirm this project's keys that need confirmation.
+  audit      Show who used which key, and when.
   report     Write one page about all keys for a security review.
 
 Shell:
   hook       Print the hook for SHELL: bash, zsh, fish or direnv.
-  export     Print the statements that SHELL evaluates here.
+  export     Print the statements that bring SHELL up to date.
 """),
     "add": (
 """\
@@ -171,11 +172,11 @@ Options:
 """\
 Usage: lkr agent-env [OPTIONS] COMMAND [ARGUMENT]...
 
-  Start an agent with virtual keys for what it runs.
+  Start a coding agent with virtual keys for what it runs.
 
-  It gets no key that policy denies to agents, and none for its own model unless [agents] in
-  config.toml gives it that key. Without the broker, it gets only the keys that policy or [agents]
-  gives it.
+  The agent gets no key that policy denies to agents. It gets a key for its own model only if
+  [agents] in config.toml names it. Without the broker, it gets only the keys that policy or
+  [agents] gives it.
 
 Options:
   --agent NAME  The agent's name for policies and the audit log. Default: from its command.
@@ -188,10 +189,10 @@ Options:
 """\
 Usage: lkr agent-env [OPTIONS] COMMAND [ARGUMENT]...
 
-  Start an agent with virtual keys for what it runs.
+  Start a coding agent with virtual keys for what it runs.
 
-  It gets no key that policy denies to agents, and none for its own model
-  unless [agents] in config.toml gives it that key. Without the broker, it
+  The agent gets no key that policy denies to agents. It gets a key for its
+  own model only if [agents] in config.toml names it. Without the broker, it
   gets only the keys that policy or [agents] gives it.
 
 Options:
@@ -241,12 +242,12 @@ Options:
 """\
 Usage: lkr audit [OPTIONS]
 
-  Show who used which key when. Newest last; times are UTC.
+  Show who used which key, and when. The newest line is the last. Times are in UTC.
 
 Options:
   --key NAME     Only this key.
   --event EVENT  Only this event: exec, shell, refused, get, ...
-  --agent AGENT  Only uses by this agent, or by any agent: any.
+  --agent AGENT  Only uses by this agent (any: by any agent).
   --project DIR  Only uses in this folder and below.
   --days DAYS    Only the last DAYS days.  [1<=x<=36500]
   --follow       Keep showing new lines.
@@ -254,7 +255,7 @@ Options:
   --unused DAYS  List keys not used for DAYS days.  [1<=x<=36500]
   --older DAYS   List keys whose value is older than DAYS days.  [1<=x<=36500]
   --gone         List allowed or logged projects that no longer exist.
-  --json         As JSON, one object on each line.
+  --json         As JSON, one object per line.
   -h, --help     Show this message and exit.
 
   Examples:
@@ -264,12 +265,13 @@ Options:
 """\
 Usage: lkr audit [OPTIONS]
 
-  Show who used which key when. Newest last; times are UTC.
+  Show who used which key, and when. The newest line is the last. Times are in
+  UTC.
 
 Options:
   --key NAME     Only this key.
   --event EVENT  Only this event: exec, shell, refused, get, ...
-  --agent AGENT  Only uses by this agent, or by any agent: any.
+  --agent AGENT  Only uses by this agent (any: by any agent).
   --project DIR  Only uses in this folder and below.
   --days DAYS    Only the last DAYS days.  [1<=x<=36500]
   --follow       Keep showing new lines.
@@ -277,7 +279,7 @@ Options:
   --unused DAYS  List keys not used for DAYS days.  [1<=x<=36500]
   --older DAYS   List keys whose value is older than DAYS days.  [1<=x<=36500]
   --gone         List allowed or logged projects that no longer exist.
-  --json         As JSON, one object on each line.
+  --json         As JSON, one object per line.
   -h, --help     Show this message and exit.
 
   Examples:
@@ -290,8 +292,8 @@ Usage: lkr broker [OPTIONS] [start|stop|log|run]
 
   Show the broker and the virtual keys in use.
 
-  ACTION: start or stop it, show its log, or run it in the foreground. It starts by itself when
-  something needs it, and ends an hour after the last virtual key.
+  The broker starts by itself when something needs it, and ends an hour after the last virtual
+  key. start and stop do this by hand, log shows its log, and run keeps it in the foreground.
 
 Options:
   --stay      With run: do not end after an hour without a virtual key.
@@ -307,9 +309,9 @@ Usage: lkr broker [OPTIONS] [start|stop|log|run]
 
   Show the broker and the virtual keys in use.
 
-  ACTION: start or stop it, show its log, or run it in the foreground. It
-  starts by itself when something needs it, and ends an hour after the last
-  virtual key.
+  The broker starts by itself when something needs it, and ends an hour after
+  the last virtual key. start and stop do this by hand, log shows its log, and
+  run keeps it in the foreground.
 
 Options:
   --stay      With run: do not end after an hour without a virtual key.
@@ -324,8 +326,7 @@ Options:
 """\
 Usage: lkr confirm [OPTIONS]
 
-  Confirm this project's keys that ask first. Their policy is --confirm. The answer holds for this
-  session.
+  Confirm this project's keys that need confirmation. The answer holds for this session.
 
 Options:
   --list      Only list the keys that await your confirmation.
@@ -339,8 +340,8 @@ Options:
 """\
 Usage: lkr confirm [OPTIONS]
 
-  Confirm this project's keys that ask first. Their policy is --confirm. The
-  answer holds for this session.
+  Confirm this project's keys that need confirmation. The answer holds for
+  this session.
 
 Options:
   --list      Only list the keys that await your confirmation.
@@ -355,7 +356,7 @@ Options:
 """\
 Usage: lkr deny [OPTIONS] [FOLDER]
 
-  Take a project's permission back. Includes its worktrees. FOLDER is the current folder by
+  Take a project's permission back, and that of its git worktrees. FOLDER is the current folder by
   default.
 
 Options:
@@ -368,8 +369,8 @@ Options:
 """\
 Usage: lkr deny [OPTIONS] [FOLDER]
 
-  Take a project's permission back. Includes its worktrees. FOLDER is the
-  current folder by default.
+  Take a project's permission back, and that of its git worktrees. FOLDER is
+  the current folder by default.
 
 Options:
   -h, --help  Show this message and exit.
@@ -388,7 +389,7 @@ Usage: lkr doctor [OPTIONS]
 Options:
   --fix       Repair the index, stale grants and leftover files.
   --agents    Only print what coding agents may do.
-  --report    Print what a bug report needs. It holds no names and no values.
+  --report    Print what a bug report needs, without names or values.
   --json      As JSON.
   -h, --help  Show this message and exit.
 
@@ -405,7 +406,7 @@ Usage: lkr doctor [OPTIONS]
 Options:
   --fix       Repair the index, stale grants and leftover files.
   --agents    Only print what coding agents may do.
-  --report    Print what a bug report needs. It holds no names and no values.
+  --report    Print what a bug report needs, without names or values.
   --json      As JSON.
   -h, --help  Show this message and exit.
 
@@ -447,7 +448,7 @@ Usage: lkr exec [OPTIONS] COMMAND [ARGUMENT]...
 
 Options:
   -k, --key [VARIABLE=]NAME  Use this key instead of the project's. May be repeated.
-  --all                      Every stored runtime key, in its provider's variable.
+  --all                      Give every stored runtime key, in its provider's variable.
   --clean                    Remove other variables that look like keys.
   --broker                   Give virtual keys, which work only at the broker.
   --redact                   Replace the keys' values in what the command prints.
@@ -466,7 +467,7 @@ Usage: lkr exec [OPTIONS] COMMAND [ARGUMENT]...
 Options:
   -k, --key [VARIABLE=]NAME  Use this key instead of the project's. May be
                              repeated.
-  --all                      Every stored runtime key, in its provider's
+  --all                      Give every stored runtime key, in its provider's
                              variable.
   --clean                    Remove other variables that look like keys.
   --broker                   Give virtual keys, which work only at the broker.
@@ -482,7 +483,8 @@ Options:
 """\
 Usage: lkr export [OPTIONS] {bash|zsh|fish|direnv}
 
-  Print the statements that SHELL evaluates here. The hook runs this for you.
+  Print the statements that bring SHELL up to date. They include values. The hook runs this for
+  you.
 
 Options:
   -h, --help  Show this message and exit.
@@ -494,7 +496,8 @@ Options:
 """\
 Usage: lkr export [OPTIONS] {bash|zsh|fish|direnv}
 
-  Print the statements that SHELL evaluates here. The hook runs this for you.
+  Print the statements that bring SHELL up to date. They include values. The
+  hook runs this for you.
 
 Options:
   -h, --help  Show this message and exit.
@@ -513,7 +516,7 @@ Usage: lkr gen [OPTIONS] TEMPLATE
   project's manifest names. lkr asks before it uses a key that no allowed manifest here names.
 
 Options:
-  -o, --output FILE  Default: TEMPLATE without .example or .template.
+  -o, --output FILE  Write to FILE. Default: TEMPLATE without .example or .template.
   --force            Also write without a terminal, over an existing file, or over one that git
                      tracks.
   --json             Print the file's name and its keys as JSON.
@@ -534,7 +537,8 @@ Usage: lkr gen [OPTIONS] TEMPLATE
   that no allowed manifest here names.
 
 Options:
-  -o, --output FILE  Default: TEMPLATE without .example or .template.
+  -o, --output FILE  Write to FILE. Default: TEMPLATE without .example or
+                     .template.
   --force            Also write without a terminal, over an existing file, or
                      over one that git tracks.
   --json             Print the file's name and its keys as JSON.
@@ -586,7 +590,7 @@ Options:
 """\
 Usage: lkr hook [OPTIONS] [bash|zsh|fish|direnv]
 
-  Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the one you are in.
+  Print the hook for SHELL: bash, zsh, fish or direnv. Default: the shell you are in.
 
 Options:
   -h, --help  Show this message and exit.
@@ -598,8 +602,8 @@ Options:
 """\
 Usage: lkr hook [OPTIONS] [bash|zsh|fish|direnv]
 
-  Print the hook for SHELL: bash, zsh, fish or direnv. Without SHELL, for the
-  one you are in.
+  Print the hook for SHELL: bash, zsh, fish or direnv. Default: the shell you
+  are in.
 
 Options:
   -h, --help  Show this message and exit.
@@ -616,13 +620,14 @@ Usage: lkr import [OPTIONS] [FILE]
 
 Options:
   --environment     Read this shell's environment instead of a file.
-  --code            Change Python code in FILE or a folder: load_dotenv(), keys in it, getpass.
+  --code            Change load_dotenv(), hard-coded keys and getpass() in Python code (FILE or a
+                    folder).
   --from TOOL:WHAT  pass:PATH, secret-tool:ATTRIBUTE=VALUE or envchain:NAMESPACE.
-  --as NAME         The key's name, if there is only one.
+  --as NAME         The name to store the key under, if there is only one.
   --dry-run         Only show what would be stored.
   --yes             Do not ask. Keep keys that already have another value.
   --replace         Replace keys that already have another value.
-  --blank           Comment the lines of stored keys out of FILE.
+  --blank           Comment out the lines of FILE whose keys were stored.
   --json            Print the plan as JSON.
   -h, --help        Show this message and exit.
 
@@ -637,15 +642,15 @@ Usage: lkr import [OPTIONS] [FILE]
 
 Options:
   --environment     Read this shell's environment instead of a file.
-  --code            Change Python code in FILE or a folder: load_dotenv(),
-                    keys in it, getpass.
+  --code            Change load_dotenv(), hard-coded keys and getpass() in
+                    Python code (FILE or a folder).
   --from TOOL:WHAT  pass:PATH, secret-tool:ATTRIBUTE=VALUE or
                     envchain:NAMESPACE.
-  --as NAME         The key's name, if there is only one.
+  --as NAME         The name to store the key under, if there is only one.
   --dry-run         Only show what would be stored.
   --yes             Do not ask. Keep keys that already have another value.
   --replace         Replace keys that already have another value.
-  --blank           Comment the lines of stored keys out of FILE.
+  --blank           Comment out the lines of FILE whose keys were stored.
   --json            Print the plan as JSON.
   -h, --help        Show this message and exit.
 
@@ -690,14 +695,14 @@ Options:
 """\
 Usage: lkr install [OPTIONS] [SHELL]...
 
-  Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. Undo it:
+  Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you are in. To undo:
   lkr uninstall.
 
 Options:
   --direnv                        Also install `use lkr` for direnv.
   --completions / --no-completions
-                                  Install completions, or not. Default: install them.
-  --broker                        Have systemd or launchd start the broker. Without SHELL, only
+                                  Install Tab completion (the default), or do not.
+  --broker                        Have systemd or launchd start the broker. Without SHELL, do only
                                   that.
   --diff                          Show every line that changes.
   --yes                           Do not ask.
@@ -711,15 +716,15 @@ Options:
 Usage: lkr install [OPTIONS] [SHELL]...
 
   Make SHELL (bash, zsh, fish) load lkr when it starts. Default: the shell you
-  are in. Undo it: lkr uninstall.
+  are in. To undo: lkr uninstall.
 
 Options:
   --direnv                        Also install `use lkr` for direnv.
   --completions / --no-completions
-                                  Install completions, or not. Default:
-                                  install them.
+                                  Install Tab completion (the default), or do
+                                  not.
   --broker                        Have systemd or launchd start the broker.
-                                  Without SHELL, only that.
+                                  Without SHELL, do only that.
   --diff                          Show every line that changes.
   --yes                           Do not ask.
   -h, --help                      Show this message and exit.
@@ -736,8 +741,8 @@ Usage: lkr list [OPTIONS] [PROVIDER]
 
 Options:
   --all          Include admin keys.
-  --source NAME  The keys of this shared store, and which copies are here. sealed: those of this
-                 project.
+  --source NAME  List the keys of this shared store, and which of them are copied here. sealed:
+                 this project's sealed keys.
   --json         As JSON.
   -h, --help     Show this message and exit.
 
@@ -752,8 +757,8 @@ Usage: lkr list [OPTIONS] [PROVIDER]
 
 Options:
   --all          Include admin keys.
-  --source NAME  The keys of this shared store, and which copies are here.
-                 sealed: those of this project.
+  --source NAME  List the keys of this shared store, and which of them are
+                 copied here. sealed: this project's sealed keys.
   --json         As JSON.
   -h, --help     Show this message and exit.
 
@@ -791,14 +796,14 @@ Options:
 """\
 Usage: lkr login [OPTIONS] SOURCE
 
-  Log in to SOURCE. Asks for what its `auth` needs, and never takes it as an argument.
+  Log in to SOURCE. Asks for what its `auth` needs, and never takes a secret as an argument.
 
-  With --stdin, standard input has the token, the password, the secret ID or the JWT. A line
-  before it has the user or the role ID, if config.toml has none.
+  With --stdin, pass the token, the password, the secret ID or the JWT on standard input. If
+  config.toml has no user or role ID, pass that on a line before.
 
 Options:
   --stdin     Read the token or password from standard input.
-  --yes       Do not ask about an address that was not confirmed yet.
+  --yes       Do not ask whether to log in to a new address.
   -h, --help  Show this message and exit.
 
   Examples:
@@ -808,16 +813,16 @@ Options:
 """\
 Usage: lkr login [OPTIONS] SOURCE
 
-  Log in to SOURCE. Asks for what its `auth` needs, and never takes it as an
-  argument.
+  Log in to SOURCE. Asks for what its `auth` needs, and never takes a secret
+  as an argument.
 
-  With --stdin, standard input has the token, the password, the secret ID or
-  the JWT. A line before it has the user or the role ID, if config.toml has
-  none.
+  With --stdin, pass the token, the password, the secret ID or the JWT on
+  standard input. If config.toml has no user or role ID, pass that on a line
+  before.
 
 Options:
   --stdin     Read the token or password from standard input.
-  --yes       Do not ask about an address that was not confirmed yet.
+  --yes       Do not ask whether to log in to a new address.
   -h, --help  Show this message and exit.
 
   Examples:
@@ -854,7 +859,8 @@ Options:
 """\
 Usage: lkr migrate [OPTIONS] vault | keyring | keyring:SERVICE
 
-  Copy keys from another store. SOURCE is where they come from. Kinds and policies are copied too.
+  Copy keys from another store, with their kinds and policies. SOURCE is the store that they come
+  from.
 
 Options:
   -k, --key [NAME=]ACCOUNT  Only this key. May be repeated.
@@ -873,8 +879,8 @@ Options:
 """\
 Usage: lkr migrate [OPTIONS] vault | keyring | keyring:SERVICE
 
-  Copy keys from another store. SOURCE is where they come from. Kinds and
-  policies are copied too.
+  Copy keys from another store, with their kinds and policies. SOURCE is the
+  store that they come from.
 
 Options:
   -k, --key [NAME=]ACCOUNT  Only this key. May be repeated.
@@ -931,15 +937,16 @@ Usage: lkr policy [OPTIONS] [NAME]
 Options:
   --only DIR                  Only projects in DIR may use the key. May be repeated.
   --anywhere                  Every allowed project may use the key.
-  --agents [deny|exec|allow]  deny: never; exec: only with lkr exec; allow: like you.
+  --agents [deny|exec|allow]  What agents get. deny: never; exec: only with lkr exec; allow: as
+                              you do.
   --confirm / --no-confirm    Ask before each project's first load in a session.
   --ttl TIME                  How long a shell keeps the key: 90s, 30m, 8h, 2d, or off.
   --kind [runtime|admin]      admin: never enters an environment.
   --via [environment|broker]  broker: programs get a virtual key, never the key itself.
   --models GLOB               Broker: only these models, or off. May be repeated.
-  --budget MONEY              Broker: US dollars a day, week or month, such as 20/day, or off.
-  --rate REQUESTS             Broker: requests a minute, such as 60/min, or off.
-  --tokens TOKENS             Broker: tokens a day, week or month, such as 2M/day, or off.
+  --budget MONEY              Broker: US dollars per day, week or month, such as 20/day, or off.
+  --rate REQUESTS             Broker: requests per minute, such as 60/min, or off.
+  --tokens TOKENS             Broker: tokens per day, week or month, such as 2M/day, or off.
   --json                      As JSON.
   -h, --help                  Show this message and exit.
 
@@ -957,8 +964,8 @@ Options:
   --only DIR                  Only projects in DIR may use the key. May be
                               repeated.
   --anywhere                  Every allowed project may use the key.
-  --agents [deny|exec|allow]  deny: never; exec: only with lkr exec; allow:
-                              like you.
+  --agents [deny|exec|allow]  What agents get. deny: never; exec: only with
+                              lkr exec; allow: as you do.
   --confirm / --no-confirm    Ask before each project's first load in a
                               session.
   --ttl TIME                  How long a shell keeps the key: 90s, 30m, 8h,
@@ -968,11 +975,11 @@ Options:
                               key itself.
   --models GLOB               Broker: only these models, or off. May be
                               repeated.
-  --budget MONEY              Broker: US dollars a day, week or month, such as
-                              20/day, or off.
-  --rate REQUESTS             Broker: requests a minute, such as 60/min, or
+  --budget MONEY              Broker: US dollars per day, week or month, such
+                              as 20/day, or off.
+  --rate REQUESTS             Broker: requests per minute, such as 60/min, or
                               off.
-  --tokens TOKENS             Broker: tokens a day, week or month, such as
+  --tokens TOKENS             Broker: tokens per day, week or month, such as
                               2M/day, or off.
   --json                      As JSON.
   -h, --help                  Show this message and exit.
@@ -985,7 +992,7 @@ Options:
 """\
 Usage: lkr redact [OPTIONS]
 
-  Replace stored keys in standard input with [lkr NAME]. Also finds them in base64, JSON and URLs.
+  Replace stored keys in standard input with [lkr NAME]. Finds them in base64, JSON and URLs too.
 
 Options:
   --hook AGENT  Act as the PostToolUse hook of Claude Code: claude.
@@ -998,8 +1005,8 @@ Options:
 """\
 Usage: lkr redact [OPTIONS]
 
-  Replace stored keys in standard input with [lkr NAME]. Also finds them in
-  base64, JSON and URLs.
+  Replace stored keys in standard input with [lkr NAME]. Finds them in base64,
+  JSON and URLs too.
 
 Options:
   --hook AGENT  Act as the PostToolUse hook of Claude Code: claude.
@@ -1013,7 +1020,8 @@ Options:
 """\
 Usage: lkr refresh [OPTIONS] [SOURCE]
 
-  Fetch keys from their sources again. Outside a project, takes those of all allowed ones.
+  Fetch this project's keys from their sources again. Outside a project, fetches those of all
+  allowed projects.
 
 Options:
   --json      As JSON.
@@ -1026,8 +1034,8 @@ Options:
 """\
 Usage: lkr refresh [OPTIONS] [SOURCE]
 
-  Fetch keys from their sources again. Outside a project, takes those of all
-  allowed ones.
+  Fetch this project's keys from their sources again. Outside a project,
+  fetches those of all allowed projects.
 
 Options:
   --json      As JSON.
@@ -1066,11 +1074,11 @@ Options:
 """\
 Usage: lkr report [OPTIONS]
 
-  Write one page about all keys for a security review. Or check their age and last use, for CI and
-  cron.
+  Write one page about all keys for a security review. With --check, check their age and last use,
+  for CI.
 
 Options:
-  -o, --output FILE  Write the page to FILE; - is standard output.
+  -o, --output FILE  Write the page to FILE, or with - to standard output.
   --anonymous        Replace the names of keys, projects and agents with numbers.
   --check            Write no page. The exit code is 1 if a key is too old or unused.
   --max-age AGE      The oldest that a value may be, such as 90d.
@@ -1085,11 +1093,11 @@ Options:
 """\
 Usage: lkr report [OPTIONS]
 
-  Write one page about all keys for a security review. Or check their age and
-  last use, for CI and cron.
+  Write one page about all keys for a security review. With --check, check
+  their age and last use, for CI.
 
 Options:
-  -o, --output FILE  Write the page to FILE; - is standard output.
+  -o, --output FILE  Write the page to FILE, or with - to standard output.
   --anonymous        Replace the names of keys, projects and agents with
                      numbers.
   --check            Write no page. The exit code is 1 if a key is too old or
@@ -1139,7 +1147,7 @@ Usage: lkr rotate [OPTIONS] NAME
 
 Options:
   --stdin     Read the new value from standard input.
-  --confirm   The new value works: forget the old one.
+  --confirm   The new value works: delete the old one.
   --undo      The new value does not work: restore the old one.
   -h, --help  Show this message and exit.
 
@@ -1154,7 +1162,7 @@ Usage: lkr rotate [OPTIONS] NAME
 
 Options:
   --stdin     Read the new value from standard input.
-  --confirm   The new value works: forget the old one.
+  --confirm   The new value works: delete the old one.
   --undo      The new value does not work: restore the old one.
   -h, --help  Show this message and exit.
 
@@ -1170,11 +1178,13 @@ Usage: lkr scan [OPTIONS] [PATH]...
   any.
 
 Options:
-  --home          Search where your shells, editors, agents and processes keep keys.
-  --history       Search everything that git holds in this repository.
-  --since REV     Search what git has since the revision REV, or in A..B.
+  --home          Search your home folder: files of shells, editors and agents, and running
+                  processes.
+  --history       Search the whole git history of this repository.
+  --since REV     Search commits since the revision REV, or in A..B.
   --staged        Search what the next commit would add.
-  --push          Search what a push sends, as git's pre-push hook reads it from standard input.
+  --push          Search what a push would send. For git's pre-push hook, which passes that on
+                  standard input.
   --fix           Ask about each key, store it, and remove it from where it was found.
   --install-hook  Search before each commit and push in this repository.
   --no-stored     Look only for text that looks like a key. The store may stay locked.
@@ -1193,13 +1203,13 @@ Usage: lkr scan [OPTIONS] [PATH]...
   code is 1 if there are any.
 
 Options:
-  --home          Search where your shells, editors, agents and processes keep
-                  keys.
-  --history       Search everything that git holds in this repository.
-  --since REV     Search what git has since the revision REV, or in A..B.
+  --home          Search your home folder: files of shells, editors and
+                  agents, and running processes.
+  --history       Search the whole git history of this repository.
+  --since REV     Search commits since the revision REV, or in A..B.
   --staged        Search what the next commit would add.
-  --push          Search what a push sends, as git's pre-push hook reads it
-                  from standard input.
+  --push          Search what a push would send. For git's pre-push hook,
+                  which passes that on standard input.
   --fix           Ask about each key, store it, and remove it from where it
                   was found.
   --install-hook  Search before each commit and push in this repository.
@@ -1244,12 +1254,12 @@ Options:
 """\
 Usage: lkr seal [OPTIONS] [NAME]
 
-  Encrypt the key NAME to the members of the project's team. The value is that of your stored key
-  NAME; if you have none, lkr asks for it. A project uses it as "sealed/NAME" in its manifest.
+  Encrypt the key NAME to the members of the project's team. Takes the value of your stored key
+  NAME, or asks for it. In a manifest, the sealed key is "sealed/NAME".
 
 Options:
   --all            Seal all sealed keys again, to the current members.
-  --new            Ask for a new value, as after a rotation.
+  --new            Ask for a new value, for example after a leak.
   --stdin          Read the value from standard input.
   --identity PATH  Your age or SSH private key, if it is not the usual one.
   --yes            Do not ask.
@@ -1262,13 +1272,13 @@ Options:
 """\
 Usage: lkr seal [OPTIONS] [NAME]
 
-  Encrypt the key NAME to the members of the project's team. The value is that
-  of your stored key NAME; if you have none, lkr asks for it. A project uses
-  it as "sealed/NAME" in its manifest.
+  Encrypt the key NAME to the members of the project's team. Takes the value
+  of your stored key NAME, or asks for it. In a manifest, the sealed key is
+  "sealed/NAME".
 
 Options:
   --all            Seal all sealed keys again, to the current members.
-  --new            Ask for a new value, as after a rotation.
+  --new            Ask for a new value, for example after a leak.
   --stdin          Read the value from standard input.
   --identity PATH  Your age or SSH private key, if it is not the usual one.
   --yes            Do not ask.
@@ -1371,11 +1381,11 @@ Options:
 """\
 Usage: lkr source add [OPTIONS] NAME TYPE [ADDRESS]
 
-  Add the source NAME to config.toml. TYPE is openbao (HashiCorp Vault too), aws, op, bw, gopass,
-  doppler, infisical, gcloud, az or command.
+  Add the source NAME to config.toml. TYPE is openbao (also for HashiCorp Vault), aws, op, bw,
+  pass, gopass, doppler, infisical, gcloud, az or command.
 
-  ADDRESS is a server's address, an AWS region, a vault of the program, or a command, which may
-  contain {provider} and {label}.
+  ADDRESS is the server's address, the AWS region, the vault or project in the password manager,
+  or a command, which may contain {provider} and {label}.
 
 Options:
   --mount NAME       The engine, vault or project that holds the keys.
@@ -1394,11 +1404,12 @@ Options:
 """\
 Usage: lkr source add [OPTIONS] NAME TYPE [ADDRESS]
 
-  Add the source NAME to config.toml. TYPE is openbao (HashiCorp Vault too),
-  aws, op, bw, gopass, doppler, infisical, gcloud, az or command.
+  Add the source NAME to config.toml. TYPE is openbao (also for HashiCorp
+  Vault), aws, op, bw, pass, gopass, doppler, infisical, gcloud, az or
+  command.
 
-  ADDRESS is a server's address, an AWS region, a vault of the program, or a
-  command, which may contain {provider} and {label}.
+  ADDRESS is the server's address, the AWS region, the vault or project in the
+  password manager, or a command, which may contain {provider} and {label}.
 
 Options:
   --mount NAME       The engine, vault or project that holds the keys.
@@ -1485,12 +1496,12 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  add    Add a member, and seal every key that you can open to them as well.
-  audit  Show which keys you still have to rotate, since somebody who left could read them.
+  add    Add a member, and seal the keys that you can open to them too.
+  audit  List the keys to rotate, because a former member could read them.
   check  Check that every key is sealed to the members and to nobody else.
   init   Start a team in this project, with you as its first member.
   list   List the members, and who can open which sealed key.
-  rm     Remove a member, seal all keys to the others, and list the keys to rotate, which the...
+  rm     Remove a member, and seal all keys to the others.
 """,
 """\
 Usage: lkr team [OPTIONS] COMMAND [ARGS]...
@@ -1501,12 +1512,12 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  add    Add a member, and seal every key that you can open to them as well.
-  audit  Show which keys you still have to rotate, since somebody who...
+  add    Add a member, and seal the keys that you can open to them too.
+  audit  List the keys to rotate, because a former member could read them.
   check  Check that every key is sealed to the members and to nobody else.
   init   Start a team in this project, with you as its first member.
   list   List the members, and who can open which sealed key.
-  rm     Remove a member, seal all keys to the others, and list the keys...
+  rm     Remove a member, and seal all keys to the others.
 """),
     "team list": (
 """\
@@ -1539,8 +1550,8 @@ Options:
 """\
 Usage: lkr team init [OPTIONS] [NAME] [RECIPIENT]
 
-  Start a team in this project, with you as its first member. NAME is your login name, and
-  RECIPIENT the vault's public key or your SSH key, unless you say otherwise.
+  Start a team in this project, with you as its first member. By default, NAME is your login name,
+  and RECIPIENT is the vault's public key or your SSH key.
 
 Options:
   --yes       Do not ask.
@@ -1553,9 +1564,8 @@ Options:
 """\
 Usage: lkr team init [OPTIONS] [NAME] [RECIPIENT]
 
-  Start a team in this project, with you as its first member. NAME is your
-  login name, and RECIPIENT the vault's public key or your SSH key, unless you
-  say otherwise.
+  Start a team in this project, with you as its first member. By default, NAME
+  is your login name, and RECIPIENT is the vault's public key or your SSH key.
 
 Options:
   --yes       Do not ask.
@@ -1569,8 +1579,8 @@ Options:
 """\
 Usage: lkr team add [OPTIONS] NAME RECIPIENT|@FILE
 
-  Add a member, and seal every key that you can open to them as well. RECIPIENT is an age or SSH
-  public key, or @FILE with one on each line, such as GitHub's list of a user's keys.
+  Add a member, and seal the keys that you can open to them too. RECIPIENT is an age or SSH public
+  key, or @FILE with one on each line, such as GitHub's list of a user's keys.
 
 Options:
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1584,9 +1594,9 @@ Options:
 """\
 Usage: lkr team add [OPTIONS] NAME RECIPIENT|@FILE
 
-  Add a member, and seal every key that you can open to them as well.
-  RECIPIENT is an age or SSH public key, or @FILE with one on each line, such
-  as GitHub's list of a user's keys.
+  Add a member, and seal the keys that you can open to them too. RECIPIENT is
+  an age or SSH public key, or @FILE with one on each line, such as GitHub's
+  list of a user's keys.
 
 Options:
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1601,8 +1611,8 @@ Options:
 """\
 Usage: lkr team rm [OPTIONS] NAME
 
-  Remove a member, seal all keys to the others, and list the keys to rotate, which the member
-  could read.
+  Remove a member, and seal all keys to the others. Lists the keys to rotate: those that the
+  member could read.
 
 Options:
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1616,8 +1626,8 @@ Options:
 """\
 Usage: lkr team rm [OPTIONS] NAME
 
-  Remove a member, seal all keys to the others, and list the keys to rotate,
-  which the member could read.
+  Remove a member, and seal all keys to the others. Lists the keys to rotate:
+  those that the member could read.
 
 Options:
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1632,8 +1642,8 @@ Options:
 """\
 Usage: lkr team audit [OPTIONS]
 
-  Show which keys you still have to rotate, since somebody who left could read them. Exit code 1
-  if any.
+  List the keys to rotate, because a former member could read them. The exit code is 1 if there
+  are any.
 
 Options:
   --json      As JSON.
@@ -1646,8 +1656,8 @@ Options:
 """\
 Usage: lkr team audit [OPTIONS]
 
-  Show which keys you still have to rotate, since somebody who left could read
-  them. Exit code 1 if any.
+  List the keys to rotate, because a former member could read them. The exit
+  code is 1 if there are any.
 
 Options:
   --json      As JSON.
@@ -1691,10 +1701,11 @@ Options:
 """\
 Usage: lkr token [OPTIONS] NAME
 
-  Print a virtual key for the key NAME. It works for the program that asked, and what that starts.
+  Print a virtual key for the key NAME. It is for the program that runs this command, and what
+  that program starts.
 
-  It works only on this machine, until that program ends or the store is locked. It is not the
-  real key.
+  A virtual key is not the real key. It works only on this machine, until that program ends or the
+  store is locked.
 
 Options:
   --json      Print JSON, with the base-URL variables that go with it.
@@ -1707,11 +1718,11 @@ Options:
 """\
 Usage: lkr token [OPTIONS] NAME
 
-  Print a virtual key for the key NAME. It works for the program that asked,
-  and what that starts.
+  Print a virtual key for the key NAME. It is for the program that runs this
+  command, and what that program starts.
 
-  It works only on this machine, until that program ends or the store is
-  locked. It is not the real key.
+  A virtual key is not the real key. It works only on this machine, until that
+  program ends or the store is locked.
 
 Options:
   --json      Print JSON, with the base-URL variables that go with it.
@@ -1725,10 +1736,10 @@ Options:
 """\
 Usage: lkr uninstall [OPTIONS]
 
-  Undo lkr install. Keys and manifests stay.
+  Undo lkr install. Keeps your keys and manifests.
 
 Options:
-  --broker    Only no longer start the broker at login.
+  --broker    Only undo lkr install --broker.
   --yes       Do not ask.
   -h, --help  Show this message and exit.
 
@@ -1739,10 +1750,10 @@ Options:
 """\
 Usage: lkr uninstall [OPTIONS]
 
-  Undo lkr install. Keys and manifests stay.
+  Undo lkr install. Keeps your keys and manifests.
 
 Options:
-  --broker    Only no longer start the broker at login.
+  --broker    Only undo lkr install --broker.
   --yes       Do not ask.
   -h, --help  Show this message and exit.
 
@@ -1756,12 +1767,12 @@ Usage: lkr unlock [OPTIONS]
 
   Unlock the store. Creates the vault if there is none.
 
-  Asks the TPM, Touch ID or the device first that `lkr vault enroll` set up, and then for the
+  First tries the TPM, Touch ID or device that `lkr vault enroll` set up, and then asks for the
   passphrase.
 
 Options:
   --stdin       Read the passphrase from standard input.
-  --passphrase  Ask for the passphrase, not for what is enrolled.
+  --passphrase  Ask for the passphrase at once.
   -h, --help    Show this message and exit.
 
   Examples:
@@ -1773,12 +1784,12 @@ Usage: lkr unlock [OPTIONS]
 
   Unlock the store. Creates the vault if there is none.
 
-  Asks the TPM, Touch ID or the device first that `lkr vault enroll` set up,
-  and then for the passphrase.
+  First tries the TPM, Touch ID or device that `lkr vault enroll` set up, and
+  then asks for the passphrase.
 
 Options:
   --stdin       Read the passphrase from standard input.
-  --passphrase  Ask for the passphrase, not for what is enrolled.
+  --passphrase  Ask for the passphrase at once.
   -h, --help    Show this message and exit.
 
   Examples:
@@ -1789,9 +1800,9 @@ Options:
 """\
 Usage: lkr unseal [OPTIONS] [NAME]...
 
-  Open this project's sealed keys into your store. Opens all of them, or those that you name, with
-  the vault, your SSH key or the private key in PATH. Shells load only what an allowed manifest
-  names.
+  Decrypt this project's sealed keys, and put them into your store. Opens all of them, or those
+  that you name, with the vault, your SSH key or the private key in PATH. Shells load only what an
+  allowed manifest names.
 
 Options:
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1805,9 +1816,9 @@ Options:
 """\
 Usage: lkr unseal [OPTIONS] [NAME]...
 
-  Open this project's sealed keys into your store. Opens all of them, or those
-  that you name, with the vault, your SSH key or the private key in PATH.
-  Shells load only what an allowed manifest names.
+  Decrypt this project's sealed keys, and put them into your store. Opens all
+  of them, or those that you name, with the vault, your SSH key or the private
+  key in PATH. Shells load only what an allowed manifest names.
 
 Options:
   --identity PATH  Your age or SSH private key, if it is not the usual one.
@@ -1822,19 +1833,20 @@ Options:
 """\
 Usage: lkr usage [OPTIONS] [PROVIDER]
 
-  Show what the broker's requests used and cost. By project, key, agent, model and day. A coding
-  agent sees the project of its folder only.
+  Show what the broker's requests used and cost. There is a table by project, key, agent, model
+  and day. A coding agent sees only the project of its folder.
 
 Options:
   --by [project|key|agent|model|day]
-                                  Only this table; may be repeated.
-  --since TIME                    From 2026-11-01 on, or the last 7d or 12h; default: this month.
+                                  Show only this table. May be repeated.
+  --since TIME                    Start at a date (2026-11-01) or a time ago (7d, 12h). Default:
+                                  this month.
   --follow                        Show each request as it ends, until Ctrl-C.
   --csv                           As CSV.
   --json                          As JSON.
   --vendor                        Ask OpenAI and Anthropic what they charged, with their admin
                                   keys.
-  --days DAYS                     The last DAYS days.  [1<=x<=366]
+  --days DAYS                     Cover the last DAYS days.  [1<=x<=366]
   -h, --help                      Show this message and exit.
 
   Examples:
@@ -1844,20 +1856,21 @@ Options:
 """\
 Usage: lkr usage [OPTIONS] [PROVIDER]
 
-  Show what the broker's requests used and cost. By project, key, agent, model
-  and day. A coding agent sees the project of its folder only.
+  Show what the broker's requests used and cost. There is a table by project,
+  key, agent, model and day. A coding agent sees only the project of its
+  folder.
 
 Options:
   --by [project|key|agent|model|day]
-                                  Only this table; may be repeated.
-  --since TIME                    From 2026-11-01 on, or the last 7d or 12h;
-                                  default: this month.
+                                  Show only this table. May be repeated.
+  --since TIME                    Start at a date (2026-11-01) or a time ago
+                                  (7d, 12h). Default: this month.
   --follow                        Show each request as it ends, until Ctrl-C.
   --csv                           As CSV.
   --json                          As JSON.
   --vendor                        Ask OpenAI and Anthropic what they charged,
                                   with their admin keys.
-  --days DAYS                     The last DAYS days.  [1<=x<=366]
+  --days DAYS                     Cover the last DAYS days.  [1<=x<=366]
   -h, --help                      Show this message and exit.
 
   Examples:
@@ -1873,7 +1886,7 @@ Usage: lkr use [OPTIONS] [PROFILE]
 
 Options:
   --default   Go back to the manifest's plain [keys].
-  --list      List the profiles, as without PROFILE.
+  --list      List the profiles. The same as without PROFILE.
   --json      List them as JSON.
   -h, --help  Show this message and exit.
 
@@ -1889,7 +1902,7 @@ Usage: lkr use [OPTIONS] [PROFILE]
 
 Options:
   --default   Go back to the manifest's plain [keys].
-  --list      List the profiles, as without PROFILE.
+  --list      List the profiles. The same as without PROFILE.
   --json      List them as JSON.
   -h, --help  Show this message and exit.
 
@@ -1907,9 +1920,9 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  enroll     Let this machine's TPM, Touch ID, or the device of an age plugin open the store.
+  enroll     Let this machine's TPM, Touch ID, or a device with an age plugin open the store.
   export     Back up all keys to the age file FILE, or with - to standard output.
-  import     Restore the keys from a backup.
+  import     Restore the keys from a backup that `lkr vault export` wrote.
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
   reset      Start over after a lost passphrase.
@@ -1924,9 +1937,9 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  enroll     Let this machine's TPM, Touch ID, or the device of an age...
+  enroll     Let this machine's TPM, Touch ID, or a device with an age...
   export     Back up all keys to the age file FILE, or with - to standard...
-  import     Restore the keys from a backup.
+  import     Restore the keys from a backup that `lkr vault export` wrote.
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
   reset      Start over after a lost passphrase.
@@ -1943,7 +1956,7 @@ Usage: lkr vault export [OPTIONS] FILE
   -y, or the line in a file such as id_ed25519.pub.
 
 Options:
-  --to RECIPIENT  An age or SSH public key; may be repeated.
+  --to RECIPIENT  An age or SSH public key. May be repeated.
   --stdin         Read the file's passphrase from standard input.
   -h, --help      Show this message and exit.
 
@@ -1962,7 +1975,7 @@ Usage: lkr vault export [OPTIONS] FILE
   output of age-keygen -y, or the line in a file such as id_ed25519.pub.
 
 Options:
-  --to RECIPIENT  An age or SSH public key; may be repeated.
+  --to RECIPIENT  An age or SSH public key. May be repeated.
   --stdin         Read the file's passphrase from standard input.
   -h, --help      Show this message and exit.
 
@@ -1974,10 +1987,10 @@ Options:
 """\
 Usage: lkr vault import [OPTIONS] FILE
 
-  Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys that differ here are
-  kept, unless you add --force.
+  Restore the keys from a backup that `lkr vault export` wrote. If a key has another value here,
+  it stays, unless you add --force.
 
-  A file made for this machine's vault needs no --identity.
+  A backup made for this machine's vault needs no --identity.
 
 Options:
   --identity PATH  The age or SSH private key that opens the file.
@@ -1992,10 +2005,10 @@ Options:
 """\
 Usage: lkr vault import [OPTIONS] FILE
 
-  Restore the keys from a backup. FILE is what `lkr vault export` wrote. Keys
-  that differ here are kept, unless you add --force.
+  Restore the keys from a backup that `lkr vault export` wrote. If a key has
+  another value here, it stays, unless you add --force.
 
-  A file made for this machine's vault needs no --identity.
+  A backup made for this machine's vault needs no --identity.
 
 Options:
   --identity PATH  The age or SSH private key that opens the file.
@@ -2038,11 +2051,11 @@ Options:
 """\
 Usage: lkr vault enroll [OPTIONS] [WAY]
 
-  Let this machine's TPM, Touch ID, or the device of an age plugin open the store. The passphrase
+  Let this machine's TPM, Touch ID, or a device with an age plugin open the store. The passphrase
   still opens it.
 
-  WAY is tpm, which asks for a PIN, touch-id on macOS, or an identity file of a plugin, such as
-  age-plugin-fido2-hmac. Without WAY, it says what is enrolled.
+  WAY is tpm (asks for a PIN), touch-id (on macOS), or an identity file that a plugin, such as
+  age-plugin-fido2-hmac, made. Without WAY, it shows what is enrolled.
 
 Options:
   --stdin     Read the passphrase, and for a TPM the new PIN, line by line.
@@ -2055,11 +2068,11 @@ Options:
 """\
 Usage: lkr vault enroll [OPTIONS] [WAY]
 
-  Let this machine's TPM, Touch ID, or the device of an age plugin open the
+  Let this machine's TPM, Touch ID, or a device with an age plugin open the
   store. The passphrase still opens it.
 
-  WAY is tpm, which asks for a PIN, touch-id on macOS, or an identity file of
-  a plugin, such as age-plugin-fido2-hmac. Without WAY, it says what is
+  WAY is tpm (asks for a PIN), touch-id (on macOS), or an identity file that a
+  plugin, such as age-plugin-fido2-hmac, made. Without WAY, it shows what is
   enrolled.
 
 Options:
@@ -2099,10 +2112,10 @@ Options:
 """\
 Usage: lkr vault reset [OPTIONS]
 
-  Start over after a lost passphrase. Puts the vault aside, so that the next lkr set creates a new
+  Start over after a lost passphrase. Sets the vault aside, so that the next lkr set creates a new
   one.
 
-  Nobody can open the old keys without the passphrase. They stay in a folder beside the vault, in
+  Without the passphrase, nobody can open the old keys. They stay in a folder beside the vault, in
   case you remember it. Policies and grants stay too, and lkr doctor names the keys to store
   again.
 
@@ -2117,10 +2130,10 @@ Options:
 """\
 Usage: lkr vault reset [OPTIONS]
 
-  Start over after a lost passphrase. Puts the vault aside, so that the next
+  Start over after a lost passphrase. Sets the vault aside, so that the next
   lkr set creates a new one.
 
-  Nobody can open the old keys without the passphrase. They stay in a folder
+  Without the passphrase, nobody can open the old keys. They stay in a folder
   beside the vault, in case you remember it. Policies and grants stay too, and
   lkr doctor names the keys to store again.
 
@@ -2136,7 +2149,8 @@ Options:
 """\
 Usage: lkr vault rekey [OPTIONS]
 
-  Give the vault a new identity, and encrypt every key to it. If it was interrupted, run it again.
+  Give the vault a new identity, and encrypt every key to it. If this is interrupted, run it
+  again.
 
 Options:
   --stdin     Read the passphrase from standard input.
@@ -2149,7 +2163,7 @@ Options:
 """\
 Usage: lkr vault rekey [OPTIONS]
 
-  Give the vault a new identity, and encrypt every key to it. If it was
+  Give the vault a new identity, and encrypt every key to it. If this is
   interrupted, run it again.
 
 Options:
