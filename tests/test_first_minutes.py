@@ -35,6 +35,9 @@ def test_a_slip_in_the_name_of_a_key_names_the_one_that_is_meant(user: User) -> 
     for words in (["policy", "openai:pord"], ["get", "openai:pord", "--json"], ["rm", "openai:pord", "--yes"]):
         assert "did you mean openai:prod?" in user.lkr(*words, code=1)
     assert "see lkr list" in user.lkr("policy", "zzzz:y", code=1)
+    said = user.lkr("exec", "-k", "openai:pord", "--", "true", code=1)
+    assert said == "lkr: not stored: openai:pord; did you mean openai:prod?\n"
+    assert "see lkr list" in user.lkr("rm", "openai:main", "--yes", code=1), "another provider's main is not meant"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +127,8 @@ def test_ls_and_help_are_what_everybody_types(user: User) -> None:
 
 def test_a_slip_in_an_option_or_a_subcommand_names_the_one_that_is_meant(user: User) -> None:
     assert user.lkr("list", "--jsn", code=64) == "lkr: No such option '--jsn'; did you mean '--json'?\n"
-    assert user.lkr("source", "remove", code=64).endswith("; see lkr source --help\n")
+    assert user.lkr("source", "remove", code=64) == "lkr: there is no command 'remove'; see lkr source --help\n"
+    assert user.lkr("vault", "xport", code=64) == "lkr: there is no command 'xport'; did you mean lkr vault export?\n"
 
 
 @pytest.mark.parametrize("command", list(rights.commands()), ids=lambda command: command.path)
@@ -183,12 +187,102 @@ def test_a_weak_passphrase_is_warned_of(tmp_path: Path) -> None:
     assert "could be guessed" in user.lkr("passwd", "--stdin", stdin=b"marmot-anvil-ferry-quilt\nqwerty\n")
 
 
-def test_a_wrong_current_passphrase_is_told_before_a_new_one_is_asked_for(user: User) -> None:
-    child = user.on_terminal("passwd")
-    child.expect_exact("Current passphrase")
-    child.sendline("not this one")
+@pytest.mark.parametrize(
+    ("words", "asked", "then"),
+    [
+        (("passwd",), "Current passphrase", "New passphrase"),
+        (("unlock",), "Passphrase of the vault", "locks after 15 minutes without use"),
+        (("vault", "rekey"), "Passphrase of the vault", "2 keys are encrypted to a new identity"),
+    ],
+)
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_wrong_passphrase_is_called_wrong_and_asked_for_again(
+    user: User, words: tuple[str, ...], asked: str, then: str, locked: bool
+) -> None:
+    if locked:
+        user.lkr("lock")
+    child = user.on_terminal(*words)
+    for typed, said in (("not this one", "passphrase, or identity.age is damaged; try again"), ("a passphrase", then)):
+        child.expect(r"([a-zA-Z ]+): $")
+        assert str(child.match[1]).strip() == asked
+        child.sendline(typed)
+        child.expect_exact(said)
+    child.sendintr()
     child.expect(pexpect.EOF)
-    assert "New passphrase" not in str(child.before)
+
+
+def test_three_wrong_passphrases_are_enough(user: User) -> None:
+    user.lkr("lock")
+    child = user.on_terminal("unlock")
+    for _ in range(3):
+        child.expect_exact("Passphrase of the vault: ")
+        child.sendline("not this one")
+    child.expect_exact("is damaged; if it is lost: lkr vault reset --help")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 77
+
+
+def test_enter_at_the_question_for_a_passphrase_is_answered(user: User) -> None:
+    child = user.on_terminal("vault", "export", "backup.age")
+    child.expect_exact("for this file: ")
+    child.sendline("")
+    child.expect_exact("lkr: nothing was typed; Ctrl-C stops")
+    child.expect_exact("for this file: ")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+
+
+def test_a_broken_manifest_can_be_repaired_with_edit_and_gets_nothing_by_that(user: User) -> None:
+    folder = user.project("p")
+    broken = 'version = 1\n[keys\nANTHROPIC_API_KEY = "anthropic:main"\n'
+    (folder / ".lkr.toml").write_text(broken)
+    assert "edit it: lkr edit" in user.lkr("exec", "--", "true", cwd=folder, code=78)
+    user.env["EDITOR"] = "sed -i s/keys$/keys]/"
+    assert user.lkr("edit", cwd=folder) == "lkr: wrote .lkr.toml; review and allow it: lkr allow\n"
+    assert (folder / ".lkr.toml").read_text() == broken.replace("[keys", "[keys]")
+    assert "changed since you allowed it" in user.lkr("exec", "--", "true", cwd=folder, code=78)
+    assert "review it first" in user.lkr("edit", cwd=folder, code=78), "a valid one that nobody allowed"
+
+
+def test_a_broken_local_file_is_not_what_edit_edits(user: User) -> None:
+    folder = user.project("p")
+    (folder / ".lkr.local.toml").write_text("[")
+    user.env["EDITOR"] = "false"
+    assert user.lkr("edit", cwd=folder, code=78).endswith("; correct that file\n")
+
+
+@pytest.mark.parametrize("editor", ["false", "no-such-editor"])
+def test_an_editor_that_fails_changes_nothing_and_is_named(user: User, editor: str) -> None:
+    user.env["EDITOR"] = editor
+    said = user.lkr("edit", cwd=user.project("p"), code=1)
+    assert said.startswith(f"lkr: {editor}: Editing failed") and "nothing was changed" in said
+
+
+def test_add_names_the_key_that_is_stored_and_the_file_that_it_changed(user: User) -> None:
+    folder = user.project("p", "HF_TOKEN = 'huggingface:x'")
+    (folder / "sub").mkdir()
+    said = user.lkr("add", A, cwd=folder / "sub")
+    assert said == f"lkr: added {A} ← openai:prod in {folder}/.lkr.toml, and allowed it\n"
+    said = user.lkr("add", "groq:main", cwd=folder)
+    assert said.splitlines()[1:] == ["lkr: groq:main is not stored; lkr set groq:main"]
+
+
+def test_a_name_is_not_renamed_to_itself(user: User) -> None:
+    assert "already has that name; nothing" in user.lkr("rename", "openai:prod", "openai:prod", code=1)
+
+
+def test_status_knows_that_there_is_no_vault_yet(tmp_path: Path) -> None:
+    assert "Store    vault, not created yet\n" in User(tmp_path).lkr("status")
+
+
+def test_a_backup_that_finds_no_vault_leaves_no_names_behind(user: User, tmp_path: Path) -> None:
+    user.lkr("vault", "export", "all.age", "--stdin", stdin=b"for the file")
+    new = User(tmp_path / "new")
+    new.home.mkdir()
+    shutil.copy(user.home / "all.age", new.home)
+    assert "there is no vault yet" in new.lkr("vault", "import", "all.age", "--stdin", stdin=b"for the file", code=77)
+    assert "no keys stored yet" in new.lkr("list")
 
 
 def test_starting_over_after_a_lost_passphrase(user: User) -> None:

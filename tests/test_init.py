@@ -245,6 +245,23 @@ def test_a_no_to_a_projects_own_manifest_ends_it(user: User) -> None:
     assert "not allowed" in user.lkr("exec", "--", "env", cwd=folder, code=78)
 
 
+def test_an_empty_line_or_a_placeholder_does_not_win_over_the_key_that_init_stores(user: User) -> None:
+    folder = user.home / "new"
+    folder.mkdir()
+    (folder / ".env").write_text("GROQ_API_KEY=\nMISTRAL_API_KEY=your-key-here\nPORT=80\n")
+    child = begin(user, folder)
+    questions = {"Write this": "y", "Comment out the lines of GROQ_API_KEY, MISTRAL_API_KEY in .env": "y",
+                 "groq:main, which is not stored": "n", "mistral:main, which is not stored": "n",
+                 "Change these files": "n"}  # fmt: skip
+    for question, answer in questions.items():
+        child.expect_exact(question)
+        child.sendline(answer)
+    child.expect_exact("code 0")
+    assert (folder / ".env").read_text() == (
+        "# GROQ_API_KEY= moved to lkr: groq:main\n# MISTRAL_API_KEY= moved to lkr: mistral:main\nPORT=80\n"
+    )
+
+
 THEIRS = "sk-test-of-another-project-1234"
 
 
@@ -269,7 +286,7 @@ def test_a_second_project_gets_its_own_key_after_a_slip_at_the_label(user: User)
     child = begin(user, folder)
     answers = {"Store these keys": "y", "openai:main is in the manifest of ~/first": None,
                "openai:main has another value. Replace it?": "n", "Another label": "My App",
-               "a label consists": None, "to skip it)": "prod", "already stored": None, "to skip it) ": "second",
+               "a label consists": None, "to skip it)": "prod", "already stored": None, "to skip it): ": "second",
                "Write this": "y", "Take the values": "n", "Change these files": "n"}  # fmt: skip
     for question, answer in answers.items():
         child.expect_exact(question)

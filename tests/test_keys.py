@@ -180,6 +180,53 @@ def test_one_name_is_not_for_several_keys(user: User) -> None:
     assert not (user.home / ".lkr.toml").exists() and "groq" not in user.lkr("list")
 
 
+def test_the_name_for_an_imported_key_must_be_one(user: User) -> None:
+    (user.home / ".env").write_text("GROQ_API_KEY=gsk_0123456789\n")
+    said = user.lkr("import", ".env", "--yes", "--as", "prod", code=64)
+    assert "'prod' is not a valid key name" in said
+
+
+def test_import_stores_no_placeholder_and_follows_a_reference(user: User) -> None:
+    folder = user.home / "p"
+    folder.mkdir()
+    (folder / ".env").write_text(
+        "OPENAI_API_KEY=your-key-here\nANTHROPIC_API_KEY=sk-ant-...\nGROQ_API_KEY=<key>\nXAI_API_KEY=$NOWHERE\n"
+        "OURS=sk-0123456789abcdef\nDEEPSEEK_API_KEY=$OURS\nTOGETHER_API_KEY=EMPTY\nCOHERE_API_KEY=changeme\n"
+    )
+    said = user.lkr("import", ".env", "--yes", cwd=folder)
+    for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY", "COHERE_API_KEY"):
+        assert f"skipped {variable}: its value is a placeholder, not a key" in said
+    assert "skipped XAI_API_KEY: it uses NOWHERE" in said
+    text = (folder / ".lkr.toml").read_text()
+    assert text.split("[keys]")[1].split() == [
+        *("DEEPSEEK_API_KEY", "=", '"deepseek:main"'),
+        *("TOGETHER_API_KEY", "=", '"together:main"'),
+    ]
+    assert user.lkr("exec", "--", "printenv", "DEEPSEEK_API_KEY", cwd=folder) == "sk-0123456789abcdef\n"
+
+
+def test_import_says_that_a_value_does_not_look_like_a_key_of_its_provider(user: User) -> None:
+    (user.home / ".env").write_text("GROQ_API_KEY=0123456789abcdef\n")
+    assert "keys of groq begin with gsk_, this one does not" in user.lkr("import", ".env", "--dry-run")
+
+
+def test_blank_takes_out_an_empty_line_of_a_variable_in_the_manifest(user: User) -> None:
+    folder = user.project("p")
+    env = folder / ".env"
+    env.write_text("OPENAI_API_KEY=\nEMPTY_API_KEY=\nGROQ_API_KEY=gsk_0123456789\n")
+    assert "commented OPENAI_API_KEY out in .env" in user.lkr("import", ".env", "--yes", "--blank", cwd=folder)
+    assert env.read_text() == (
+        "# OPENAI_API_KEY= moved to lkr: openai:prod\nEMPTY_API_KEY=\n# GROQ_API_KEY= moved to lkr: groq:main\n"
+    )
+
+
+def test_blank_keeps_the_line_ends_of_an_old_mac(user: User) -> None:
+    folder = user.project("p")
+    (folder / ".env").write_bytes(b"GROQ_API_KEY=gsk_0123456789\rPORT=80\r")
+    user.lkr("import", ".env", "--yes", "--blank", cwd=folder)
+    assert (folder / ".env").read_bytes() == b"# GROQ_API_KEY= moved to lkr: groq:main\rPORT=80\r"
+
+
 def test_blank_leaves_a_variable_that_the_file_gives_several_values(user: User) -> None:
     folder = user.project("p", allow=False)
     (folder / ".lkr.toml").unlink()

@@ -50,7 +50,10 @@ def hidden(question: str, twice: bool = False) -> str:
         import click
 
         while True:
-            line = str(click.prompt(question, hide_input=True, err=True))
+            line = str(click.prompt(question, default="", show_default=False, hide_input=True, err=True))
+            if not line:
+                declare.echo("lkr: nothing was typed; Ctrl-C stops", err=True)
+                continue
             if not twice or line == click.prompt("Repeat for confirmation", hide_input=True, err=True):
                 return line
             declare.echo("lkr: the two do not match; try again", err=True)

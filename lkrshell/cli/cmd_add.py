@@ -1,11 +1,15 @@
 """`lkr add VARIABLE[=NAME]`: adds a key to the manifest, keeps its comments, and allows it."""
 
+import os
+
 import tomlkit
 
 from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.text import show
 from lkrshell.project import approve, grants, lookup, manifest_text, project_files
+from lkrshell.runtime import import_plan
 from lkrshell.vendors import providers
 
 
@@ -34,7 +38,13 @@ def command(entry: str, replace: bool) -> None:
     keys[variable] = name
     prompts.write_and_allow(place, tomlkit.dumps(document))
     what = f"{variable} is now {name} instead of {before}" if before else f"added {variable} ← {name}"
-    declare.echo(f"lkr: {what}, and allowed it", err=True)
+    where = "" if place.folder == here else f" in {show(os.path.join(place.folder, lookup.MANIFEST))}"
+    declare.echo(f"lkr: {what}{where}, and allowed it", err=True)
+    try:
+        problems = approve.missing(common.store(), name)
+    except LkrError as error:
+        problems = [str(error)]
+    common.tell_problems(problems)
 
 
 def _name_of(entry: object) -> str:
@@ -49,7 +59,7 @@ def _parts(entry: str) -> tuple[str, str]:
         if not variable:
             raise common.no_variable(entry, f"VARIABLE={entry}")
     elif not equals:
-        name = providers.key_for(variable) or ""
+        name = import_plan.likely_key(common.store(), variable) if providers.key_for(variable) else ""
         if not name:
             if entry in providers.known():
                 raise LkrError(f"{entry} is a provider", f"name one of its keys: lkr add {entry}:main", USAGE)

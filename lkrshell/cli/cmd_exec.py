@@ -5,9 +5,10 @@ import os
 from lkrshell.cli import common, declare
 from lkrshell.core import names
 from lkrshell.core.binding import Binding
-from lkrshell.core.errors import USAGE, LkrError, ManifestError
+from lkrshell.core.errors import USAGE, KeyNotStored, LkrError, ManifestError
 from lkrshell.project import grants, lookup
 from lkrshell.runtime import execute
+from lkrshell.runtime import keys as stored_keys
 from lkrshell.state import index, paths
 from lkrshell.vendors import providers
 
@@ -44,6 +45,7 @@ def command(
         bindings = [_named(key) for key in keys] if keys else _every()
         if who := common.agent():
             _check_named(bindings, words[0], who)
+        _check_stored(bindings)
     else:
         bindings, folder, require_all = execute.project_bindings(words[0])
     environment = execute.own_environment()
@@ -69,6 +71,16 @@ def _check_named(bindings: list[Binding], program: str, agent: str) -> None:
     if others := [binding.key for binding in bindings if binding.key not in named]:
         message = f"{reason} {', '.join(others)} for a coding agent ({agent})"
         raise common.refused(message, f"the user can run: lkr add {others[0]}", *others, project=paths.real("."))
+
+
+def _check_stored(bindings: list[Binding]) -> None:
+    """KeyNotStored for the first key that the machine's own store does not have."""
+    store = common.store()
+    for binding in bindings:
+        if names.is_own(binding.key) and not store.exists(binding.key):
+            raise KeyNotStored(
+                f"not stored: {binding.key}", stored_keys.meant(store, binding.key, f"lkr set {binding.key}")
+            )
 
 
 def _every() -> list[Binding]:

@@ -89,5 +89,7 @@ def _carry_out(
     if place.text != lookup.ABSENT:
         approve.check_allowed(place)
     importing.carry_out(plan, place, *manifest_text.with_keys(place, plan.keys))
-    if env and plan.keys and (blank or (not yes and importing.may_blank(env))):
-        importing.comment_out(env, plan.keys)
+    if env:
+        lines = plan.keys | importing.unset(env, importing.allowed_keys(lookup.Place(place.folder)))
+        if blank or (not yes and importing.may_blank(env, lines)):
+            importing.comment_out(env, lines)

@@ -79,8 +79,9 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> None:
         importing.carry_out(plan, place, text, local)
     what = f"wrote .lkr.toml with {common.count(len(keys), 'key', 'keys')}, and allowed it"
     declare.echo(f"lkr: {what if new else f'{show(place.real)} is allowed'}", err=True)
-    if env and plan and not yes and importing.may_blank(env):
-        importing.comment_out(env, plan.keys)
+    lines = (plan.keys if plan else {}) | importing.unset(env, wanted | keys) if env else {}
+    if env and lines and not yes and importing.may_blank(env, lines):
+        importing.comment_out(env, lines)
 
 
 def _agree_to_theirs(place: lookup.Place, parsed: Manifest, yes: bool) -> None:
@@ -136,13 +137,10 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
     Leaves out variables whose value in `.env` differs from that key's value.
     """
     store = common.store()
-    stored = import_plan.runtime_keys(store)
     values = importing.keys_of_file(env) if env else {}
     entries = {}
     for variable in seen:
-        main = str(providers.key_for(variable))
-        own = [key for key in stored if key.startswith(names.provider_of(main) + ":")]
-        key = own[0] if len(own) == 1 else main
+        main, key = str(providers.key_for(variable)), import_plan.likely_key(store, variable)
         entry = index.read(store.name, key)
         if entry and entry.kind == "admin":
             key = import_plan.free_name(main, variable, lambda each: index.read(store.name, each) is None)

@@ -100,11 +100,15 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
     column("LAST USE", "dim", [output.since(row["last_use"]) if row["last_use"] else "never" for row in rows])
     if not grouped:
         column("VARIABLE", "", [row["variable"] or "-" for row in rows])
+    if not any(row["projects"] for row in rows):
+        return layout.by_provider(headings, cells, colours, _about)
     home, room = os.path.expanduser("~"), layout.columns_left(headings, cells)
     column("PROJECTS", "", [layout.short_paths(row["projects"], home, room) for row in rows])
-    return layout.by_provider(
-        headings, cells, colours, lambda provider: providers.variable_of(f"{provider}:x") or "no known variable"
-    )
+    return layout.by_provider(headings, cells, colours, _about)
+
+
+def _about(provider: str) -> str:
+    return providers.variable_of(f"{provider}:x") or "no known variable"
 
 
 def _row(store: str, entry: Entry, projects: list[str]) -> "dict[str, Any]":

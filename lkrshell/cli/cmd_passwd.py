@@ -15,8 +15,7 @@ def command(from_stdin: bool) -> None:
         if warning := passphrases.weakness(new):
             declare.echo(f"lkr: {warning}", err=True)
     else:
-        old = common.read_secret("Current passphrase", False)
-        vault.check(old)  # report a mistake before asking for the new passphrase
+        old = passphrases.current("Current passphrase", False, vault.checked)  # before asking for the new one
         new = passphrases.new_passphrase("New passphrase")
     vault.passwd(old, new)
     common.log("passwd")

@@ -136,7 +136,8 @@ def _tell(report: "dict[str, Any]") -> None:
         lines.append(("Profile", f"none; available: {', '.join(report['profiles'])}"))
     if "store" in report:
         left = report["left"]
-        state = "locked" if report["locked"] else f"unlocked for {output.span(left)}" if left else "unlocked"
+        locked = "locked" if common.store().is_created() else "not created yet"
+        state = locked if report["locked"] else f"unlocked for {output.span(left)}" if left else "unlocked"
         lines.append(("Store", f"{report['store']}, {state}"))
     if report["problem"]:
         lines.append(("Problem", report["problem"]))

@@ -2,8 +2,13 @@
 
 from lkrshell.cli import ask, common, declare, passphrases
 from lkrshell.core.errors import USAGE, LkrError
+from lkrshell.core.secret import Secret
 from lkrshell.runtime import unlocking
 from lkrshell.state import generation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lkrshell.stores.base import Store
 
 
 @declare.command("unlock", examples=("lkr unlock", "pass show lkr | lkr unlock --stdin"))
@@ -18,13 +23,11 @@ def command(from_stdin: bool, by_passphrase: bool) -> None:
     if not from_stdin and not by_passphrase and store.takes_passphrase and unlocking.by_enrolled(store):
         return
     if store.takes_passphrase and (from_stdin or ask.on_terminal() or not store.has_dialog):
-        if from_stdin or store.is_created():
-            passphrase = common.read_secret(f"Passphrase of the {store.noun}", from_stdin)
-            if not store.is_created() and (warning := passphrases.weakness(passphrase)):
-                declare.echo(f"lkr: {warning} Choose another: lkr passwd", err=True)
+        if store.is_created():
+            prompt = f"Passphrase of the {store.noun}"
+            passphrases.current(prompt, from_stdin, lambda given: unlocking.open_with(store, given))
         else:
-            passphrase = passphrases.new_passphrase(f"A passphrase for the new {store.noun}")
-        unlocking.open_with(store, passphrase)
+            unlocking.open_with(store, _for_new(store, from_stdin))
         return
     if from_stdin:
         raise LkrError("the keychain asks for its passphrase itself", "run lkr unlock without --stdin", USAGE)
@@ -32,3 +35,14 @@ def command(from_stdin: bool, by_passphrase: bool) -> None:
     generation.bump()
     common.log("unlock")
     declare.echo("lkr: unlocked", err=True)
+
+
+def _for_new(store: "Store", from_stdin: bool) -> Secret:
+    """The passphrase for a new store. One that is read from standard input may be weak."""
+    prompt = f"A passphrase for the new {store.noun}"
+    if not from_stdin:
+        return passphrases.new_passphrase(prompt)
+    given = common.read_secret(prompt, True)
+    if warning := passphrases.weakness(given):
+        declare.echo(f"lkr: {warning} Choose another: lkr passwd", err=True)
+    return given

@@ -8,7 +8,7 @@ import sys
 
 import pyrage
 
-from lkrshell.cli import common, declare, enrolling, prompts
+from lkrshell.cli import common, declare, enrolling, passphrases, prompts
 from lkrshell.core import clock, limits, names, policy
 from lkrshell.core.entry import MAX_TTL, Entry
 from lkrshell.core.errors import LOCKED, USAGE, LkrError
@@ -183,11 +183,15 @@ def reset(yes: bool) -> None:
 def rekey(from_stdin: bool) -> None:
     """Give the vault a new identity, and encrypt every key to it. If this is interrupted, run it again."""
     vault: Vault = common.vault()
-    passphrase = common.read_secret("Passphrase of the vault", from_stdin)
-    count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))
-    generation.bump()
-    common.log("rekey")
-    enrolled.renew(vault, passphrase)
+
+    def renew(passphrase: Secret) -> int:
+        count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))
+        generation.bump()
+        common.log("rekey")
+        enrolled.renew(vault, passphrase)
+        return count
+
+    count = passphrases.current("Passphrase of the vault", from_stdin, renew)
     declare.echo(f"lkr: {common.count(count, 'key is', 'keys are')} encrypted to a new identity", err=True)
 
 

@@ -200,10 +200,10 @@ class Group:
         return declare
 
     def click(self) -> "click.Group":
-        import click
+        from lkrshell.cli import help as with_click
 
         commands = {name: command.click() for name, command in self.commands.items()}
-        return click.Group(self.name, commands=commands, help=self.callback.__doc__)
+        return with_click.Group(self.name, commands=commands, help=self.callback.__doc__)
 
     def find(self, words: list[str]) -> "tuple[Command | None, list[str]]":
         """Returns the command that `words` name, and its words. None if only click can tell."""

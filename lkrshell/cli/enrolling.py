@@ -1,6 +1,6 @@
 """Setting up a second way to open the store (`lkr vault enroll`): the passphrase and the new PIN that it needs."""
 
-from lkrshell.cli import ask, common
+from lkrshell.cli import ask, common, passphrases
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import enrolled
@@ -17,9 +17,9 @@ def enroll(store: "enrolled.Opened", way: str, from_stdin: bool) -> enrolled.Way
         tpm.check()  # before anything is asked
     if from_stdin and way == enrolled.TPM:
         passphrase, pin = common.two_secrets()
+        key = store.key_of(passphrase)
     else:
-        passphrase = common.read_secret(f"Passphrase of the {store.noun}", from_stdin)
-    key = store.key_of(passphrase)
+        key = passphrases.current(f"Passphrase of the {store.noun}", from_stdin, store.key_of)
     if identity:
         return enrolled.by_plugin(store, key, identity)
     if way == enrolled.TOUCH_ID:

@@ -8,7 +8,24 @@ from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 
 
-class _Commands(click.Group):
+class Group(click.Group):
+    """A group that says what a mistyped command may mean."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            what = f"there is no command {names.redacted(args[0])}"
+            raise LkrError(what, self.instead_of(args[0], ctx.command_path), USAGE)
+        return super().resolve_command(ctx, args)
+
+    def instead_of(self, word: str, path: str) -> str:
+        from lkrshell.cli import common  # which loads the stores
+
+        return common.did_you_mean(word, [*self.commands], f"see {path} --help", f"{path} {{}}")
+
+
+class _Commands(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(main.COMMANDS)
 
@@ -16,12 +33,16 @@ class _Commands(click.Group):
         command = main.find(cmd_name)
         return None if command is None else command.click()
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if self.get_command(ctx, args[0]) is None:
-            raise LkrError(f"there is no command {names.redacted(args[0])}", _instead_of(args[0]), USAGE)
-        return super().resolve_command(ctx, args)
+    def instead_of(self, word: str, path: str) -> str:
+        """A provider, a key, or a command."""
+        from lkrshell.cli import common
+        from lkrshell.vendors import providers
+
+        if word in providers.known():
+            return f"{word} is a provider: lkr list {word}, or lkr set {word}:main"
+        if names.is_key(word):
+            return f"{word} is the name of a key: lkr get {word}, or lkr set {word}"
+        return common.did_you_mean(word, [*main.COMMANDS, *main.ALIASES], "see lkr --help", "lkr {}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands in groups."""
@@ -30,18 +51,6 @@ class _Commands(click.Group):
             with formatter.section(title):
                 rows = [(name.ljust(width), _first_sentence(self.get_command(ctx, name))) for name in members]
                 formatter.write_dl(rows, col_max=width + 2)
-
-
-def _instead_of(word: str) -> str:
-    """What the person may have meant with a word that is no command: a provider, a key, or a command."""
-    from lkrshell.cli import common  # which loads the stores
-    from lkrshell.vendors import providers
-
-    if word in providers.known():
-        return f"{word} is a provider: lkr list {word}, or lkr set {word}:main"
-    if names.is_key(word):
-        return f"{word} is the name of a key: lkr get {word}, or lkr set {word}"
-    return common.did_you_mean(word, [*main.COMMANDS, *main.ALIASES], "see lkr --help", "lkr {}")
 
 
 def _first_sentence(command: click.Command | None) -> str:

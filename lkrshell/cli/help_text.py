@@ -420,6 +420,8 @@ Usage: lkr edit [OPTIONS]
 
   Edit this project's manifest in your editor. Uses $VISUAL or $EDITOR, and allows the result.
 
+  If the manifest was not valid before, the result waits for lkr allow.
+
 Options:
   -h, --help  Show this message and exit.
 
@@ -432,6 +434,8 @@ Usage: lkr edit [OPTIONS]
 
   Edit this project's manifest in your editor. Uses $VISUAL or $EDITOR, and
   allows the result.
+
+  If the manifest was not valid before, the result waits for lkr allow.
 
 Options:
   -h, --help  Show this message and exit.

@@ -10,7 +10,7 @@ from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import envfile, grants, lookup, manifest_reader, manifest_text, project_files
-from lkrshell.runtime import import_plan
+from lkrshell.runtime import import_plan, unlocking
 from lkrshell.runtime import keys as service
 from lkrshell.system import git
 from lkrshell.vendors import providers
@@ -22,20 +22,25 @@ def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: st
     Leaves out variables that get a shared or sealed key: what is here of it is a copy.
     """
     store, found = common.store(), import_plan.keys_in(values)
+    for variable, value in values.items():
+        if value and providers.may_hold_a_key(variable) and import_plan.is_placeholder(value):
+            declare.echo(f"lkr: skipped {variable}: its value is a placeholder, not a key", err=True)
     theirs = {} if name else {each: key for each, key in named.items() if each in found and not names.is_own(key)}
     for variable, key in theirs.items():
         said = f"skipped {variable}: the manifest gives it {shown(key)}; to change that key: lkr set {shown(key)}"
         declare.echo(f"lkr: {said}", err=True)
         del found[variable]
-    if found and not yes and ask.on_terminal() and store.is_created() and store.is_locked():
-        prompt = f"Passphrase of the {store.noun}"
-        store.unlock(common.read_secret(prompt, False) if store.takes_passphrase else None)
+    is_closed = found and not yes and ask.on_terminal() and store.is_created() and store.is_locked()
+    if is_closed and not unlocking.on_demand():
+        store.unlock(None)
     return import_plan.Plan(store, found, named, name)
 
 
 def show_plan(plan: import_plan.Plan) -> None:
     for variable, key in plan.keys.items():
         declare.echo(f"  {variable} → {key} ({plan.state(variable)})", err=True)
+        if warning := providers.shape_warning(key, plan.found[variable]):
+            declare.echo(f"    {warning}", err=True)
 
 
 def settle(plan: import_plan.Plan, yes: bool, replace: bool = False) -> None:
@@ -61,7 +66,7 @@ def settle(plan: import_plan.Plan, yes: bool, replace: bool = False) -> None:
 def _other_label(plan: import_plan.Plan, variable: str) -> str | None:
     """Asks for another key for this variable until the answer is valid. None for an empty answer."""
     provider = names.provider_of(plan.keys[variable])
-    while answer := ask.text("Another label for this key (leave empty to skip it)", "").strip():
+    while answer := ask.text("Another label for this key (leave empty to skip it)", shown=False).strip():
         key = answer if answer.startswith(f"{provider}:") else f"{provider}:{answer}"
         problem = plan.problem(variable, key)
         if problem is None:
@@ -140,16 +145,26 @@ def _output(*words: str) -> str:
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
-def may_blank(file: envfile.EnvFile) -> bool:
+def unset(file: envfile.EnvFile, named: dict[str, str]) -> dict[str, str]:
+    """Those of the manifest's variables that the file sets to nothing or to a placeholder. A program that lets the
+    file win would lose the loaded key."""
+    empty = {name for name, value in file.values.items() if import_plan.is_placeholder(value)} - file.ambiguous
+    return {variable: key for variable, key in named.items() if variable in empty}
+
+
+def may_blank(file: envfile.EnvFile, keys: dict[str, str]) -> bool:
+    what = f"Comment out the lines of {', '.join(keys)} in {show(file.name)}, which hold no key?"
+    if keys != unset(file, keys):
+        what = f"Take the values out of {show(file.name)}?"
     try:
-        return ask.confirm(f"Take the values out of {show(file.name)}?")
+        return ask.confirm(what)
     except KeyboardInterrupt:  # the keys are already stored, so the command must not say "nothing was changed"
         declare.echo(err=True)
         return False
 
 
 def comment_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:
-    """Comments out the lines of these variables. An empty value would override the loaded key.
+    """Comments out the lines of these variables. An empty line would override the loaded key.
 
     Leaves a variable that has several values in the file, since only one of them is stored.
     """
@@ -163,6 +178,9 @@ def comment_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:
     if not keys:
         return
     project_files.replace(file.folder, file.name, envfile.without(file, keys).encode())
-    declare.echo(f"lkr: took {common.count(len(keys), 'value', 'values')} out of {show(file.name)}", err=True)
+    if empty := unset(file, keys):
+        declare.echo(f"lkr: commented {', '.join(empty)} out in {show(file.name)}", err=True)
+    if values := len(keys) - len(empty):
+        declare.echo(f"lkr: took {common.count(values, 'value', 'values')} out of {show(file.name)}", err=True)
     if git.tracks(path):
         declare.echo("lkr: this file was in git, whose history keeps the values; revoke those keys", err=True)

@@ -4,7 +4,7 @@ import os
 import sys
 
 from lkrshell.cli import declare, output
-from lkrshell.core.errors import LkrError, StoreLocked
+from lkrshell.core.errors import LkrError, StoreLocked, WrongPassphrase
 from lkrshell.core.text import show
 
 # In the order of the help: what a newcomer needs comes first.
@@ -36,6 +36,8 @@ def run(arguments: list[str]) -> int:
     try:
         try:
             result = _plain(arguments)
+        except WrongPassphrase:
+            raise
         except StoreLocked:
             from lkrshell.runtime import unlocking
 

@@ -1,10 +1,26 @@
-"""A new passphrase for the vault, or for lkr's own keychain, typed on the terminal."""
+"""The passphrase of the vault, or of lkr's own keychain, and a new one for it."""
 
-from lkrshell.cli import ask
+from lkrshell.cli import ask, common
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.secret import Secret
+from lkrshell.runtime import unlocking
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 _WEAK = 3  # of zxcvbn's scores 0 to 4: below it, guessing takes less than 10^10 tries
+
+
+def current(prompt: str, from_stdin: bool, use: "Callable[[Secret], T]") -> "T":
+    """Gives the store's passphrase to `use`, and returns what that returned. On a terminal, a wrong one is asked for
+    again."""
+    if from_stdin or not ask.on_terminal():
+        return use(common.read_secret(prompt, from_stdin))
+    return unlocking.until_right(prompt, use)
 
 
 def new_passphrase(prompt: str) -> Secret:
@@ -16,7 +32,7 @@ def new_passphrase(prompt: str) -> Secret:
         raise LkrError("there is no terminal to ask for a passphrase", "pass it with --stdin", REFUSED)
     while True:
         passphrase = Secret(ask.hidden(prompt, twice=True))
-        if not (warning := weakness(passphrase)) or ask.confirm(f"{warning} Use it anyway?"):
+        if not (warning := weakness(passphrase)) or ask.confirm(f"{warning[:1].upper()}{warning[1:]} Use it anyway?"):
             return passphrase
 
 
@@ -29,4 +45,4 @@ def weakness(passphrase: Secret) -> str:
         return ""
     time = result["crack_times_display"]["offline_slow_hashing_1e4_per_second"]
     advice = result["feedback"]["warning"].rstrip(".")
-    return f"That passphrase could be guessed in {time}{f' ({advice})' if advice else ''}."
+    return f"that passphrase could be guessed in {time}{f' ({advice})' if advice else ''}."

@@ -6,6 +6,7 @@ LkrError (1)               everything that the user can fix
 ├── UsageError (64)        a name that is not valid, or options that do not go together
 ├── StoreUnreachable (69)  the store does not answer, or there is none
 ├── StoreLocked (77)       the store needs its passphrase
+│   └── WrongPassphrase    the one that was given does not open it
 └── ManifestError (78)     there is no manifest, it is invalid, or its content is not allowed
 """
 
@@ -76,6 +77,10 @@ class StoreLocked(LkrError):
     """The store exists, but it is locked."""
 
     code = LOCKED
+
+
+class WrongPassphrase(StoreLocked):
+    """What was given as its passphrase does not open the store."""
 
 
 class ManifestError(LkrError):

@@ -43,14 +43,11 @@ def record(place: lookup.Place, parsed: manifest.Manifest, everywhere: bool | No
     generation.bump()
 
 
-def write(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
-    """Writes the manifest, or the `.lkr.local.toml` of `place`, and allows it. Writes nothing invalid.
+def save(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
+    """Writes the manifest, or the `.lkr.local.toml` of `place`. Writes nothing invalid, and allows nothing.
 
-    The grant is for what this function wrote and what `place` holds. The files are not read again, so nobody can swap
-    in other content. ManifestError if a file changed since `place` was read, or, once a new manifest is written, if a
-    `.lkr.local.toml` that nobody allowed was already there.
+    ManifestError if a file changed since `place` was read.
     """
-    was_local = place.text == lookup.ABSENT and place.local != lookup.ABSENT
     lay_there = place.files()
     place.text = place.text if text is None else lookup.TEXT + text
     place.local = place.local if local is None else lookup.TEXT + local
@@ -61,6 +58,17 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
     for (path, content), (_, new) in zip(lay_there, place.files(), strict=True):
         if new != content:
             project_files.replace(place.folder, os.path.basename(path), new[1:].encode())
+    return parsed
+
+
+def write(place: lookup.Place, text: str | None = None, local: str | None = None) -> manifest.Manifest:
+    """Writes as `save` does, and allows the result.
+
+    The grant is for what was written and what `place` holds. The files are not read again, so nobody can swap in other
+    content. ManifestError, once a new manifest is written, if there was a `.lkr.local.toml` that nobody allowed.
+    """
+    was_local = place.text == lookup.ABSENT and place.local != lookup.ABSENT
+    parsed = save(place, text, local)
     if was_local:
         hint = f"review it, then run lkr allow {quoted(place.folder)}"
         raise ManifestError(f"wrote the manifest, but {lookup.LOCAL} was already there and is not allowed", hint)

@@ -40,7 +40,7 @@ def read(path: str) -> EnvFile:
     try:
         found = EnvFile(folder, name, data.decode("utf-8"))
     except UnicodeDecodeError:
-        raise LkrError(f"{show(path)} is not UTF-8") from None
+        raise LkrError(f"{show(path)} is not UTF-8", "save it as UTF-8 and run this again") from None
     if any(len(run) > _MOST_SPACE for run in re.findall(r"[^\S\r\n]+", found.text)):
         raise LkrError(f"{show(path)} has more than {_MOST_SPACE} spaces in a row", "take them out")
     from dotenv.parser import parse_stream
@@ -50,7 +50,9 @@ def read(path: str) -> EnvFile:
         for binding in parse_stream(io.StringIO(found.text)):
             if binding.key is None:
                 continue
-            value, missing = _expanded(binding.value or "", found.values)
+            # `$NAME` alone is a reference to shells and to docker compose, though not to python-dotenv.
+            text = re.sub(r"\A\$([A-Za-z_]\w*)\Z", r"${\1}", binding.value or "")
+            value, missing = _expanded(text, found.values)
             budget -= len(value) if value != binding.value else 0
             if budget < 0:
                 raise LkrError(f"{show(path)}: its references expand to too much text", "write the values themselves")
@@ -90,7 +92,7 @@ def without(file: EnvFile, keys: dict[str, str]) -> str:
         head = re.match(r"(\s*)(?:export[^\S\r\n]+)?['\"]?[^=\s'\"]+['\"]?[^\S\r\n]*=", line)
         if binding.key in keys and head:
             # Keep a comment at the end, unless it contains a quote and so may be part of the value.
-            tail = re.search(r"((?:[ \t]+#[^'\"\r\n]*)?)(\r?\n)?\Z", line[head.end() :])
+            tail = re.search(r"((?:[ \t]+#[^'\"\r\n]*)?)(\r?\n|\r)?\Z", line[head.end() :])
             comment, end = (tail[1], tail[2] or "") if tail else ("", "")
             out.append(f"{head[1]}# {binding.key}= moved to lkr: {keys[binding.key]}{comment}{end}")
         else:

@@ -121,7 +121,7 @@ def _parse_file(
     except UnicodeEncodeError:
         raise ManifestError(f"{where}: not UTF-8", "save it as UTF-8") from None
     except toml_text.TomlError as error:
-        raise ManifestError(f"{where}: {error}", "fix it: lkr edit") from None
+        raise ManifestError(f"{where}: {error}", "correct that file" if local else "edit it: lkr edit") from None
     known = ("version", "inherit", "require", "via", "keys", "profiles") + (("profile",) if local else ("sources",))
     for field in table:
         if field not in known:

@@ -38,7 +38,7 @@ def add_keys(text: str, new: dict[str, str]) -> str:
     try:
         document = tomlkit.parse(text)
     except TOMLKitError:
-        raise ManifestError("the manifest is not TOML", "fix it: lkr edit") from None
+        raise ManifestError("the manifest is not TOML", "edit it: lkr edit") from None
     keys_table(document).update(new)
     return tomlkit.dumps(document)
 

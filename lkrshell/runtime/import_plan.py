@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
 NEW, SAME, DIFFERS = "new", "same", "differs"
+# What examples have in place of a key: `your-key`, `sk-...`, `<key>`, `xxxx`, `{{lkr:openai:main}}`.
+_PLACEHOLDER = (
+    r"<.*>|\{\{.*|.*(?:\.\.\.|…).*|(?:[a-z]+-){0,3}(?:your|insert[-_ ]|replace[-_ ]|change[-_]?me|todo|x{4}|\*{4}).*"
+)
 
 
 def keys_in(values: dict[str, str]) -> dict[str, str]:
     """Those variables that may hold keys."""
     return {variable: value for variable, value in values.items() if _fits(variable, value)}
+
+
+def is_placeholder(value: str) -> bool:
+    """True for an empty value, and for one that stands for a key in an example."""
+    import re
+
+    return not value or re.fullmatch(_PLACEHOLDER, value, re.IGNORECASE | re.DOTALL) is not None
 
 
 class Plan:
@@ -101,6 +112,13 @@ def free_name(main: str, variable: str, fits: "Callable[[str], bool]") -> str:
     return next((key for key in candidates if fits(key)), candidates[0])
 
 
+def likely_key(store: "Store", variable: str) -> str:
+    """The only key of the variable's provider that is stored, else its `main`. The variable must have a provider."""
+    main = str(providers.key_for(variable))
+    stored = [key for key in runtime_keys(store) if names.provider_of(key) == names.provider_of(main)]
+    return stored[0] if len(stored) == 1 else main
+
+
 def runtime_keys(store: "Store") -> list[str]:
     """The stored keys of kind `runtime`, according to the index."""
     found = []
@@ -112,5 +130,7 @@ def runtime_keys(store: "Store") -> list[str]:
 
 
 def _fits(variable: str, value: str) -> bool:
-    plain = bool(value) and "\0" not in value and len(value.encode("utf-8", "surrogateescape")) <= MAX_VALUE
+    plain = (
+        not is_placeholder(value) and "\0" not in value and len(value.encode("utf-8", "surrogateescape")) <= MAX_VALUE
+    )
     return plain and providers.may_hold_a_key(variable)

@@ -68,12 +68,25 @@ def restore(store: "Store", entry: Entry, value: Secret, old: Secret | None = No
             entry.kind = value.kind
             _drop_old(store, name)
         entry.before = entry.before if old else ""
-        index.write(store.name, entry)  # the policy must exist before the value
-        store.set(name, Secret(value.reveal(), entry.kind))
+        _write(store, entry, Secret(value.reveal(), entry.kind), is_new=not there)
         if old:
             store.set(names.old_of(name), Secret(old.reveal(), entry.kind))
     generation.bump()
     return True
+
+
+def _write(store: "Store", entry: Entry, value: Secret, is_new: bool = True, was: str = "") -> None:
+    """Writes the entry, and then the value, since the policy must exist before the value.
+
+    If the store refuses a new key's value, the entry goes as well.
+    """
+    index.write(store.name, entry, was=was)
+    try:
+        store.set(entry.name, value)
+    except LkrError:
+        if is_new:
+            index.remove(store.name, entry.name)
+        raise
 
 
 def remove(store: "Store", name: str) -> None:
@@ -98,11 +111,11 @@ def remove_moved(store: "Store", account: str, ours: bool) -> None:
         store.delete(account)
 
 
-def _meant(store: "Store", name: str, otherwise: str) -> str:
+def meant(store: "Store", name: str, otherwise: str) -> str:
     """`did you mean …?` for a mistyped name, else `otherwise`."""
     import difflib
 
-    close = difflib.get_close_matches(name, index.names(store.name), 1)
+    close = difflib.get_close_matches(name, index.names(store.name), 1, 0.8)
     return f"did you mean {close[0]}?" if close else otherwise
 
 
@@ -111,11 +124,13 @@ def no_such_key(store: "Store", name: str) -> LkrError:
         return KeyNotStored(f"{name} is not opened yet", "lkr unseal")
     if index.read(store.name, name):
         return KeyNotStored(f"lkr list has {name}, but the {store.name} does not", "lkr doctor says what to do")
-    return KeyNotStored(f"there is no key {name} in the {store.name}", _meant(store, name, "see lkr list"))
+    return KeyNotStored(f"there is no key {name} in the {store.name}", meant(store, name, "see lkr list"))
 
 
 def rename(store: "Store", name: str, new: str) -> None:
     """Renames a key and its old value."""
+    if new == name:
+        raise LkrError(f"{name} already has that name", "nothing was changed")
     with index.locked(store.name):
         if store.exists(new):
             raise LkrError(f"there is already a key {new}", f"lkr rm {new} first")
@@ -123,8 +138,7 @@ def rename(store: "Store", name: str, new: str) -> None:
         entry = index.read(store.name, name) or Entry(new, value.kind, now())
         entry.name = new
         _drop_old(store, new)
-        index.write(store.name, entry, was=name)  # the policy must exist before the value
-        store.set(new, value)  # if killed after this, both names exist, never none
+        _write(store, entry, value, was=name)  # if killed after this, both names exist, never none
         if old:
             store.set(names.old_of(new), old)
         _drop_old(store, name)
@@ -194,7 +208,7 @@ def entry_of(store: "Store", name: str) -> Entry:
         return entry
     if "/" in name:  # what a key may do can be said before it was ever fetched
         return Entry(name, "runtime", now())
-    raise LkrError(f"there is no key {name} in the index", _meant(store, name, "see lkr list, lkr doctor"))
+    raise LkrError(f"there is no key {name} in the index", meant(store, name, "see lkr list, lkr doctor"))
 
 
 def write_entry_anew(store: "Store", name: str) -> bool:

@@ -7,7 +7,7 @@ import os
 import sys
 
 from lkrshell.core import clock
-from lkrshell.core.errors import LOCKED, LkrError
+from lkrshell.core.errors import WrongPassphrase
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import agents
 from lkrshell.state import audit, config, generation
@@ -16,7 +16,12 @@ from lkrshell.system import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from lkrshell.stores.base import Store
+
+    T = TypeVar("T")
 
 _TRIES = 3
 
@@ -35,15 +40,18 @@ def on_demand(line: agents.Ancestry | None = None) -> bool:
         return False
     if by_enrolled(store):
         return True
-    for left in reversed(range(_TRIES)):
+    until_right(f"Passphrase of the {store.noun}", lambda given: open_with(store, given))
+    return True
+
+
+def until_right(prompt: str, use: "Callable[[Secret], T]") -> "T":
+    """Asks on the terminal for a passphrase that `use` accepts, three times at most. Returns what `use` returned."""
+    for _ in range(_TRIES - 1):
         try:
-            open_with(store, Secret(terminal.hidden(f"Passphrase of the {store.noun}")))
-            return True
-        except LkrError as error:
-            if error.code != LOCKED or not left:
-                raise
-            _say(error.message)
-    return False
+            return use(Secret(terminal.hidden(prompt)))
+        except WrongPassphrase as error:
+            _say(f"{error.message}; try again")
+    return use(Secret(terminal.hidden(prompt)))
 
 
 def open_with(store: "Store", passphrase: Secret) -> None:

@@ -188,7 +188,7 @@ def parsed(path: str, data: bytes) -> "dict[str, Any]":
     except UnicodeDecodeError:
         raise LkrError(f"{where} is not UTF-8") from None
     except toml_text.TomlError as error:
-        raise LkrError(f"{where}: {error}", "fix it or remove the file") from None
+        raise LkrError(f"{where}: {error}", "correct or remove that file") from None
 
 
 def _parse(path: str, data: bytes, keep: bool = True) -> Config:

@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from lkrshell.core import platform
-from lkrshell.core.errors import REFUSED, LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.errors import REFUSED, LkrError, StoreUnreachable, WrongPassphrase
 from lkrshell.state import native
 from lkrshell.stores import macos_keychain
 from lkrshell.stores.macos_keychain import (
@@ -172,7 +172,7 @@ def unlock(store: MacosKeychain, password: bytes) -> None:
         keychain = store.open(ours)
         status = _call("SecKeychainUnlock", keychain, len(password), password or None, 1 if password else 0)
         if status == AUTH_FAILED:
-            raise StoreLocked("that is not the keychain's password", "try again")
+            raise WrongPassphrase("that is not the keychain's password")
         if status:
             raise problem(status)
         store.note_time(keychain)

@@ -6,7 +6,7 @@
 
 import os
 
-from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
+from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable, WrongPassphrase
 from lkrshell.core.secret import Secret, parse_secret
 from lkrshell.core.text import show
 from lkrshell.state import files, memory, paths
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import pyrage
+
+_LOST = "if it is lost: lkr vault reset --help"
 
 
 class Vault:
@@ -172,9 +174,10 @@ class Vault:
             raise LkrError(f"cannot rename {show(self._root)}: {error.strerror}", "nothing was changed") from None
         return aside
 
-    def check(self, passphrase: Secret) -> None:
-        """StoreLocked if this is not the vault's passphrase."""
+    def checked(self, passphrase: Secret) -> Secret:
+        """Returns the vault's passphrase; WrongPassphrase for any other."""
         self._open(passphrase)
+        return passphrase
 
     def passwd(self, old: Secret, new: Secret) -> None:
         """Changes the passphrase of the identity. The keys stay as they are."""
@@ -245,7 +248,7 @@ class Vault:
         try:
             plain = open_passphrase_file(sealed, passphrase)
         except pyrage.DecryptError:
-            raise StoreLocked("that is not the vault's passphrase, or identity.age is damaged", "try again") from None
+            raise WrongPassphrase("that is not the vault's passphrase, or identity.age is damaged", _LOST) from None
         return plain.strip()
 
 

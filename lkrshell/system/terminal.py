@@ -35,7 +35,7 @@ def hidden(question: str, may_be_empty: bool = False) -> str:
 
     try:
         while not (line := getpass.getpass(f"{question}: ")) and not may_be_empty:
-            pass
+            sys.stderr.write("lkr: nothing was typed; Ctrl-C stops\n")
     except EOFError:
         raise KeyboardInterrupt from None
     return line
