@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 
 from lkrshell.core.secret import Secret
+from lkrshell.scan import shapes as by_shape
 from lkrshell.scan import text
 from lkrshell.vendors import providers
 
@@ -138,3 +139,29 @@ def test_without_re2_the_same_is_found(monkeypatch) -> None:  # type: ignore[no-
     what = text.Search({"openai:prod": secret})
     for how, written in encodings(secret.reveal()).items():
         assert {each.name for _, _, each in what.hits(written.encode("latin-1"))} == {"openai:prod"}, how
+
+
+def test_without_re2_the_same_looks_like_a_key(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    import sys
+
+    known = providers.builtin()
+    parts = [
+        *(each.prefix for each in known.values()),
+        *(each.variable for each in known.values()),
+        *"=: \n\t/+-_.(x\"'",
+    ]
+    parts += [base64.b64encode(each.prefix.encode()).decode().rstrip("=") for each in known.values()]
+    texts = []
+    for _ in range(3000):
+        drawn = (RANDOM.choice(parts) if RANDOM.random() < 0.7 else key("") for _ in range(RANDOM.randint(1, 40)))
+        texts.append("".join(drawn).encode())
+
+    def found() -> list[tuple[int, int, int, str, str, str]]:
+        all_of_them = ((number, each) for number, text in enumerate(texts) for each in by_shape.find(text))
+        return [(number, each.start, each.end, each.provider, each.named, each.form) for number, each in all_of_them]
+
+    with_it = found()
+    assert len(with_it) > 500
+    monkeypatch.setitem(sys.modules, "re2", None)
+    monkeypatch.setattr(by_shape, "_tables", [])
+    assert found() == with_it

@@ -220,35 +220,104 @@ def test_an_agents_commit_is_searched_and_its_home_is_not(user: User, folder: Pa
     assert not os.path.exists(folder / ".git/hooks/pre-commit")
 
 
-def test_history_is_read_as_patches_and_nothing_is_missed(user: User, folder: Path) -> None:
-    """Merges, a line that two commits split, a file that came back, a binary one, odd names, and long lines."""
-    secrets = {name: key("gsk_") for name in ("merged", "removed", "odd", "long")}
-    (folder / "a").write_text("1\n2\n3\n")
-    commit(user, folder)
-    user.git("checkout", "-qb", "side", cwd=folder)
-    (folder / "a").write_text("1\nside\n3\n")
-    user.git("commit", "-qam", "side", cwd=folder)
-    user.git("checkout", "-q", "main", cwd=folder)
-    (folder / "a").write_text("1\nmain\n3\n")
-    user.git("commit", "-qam", "main", cwd=folder)
-    user.git("merge", "-q", "side", cwd=folder, code=1)
-    (folder / "a").write_text(f"1\n{secrets['merged']}\n3\n")  # neither side had that
-    user.git("commit", "-qam", "merge", cwd=folder)
+# Three ways to read the history: patches for betterleaks, whole objects with RE2, patches with neither.
+WAYS = {"betterleaks": "", "RE2": "betterleaks", "Python": "betterleaks re2"}
+WITHOUT = """
+import sys
+sys.modules |= dict.fromkeys(sys.argv.pop(1).split())
+from lkrshell.__main__ import main
+main()
+"""
+
+
+def in_history(user: User, folder: Path, missing: str) -> list[dict[str, object]]:
+    """The findings of `lkr scan --history` where these modules are not installed."""
+    words = [sys.executable, "-c", WITHOUT, missing, "scan", "--history", "--json"]
+    done = subprocess.run(words, env=user.env, cwd=folder, capture_output=True, text=True)
+    assert VALUE not in done.stdout + done.stderr and OTHER not in done.stdout + done.stderr
+    rows: list[dict[str, object]] = json.loads(done.stdout)["findings"]
+    return rows
+
+
+@pytest.mark.parametrize("missing", WAYS.values(), ids=WAYS)
+def test_nothing_in_history_is_missed_and_each_line_counts_once(user: User, folder: Path, missing: str) -> None:
+    """A line that two commits split, one that lay between, a file that came back, a binary one, odd names, long lines,
+    and many versions."""
+    secrets = {name: key("gsk_") for name in ("removed", "odd", "long")}
     (folder / "b").write_text(f"-- {secrets['removed']}\n++ x\n")
     (folder / 'tab\t"quote" ü').write_text(f"\n\n{secrets['odd']}\n")
     (folder / "c").write_text(f"{VALUE[:10]}\nsomething\n")
+    (folder / "d").write_text(f"{VALUE[:10]}\nsomething\n{VALUE[10:]}\n")
     (folder / "binary").write_bytes(b"\0\1" + OTHER.encode())
     (folder / "long").write_text("x" * (5 << 20) + f" {secrets['long']}\n")
     commit(user, folder)
     (folder / "b").unlink()
     (folder / "c").write_text(f"{VALUE[:10]}\n{VALUE[10:]}\n")
+    (folder / "d").write_text(f"{VALUE[:10]}\n{VALUE[10:]}\n")
     commit(user, folder)
-    rows = found(user, folder, "--history")
+    for number in range(3):
+        (folder / 'tab\t"quote" ü').write_text(f"\n\n{secrets['odd']}\n{number}\n")
+        commit(user, folder)
+    rows = in_history(user, folder, missing)
     places = sorted((str(row["path"]), row["line"], row["key"] or "") for row in rows)
     assert places == [
-        ("a", 2, ""), ("b", 1, ""), ("binary", 1, "anthropic:main"), ("c", 1, "openai:prod"), ("long", 1, ""),
-        ('tab\t"quote" ü', 3, ""),
+        ("b", 1, ""), ("binary", 1, "anthropic:main"), ("c", 1, "openai:prod"), ("d", 1, "openai:prod"),
+        ("long", 1, ""), ('tab\t"quote" ü', 3, ""),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", WAYS.values(), ids=WAYS)
+def test_what_only_a_merge_made_is_found(user: User, folder: Path, missing: str) -> None:
+    """The result of a conflict, a file that no side had, an octopus, another root, a subtree, and a merge that a later
+    commit changed and a third one restored."""
+    secrets = [key("gsk_") for _ in range(6)]
+
+    def git(*words: str, code: int = 0) -> None:
+        user.git(*words, cwd=folder, code=code)
+
+    def side(name: str, path: str, text: str, base: str = "main") -> None:
+        git("checkout", "-qb", name, base)
+        (folder / path).write_text(text)
+        commit(user, folder)
+        git("checkout", "-q", "main")
+
+    (folder / "a.py").write_text("1\n2\n3\n")
+    commit(user, folder)
+    side("one", "a.py", "1\none\n3\n")
+    (folder / "a.py").write_text("1\nmain\n3\n")
+    commit(user, folder)
+    git("merge", "-q", "one", code=1)
+    (folder / "a.py").write_text(f"1\n{secrets[0]}\n3\n")
+    git("commit", "-qam", "the conflict")
+    for number, name in enumerate(("two", "three", "four")):
+        side(name, f"{name}.txt", f"{number}\n")
+    git("merge", "-q", "--no-ff", "--no-commit", "two")
+    (folder / "evil.py").write_text(f"{secrets[1]}\n")
+    commit(user, folder, "an evil merge")
+    (folder / "evil.py").write_text("nothing\n")
+    commit(user, folder)
+    git("revert", "--no-edit", "HEAD")
+    git("merge", "-q", "--no-ff", "three", "four")
+    (folder / "octopus.py").write_text(f"{secrets[2]}\n")
+    git("add", "-A")
+    git("commit", "-q", "--amend", "--no-edit")
+    git("checkout", "-q", "--orphan", "root")
+    git("rm", "-rqf", ".")
+    (folder / "root.py").write_text(f"{secrets[3]}\n")
+    commit(user, folder, "another root")
+    git("checkout", "-q", "main")
+    git("merge", "-q", "-s", "ours", "--no-commit", "--allow-unrelated-histories", "root")
+    git("read-tree", "--prefix=below/", "-u", "root")
+    (folder / "below/added.py").write_text(f"{secrets[4]}\n")
+    commit(user, folder, "a subtree")
+    (folder / "replaced.py").write_text(f"{secrets[5]}\n")
+    commit(user, folder)
+    git("replace", "HEAD:replaced.py", "HEAD:two.txt")
+    rows = in_history(user, folder, missing)
+    assert len({row["fingerprint"] for row in rows}) == len(secrets)
+    paths = {"a.py", "evil.py", "octopus.py", "root.py", "below/added.py", "replaced.py"}
+    assert {row["path"] for row in rows} - {"below/root.py"} == paths
+    assert {row["provider"] for row in rows} == {"groq"}
 
 
 def test_a_key_in_a_name_is_found_and_not_shown(user: User, folder: Path) -> None:

@@ -1,13 +1,14 @@
 """Searches git's objects: all of them, those since a revision, staged ones, or those about to be pushed.
 
-Each object is read once, by one `git cat-file`, so git runs no hook, filter or program of the repository. The contents
-of files and the messages of commits, tags and notes are searched, also those that only a stash or the reflog holds.
+Objects are read by `git cat-file`, so git runs no hook, filter or program of the repository. The contents of files and
+the messages of commits, tags and notes are searched, also those that only a stash or the reflog holds.
 """
 
 import bisect
 import os
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 from lkrshell.core.errors import USAGE, LkrError
@@ -22,7 +23,8 @@ _OVERLAP = 64 << 10  # bytes
 _MOST = 64 << 20  # bytes of one object
 _BETWEEN = b"\n\1\n"  # so that no match spans two objects
 _LOG_WAIT = 120  # seconds to find the commits that introduced the objects
-_NAMED = "--batch-check=%(objectname) %(objecttype)"
+_LISTED = "--batch-check=%(objectname) %(objecttype) %(objectsize)"
+_WHOLE = 64 << 10  # bytes of objects for each commit: up to that, git reads them all faster than it makes patches
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MOST_COMMITS = 200  # commits to look up at the remotes
 
@@ -39,16 +41,41 @@ class _Object:
 def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
     """Returns the findings in every object of the repository at `folder`.
 
-    What a commit adds to a text is read in git's patches, so that a line counts once and not in each version of its
+    What a commit adds to a text is told by git's patches, so that a line counts once and not in each version of its
     file. The objects that no patch shows are read whole: messages, binary files, what merges made, what nothing names.
     """
-    with git.stream(folder, "cat-file", _NAMED, "--batch-all-objects", "--unordered", "--buffer") as listing:
-        there = dict(map(bytes.split, listing))
-    hits, shown = patches.search(folder, what, tally)
-    rest = [name.decode() for name, kind in there.items() if kind != b"tree" and name not in shown]
-    whole = list(_read(folder, rest, what, tally))
+    there: dict[bytes, bytes] = {}
+    size = 0
+    with git.stream(folder, "cat-file", _LISTED, "--batch-all-objects", "--unordered", "--buffer") as listing:
+        for name, kind, length in map(bytes.split, listing):
+            there[name] = kind
+            size += int(length)
+    if what.fast and size <= _WHOLE * sum(kind == b"commit" for kind in there.values()):
+        hits, whole = _whole_first(folder, there, what, tally)
+    else:
+        hits, shown = patches.search(folder, what, tally)
+        rest = [name.decode() for name, kind in there.items() if kind != b"tree" and name not in shown]
+        whole = _read_at_once(folder, rest, what, tally)
     places = _introduced(folder, {name for name, _ in whole})
     return [*_on_remotes(folder, hits), *_told(folder, whole, places, HISTORY), *_in_names(folder, what)]
+
+
+def _whole_first(
+    folder: str, there: dict[bytes, bytes], what: text.Search, tally: Tally
+) -> tuple[list[Finding], list[tuple[str, Finding]]]:
+    """Returns the findings in patches, and those in whole objects. Makes only patches of files that have findings."""
+    whole = _read_at_once(folder, [name.decode() for name in there], what, tally)
+    blobs = {name.encode() for name, _ in whole if there[name.encode()] == b"blob"}
+    named = any(there[name.encode()] == b"tree" for name, _ in whole)  # a file's name has a key
+    if not blobs and not named:
+        return [], whole
+    hits, shown = patches.search(folder, what, Tally(), None if named else blobs)
+    told = {each.fingerprint for each in hits}
+    return hits, [
+        (name, each)
+        for name, each in whole
+        if there[name.encode()] != b"tree" and (name.encode() not in shown or each.fingerprint not in told)
+    ]
 
 
 def _in_names(folder: str, what: text.Search) -> Iterator[Finding]:
@@ -142,13 +169,23 @@ def _read(folder: str, names: Iterable[str], what: text.Search, tally: Tally) ->
         yield from _search(objects, what, tally)
 
 
+def _read_at_once(folder: str, names: list[str], what: text.Search, tally: Tally) -> list[tuple[str, Finding]]:
+    """Reads the objects with several processes of git. Each takes a part, in the order of the list."""
+    count = git.at_once()
+    each = -(-len(names) // count) or 1
+    parts = [names[at : at + each] for at in range(0, len(names), each)]
+    with ThreadPoolExecutor(count) as pool:
+        read = list(pool.map(lambda part: list(_read(folder, part, what, tally)), parts))
+    return [hit for hits in read for hit in hits]
+
+
 def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tuple[str, Finding]]:
     """Yields the hits in the output of `git cat-file --batch`: the object's name, and the finding."""
     for block, parts, binary in _blocks(objects, tally):
         starts = [part.start for part in parts]
         for start, end, found in what.hits(block, binary):
             part = parts[bisect.bisect_right(starts, start) - 1] if start >= starts[0] else None
-            if part is None or end > part.end or part.kind == "tree":
+            if part is None or end > part.end:
                 continue
             found.line = part.line + block.count(b"\n", part.start, start)
             found.place = part.kind
@@ -158,11 +195,10 @@ def _search(objects: IO[bytes], what: text.Search, tally: Tally) -> Iterator[tup
 def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Object], bool]]:
     """Yields the stream in blocks, with the objects in each and whether it is binary.
 
-    A block has many small text objects, or one binary one, or a part of a large one. Such parts overlap.
+    A block has many small text objects, or many trees, or one binary object, or a part of a large one. Such parts
+    overlap.
     """
-    parts: list[_Object] = []
-    pieces: list[bytes] = []
-    size = 0
+    texts, trees = _Block(False), _Block(True)
     while header := objects.readline():
         words = header.split()
         if len(words) != 3:
@@ -172,20 +208,37 @@ def _blocks(objects: IO[bytes], tally: Tally) -> Iterator[tuple[bytes, list[_Obj
         tally.step(tally.files)
         data = objects.read(min(length, _BLOCK))
         tally.bytes += min(length, _MOST)
-        if length > _BLOCK or text.binary(data):
+        block = trees if kind == "tree" else texts
+        if length > _BLOCK or (block is texts and text.binary(data)):
             for part, line in _large(objects, data, length):
                 yield part, [_Object(0, len(part), name, kind, line)], text.binary(data)
         else:
-            pieces += [_BETWEEN, data]
-            size += len(_BETWEEN)
-            parts.append(_Object(size, size + len(data), name, kind, 1))
-            size += len(data)
+            block.add(data, name, kind)
         objects.read(1)
-        if size >= _BLOCK:
-            yield b"".join(pieces), parts, False
-            parts, pieces, size = [], [], 0
-    if parts:
-        yield b"".join(pieces), parts, False
+        if block.size >= _BLOCK:
+            yield block.taken()
+    yield from (block.taken() for block in (texts, trees) if block.size)
+
+
+class _Block:
+    """Small objects that are searched at once."""
+
+    def __init__(self, binary: bool) -> None:
+        self.binary, self.size = binary, 0
+        self._parts: list[_Object] = []
+        self._pieces: list[bytes] = []
+
+    def add(self, data: bytes, name: str, kind: str) -> None:
+        start = self.size + len(_BETWEEN)
+        self.size = start + len(data)
+        self._pieces += [_BETWEEN, data]
+        self._parts.append(_Object(start, self.size, name, kind, 1))
+
+    def taken(self) -> tuple[bytes, list[_Object], bool]:
+        """Returns the objects as one text, where each is in it, and whether it is binary. Then starts anew."""
+        taken = b"".join(self._pieces), self._parts, self.binary
+        self.size, self._parts, self._pieces = 0, [], []
+        return taken
 
 
 def _large(objects: IO[bytes], data: bytes, length: int) -> Iterator[tuple[bytes, int]]:

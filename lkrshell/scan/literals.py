@@ -3,6 +3,7 @@
 Pure: reads and writes nothing.
 """
 
+import importlib.util
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -20,6 +21,11 @@ def compiled(pattern: bytes) -> Any:
     options.max_mem = 64 << 20  # bytes; with less, RE2 becomes slower with hundreds of strings
     options.log_errors = False
     return re2.compile(pattern, options)
+
+
+def has_re2() -> bool:
+    """True if RE2 is installed."""
+    return importlib.util.find_spec("re2") is not None
 
 
 class Literals:

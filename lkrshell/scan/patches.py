@@ -26,26 +26,47 @@ _WORDS = (
     "--output-indicator-new=\t", "--output-indicator-context= ", "--output-indicator-old=-", "--format=commit %H %ct",
 )  # fmt: skip
 _LIST_WAIT = 120  # seconds to list the commits
-_MOST_AT_ONCE = 4  # processes of git
 _OBJECTS = re.compile(rb"^index ([0-9a-f]+)\.\.([0-9a-f]+)(?: [0-7]+)?\n(--- )?", re.M)
-_REMOVED = re.compile(rb"\n-[^\n]*")
+_REMOVED = re.compile(rb"(?:\n-[^\n]*)+")
 
 
-def search(folder: str, what: text.Search, tally: Tally) -> tuple[list[Finding], set[bytes]]:
-    """Returns the findings in what commits added, and the names of the objects that need no other search."""
-    listed = git.output(folder, "rev-list", "--all", "--reflog", "--no-merges", "--reverse", wait=_LIST_WAIT) or b""
-    commits = listed.splitlines(keepends=True)
-    each = -(-len(commits) // min(_MOST_AT_ONCE, os.cpu_count() or 1)) or 1
+def search(
+    folder: str, what: text.Search, tally: Tally, only: set[bytes] | None = None
+) -> tuple[list[Finding], set[bytes]]:
+    """Returns the findings in what commits added, and the names of the objects that need no other search.
+
+    `only`: the objects that have a finding, if that is known. Other commits than those that made them are left out.
+    """
+    commits = _commits(folder, only)
+    count = git.at_once()
+    each = -(-len(commits) // count) or 1
     parts = [_Part(commits[at : at + each]) for at in range(0, len(commits), each)]
-    with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
+    with ThreadPoolExecutor(count) as pool:
         list(pool.map(lambda part: part.search(folder, what, tally), parts))
     covered: set[bytes] = set()
     whole: set[bytes] = set()  # objects of which patches show only later changes
     for before, after in (objects for part in parts for objects in part.objects):
-        if before.strip(b"0") and before not in covered:
+        if before.strip(b"0") and before not in covered and (only is None or before in only):
             whole.add(before)
         covered.add(after)
     return [found for part in parts for found in part.found], covered - whole
+
+
+def _commits(folder: str, only: set[bytes] | None) -> list[bytes]:
+    """Lists the commits that are not merges, the oldest first, one to a line: all, or those that made these objects."""
+    which = ("--all", "--reflog", "--no-merges", "--reverse", "--topo-order")  # parents come first
+    if only is None:
+        return (git.output(folder, "rev-list", *which, wait=_LIST_WAIT) or b"").splitlines(keepends=True)
+    words = ("--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-show-signature")
+    listed = git.output(folder, "log", *which, *words, "--format=commit %H", wait=_LIST_WAIT) or b""
+    commits: dict[bytes, None] = {}
+    commit = b""
+    for line in listed.splitlines():
+        if line.startswith(b"commit "):
+            commit = line[7:] + b"\n"
+        elif line.startswith(b":") and line.split(b" ", 4)[3] in only:
+            commits[commit] = None
+    return list(commits)
 
 
 class _Part:
@@ -75,7 +96,7 @@ def _noted(block: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _blocks(log: IO[bytes], objects: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
-    """Yields the log in parts of whole lines, without the lines that were removed.
+    """Yields the log in parts of whole lines, without the lines that were removed. A tab stands where they were.
 
     Each part begins with the headers of its place and the last lines of the part before.
     """
@@ -88,10 +109,10 @@ def _blocks(log: IO[bytes], objects: list[tuple[bytes, bytes]]) -> Iterator[byte
         mark = b"" if end else rest[:1]  # so that what follows still belongs to a line of this kind
         part = context + rest[: end or None]
         objects += _noted(part)
-        part = _REMOVED.sub(b"", part)
+        part = _REMOVED.sub(b"\t", part)
         yield part
         context, rest = _context(part), mark + rest[end or len(rest) :]
-    yield _REMOVED.sub(b"", context + rest)
+    yield _REMOVED.sub(b"\t", context + rest)
 
 
 def _context(part: bytes) -> bytes:
@@ -121,7 +142,9 @@ def _placed(part: bytes, start: int, end: int, found: Finding) -> Finding | None
     line = part.rfind(b"\n", 0, start) + 1
     kind = part[line : line + 1]
     name = kind == b"d" and found.kind == "stored"  # diff --git
-    if not (name or kind == b"\t" or (kind == b" " and b"\n\t" in part[start:end])):
+    # Several lines are new if one of them is, or if a line between them was removed.
+    joined = kind == b" " and (b"\n\t" in part[start:end] or b"\t\n" in part[start:end])
+    if not (name or kind == b"\t" or joined):
         return None
     commit, path, number = _headers(part, start)
     words = commit.split()

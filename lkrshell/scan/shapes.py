@@ -10,12 +10,12 @@ import binascii
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from lkrshell.core.secret import Secret
-from lkrshell.scan.literals import compiled
+from lkrshell.scan.literals import compiled, has_re2
 from lkrshell.vendors import providers
 
 _LEAST, _MOST = 16, 512  # bytes after a prefix, or of a variable's value
@@ -68,16 +68,76 @@ class _Table:
                 self.variables.setdefault(variable.lower().encode(), name)
         self.shapes = {name: re.compile(each.shape.encode()) for name, each in known.items() if each.shape}
         self.encoded = {base64.b64encode(each)[: len(each) * 8 // 6]: each for each in self.prefixes}
-        plain = b"|".join(re.escape(each) for each in sorted(self.prefixes, key=len, reverse=True))
-        encoded = b"|".join(re.escape(each) for each in sorted(self.encoded, key=len, reverse=True))
-        names = b"|".join(re.escape(each) for each in sorted(self.variables, key=len, reverse=True))
-        pattern = b"(?:%b)%b{16}|(?:%b)[A-Za-z0-9+/]{20}|(?i:%b)%b" % (plain, _BODY, encoded, names, _JOINED)
-        self.pattern: Any = compiled(pattern)
+        begins = _any_of(self.prefixes), _BODY, _any_of(self.encoded), _any_of(self.variables), _JOINED
+        pattern = b"(?:%b)%b{16}|(?:%b)[A-Za-z0-9+/]{20}|(?i:%b)%b" % begins
+        self._pattern: Any = compiled(pattern)
+        self._likely = None if has_re2() else _Likely(self.prefixes, self.encoded, self.variables)
+
+    def matches(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Yields the start and end of each place where a key or its variable may begin, from left to right."""
+        if self._likely:
+            places = (self._pattern.match(data, start) for start in self._likely.starts(data))
+            yield from (match.span() for match in places if match)
+            return
+        at = 0
+        while match := self._pattern.search(data, at):
+            yield match.span()
+            at = match.start() + 1
 
     def provider(self, value: bytes) -> str:
         """Returns the provider with the longest matching prefix; empty when none matches."""
         fits = [prefix for prefix in self.prefixes if value.startswith(prefix)]
         return self.prefixes[max(fits, key=len)] if fits else ""
+
+
+class _Likely:
+    """Finds the places that are worth a closer look, without RE2.
+
+    Python's own patterns try each alternative at each character. So this looks for long words, of which few begin like
+    a key, and for the last letters of variables.
+    """
+
+    _END = 5  # letters of a variable
+
+    def __init__(self, prefixes: Iterable[bytes], encoded: Iterable[bytes], variables: Iterable[bytes]) -> None:
+        self._heads = (*prefixes, *encoded)
+        shortest = min(map(len, self._heads), default=0) + _LEAST
+        letters = [each for each in map(bytes, zip(range(256), strict=True)) if _LETTER.match(each)]
+        others = sorted({each for head in self._heads for each in head if bytes([each]) not in letters} | {*b"+/"})
+        self._classes = bytes(97 if bytes([each]) in letters or each in others else 32 for each in range(256))
+        self._word = b"a" * shortest
+        self._within = re.compile(b"[%b](?=%b)" % (re.escape(bytes(others)), _any_of(self._heads)))
+        self._variables = tuple(variables)
+        self._longest = max(map(len, self._variables), default=0)
+        self._ends = {each[-self._END :] for each in self._variables}
+
+    def starts(self, data: bytes) -> list[int]:
+        """Returns where keys and variables may begin, from left to right."""
+        return sorted({*self._of_keys(data), *self._of_variables(data.lower())})
+
+    def _of_keys(self, data: bytes) -> Iterator[int]:
+        """A key begins where a word does, or after a character that keys do not have."""
+        classes, end = data.translate(self._classes) + b" ", 0
+        while (start := classes.find(self._word, end)) >= 0:
+            end = classes.find(b" ", start)
+            if data.startswith(self._heads, start):
+                yield start
+            yield from (match.end() for match in self._within.finditer(data, start, end))
+
+    def _of_variables(self, data: bytes) -> Iterator[int]:
+        for last in self._ends:
+            at = data.find(last)
+            while at >= 0:
+                end = at + len(last)
+                name = data[max(0, end - self._longest) : end]
+                if name.endswith(self._variables):
+                    yield end - max(len(each) for each in self._variables if name.endswith(each))
+                at = data.find(last, end)
+
+
+def _any_of(words: Iterable[bytes]) -> bytes:
+    """Returns a pattern for these words, the longest first."""
+    return b"|".join(re.escape(each) for each in sorted(words, key=len, reverse=True))
 
 
 _tables: "list[tuple[dict[str, providers.Provider], _Table]]" = []
@@ -93,16 +153,15 @@ def _table() -> _Table:
 def find(data: bytes) -> Iterator[Shape]:
     """Yields what looks like a key in `data`, from left to right."""
     table, at = _table(), 0
-    while match := table.pattern.search(data, at):
-        start = match.start()
+    for start, end in table.matches(data):
+        if start < at:
+            continue
         found = None
         if not (start and _LETTER.match(data, start - 1)) or _ends_a_name(data, start, table):
-            found = _at(data, start, match.end(), table)
+            found = _at(data, start, end, table)
         if found:
             yield found
-            at = found.end
-        else:
-            at = start + 1 if not _LETTER.match(data, start) else _after(data, start, match.end(), table)
+        at = found.end if found else _after(data, start, end, table)
     for pattern, name in table.whole:
         for each in pattern.finditer(data):
             yield Shape(*each.span(), name, _secret(each[0]))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lkrshell.core.secret import Secret
-from lkrshell.scan import engine, marks, shapes
+from lkrshell.scan import engine, literals, marks, shapes
 from lkrshell.scan.findings import Finding
 from lkrshell.scan.values import Values
 
@@ -23,6 +23,7 @@ class Search:
 
     def __init__(self, stored: "dict[str, Secret]", shaped: bool = True, engine: "Engine | None" = None) -> None:
         self._values, self._shaped, self._engine = Values(stored), shaped, engine
+        self.fast = engine is None and literals.has_re2()  # hundreds of MiB in a second
 
     def hits(self, data: bytes, binary: bool = False) -> "Iterator[tuple[int, int, Finding]]":
         """Yields (start, end, finding) for each key in `data`, in no order. The finding does not name a place yet.

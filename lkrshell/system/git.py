@@ -31,6 +31,7 @@ _SETTINGS = (
 _VARIABLES = {
     "GIT_NO_LAZY_FETCH": "1",  # else a partial clone fetches missing objects with a program that its settings name
     "GIT_ALLOW_PROTOCOL": "",
+    "GIT_NO_REPLACE_OBJECTS": "1",  # else what a repository replaced stays unseen
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_PAGER": "cat",
@@ -39,6 +40,7 @@ _VARIABLES = {
 _KEPT = ("HOME", "XDG_CONFIG_HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "GIT_CONFIG_NOSYSTEM")
 _MARKS = (".git", ".lkr.toml")  # files that mark a project's folder
 _WAIT = 10  # seconds
+_MOST_AT_ONCE = 4
 _ESCAPED = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))", re.S)
 _LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
 
@@ -97,7 +99,12 @@ def stream(folder: str, *words: str, lines: bytes | None = None) -> Iterator[IO[
     command, environment = program
     source = subprocess.DEVNULL if lines is None else subprocess.PIPE
     with subprocess.Popen(
-        command, env=environment, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command,
+        env=environment,
+        stdin=source,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=1 << 18,
     ) as process:
         try:
             if lines is not None:
@@ -106,6 +113,11 @@ def stream(folder: str, *words: str, lines: bytes | None = None) -> Iterator[IO[
                 yield process.stdout
         finally:
             process.kill()
+
+
+def at_once() -> int:
+    """How many processes of git can share a long task."""
+    return min(_MOST_AT_ONCE, os.cpu_count() or 1)
 
 
 def unquoted(name: bytes) -> bytes:
