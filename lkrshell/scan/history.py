@@ -53,11 +53,15 @@ def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
     if what.fast and size <= _WHOLE * sum(kind == b"commit" for kind in there.values()):
         hits, whole = _whole_first(folder, there, what, tally)
     else:
-        hits, shown = patches.search(folder, what, tally)
+        hits, shown = patches.search(folder, _commits(there), what, tally)
         rest = [name.decode() for name, kind in there.items() if kind != b"tree" and name not in shown]
         whole = _read_at_once(folder, rest, what, tally)
     places = _introduced(folder, {name for name, _ in whole})
     return [*_on_remotes(folder, hits), *_told(folder, whole, places, HISTORY), *_in_names(folder, what)]
+
+
+def _commits(there: dict[bytes, bytes]) -> list[bytes]:
+    return [name for name, kind in there.items() if kind == b"commit"]
 
 
 def _whole_first(
@@ -69,7 +73,7 @@ def _whole_first(
     named = any(there[name.encode()] == b"tree" for name, _ in whole)  # a file's name has a key
     if not blobs and not named:
         return [], whole
-    hits, shown = patches.search(folder, what, Tally(), None if named else blobs)
+    hits, shown = patches.search(folder, _commits(there), what, Tally(), None if named else blobs)
     told = {each.fingerprint for each in hits}
     return hits, [
         (name, each)

@@ -25,19 +25,19 @@ _WORDS = (
     "--no-relative", "--no-show-signature", "--no-notes", "--submodule=short", "--full-index", "--no-prefix",
     "--output-indicator-new=\t", "--output-indicator-context= ", "--output-indicator-old=-", "--format=commit %H %ct",
 )  # fmt: skip
-_LIST_WAIT = 120  # seconds to list the commits
 _OBJECTS = re.compile(rb"^index ([0-9a-f]+)\.\.([0-9a-f]+)(?: [0-7]+)?\n(--- )?", re.M)
 _REMOVED = re.compile(rb"(?:\n-[^\n]*)+")
 
 
 def search(
-    folder: str, what: text.Search, tally: Tally, only: set[bytes] | None = None
+    folder: str, commits: list[bytes], what: text.Search, tally: Tally, only: set[bytes] | None = None
 ) -> tuple[list[Finding], set[bytes]]:
-    """Returns the findings in what commits added, and the names of the objects that need no other search.
+    """Returns the findings in what these commits and those before them added, and the names of the objects that need
+    no other search.
 
-    `only`: the objects that have a finding, if that is known. Other commits than those that made them are left out.
+    `only`: the objects that have a finding, if that is known. Commits that did not make one of them are left out.
     """
-    commits = _commits(folder, only)
+    commits = _wanted(folder, commits, only)
     count = git.at_once()
     each = -(-len(commits) // count) or 1
     parts = [_Part(commits[at : at + each]) for at in range(0, len(commits), each)]
@@ -52,21 +52,28 @@ def search(
     return [found for part in parts for found in part.found], covered - whole
 
 
-def _commits(folder: str, only: set[bytes] | None) -> list[bytes]:
-    """Lists the commits that are not merges, the oldest first, one to a line: all, or those that made these objects."""
-    which = ("--all", "--reflog", "--no-merges", "--reverse", "--topo-order")  # parents come first
+def _wanted(folder: str, commits: list[bytes], only: set[bytes] | None) -> list[bytes]:
+    """Lists those of the commits that are not merges, the oldest first, one to a line: all, or those that made the
+    objects `only`."""
+    words = ("--no-merges", "--reverse", "--topo-order", "--stdin")  # parents come first
+    lines = b"\n".join([*commits, b""])
     if only is None:
-        return (git.output(folder, "rev-list", *which, wait=_LIST_WAIT) or b"").splitlines(keepends=True)
-    words = ("--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-show-signature")
-    listed = git.output(folder, "log", *which, *words, "--format=commit %H", wait=_LIST_WAIT) or b""
-    commits: dict[bytes, None] = {}
+        with git.stream(folder, "rev-list", *words, lines=lines) as listing:
+            listed = list(listing)
+        if not listed:  # git has deleted commits that others name, which no branch has
+            with git.stream(folder, "rev-list", "--all", *words[:-1]) as listing:
+                listed = list(listing)
+        return listed
+    made: dict[bytes, None] = {}
     commit = b""
-    for line in listed.splitlines():
-        if line.startswith(b"commit "):
-            commit = line[7:] + b"\n"
-        elif line.startswith(b":") and line.split(b" ", 4)[3] in only:
-            commits[commit] = None
-    return list(commits)
+    raw = ("--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-show-signature")
+    with git.stream(folder, "log", *words, *raw, "--format=commit %H", lines=lines) as log:
+        for line in log:
+            if line.startswith(b"commit "):
+                commit = line[7:]
+            elif line.startswith(b":") and line.split(b" ", 4)[3] in only:
+                made[commit] = None
+    return list(made)
 
 
 class _Part:
