@@ -120,6 +120,15 @@ def test_policy_via_broker_keeps_the_key_out_of_every_environment_and_file(broke
         child.expect_exact(VALUE)
 
 
+def test_an_agent_gets_by_name_no_real_key_that_the_manifest_gives_by_the_broker(brokered: Brokered) -> None:
+    plain = brokered.user.project("plain")
+    brokered.user.by_agent()
+    show = ("sh", "-c", "echo $OPENAI_API_KEY | rev")  # so that lkr does not recognize the real key and hide it
+    for options in (("-k", "openai:prod"), ("-k", "OPENAI_API_KEY=openai:prod", "-k", "OTHER_API_KEY=openai:prod")):
+        assert brokered.exec(*show, options=options).strip().endswith("lkr-vk-"[::-1])
+    assert VALUE[::-1] in brokered.exec(*show, options=("-k", "openai:prod"), cwd=plain)
+
+
 def test_a_key_of_a_vendor_that_the_broker_does_not_know_is_refused(brokered: Brokered) -> None:
     user = brokered.user
     user.lkr("set", "huggingface:read", "--stdin", stdin=b"hf_0123456789abcdefghijklmnopqrstuvwx")

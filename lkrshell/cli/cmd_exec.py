@@ -44,7 +44,7 @@ def command(
     if keys or every:
         bindings = [_named(key) for key in keys] if keys else _every()
         if who := common.agent():
-            _check_named(bindings, words[0], who)
+            _as_the_manifest_says(bindings, words[0], who)
         _check_stored(bindings)
     else:
         bindings, folder, require_all = execute.project_bindings(words[0])
@@ -59,15 +59,18 @@ def command(
     execute.become_with_keys(bindings, folder, words, environment, require_all=require_all, named=named, redact=redact)
 
 
-def _check_named(bindings: list[Binding], program: str, agent: str) -> None:
-    """LkrError (2) unless this project's allowed manifest names all of these keys for `program`."""
+def _as_the_manifest_says(bindings: list[Binding], program: str, agent: str) -> None:
+    """For a coding agent: LkrError (2) unless this project's allowed manifest names all of these keys for `program`.
+    A key that it gives only through the broker stays so."""
+    named: dict[str, str] = {}
+    reason = "the manifest here does not name"
     try:
-        named, reason = (
-            {binding.key for binding in execute.project_bindings(program)[0]},
-            "the manifest here does not name",
-        )
+        for each in execute.project_bindings(program)[0]:
+            named[each.key] = each.via and named.get(each.key, each.via)
     except ManifestError as error:
-        named, reason = set(), f"{error.message}, so nothing names"
+        reason = f"{error.message}, so nothing names"
+    for binding in bindings:
+        binding.via = named.get(binding.key, "")
     if others := [binding.key for binding in bindings if binding.key not in named]:
         message = f"{reason} {', '.join(others)} for a coding agent ({agent})"
         raise common.refused(message, f"the user can run: lkr add {others[0]}", *others, project=paths.real("."))
