@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import vaults
-from conftest import BIN, OTHERS, User
+from conftest import BIN, OTHERS, VALUE, User
+from shells import Shell
 
 A = "OPENAI_API_KEY"
 DATA, STATE = ".local/share/lkr", ".local/state/lkr"
@@ -178,6 +180,28 @@ def test_settings_that_cannot_be_read_stop_no_lock(tmp_path: Path) -> None:
     path.chmod(0o600)
     assert "locked" in mine.lkr("exec", "-k", "openai:prod", "--", "true", code=77)
     assert next((mine.home / STATE / "generations").iterdir()).name != generation, "live shells look again"
+
+
+def test_a_disk_that_takes_no_new_file_keeps_no_key_of_a_denied_project_in_a_shell(
+    user: User, open_shell: Callable[..., Shell]
+) -> None:
+    folder, denied = user.project("p"), user.home / DATA / "denied"
+    shell = open_shell()
+    shell.run(f"cd {folder}")
+    assert shell.value(A) == VALUE
+    denied.write_text("where the folder would be")
+    assert user.lkr_code("deny", cwd=folder) == 1
+    shell.run("true")
+    assert shell.value(A) is None
+
+
+def test_a_damaged_entry_stops_no_lock(user: User) -> None:
+    folder, entry = user.project("p"), user.home / DATA / "index/vault/team~openai/prod"
+    entry.parent.mkdir(mode=0o700)
+    entry.write_bytes(b"damaged")
+    entry.chmod(0o600)
+    assert user.lkr("lock") == "lkr: locked\n"
+    user.lkr("exec", "--", "true", cwd=folder, code=77)
 
 
 def test_a_program_that_runs_on_sees_changed_settings(user: User) -> None:

@@ -31,7 +31,9 @@ def _lock() -> None:
         generation.bump()  # live shells, which cannot read the settings either, drop their keys
         raise
     store = registry.choose(settings)
-    lent = sourced.take_leases(store)
-    store.lock()
-    generation.bump()
+    try:
+        lent = sourced.take_leases(store)  # needs the open store
+    finally:
+        store.lock()
+        generation.bump()
     sourced.end_leases(lent)

@@ -79,10 +79,12 @@ def write(place: lookup.Place, text: str | None = None, local: str | None = None
 def revoke(real: str) -> list[str]:
     """Revokes the grant of this real folder and, in a worktree, the one that serves all worktrees. Returns the folders
     whose grants were revoked."""
-    denied = [folder for folder in worktrees.granted(real) if grants.remove(folder)]
+    try:
+        denied = [folder for folder in worktrees.granted(real) if grants.remove(folder)]
+    finally:
+        generation.bump()  # before anything is written, since that fails on a full disk
     for folder in denied:
         grants.note_denied(folder, True)
-    generation.bump()
     return denied
 
 

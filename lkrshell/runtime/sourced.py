@@ -53,7 +53,10 @@ def take_leases(store: "Store", source: str = "") -> "list[tuple[Source, list[st
     """
     by_source: dict[str, list[str]] = {}
     for name in index.copies(store.name, source):
-        entry = index.read(store.name, name)
+        try:
+            entry = index.read(store.name, name)
+        except LkrError:
+            continue  # damaged; `lkr doctor` reports it
         if entry and entry.lease and entry.end > time.time():
             by_source.setdefault(names.source_of(name), []).append(name)
     found = []
