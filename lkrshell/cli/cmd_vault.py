@@ -19,6 +19,7 @@ from lkrshell.runtime import keys as service
 from lkrshell.state import config, files, generation, index
 from lkrshell.stores import age_keys, registry
 from lkrshell.stores.vault import Vault, open_passphrase_file
+from lkrshell.team import seen
 
 _FORM = "lkr-backup-1"
 _AT_ONCE = 200  # keys that are read from the store at once
@@ -183,9 +184,11 @@ def reset(yes: bool) -> None:
 def rekey(from_stdin: bool) -> None:
     """Give the vault a new identity, and encrypt every key to it. If this is interrupted, run it again."""
     vault: Vault = common.vault()
+    used = seen.folders_by_recipient()
+    folders = used.get(vault.recipient(), [])
 
     def renew(passphrase: Secret) -> int:
-        count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"))
+        count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"), used)
         generation.bump()
         common.log("rekey")
         enrolled.renew(vault, passphrase)
@@ -193,6 +196,9 @@ def rekey(from_stdin: bool) -> None:
 
     count = passphrases.current("Passphrase of the vault", from_stdin, renew)
     declare.echo(f"lkr: {common.count(count, 'key is', 'keys are')} encrypted to a new identity", err=True)
+    if folders:
+        what = f"keys in {common.some_folders(folders, 5)} are sealed to the old one, so the vault keeps it too"
+        declare.echo(f'lkr: {what}; there, add the new one: lkr team add NAME "$(lkr vault recipient)"', err=True)
 
 
 def _row(secret: Secret, entry: Entry | None, old: Secret | None) -> dict[str, object]:

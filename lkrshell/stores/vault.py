@@ -13,7 +13,7 @@ from lkrshell.state import files, memory, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     import pyrage
 
@@ -184,11 +184,14 @@ class Vault:
         with files.locked(self._root):
             self._seal(self._open(old), new)
 
-    def rekey(self, passphrase: Secret, each: "Callable[[list[str]], Iterable[str]]" = iter) -> int:
+    def rekey(
+        self, passphrase: Secret, each: "Callable[[list[str]], Iterable[str]]" = iter, used: "Collection[str]" = ()
+    ) -> int:
         """Makes a new identity and encrypts every key to it. Returns how many there are.
 
         Until the last step, identity.age also holds the old identity. So wherever this is interrupted, the passphrase
         still opens every key, and running it again completes it. `each` iterates over the names and may show progress.
+        `used` are recipients to which files elsewhere are encrypted: their identities stay, after the new one.
         """
         import pyrage
 
@@ -207,8 +210,10 @@ class Vault:
                 if sealed is not None:
                     plain = pyrage.decrypt(sealed, openers)
                     files.write_private(self._file(name), pyrage.encrypt(plain, [fresh.to_public()]))
-            self._seal(str(fresh).encode(), passphrase)
-        self._keep(str(fresh).encode())
+            stay = [identity for identity in _identities(old) if str(identity.to_public()) in used]
+            left = "\n".join(map(str, (fresh, *stay))).encode()
+            self._seal(left, passphrase)
+        self._keep(left)
         return len(names)
 
     def _keep(self, identities: bytes) -> None:

@@ -7,6 +7,8 @@ somebody new or a new value is taken.
 import os
 
 from lkrshell.core import records
+from lkrshell.core.errors import LkrError
+from lkrshell.core.text import show
 from lkrshell.state import files, paths
 from lkrshell.team.members import Team, shortened
 
@@ -44,6 +46,23 @@ def read(team: Team) -> Seen:
     except (ValueError, IndexError):
         return Seen(None, {})
     return Seen(members if accepted else None, opened)
+
+
+def folders_by_recipient() -> dict[str, list[str]]:
+    """Returns the recipients of all accepted members, each with the projects whose keys are sealed to it. LkrError if a
+    record is damaged."""
+    top, found = os.path.join(paths.data_dir(), "teams"), dict[str, list[str]]()
+    for name in sorted(os.listdir(top)) if os.path.isdir(top) else ():
+        if name.startswith("."):
+            continue  # a killed writer left it
+        path = os.path.join(top, name)
+        try:
+            (_, folder), *rows = records.load(files.read_private(path) or b"")
+        except ValueError:
+            raise LkrError(f"{show(path)} is damaged", "remove it, and allow the project again") from None
+        for recipient in [each for kind, *words in rows if kind == "member" for each in words[1:]]:
+            found.setdefault(recipient, []).append(folder)
+    return found
 
 
 def _write(team: Team, seen: Seen) -> None:
