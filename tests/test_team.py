@@ -451,3 +451,68 @@ def test_an_agent_may_look_at_a_team_and_change_nothing(alice: User) -> None:
     for words in (("team", "add", "x", stranger, "--yes"), ("team", "rm", "alice", "--yes"), ("unseal", "--yes"),
                   ("seal", "openai:prod", "--yes"), ("seal", "--all", "--yes"), ("team", "init", "--yes")):  # fmt: skip
         assert "a coding agent" in alice.lkr(*words, cwd=folder, code=2)
+
+
+def replaced_by_a_pull_request(folder: Path, members: list[str], version: int = 2) -> None:
+    """Puts another value in the place of the sealed key, with a note that fits. It takes public keys only."""
+    import hashlib
+
+    text = (folder / ".lkr/sealed/openai/prod.toml").read_text()
+    data = pyrage.encrypt(NEW.encode(), [pyrage.x25519.Recipient.from_str(each) for each in members])
+    (folder / SEALED).write_bytes(data)
+    lines = [
+        f'sha256 = "{hashlib.sha256(data).hexdigest()}"' if line.startswith("sha256") else
+        f"version = {version}" if line.startswith("version") else line
+        for line in text.splitlines()
+    ]  # fmt: skip
+    (folder / ".lkr/sealed/openai/prod.toml").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("words", [("team", "add", "carol"), ("team", "rm", "bob"), ("seal", "--all")])
+def test_a_value_that_i_have_not_agreed_to_is_neither_taken_nor_sealed_to_others(
+    pair: tuple[User, User], words: tuple[str, ...]
+) -> None:
+    alice, bob = pair
+    folder = alice.home / "p"
+    replaced_by_a_pull_request(folder, [recipient(alice), recipient(bob)])
+    before = (folder / SEALED).read_bytes()
+    more = [str(pyrage.x25519.Identity.generate().to_public())] * (words[1] == "add")
+    code = 1 if words[0] == "seal" else 0
+    out = alice.lkr(*words, *more, "--yes", cwd=folder, code=code)
+    assert value(alice, folder) == VALUE, out
+    assert (folder / SEALED).read_bytes() == before
+    assert "sealed/openai:prod has a new value" in out and "lkr unseal openai:prod" in out
+
+
+def test_no_escape_code_of_a_note_reaches_the_terminal(alice: User) -> None:
+    folder = alice.home / "p"
+    note = folder / ".lkr/sealed/openai/prod.toml"
+    for field in ("value_since", "by"):
+        lines = note.read_text().splitlines()
+        changed = [f'{field} = "\\u001b[2J\\u0007"' if each.startswith(f"{field} =") else each for each in lines]
+        assert changed != lines
+        note.write_text("\n".join(changed) + "\n")
+        for words in ("team", "list --source sealed", "team check", "unseal"):
+            done = subprocess.run([alice.program, *words.split()], env=alice.env, cwd=folder, capture_output=True)
+            assert b"\x1b" not in done.stdout + done.stderr, (field, words)
+        note.write_text("\n".join(lines) + "\n")
+
+
+def test_a_new_identity_of_the_vault_still_opens_what_was_sealed_to_the_old_one(alice: User) -> None:
+    folder = alice.home / "p"
+    alice.lkr("lock")
+    out = alice.lkr("vault", "rekey", "--stdin", stdin=b"a passphrase")
+    assert "keys in ~/p are sealed to the old one, so the vault keeps it too; there, add the new one: lkr team" in out
+    alice.lkr("lock")
+    alice.lkr("unlock", "--stdin", stdin=b"a passphrase")
+    sealed = folder / SEALED
+    (copy,) = (alice.home / ".local/share/lkr/vault/keys").glob("sealed-*/prod.age")
+    copy.unlink()
+    assert "opened 1 key" in alice.lkr("unseal", cwd=folder)
+    alice.lkr("team", "add", "alice-2", recipient(alice), "--yes", cwd=folder)
+    alice.lkr("team", "rm", "alice", "--yes", cwd=folder)
+    before = sealed.read_bytes()
+    alice.lkr("vault", "rekey", "--stdin", stdin=b"a passphrase")
+    copy.unlink()
+    assert "opened 1 key" in alice.lkr("unseal", "--yes", cwd=folder)
+    assert sealed.read_bytes() == before

@@ -73,12 +73,20 @@ def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[lis
 
 
 def opened_to_seal(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[list[Opened], list[LkrError]]:
-    """The same, but a file that may be a wrong one is an error: nobody should seal it to more people unseen."""
+    """The same, but a file that may be a wrong one is an error, and so is a value that the person has not taken: nobody
+    should seal it to more people unseen, in their own name."""
     found, problems = opened(team, keys, identity)
-    doubted = [each for each in found if each.doubt]
-    hint = "see git log .lkr, then lkr unseal {0}, lkr seal {0}"
-    problems += [LkrError(f"sealed/{each.name} {each.doubt}", hint.format(each.name), REFUSED) for each in doubted]
-    return [each for each in found if not each.doubt], problems
+    good, store = [], common.store()
+    for each in found:
+        before = opening.copied(store, team, each.name)
+        what, hint = each.doubt, "see git log .lkr, then lkr unseal {0}, lkr seal {0}"
+        if not what and before is not None and before.reveal() != each.secret.reveal():
+            what, hint = "has a new value, which you have not taken", "lkr unseal {0}, then lkr seal --all"
+        if what:
+            problems.append(LkrError(f"sealed/{each.name} {what}", hint.format(each.name), REFUSED))
+        else:
+            good.append(each)
+    return good, problems
 
 
 def seal(team: Team, name: str, secret: Secret, identity: str | None, yes: bool) -> None:

@@ -92,6 +92,8 @@ def note_of(folder: str, name: str) -> Note | None:
             str(who): tuple(map(str, each if isinstance(each, list) else [each])) for who, each in rows.items()
         }
         by, since, version = str(table["by"])[:64], str(table["value_since"])[:32], int(str(table["version"]))
+        if not (by.isprintable() and since.isprintable()):
+            return None
         return Note(str(table["key"]), str(table["sha256"]), recipients, by, since, version)
     except (toml_text.TomlError, KeyError, ValueError):
         return None
