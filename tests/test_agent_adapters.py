@@ -11,7 +11,7 @@ from shells import Shell
 
 from lkrshell.core.binding import Binding
 from lkrshell.core.secret import Secret
-from lkrshell.runtime import adapters, known_agents
+from lkrshell.runtime import agent_models, known_agents
 
 KEYS = {"OPENAI_API_KEY": "openai:prod", "ANTHROPIC_API_KEY": "anthropic:main", "GEMINI_API_KEY": "gemini:main"}
 GIVEN = {
@@ -169,12 +169,12 @@ def test_a_login_of_its_own_is_left_alone(user: User, stand_ins: Path) -> None:
 
 
 def test_every_row_is_of_an_agent_and_vendor_that_lkr_knows_and_fills_in_everything() -> None:
-    for agent, rows in adapters.ADAPTERS.items():
+    for agent, rows in agent_models.ADAPTERS.items():
         assert agent in known_agents.AGENTS
         for row in rows:
-            for vendor in adapters.PROVIDERS if row == "*" else [row]:
+            for vendor in agent_models.PROVIDERS if row == "*" else [row]:
                 given = [(Binding("A_API_KEY", f"{vendor}:x"), Secret("lkr-vk-x"))]
-                found = adapters.adapt(agent, given, "1234", [], {})
+                found = agent_models.adapt(agent, given, "1234", [], {})
                 text = f"{found.variables}{found.arguments}{found.notes}"
                 assert text != "{}[][]" and "<" not in text, text
                 assert "lkr-vk-x" not in f"{found.arguments}{found.notes}"
@@ -182,7 +182,7 @@ def test_every_row_is_of_an_agent_and_vendor_that_lkr_knows_and_fills_in_everyth
 
 def test_two_keys_of_two_vendors_both_count() -> None:
     given = [(Binding(f"{name.upper()}_API_KEY", f"{name}:x"), Secret("lkr-vk-x")) for name in ("openai", "google")]
-    found = adapters.adapt("opencode", given, "1", [], {b"OPENCODE_CONFIG_CONTENT": b"not JSON"})
+    found = agent_models.adapt("opencode", given, "1", [], {b"OPENCODE_CONFIG_CONTENT": b"not JSON"})
     providers = json.loads(str(found.variables["OPENCODE_CONFIG_CONTENT"]))["provider"]
     assert set(providers) == {"openai", "google"}
     assert providers["google"]["options"]["baseURL"] == "http://127.0.0.1:1/gemini/v1beta"

@@ -101,7 +101,7 @@ def test_an_agent_that_asks_is_known_by_the_processes_above_it(user: MacUser, tm
 WHO = """
 import os, socket, subprocess, sys
 sys.path.insert(0, sys.argv[1])
-from lkrshell.broker import control, macos_sockets, process
+from lkrshell.broker import client_process, control, macos_sockets
 from lkrshell.core import platform
 from lkrshell.runtime import processes
 from lkrshell.state import peer
@@ -116,25 +116,26 @@ for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
     program = [sys.executable, "-c", middle, child, address, port]
     started = subprocess.Popen(program, stdin=subprocess.PIPE, cwd="/usr")
     connection, there = listener.accept()
-    found = process.holder(Bound(started.pid), there, connection.getsockname())
+    found = client_process.holder(Bound(started.pid), there, connection.getsockname())
     assert found and processes.parent_of(found.pid) == started.pid, found
-    assert process.holder(Bound(started.pid), there, connection.getsockname()) is found, "it is remembered"
-    assert process.holder(Bound(os.getpid()), there, connection.getsockname()).pid == found.pid
-    assert process.holder(Bound(found.pid), there, connection.getsockname()).pid == found.pid
-    assert process.holder(Bound(1), there, connection.getsockname()), "init is above all"
+    assert client_process.holder(Bound(started.pid), there, connection.getsockname()) is found, "it is remembered"
+    assert client_process.holder(Bound(os.getpid()), there, connection.getsockname()).pid == found.pid
+    assert client_process.holder(Bound(found.pid), there, connection.getsockname()).pid == found.pid
+    assert client_process.holder(Bound(1), there, connection.getsockname()), "init is above all"
     other = subprocess.Popen(["sleep", "100"])
-    assert process.holder(Bound(other.pid), there, connection.getsockname()) is None
+    assert client_process.holder(Bound(other.pid), there, connection.getsockname()) is None
     wrong = (there[0], there[1] ^ 1, *there[2:])
-    assert process.holder(Bound(started.pid), wrong, connection.getsockname()) is None
+    assert client_process.holder(Bound(started.pid), wrong, connection.getsockname()) is None
     bound = Bound(started.pid)
     assert macos_sockets.working_folder(started.pid) == "/usr"
     assert control._is_in(started.pid, "/usr") and not control._is_in(started.pid, "/etc")
     started.communicate(b""); other.kill(); other.wait()
-    assert process.holder(bound, there, connection.getsockname()) is None
-    assert not process.is_alive(bound.pid, bound.start)
+    assert client_process.holder(bound, there, connection.getsockname()) is None
+    assert not client_process.is_alive(bound.pid, bound.start)
 me = os.getpid()
 assert processes.user_of(me) == os.getuid() and processes.session_of(me) == os.getsid(0)
-assert processes.ancestry(me)[1] == os.getppid() and not process.is_alive(me, "1") and processes.user_of(1 << 22) == -1
+assert processes.ancestry(me)[1] == os.getppid() and not client_process.is_alive(me, "1")
+assert processes.user_of(1 << 22) == -1
 ended = subprocess.Popen(["true"]); os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
 assert processes.start_time(ended.pid) == "", "a zombie has ended"
 one, two = socket.socketpair()

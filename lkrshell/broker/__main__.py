@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 
-from lkrshell.broker import process
+from lkrshell.broker import client_process
 from lkrshell.broker.authority import Authority, Permit
 from lkrshell.broker.control import Control, log
 from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys
@@ -83,14 +83,14 @@ async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority:
     limiter, _ = await asyncio.gather(
         asyncio.to_thread(make_limiter, settings.prices, log), asyncio.to_thread(_load_aiohttp)
     )
-    from lkrshell.broker.following import Following
+    from lkrshell.broker.live_settings import LiveSettings
     from lkrshell.broker.server import Forwarder
 
-    following = Following(limiter.prices, settings, log)
+    live = LiveSettings(limiter.prices, settings, log)
     forwarder: Forwarder[VirtualKey, Permit] = Forwarder(
-        keys, authority, limiter, process.holder, following.upstream, fault=log
+        keys, authority, limiter, client_process.holder, live.upstream, fault=log
     )
-    following.forwarder, authority.follow = forwarder, following.follow
+    live.forwarder, authority.follow = forwarder, live.follow
     control.on_lock(forwarder.end)
     control.busy = lambda: forwarder.under_way
     control.rows = lambda: [("today", str(limiter.today()))]
@@ -104,7 +104,7 @@ async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority:
         for server in servers:
             server.close()
         forwarder.end()
-        await following.close()
+        await live.close()
 
 
 def _load_aiohttp() -> None:

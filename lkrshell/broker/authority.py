@@ -9,7 +9,7 @@ import functools
 import time
 from collections.abc import Awaitable, Callable
 
-from lkrshell.broker import process
+from lkrshell.broker import client_process
 from lkrshell.broker.interfaces import Refused
 from lkrshell.broker.virtual_keys import VirtualKey
 from lkrshell.core import names, policy
@@ -64,7 +64,7 @@ class Authority:
         the person. Everything but the store is read in this thread: the files are small, and another thread would only
         wait for this one.
         """
-        if not process.is_alive(virtual.pid, virtual.start):
+        if not client_process.is_alive(virtual.pid, virtual.start):
             raise Refused(401, "ended", "lkr: the process that this virtual key was made for has ended; start it again")
         try:
             now = generation.read()
@@ -132,7 +132,7 @@ class Authority:
 
 def _limits(virtual: VirtualKey, caller: object, settings: config.Config) -> tuple[str, list[tuple[str, Limits]]]:
     """Returns the agent and the limits that apply. Raises LkrError when this use of the key is not allowed."""
-    agent = virtual.agent or (_inside(virtual, caller, settings) if isinstance(caller, process.Holder) else None)
+    agent = virtual.agent or (_inside(virtual, caller, settings) if isinstance(caller, client_process.Holder) else None)
     entry, _, want = checked(virtual, agent or None, settings)
     limits = [("key", _parsed(*_texts(entry)))] if entry else []
     limits += [("agent", _parsed(*texts)) for name, *texts in settings.agent_limits if name == agent]
@@ -218,7 +218,7 @@ def _unnamed(virtual: VirtualKey) -> LkrError:
     return LkrError(what, f"lkr add, lkr allow {quoted(virtual.folder)}", NOT_ALLOWED)
 
 
-def _inside(virtual: VirtualKey, holder: process.Holder, settings: config.Config) -> str | None:
+def _inside(virtual: VirtualKey, holder: client_process.Holder, settings: config.Config) -> str | None:
     """Returns the agent that runs between the process that the key was made for and the one that sends this request."""
     if holder.pid in (0, virtual.pid):
         return None

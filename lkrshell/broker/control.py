@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import lkrshell
-from lkrshell.broker import macos_sockets, process
+from lkrshell.broker import client_process, macos_sockets
 from lkrshell.broker.authority import Authority
 from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys, anew, digest_of
 from lkrshell.core import folders, names, platform, records
@@ -254,7 +254,7 @@ class Control:
 
 def _asker(peer: Peer, pid: int, start: str) -> str | None:
     """Returns the agent that asks, None for a person. Raises LkrError when the asking process may not ask for `pid`."""
-    if not process.is_alive(pid, start):
+    if not client_process.is_alive(pid, start):
         raise LkrError("the process for this virtual key has ended", "ask again", REFUSED)
     if not processes.ARE_VISIBLE:
         return None

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from lkrshell.broker import demand
-from lkrshell.broker.demand import Demand
+from lkrshell.broker import estimate
+from lkrshell.broker.estimate import Estimate
 from lkrshell.broker.interfaces import Call, Refused
 from lkrshell.broker.ledger import Ledger
 from lkrshell.broker.meter import Meter, TakeOut
@@ -95,7 +95,7 @@ class Limiter:
 
         Raises Refused, with the limit and the command that changes it, when the request does not fit.
         """
-        wanted = Demand(call)
+        wanted = Estimate(call)
         allowed = [(scope, each) for scope, each in permit.limits if each]
         for scope, each in allowed:
             _check_models(scope, each, wanted, permit)
@@ -134,7 +134,7 @@ class Limiter:
                 reservation.sums.append(each_sum)
             self._open.add(reservation)
         if wanted.asks:
-            call.body = demand.ask(call.body, wanted.merges)
+            call.body = estimate.ask(call.body, wanted.merges)
         return reservation
 
     def end(self, reservation: "Reservation", amounts: tuple[int, int], fields: dict[str, Any]) -> None:
@@ -164,7 +164,7 @@ class Limiter:
             self.warn(text)
         self._warned = text
 
-    def _unknown(self, wanted: Demand, permit: Permit) -> Refused:
+    def _unknown(self, wanted: Estimate, permit: Permit) -> Refused:
         if not wanted.models:
             return Refused(403, "price", f"{permit.key} has a budget, and the request names no model")
         if self.prices.problem:
@@ -177,7 +177,7 @@ class Limiter:
         return Refused(403, "price", message + line)
 
     def _begin(
-        self, virtual: Virtual, permit: Permit, wanted: Demand, seconds: float, most: Usage, cost: int | None
+        self, virtual: Virtual, permit: Permit, wanted: Estimate, seconds: float, most: Usage, cost: int | None
     ) -> int:
         if self.ledger is None:
             raise LkrError(self.problem or "there is no ledger")
@@ -250,7 +250,7 @@ class Reservation:
     )  # fmt: skip
 
     def __init__(
-        self, limiter: Limiter, row: int, permit: Permit, call: Call, wanted: Demand, models: list[Model | None],
+        self, limiter: Limiter, row: int, permit: Permit, call: Call, wanted: Estimate, models: list[Model | None],
         seconds: float, most: Usage, cost: int | None,
     ) -> None:  # fmt: skip
         self._limiter, self._call, self._asked, self._models = limiter, call, wanted, models
@@ -342,7 +342,7 @@ def start_of(period: str, seconds: float) -> float:
     return day.timestamp()
 
 
-def _worst(wanted: Demand, models: list[Model | None], family: str, seconds: float) -> tuple[Usage, int | None]:
+def _worst(wanted: Estimate, models: list[Model | None], family: str, seconds: float) -> tuple[Usage, int | None]:
     """Returns the most that a request may use and cost with the worst of its models. The cost is None when one has no
     price."""
     if wanted.free or not wanted.metered:
@@ -366,7 +366,7 @@ def _scope(scope: str, permit: Permit) -> tuple[str, ...]:
     }[scope]
 
 
-def _check_models(scope: str, each: Limits, wanted: Demand, permit: Permit) -> None:
+def _check_models(scope: str, each: Limits, wanted: Estimate, permit: Permit) -> None:
     if not each.models or wanted.free:
         return
     only = f"{_whose(scope, permit)} may call only the models {' '.join(each.models)}"

@@ -9,7 +9,7 @@ import json
 import re
 
 from lkrshell.broker import encodings, usage
-from lkrshell.broker.scan import MAX_VALUE, Path, Scanner
+from lkrshell.broker.json_stream import MAX_VALUE, Path, Scanner
 from lkrshell.broker.usage import Usage
 
 _EVENT = 1 << 16  # bytes of an event that `TakeOut` holds back at most

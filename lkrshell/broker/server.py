@@ -12,10 +12,10 @@ from typing import Any, Generic
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from lkrshell.broker import bodies, request_checks, vendor_errors
+from lkrshell.broker import request_checks, requested_model, vendor_errors
+from lkrshell.broker.answer_body import AnswerBody, Echo
 from lkrshell.broker.interfaces import Authority, Call, Limiter, P, Refused, Reservation, V, VirtualKeys
 from lkrshell.broker.masking import Mask
-from lkrshell.broker.passing import Echo, Passing
 from lkrshell.broker.upstream import Answer, NotSent, Upstream
 from lkrshell.vendors import routes
 
@@ -151,7 +151,7 @@ class Forwarder(Generic[V, P]):
     async def _send(
         self, request: web.BaseRequest, asked: request_checks.Asked, virtual: V, caller: object, body: bytes
     ) -> web.StreamResponse:
-        model = bodies.model_of(asked.path, request.headers.get("Content-Type", ""), body)
+        model = requested_model.model_of(asked.path, request.headers.get("Content-Type", ""), body)
         call = Call(virtual.vendor, asked.family, request.method, asked.path, model, body)
         permit = await self._authority.permit(virtual, caller)
         upstream = self.upstream
@@ -193,9 +193,9 @@ class Forwarder(Generic[V, P]):
         """Sends the vendor's answer on as it arrives."""
         encoding = answer.headers.get("Content-Encoding", "")
         reservation.answered(answer.headers.get("Content-Type", ""), encoding)
-        passing = Passing(answer.status, encoding, changed, reservation, mask)
-        first = await answer.content.readany() if passing.watches else b""
-        fields = request_checks.answered(answer.headers.items(), whole=not passing.rewrites(first))
+        content = AnswerBody(answer.status, encoding, changed, reservation, mask)
+        first = await answer.content.readany() if content.watches else b""
+        fields = request_checks.answered(answer.headers.items(), whole=not content.rewrites(first))
         response = web.StreamResponse(status=answer.status, reason=mask.text(answer.reason or ""))
         for name, value in fields:
             response.headers.add(name, mask.text(value))
@@ -206,9 +206,9 @@ class Forwarder(Generic[V, P]):
             await response.prepare(request)
             while chunk := first or await answer.content.readany():
                 first = b""
-                if out := passing.feed(chunk):
+                if out := content.feed(chunk):
                     await response.write(out)
-            if out := passing.rest():
+            if out := content.rest():
                 await response.write(out)
             await response.write_eof()
         except BaseException as error:

@@ -6,7 +6,7 @@ The families are those of vendors/routes.py. Facts come from the vendors' API re
 import json
 from typing import Any
 
-from lkrshell.broker.scan import Path
+from lkrshell.broker.json_stream import Path
 
 # Where each family reports the usage, and the model that answered.
 _USAGE: dict[str, tuple[Path, ...]] = {

@@ -10,7 +10,7 @@ import hmac
 import os
 import time
 
-from lkrshell.broker import process
+from lkrshell.broker import client_process
 from lkrshell.core import names, records
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
@@ -117,7 +117,7 @@ class VirtualKeys:
         for virtual in self.all():
             bound = (virtual.pid, virtual.start)
             if bound not in alive:
-                alive[bound] = process.is_alive(*bound)
+                alive[bound] = client_process.is_alive(*bound)
             if not alive[bound]:
                 del self._rows[virtual.digest]
                 self._plain.pop(virtual.use(), None)

@@ -12,7 +12,7 @@ from lkrshell.core.entry import Entry
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
-from lkrshell.runtime import adapters, agents, broker_client, broker_start, execute, known_agents, session
+from lkrshell.runtime import agent_models, agents, broker_client, broker_start, execute, known_agents, session
 from lkrshell.shells import session_state
 from lkrshell.state import config, index, paths
 from lkrshell.stores import registry
@@ -88,7 +88,7 @@ def _adapt(given: Given, consumer: policy.Consumer, words: list[str], environmen
     """Changes the environment so that the agent's own model is reached through the broker. Returns the arguments for
     that."""
     own = [each for each in given.virtual if each[0].key in consumer.given]
-    adapted = adapters.adapt(consumer.agent or "", own, given.port, words, environment)
+    adapted = agent_models.adapt(consumer.agent or "", own, given.port, words, environment)
     for variable, value in adapted.variables.items():
         if value is None:
             environment.pop(variable.encode(), None)

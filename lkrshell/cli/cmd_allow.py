@@ -83,7 +83,7 @@ def _show_team(folder: str, parsed: manifest.Manifest) -> "Callable[[], None]":
     if not keys:
         return lambda: None
     from lkrshell.cli import sealing
-    from lkrshell.team import members, seen
+    from lkrshell.team import accepted, members
 
     try:
         team = members.read(folder)
@@ -91,7 +91,7 @@ def _show_team(folder: str, parsed: manifest.Manifest) -> "Callable[[], None]":
         _warn([str(error)])
         return lambda: None
     _warn(sealing.remarks(team, list(keys)))
-    return lambda: seen.accept(team)
+    return lambda: accepted.accept(team)
 
 
 def _warn(remarks: list[str]) -> None:

@@ -10,7 +10,7 @@ from lkrshell.core.binding import Binding, shown
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import lookup, project_files
-from lkrshell.runtime import execute, import_plan, session, sourced
+from lkrshell.runtime import execute, import_plan, session, source_fetch
 from lkrshell.state import config, index, paths
 from lkrshell.system import git
 from lkrshell.vendors import providers
@@ -154,7 +154,7 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str, virtual
             )
             raise common.refused(message, "lkr exec -- COMMAND gives a virtual one", binding.key, project=there)
     consumer = policy.Consumer("exec", folder or target, None)
-    recorder, fill = common.recorder(consumer.folder), sourced.filler(store)
+    recorder, fill = common.recorder(consumer.folder), source_fetch.filler(store)
     found = session.fetch_asking(store, bindings, consumer, config.load(), recorder, require_all=True, fill=fill)
     return {binding.key: secret.reveal() for binding, secret, _ in found.loaded}
 

@@ -39,9 +39,9 @@ def command(
     if code:
         if environment or tool or name or blank or as_json:
             raise LkrError("--code cannot be used with these options", "lkr import --code [FILE] [--dry-run]", USAGE)
-        from lkrshell.cli import importing_code
+        from lkrshell.cli import import_code
 
-        importing_code.run(file, dry_run, yes, replace)
+        import_code.run(file, dry_run, yes, replace)
         return
     if bool(file) + environment + bool(tool) != 1:
         raise LkrError("name one source", "lkr import .env, --environment, --code, or --from TOOL:WHAT", USAGE)

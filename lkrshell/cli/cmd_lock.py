@@ -2,7 +2,7 @@
 
 from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError
-from lkrshell.runtime import broker_client, confirm, sourced
+from lkrshell.runtime import broker_client, confirm, source_fetch
 from lkrshell.state import config, generation
 from lkrshell.stores import registry
 
@@ -32,8 +32,8 @@ def _lock() -> None:
         raise
     store = registry.choose(settings)
     try:
-        lent = sourced.take_leases(store)  # needs the open store
+        lent = source_fetch.take_leases(store)  # needs the open store
     finally:
         store.lock()
         generation.bump()
-    sourced.end_leases(lent)
+    source_fetch.end_leases(lent)

@@ -4,7 +4,7 @@ from lkrshell.cli import common, declare
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.project import lookup, references
-from lkrshell.runtime import session, sourced
+from lkrshell.runtime import session, source_fetch
 from lkrshell.sources import base, refresh, settings
 
 _WHY = {base.MISSING: "is no longer at the source", base.FORBIDDEN: "is no longer readable with your login"}
@@ -23,7 +23,7 @@ def command(source: str | None, as_json: bool) -> int:
     keys = [key for key in _granted() if names.is_fetched(key) and source in (None, names.source_of(key))]
     if not keys:
         raise LkrError("no allowed project names a key of a source here", "lkr status, lkr source")
-    report = sourced.fetch(common.store(), keys, refresh.ALL)
+    report = source_fetch.fetch(common.store(), keys, refresh.ALL)
     common.log("refresh", *report.fetched, *report.gone)
     if as_json:
         problems = {name: str(error) for name, error in report.failed.items()}

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from lkrshell.cli import common, declare, scanning
+from lkrshell.cli import common, declare, scan_output
 from lkrshell.core import folders
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import Secret
@@ -62,7 +62,7 @@ def command(
     values, problem = ({}, "") if no_stored else _values()
     if values:
         common.log("scan", project=os.path.realpath(folder))
-    progress = scanning.Progress()
+    progress = scan_output.Progress()
     tally = files.Tally(step=progress)
     what = text.Search(values, engine=others)
     if whole_history or since is not None or staged or push:
@@ -83,9 +83,9 @@ def command(
         names[:] = map(what.hidden, names)
     code = _tell(found, tally, [*[problem] * bool(problem), *notes], as_json, sarif)
     if fix and code:
-        from lkrshell.cli import fixing
+        from lkrshell.cli import scan_fix
 
-        fixing.fix(found, folder)
+        scan_fix.fix(found, folder)
     return code
 
 
@@ -179,12 +179,12 @@ def _tell(found: list[Finding], tally: files.Tally, notes: list[str], as_json: b
     found = list(unique.values())
     notes = [*notes, *tally.notes()]
     if sarif:
-        scanning.tell_sarif(found, notes)
+        scan_output.tell_sarif(found, notes)
     elif as_json:
-        scanning.tell_json(found, tally.files, tally.bytes, notes)
+        scan_output.tell_json(found, tally.files, tally.bytes, notes)
     else:
-        scanning.tell(found)
+        scan_output.tell(found)
         for note in notes:
             declare.echo(f"lkr: {show(note)}", err=True)
-        declare.echo(f"lkr: {scanning.summary(found, tally.files)}", err=True)
+        declare.echo(f"lkr: {scan_output.summary(found, tally.files)}", err=True)
     return 1 if found else 0

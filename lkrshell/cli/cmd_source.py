@@ -6,7 +6,7 @@ from lkrshell.cli import common, declare, output, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.runtime import sourced
+from lkrshell.runtime import source_fetch
 from lkrshell.sources import cache, edit, programs, refresh, registry, settings
 from lkrshell.sources.settings import Settings
 from lkrshell.state import generation, index
@@ -154,7 +154,7 @@ def rm(source: str, yes: bool) -> None:
         hint = common.did_you_mean(source, list(settings.user_table()), "see lkr source")
         raise LkrError(f"you have no source {source}", hint)
     prompts.yes(f"Remove the source {source}, and {common.count(len(copies), 'copy', 'copies')} of its keys?", yes)
-    sourced.end_leases(sourced.take_leases(store, source))
+    source_fetch.end_leases(source_fetch.take_leases(store, source))
     cache.forget(store, source)
     edit.remove(source)
     refresh.forget_state(source)

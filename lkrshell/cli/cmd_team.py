@@ -10,7 +10,7 @@ from lkrshell.core.text import show
 from lkrshell.project import lookup
 from lkrshell.state import config
 from lkrshell.stores import age_keys
-from lkrshell.team import members, opening, sealed, seen
+from lkrshell.team import accepted, members, opening, sealed
 from lkrshell.team.members import Member, Team
 
 _FROM_FILE = ("ssh-ed25519", "ssh-rsa", "age1")
@@ -50,7 +50,7 @@ def list_(as_json: bool) -> None:
 
 
 def _tell_changes(team: Team) -> None:
-    if lines := seen.changes(team):
+    if lines := accepted.changes(team):
         declare.echo("\nSince you last looked:", err=True)
         for line in lines:
             declare.echo(layout.marked(f"  {show(line)}", "yellow", sys.stderr), err=True)
@@ -75,7 +75,7 @@ def init(member: str | None, recipient: str | None, yes: bool) -> None:
     declare.echo(f"{first}: {members.shortened(own[0])}", err=True)
     prompts.yes(f"Write {members.FILE} in {show(folder)} with this member?", yes, default=True)
     members.init(folder, Member(first, own, clock.now()[:10], first))
-    seen.accept(members.read(folder))
+    accepted.accept(members.read(folder))
     common.log("team", project=os.path.realpath(folder))
     declare.echo(f"lkr: wrote {members.FILE}; seal a key: lkr seal openai:prod", err=True)
 
@@ -105,7 +105,7 @@ def add(member: str, recipient: str, identity: str | None, yes: bool) -> None:
     count = common.count(len(values), "key", "keys")
     prompts.yes(f"Let {name} read {count}?", yes)
     team = members.add(team, Member(name, recipients, clock.now()[:10], sealing.me(team)))
-    seen.accept(team)
+    accepted.accept(team)
     sealing.seal_again(team, values)
     common.tell_problems(problems)
     declare.echo(f"lkr: added {name}, and sealed {count} to them; commit {members.FOLDER}", err=True)
@@ -150,7 +150,7 @@ def rm(member: str, identity: str | None, yes: bool) -> None:
     values, problems = sealing.opened_to_seal(team, keys, identity)
     prompts.yes(f"Remove {name}, who can read {common.count(len(notes), 'key', 'keys')}?", yes)
     team = members.remove(team, name, sealing.me(team), notes)
-    seen.accept(team)
+    accepted.accept(team)
     sealing.seal_again(team, values)
     common.tell_problems(problems)
     declare.echo(f"lkr: removed {name}; commit {members.FOLDER}", err=True)

@@ -8,20 +8,22 @@ import sys
 
 import pyrage
 
-from lkrshell.cli import common, declare, enrolling, passphrases, prompts
+from lkrshell.cli import ask, common, declare, passphrases, prompts
 from lkrshell.core import clock, limits, names, policy
 from lkrshell.core.entry import MAX_TTL, Entry
-from lkrshell.core.errors import LOCKED, USAGE, LkrError
+from lkrshell.core.errors import LOCKED, REFUSED, USAGE, LkrError
 from lkrshell.core.secret import KINDS, MAX_VALUE, Secret
 from lkrshell.core.text import show
-from lkrshell.runtime import enrolled
+from lkrshell.runtime import enrollment
 from lkrshell.runtime import keys as service
 from lkrshell.state import config, files, generation, index
 from lkrshell.stores import age_keys, registry
 from lkrshell.stores.vault import Vault, open_passphrase_file
-from lkrshell.team import seen
+from lkrshell.system import tpm
+from lkrshell.team import accepted
 
 _FORM = "lkr-backup-1"
+_SHORTEST_PIN = 4  # characters
 _AT_ONCE = 200  # keys that are read from the store at once
 
 
@@ -141,21 +143,42 @@ def enroll(way: str | None, from_stdin: bool) -> None:
     WAY is tpm (asks for a PIN), touch-id (on macOS), or an identity file that a plugin, such as age-plugin-fido2-hmac,
     made. Without WAY, it shows what is enrolled.
     """
-    store = enrolled.enrollable(common.store())
+    store = enrollment.enrollable(common.store())
     if way is None:
-        found = enrolled.way(store)
+        found = enrollment.way(store)
         what = f"{found.describe()} can open the {store.noun}, since {found.date}" if found else "nothing is enrolled"
         declare.echo(what)
         return
-    found = enrolling.enroll(store, way, from_stdin)
+    found = _enroll(store, way, from_stdin)
     common.log("enroll")
     declare.echo(f"lkr: {found.describe()} can now open the {store.noun}; the passphrase still opens it", err=True)
+
+
+def _enroll(store: "enrollment.Opened", way: str, from_stdin: bool) -> enrollment.Way:
+    """Enrolls `way` (tpm, touch-id or a plugin's identity file) with the passphrase that the person gives."""
+    identity = enrollment.plugin_identity(way) if way not in (enrollment.TPM, enrollment.TOUCH_ID) else ""
+    pin = Secret("")
+    if way == enrollment.TPM:
+        tpm.check()  # before anything is asked
+    if from_stdin and way == enrollment.TPM:
+        passphrase, pin = common.two_secrets()
+        key = store.key_of(passphrase)
+    else:
+        key = passphrases.current(f"Passphrase of the {store.noun}", from_stdin, store.key_of)
+    if identity:
+        return enrollment.by_plugin(store, key, identity)
+    if way == enrollment.TOUCH_ID:
+        return enrollment.by_touch_id(store, key)
+    pin = pin if from_stdin else Secret(ask.hidden("A new PIN for the TPM", twice=True))
+    if len(pin.reveal()) < _SHORTEST_PIN:
+        raise LkrError(f"a PIN has at least {_SHORTEST_PIN} characters", "nothing was changed", REFUSED)
+    return enrollment.by_tpm(store, key, pin)
 
 
 @command.command("unenroll", examples=("lkr vault unenroll", "lkr vault unenroll && lkr vault enroll tpm"))
 def unenroll() -> None:
     """Make the passphrase the only way to open the store again."""
-    if not enrolled.remove(common.store()):
+    if not enrollment.remove(common.store()):
         declare.echo("lkr: nothing was enrolled", err=True)
         return
     common.log("unenroll")
@@ -173,7 +196,7 @@ def reset(yes: bool) -> None:
     chosen = common.vault()
     prompts.yes(f"Put the vault with {common.count(len(chosen.names()), 'key', 'keys')} aside, and start over?", yes)
     aside = chosen.put_aside()
-    enrolled.remove(chosen)
+    enrollment.remove(chosen)
     generation.bump()
     common.log("lock")
     declare.echo(f"lkr: the old vault is now {show(aside)}; lkr unlock makes a new one", err=True)
@@ -184,14 +207,14 @@ def reset(yes: bool) -> None:
 def rekey(from_stdin: bool) -> None:
     """Give the vault a new identity, and encrypt every key to it. If this is interrupted, run it again."""
     vault: Vault = common.vault()
-    used = seen.folders_by_recipient()
+    used = accepted.folders_by_recipient()
     folders = used.get(vault.recipient(), [])
 
     def renew(passphrase: Secret) -> int:
         count = vault.rekey(passphrase, lambda each: common.progress(each, "encrypting"), used)
         generation.bump()
         common.log("rekey")
-        enrolled.renew(vault, passphrase)
+        enrollment.renew(vault, passphrase)
         return count
 
     count = passphrases.current("Passphrase of the vault", from_stdin, renew)

@@ -111,14 +111,14 @@ def fetch_copies(bindings: "Iterable[Binding]") -> None:
     """Fetches the keys of sources that have no copy here yet. Reports problems, and goes on."""
     if not (keys := [each.key for each in bindings if names.is_fetched(each.key)]):
         return
-    from lkrshell.runtime import sourced
+    from lkrshell.runtime import source_fetch
     from lkrshell.sources import refresh
 
     store = common.store()
     if not store.is_created() or store.is_locked():
         declare.echo(f"lkr: the {store.noun} is locked, so nothing was fetched; lkr unlock, lkr refresh", err=True)
         return
-    report = sourced.fetch(store, keys, refresh.NEEDED)
+    report = source_fetch.fetch(store, keys, refresh.NEEDED)
     for key, why in report.gone.items():
         declare.echo(f"lkr: {refresh.gone(key, why)}", err=True)
     common.tell_problems(report.failed.values())

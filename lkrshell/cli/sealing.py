@@ -14,7 +14,7 @@ from lkrshell.core.text import show
 from lkrshell.runtime import keys
 from lkrshell.sources import cache
 from lkrshell.state import config, generation, index
-from lkrshell.team import members, opening, sealed, seen
+from lkrshell.team import accepted, members, opening, sealed
 from lkrshell.team.members import Team
 from lkrshell.team.opening import Opened
 
@@ -47,13 +47,13 @@ def openers(identity: str | None) -> opening.Openers:
 
 def accept(team: Team, yes: bool) -> None:
     """Shows which members are new since the person last looked, and asks whether they may read the keys."""
-    if not (lines := seen.changes(team)):
+    if not (lines := accepted.changes(team)):
         return
     declare.echo("These members are not the ones that you accepted before:", err=True)
     for line in lines:
         declare.echo(layout.marked(f"  {show(line)}", "yellow", sys.stderr), err=True)
     prompts.yes("Seal keys to the members of this file?", yes)
-    seen.accept(team)
+    accepted.accept(team)
 
 
 def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[list[Opened], list[LkrError]]:
@@ -232,6 +232,6 @@ def remarks(team: Team, keys: list[str]) -> list[str]:
         if sealed.read(team.folder, key) is None
     ]
     lines += [f"{', '.join(team.members)} can open the sealed keys"]
-    if seen.read(team).members is not None:
-        lines += [f"since you last allowed it: {line}" for line in seen.changes(team)]
+    if accepted.read(team).members is not None:
+        lines += [f"since you last allowed it: {line}" for line in accepted.changes(team)]
     return lines + sealed.problems(team)

@@ -6,7 +6,7 @@ from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.errors import UNREACHABLE, USAGE, LkrError
 from lkrshell.core.secret import Secret
-from lkrshell.runtime import keys, sourced
+from lkrshell.runtime import keys, source_fetch
 from lkrshell.sources import base, cache, refresh, settings
 from lkrshell.state import generation, index
 
@@ -51,7 +51,7 @@ def _renew_copy(store: "Store", name: str) -> None:
     """Fetches a key that was changed at the source, if there is a copy of it here."""
     entry = index.read(store.name, name)
     if entry and entry.end:
-        report = sourced.fetch(store, [name], refresh.ALL)
+        report = source_fetch.fetch(store, [name], refresh.ALL)
         common.tell_problems(report.failed.values())
 
 

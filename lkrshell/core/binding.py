@@ -40,4 +40,4 @@ class Binding:
         return hash(self.row())
 
     def __repr__(self) -> str:
-        return f"Want{self.row()[1:]}"
+        return f"Binding{self.row()[1:]}"

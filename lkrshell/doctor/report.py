@@ -69,7 +69,7 @@ def _shell() -> Iterator[str]:
 def _store() -> Iterator[str]:
     from lkrshell.core.time_limit import TimeLimit
     from lkrshell.doctor import store
-    from lkrshell.runtime import enrolled
+    from lkrshell.runtime import enrollment
     from lkrshell.state import config, index
 
     with TimeLimit(store.WAIT):
@@ -80,7 +80,7 @@ def _store() -> Iterator[str]:
         yield f"{chosen.describe()} ({why}), {'made' if chosen.is_created() else 'not made'}"
         try:
             yield f"{'locked' if chosen.is_locked() else 'open'}, {len(index.names(chosen.name))} keys in the index"
-            if found := enrolled.way(chosen):
+            if found := enrollment.way(chosen):
                 yield f"also opened by {found.kind}"
         except LkrError as error:
             yield f"does not answer: exit code {error.code}"

@@ -62,10 +62,10 @@ def store(fix: bool) -> Iterator[Finding]:
 
 
 def _enrolled(chosen: "Store") -> Iterator[Finding]:
-    from lkrshell.runtime import enrolled
+    from lkrshell.runtime import enrollment
 
     try:
-        if found := enrolled.way(chosen):
+        if found := enrollment.way(chosen):
             yield fact(f"{found.describe()} can open it, too")
     except LkrError as error:
         yield wrong(error.message, error.hint)

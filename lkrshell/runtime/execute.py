@@ -175,9 +175,9 @@ def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) ->
     store = registry.choose(asking.settings)
     fill = None
     if any(names.is_fetched(binding.key) for binding in bindings):
-        from lkrshell.runtime import sourced
+        from lkrshell.runtime import source_fetch
 
-        fill = sourced.filler(store)
+        fill = source_fetch.filler(store)
     found = session.fetch_asking(store, bindings, consumer, asking.settings, record, require_all, asking.may_ask, fill)
     if found.due:
         from lkrshell.runtime import background_refresh

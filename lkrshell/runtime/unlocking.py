@@ -62,9 +62,9 @@ def open_with(store: "Store", passphrase: Secret) -> None:
 
 def by_enrolled(store: "Store") -> bool:
     """Unlocks with what `lkr vault enroll` set up. False when that fails, or the person cancels."""
-    from lkrshell.runtime import enrolled
+    from lkrshell.runtime import enrollment
 
-    if not enrolled.opens(store):
+    if not enrollment.opens(store):
         return False
     _tell(store)
     return True

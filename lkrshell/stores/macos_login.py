@@ -1,4 +1,4 @@
-"""One item in the login keychain of macOS: what opens lkr's own store after Touch ID; see `lkrshell.runtime.enrolled`.
+"""One item in the login keychain of macOS: what opens lkr's own store after Touch ID. See lkrshell.runtime.enrollment.
 
 The login keychain is open while the user is logged in. macOS gives the item without a question to the program that
 stored it, which is the Python interpreter: the question comes from lkr, by LocalAuthentication, before it reads.

@@ -13,7 +13,7 @@ from lkrshell.core.text import show
 from lkrshell.sources import cache
 from lkrshell.state import generation, index
 from lkrshell.stores import age_keys, registry
-from lkrshell.team import members, sealed, seen
+from lkrshell.team import accepted, members, sealed
 from lkrshell.team.members import Team
 
 TYPE_CHECKING = False
@@ -111,7 +111,7 @@ def opened(team: Team, name: str, openers: Openers) -> Opened:
     note = sealed.note_of(team.folder, name)
     everyone = [each for group in (note.recipients if note else team.recipients()).values() for each in group]
     secret = openers.open(data, name, [members.without_comment(each) for each in everyone])
-    version, last = note.version if note else 0, seen.read(team).files.get(name)
+    version, last = note.version if note else 0, accepted.read(team).files.get(name)
     doubt = sealed.mismatch(name, data, note)
     if last and version < last[1]:
         doubt = doubt or f"has version {version}, which is older than version {last[1]}, which you have"
@@ -122,7 +122,7 @@ def is_current(store: "Store", team: Team, name: str) -> bool:
     """True when the store's copy comes from the sealed file that is there now."""
     data, copy = sealed.read(team.folder, name), team.copy(name)
     there = index.read(store.name, copy) is not None and store.exists(copy)
-    last = seen.read(team).files.get(name)
+    last = accepted.read(team).files.get(name)
     return there and data is not None and last is not None and last[0] == sealed.digest(data)
 
 
@@ -138,5 +138,5 @@ def keep(store: "Store", team: Team, found: Opened, before: Secret | None) -> No
         entry.fetched, entry.stale, entry.end = int(time.time()), MAX_TTL, MAX_TTL
 
     cache.write(store, team.copy(found.name), found.secret, before, date)
-    seen.note_opened(team, found.name, found.digest, found.version)
+    accepted.note_opened(team, found.name, found.digest, found.version)
     generation.bump()

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lkrshell.broker import demand, limiter
+from lkrshell.broker import estimate, limiter
 from lkrshell.broker.interfaces import Call, Refused
 from lkrshell.broker.ledger import Ledger, Reader
 from lkrshell.broker.limiter import Limiter, Reservation
@@ -464,8 +464,10 @@ def test_an_old_ledger_is_brought_up_to_date_step_by_step(place: str, monkeypatc
 # -- what a request may use
 
 
-def body(family: str = "chat", vendor: str = "openai", **fields: object) -> demand.Demand:
-    return demand.Demand(Call(vendor, family, "POST", "/", str(fields.get("model", "")), json.dumps(fields).encode()))
+def body(family: str = "chat", vendor: str = "openai", **fields: object) -> estimate.Estimate:
+    return estimate.Estimate(
+        Call(vendor, family, "POST", "/", str(fields.get("model", "")), json.dumps(fields).encode())
+    )
 
 
 def test_the_worst_case_of_a_request() -> None:
@@ -487,7 +489,7 @@ def test_the_worst_case_of_a_request() -> None:
     ):
         assert 10_000 < body("chat", messages=[{"content": [part]}]).input < 20_000
     assert body("chat", prompt=[[1, 2, 3]] * 10).copies == 10
-    assert not body("other").metered and not demand.Demand(Call("openai", "chat", "POST", "/", "", b"\xff")).metered
+    assert not body("other").metered and not estimate.Estimate(Call("openai", "chat", "POST", "/", "", b"\xff")).metered
 
 
 @given(
@@ -498,9 +500,9 @@ def test_the_question_for_the_usage_leaves_the_rest_of_the_body(more: dict[str, 
     content.pop("stream_options", None)
     data = (space + json.dumps(content)).encode()
     asked = Call("openai", "chat", "POST", "/", "", data)
-    assert demand.Demand(asked).asks
-    assert json.loads(demand.ask(data, False)) == {"stream_options": {"include_usage": True}, **content}
-    assert demand.ask(data, False).endswith(data.lstrip()[1:])
+    assert estimate.Estimate(asked).asks
+    assert json.loads(estimate.ask(data, False)) == {"stream_options": {"include_usage": True}, **content}
+    assert estimate.ask(data, False).endswith(data.lstrip()[1:])
 
 
 def test_who_said_something_about_the_usage_is_left_alone() -> None:
@@ -509,7 +511,7 @@ def test_who_said_something_about_the_usage_is_left_alone() -> None:
     assert not body(stream=False).asks
     assert not body(vendor="mistral", stream=True).asks
     merged = json.loads(
-        demand.ask(json.dumps({"stream": True, "stream_options": {"include_obfuscation": False}}).encode(), True)
+        estimate.ask(json.dumps({"stream": True, "stream_options": {"include_obfuscation": False}}).encode(), True)
     )
     assert merged["stream_options"] == {"include_obfuscation": False, "include_usage": True}
 
@@ -539,7 +541,7 @@ def test_no_body_of_a_client_breaks_the_estimate(content: object) -> None:
         {"messages": content},
         {"max_tokens": content, "n": content, "stream_options": content, "stream": True},
     ):
-        found = demand.Demand(Call("openai", "chat", "POST", "/", "", json.dumps(fields).encode()))
+        found = estimate.Estimate(Call("openai", "chat", "POST", "/", "", json.dumps(fields).encode()))
         assert found.most(1000, 1000, True).tokens >= 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lkrshell.broker import process
+from lkrshell.broker import client_process
 from lkrshell.broker.virtual_keys import VirtualKey, VirtualKeys, anew, digest_of
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import broker_client, processes
@@ -121,19 +121,19 @@ def test_a_connection_serves_the_bound_process_and_those_below_it(family: socket
         with socket.create_connection((host, own[1])) as client:
             port = client.getsockname()
             mine = made("x")
-            assert process.holder(mine, port, own)
-            assert process.holder(made("x", os.getppid()), port, own)
+            assert client_process.holder(mine, port, own)
+            assert client_process.holder(made("x", os.getppid()), port, own)
             other = subprocess.Popen(["sleep", "100"])
             try:
-                assert not process.holder(made("x", other.pid), port, own)
+                assert not client_process.holder(made("x", other.pid), port, own)
             finally:
                 other.kill()
                 other.wait()
-            assert not process.holder(made("x", start="1"), port, own), "an id that came again"
-            assert not process.holder(mine, (host, 1, *port[2:]), own), "a port that nobody has"
+            assert not client_process.holder(made("x", start="1"), port, own), "an id that came again"
+            assert not client_process.holder(mine, (host, 1, *port[2:]), own), "a port that nobody has"
             ends = family, port[1], own[1]
-            assert process._by_table(*ends) == process._by_netlink(*ends), "both ways tell the same"
-        assert not process.holder(mine, port, own), "closed"
+            assert client_process._by_table(*ends) == client_process._by_netlink(*ends), "both ways tell the same"
+        assert not client_process.holder(mine, port, own), "closed"
 
 
 @linux
@@ -143,7 +143,7 @@ def test_a_remembered_connection_is_looked_at_again() -> None:
         client = socket.create_connection(own)
         port = client.getsockname()
         mine = made("x")
-        assert process.holder(mine, port, own)
+        assert client_process.holder(mine, port, own)
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[client.fileno()])
         client.close()  # the child alone has it now
         assert child.stdin and child.stdout
@@ -152,8 +152,8 @@ def test_a_remembered_connection_is_looked_at_again() -> None:
             child.stdin.write(b"\n")
             child.stdin.flush()
             child.stdout.readline()
-            assert process.holder(mine, port, own)
-            assert process.holder(made("x", child.pid), port, own)
+            assert client_process.holder(mine, port, own)
+            assert client_process.holder(made("x", child.pid), port, own)
         finally:
             child.communicate(b"")
 

@@ -16,7 +16,7 @@ class Echo(Exception):
     """A compressed answer repeats the key, and its first bytes have already been sent."""
 
 
-class Passing:
+class AnswerBody:
     """One answer. `changed`: lkr asked the vendor for more than the client did, and removes that again."""
 
     __slots__ = (

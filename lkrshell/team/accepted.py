@@ -13,7 +13,7 @@ from lkrshell.state import files, paths
 from lkrshell.team.members import Team, shortened
 
 
-class Seen:
+class Accepted:
     """`members` are the accepted recipients by name, None before the first time. `files` are, by key, the
     digests of the sealed files whose values were taken, and the versions of these values."""
 
@@ -27,14 +27,14 @@ def _path(team: Team) -> str:
     return os.path.join(paths.data_dir(), "teams", records.digest(os.fsencode(team.home)))
 
 
-def read(team: Team) -> Seen:
+def read(team: Team) -> Accepted:
     """Returns what was accepted of the team. A damaged record counts as nothing, so everything is shown again."""
     data = files.read_private(_path(team))
     members: dict[str, tuple[str, ...]] = {}
     opened: dict[str, tuple[str, int]] = {}
     accepted = False
     if data is None:
-        return Seen(None, opened)
+        return Accepted(None, opened)
     try:
         for kind, *words in records.load(data):
             if kind == "accepted":
@@ -44,8 +44,8 @@ def read(team: Team) -> Seen:
             elif kind == "file":
                 opened[words[0]] = words[1], int(words[2])
     except (ValueError, IndexError):
-        return Seen(None, {})
-    return Seen(members if accepted else None, opened)
+        return Accepted(None, {})
+    return Accepted(members if accepted else None, opened)
 
 
 def folders_by_recipient() -> dict[str, list[str]]:
@@ -65,7 +65,7 @@ def folders_by_recipient() -> dict[str, list[str]]:
     return found
 
 
-def _write(team: Team, seen: Seen) -> None:
+def _write(team: Team, seen: Accepted) -> None:
     rows: list[tuple[str, ...]] = [("folder", team.home)]
     if seen.members is not None:
         rows += [("accepted",), *(("member", name, *each) for name, each in sorted(seen.members.items()))]

@@ -7,7 +7,7 @@ import re
 import sys
 import webbrowser
 
-from lkrshell.cli import ask, common, declare, importing, prompts, scanning
+from lkrshell.cli import ask, common, declare, importing, prompts, scan_output
 from lkrshell.core import folders, names
 from lkrshell.core.errors import REFUSED, LkrError
 from lkrshell.core.text import quoted, show
@@ -45,7 +45,7 @@ def fix(found: list[Finding], project: str) -> None:
     if not ask.on_terminal():
         raise LkrError("--fix asks about each key, and there is no terminal", "run it on one", REFUSED)
     for group in findings.groups(found):
-        declare.echo(f"\n{show(scanning.label(group[0]))}", err=True)
+        declare.echo(f"\n{show(scan_output.label(group[0]))}", err=True)
         for each in group:
             declare.echo(f"  {show(each.where())}  {each.exposed()}", err=True)
         name = group[0].name.removesuffix(" (old value)") if group[0].kind == "stored" else _store(group)

@@ -30,7 +30,7 @@ _COPIES = ("n", "best_of")
 _MOST = 1 << 31
 
 
-class Demand:
+class Estimate:
     """What one request may use.
 
     `metered`: its answer can be counted. `free`: it costs nothing. `models`: every model that it may call, empty when

@@ -16,7 +16,7 @@ from lkrshell.core.errors import LkrError
 from lkrshell.state.config import Config
 
 
-class Following:
+class LiveSettings:
     """Holds the present `upstream`, and gives each new one to the `forwarder`, once that is set."""
 
     def __init__(self, prices: Prices, settings: Config, warn: Callable[[str], object]) -> None:
