@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -237,6 +239,19 @@ def test_a_container_that_forbids_keyctl_is_served_from_memory_files(user: User,
     assert run(locked)[0] == 0
     assert not file.exists()
     assert run(show)[0] == 77
+    # A session with a runtime folder of its own, and `lkr lock` in one without it.
+    elsewhere = tempfile.mkdtemp(dir="/dev/shm", prefix="lkr-test-")
+    try:
+        user.env["XDG_RUNTIME_DIR"] = elsewhere
+        assert run(unlock, PASS)[0] == 0
+        user.env["XDG_RUNTIME_DIR"] = ""
+        assert run(locked)[0] == 0
+        user.env["XDG_RUNTIME_DIR"] = elsewhere
+        assert run(show)[0] == 77
+        assert not list(Path(elsewhere).rglob("lkr:*"))
+    finally:
+        shutil.rmtree(elsewhere)
+    user.env["XDG_RUNTIME_DIR"] = ""
     user.lkr("unlock", "--stdin", stdin=PASS)
 
 

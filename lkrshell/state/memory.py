@@ -126,6 +126,7 @@ def put(name: str, data: bytes, seconds: int) -> str:
     files.make_private_dir(os.path.dirname(path))
     if not _ours(path):  # a link could lead to a disk
         raise LkrError(f"{show(os.path.dirname(path))} is a link", "remove it, or set XDG_RUNTIME_DIR")
+    _note(path)
     files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + data)
     return path
 
@@ -208,12 +209,39 @@ def forget(name: str) -> None:
             _syscall(calls[1], _INVALIDATE, key)  # if another keyring has it, too
         except OSError:
             pass
+    found = _noted()
     try:
-        path = _memory_file(name)
-        if _ours(path):
-            files.remove_private(path)
+        found.append(_memory_file(name))
     except StoreUnreachable:
         pass
+    for path in dict.fromkeys(found):
+        if os.path.basename(path) == name and _ours(path):
+            files.remove_private(path)
+
+
+def _note_file() -> str:
+    from lkrshell.state import paths  # only here, where the kernel keeps nothing
+
+    return os.path.join(paths.state_dir(), "memory-files")
+
+
+def _note(path: str) -> None:
+    """Notes a memory file, so that `forget` finds it from a session with another XDG_RUNTIME_DIR, too."""
+    if path in (known := _noted()):
+        return
+    known = [each for each in known if os.path.isdir(os.path.dirname(each))]
+    try:
+        files.write_private(_note_file(), b"\0".join(map(os.fsencode, [*known, path])))
+    except LkrError:
+        pass  # a home that is read-only
+
+
+def _noted() -> list[str]:
+    try:
+        data = files.read_private(_note_file())
+    except LkrError:
+        return []
+    return [os.fsdecode(each) for each in data.split(b"\0")] if data else []
 
 
 def _ours(path: str) -> bool:
