@@ -135,3 +135,36 @@ def test_the_page_is_drawn_by_a_browser(page: Path, tmp_path: Path, dark: bool) 
     ]  # fmt: skip
     subprocess.run(words, check=True, capture_output=True, timeout=200)
     assert picture.stat().st_size > 20000, "more than an empty page"
+
+
+def test_keys_of_a_team_and_sealed_keys_are_rows_with_their_projects_and_agents(user: User) -> None:
+    for name in ("one", "two"):
+        folder = user.home / name
+        folder.mkdir()
+        user.git("init", "-q", cwd=folder)
+        (folder / ".lkr.toml").write_text('version = 1\n[keys]\nOPENAI_API_KEY = "sealed/openai:prod"\n')
+        user.lkr("team", "init", "alice", "--yes", cwd=folder)
+        user.lkr("seal", "openai:prod", "--yes", cwd=folder)
+        user.lkr("allow", "--yes", cwd=folder)
+    user.at_home()
+    user.env["CLAUDECODE"] = "1"
+    user.lkr("exec", "--", "true", cwd=folder)
+    del user.env["CLAUDECODE"]
+    text = user.lkr("report", "-o", "-")
+    rows = [[re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<td.*?</td>", row)] for row in text.split("<tr>")]
+    sealed = {row[3]: row for row in rows if row and row[0] == "sealed/openai:prod"}
+    assert sealed["~/two"] == ["sealed/openai:prod", "-", "today", "~/two", "claude", "agents: exec", "-"]
+    assert sealed["~/one"][2:5] == ["never", "~/one", "-"]
+    text = user.lkr("report", "-o", "-", "--anonymous")
+    assert "sealed" not in text and "claude" not in text and "~/two" not in text
+
+
+def test_the_page_says_what_could_not_be_searched(user: User, page: Path) -> None:
+    (user.home / ".claude/node_modules").mkdir(parents=True)
+    with (user.home / ".python_history").open("wb") as file:
+        file.truncate(10 << 30)
+    user.lkr("report", "-o", "report.html")
+    assert "1 place searched only in the first 64 MiB: ~/.python_history<" in page.read_text()
+    assert "1 place not searched, because others wrote what is in it: ~/.claude/node_modules<" in page.read_text()
+    user.lkr("report", "-o", "report.html", "--anonymous")
+    assert "1 place searched only in the first 64 MiB<" in page.read_text()

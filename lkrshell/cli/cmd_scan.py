@@ -123,7 +123,7 @@ def _engine() -> tuple[Engine | None, *tuple[str, ...]]:
     try:
         return (Engine(),)
     except ImportError:
-        return None, engine.MISSING
+        return None, engine.missing()
     except Exception as error:  # betterleaks has its own for a library that cannot be loaded
         return None, f"other kinds of secrets were not searched for: {error}"
 

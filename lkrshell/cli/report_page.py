@@ -94,12 +94,16 @@ def html(report: Report, now: float) -> str:
 def _keys(report: Report, now: float) -> list[str]:
     rows = [
         (
-            key.name, _ago(key.since, now), _ago(key.used, now), ", ".join(map(_path, key.projects)) or "-",
-            ", ".join(key.agents) or "-", ", ".join([*(["admin"] if key.kind == "admin" else []), *key.policy]),
+            key.name,
+            _ago(key.since, now, "-"),
+            _ago(key.used, now, "never"),
+            ", ".join(map(_path, key.projects)) or "-",
+            ", ".join(key.agents) or "-",
+            ", ".join([*(["admin"] if key.kind == "admin" else []), *key.policy]),
             ", ".join(key.problems) or "-",
         )
         for key in report.keys
-    ]  # fmt: skip
+    ]
     return _section("Keys", ("Key", "Value set", "Last use", "Projects", "Agents", "Policy", "Look at"), rows)
 
 
@@ -136,9 +140,9 @@ def _chart(weeks: list[tuple[str, int, int]]) -> str:
     return f'<svg viewBox="0 0 800 162" role="img" aria-label="{label}">{line}{"".join(bars)}</svg>'
 
 
-def _ago(when: float, now: float) -> str:
+def _ago(when: float, now: float, otherwise: str) -> str:
     days = int((now - when) // 86400)
-    return "never" if not when else "today" if days < 1 else "1 day ago" if days == 1 else f"{days} days ago"
+    return otherwise if not when else "today" if days < 1 else "1 day ago" if days == 1 else f"{days} days ago"
 
 
 def _path(path: str) -> str:

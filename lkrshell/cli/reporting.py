@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lkrshell import doctor
 from lkrshell.cli import audit_log, common
 from lkrshell.core import clock, names
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import tilde
 from lkrshell.project import references
@@ -19,6 +20,7 @@ from lkrshell.vendors import providers
 EVERYWHERE = "may be used in every project"
 _USES = ("exec", "shell", "direnv", "agent", "token", "gen", "get")
 _WEEKS = 13
+_NAMED = 10  # places that were not searched
 _WEEK = 7 * 86400
 
 
@@ -32,9 +34,10 @@ class Limits:
 
 @dataclass
 class Key:
-    """A row of the page. Times are seconds since the epoch, 0 for never."""
+    """A row of the page. Times are seconds since the epoch; 0 for never, or if only the key's source knows."""
 
     name: str
+    stored_as: str  # the same, or for a sealed key the name of its copy
     kind: str
     since: float
     used: float
@@ -62,25 +65,27 @@ class Report:
 
 
 def keys(store: str, limits: Limits) -> list[Key]:
-    """Returns every key with its dates, its policy and its problems; worst first."""
+    """Returns every key with its dates, its policy and its problems; worst first. Keys of a team and sealed keys are
+    those that this machine has or had a copy of."""
     projects, now, found = references.by_key(), time.time(), []
-    for name in index.names(store):
+    for name in [*index.names(store), *index.copies(store)]:
         entry = index.read(store, name)
         if entry is None:
             continue
-        since = clock.seconds(entry.rotated or entry.created)
+        set_here = clock.seconds(entry.rotated or entry.created)
+        since = set_here if names.is_own(name) else 0.0
         last = index.last_use(store, entry)
         used = clock.seconds(last) if last else 0.0
         policy = [f"agents: {entry.agents}"] + [f"only {tilde(each, os.path.expanduser('~'))}" for each in entry.only]
         policy += ["by the broker"] * (entry.via == "broker") + ["asks first"] * entry.confirm
         problems = []
-        if now - since > limits.age * 86400:
+        if since and now - since > limits.age * 86400:
             problems.append(f"older than {limits.age} days")
-        if now - max(used, since) > limits.unused * 86400:
+        if now - max(used, set_here) > limits.unused * 86400:
             problems.append(f"not used for {limits.unused} days" if used else "never used")
-        if not entry.only and entry.kind != "admin":
+        if not entry.only and entry.kind != "admin" and not names.is_sealed(name):
             problems.append(EVERYWHERE)
-        found.append(Key(name, entry.kind, since, used, projects.get(name, []), policy, problems))
+        found.append(Key(shown(name), name, entry.kind, since, used, projects.get(name, []), policy, problems))
     return sorted(found, key=lambda each: (-len(each.problems), each.since))
 
 
@@ -105,8 +110,9 @@ def _read_log(report: Report) -> None:
             continue
         used = row["keys"].split()
         if row["agent"]:
-            for name in used:
-                agents.setdefault(name, set()).add(row["agent"])
+            for name in used:  # the log has a sealed key's name in its project
+                copy = names.sealed_in(row["project"], name) if names.is_sealed(name) else name
+                agents.setdefault(copy, set()).add(row["agent"])
         week = int((clock.seconds(row["time"]) - first) // _WEEK)
         if row["event"] == "refused":
             refusals[week] += 1
@@ -114,7 +120,7 @@ def _read_log(report: Report) -> None:
         elif row["event"] in _USES:
             uses[week] += 1
     for key in report.keys:
-        key.agents = sorted(agents.get(key.name, ()))
+        key.agents = sorted(agents.get(key.stored_as, ()))
     days = [clock.stamp(first + week * _WEEK)[:10] for week in range(_WEEKS)]
     report.weeks = [(day, uses[week], refusals[week]) for week, day in enumerate(days)]
     report.refusals = report.refusals[:-21:-1]
@@ -128,6 +134,16 @@ def _search(report: Report) -> None:
     home, tally = os.path.expanduser("~"), files.Tally()
     what = text.Search(values)
     found = list(files.search(places.home(tally), what, tally, Ignored(home)))
+    for paths, said in (
+        (tally.unreadable, "could not be read"),
+        (tally.cut, f"searched only in the first {files.MOST >> 20} MiB"),
+        (tally.passed_over, "not searched, because others wrote what is in it"),
+    ):
+        listed = [what.hidden(tilde(os.path.abspath(each), home)) for each in paths]
+        more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+        report.notes += [
+            f"{common.count(len(listed), 'place', 'places')} {said}: {', '.join(listed[:_NAMED])}{more}"
+        ] * bool(listed)
     for group in findings.groups(found):
         for each in group[:5]:
             mask = "" if each.kind == "stored" else findings.mask(each.secret)

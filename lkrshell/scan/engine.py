@@ -5,6 +5,7 @@ network: lkr never asks it to validate what it finds.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from lkrshell.scan.findings import Finding
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-MISSING = "other kinds of secrets were not searched for; the extra lkrshell[scan] finds them"
+_MISSING = "other kinds of secrets were not searched for"
 _PART = 96 << 10  # bytes that the engine gets at once; it is slower with more
 _OVERLAP = 4 << 10  # bytes; a private key has as many
 _UNSURE = 16  # bytes; betterleaks takes any password in an example for a secret, with low confidence
@@ -49,6 +50,13 @@ class Engine:
             parts.append((start, text, self._pool.submit(self._search, text.decode("latin-1"))))
             at = end
         return parts
+
+
+def missing() -> str:
+    """Says that betterleaks is not installed, and what to do."""
+    if sys.version_info >= (3, 14):  # as in pyproject.toml
+        return f"{_MISSING}: betterleaks, which finds them, has no release for Python 3.14 yet"
+    return f"{_MISSING}; the extra lkrshell[scan] finds them"
 
 
 def found(data: bytes, parts: "list[Part]") -> "Iterator[tuple[int, int, Finding]]":
