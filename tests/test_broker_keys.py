@@ -459,7 +459,7 @@ def test_settings_that_change_count_from_the_next_request_on(inside: Inside, tmp
         brokered.vendor = vendor
     brokered.user.lkr("policy", "openai:prod", "--budget", "0.001/day")
     brokered.config("")
-    assert "limited to 0.001 $/day" in inside.request()
+    assert "limited to $0.001/day" in inside.request()
     brokered.config('[prices."gpt-4o"]\ninput = 0\noutput = 0\n')
     assert inside.request().startswith("200 None")
 
@@ -486,7 +486,7 @@ def test_the_broker_says_what_was_spent_today(inside: Inside) -> None:
     assert inside.request().startswith("200 None")
     spent = brokered.state()["spent_today"]
     assert 0 < float(str(spent)) < 0.01
-    assert f"{spent} $ spent today" in brokered.user.lkr("broker")
+    assert f"${spent} spent today" in brokered.user.lkr("broker")
 
 
 def test_the_port_is_kept(brokered: Brokered) -> None:

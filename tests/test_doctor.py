@@ -589,7 +589,7 @@ def test_the_clipboards_tool_is_named_or_the_package_to_install(well: User) -> N
     for program in ("bash", "zsh", "apt-get"):
         (folder / program).symlink_to(str(shutil.which(program)))
     well.env["PATH"] = str(folder)
-    assert "none, for lkr get (sudo apt-get install xclip)" in well.lkr("doctor")
+    assert "none; lkr get needs one (sudo apt-get install xclip)" in well.lkr("doctor")
     well.env |= {"DISPLAY": "", "SSH_TTY": "/dev/pts/1"}
     assert "OSC 52" in well.lkr("doctor")
 

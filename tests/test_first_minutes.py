@@ -74,7 +74,7 @@ def test_a_backup_goes_to_standard_output_but_not_to_a_terminal(user: User) -> N
     said = forked.lkr(("vault", "export", "-", "--to", own), user.env, user.home)
     assert said.stdout.startswith(b"age-encryption.org/v1\n") and b"wrote 2 keys to standard output" in said.stderr
     child = user.on_terminal("vault", "export", "-", "--to", own)
-    child.expect_exact("lkr: a backup is not text for a terminal; name a file, or redirect the output")
+    child.expect_exact("lkr: a backup is binary data, and this is a terminal; name a file, or redirect the output")
     child.expect(pexpect.EOF)
     assert not (user.home / "-").exists()
 
@@ -345,7 +345,7 @@ def test_status_says_how_to_get_a_key_back_whose_time_is_over(user: User) -> Non
     assert "Next: press Enter" in user.lkr("status", cwd=folder)
     user.lkr("policy", "openai:prod", "--ttl", "5s")
     said = user.lkr("status", cwd=folder)
-    assert "Next: enter the project again: cd / && cd -" in said and "openai:prod has a time limit" in said
+    assert "Next: leave the project and come back: cd / && cd -" in said and "openai:prod has a time limit" in said
 
 
 def test_a_moved_project_is_not_said_to_be_allowed_where_it_no_longer_is(user: User) -> None:

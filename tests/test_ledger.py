@@ -42,20 +42,20 @@ def spender(user: User) -> User:
 
 def test_what_was_spent_by_project_key_agent_model_and_day(spender: User) -> None:
     said = spender.lkr("usage", "--since", "1d")
-    assert "4.00 $, 4 requests, 5.0M tokens in (0 from caches), 515 out" in said
+    assert "$4.00, 4 requests, 5.0M tokens in (0 from caches), 515 out" in said
     assert "1 broke off" in said and "1 have no known price" in said
     rows = [line.split() for line in said.splitlines()]
-    assert ["~/p", "4.00", "$", "2", "5.0M", "500"] in rows
-    assert ["anthropic:main", "0.0007", "$", "1", "50", "5"] in rows
-    assert ["claude", "2.50", "$", "2", "5.0M", "305"] in rows
-    assert [time.strftime("%Y-%m-%d"), "4.00", "$", "4", "5.0M", "515"] in rows
+    assert ["~/p", "$4.00", "2", "5.0M", "500"] in rows
+    assert ["anthropic:main", "$0.0007", "1", "50", "5"] in rows
+    assert ["claude", "$2.50", "2", "5.0M", "305"] in rows
+    assert [time.strftime("%Y-%m-%d"), "$4.00", "4", "5.0M", "515"] in rows
     assert "\x1b" not in said
     assert said.index("openai:prod") < said.index("anthropic:main"), "the dearest first"
     only = spender.lkr("usage", "--since", "1d", "--by", "agent")
     assert "~/p" not in only and "claude" in only
-    assert "13.00 $" in spender.lkr("usage", "--days", "60")
-    assert "13.00 $" in spender.lkr("usage", "--since", "2020-01-01")
-    assert "0.0007 $" in spender.lkr("usage", "anthropic", "--since", "2h").splitlines()[0]
+    assert "$13.00" in spender.lkr("usage", "--days", "60")
+    assert "$13.00" in spender.lkr("usage", "--since", "2020-01-01")
+    assert "$0.0007" in spender.lkr("usage", "anthropic", "--since", "2h").splitlines()[0]
 
 
 def test_bars_on_a_terminal(spender: User) -> None:

@@ -30,10 +30,10 @@ def test_a_policy_has_the_fields_and_they_go_with_the_key(user: User) -> None:
     every = {"via": "broker", "models": ["gpt-*", "o3"], "budget": "20/day", "rate": "60/min", "tokens": "2M/week"}
     assert policy(user) == none
     said = user.lkr("policy", "openai:prod", *ALL)
-    assert "via broker; models gpt-* o3; 20 $/day; 60 requests/min; 2M tokens/week" in said
+    assert "via broker; models gpt-* o3; $20/day; 60 requests/min; 2M tokens/week" in said
     assert policy(user) == every
     row = next(line for line in user.lkr("policy").splitlines() if line.startswith("openai:prod"))
-    assert "broker" in row and "20 $/day" in row
+    assert "broker" in row and "$20/day" in row
     user.lkr("policy", "openai:prod", "--ttl", "8h")
     assert policy(user) == every, "another option leaves them"
     user.lkr("vault", "export", "all.age", "--stdin", stdin=b"for the file")
@@ -97,12 +97,12 @@ def test_allow_describes_them_and_the_grant_keeps_them(user: User) -> None:
     (folder / ".lkr.toml").write_text(MANIFEST)
     user.lkr("policy", "openai:prod", "--budget", "20/day")
     said = user.lkr("allow", "--yes", cwd=folder)
-    assert f"+ {KEY} ← openai:prod (by the broker, models gpt-*, 5 $/day)" in said
+    assert f"+ {KEY} ← openai:prod (by the broker, models gpt-*, $5/day)" in said
     assert "+ HF_TOKEN ← huggingface:read (optional)" in said
-    assert "! openai:prod is limited at the broker to 20 $/day; lkr policy openai:prod --budget off" in said
+    assert "! openai:prod is limited at the broker to $20/day; lkr policy openai:prod --budget off" in said
     user.lkr("policy", "openai:prod", "--via", "broker")
     said = user.lkr("allow", "--yes", cwd=folder)
-    assert "! openai:prod enters no environment, only a virtual key does" in said
+    assert "! openai:prod stays out of every environment, and programs get a virtual key" in said
     (path,) = (each for each in (user.home / ".local/share/lkr/grants").iterdir() if not each.name.startswith("."))
     rows = [line.split("\t") for line in path.read_text().splitlines() if line.startswith("want")]
     assert [len(row) for row in rows] == [11, 6, 11], "one without a word for the broker is as before"
@@ -208,7 +208,7 @@ def test_a_pattern_that_fits_another_lets_through_all_that_the_other_does(wide: 
 def test_limits_are_exact_and_said_as_they_are_written() -> None:
     found = Limits("gpt-*", "0.000001/day", "0/min", "1.5M/month")
     assert (found.budget, found.rate, found.tokens) == ((1, "day"), 0, (1_500_000, "month"))
-    assert found.words() == ["models gpt-*", "0.000001 $/day", "0 requests/min", "1.5M tokens/month"]
+    assert found.words() == ["models gpt-*", "$0.000001/day", "0 requests/min", "1.5M tokens/month"]
     assert Limits(budget="0/day") and not Limits()
     for texts in (("[a]", "", "", ""), ("", "1", "", ""), ("", "", "1", ""), ("", "", "", "1")):
         with pytest.raises(LkrError, match="write"):

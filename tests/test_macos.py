@@ -149,7 +149,7 @@ def test_over_ssh_the_terminal_is_asked(user: MacUser, mac: Mac) -> None:
 
 def test_touch_id_opens_the_keychain_if_it_was_enrolled(user: MacUser, mac: Mac) -> None:
     mac.switch("touch=cancel")
-    assert "cancelled" in user.lkr("vault", "enroll", "touch-id", "--stdin", stdin=PASSWORD.encode(), code=2)
+    assert "canceled" in user.lkr("vault", "enroll", "touch-id", "--stdin", stdin=PASSWORD.encode(), code=2)
     mac.switch("touch=yes")
     user.lkr("vault", "enroll", "touch-id", "--stdin", stdin=PASSWORD.encode())
     assert "Touch ID can open the keychain" in user.lkr("vault", "enroll")
@@ -366,7 +366,7 @@ def test_doctor_fix_has_macos_ask_once_for_each_key_of_another_version(user: Mac
     mac.switch("no-gui")
     assert "no desktop session" in user.lkr("doctor", "--fix", code=1)
     mac.switch("answer=cancel")
-    assert "cancelled" in user.lkr("doctor", "--fix", code=1)
+    assert "canceled" in user.lkr("doctor", "--fix", code=1)
     mac.dialogs()
     mac.switch("answer=allow")
     assert "choose Always Allow" in user.lkr("doctor", "--fix", code=1)
@@ -386,7 +386,7 @@ def test_the_report_for_a_bug_names_no_key_folder_or_person(user: MacUser, mac: 
     for private in (VALUE, "openai", "anthropic", "secretproject", str(user.home), "/tmp"):
         assert private not in out
     assert "failed" not in out and mac.dialogs() == []
-    assert "stands alone" in user.lkr("doctor", "--report", "--fix", code=64)
+    assert "cannot be used with other options" in user.lkr("doctor", "--report", "--fix", code=64)
 
 
 @pytest.mark.parametrize("name", ["Prüfung", "a b", "日本"])

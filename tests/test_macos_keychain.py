@@ -85,7 +85,7 @@ def test_reading_never_asks_and_each_refusal_is_a_line_of_its_own(
     assert len(mac.dialogs()) == 1, "unlock without a password is macOS's own dialog"
     mac.switch()
     error = refused(lambda: keychain.unlock(None))
-    assert (error.code, error.message) == (REFUSED, "the keychain's question was cancelled")
+    assert (error.code, error.message) == (REFUSED, "the keychain's question was canceled")
     mac.dialogs()
     mac.switch("no-gui")
     error = refused(lambda: keychain.unlock(None))
@@ -103,7 +103,7 @@ def test_reading_never_asks_and_each_refusal_is_a_line_of_its_own(
 @pytest.mark.parametrize(
     ("status", "code", "words"),
     [
-        (-128, REFUSED, "cancelled"),
+        (-128, REFUSED, "canceled"),
         (-25291, UNREACHABLE, "no keychain for this session"),
         (-25293, REFUSED, "denied"),
         (-25295, UNREACHABLE, "damaged"),
@@ -167,7 +167,7 @@ def test_doctor_fix_takes_back_access_and_leaves_the_other_program_its_own(
     monkeypatch.delenv("LKR_STANDIN_SELF")
     assert keychain.foreign() == ["openai:prod"] and mac.dialogs() == []
     for switch, code, words in (
-        ("answer=cancel", REFUSED, "cancelled"),
+        ("answer=cancel", REFUSED, "canceled"),
         ("answer=deny", REFUSED, "told not to"),
         ("answer=allow", REFUSED, "only once: choose Always Allow"),
         ("no-gui", UNREACHABLE, "no desktop session"),

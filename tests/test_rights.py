@@ -219,7 +219,7 @@ def test_a_key_for_one_command_is_not_given_to_an_agent_by_name(agent: User) -> 
 
 def test_the_table_is_printed(agent: User) -> None:
     said = run(agent, "doctor --agents").stdout
-    assert "exec       the keys that an allowed manifest of its folder names" in said
+    assert "exec       the keys that the allowed manifest of its folder names" in said
     assert "vault export" in said.splitlines()[-1]
     rows = json.loads(run(agent, "doctor --agents --json").stdout)
     assert {row["command"] for row in rows if row["allowed"]} == set(rights.ROWS)

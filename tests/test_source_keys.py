@@ -98,13 +98,13 @@ def test_status_and_doctor_know_the_copy_and_the_login(member: User, team: Team)
     source = json.loads(member.lkr("source", "--json"))[0]
     assert (source["name"], source["copies"], source["logged_in"], source["problem"]) == ("team", 1, True, None)
     member.lkr("logout", "team")
-    assert "you are not logged in at the source team" in member.lkr("doctor", cwd=folder, code=1)
+    assert "you are not logged in to the source team" in member.lkr("doctor", cwd=folder, code=1)
     assert "no recent copy" not in member.lkr("status", cwd=folder)
 
 
 def test_keys_of_this_machine_move_to_the_team(member: User, team: Team) -> None:
     out = member.lkr("migrate", "vault", "--to", "team", "--yes")
-    assert "1 key is at the source team" in out
+    assert "1 key is in the source team" in out
     assert at_server(team, "anthropic:main") == {"value": "sk-ant-0123456789-anthropic"}
     assert at_server(team, "openai:prod")["value"] == FIRST, "another value there is not replaced"
     assert "kept openai:prod, which has another value there" in out

@@ -98,7 +98,7 @@ def test_by_approle_also_with_a_wrapped_secret_id_that_is_good_once(user: User, 
     assert works(user)
     wrapped = team.server.wrapped(f"auth/{auth}/role/ci/secret-id").encode()
     user.lkr("login", "team", "--stdin", stdin=wrapped)
-    assert "was used already" in user.lkr("login", "team", "--stdin", stdin=wrapped, code=2)
+    assert "was already used" in user.lkr("login", "team", "--stdin", stdin=wrapped, code=2)
 
 
 def test_by_a_wrapped_token_that_is_good_once(user: User, team: Team, auth: str) -> None:

@@ -117,7 +117,7 @@ def test_a_key_that_is_gone_at_the_server_leaves_the_copies_and_the_shells(
     else:
         kind = "data" if how == "deleted" else "metadata"
         team.server.request("DELETE", f"{team.mount}/{kind}/openai/prod")
-    why = "readable with your login" if how == "forbidden" else "at the source"
+    why = "readable with your login" if how == "forbidden" else "in the source"
     assert f"team/openai:prod is no longer {why}; its copy here was removed" in member.lkr("refresh", cwd=folder)
     shell.run("true")
     assert shell.value("OPENAI_API_KEY") is None
@@ -137,11 +137,11 @@ def test_a_login_that_ended_takes_no_key_away(
     else:
         time.sleep(1.5)
     out = member.lkr("refresh", cwd=folder, code=77)
-    assert "your login has ended at the source team; lkr login team" in out
+    assert "your login has expired at the source team; lkr login team" in out
     shell = open_shell()
     shell.run(f"cd {folder}")
     assert shell.value("OPENAI_API_KEY") == FIRST
-    assert "your login has ended" in member.lkr("source")
+    assert "your login has expired" in member.lkr("source")
 
 
 def test_a_server_that_is_down_changes_nothing_until_the_grace_is_over(

@@ -398,15 +398,16 @@ def _over(scope: str, field: str, permit: Permit, found: Sum, each: Limits, want
     """Says in numbers why a request does not fit."""
     kind = _MONEY if field == "budget" else _TOKENS
     most, period = (each.budget if field == "budget" else each.tokens) or (0, "day")
-    said, unit = (_cents, " $") if field == "budget" else (limits.count, " tokens")
+    said, form = (_cents, "${}") if field == "budget" else (limits.count, "{} tokens")
     exact = limits.dollars if field == "budget" else limits.count
-    parts = [f"{said(found.spent[kind])}{unit} used"]
-    parts += [f"{said(found.held[kind])}{unit} set aside for requests under way"] * bool(found.held[kind])
-    parts += [f"{said(wanted)}{unit} is the most that this request can use; a smaller max_tokens lowers that"] * bool(
-        wanted
-    )
+    used, held, needed = (form.format(said(number)) for number in (found.spent[kind], found.held[kind], wanted))
+    parts = [f"{used} used"]
+    if found.held[kind]:
+        parts.append(f"{held} set aside for requests under way")
+    if wanted:
+        parts.append(f"{needed} is the most that this request can use; a smaller max_tokens lowers that")
     change = _change(scope, permit, field, f"{exact(most * 2 or 1_000_000)}/{period}")
-    return f"{_whose(scope, permit)} is limited to {exact(most)}{unit}/{period} ({', '.join(parts)}); {change}"
+    return f"{_whose(scope, permit)} is limited to {form.format(exact(most))}/{period} ({', '.join(parts)}); {change}"
 
 
 def _cents(micro: int) -> str:

@@ -132,7 +132,7 @@ def tell(as_json: bool) -> None:
     requests = common.count(int(facts.pop("requests")), "request", "requests")
     declare.echo(f"{requests} under way, {common.count(len(keys), 'virtual key', 'virtual keys')}")
     if "spent_today" in facts:
-        declare.echo(f"{facts['spent_today']} $ spent today; lkr usage shows more")
+        declare.echo(f"${facts['spent_today']} spent today; lkr usage shows more")
     home = os.path.expanduser("~")
     lines = [
         (row[0], row[1], show(tilde(row[2], home)), show(row[3]) or "-", f"{show(row[4])} {row[5]}") for row in keys

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from lkrshell import doctor
-from lkrshell.cli import declare, layout, output, rights
+from lkrshell.cli import common, declare, layout, output, rights
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 
@@ -21,7 +21,7 @@ def command(fix: bool, agents: bool, report: bool, as_json: bool) -> int:
     """Diagnose problems and show how to fix them. The exit code is 1 if something is wrong. Warnings do not count."""
     if report:
         if fix or agents or as_json:
-            raise LkrError("--report stands alone", "leave the other options out", USAGE)
+            raise LkrError("--report cannot be used with other options", "leave the others out", USAGE)
         from lkrshell.doctor.report import lines
 
         for line in lines():
@@ -42,7 +42,7 @@ def command(fix: bool, agents: bool, report: bool, as_json: bool) -> int:
         declare.echo_json(rows)
         return 1 if count else 0
     _tell(found)
-    declare.echo(f"lkr: {count} wrong" if count else "lkr: nothing is wrong")
+    declare.echo(f"lkr: {common.count(count, 'problem', 'problems')}" if count else "lkr: nothing is wrong")
     return 1 if count else 0
 
 

@@ -41,7 +41,7 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
     there = os.path.abspath(path)
     if not force and not ask.on_terminal():
         raise common.refused(
-            "there is no terminal, and this writes keys to a file in plain text", "add --force", project=there
+            "this writes keys to a file in plain text, and there is no terminal to ask on", "add --force", project=there
         )
     text = _read(template)
     if not force and git.tracks(path):
@@ -52,7 +52,7 @@ def command(template: str, output: str | None, force: bool, as_json: bool) -> No
     used = _used(text, bindings)
     if not used:
         hint = "write {{lkr:NAME}}, or VARIABLE= for a variable of the manifest"
-        raise LkrError(f"{show(template)} has no place for a key", f"{hint}; nothing was written")
+        raise LkrError(f"{show(template)} names no key", f"{hint}; nothing was written")
     _agree([key for _, key in used], bindings, there)
     values = _values(used, folder, there, {binding.key for binding in bindings if binding.via})
     by_place = {place: values[key] for place, key in used}
@@ -146,13 +146,11 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str, virtual
         if reason := policy.wrong_folder(entry, target):
             raise common.refused(reason, "nothing was written", binding.key, project=there)
         if entry and entry.kind == "admin":
-            message = f"{binding.key} is an admin key: it never goes into a template"
+            message = f"{binding.key} is an admin key: lkr never writes it to a file"
             raise common.refused(message, "nothing was written", binding.key, project=there)
         if binding.key in virtual or (entry and entry.via == "broker"):
-            message = (
-                f"{binding.key} is for the broker: it goes into no file, and a virtual key in one would soon be over"
-            )
-            raise common.refused(message, "lkr exec -- COMMAND gives a virtual one", binding.key, project=there)
+            message = f"{binding.key} is used only through the broker, so lkr does not write it to a file"
+            raise common.refused(message, "lkr exec -- COMMAND gives a virtual key", binding.key, project=there)
     consumer = policy.Consumer("exec", folder or target, None)
     recorder, fill = common.recorder(consumer.folder), source_fetch.filler(store)
     found = session.fetch_asking(store, bindings, consumer, config.load(), recorder, require_all=True, fill=fill)

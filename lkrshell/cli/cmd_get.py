@@ -32,7 +32,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     store = common.store()
     entry = index.read(store.name, name)
     if entry and entry.via == "broker" and force_plain and not sys.stdout.isatty():
-        what = f"{name} is for the broker: it goes to a terminal only"
+        what = f"{name} is used only through the broker, so lkr prints it only to a terminal"
         raise common.refused(what, f"lkr token {name} prints a virtual key", name)
     secret: Secret | None
     if names.is_fetched(name):
@@ -65,7 +65,7 @@ def guard(name: str, clear: bool, forced: bool, masked_json: bool) -> None:
             declare.echo("lkr: the value goes into a pipe or file in plain text", err=True)
         return
     if not sys.stdout.isatty():
-        what = "a value is printed only to a terminal" if clear else "no terminal: nothing is copied"
+        what = "lkr prints a value only to a terminal" if clear else "there is no terminal, so nothing was copied"
         raise common.refused(what, "lkr exec -- COMMAND is safer; --force-plain prints it anyway", name)
 
 

@@ -148,7 +148,7 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
             entries[variable] = taken[variable]
         elif variable in values and store.exists(key) and not _same(store, key, values[variable]):
             declare.echo(
-                f"lkr: skipped {variable}: its value in .env is not that of {key}; run lkr import .env", err=True
+                f"lkr: skipped {variable}: its value in .env differs from {key}; run lkr import .env", err=True
             )
         else:
             entries[variable] = key

@@ -203,7 +203,7 @@ def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:
             agreed = terminal.ask(f"From now on, {shown(before.name)} {', '.join(wider)}. Agree?")
         except LkrError:
             hint = "run it on your own terminal"
-            raise common.refused("to widen a policy, you must type yes on a terminal", hint, before.name) from None
+            raise common.refused("to let a key do more, you must type yes on a terminal", hint, before.name) from None
         if not agreed:
             raise common.refused(f"the policy of {before.name} stays as it is", "nothing was changed", before.name)
     return wider

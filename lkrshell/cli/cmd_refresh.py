@@ -7,7 +7,7 @@ from lkrshell.project import lookup, references
 from lkrshell.runtime import session, source_fetch
 from lkrshell.sources import base, refresh, settings
 
-_WHY = {base.MISSING: "is no longer at the source", base.FORBIDDEN: "is no longer readable with your login"}
+_WHY = {base.MISSING: "is no longer in the source", base.FORBIDDEN: "is no longer readable with your login"}
 
 
 @declare.command("refresh", examples=("lkr refresh", "lkr refresh team --json"))

@@ -204,14 +204,14 @@ def _next(report: "dict[str, Any]") -> str:
     if report["locked"]:
         return "lkr unlock"
     if report["changed"]:
-        return "leave the project and enter it again to load the keys again: cd / && cd -"
+        return "to load the keys again, leave the project and come back: cd / && cd -"
     waiting = [want for want in report["wants"] if _row(want, report)[2].startswith("not loaded")]
     if waiting and (who := common.agent()):
         return f"lkr exec -- COMMAND gives a command its keys; this shell belongs to a coding agent ({who})"
     limited = [want["key"] for want in waiting if (entry := index.read(report["store"], want["key"])) and entry.ttl]
     if limited:
         what = f"{limited[0]} has a time limit, and may have left this shell"
-        return f"enter the project again: cd / && cd -  ({what}). If nothing loads: lkr install"
+        return f"leave the project and come back: cd / && cd -  ({what}). If nothing loads: lkr install"
     if waiting:
         return "press Enter: the hook loads keys at the next prompt. If nothing loads: lkr install"
     return ""

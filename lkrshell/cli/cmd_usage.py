@@ -53,7 +53,7 @@ def command(
     """Show what the broker's requests used and cost. There is a table by project, key, agent, model and day. A coding
     agent sees only the project of its folder."""
     if since and days:
-        raise LkrError("--since and --days do not go together", "choose one", USAGE)
+        raise LkrError("--since and --days cannot be used together", "choose one", USAGE)
     if vendor:
         if by or since or follow or as_csv:
             raise LkrError("--vendor works only with --days and --json", "leave the others out", USAGE)
@@ -151,7 +151,7 @@ def _tell(rows: "list[dict[str, Any]]", by: tuple[str, ...], start: float) -> No
     if total["broken"]:
         declare.echo(f"{total['broken']} broke off; those that the vendor may charge count as the most they could cost")
     if total["unpriced"]:
-        declare.echo(f"{total['unpriced']} have no known price, and count as 0; [prices] in config.toml sets one")
+        declare.echo(f"{total['unpriced']} have no known price, and count as $0; to set one: [prices] in config.toml")
     for name in by or _BY:
         groups = _grouped(rows, (name,))
         if name == "day":
@@ -218,9 +218,9 @@ def _follow_line(row: "dict[str, Any]", as_json: bool) -> None:
 def _money(micro: int) -> str:
     """The amount to the cent, or with more digits if it is smaller."""
     if 0 < micro < 10_000:
-        return f"0.{(micro + 99) // 100:04d} $"
+        return f"$0.{(micro + 99) // 100:04d}"
     whole, cents = divmod((micro + 5_000) // 10_000, 100)
-    return f"{whole}.{cents:02d} $"
+    return f"${whole}.{cents:02d}"
 
 
 def _tokens(count: int) -> str:

@@ -38,7 +38,7 @@ def command(profile: str | None, plain: bool, listed: bool, as_json: bool) -> No
     else:
         document.pop("profile", None)
     prompts.write_and_allow(place, local=tomlkit.dumps(document))
-    declare.echo(f"lkr: {show(folder)} now uses {profile or 'its plain keys'}", err=True)
+    declare.echo(f"lkr: {show(folder)} now uses {f'the profile {profile}' if profile else 'no profile'}", err=True)
 
 
 def _list(profiles: list[str], chosen: str, as_json: bool) -> None:

@@ -46,7 +46,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     a file such as id_ed25519.pub.
     """
     if file == "-" and sys.stdout.isatty():
-        raise LkrError("a backup is not text for a terminal", "name a file, or redirect the output", USAGE)
+        raise LkrError("a backup is binary data, and this is a terminal", "name a file, or redirect the output", USAGE)
     if file != "-" and os.path.lexists(file):
         raise LkrError(f"{show(file)} already exists", "choose another name; nothing was written")
     to = [age_keys.recipient(text) for text in recipients]
@@ -101,7 +101,9 @@ def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> N
     try:
         plain = _open(_content(file), identity, from_stdin)
     except (pyrage.DecryptError, pyrage.IdentityError):
-        raise LkrError("this does not open the file, or the file is damaged", "nothing was changed", LOCKED) from None
+        raise LkrError(
+            "that passphrase or key does not open the file, or the file is damaged", "nothing was changed", LOCKED
+        ) from None
     keys = _parse(plain)
     store = common.store()
     common.make_vault(store)
@@ -194,7 +196,7 @@ def reset(yes: bool) -> None:
     it. Policies and grants stay too, and lkr doctor names the keys to store again.
     """
     chosen = common.vault()
-    prompts.yes(f"Put the vault with {common.count(len(chosen.names()), 'key', 'keys')} aside, and start over?", yes)
+    prompts.yes(f"Put the vault with {common.count(len(chosen.names()), 'key', 'keys')} aside and start over?", yes)
     aside = chosen.put_aside()
     enrollment.remove(chosen)
     generation.bump()
@@ -296,7 +298,7 @@ def _open(data: bytes, identity: str | None, from_stdin: bool) -> bytes:
     store = registry.vault(config.load())
     if store and store.is_created():
         return store.open_file(data)
-    raise LkrError("that file was made for a private key", "name it: --identity PATH")
+    raise LkrError("only a private key opens that file", "name it: --identity PATH")
 
 
 def _content(path: str) -> bytes:

@@ -122,7 +122,7 @@ def from_tool(source: str, name: str | None) -> dict[str, str]:
     tool, _, what = source.partition(":")
     if tool == "envchain" and what:
         if name:
-            raise LkrError("keys from envchain have names of their own", "omit --as", USAGE)
+            raise LkrError("--as cannot be used with envchain, whose keys have names", "leave --as out", USAGE)
         entries = [entry.partition("=") for entry in _output("envchain", what, "env", "-0").split("\0")]
         return {variable: value for variable, _, value in entries if os.environ.get(variable) != value}
     if tool == "pass" and what:

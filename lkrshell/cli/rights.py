@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 # Command: the options that an agent may use, and what it gets. `lkr doctor --agents` prints this.
 ROWS: dict[str, tuple[str, str]] = {
-    "agent-env": ("--agent", "starts an agent without the shell's keys, except those that policy lets it have"),
-    "audit": ("--key --event --project --days --follow --json", "its own lines"),
-    "broker": ("--json", "whether it runs, and which virtual keys are alive"),
+    "agent-env": (
+        "--agent",
+        "starts an agent, under its own name, without the shell's keys, except those that policy lets it have",
+    ),
+    "audit": ("--key --event --project --days --follow --json", "its own lines of the log"),
+    "broker": ("--json", "whether the broker is running, and its own virtual keys"),
     "doctor": ("--agents --json", "the diagnosis, without changing anything"),
     "exec": (
         "-k --clean --broker --redact",
-        "the keys that an allowed manifest of its folder names, under each key's policy",
+        "the keys that the allowed manifest of its folder names, as each key's policy permits",
     ),
     "export": ("", "the keys that policy lets its shell have"),
     "hook": ("", "the shells' hooks"),
@@ -31,18 +34,18 @@ ROWS: dict[str, tuple[str, str]] = {
     "lock": ("", "locks the store"),
     "scan": (
         "--no-stored --json --sarif --history --since --staged --push",
-        "where keys lie in its own project, without a value",
+        "where its own project has keys in plain text, without the values",
     ),
-    "redact": ("--hook", "a filter that takes stored keys out of what it is given"),
-    "refresh": ("--json", "fetches again what an allowed manifest names, and shows no key"),
+    "redact": ("--hook", "a filter that replaces stored keys in its input with their names"),
+    "refresh": ("--json", "fetches again the keys that the allowed manifest names, and shows no value"),
     "schema": ("--local", "the manifest's JSON Schema"),
     "usage": ("--by --since --days --csv --json", "what its folder's project used through the broker"),
     "source list": ("--json", "where keys come from"),
     "status": ("--json --short", "names of what is loaded here, and why"),
-    "team audit": ("--json", "which keys have to be rotated"),
+    "team audit": ("--json", "which keys to rotate"),
     "team check": ("--json", "whether the sealed keys are in order"),
     "team list": ("--json", "who can open which sealed key"),
-    "token": ("", "a virtual key for what an allowed manifest of its folder names, unless policy says deny"),
+    "token": ("", "a virtual key for a key that the allowed manifest of its folder names, unless policy says deny"),
 }
 
 

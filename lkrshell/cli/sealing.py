@@ -130,7 +130,7 @@ def remove(asked: str, copy: str, yes: bool) -> None:
     team, name = here(), names.in_source(asked)
     _require(team, name)
     prompts.tell_projects(copy)
-    prompts.yes(f"Remove {asked} from the project, for everybody? git keeps the old file.", yes)
+    prompts.yes(f"Remove {asked} from the project, for everyone? git keeps the old file.", yes)
     sealed.remove(team.folder, name)
     cache.drop(common.store(), copy)
     generation.bump()

@@ -65,11 +65,11 @@ def set_value(name: str, from_stdin: bool, kind: str | None, replace: bool) -> N
     if not replace and _is_there(source, name):
         if from_stdin or not ask.on_terminal():
             raise keys.already_stored(name)
-        ask.agree(f"{name} already has a value at the source. Replace it for everybody?")
+        ask.agree(f"{name} already has a value in the source. Replace it for everyone?")
     source.write(names.in_source(name), prompts.value_of(name, f"Value of {name}", from_stdin))
     common.log("set", name)
     _renew_copy(store, name)
-    declare.echo(f"lkr: stored {names.in_source(name)} at the source {source.name}", err=True)
+    declare.echo(f"lkr: stored {names.in_source(name)} in the source {source.name}", err=True)
 
 
 def value_of(store: "Store", name: str) -> Secret:
@@ -118,7 +118,7 @@ def remove(name: str, yes: bool) -> None:
     if _read(source, name) is None:
         raise _missing(name)
     prompts.tell_projects(name)
-    prompts.yes(f"Remove {names.in_source(name)} from the source {source.name}, for everybody?", yes)
+    prompts.yes(f"Remove {names.in_source(name)} from the source {source.name}, for everyone?", yes)
     source.remove(names.in_source(name))
     cache.drop(store, name)
     generation.bump()
@@ -146,9 +146,7 @@ def copy_to(
         declare.echo(f"  {name} ({state[name]})", err=True)
     if dry_run:
         return
-    prompts.yes(
-        f"Copy these to the source {source_name}, for everybody who may read it?", yes, "add --yes or --dry-run"
-    )
+    prompts.yes(f"Copy these to the source {source_name}, for everyone who may read it?", yes, "add --yes or --dry-run")
     kept = [name for name in values if state[name] == "differs" and not replace]
     with common.logged("migrate") as changed:
         for name in common.progress([name for name in values if name not in kept], "migrating"):
@@ -158,11 +156,11 @@ def copy_to(
             source.write(name, values[name])
             back = source.read([name], {})[name].secret
             if back is None or back.reveal() != values[name].reveal():
-                raise LkrError(f"{name} did not arrive intact at the source {source_name}", "the store is as it was")
+                raise LkrError(f"{name} did not arrive intact in the source {source_name}", "the store is as it was")
     for name in kept:
         declare.echo(f"lkr: kept {name}, which has another value there; --replace replaces it", err=True)
     done = common.count(len(values) - len(kept), "key is", "keys are")
-    declare.echo(f"lkr: {done} at the source {source_name}", err=True)
+    declare.echo(f"lkr: {done} in the source {source_name}", err=True)
 
 
 def _state(present: Secret | None, wanted: Secret) -> str:

@@ -12,9 +12,9 @@ from lkrshell.core.errors import LkrError
 FIELDS = ("models", "budget", "rate", "tokens")
 HINTS = {
     "models": "write names of models with * and ?, such as claude-*",
-    "budget": "write US dollars a day, week or month, such as 20/day",
-    "rate": "write requests a minute, such as 60/min",
-    "tokens": "write tokens a day, week or month, such as 2M/day",
+    "budget": "write US dollars per day, week or month, such as 20/day",
+    "rate": "write requests per minute, such as 60/min",
+    "tokens": "write tokens per day, week or month, such as 2M/day",
 }
 MICRO = 1_000_000  # of a US dollar
 MAX_MODELS = 32
@@ -29,7 +29,7 @@ _SIZES = {"K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 class Limits:
     """Parsed limits. `models`: patterns, empty for all models. `budget`: (millionths of a US dollar, period). `rate`:
-    requests a minute. `tokens`: (tokens, period). The last three are None for no limit."""
+    requests per minute. `tokens`: (tokens, period). The last three are None for no limit."""
 
     __slots__ = ("budget", "models", "rate", "tokens")
 
@@ -56,10 +56,10 @@ class Limits:
         return not self.models or any(matches(pattern, model) for pattern in self.models)
 
     def words(self) -> list[str]:
-        """For a person: `models claude-*`, `5 $/day`, `60 requests/min`, `2M tokens/day`."""
+        """For a person: `models claude-*`, `$5/day`, `60 requests/min`, `2M tokens/day`."""
         found = [f"models {' '.join(self.models)}"] if self.models else []
         if self.budget:
-            found.append(f"{dollars(self.budget[0])} $/{self.budget[1]}")
+            found.append(f"${dollars(self.budget[0])}/{self.budget[1]}")
         if self.rate is not None:
             found.append(f"{self.rate} requests/min")
         if self.tokens:
@@ -107,7 +107,9 @@ def widened(before: Limits, after: Limits) -> list[str]:
         fresh = [each for each in after.models if not any(matches(pattern, each) for pattern in before.models)]
         found += [f"may call the models {each}" for each in fresh]
     if _more(before.budget, after.budget):
-        found.append(f"may cost {dollars(after.budget[0])} $/{after.budget[1]}" if after.budget else "may cost any sum")
+        found.append(
+            f"may cost ${dollars(after.budget[0])}/{after.budget[1]}" if after.budget else "may cost any amount"
+        )
     if before.rate is not None and (after.rate is None or after.rate > before.rate):
         found.append("may send any number of requests" if after.rate is None else f"may send {after.rate} requests/min")
     if _more(before.tokens, after.tokens):

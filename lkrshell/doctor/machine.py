@@ -134,8 +134,8 @@ def clipboard(fix: bool) -> Iterator[Finding]:
     if name := tool():
         yield fact(name)
     elif os.environ.get("WAYLAND_DISPLAY"):
-        yield fact("none, for lkr get", install_command("wl-clipboard"))
+        yield fact("none; lkr get needs one", install_command("wl-clipboard"))
     elif os.environ.get("DISPLAY"):
-        yield fact("none, for lkr get", install_command("xclip"))
+        yield fact("none; lkr get needs one", install_command("xclip"))
     else:
         yield fact("none, since there is no display; lkr get --show prints to the terminal")

@@ -16,6 +16,6 @@ def sources(fix: bool) -> Iterator[Finding]:
             continue
         until = cache.login_until(name)
         if found.type == "openbao" and (until is None or 0 < until <= time.time()):
-            yield warning(f"you are not logged in at the source {name}", f"lkr login {name}")
+            yield warning(f"you are not logged in to the source {name}", f"lkr login {name}")
         elif (last := refresh.last(name)) and last[1]:
             yield warning(last[1], last[2] or f"lkr refresh {name}")

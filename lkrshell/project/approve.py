@@ -105,7 +105,7 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
     if reason := policy.wrong_folder(entry, folder):
         lines.append(reason)
     if entry.agents == "deny":
-        lines.append(f"{name} is closed to coding agents, even with lkr exec; {policy_of} --agents exec")
+        lines.append(f"{name} is refused to coding agents, even with lkr exec; {policy_of} --agents exec")
     if entry.agents == "allow":
         lines.append(f"{name} is also loaded for coding agents; {policy_of} --agents exec")
     if entry.confirm:
@@ -113,7 +113,9 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
     if entry.ttl:
         lines.append(f"{name} leaves a shell {policy.duration(entry.ttl)} after loading; {policy_of} --ttl off")
     if entry.via:
-        lines.append(f"{name} enters no environment, only a virtual key does; {policy_of} --via environment")
+        lines.append(
+            f"{name} stays out of every environment, and programs get a virtual key; {policy_of} --via environment"
+        )
     if words := limits.Limits.of(entry).words():
         off = " ".join(f"--{field} off" for field in limits.FIELDS if getattr(entry, field))
         lines.append(f"{name} is limited at the broker to {', '.join(words)}; {policy_of} {off}")
@@ -147,7 +149,9 @@ def of_sources(parsed: manifest.Manifest) -> list[str]:
         if name not in mine:
             lines.append(f"the manifest describes the source {name} at {theirs.place()}; lkr init offers to add it")
         elif (own := settings.find(name)).identity() != theirs.identity():
-            lines.append(f"the manifest has {name} at {theirs.place()}, but yours is at {own.place()} and stays so")
+            lines.append(
+                f"the manifest has {name} at {theirs.place()}, but yours is at {own.place()} and lkr keeps yours"
+            )
     return lines
 
 

@@ -14,8 +14,8 @@ from lkrshell.project.manifest import MAX_KEYS, VIA
 from lkrshell.sources import settings
 
 _VARIABLE = (
-    "A variable of A-Z, 0-9 and _: a provider's, or one that ends like a secret's, such as _KEY or _TOKEN. Any "
-    "other needs lkr allow --variable NAME."
+    "A variable of A-Z, 0-9 and _: a provider's, or one whose name ends in _KEY, _TOKEN or the like. Any other needs "
+    "lkr allow --variable NAME."
 )
 FILES = ("manifest.schema.json", "manifest.local.schema.json")
 
@@ -56,10 +56,10 @@ def schema(local: bool = False) -> dict[str, object]:
     fields: dict[str, object] = {
         "version": {"description": "The manifest's version: 1.", "const": 1},
         "require": {
-            "description": "all: load no key while one is missing. any, the default: load those that are stored.",
+            "description": "all: load no key if any is missing. any, the default: load the keys that are stored.",
             "enum": ["all", "any"],
         },
-        "inherit": {"description": "Add the nearest manifest above, which must be allowed too.", "type": "boolean"},
+        "inherit": {"description": "Also use the nearest manifest above, if it is allowed too.", "type": "boolean"},
         "via": {"$ref": "#/definitions/via"},
         "keys": {"$ref": "#/definitions/keys"},
         "profiles": {
@@ -88,7 +88,7 @@ def schema(local: bool = False) -> dict[str, object]:
         "definitions": {
             "name": _name(names.KEY, "The name of a key: provider:label, such as openai:prod."),
             "via": {
-                "description": "broker: programs get a virtual key. It works only at lkr's gateway on this machine.",
+                "description": "broker: programs get a virtual key. It works only at lkr's broker on this machine.",
                 "enum": list(VIA),
             },
             # Two types without anyOf, so that an editor's message points at the wrong word itself.
@@ -111,7 +111,7 @@ def schema(local: bool = False) -> dict[str, object]:
                 "type": ["string", "object"],
                 "properties": {
                     "key": {"$ref": "#/definitions/name"},
-                    "optional": {"description": "true: say nothing if it is not stored.", "type": "boolean"},
+                    "optional": {"description": "true: do not complain if it is not stored.", "type": "boolean"},
                     "via": {"$ref": "#/definitions/via"},
                     "models": {
                         "description": "Broker: the models that may be called. * and ? are wildcards.",
@@ -120,9 +120,9 @@ def schema(local: bool = False) -> dict[str, object]:
                         "minItems": 1,
                         "maxItems": limits.MAX_MODELS,
                     },
-                    "budget": _limit(limits.BUDGET, "Broker: US dollars a day, week or month, such as 20/day."),
-                    "rate": _limit(limits.RATE, "Broker: requests a minute, such as 60/min."),
-                    "tokens": _limit(limits.TOKENS, "Broker: tokens a day, week or month, such as 2M/day."),
+                    "budget": _limit(limits.BUDGET, "Broker: US dollars per day, week or month, such as 20/day."),
+                    "rate": _limit(limits.RATE, "Broker: requests per minute, such as 60/min."),
+                    "tokens": _limit(limits.TOKENS, "Broker: tokens per day, week or month, such as 2M/day."),
                     "scope": {
                         "description": "exec: for `lkr exec` only. A table: for these commands only.",
                         "type": ["string", "object"],

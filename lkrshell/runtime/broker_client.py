@@ -215,7 +215,7 @@ def _minted(asks: "list[KeyRequest]", answer: list[list[str]], note: str) -> Min
                 kind = StoreLocked if int(code) == LOCKED else LkrError
                 found.refused.append(kind(message, hint, int(code)))
     except (ValueError, IndexError):
-        raise LkrError("the broker's answer makes no sense", "lkr broker stop", UNREACHABLE) from None
+        raise LkrError("lkr does not understand the broker's answer", "lkr broker stop", UNREACHABLE) from None
     return found
 
 

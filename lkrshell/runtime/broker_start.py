@@ -53,7 +53,9 @@ def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = Non
                 break
             except OSError:
                 if time.monotonic() > end:
-                    raise LkrError("another lkr takes long to start the broker", "try again", UNREACHABLE) from None
+                    raise LkrError(
+                        "another lkr is taking too long to start the broker", "try again", UNREACHABLE
+                    ) from None
                 time.sleep(0.005)
         control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         where = run_folder.path_in(folder, run_folder.CONTROL)
@@ -108,7 +110,7 @@ def listeners() -> "tuple[list[_socket.socket], str]":
                     each.close()
                 if port:
                     note = (
-                        f"port {port} is taken, so the broker has another one; restart programs that use the old port"
+                        f"port {port} is taken, so the broker uses another one; restart programs that use the old port"
                     )
                 continue
         if port == 0:

@@ -102,7 +102,7 @@ def by_touch_id(store: "Opened", key: bytes) -> Way:
     from lkrshell.stores import macos_login
 
     if not _touch(store, "let Touch ID unlock"):
-        raise LkrError("Touch ID was cancelled", "nothing was changed", REFUSED)
+        raise LkrError("Touch ID was canceled", "nothing was changed", REFUSED)
     fresh = pyrage.x25519.Identity.generate()
     macos_login.keep(store.name, str(fresh).encode())
     return _write(store, TOUCH_ID, str(fresh.to_public()), [], key)

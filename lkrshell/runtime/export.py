@@ -299,7 +299,7 @@ def _difference(plan: Plan) -> list[str]:
     """What the shell loses and gets: "-VARIABLE", "+VARIABLE (key)"."""
     before, now = plan.before, plan.now
     by = dict.fromkeys(plan.brokered, " by the broker")
-    why = dict.fromkeys(plan.over, " (its time is over)")
+    why = dict.fromkeys(plan.over, " (its time is up)")
     gone = [f"-{variable}{why.get(variable, '')}" for variable in before if variable not in now]
     come = [
         f"+{variable} ({shown(session_state.key_of(key))}{by.get(variable, '')})"

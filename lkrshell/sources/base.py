@@ -110,7 +110,7 @@ def unreachable(settings: "Settings", why: str, hint: str = "") -> LkrError:
 
 
 def needs_login(settings: "Settings", why: str) -> LkrError:
-    return LkrError(f"{why} at the source {settings.name}", f"lkr login {settings.name}", LOCKED)
+    return LkrError(f"{why} the source {settings.name}", f"lkr login {settings.name}", LOCKED)
 
 
 def refused(settings: "Settings", what: str) -> LkrError:
@@ -118,7 +118,7 @@ def refused(settings: "Settings", what: str) -> LkrError:
 
 
 def cannot(settings: "Settings", what: str) -> LkrError:
-    return LkrError(f"lkr cannot {what} at the source {settings.name} ({settings.type})", "use its own tool", REFUSED)
+    return LkrError(f"lkr cannot {what} in the source {settings.name} ({settings.type})", "use its own tool", REFUSED)
 
 
 def checked(settings: "Settings", name: str, value: object) -> Secret:

@@ -124,17 +124,17 @@ class OpenBao:
     def _check_login(self) -> None:
         """Raises LkrError when the server no longer accepts the token."""
         if not self._login:
-            raise base.needs_login(self._settings, "you are not logged in")
+            raise base.needs_login(self._settings, "you are not logged in to")
         try:
             self._ask("GET", "auth/token/lookup-self")
         except (exceptions.Forbidden, exceptions.Unauthorized):
-            raise base.needs_login(self._settings, "your login has ended") from None
+            raise base.needs_login(self._settings, "your login has expired at") from None
         except exceptions.VaultError as error:
             raise base.unreachable(self._settings, _why(error)) from None
 
     def read(self, names: list[str], leases: "Mapping[str, str]") -> dict[str, Answer]:
         if not self._login:
-            raise base.needs_login(self._settings, "you are not logged in")
+            raise base.needs_login(self._settings, "you are not logged in to")
         self._renew_login()
         # one first, so that a server that is down is asked only once
         answers = [self._read(name, leases.get(name, "")) for name in names[:1]]
@@ -303,7 +303,7 @@ class OpenBao:
             return self._ask("POST", "sys/wrapping/unwrap", {})
         except exceptions.VaultError:
             hint = "if you did not use it, somebody else did: tell whoever gave it to you"
-            raise LkrError("that wrapping token has ended, or was used already", hint, REFUSED) from None
+            raise LkrError("that wrapping token has expired, or was already used", hint, REFUSED) from None
         finally:
             self._client.token = ""
 

@@ -295,14 +295,14 @@ def _refusal(status: int, name: str) -> LkrError:
     if status in NO_DIALOG:
         return problem(status)
     if status == CANCELED:
-        return LkrError(f"the question about {name} was cancelled", "nothing was changed", REFUSED)
+        return LkrError(f"the question about {name} was canceled", "nothing was changed", REFUSED)
     return LkrError(f"macOS was told not to let lkr read {name}", "nothing was changed", REFUSED)
 
 
 def problem(status: int) -> LkrError:
     """The error for a status that Security.framework returned."""
     if status == CANCELED:
-        return LkrError("the keychain's question was cancelled", "nothing was changed", REFUSED)
+        return LkrError("the keychain's question was canceled", "nothing was changed", REFUSED)
     if status == AUTH_FAILED:
         return LkrError("macOS denied access to the keychain", "nothing was changed", REFUSED)
     if status in NO_DIALOG:

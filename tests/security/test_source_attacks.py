@@ -219,7 +219,7 @@ def test_a_login_goes_to_no_address_but_the_confirmed_one(user: User, hostile: H
     folder = member(user, hostile.address).project("p", MANIFEST)
     config = user.home / ".config/lkr/config.toml"
     config.write_text(config.read_text().replace(hostile.address, other.address))
-    assert "you are not logged in at the source team" in user.lkr("refresh", cwd=folder, code=77)
+    assert "you are not logged in to the source team" in user.lkr("refresh", cwd=folder, code=77)
     assert "no terminal to ask on" in user.lkr("login", "team", "--stdin", stdin=TOKEN, code=2)
     assert other.tokens == []
     other.close()
@@ -234,7 +234,7 @@ def test_a_manifest_changes_no_address_of_a_source_i_have(user: User, hostile: H
     path.write_text(path.read_text() + f'[sources.team]\ntype = "openbao"\naddress = "{other.address}"\n')
     for words in (("allow", "--yes"), ("init", "--yes")):
         out = user.lkr(*words, cwd=folder)
-        assert f"the manifest has team at {other.address}, but yours is at {hostile.address} and stays so" in out
+        assert f"the manifest has team at {other.address}, but yours is at {hostile.address} and lkr keeps yours" in out
     assert (user.home / ".config/lkr/config.toml").read_text() == before
     assert other.tokens == []
     assert user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder) == f"{KEY}\n"

@@ -166,8 +166,8 @@ def test_of_many_at_once_only_those_whose_worst_case_fits_are_sent(limited: Limi
         except Refused as error:
             said = error.message
             break
-    assert len(held) == 9, "10,000 tokens are 0.1 $, and the input comes to that"
-    assert "openai:prod is limited to 1 $/day (0 $ used, 0.90" in said
+    assert len(held) == 9, "10,000 tokens are $0.1, and the input comes to that"
+    assert "openai:prod is limited to $1/day ($0 used, $0.90" in said
     assert "set aside for requests under way" in said
     assert "a smaller max_tokens lowers that" in said
     assert "lkr policy openai:prod --budget 2/day" in said
@@ -222,17 +222,17 @@ def test_the_narrowest_limit_counts_each_for_what_it_is_of(limited: Limiter) -> 
     there = Permit(of_key, of_project, of_agent, agent="claude", folder="/home/me/q")
     person = Permit(of_key)
     said = refusal(limited, here, call(max_tokens=10_000)).message
-    assert "openai:prod in /home/me/p is limited to 0.1 $/day" in said
+    assert "openai:prod in /home/me/p is limited to $0.1/day" in said
     assert "budget of openai:prod in /home/me/p/.lkr.toml, then lkr allow" in said
     done(limited.reserve(Virtual(), here, call(max_tokens=9_900)), 0, 9_900)
     assert "in /home/me/p" in refusal(limited, here, call(max_tokens=9_900)).message
     done(limited.reserve(Virtual(), there, call(max_tokens=9_900)), 0, 9_900)
     third = Permit(of_key, of_agent, agent="claude", folder="/home/me/r")
     said = refusal(limited, third, call(max_tokens=12_000)).message
-    assert "the agent claude is limited to 0.3 $/week (0.198 $ used" in said
+    assert "the agent claude is limited to $0.3/week ($0.198 used" in said
     assert "below [agents.claude] in" in said
     done(limited.reserve(Virtual(), person, call(max_tokens=70_000)), 0, 70_000)
-    assert "openai:prod is limited to 1 $/month" in refusal(limited, person, call(max_tokens=70_000)).message
+    assert "openai:prod is limited to $1/month" in refusal(limited, person, call(max_tokens=70_000)).message
 
 
 def test_tokens_and_models_are_limited_without_a_price(limited: Limiter) -> None:
