@@ -97,6 +97,15 @@ class User:
         assert "Traceback" not in out
         return out
 
+    def python(self, code: str, *words: str, **more: str) -> str:
+        """Runs `code` with our package, and returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            env={**self.env, **more}, cwd=self.home, capture_output=True, text=True, timeout=50,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def git(self, *words: str, cwd: Path | None = None, code: int = 0) -> str:
         """Runs git as somebody who has a name, and returns its whole output. Fails when the exit code is not `code`."""
         own = ("-c", "user.name=me", "-c", "user.email=me@example.org", "-c", "protocol.file.allow=always")

@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from brokers import Broker
+from proxy import Proxy
 from shells import wait_until
 from vendor import BIG, REAL, WORDS, Standin
 
@@ -566,53 +566,15 @@ def test_a_vendor_that_is_down_is_reported(standin: Standin) -> None:
         broker.close()
 
 
-class Proxy:
-    """A proxy that knows CONNECT; `asked` are the lines that it got."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._one, args=(client,), daemon=True).start()
-
-    def _one(self, client: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += client.recv(1000)
-        self.asked.append(head.decode())
-        host, _, port = head.split()[1].decode().rpartition(":")
-        target = socket.create_connection((host, int(port)))
-        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        for source, sink in ((client, target), (target, client)):
-            threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-
 def test_only_the_proxy_in_the_settings_is_used_and_it_sees_no_key(
     standin: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standin.seen.clear()
     of_environment, of_settings = Proxy(), Proxy()
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{of_environment.port}")
+        monkeypatch.setenv(name, of_environment.address)
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
-    for proxy, expected in (("", 0), (f"http://127.0.0.1:{of_settings.port}", 1)):
+    for proxy, expected in (("", 0), (of_settings.address, 1)):
         broker = Broker(str(standin.ca), {"openai": standin.url}, proxy=proxy)
         try:
             assert ask(broker).status == 200

@@ -69,10 +69,9 @@ def test_systemd_understands_it(user: User, tmp_path: Path) -> None:
 
 
 def test_launchd_would_start_it_at_login() -> None:
-    agent = plistlib.loads(launchd.plist("lkr-broker", ["/x/lkr", "broker"], True, {"LKR_BACKEND": "vault"}))
+    agent = plistlib.loads(launchd.plist("lkr-broker", ["/x/lkr", "broker"], {"LKR_BACKEND": "vault"}))
     assert agent["RunAtLoad"] and agent["KeepAlive"] == {"Crashed": True}
     assert agent["EnvironmentVariables"] == {"LKR_BACKEND": "vault"}
-    assert not plistlib.loads(launchd.plist("memory", ["/x/lkr"]))["RunAtLoad"]
 
 
 def test_what_it_runs_is_the_broker_that_everybody_uses_and_there_is_never_a_second(user: User) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +12,6 @@ from shells import Shell
 
 A = "OPENAI_API_KEY"
 DATA, STATE = ".local/share/lkr", ".local/state/lkr"
-
-
-def python(user: User, code: str, *words: str, **more: str) -> str:
-    """Runs `code` with our package, as this user; what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], env={**user.env, **more}, cwd=user.home, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_leftover_of_a_pid_that_lives_again_stops_no_write_and_goes(user: User) -> None:
@@ -39,7 +29,7 @@ with files.locked(folder):
 """
     folder = user.home / "ours"
     folder.mkdir(mode=0o700)
-    assert python(user, code, str(folder)).split() == ["new", "False"]
+    assert user.python(code, str(folder)).split() == ["new", "False"]
 
 
 def test_the_temporary_file_of_a_living_writer_is_not_swept(user: User) -> None:
@@ -66,7 +56,7 @@ print(open(f"{folder}/x").read())
     folder = user.home / "ours"
     folder.mkdir(mode=0o700)
     # another process counts none, nor does another thread of ours
-    assert python(user, code, str(folder)).split() == ["0", "0", "0", "new"]
+    assert user.python(code, str(folder)).split() == ["0", "0", "0", "new"]
 
 
 def test_a_lock_does_not_walk_through_all_keys_each_time(user: User) -> None:
@@ -217,7 +207,7 @@ os.unlink(path)
 print(providers.variable_of("two:x"), providers.variable_of("openai:x"))
 """
     user.config("")
-    assert python(user, code).split() == ["ONE_API_KEY", "TWO_API_KEY", "None", "OPENAI_API_KEY"]
+    assert user.python(code).split() == ["ONE_API_KEY", "TWO_API_KEY", "None", "OPENAI_API_KEY"]
 
 
 @pytest.mark.parametrize("change", ["mode", pytest.param("owner", marks=OTHERS), "text", "pipe", "link"])

@@ -12,23 +12,15 @@ from conftest import OTHERS, User
 
 import lkrshell
 from lkrshell.shells import bundle_writer
+from lkrshell.shells.base import DIALECTS
 
 ALLOWED = {
-    "lkrshell", "lkrshell.core", "lkrshell.core.binding", "lkrshell.core.clock", "lkrshell.core.entry",
-    "lkrshell.core.errors", "lkrshell.core.folders", "lkrshell.core.platform", "lkrshell.core.policy",
-    "lkrshell.core.records", "lkrshell.core.secret", "lkrshell.core.text", "lkrshell.core.time_limit",
-    "lkrshell.project", "lkrshell.project.grants", "lkrshell.project.lookup", "lkrshell.project.resolver",
-    "lkrshell.runtime", "lkrshell.runtime.agents", "lkrshell.runtime.export", "lkrshell.runtime.known_agents",
-    "lkrshell.runtime.processes", "lkrshell.runtime.session", "lkrshell.shells", "lkrshell.shells.base",
-    "lkrshell.shells.bash", "lkrshell.shells.session_state", "lkrshell.state", "lkrshell.state.audit",
-    "lkrshell.state.config", "lkrshell.state.files", "lkrshell.state.generation", "lkrshell.state.index",
-    "lkrshell.state.memory", "lkrshell.state.paths", "lkrshell.stores", "lkrshell.stores.registry",
-    "lkrshell.stores.vault",
+    *bundle_writer.MODULES,
     "_blake2", "_ctypes", "_signal", "pyrage", "time", "errno", "struct",
     "os", "stat", "_stat", "posixpath", "genericpath", "os.path", "_collections_abc",
     "abc", "_abc",  # os needs them; before 3.14 they are there from the start
     "pwd",  # where HOME or XDG_CONFIG_HOME were changed on the way here, as in this test
-}  # fmt: skip
+} - {f"lkrshell.shells.{name}" for name in DIALECTS if name != "bash"}  # fmt: skip
 SCRIPT = """
 import sys
 before = set(sys.modules)

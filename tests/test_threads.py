@@ -1,21 +1,9 @@
 """A program with threads, as a server is one, uses what the commands use: limits, locks, the log, the disk."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from conftest import User
-
-
-def python(user: User, code: str, *words: str, **more: str) -> str:
-    """Runs `code` with our package, as this user; what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        env={**user.env, **more}, cwd=user.home, capture_output=True, text=True, timeout=50,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_keychain_that_hangs_is_left_in_time_in_any_thread(user: User, tmp_path: Path) -> None:
@@ -47,7 +35,7 @@ from lkrshell.core import time_limit
 assert not time_limit._ends
 """
     path = str(tmp_path / "bus")
-    out = python(user, code, path, DBUS_SESSION_BUS_ADDRESS=f"unix:path={path}")
+    out = user.python(code, path, DBUS_SESSION_BUS_ADDRESS=f"unix:path={path}")
     assert out.startswith("4 "), out
 
 
@@ -67,7 +55,7 @@ for thread in threads:
     thread.join()
 print(len(problems), set(problems))
 """
-    assert python(user, code).strip() == "320 {None}"
+    assert user.python(code).strip() == "320 {None}"
     assert "intact" in user.lkr("audit", "--verify")
     lines = [json.loads(line) for line in user.lkr("audit", "--json").splitlines()]
     keys = [key for line in lines for key in line["keys"].split() if key.startswith("openai:t")]
@@ -94,7 +82,7 @@ for thread in threads:
     thread.join()
 print(files.read_private(path).decode(), sorted(os.listdir(folder)))
 """
-    out = python(user, code, str(user.home / "ours"))
+    out = user.python(code, str(user.home / "ours"))
     assert out.startswith("80 "), out
     assert ".tmp-" not in out
 
@@ -113,5 +101,5 @@ for name in ("ours", "theirs"):
 os.unlink(path)
 print(providers.variable_of("openai:main"), providers.variable_of("theirs:main"))
 """
-    out = python(user, code, str(user.home / ".config/lkr/config.toml"))
+    out = user.python(code, str(user.home / ".config/lkr/config.toml"))
     assert out.split() == ["None", "OURS_API_KEY", "None", "OPENAI_API_KEY", "None"]

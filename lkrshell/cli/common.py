@@ -185,7 +185,7 @@ def checked_own(name: str) -> str:
     return name
 
 
-def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: bool = False) -> Secret:
+def read_secret(prompt: str, from_stdin: bool, twice: bool = False) -> Secret:
     """Reads a value: from a hidden prompt, or all of standard input without a line break at its end."""
     if from_stdin:
         data = sys.stdin.buffer.read(MAX_VALUE + 2)
@@ -198,7 +198,7 @@ def read_secret(prompt: str, from_stdin: bool, kind: str = "runtime", twice: boo
         raise LkrError("the value is empty", "nothing was changed")
     if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > MAX_VALUE:
         raise LkrError("a value cannot contain a NUL byte or be longer than 64 KiB", "nothing was changed")
-    return Secret(text, kind)
+    return Secret(text)
 
 
 def project_folder(folder: str | None) -> str:

@@ -7,6 +7,7 @@ from lkrshell.core import platform
 from lkrshell.core.errors import UNREACHABLE, LkrError
 from lkrshell.runtime import broker_client, broker_service, broker_start
 from lkrshell.shells import rcfiles, userfiles
+from lkrshell.state.paths import home
 from lkrshell.system import launchd, systemd
 
 _NAME = "lkr-broker"
@@ -18,7 +19,7 @@ _VARIABLES = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "LKR_BACKEND
 def paths() -> list[str]:
     """Returns the paths of the files, whether they exist or not."""
     if platform.DARWIN:
-        return [launchd.path(_NAME, userfiles.home())]
+        return [launchd.path(_NAME, home())]
     config = userfiles.config("")
     return [*systemd.paths(_NAME, config), systemd.link(_NAME, config)[0]]
 
@@ -30,7 +31,7 @@ def changes() -> list[rcfiles.Change]:
     environment = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
     try:
         if platform.DARWIN:
-            texts = [launchd.plist(_NAME, [*words, "--stay"], at_login=True, environment=environment)]
+            texts = [launchd.plist(_NAME, [*words, "--stay"], environment)]
         else:
             service = systemd.service(_NAME, "The broker of lkr", words, environment, UNREACHABLE)
             control, addresses = broker_service.control(), broker_service.addresses()
@@ -49,7 +50,7 @@ def start() -> str:
     """Starts it from now on. Returns what the person should know, or an empty text."""
     if platform.DARWIN:
         _run(launchd.stop(_NAME, os.getuid()))
-        started = _run(launchd.start(_NAME, userfiles.home(), os.getuid()))
+        started = _run(launchd.start(_NAME, home(), os.getuid()))
     else:
         started = _run(systemd.reload()) and _hand_over() and _run(systemd.start(_NAME))
     return "" if started else "the broker starts at your next login"

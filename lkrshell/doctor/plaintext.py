@@ -24,9 +24,9 @@ from lkrshell.doctor import Finding, blank_command, edit_command, shown, store, 
 from lkrshell.doctor.shells import files_read, text_of
 from lkrshell.project import lookup, references
 from lkrshell.runtime import session
-from lkrshell.shells import base, direnv_state, fish, rcfiles, session_state, userfiles
+from lkrshell.shells import base, direnv_state, fish, rcfiles, session_state
 from lkrshell.shells.current_shell import current_shell
-from lkrshell.state import config, index
+from lkrshell.state import config, index, paths
 from lkrshell.vendors import providers
 
 _SHORTEST = 8  # characters; less is a placeholder
@@ -163,7 +163,7 @@ def _syntax(path: str) -> str:
 def _files() -> list[str]:
     """The files that shells, PAM and systemd read for this user, as far as the user can change them."""
     found = [path for shell in base.SHELLS for path in files_read(shell)]
-    home, units = userfiles.home(), os.path.join(userfiles.home(), ".config/environment.d")
+    home, units = paths.home(), os.path.join(paths.home(), ".config/environment.d")
     found += [fish.folder("fish_variables"), os.path.join(home, ".pam_environment")]
     found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
     found += rcfiles.kept_copies()  # of files that `lkr install` wrote over

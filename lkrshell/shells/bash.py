@@ -15,7 +15,7 @@ class Bash(Shell):
     def rc_files(self, every: bool = False) -> list[str]:
         import os
 
-        from lkrshell.shells.userfiles import home
+        from lkrshell.state.paths import home
 
         login = [os.path.join(home(), name) for name in (".bash_profile", ".bash_login", ".profile")]
         rc = os.path.join(home(), ".bashrc")

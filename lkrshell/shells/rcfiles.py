@@ -18,8 +18,9 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.shells import hook, userfiles
 from lkrshell.shells.base import SHELLS, Shell, dialect
-from lkrshell.shells.userfiles import home, read
+from lkrshell.shells.userfiles import read
 from lkrshell.state import files, paths
+from lkrshell.state.paths import home
 
 _BEGIN, _END = b"# >>> lkr >>>", b"# <<< lkr <<<"
 _GLUED = b" (with a line break before it)"  # the file did not end with one
@@ -190,7 +191,7 @@ def kept_copies() -> list[str]:
     return [os.path.join(folder, name) for name in names if name != "list" and not name.startswith(".")]
 
 
-def loader_text(shell: str, completions: bool = False) -> str:
+def loader_text(shell: str, completions: bool) -> str:
     """The loader: the plugin file, but with the program's path instead of a search for it."""
     speak = dialect(shell)
     head = "# Written by lkr install; lkr uninstall takes it out.\n"

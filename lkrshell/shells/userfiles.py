@@ -4,13 +4,7 @@ import os
 
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
-
-
-def home() -> str:
-    folder = os.path.expanduser("~")
-    if not folder.startswith("/"):
-        raise LkrError("there is no home folder", "set HOME to an absolute path")
-    return folder
+from lkrshell.state import paths
 
 
 def config(name: str) -> str:
@@ -27,7 +21,7 @@ def cache(name: str) -> str:
 
 def _base(variable: str, default: str) -> str:
     base = os.environ.get(variable, "")
-    return base if base.startswith("/") else os.path.join(home(), default)
+    return base if base.startswith("/") else os.path.join(paths.home(), default)
 
 
 def read(path: str) -> bytes | None:

@@ -15,7 +15,7 @@ class Zsh(Shell):
         return [f"{_zdotdir()}/.zshrc"]
 
     def startup_files(self) -> list[str]:
-        from lkrshell.shells.userfiles import home
+        from lkrshell.state.paths import home
 
         folder = _zdotdir()
         own = [f"{folder}/{name}" for name in (".zprofile", ".zshrc", ".zlogin", ".zsh_plugins.txt")]
@@ -40,7 +40,7 @@ def _zdotdir() -> str:
     import os
     import subprocess
 
-    from lkrshell.shells.userfiles import home
+    from lkrshell.state.paths import home
 
     if os.environ.get("ZDOTDIR"):
         return os.path.abspath(os.environ["ZDOTDIR"])

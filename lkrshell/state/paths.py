@@ -26,11 +26,16 @@ def _folder(kind: str, variable: str) -> str:
         return folder
     base = os.environ.get(variable, "")
     if not base.startswith("/"):
-        home = os.path.expanduser("~")
-        if not home.startswith("/"):
-            raise LkrError("there is no home folder", "set HOME to an absolute path")
-        base = home + _BELOW_HOME[kind]
+        base = home() + _BELOW_HOME[kind]
     return os.path.join(base, "lkr")
+
+
+def home() -> str:
+    """The user's home folder, according to HOME. LkrError without one."""
+    folder = os.path.expanduser("~")
+    if not folder.startswith("/"):
+        raise LkrError("there is no home folder", "set HOME to an absolute path")
+    return folder
 
 
 def real(path: str) -> str:

@@ -18,7 +18,7 @@ import os
 from lkrshell.core import platform, time_limit
 from lkrshell.core.errors import REFUSED, LkrError, StoreLocked, StoreUnreachable
 from lkrshell.core.secret import Secret, parse_secret
-from lkrshell.state import memory, native
+from lkrshell.state import memory, native, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,10 +109,7 @@ class MacosKeychain:
 
     def path(self) -> str:
         """The path of the file. LkrError without a home folder."""
-        home = os.path.expanduser("~")
-        if not home.startswith("/"):
-            raise LkrError("there is no home folder", "set HOME to an absolute path")
-        return os.path.join(home, FILE)
+        return os.path.join(paths.home(), FILE)
 
     def is_created(self) -> bool:
         """True once the file exists, created by this lkr or by the Rust `lkr`."""

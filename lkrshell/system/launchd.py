@@ -20,9 +20,9 @@ def path(name: str, home: str) -> str:
     return os.path.join(home, "Library/LaunchAgents", f"{label(name)}.plist")
 
 
-def plist(name: str, words: list[str], at_login: bool = False, environment: Mapping[str, str] | None = None) -> bytes:
-    """The agent `name` that runs `words`: one at a time, with no core dump and with these variables alone. `at_login`:
-    it starts when the user logs in, and again after a crash.
+def plist(name: str, words: list[str], environment: Mapping[str, str]) -> bytes:
+    """The agent `name` that runs `words`: at login and again after a crash, one at a time, with no core dump and
+    with these variables alone.
 
     `words` begin with an absolute path and contain no secret, since every user may read them.
     """
@@ -32,9 +32,9 @@ def plist(name: str, words: list[str], at_login: bool = False, environment: Mapp
         {
             "Label": label(name),
             "ProgramArguments": words,
-            "RunAtLoad": at_login,
-            "KeepAlive": {"Crashed": True} if at_login else False,
-            **({"EnvironmentVariables": dict(environment)} if environment else {}),
+            "RunAtLoad": True,
+            "KeepAlive": {"Crashed": True},
+            "EnvironmentVariables": dict(environment),
             "ProcessType": "Background",
             "Umask": 0o077,
             "HardResourceLimits": {"Core": 0},

@@ -3,7 +3,6 @@
 import http.server
 import json
 import shutil
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 import trustme
 from bao import Team
 from conftest import PASSPHRASE, VALUE, Template, User
+from proxy import Proxy
 from shells import Shell
 
 KEY = "sk-from-the-team-0123456789"
@@ -176,42 +176,7 @@ def test_a_proxy_that_i_name_sees_neither_token_nor_key(user: User, tmp_path: Pa
     assert len(proxy.seen) == count, "plain http goes to this machine itself"
     for each in (server, plain):
         each.close()
-    proxy.server.close()
-
-
-class Proxy:
-    """Passes on what it is asked to by CONNECT, and keeps what it saw."""
-
-    def __init__(self) -> None:
-        self.seen: list[bytes] = []
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self.server.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        try:
-            while True:
-                threading.Thread(target=self._serve, args=(self.server.accept()[0],), daemon=True).start()
-        except OSError:
-            return
-
-    def _serve(self, client: socket.socket) -> None:
-        asked = client.recv(4096)
-        self.seen.append(asked)
-        host, _, port = asked.split()[1].decode().partition(":")
-        there = socket.create_connection((host, int(port)))
-        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        threading.Thread(target=self._pass, args=(there, client), daemon=True).start()
-        self._pass(client, there)
-
-    def _pass(self, one: socket.socket, other: socket.socket) -> None:
-        try:
-            while data := one.recv(65536):
-                self.seen.append(data)
-                other.sendall(data)
-        except OSError:
-            pass
-        other.close()
+    proxy.close()
 
 
 def test_a_login_goes_to_no_address_but_the_confirmed_one(user: User, hostile: Hostile) -> None:
