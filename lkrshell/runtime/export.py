@@ -35,7 +35,7 @@ class Plan:
     `loads` are (variable, state, value). `brokered` names those that are virtual keys, `around` those that lead
     programs to the broker. `now` are all states by variable, `before` those until now. `watch` are the files that
     decide this, with their texts. `until` is the time of the next check, `seen` the generation. `over` are variables
-    whose key's time is over. `exports` are variables for the hook in a shell where direnv loaded the keys.
+    whose key's time is up. `exports` are variables for the hook in a shell where direnv loaded the keys.
     """
 
     __slots__ = (
