@@ -88,7 +88,7 @@ def fake_project(values: Mapping[str, str], manifest: str = "", allow: bool = Tr
 
     `values` are the stored keys by name, such as `{"openai:prod": "sk-fake"}`. `manifest` is the text of its
     `.lkr.toml`; by default one that assigns these keys to their providers' variables. At the end, `os.environ` is as it
-    was before `load()`. Agents are not detected, so the block behaves the same for everybody.
+    was before `load()`. Agents are not detected, so the block behaves the same for everyone.
     """
     text = manifest or f"version = 1\nkeys = {list(values)!r}\n"
     store = MemoryStore()

@@ -21,10 +21,10 @@ _CODES = {
     "130": "stopped by Ctrl-C",
 }
 _VARIABLES = {
-    "LKR_PROFILE": "The profile in force, over the one that lkr use chose.",
-    "LKR_BACKEND": "The store: auto, keyring or vault; over config.toml.",
-    "LKR_QUIET": "1: no line on loading and leaving.",
-    "LKR_DEBUG": "1: a traceback with an unexpected error.",
+    "LKR_PROFILE": "The profile to use, instead of the one that lkr use chose.",
+    "LKR_BACKEND": "The store: auto, keychain, keyring or vault. Overrides config.toml.",
+    "LKR_QUIET": "1: say nothing when keys load and unload.",
+    "LKR_DEBUG": "1: show a traceback after an unexpected error.",
     "LKR_KEYS, LKR_STATE, LKR_DIR": "Set by the hook inside a project, for prompts: the names of the keys, "
     "VARIABLE=NAME words, and the folder.",
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from lkrshell.vendors import providers
 
 VENDORS = Path(providers.__file__).parent
-_HEAD = '''"""providers.toml as Python has it: variable, aliases, prefix, shape, docs.
+_HEAD = '''"""providers.toml as a Python module: variable, aliases, prefix, shape, docs.
 
 Made by `make generated`; do not edit.
 """

@@ -33,7 +33,7 @@ class Loaded:
 
     Attributes:
         loaded: the variables that were set, each with the name of its key.
-        kept: the variables that were already set and stay, each with the key that the manifest names for it.
+        kept: the variables that were already set and were left alone, each with the key that the manifest names for it.
         virtual: those of `loaded` that hold a virtual key, which works only at the broker.
         missing: the names of keys that are not stored.
         folder: the real folder of the project, None without one.
@@ -119,7 +119,7 @@ def load(
     """Puts the project's keys into `os.environ`, as `lkr exec` would for this program.
 
     A variable that is already set stays as it is, even when it is empty, unless `override` is true. For a key with
-    `via = "broker"`, this sets a virtual key, and the variables that lead programs to the broker.
+    `via = "broker"`, this sets a virtual key, and the variables that point programs to the broker.
 
     Args:
         profile: a profile of the manifest. Default: the one that LKR_PROFILE or `lkr use` chose.

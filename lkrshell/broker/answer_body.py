@@ -1,4 +1,4 @@
-"""Passes the body of a vendor's answer to the client, without the real key, should the vendor repeat it.
+"""Passes the body of a vendor's answer to the client, and takes out the real key, in case the vendor repeats it.
 
 A plain body is masked. A compressed error is decompressed and masked. Any other compressed answer passes byte for byte
 while lkr reads along. If the key is in its first piece, the answer is masked and goes on uncompressed. If it is in a

@@ -1,6 +1,6 @@
 """Finds the process at the other end of a connection, by asking the kernel (Linux and macOS).
 
-A virtual key serves only the process that it was made for and the processes below it. On systems that do not tell,
+A virtual key serves only the process that it was made for and the processes below it. On systems that do not say,
 every connection passes, and the key alone decides. Sources: sock_diag(7), proc(5); for macOS see `macos_sockets`.
 """
 
@@ -42,7 +42,7 @@ class Holder:
         self.pid, self.start, self.fd, self.inode = pid, start, fd, inode
 
 
-UNKNOWN = Holder(0, "", "", 0)  # when the system does not tell
+UNKNOWN = Holder(0, "", "", 0)  # when the system does not say
 _holders: dict[tuple[object, ...], Holder] = {}  # by the family and the two ports
 
 
@@ -64,7 +64,7 @@ def holder(virtual: Bound, peer: Sequence[Any], own: Sequence[Any]) -> Holder | 
     """Returns the bound process, or the one below it, that holds the connection from `peer` to `own` (socket
     addresses).
 
-    None when no such process of this user holds it. UNKNOWN when the system does not tell.
+    None when no such process of this user holds it. UNKNOWN when the system does not say.
     """
     if not processes.ARE_VISIBLE:
         return UNKNOWN

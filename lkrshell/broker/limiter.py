@@ -1,5 +1,5 @@
-"""Keeps spending below the limits: reserves the worst case before a request is sent, and replaces it once by the real
-use.
+"""Keeps spending below the limits: reserves the worst case before a request is sent, and replaces it with the
+real use afterwards.
 
 Every limit must have room. A key's limit counts the key in all projects, a manifest's limit counts the key in that
 project, and an agent's limit counts everything that the agent spends. Days, weeks (from Monday) and months follow local

@@ -1,4 +1,4 @@
-"""Asks the person at the terminal. click does it, and is loaded only when there is a question."""
+"""Asks the person at the terminal. Uses click, which is loaded only when there is a question."""
 
 import contextlib
 

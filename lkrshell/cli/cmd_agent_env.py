@@ -75,7 +75,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
 
 
 class Given:
-    """The keys for an agent: real ones, virtual ones, the variables that lead programs to the broker, and its port."""
+    """The keys for an agent: real ones, virtual ones, the variables that point programs to the broker, and its port."""
 
     def __init__(self) -> None:
         self.loaded: list[tuple[Binding, Secret]] = []

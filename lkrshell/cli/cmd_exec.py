@@ -1,4 +1,4 @@
-"""`lkr exec -- COMMAND`: replaces this process by a command that has the project's keys."""
+"""`lkr exec -- COMMAND`: replaces this process with a command that has the project's keys."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`lkr hook [SHELL]`: prints the hook, for `eval` or to be saved and sourced."""
+"""`lkr hook [SHELL]`: prints the hook, for `eval` or to save and source."""
 
 from lkrshell.cli import declare
 from lkrshell.core.errors import USAGE, LkrError

@@ -1,4 +1,4 @@
-"""`lkr lock`: closes the store and empties every live shell at its next prompt."""
+"""`lkr lock`: closes the store and takes the keys out of every live shell at its next prompt."""
 
 from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError
@@ -22,7 +22,7 @@ def command() -> None:
 
 
 def _lock() -> None:
-    """Locks the store in force. If the settings are invalid, locks the store that was chosen, so that locking always
+    """Locks the store in use. If the settings are invalid, locks the store that was chosen, so that locking always
     works."""
     try:
         settings = config.load()

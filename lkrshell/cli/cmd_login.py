@@ -1,4 +1,4 @@
-"""`lkr login SOURCE`: logs in at a source, and keeps the login in the machine's own store."""
+"""`lkr login SOURCE`: logs in to a source, and keeps the login in the machine's own store."""
 
 from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core.errors import REFUSED, USAGE, LkrError

@@ -1,4 +1,4 @@
-"""`lkr logout SOURCE`: ends the login at a source. The copies of its keys serve until their time is over."""
+"""`lkr logout SOURCE`: logs out of a source. The copies of its keys work until they expire."""
 
 from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError

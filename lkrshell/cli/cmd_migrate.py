@@ -1,7 +1,7 @@
-"""`lkr migrate SOURCE`: copies keys from another store, or another keyring service, into the store in force.
+"""`lkr migrate SOURCE`: copies keys from another store, or another keyring service, into the store in use.
 
 Each key is written, read back and compared before it counts as there; only then, and only with --move, does it leave
-the source. A kill at any instant leaves it in one of the two, or in both; running it again goes on.
+the source. If it is killed, each key is in one of the two stores, or in both. Running it again continues.
 """
 
 from lkrshell.cli import common, declare, prompts

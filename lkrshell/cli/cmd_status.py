@@ -93,7 +93,7 @@ def _stored(store: "Store", key: str) -> "dict[str, Any]":
 
 
 def _profile(chain: list[grants.Grant]) -> "dict[str, Any]":
-    """The profile in force, what chose it, and all profiles."""
+    """The active profile, what chose it, and all profiles."""
     every = sorted({binding.profile for grant in chain for binding in grant.bindings} - {""})
     if given := os.environ.get("LKR_PROFILE"):
         return {"profile": given, "profile_by": "LKR_PROFILE", "profiles": every}

@@ -1,4 +1,4 @@
-"""What several commands share: the store in force, the audit log, reading values, checking names."""
+"""What several commands share: the store in use, the audit log, reading values, checking names."""
 
 import contextlib
 import functools
@@ -37,7 +37,7 @@ def store() -> "Store":
 
 
 def vault() -> "Vault":
-    """The vault, for what only a vault can do. LkrError if it is not the store in force, or does not exist yet."""
+    """The vault, for what only a vault can do. LkrError if it is not the store in use, or does not exist yet."""
     chosen = registry.vault(config.load())
     if chosen is None:
         own = "use your desktop's own tools"

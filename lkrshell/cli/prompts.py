@@ -56,7 +56,7 @@ def tell_projects(name: str) -> None:
 
 
 def ask_provider(name: str) -> None:
-    """Asks about a provider that is one slip of the keyboard away from one that lkr knows; off a terminal, warns."""
+    """Asks about a provider that is one typing mistake away from one that lkr knows; off a terminal, warns."""
     provider = names.provider_of(name)
     if provider in providers.known():
         return

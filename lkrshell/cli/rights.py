@@ -85,7 +85,7 @@ def commands() -> "Iterator[declare.Command]":
 
 
 def table() -> "list[dict[str, Any]]":
-    """Returns the table in force, with a row for each command."""
+    """Returns the table, with a row for each command."""
     return [
         {"command": each.path, "allowed": each.path in ROWS, "options": row[0].split(), "gets": row[1]}
         for each in commands()

@@ -3,7 +3,7 @@
 LkrError (1)               everything that the user can fix
 ├── KeyNotStored (1)       the store has no such key
 ├── Refused (2)            a policy, a guard, or the person said no
-├── UsageError (64)        a name that is not valid, or options that do not go together
+├── UsageError (64)        a name that is not valid, or options that cannot be used together
 ├── StoreUnreachable (69)  the store does not answer, or there is none
 ├── StoreLocked (77)       the store needs its passphrase
 │   └── WrongPassphrase    the one that was given does not open it
@@ -62,7 +62,7 @@ class Refused(LkrError):
 
 
 class UsageError(LkrError):
-    """A name that is not valid, or options that do not go together."""
+    """A name that is not valid, or options that cannot be used together."""
 
     code = USAGE
 

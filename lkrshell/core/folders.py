@@ -1,4 +1,4 @@
-"""Paths as text: what lies above a folder, and what lies within one."""
+"""Paths as text: what is above a folder, and what is within one."""
 
 import os
 

@@ -119,7 +119,7 @@ def widened(before: Limits, after: Limits) -> list[str]:
 
 
 def _more(before: tuple[int, str] | None, after: tuple[int, str] | None) -> bool:
-    """True unless `after` is at least as strict as `before`. A day lies in one week and one month. A week can lie in
+    """True unless `after` is at least as strict as `before`. A day is in one week and one month. A week can lie in
     two months, so neither a weekly nor a monthly limit is stricter than the other."""
     if before is None:
         return False

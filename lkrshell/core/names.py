@@ -96,7 +96,7 @@ def is_reserved(source: str) -> bool:
 
 
 def is_sealed(name: str) -> bool:
-    """True for a key that lies in a project's repository, in the manifest's form or the store's."""
+    """True for a key that is in a project's repository, in the manifest's form or the store's."""
     return is_reserved(source_of(name))
 
 

@@ -2,7 +2,7 @@
 
 from lkrshell.core.errors import StoreUnreachable
 
-_ends: "dict[int, float]" = {}  # by thread, for those without a timer: when their time is over
+_ends: "dict[int, float]" = {}  # by thread, for those without a timer: when their time is up
 
 
 class TimeLimit:

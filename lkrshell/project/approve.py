@@ -1,6 +1,6 @@
 """Writes manifests and grants. Nothing else writes grants, and each function checks everything before its first write.
 
-It neither asks the person nor writes the log; the commands do that.
+It does not ask the person or write to the log. The commands do that.
 """
 
 import os

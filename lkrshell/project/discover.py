@@ -56,7 +56,7 @@ def variables(folder: str) -> dict[str, str]:
 
 
 def code_files(folder: str) -> Iterator[str]:
-    """The names of its files of code, relative to it: those that git has or would add, else what lies there."""
+    """The names of its files of code, relative to it: those that git has or would add, else what is there."""
     listed = git.files(folder)
     for name in _walk(folder) if listed is None else listed:
         if name.endswith(_SUFFIXES) or os.path.basename(name) in _NAMES or "." not in os.path.basename(name):

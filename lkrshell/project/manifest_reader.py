@@ -1,4 +1,4 @@
-"""Reads a project's manifest with the variables that its grant lets in (`lkr allow --variable NAME`).
+"""Reads a project's manifest with the extra variables that its grant allows (`lkr allow --variable NAME`).
 
 All other code reads manifests through this module. Only it calls the parser; tests/test_rooms.py enforces that.
 """
@@ -10,7 +10,7 @@ from lkrshell.project import grants, lookup, manifest, worktrees
 
 
 def grant_of(place: lookup.Place) -> grants.Grant | None:
-    """The grant in force at `place`, even if it does not cover the current content. None if there is none or it is
+    """The grant that applies at `place`, even if it does not cover the current content. None if there is none or it is
     damaged."""
     try:
         return grants.in_force(place)

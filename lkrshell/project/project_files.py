@@ -21,7 +21,7 @@ LIMIT = 1 << 20  # bytes
 def root_of(path: str) -> tuple[str, str]:
     """The folder that a path must not lead out of, and the path relative to that folder. The person named the path.
 
-    It is the project here, else the current folder, if the path lies below it; otherwise the folder in the path.
+    It is the project here, else the current folder, if the path is below it; otherwise the folder in the path.
     """
     whole, here = os.path.abspath(path), os.getcwd()
     for folder in (lookup.find(here), here):

@@ -178,7 +178,7 @@ def _points(folder: str, name: str, head: str = "") -> str:
 
 
 def _is_ours(path: str) -> bool:
-    """True for a folder that belongs to the user and is not writable for everybody."""
+    """True for a folder that belongs to the user and is not writable for everyone."""
     try:
         info = os.lstat(path)
     except OSError:

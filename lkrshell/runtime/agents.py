@@ -1,4 +1,4 @@
-"""Which coding agent is behind us, if one is: by marks in the environment, or by the processes above us.
+"""Which coding agent runs us, if any: by marks in the environment, or by the processes above us.
 
 It looks at three things: our own environment; the names of our ancestors up to the first process, and of the leaders of
 our session and process group, which stay when a command goes to the background; and the environments that those
@@ -51,7 +51,7 @@ class Ancestry(list[str]):
 
 
 def detect(environment: "dict[str, str]", ancestry: list[str], settings: "Config | None" = None) -> str | None:
-    """The agent behind us; None if there is none. `ancestry` is what `ancestors` found; `settings` are the user's.
+    """The coding agent that runs us, or None. `ancestry` is what `ancestors` found; `settings` are the user's.
 
     `agent_ancestors = false` applies only with the account's own folders, since whoever sets variables could point to
     other settings. A program that only sets AI_AGENT cannot pose as an agent that lkr knows.
@@ -74,7 +74,7 @@ def detect(environment: "dict[str, str]", ancestry: list[str], settings: "Config
 
 
 def _may_be_moved(environment: "dict[str, str]", ancestry: list[str]) -> bool:
-    """True if the settings in force may not be the account's own: an agent could point to others that lack its row."""
+    """True if the current settings may not be the account's own: an agent could point to others that lack its row."""
     variables = ancestry.variables if isinstance(ancestry, Ancestry) else {}
     homes = {each for each in variables if each.startswith("HOME=")} | {f"HOME={environment.get('HOME')}"}
     named = any(each.startswith("XDG_CONFIG_HOME=") for each in variables)

@@ -26,7 +26,7 @@ def command(module: str, *words: str) -> list[str]:
 def start(
     words: list[str], environment: "Mapping[str, str]", errors: int | None = None, more: "Sequence[int]" = ()
 ) -> None:
-    """Runs `words` in a new process, in a session of its own, which we neither wait for nor hear of.
+    """Runs `words` in a new process, in a session of its own. We do not wait for it.
 
     It reads and writes nothing, but its errors go to the file `errors`. `more` are its files 3, 4, ...
     """

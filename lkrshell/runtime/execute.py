@@ -140,7 +140,7 @@ class Asking:
 
 
 class Given:
-    """What was given: the keys, real and `virtual`, and the variables that lead programs to the broker.
+    """What was given: the keys, real and `virtual`, and the variables that point programs to the broker.
 
     Also what was not given because it is not stored. `agent` is the coding agent that asked, None for a person.
     """

@@ -139,7 +139,7 @@ def _load(
 
 
 def _add(plan: Plan, binding: Binding, secret: Secret, ttl: int, clock: int) -> int:
-    """Adds a key, unless its time is over. Returns when its time ends, 0 for never."""
+    """Adds a key, unless its time is up. Returns when its time ends, 0 for never."""
     state, end = _state(plan, binding, ttl, clock)
     if state:
         plan.loads.append((binding.variable, state, secret))
@@ -148,7 +148,7 @@ def _add(plan: Plan, binding: Binding, secret: Secret, ttl: int, clock: int) -> 
 
 
 def _state(plan: Plan, binding: Binding, ttl: int, clock: int) -> tuple[str, int]:
-    """What the shell remembers of a key, empty if the key's time is over; and when that time ends, 0 for never."""
+    """What the shell remembers of a key, empty if the key's time is up; and when that time ends, 0 for never."""
     if not ttl:
         return binding.key, 0
     end = min(session_state.end_of(plan.before.get(binding.variable, ""), binding.key) or clock + ttl, clock + ttl)
@@ -167,7 +167,7 @@ def _add_brokered(
     clock: int,
     patience: float,
 ) -> list[int]:
-    """Adds virtual keys, and the variables that lead programs to the broker. Returns when their times end.
+    """Adds virtual keys, and the variables that point programs to the broker. Returns when their times end.
 
     LkrError if a key is refused and nothing else is loaded, or with `require_all`.
     """

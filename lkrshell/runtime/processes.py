@@ -97,7 +97,7 @@ def has_terminal(pid: int) -> bool:
 
 
 def user_of(pid: int) -> int:
-    """Its real user; -1 when it has ended or the system does not tell."""
+    """Its real user; -1 when it has ended or the system does not say."""
     try:
         if platform.DARWIN:
             return macos_processes.user_of(pid)

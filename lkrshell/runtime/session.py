@@ -27,7 +27,7 @@ _LOOK = 60  # seconds; the shortest time between two attempts for a copy that co
 
 
 def grant_chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]:
-    """The grants in force at `folder` (which holds a manifest), nearest first.
+    """The grants that apply at `folder` (which holds a manifest), nearest first.
 
     Adds to `watch` every file that decides this, with its text, before anything can fail. So a refusal is also checked
     again when one of them changes, and only then.
@@ -49,7 +49,7 @@ def grant_chain(folder: str, watch: list[tuple[str, str]]) -> list[grants.Grant]
 def bindings_at(
     folder: str, watch: list[tuple[str, str]], profile: str | None = None
 ) -> tuple[list[grants.Grant], list[Binding]]:
-    """The grants in force at `folder` (see `grant_chain`), and their bindings in `profile`.
+    """The grants that apply at `folder` (see `grant_chain`), and their bindings in `profile`.
 
     None stands for the profile that LKR_PROFILE names.
     """

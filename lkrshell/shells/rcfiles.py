@@ -216,7 +216,7 @@ def loader_program(text: str) -> str:
 
 
 def _from_home(path: str, speak: Shell) -> str:
-    """`path` quoted for a shell; relative to `$HOME` if it lies below it."""
+    """`path` quoted for a shell; relative to `$HOME` if it is below it."""
     under = os.path.relpath(path, home())
     return speak.quote(path) if under.startswith("..") else f'"$HOME"/{speak.quote(under)}'
 

@@ -2,7 +2,7 @@
 
 It uses `_socket`, since importing `socket` would delay an export.
 
-The socket lies in the folder that macOS makes for each user's temporary files (0700), as confstr(3) names it, whatever
+The socket is in the folder that macOS makes for each user's temporary files (0700), as confstr(3) names it, whatever
 TMPDIR says. Nothing secret is sent before the folder and the process behind the socket are known to be this user's.
 """
 

@@ -1,7 +1,7 @@
 """The process that remembers the vault's identity and confirmations on macOS, which has no kernel keyring.
 
-It keeps them in locked memory, each until its time is over or it is told to forget it, and ends with the last one.
-Nothing of it reaches a disk. It answers only processes of its own user, at a socket in that user's own folder, and lets
+It keeps them in locked memory, each until it expires or is forgotten, and ends when there is none left.
+It writes nothing to disk. It answers only processes of its own user, at a socket in that user's own folder, and lets
 no debugger attach. `lkrshell.state.macos_memory` starts it, and tells `main` the descriptor of the listening socket.
 See docs/decisions/0006-macos-memory.md.
 

@@ -267,7 +267,7 @@ def _memory_file(name: str) -> str:
 
 
 def _in_memory(folder: str) -> bool:
-    """True when `folder` lies on a tmpfs or ramfs, according to /proc/mounts."""
+    """True when `folder` is on a tmpfs or ramfs, according to /proc/mounts."""
     try:
         with open("/proc/mounts", encoding="utf-8", errors="surrogateescape") as file:
             mounts = {line.split(" ")[1]: line.split(" ")[2] for line in file}

@@ -100,7 +100,7 @@ def are_the_accounts_own() -> bool:
 
 
 def accept() -> None:
-    """Notes that the folders in force are the person's, since they allow a project. LkrError if that cannot be written.
+    """Notes that the current folders are the person's, since they allow a project. LkrError if that cannot be written.
 
     Only folders that XDG_* names are noted. With another HOME nothing is noted, and the account's home stays untouched.
     """

@@ -1,4 +1,4 @@
-"""Who is at the other end of a Unix socket, as the kernel says it.
+"""Who is at the other end of a Unix socket, according to the kernel.
 
 Source: unix(7), SO_PEERCRED; on macOS getpeereid(3) and LOCAL_PEERPID in sys/un.h.
 """
@@ -15,7 +15,7 @@ _SOL_LOCAL, _LOCAL_PEERPID = 0, 2
 
 
 def credentials(sock: "socket") -> tuple[int, int]:
-    """The ids of the user and of the process; -1 and 0 where the system does not tell."""
+    """The ids of the user and of the process; -1 and 0 where the system does not say."""
     try:
         if platform.LINUX:
             import _socket

@@ -1,6 +1,6 @@
 """The folder of the broker's control socket and its table of virtual keys, which live as long as the broker.
 
-It lies in the session's runtime folder, else in the state folder: never in a folder that every user can write, so
+It is in the session's runtime folder, else in the state folder: never in a folder that every user can write, so
 nobody else can create it first. It is named after the folders that the broker serves, so another HOME has another
 broker.
 """

@@ -81,7 +81,7 @@ def _name(backend: "KeyringBackend") -> str:
 
 
 class Keyring:
-    """Whatever backend python-keyring chooses.
+    """The backend that python-keyring chooses.
 
     `lock` sets a flag of ours, since it must not lock the secrets of other programs. With `collection`, the label of
     our own collection in the Secret Service, it locks that collection.

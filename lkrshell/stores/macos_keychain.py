@@ -288,7 +288,7 @@ def patiently(function: "Callable[[], T]", wait: float = WAIT) -> "T":
     """Calls the function in another thread and waits for it: nothing can interrupt a call into macOS, and no prompt may
     hang.
 
-    When the time of a TimeLimit is over, it raises here. The thread ends with the process.
+    When the time of a TimeLimit is up, it raises here. The thread ends with the process.
     """
     import _thread
 

@@ -25,7 +25,7 @@ def chosen_before() -> str:
 
 
 def choose(config: Config) -> "Store":
-    """The store in force. `auto` is decided once, when a store is first needed, and remembered in the state folder. So
+    """The store in use. `auto` is decided once, when a store is first needed, and remembered in the state folder. So
     a login without a keychain does not make keys look lost."""
     backend = config.backend
     if backend == "auto":
@@ -52,7 +52,7 @@ def choose(config: Config) -> "Store":
 
 
 def vault(config: Config) -> "Vault | None":
-    """The vault, if it is the store in force; else None. For what only a vault can do."""
+    """The vault, if it is the store in use; else None. For what only a vault can do."""
     from lkrshell.stores.vault import Vault
 
     store = choose(config)
@@ -60,7 +60,7 @@ def vault(config: Config) -> "Vault | None":
 
 
 def with_passphrase(store: "Store") -> "Vault | MacosKeychain | None":
-    """The store where a passphrase opens it that lkr itself takes; else None."""
+    """The store, if lkr itself takes the passphrase that opens it; else None."""
     from lkrshell.stores.macos_keychain import MacosKeychain
     from lkrshell.stores.vault import Vault
 

@@ -27,7 +27,7 @@ def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
     """The secrets of the items with these attributes (`service`, `username`), as far as they exist.
 
     With a label, only the collection of that label is used. Otherwise the default collection is preferred. StoreLocked
-    if an item lies in a locked collection, or if there is no collection with that label; StoreUnreachable if nobody
+    if an item is in a locked collection, or if there is no collection with that label; StoreUnreachable if nobody
     answers.
     """
     try:

@@ -1,6 +1,6 @@
 """A small client of pinentry, GnuPG's program that asks: one yes-or-no question over the Assuan protocol.
 
-Source: the pinentry manual, "Assuan protocol": a line a command; OK, or ERR with a code, ends each answer.
+Source: the pinentry manual, "Assuan protocol": one line per command; OK, or ERR with a code, ends each answer.
 """
 
 import os

@@ -1,8 +1,8 @@
 """The sealed files of a project: `.lkr/sealed/PROVIDER/LABEL.age`, each with a `.toml` that says whom it is sealed to.
 
 A sealed file is a plain age file that holds only the value, so `age -d` opens it. An age file does not name its
-recipients, so the file beside it does. Somebody who wants to lie there needs the value first. Never writes a value in
-plain text.
+recipients, so the file beside it does. Somebody who wants to forge that note needs the value first. Never
+writes a value in plain text.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""providers.toml as Python has it: variable, aliases, prefix, shape, docs.
+"""providers.toml as a Python module: variable, aliases, prefix, shape, docs.
 
 Made by `make generated`; do not edit.
 """
