@@ -53,9 +53,7 @@ def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = Non
                 break
             except OSError:
                 if time.monotonic() > end:
-                    raise LkrError(
-                        "another lkr is taking too long to start the broker", "try again", UNREACHABLE
-                    ) from None
+                    raise LkrError("another lkr is still starting the broker", "try again", UNREACHABLE) from None
                 time.sleep(0.005)
         control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         where = run_folder.path_in(folder, run_folder.CONTROL)
