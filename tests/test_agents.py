@@ -219,6 +219,20 @@ def test_folders_of_an_agents_own_give_it_nothing(user: User, variable: str, tmp
     assert "refused" in user.lkr("audit") + person.lkr("audit")
 
 
+def test_an_agent_chooses_no_other_store_than_mine(user: User) -> None:
+    """A key that `lkr migrate` copied has a policy in each store."""
+    folder = user.project("p")
+    user.config('backend = "keyring"\n')
+    assert user.env["LKR_BACKEND"] == "vault"
+    for words in (["exec", "--", "true"], ["export", "bash"], ["token", "openai:prod"]):
+        done = as_claude(user, words, folder)
+        assert (done.returncode, VALUE in done.stdout) == (2, False), words
+        assert "LKR_BACKEND names another store than yours" in done.stderr
+    assert user.lkr("exec", "--", "printenv", "OPENAI_API_KEY", cwd=folder).strip() == VALUE
+    user.config('backend = "vault"\n')
+    assert as_claude(user, ["exec", "--", "true"], folder).returncode == 0
+
+
 def test_folders_that_a_person_keeps_elsewhere_serve_agents_after_allow(user: User, tmp_path: Path) -> None:
     folder = user.project("p")
     user.env["XDG_STATE_HOME"] = str(tmp_path)

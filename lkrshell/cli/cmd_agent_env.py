@@ -42,7 +42,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     if name and agent and agent != name:
         message = f"a coding agent ({name}) can start agents only under its own name"
         raise common.refused(message, f"agent-env --agent {name}", project=paths.real("."))
-    session.check_folders(name)
+    session.check_folders_and_store(name)
     name = name or agent or agents.agent_of_program(program, settings)
     environment = stripped(execute.own_environment())
     try:

@@ -21,7 +21,7 @@ def command(name: str, as_json: bool) -> None:
     broker_client.check_route(name)
     settings, line, folder = config.load(), agents.ancestors(), paths.real(".")
     agent = agents.detect(dict(os.environ), line, settings)
-    session.check_folders(agent)
+    session.check_folders_and_store(agent)
     store = common.store()
     variable = providers.variable_of(name) or "API_KEY"
     ask = broker_client.KeyRequest(name, variable, folder, os.environ.get("LKR_PROFILE", ""), "token", agent or "")

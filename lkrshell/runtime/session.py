@@ -12,7 +12,8 @@ from lkrshell.core.errors import REFUSED, KeyNotStored, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.project.lookup import Place
-from lkrshell.state import audit, index, paths
+from lkrshell.state import audit, config, index, paths
+from lkrshell.stores import registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,11 +132,18 @@ class Fetched:
         return True
 
 
-def check_folders(agent: str | None) -> None:
-    """LkrError (2) if a coding agent points lkr to folders of its own, and so to grants and policies of its own."""
-    if agent and not paths.are_the_accounts_own():
+def check_folders_and_store(agent: str | None) -> None:
+    """LkrError (2) if a coding agent points lkr to other folders or another store, and so to other grants and
+    policies."""
+    if agent is None:
+        return
+    if not paths.are_the_accounts_own():
         message = f"no keys for a coding agent ({agent}): HOME or XDG_* leads to folders that are not the account's"
         raise LkrError(message, "unset it; or run lkr allow yourself to accept the folders that XDG_* names", REFUSED)
+    settings = config.load()
+    if registry.is_another(settings):
+        message = f"no keys for a coding agent ({agent}): LKR_BACKEND names another store than yours"
+        raise LkrError(message, f'unset it; or write backend = "{settings.backend}" in config.toml', REFUSED)
 
 
 def fetch(
@@ -151,7 +159,7 @@ def fetch(
     LkrError if a key is an admin key or for other folders, if everything is left out, if a key is missing and none can
     be loaded (with `require_all`: if any is missing), and if a coding agent points lkr to folders of its own.
     """
-    check_folders(consumer.agent)
+    check_folders_and_store(consumer.agent)
     entries = {binding.key: index.read(store.name, binding.key) for binding in bindings}
     found = _permitted(store, bindings, consumer, entries)
     if found.waiting and consumer.event == "exec":

@@ -41,6 +41,7 @@ _MOST = 1 << 16  # bytes
 class Config:
     """The settings in force.
 
+    `written_backend` is the backend in config.toml, `backend` that of LKR_BACKEND, if it is set.
     The vault locks `lock_after` seconds after its last use, and at latest `lock_limit` seconds after unlocking.
     `collection` is the label of lkr's own collection in the Secret Service, empty for the default one.
     `agents` are rows (name, keys, marks, processes) that the user added; the last three are joined by line breaks.
@@ -54,7 +55,7 @@ class Config:
     __slots__ = (
         "agent_ancestors", "agent_functions", "agent_limits", "agent_processes", "agents", "backend", "broker_agents",
         "broker_ca", "broker_proxy", "collection", "lock_after", "lock_limit", "pinentry", "prices", "quiet",
-        "upstream",
+        "upstream", "written_backend",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +72,7 @@ class Config:
         agents: "list[tuple[str, ...]] | tuple[tuple[str, ...], ...]" = (),
     ) -> None:
         self.collection = collection
-        self.backend, self.quiet = backend, quiet
+        self.backend, self.written_backend, self.quiet = backend, backend, quiet
         self.lock_after, self.lock_limit = lock_after, lock_limit
         self.agent_processes, self.agent_ancestors = tuple(agent_processes), agent_ancestors
         self.agent_functions = agent_functions

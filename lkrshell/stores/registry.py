@@ -24,6 +24,12 @@ def chosen_before() -> str:
     return name if name in STORES else ""
 
 
+def is_another(config: Config) -> bool:
+    """True if LKR_BACKEND names another store than the settings do, or than `auto` settled on."""
+    written, named = (chosen_before() if each == "auto" else each for each in (config.written_backend, config.backend))
+    return written not in ("", named)
+
+
 def choose(config: Config) -> "Store":
     """The store in use. `auto` is decided once, when a store is first needed, and remembered in the state folder. So
     a login without a keychain does not make keys look lost."""
