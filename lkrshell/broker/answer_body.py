@@ -5,15 +5,22 @@ while lkr reads along. If the key is in its first piece, the answer is masked an
 later piece, the answer ends there.
 """
 
+from collections.abc import Iterator
+
 from lkrshell.broker import encodings
 from lkrshell.broker.interfaces import Reservation
 from lkrshell.broker.masking import Mask
 
 _MOST = 1 << 28  # decompressed bytes that are searched at most
+_MOST_AT_ONCE = 1 << 24  # decompressed bytes of one chunk that are sent on at most
 
 
 class Echo(Exception):
     """A compressed answer repeats the key, and its first bytes have already been sent."""
+
+
+class Bomb(Exception):
+    """A compressed answer that has to be sent decompressed is a decompression bomb."""
 
 
 class AnswerBody:
@@ -45,28 +52,39 @@ class AnswerBody:
         """True when the client gets other bytes than the vendor sent, so that the length and encoding change, too."""
         if self.watches:
             mask = self._mask.anew()
-            mask.feed(self._read(encodings.decoder(self._encoding), first))
+            for piece in self._read(encodings.decoder(self._encoding), first):
+                mask.feed(piece)
             self._decodes = mask.found
             self.watches = not mask.found
         return self._decodes or self._filters
 
     def feed(self, chunk: bytes) -> bytes:
-        """Returns what can be sent on now. Raises Echo when the answer has to end."""
+        """Returns what can be sent on now. Raises Echo or Bomb when the answer has to end."""
         self._reservation.feed(chunk)
         if self._decodes:
-            return self._mask.feed(self._read(self._decoder, chunk))
+            return self._decoded(chunk)
         if self.watches:
             return self._watched(chunk)
         if not self._plain:  # an encoding that nobody asked for
             return chunk
         return self._mask.feed(self._reservation.filter(chunk) if self._filters else chunk)
 
+    def _decoded(self, chunk: bytes) -> bytes:
+        out = bytearray()
+        for piece in self._read(self._decoder, chunk):
+            out += self._mask.feed(piece)
+            if len(out) > _MOST_AT_ONCE:
+                raise Bomb
+        return bytes(out)
+
     def _watched(self, chunk: bytes) -> bytes:
-        piece = self._read(self._decoder, chunk)
-        self._mask.feed(piece)
-        self._seen += len(piece)
-        if self._mask.found:
-            raise Echo
+        for piece in self._read(self._decoder, chunk):
+            self._mask.feed(piece)
+            self._seen += len(piece)
+            if self._mask.found:
+                raise Echo
+            if self._seen > _MOST:
+                break
         if self._seen > _MOST:
             self.watches = False
         elif self._mask.waits:  # the key may begin in this chunk
@@ -76,8 +94,8 @@ class AnswerBody:
         return chunk
 
     @staticmethod
-    def _read(decoder: encodings.Decoder | None, chunk: bytes) -> bytes:
-        return encodings.readable(decoder, chunk) if decoder else b""
+    def _read(decoder: encodings.Decoder | None, chunk: bytes) -> Iterator[bytes]:
+        return encodings.readable(decoder, chunk) if decoder else iter(())
 
     def rest(self) -> bytes:
         """Returns what is still held back, at the end of the answer."""

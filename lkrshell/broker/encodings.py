@@ -46,15 +46,12 @@ def decoder(encoding: str) -> Decoder | None:
     return None
 
 
-def readable(decoder: Decoder, chunk: bytes) -> bytes:
-    """Returns what can be read of `chunk`. In damaged bytes, that is the part before the damage."""
-    found = b""
+def readable(decoder: Decoder, chunk: bytes) -> Iterator[bytes]:
+    """Yields what can be read of `chunk`, in pieces. In damaged bytes, that is the part before the damage."""
     try:
-        for piece in decoder.feed(chunk):
-            found += piece
+        yield from decoder.feed(chunk)
     except Damaged:
         pass
-    return found
 
 
 class _Plain:

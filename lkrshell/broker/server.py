@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from lkrshell.broker import request_checks, requested_model, vendor_errors
-from lkrshell.broker.answer_body import AnswerBody, Echo
+from lkrshell.broker.answer_body import AnswerBody, Bomb, Echo
 from lkrshell.broker.interfaces import Authority, Call, Limiter, P, Refused, Reservation, V, VirtualKeys
 from lkrshell.broker.masking import Mask
 from lkrshell.broker.upstream import Answer, NotSent, Upstream
@@ -214,8 +214,9 @@ class Forwarder(Generic[V, P]):
         except BaseException as error:
             if request.transport is not None:
                 request.transport.close()  # the client must see that the answer is incomplete
-            if isinstance(error, Echo):
-                self._fault("a compressed answer repeated the key and was cut off")
+            if isinstance(error, Echo | Bomb):
+                why = "repeated the key" if isinstance(error, Echo) else "was a decompression bomb"
+                self._fault(f"a compressed answer {why} and was cut off")
                 raise ConnectionResetError from None
             raise
         return response
