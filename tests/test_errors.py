@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import VALUE, User
+from conftest import BIN, VALUE, User
 
 from lkrshell.core.errors import ManifestError
 from lkrshell.project import manifest
@@ -190,3 +190,22 @@ def test_a_full_or_read_only_disk_keeps_the_old_value(user: User, tmp_path: Path
         assert VALUE in small.lkr("exec", "--", "env", cwd=folder)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("way", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("words", ["list", "status --json", "hook bash", "get openai:prod --force-plain", "--help"])
+def test_output_that_cannot_be_written_is_an_error_and_no_success(user: User, words: str, way: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec {BIN}/lkr {words} {way}"], env=user.env, cwd=user.home, capture_output=True, text=True
+    )
+    why = "No space left on device" if "full" in way else "Bad file descriptor"
+    assert done.stderr.splitlines()[-1] == f"lkr: cannot write to standard output: {why}"
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("way", ["2>/dev/full", "2>&-", "<&-"])
+def test_a_message_that_nobody_can_read_stops_nothing(user: User, way: str) -> None:
+    script = f"exec {BIN}/lkr allow --yes {way}"
+    folder = user.project("p", allow=False)
+    assert subprocess.run(["sh", "-c", script], env=user.env, cwd=folder, stdout=subprocess.DEVNULL).returncode == 0
+    assert VALUE in user.lkr("exec", "--", "env", cwd=folder)

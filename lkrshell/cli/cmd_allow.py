@@ -40,7 +40,8 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     parsed = manifest_reader.read_manifest(place, _checked(variables))
     if unnamed := [name for name in variables if name not in {binding.variable for binding in parsed.bindings}]:
         raise LkrError(f"this manifest does not name {unnamed[0]}", "nothing was changed", USAGE)
-    if before is None and (others := references.projects_with_text(place.text, place.local)):
+    others = references.projects_with_text(place.text, place.local) if before is None else []
+    if others := [each for each in others if each != place.real]:
         declare.echo(_elsewhere(others), err=True)
     declare.echo(f"{show(place.real)} would get:", err=True)
     for line in layout.changes(approve.difference(before.bindings if before else (), parsed.bindings), sys.stderr):

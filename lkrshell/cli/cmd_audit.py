@@ -97,12 +97,9 @@ def _show(
         if as_table is not None:
             as_table.append(row)
             continue
-        sys.stdout.write((json.dumps(row) if as_json else _line(row, home, coloured)) + "\n")
-        if follow:
-            sys.stdout.flush()
+        declare.echo(json.dumps(row) if as_json else _line(row, home, coloured))
     if as_table:
-        sys.stdout.write(_table(as_table, home))
-    sys.stdout.flush()
+        declare.write(_table(as_table, home))
     if not shown and not as_json:
         declare.echo("lkr: the audit log has no matching lines", err=True)
 

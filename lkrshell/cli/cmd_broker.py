@@ -1,7 +1,6 @@
 """`lkr broker`: shows and controls the process that makes virtual keys work. It starts by itself when needed."""
 
 import os
-import sys
 import time
 
 from lkrshell.cli import common, declare, output
@@ -34,7 +33,7 @@ def command(action: str | None, stay: bool, as_json: bool) -> None:
     elif action == "stop":
         stop()
     elif action == "log":
-        sys.stdout.write(show_log())
+        declare.write(show_log())
     elif action == "run":
         run(stay)
     else:

@@ -48,7 +48,7 @@ def command(name: str, show: bool, plain: bool, force_plain: bool, as_json: bool
     if as_json:
         declare.echo_json({"name": asked, "kind": secret.kind, "value": value if show else mask(value)}, indent=None)
     elif plain or force_plain:
-        sys.stdout.buffer.write(value.encode("utf-8", "surrogateescape") + b"\n")
+        declare.write(value.encode("utf-8", "surrogateescape") + b"\n")
     elif show:
         declare.echo(f"{printable(value)}  ({secret.kind})")
     else:

@@ -197,7 +197,7 @@ def _ask(binding: Binding) -> str | None:
         return None
     provider, _, label = binding.key.partition(":")
     while not names.is_key(key := f"{provider}:{ask.text('Label', label)}"):
-        declare.echo("a label consists of a-z, 0-9 and -", err=True)
+        declare.echo("lkr: a label consists of a-z, 0-9 and -, such as prod or my-app", err=True)
     if not common.store().exists(key):
         prompts.set_key(common.store(), key)
     return key

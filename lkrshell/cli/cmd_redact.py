@@ -41,19 +41,13 @@ def _pass_on(values: Values) -> None:
     redactor = Redactor(values, even=bool(common.agent()))
     while True:
         if redactor.holds and not select.select([0], [], [], _IDLE)[0]:
-            _write(redactor.idle())
+            declare.write(redactor.idle())
             select.select([0], [], [])
         data = os.read(0, _BLOCK)
         if not data:
             break
-        _write(redactor.feed(data))
-    _write(redactor.rest())
-
-
-def _write(data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]
+        declare.write(redactor.feed(data))
+    declare.write(redactor.rest())
 
 
 def _answer(values: Values) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import time
 
 from lkrshell.cli import common, declare, report_page, reporting
@@ -37,7 +36,7 @@ def command(output: str | None, anonymous: bool, check: bool, max_age: str, unus
         return _check(reporting.Report(keys, limits), anonymous, as_json)
     page = report_page.html(reporting.gather(keys, limits, anonymous), time.time()).encode("utf-8", "replace")
     if output == "-":
-        sys.stdout.buffer.write(page)
+        declare.write(page)
     else:
         _write(str(output), page)
     return 0

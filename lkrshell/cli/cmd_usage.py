@@ -127,11 +127,13 @@ def _print_all(rows: "list[dict[str, Any]]", by: tuple[str, ...], as_json: bool)
         declare.echo_json(groups)
         return
     import csv
+    import io
 
-    writer = csv.DictWriter(sys.stdout, [*by, *_COUNTS], lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*by, *_COUNTS], lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in each.items()} for each in groups)
-    sys.stdout.flush()
+    declare.write(text.getvalue())
 
 
 def _cell(value: object) -> object:

@@ -78,8 +78,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
 def _write(file: str, data: bytes) -> None:
     """Writes an encrypted backup to a private file, or with `-` to standard output."""
     if file == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
+        declare.write(data)
         return
     try:
         files.replace_file(os.path.abspath(file), data, 0o600)

@@ -7,6 +7,8 @@ decorators of these names, and `Command.click()` passes them on.
 
 import sys
 
+from lkrshell.core.errors import LkrError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -246,10 +248,28 @@ def _parameter(
 
 
 def echo(text: str = "", err: bool = False, nl: bool = True) -> None:
-    """Writes a line to stdout, or to stderr with `err`, at once."""
-    stream = sys.stderr if err else sys.stdout
-    stream.write(text + "\n" if nl else text)
-    stream.flush()
+    """Writes a line to stdout, or to stderr with `err`, at once. LkrError as for `write`."""
+    line = text + "\n" if nl else text
+    if not err:
+        write(line)
+        return
+    try:
+        sys.stderr.write(line)
+        sys.stderr.flush()
+    except OSError:
+        pass  # nobody can read messages, and what the command does matters more
+
+
+def write(data: "str | bytes") -> None:
+    """Writes to stdout at once. LkrError if that fails; BrokenPipeError if nobody reads it any more."""
+    try:
+        stream: Any = sys.stdout.buffer if isinstance(data, bytes) else sys.stdout
+        stream.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise LkrError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def echo_json(value: object, indent: int | None = 2) -> None:

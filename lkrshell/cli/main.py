@@ -33,6 +33,7 @@ def find(name: str) -> "declare.Command | declare.Group | None":
 
 def run(arguments: list[str]) -> int:
     """Runs a command and returns the exit code. Shows a traceback only with LKR_DEBUG=1."""
+    _open_streams()
     try:
         try:
             result = _plain(arguments)
@@ -65,6 +66,20 @@ def run(arguments: list[str]) -> int:
             what = f"{show(os.fsdecode(error.filename))}: {error.strerror}" if error.filename else error.strerror
         declare.echo(f"lkr: unexpected error: {what}; LKR_DEBUG=1 shows where", err=True)
         return 1
+
+
+def _open_streams() -> None:
+    """Opens standard streams that are closed, so that no file of ours takes their place.
+
+    There is nothing to read, messages go nowhere, and output fails.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            if opened != number:
+                os.dup2(opened, number, inheritable=False)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))
 
 
 def _plain(arguments: list[str]) -> object:

@@ -40,7 +40,7 @@ def wrong(text: str, fix: str, fixed: str = "") -> Finding:
 
 
 def run(fix: bool) -> Iterator[tuple[str, Finding]]:
-    """Every check's findings, each behind its check's name. A check that fails is a finding too."""
+    """Every check's findings, each once, behind its check's name. A check that fails is a finding too."""
     from lkrshell.doctor import broker, direnv, machine, plaintext, project, shells, sources, store
 
     every: dict[str, Callable[[bool], Iterator[Finding]]] = {
@@ -61,16 +61,19 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
     }
     seen = set()
     for name, check in every.items():
-        try:
-            for finding in check(fix):
-                yield name, finding
-        except LkrError as error:  # a bad config.toml stops several checks, but is reported once
-            finding = wrong(error.message, error.hint)
-            if finding not in seen:
+        for finding in _outcome(check, fix):
+            if finding not in seen:  # a bad config.toml, or a bad grant of this project, stops several checks
                 seen.add(finding)
                 yield name, finding
-        except OSError as error:
-            yield name, wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "check the disk")
+
+
+def _outcome(check: Callable[[bool], Iterator[Finding]], fix: bool) -> Iterator[Finding]:
+    try:
+        yield from check(fix)
+    except LkrError as error:
+        yield wrong(error.message, error.hint)
+    except OSError as error:
+        yield wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "check the disk")
 
 
 def shown(path: str) -> str:

@@ -66,6 +66,9 @@ def main(shell: str) -> int:
         return error.code
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        os.write(2, f"lkr: cannot write to standard output: {error.strerror}\n".encode())
+        return 1
     return 0
 
 

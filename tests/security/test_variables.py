@@ -167,10 +167,12 @@ def test_a_grant_of_an_earlier_lkr_gives_nothing_that_is_refused_now(user: User,
         said = user.lkr(*words, cwd=folder, code=78)
         assert f"was allowed by an earlier lkr, which accepted {name}; review it again: lkr allow" in said
         assert VALUE not in said
-    assert name in user.lkr("doctor", cwd=folder, code=1)
+    assert user.lkr("doctor", cwd=folder, code=1).count(f"accepted {name}") == 1, "this project, and every grant"
     if name == "OUR_OWN_THING":
         user.config('[providers.openai]\nvariable = "OUR_OWN_THING"\n')
         assert VALUE in user.lkr("exec", "--", "env", cwd=folder), "a provider of the user's own has it"
+        user.config("")
+        assert "same content" not in user.lkr("allow", "--yes", "--variable", name, cwd=folder)
 
 
 def test_a_grant_of_an_earlier_lkr_makes_no_function_that_a_shell_calls_by_itself(user: User) -> None:
