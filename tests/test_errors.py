@@ -203,6 +203,12 @@ def test_output_that_cannot_be_written_is_an_error_and_no_success(user: User, wo
     assert done.returncode == 1 and "Traceback" not in done.stderr
 
 
+def test_a_locale_without_arrows_gets_an_escape(user: User) -> None:
+    user.env["PYTHONIOENCODING"] = "ascii"
+    user.project("p\u00e9")
+    assert "~/p\\xe9\n" in user.lkr("list")
+
+
 @pytest.mark.parametrize("way", ["2>/dev/full", "2>&-", "<&-"])
 def test_a_message_that_nobody_can_read_stops_nothing(user: User, way: str) -> None:
     script = f"exec {BIN}/lkr allow --yes {way}"

@@ -268,6 +268,13 @@ def test_add_names_the_key_that_is_stored_and_the_file_that_it_changed(user: Use
     assert said.splitlines()[1:] == ["lkr: groq:main is not stored; lkr set groq:main"]
 
 
+def test_a_narrow_list_leaves_out_projects_that_it_cannot_name(user: User) -> None:
+    user.project("a-project-with-a-long-name")
+    assert shown(user, "list")[0].split()[-1] == "PROJECTS"
+    narrow = shown(user, "list", columns=50)
+    assert narrow[0].split() == ["NAME", "SET", "LAST", "USE", "VARIABLE"] and max(map(len, narrow)) <= 50
+
+
 def test_a_name_is_not_renamed_to_itself(user: User) -> None:
     assert "already has that name; nothing" in user.lkr("rename", "openai:prod", "openai:prod", code=1)
 

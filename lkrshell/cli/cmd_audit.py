@@ -117,7 +117,7 @@ def _table(rows: list[Row], home: str) -> str:
         cells.append([show(cell or "-") for cell in line[: 5 + agents]])
         event = "red" if row["event"] == "refused" else "bold"
         colours.append(("dim", event, "", "", "dim", "yellow" if row["agent"] else "dim"))
-    room = layout.columns_left(headings[: 5 + agents], cells) + len("PROJECT")
+    room = max(12, layout.columns_left(headings[: 5 + agents], cells)) + len("PROJECT")
     for row, shown in zip(rows, cells, strict=True):
         shown[3] = layout.short_path(row["project"], home, room) or "-"
     return output.table(headings[: 5 + agents], cells, colours)

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_LEAST = 12  # columns; a narrower column of projects says nothing
 _HEADINGS = ("NAME", "KIND", "SET", "LAST USE", "VARIABLE", "PROJECTS")
 
 
@@ -100,10 +101,9 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
     column("LAST USE", "dim", [output.since(row["last_use"]) if row["last_use"] else "never" for row in rows])
     if not grouped:
         column("VARIABLE", "", [row["variable"] or "-" for row in rows])
-    if not any(row["projects"] for row in rows):
-        return layout.by_provider(headings, cells, colours, _about)
     home, room = os.path.expanduser("~"), layout.columns_left(headings, cells)
-    column("PROJECTS", "", [layout.short_paths(row["projects"], home, room) for row in rows])
+    if room >= _LEAST and any(row["projects"] for row in rows):
+        column("PROJECTS", "", [layout.short_paths(row["projects"], home, room) for row in rows])
     return layout.by_provider(headings, cells, colours, _about)
 
 

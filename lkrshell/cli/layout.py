@@ -43,10 +43,10 @@ def is_grouped(rows: int) -> bool:
 
 
 def columns_left(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:
-    """How much width the terminal has left beside these columns of a table; at least 12."""
+    """How much width the terminal has left beside these columns of a table. Less than none if they do not fit."""
     lines = [headings, *rows]
     taken = sum(max(output.columns(line[column]) for line in lines) + 2 for column in range(len(headings)))
-    return max(12, output.width() - taken)
+    return output.width() - taken
 
 
 def short_path(path: str, home: str, most: int) -> str:

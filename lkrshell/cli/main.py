@@ -1,5 +1,6 @@
 """The command line: loads only the module of the command, runs it, and turns errors into exit codes."""
 
+import io
 import os
 import sys
 
@@ -71,7 +72,7 @@ def run(arguments: list[str]) -> int:
 def _open_streams() -> None:
     """Opens standard streams that are closed, so that no file of ours takes their place.
 
-    There is nothing to read, messages go nowhere, and output fails.
+    There is nothing to read, messages go nowhere, and output fails. A locale that lacks a character gets an escape.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -80,6 +81,8 @@ def _open_streams() -> None:
                 os.dup2(opened, number, inheritable=False)
                 os.close(opened)
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _plain(arguments: list[str]) -> object:
