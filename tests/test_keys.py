@@ -205,6 +205,13 @@ def test_import_stores_no_placeholder_and_follows_a_reference(user: User) -> Non
     assert user.lkr("exec", "--", "printenv", "DEEPSEEK_API_KEY", cwd=folder) == "sk-0123456789abcdef\n"
 
 
+def test_import_takes_no_name_of_a_key_for_its_value(user: User) -> None:
+    folder = user.project("p")
+    said = user.lkr("import", ".lkr.toml", "--yes", "--replace", cwd=folder, code=1)
+    assert f"skipped {A}: its value is a placeholder" in said and "no keys found there" in said
+    assert VALUE in user.lkr("exec", "--", "env", cwd=folder)
+
+
 def test_import_says_that_a_value_does_not_look_like_a_key_of_its_provider(user: User) -> None:
     (user.home / ".env").write_text("GROQ_API_KEY=0123456789abcdef\n")
     assert "keys of groq begin with gsk_, this one does not" in user.lkr("import", ".env", "--dry-run")

@@ -28,9 +28,12 @@ def keys_in(values: dict[str, str]) -> dict[str, str]:
 
 
 def is_placeholder(value: str) -> bool:
-    """True for an empty value, and for one that stands for a key in an example."""
+    """True for an empty value, for one that stands for a key in an example, and for the name of a provider's key, as
+    in a manifest."""
     import re
 
+    if names.is_key(value) and names.provider_of(value) in providers.known():
+        return True
     return not value or re.fullmatch(_PLACEHOLDER, value, re.IGNORECASE | re.DOTALL) is not None
 
 
