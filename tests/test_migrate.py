@@ -67,6 +67,28 @@ lkr list --all
     assert not list((desktop.home / ".local/share/lkr/index/keyring").glob("*/*"))
 
 
+def test_a_moved_key_loses_no_policy_and_no_old_value(desktop: User) -> None:
+    out = run(
+        desktop,
+        """
+export LKR_BACKEND=keyring
+lkr migrate vault --yes
+LKR_BACKEND=vault lkr policy openai:prod --agents deny
+printf %s "$NEW" | LKR_BACKEND=vault lkr rotate anthropic:main --stdin
+printf %s "$NEW" | lkr set anthropic:main --stdin --force
+lkr migrate vault --yes --move
+echo left: $(LKR_BACKEND=vault lkr list --json | grep -o '"name": "[^"]*"')
+lkr policy openai:prod --agents deny
+lkr migrate vault --yes --move
+echo then: $(LKR_BACKEND=vault lkr list --json | grep -o '"name": "[^"]*"')
+""".replace("$NEW", "sk-ant-new-0123456789"),
+    )
+    assert "left openai:prod in the vault: in the keyring it may be used by coding agents (exec); lkr policy" in out
+    assert "left anthropic:main in the vault: in the keyring it has no old value; lkr rotate" in out
+    assert 'left: "name": "anthropic:main" "name": "openai:prod"\n' in out
+    assert 'then: "name": "anthropic:main"\n' in out
+
+
 def test_keys_of_another_service_get_names_of_ours(desktop: User) -> None:
     out = run(
         desktop,

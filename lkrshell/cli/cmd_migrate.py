@@ -5,7 +5,7 @@ the source. If it is killed, each key is in one of the two stores, or in both. R
 """
 
 from lkrshell.cli import common, declare, prompts
-from lkrshell.core import names
+from lkrshell.core import names, policy
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
@@ -65,19 +65,23 @@ def command(
     prompts.yes(question, yes, "add --yes or --dry-run")
     kept = [name for account, name in plan.items() if state[account] == "differs" and not replace]
     wanted = {account: name for account, name in plan.items() if name not in kept}
-    _carry_out(origin, ours, target, wanted, there, state, move)
+    left = _carry_out(origin, ours, target, wanted, there, state, move)
     for name in kept:
         declare.echo(f"lkr: kept {name}, which has another value here; --replace replaces it", err=True)
     done = len(plan) - len(kept)
-    gone = " and gone from the source" if move else ""
+    gone = " and gone from the source" if move and not left else ""
     declare.echo(f"lkr: {common.count(done, 'key is', 'keys are')} in the {target.name}{gone}", err=True)
 
 
 def _carry_out(
     origin: "Store", ours: bool, target: "Store", plan: dict[str, str], there: dict[str, Secret],
     state: dict[str, str], move: bool,
-) -> None:  # fmt: skip
-    """Copies the keys of `plan` (account: name), reads each back, and with `move` removes it from where it was."""
+) -> list[str]:  # fmt: skip
+    """Copies the keys of `plan` (account: name), reads each back, and with `move` removes it from where it was.
+
+    Returns the names of those that it did not remove, because something would be lost.
+    """
+    left = []
     with common.logged("migrate") as changed:
         for account in common.progress(list(plan), "migrating"):
             name, secret = plan[account], there[account]
@@ -90,8 +94,22 @@ def _carry_out(
                 back = target.get([name]).get(name)
                 if not arrived or back is None or back.reveal() != secret.reveal():
                     raise LkrError(f"{name} did not arrive intact in the {target.name}", "nothing was removed")
-            if move:
+            if move and ours and (loss := _loss(origin, account, target, name)):
+                left.append(name)
+                declare.echo(f"lkr: left {name} in the {origin.name}: in the {target.name} it {loss}", err=True)
+            elif move:
                 keys.remove_moved(origin, account, ours)
+    return left
+
+
+def _loss(origin: "Store", account: str, target: "Store", name: str) -> str:
+    """What would be lost with a key of `origin`, in words: a stricter policy, or the old value of a rotation. Empty for
+    nothing."""
+    if origin.exists(names.old_of(account)) and not target.exists(names.old_of(name)):
+        return f"has no old value; lkr rotate {account} --confirm there"
+    before, after = index.read(origin.name, account), index.read(target.name, name)
+    wider = policy.widened(before, after) if before and after else []
+    return f"{' and '.join(wider)}; lkr policy {name}" if wider else ""
 
 
 def _state(present: Secret | None, wanted: Secret) -> str:
