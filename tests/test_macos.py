@@ -127,7 +127,7 @@ def test_confirm_asks_by_touch_id_and_is_remembered_by_a_process_that_lock_ends(
     ("switch", "words"),
     [
         ("touch=cancel", "was not confirmed"),
-        ("touch=failed", "macOS did not recognise you"),
+        ("touch=failed", "macOS did not recognize you"),
         ("touch=lockout", "Touch ID is locked after too many tries"),
         ("touch=none", "no terminal to ask on"),
         ("no-gui", "no terminal to ask on"),

@@ -90,7 +90,7 @@ def test_a_person_who_is_not_a_member_gets_nothing_and_is_told_what_to_do(
 ) -> None:
     git(tmp_path, "clone", "-q", "up.git", str(bob.home / "p"))
     out = bob.lkr("allow", "--yes", cwd=bob.home / "p")
-    assert "no key of yours opens the sealed openai:prod; ask a member to add you: lkr team add" in out
+    assert "none of your private keys opens the sealed openai:prod; ask a member to add you: lkr team add" in out
     assert "not opened yet: sealed/openai:prod; lkr unseal" in bob.lkr("exec", "--", "env", cwd=bob.home / "p", code=1)
 
 
@@ -271,7 +271,7 @@ def test_sealing_over_another_value_asks(alice: User) -> None:
 def test_who_cannot_open_a_sealed_key_cannot_replace_it(alice: User, bob: User, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "up.git", str(bob.home / "p"))
     out = bob.lkr("seal", "openai:prod", "--stdin", "--yes", cwd=bob.home / "p", stdin=NEW.encode(), code=1)
-    assert "no key of yours opens" in out
+    assert "none of your private keys opens" in out
 
 
 def test_two_changes_at_once_never_end_in_a_file_that_nobody_can_open(pair: tuple[User, User]) -> None:

@@ -13,7 +13,7 @@ from lkrshell.core import limits, names
 from lkrshell.core.errors import LkrError
 
 Rows = tuple[tuple[str, ...], ...]
-_MOST = 1_000_000  # US dollars a million tokens
+_MOST = 1_000_000  # US dollars per million tokens
 _PRICES = ("input", "output", "cache_read", "cache_write")
 
 
@@ -28,7 +28,7 @@ def agents(where: str, table: dict[str, object]) -> tuple[Rows, Rows]:
     for name, given in table.items():
         hint = 'write agents.claude = ["anthropic:main"]'
         if not names.is_profile(name):
-            raise LkrError(f"{where}: {names.redacted(name)} is not a name for an agent", hint)
+            raise LkrError(f"{where}: {names.redacted(name)} is not a valid name for an agent", hint)
         parts: dict[str, typing.Any] = given if isinstance(given, dict) else {"keys": given}
         _known(f"{where}: agents.{name}", parts, (*lists, *limits.FIELDS))
         for part in lists:
@@ -77,7 +77,7 @@ def broker(where: str, table: dict[str, object]) -> tuple[bool, str, str, Rows]:
         raise LkrError(f"{where}.upstream must be a table", hint)
     for vendor, url in upstream.items():
         if not names.is_own(f"{vendor}:x"):
-            raise LkrError(f"{where}.upstream: {names.redacted(vendor)} is not a name for a vendor", hint)
+            raise LkrError(f"{where}.upstream: {names.redacted(vendor)} is not a valid name for a vendor", hint)
         if not _is_url(url, ("https",)):
             raise LkrError(f"{where}.upstream.{vendor} must be an https URL with a host", hint)
     rows = tuple((vendor, url.rstrip("/")) for vendor, url in upstream.items())
@@ -103,9 +103,9 @@ def prices(where: str, table: dict[str, object]) -> Rows:
     exponent. Reading from a cache and writing to it cost as much as other input unless the table says otherwise."""
     rows = []
     for model, fields in table.items():
-        hint = 'write [prices."NAME"] with input and output: US dollars a million tokens'
+        hint = 'write [prices."NAME"] with input and output: US dollars per million tokens'
         if not 0 < len(model) <= names.MAX_NAME or not model.isprintable():
-            raise LkrError(f"{where}: prices has what is not a name for a model", hint)
+            raise LkrError(f"{where}: prices contains something that is not the name of a model", hint)
         label = f"{where}: prices.{names.redacted(model)}"
         if not isinstance(fields, dict) or not {"input", "output"} <= set(fields):
             raise LkrError(f"{label} needs input and output", hint)
@@ -118,7 +118,7 @@ def prices(where: str, table: dict[str, object]) -> Rows:
 def _price(where: str, name: str, value: object) -> str:
     hint = f"write {name} = 2.50"
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
-        raise LkrError(f"{where}.{name} must be US dollars a million tokens", hint)
+        raise LkrError(f"{where}.{name} must be US dollars per million tokens", hint)
     exact = decimal.Decimal(str(value))  # of a float, what was written
     if exact != round(exact, 6):
         raise LkrError(f"{where}.{name} has more than six decimal places", hint)

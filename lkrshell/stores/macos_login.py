@@ -33,7 +33,7 @@ def kept(account: str) -> bytes:
             status, data = macos_keychain.password(_LOGIN, account, _SERVICE)
         if status:
             why = "is gone from" if status == NOT_FOUND else "is kept from this lkr by"
-            raise LkrError(f"what Touch ID opens {why} the login keychain", "lkr vault enroll touch-id")
+            raise LkrError(f"the secret that Touch ID protects {why} the login keychain", "lkr vault enroll touch-id")
         return data
 
     return patiently(read)

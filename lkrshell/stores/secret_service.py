@@ -59,7 +59,7 @@ def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
         reason = "it does not answer" if isinstance(error, TimeoutError) else error.strerror or "the connection broke"
         raise StoreUnreachable(f"the keychain cannot be reached ({reason})", _HINT) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise StoreUnreachable("the keychain sent an answer that makes no sense", _HINT) from None
+        raise StoreUnreachable("lkr does not understand the keychain's answer", _HINT) from None
 
 
 def _unlocked_collection(bus: "_Bus", label: str) -> str:

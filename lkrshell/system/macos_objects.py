@@ -153,7 +153,7 @@ def _verdict(code: int) -> bool:
     if code == _LOCKOUT:
         raise LkrError("Touch ID is locked after too many tries", "unlock the Mac by its password first", REFUSED)
     if code:
-        raise LkrError(f"macOS did not recognise you (LAError {code})", "nothing was changed", REFUSED)
+        raise LkrError(f"macOS did not recognize you (LAError {code})", "nothing was changed", REFUSED)
     return True
 
 

@@ -61,7 +61,7 @@ class Openers:
         if locked:
             raise locked
         hint = "ask a member to add you: lkr team add NAME RECIPIENT; or name your key: --identity PATH"
-        raise LkrError(f"no key of yours opens the sealed {name}", hint)
+        raise LkrError(f"none of your private keys opens the sealed {name}", hint)
 
     def _of(self, path: str, recipients: "Sequence[str]") -> "list[age_keys.Identity]":
         if path not in self._identities:
