@@ -26,7 +26,7 @@ HOOK = {
 RC = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 
 
-# What a shell sends only for its terminal: colours, keyboard modes, marks of prompts and output.
+# What a shell sends only for its terminal: colors, keyboard modes, marks of prompts and output.
 _OF_A_SHELL = re.compile(r"\x1b(?:[=>]|\[[<=>?]?[0-9;]*[a-zA-Z]|[()][0-9A-Z]|\](?:7|133);[^\x07\x1b]*(?:\x07|\x1b\\))")
 _FOLDER = tempfile.TemporaryDirectory(prefix="lkr-hooks-")
 _BREW = ["/opt/homebrew/bin"] if sys.platform == "darwin" else []

@@ -21,7 +21,7 @@ HEAD = "version = 1\n[keys]\n"
     [
         ("", "no version"),
         ("version = 2\n", "version 1 only"),
-        ("version = 1\ncolour = 3\n", "unknown field 'colour'"),
+        ("version = 1\ncolor = 3\n", "unknown field 'color'"),
         ("version = \n", "line 1, column 11"),
         (HEAD + 'PATH = "openai:prod"\n', ":3:1: PATH changes how programs run"),
         (HEAD + 'HTTPS_PROXY = "openai:prod"\n', "changes how programs run"),

@@ -403,7 +403,7 @@ def test_what_i_denied_is_called_denied(user: User) -> None:
 
 def test_a_bad_setting_hides_no_manifest(user: User) -> None:
     folder = user.project("p")
-    user.config("colour = 1\n")
+    user.config("color = 1\n")
     said = user.lkr("status", cwd=folder)
     assert "Project  ~/p" in said and "unknown setting" in said
 

@@ -342,7 +342,7 @@ SCHEMAS: dict[tuple[str, ...], dict[str, object]] = {
 
 
 @pytest.mark.parametrize("words", SCHEMAS, ids=" ".join)
-def test_json_has_its_form_and_no_colour(user: User, words: tuple[str, ...]) -> None:
+def test_json_has_its_form_and_no_color(user: User, words: tuple[str, ...]) -> None:
     own = '{ key = "anthropic:main", scope = { commands = ["python", "claude"] } }'
     folder = user.project("p", f'{A} = "openai:prod"\nANTHROPIC_API_KEY = {own}')
     (folder / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\n")
@@ -434,7 +434,7 @@ def test_list_says_which_projects_have_a_key_and_when_it_was_used(user: User) ->
     assert f"{A}     ~/c\n" in user.lkr("list"), "a project that is gone does not count"
 
 
-def test_colours_are_for_terminals_and_not_with_no_color(user: User) -> None:
+def test_colors_are_for_terminals_and_not_with_no_color(user: User) -> None:
     assert "\x1b[" in terminal(user, "list", TERM="xterm")[1]
     assert "\x1b[" not in terminal(user, "list", TERM="xterm", NO_COLOR="1")[1]
     assert "\x1b[" not in user.lkr("list")

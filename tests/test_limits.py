@@ -168,7 +168,7 @@ def test_the_settings_are_the_same_parsed_and_kept(user: User, monkeypatch: pyte
 @pytest.mark.parametrize(
     "text",
     [
-        "[broker]\ncolour = 1", '[broker]\nagents = "no"', '[broker]\nca = "company.pem"', "[broker]\nca = 1",
+        "[broker]\ncolor = 1", '[broker]\nagents = "no"', '[broker]\nca = "company.pem"', "[broker]\nca = 1",
         '[broker]\nproxy = "proxy:3128"', '[broker]\nproxy = "socks5://p"', '[broker]\nproxy = "http://me:pw@p"',
         '[broker]\nproxy = "http://p/path"', '[broker]\nproxy = ""', '[broker]\nupstream = "https://x"',
         '[broker]\nupstream.openai = "http://x"', '[broker]\nupstream.openai = "https://"',

@@ -50,7 +50,7 @@ BAD = [
     "version = 2",
     'version = "1"',
     "version = true",
-    "version = 1\ncolour = 3",
+    "version = 1\ncolor = 3",
     "version = 1\ninherit = 1",
     'version = 1\nprofile = "staging"',
     "version = 1\nkeys = 3",

@@ -39,7 +39,7 @@ PROMPT = r"\$ (?:\x1b\[\?\d+h)?$"
 # Seconds of the animation.
 PER_LETTER, BEFORE_TYPING, AFTER_TYPING, PER_LINE, END = 0.035, 0.6, 0.2, 0.16, 4.0
 BACKGROUND, FOREGROUND = "#0d1117", "#c9d1d9"
-COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "34": "#79c0ff", "35": "#d2a8ff", "36": "#76e3ea"}
+COLORS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "34": "#79c0ff", "35": "#d2a8ff", "36": "#76e3ea"}
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Session:
 
 @dataclass
 class Piece:
-    """Text of one colour at one place, and when it comes; `typed` pieces come letter by letter until `end`."""
+    """Text of one color at one place, and when it comes; `typed` pieces come letter by letter until `end`."""
 
     column: int
     row: int
@@ -129,16 +129,16 @@ class Screen:
                 self.rows.append(self.clock)
                 self.column = 0
             elif part.startswith("\x1b"):
-                self._colour(part[2:-1])
+                self._color(part[2:-1])
             elif part:
                 self._put(part, self.clock)
 
-    def _colour(self, codes: str) -> None:
+    def _color(self, codes: str) -> None:
         for code in codes.split(";"):
             if code in ("", "0"):
                 self.style = ""
-            elif code in COLOURS:
-                self.style = f' fill="{COLOURS[code]}"'
+            elif code in COLORS:
+                self.style = f' fill="{COLORS[code]}"'
             elif code == "2":
                 self.style = ' fill="#8b949e"'
 

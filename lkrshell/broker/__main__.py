@@ -76,7 +76,7 @@ async def serve(control_socket: socket.socket, listeners: list[socket.socket], s
 
 
 async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority: Authority, control: Control) -> None:
-    """Forwards programs' requests until it is cancelled."""
+    """Forwards programs' requests until it is canceled."""
     from lkrshell.broker.limiter import make as make_limiter  # cheap: the slow part of it runs in another process
 
     settings = config.load()

@@ -82,7 +82,7 @@ def _show(
     if follow:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the normal end, so print nothing
     own = common.agent()  # an agent sees only what it did itself
-    home, coloured, shown = os.path.expanduser("~"), output.colours(sys.stdout), False
+    home, colored, shown = os.path.expanduser("~"), output.colors(sys.stdout), False
     as_table: list[Row] | None = [] if sys.stdout.isatty() and not (follow or as_json) else None
     for row in map(audit_log.row, audit_log.lines(follow)):
         if row["time"] < since or (key and key not in row["keys"].split()) or (event and row["event"] != event):
@@ -97,7 +97,7 @@ def _show(
         if as_table is not None:
             as_table.append(row)
             continue
-        declare.echo(json.dumps(row) if as_json else _line(row, home, coloured))
+        declare.echo(json.dumps(row) if as_json else _line(row, home, colored))
     if as_table:
         declare.write(_table(as_table, home))
     if not shown and not as_json:
@@ -108,7 +108,7 @@ def _table(rows: list[Row], home: str) -> str:
     """The rows as columns for a terminal. There is a column for agents if one of them did something."""
     headings = ["WHEN", "EVENT", "KEYS", "PROJECT", "PROGRAM", "AGENT"]
     agents = any(row["agent"] for row in rows)
-    cells, colours = [], []
+    cells, colors = [], []
     for row in rows:
         when = output.since(row["time"]) if clock.is_date(row["time"]) else row["time"]
         keys, program = row["keys"].split(), row["process"].partition(" ")[2]
@@ -116,11 +116,11 @@ def _table(rows: list[Row], home: str) -> str:
         line = (when, row["event"], names, "PROJECT", program, row["agent"])
         cells.append([show(cell or "-") for cell in line[: 5 + agents]])
         event = "red" if row["event"] == "refused" else "bold"
-        colours.append(("dim", event, "", "", "dim", "yellow" if row["agent"] else "dim"))
+        colors.append(("dim", event, "", "", "dim", "yellow" if row["agent"] else "dim"))
     room = max(12, layout.columns_left(headings[: 5 + agents], cells)) + len("PROJECT")
     for row, shown in zip(rows, cells, strict=True):
         shown[3] = layout.short_path(row["project"], home, room) or "-"
-    return output.table(headings[: 5 + agents], cells, colours)
+    return output.table(headings[: 5 + agents], cells, colors)
 
 
 def _names(row: Row) -> str:
@@ -128,12 +128,12 @@ def _names(row: Row) -> str:
     return " ".join(keys[:_MOST]) + (f" and {len(keys) - _MOST} more" if len(keys) > _MOST else "") or "-"
 
 
-def _line(row: Row, home: str, coloured: bool) -> str:
+def _line(row: Row, home: str, colored: bool) -> str:
     when, event = show(row["time"]), show(f"{row['event']:<7}")
     program = row["process"].partition(" ")[2]
     by = " ".join([program] * (program not in ("", "lkr")) + [f"by {row['agent']}"] * bool(row["agent"]))
     rest = show("  ".join(filter(None, (_names(row), tilde(row["project"], home), by))))
-    if coloured:
+    if colored:
         when = output.style(when, dim=True)
         event = output.style(event, fg="red") if row["event"] == "refused" else output.style(event, bold=True)
     return f"{when}  {event}  {rest}"
@@ -211,8 +211,8 @@ def _gone(below: str, as_json: bool) -> None:
         text = f"{folder}  no {missing}  {'used ' + seen[:10] if seen else 'not in the log'}"
         declare.echo(show(text + (f"  still allowed {' '.join(keys)}" if keys else "")))
     if rows:
-        colours = [("bold", "red", "", "yellow" if row[3] != "-" else "") for row in rows]
-        declare.echo(output.table(("PROJECT", "MISSING", "LAST USE", "STILL ALLOWED"), rows, colours), nl=False)
+        colors = [("bold", "red", "", "yellow" if row[3] != "-" else "") for row in rows]
+        declare.echo(output.table(("PROJECT", "MISSING", "LAST USE", "STILL ALLOWED"), rows, colors), nl=False)
     if not found and not as_json:
         declare.echo("lkr: every project still exists", err=True)
 

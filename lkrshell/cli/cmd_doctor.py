@@ -8,7 +8,7 @@ from lkrshell.cli import common, declare, layout, output, rights
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 
-_COLOURS = {"wrong": "red", "warning": "yellow"}
+_COLORS = {"wrong": "red", "warning": "yellow"}
 _HEADINGS = {"wrong": "Problems", "warning": "Warnings"}
 
 
@@ -48,7 +48,7 @@ def command(fix: bool, agents: bool, report: bool, as_json: bool) -> int:
 
 def _tell(found: list[tuple[str, doctor.Finding]]) -> None:
     """Facts first, then warnings, and problems last, where people see them. With headings on a terminal."""
-    terminal, coloured = sys.stdout.isatty(), output.colours(sys.stdout)
+    terminal, colored = sys.stdout.isatty(), output.colors(sys.stdout)
     before = ""
     if terminal:
         declare.echo(layout.heading("Setup"))
@@ -58,12 +58,12 @@ def _tell(found: list[tuple[str, doctor.Finding]]) -> None:
             head = "" if name == before else name
             declare.echo(f"{head:<11}{layout.wrapped(text, 11, sys.stdout, 11)}")
             before = name
-    for level, colour in reversed(_COLOURS.items()):
+    for level, color in reversed(_COLORS.items()):
         these = [each for _, each in found if each.level == level]
         if terminal and these:
             declare.echo("\n" + layout.heading(f"{_HEADINGS[level]} ({len(these)})"))
         for each in these:
-            head = output.style(level, fg=colour) if coloured else level
+            head = output.style(level, fg=color) if colored else level
             text = layout.wrapped(show(each.text), len(level) + 2, sys.stdout, len(level) + 2)
             declare.echo(f"{head}: {text}\n    {'fixed' if each.fixed else f'fix: {each.fix}'}")
     if terminal:

@@ -87,13 +87,13 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
     A kind is shown where there are admin keys. In groups, a provider's variable is in its heading.
     """
     grouped, kinds = layout.is_grouped(len(rows)), any(row["kind"] == "admin" for row in rows)
-    headings, cells, colours = ["NAME"], [[row["name"]] for row in rows], [["bold"] for _ in rows]
+    headings, cells, colors = ["NAME"], [[row["name"]] for row in rows], [["bold"] for _ in rows]
 
-    def column(heading: str, colour: str, texts: list[str]) -> None:
+    def column(heading: str, color: str, texts: list[str]) -> None:
         headings.append(heading)
         for number, text in enumerate(texts):
             cells[number].append(text)
-            colours[number].append("yellow" if text == "admin" else colour)
+            colors[number].append("yellow" if text == "admin" else color)
 
     if kinds:
         column("KIND", "", [row["kind"] for row in rows])
@@ -104,7 +104,7 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
     home, room = os.path.expanduser("~"), layout.columns_left(headings, cells)
     if room >= _LEAST and any(row["projects"] for row in rows):
         column("PROJECTS", "", [layout.short_paths(row["projects"], home, room) for row in rows])
-    return layout.by_provider(headings, cells, colours, _about)
+    return layout.by_provider(headings, cells, colors, _about)
 
 
 def _about(provider: str) -> str:

@@ -186,9 +186,9 @@ def _tell_all(as_json: bool) -> None:
         or not sys.stdout.isatty()
         or any(row[column] != usual[column] for row in rows)
     ]
-    colours = [["bold", *("dim" if row[column] == usual[column] else "yellow" for column in said[1:])] for row in rows]
+    colors = [["bold", *("dim" if row[column] == usual[column] else "yellow" for column in said[1:])] for row in rows]
     cells = [[row[column] for column in said] for row in rows]
-    declare.echo(layout.by_provider([headings[column] for column in said], cells, colours), nl=False)
+    declare.echo(layout.by_provider([headings[column] for column in said], cells, colors), nl=False)
 
 
 def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:

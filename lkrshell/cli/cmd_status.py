@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lkrshell.stores.base import Store
 
-_COLOURS = {
+_COLORS = {
     "loaded": "green",
     "not loaded": "yellow",
     "not stored": "red",
@@ -148,9 +148,9 @@ def _tell(report: "dict[str, Any]") -> None:
     more = {variable: key for variable, key in report["loaded"].items() if variable not in wanted}
     rows += [(variable, key, _state(variable, report)) for variable, key in more.items()]
     if rows:
-        colours = [("", "", _COLOURS.get(row[2].partition(",")[0].partition(" since")[0], "")) for row in rows]
+        colors = [("", "", _COLORS.get(row[2].partition(",")[0].partition(" since")[0], "")) for row in rows]
         cells = [tuple(map(show, row)) for row in rows]
-        declare.echo("\n" + output.table(("VARIABLE", "KEY", "STATE"), cells, colours), nl=False)
+        declare.echo("\n" + output.table(("VARIABLE", "KEY", "STATE"), cells, colors), nl=False)
     elif manifest is None:
         declare.echo("Loaded   nothing")
     if hint := _next(report):

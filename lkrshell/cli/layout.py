@@ -21,14 +21,14 @@ _READABLE = 100  # columns; wider sentences are hard to read
 def by_provider(
     headings: "Sequence[str]",
     rows: "Sequence[Sequence[str]]",
-    colours: "Sequence[Sequence[str]]",
+    colors: "Sequence[Sequence[str]]",
     about: "Callable[[str], str] | None" = None,
 ) -> str:
     """Returns a table of keys, with their names in the first column. A long table has a group for each provider.
 
     With `about`, each group has a heading: the provider, and what `about` says about it.
     """
-    lines = output.table(headings, rows, colours).splitlines(keepends=True)
+    lines = output.table(headings, rows, colors).splitlines(keepends=True)
     if is_grouped(len(rows)):
         of = [names.provider_of(row[0]) for row in rows]
         for at in range(len(rows) - 1, -1, -1):
@@ -62,8 +62,8 @@ def short_paths(paths: "Sequence[str]", home: str, most: int) -> str:
 
 
 def heading(text: str) -> str:
-    """`text` in bold if stdout has colours."""
-    return output.style(text, bold=True) if output.colours(sys.stdout) else text
+    """`text` in bold if stdout has colors."""
+    return output.style(text, bold=True) if output.colors(sys.stdout) else text
 
 
 def wrapped(text: str, indent: int, stream: "TextIO", first: int = 0) -> str:
@@ -102,6 +102,6 @@ def changes(lines: "Sequence[str]", stream: "TextIO") -> list[str]:
     return out
 
 
-def marked(text: str, colour: str, stream: "TextIO") -> str:
-    """`text` in this colour if the stream has colours."""
-    return output.style(text, fg=colour) if output.colours(stream) else text
+def marked(text: str, color: str, stream: "TextIO") -> str:
+    """`text` in this color if the stream has colors."""
+    return output.style(text, fg=color) if output.colors(stream) else text

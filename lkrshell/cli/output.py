@@ -1,6 +1,6 @@
-"""Output for a person at a terminal: tables cut to its width, colours with a meaning, times in words.
+"""Output for a person at a terminal: tables cut to its width, colors with a meaning, times in words.
 
-Without a terminal, a table has no headings, no colours and complete lines, for `grep` and `cut`.
+Without a terminal, a table has no headings, no colors and complete lines, for `grep` and `cut`.
 """
 
 import os
@@ -18,13 +18,13 @@ _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (7, "day"), (5, "week"))
 
 
-def colours(stream: "TextIO") -> bool:
-    """True for a terminal with colours, unless NO_COLOR (no-color.org) is set and not empty."""
+def colors(stream: "TextIO") -> bool:
+    """True for a terminal with colors, unless NO_COLOR (no-color.org) is set and not empty."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def style(text: str, fg: str = "", bold: bool = False, dim: bool = False) -> str:
-    """`text` between the codes of ECMA-48 (SGR) for a colour, bold or dim."""
+    """`text` between the codes of ECMA-48 (SGR) for a color, bold or dim."""
     chosen = (("1", bold), ("2", dim), (_CODES.get(fg, ""), fg in _CODES))
     codes = [code for code, wanted in chosen if wanted]
     return f"\033[{';'.join(codes)}m{text}\033[0m" if codes else text
@@ -41,13 +41,13 @@ def width() -> int:
 def table(
     headings: "Sequence[str]",
     rows: "Sequence[Sequence[str]]",
-    colours_of: "Sequence[Sequence[str]]" = (),
+    colors_of: "Sequence[Sequence[str]]" = (),
 ) -> str:
     """A table with aligned columns. On a terminal it has headings, and the widest columns are cut until all lines fit.
 
     The first column is never cut, since it tells the rows apart.
 
-    `colours_of` names a colour for each cell; an empty string means none.
+    `colors_of` names a color for each cell; an empty string means none.
     """
     terminal = sys.stdout.isatty()
     lines = [tuple(headings), *map(tuple, rows)] if terminal else list(map(tuple, rows))
@@ -56,7 +56,7 @@ def table(
     widths = [max(columns(line[column]) for line in lines) for column in range(len(headings))]
     if terminal:
         _cut(widths, width())
-    coloured = terminal and colours(sys.stdout)
+    colored = terminal and colors(sys.stdout)
     out = []
     for number, line in enumerate(lines):
         cells = []
@@ -65,9 +65,9 @@ def table(
                 text = fitting(text, widths[column] - 1) + "…"
             last = column == len(line) - 1
             padded = text if last else text + " " * (widths[column] - columns(text))
-            if coloured:
+            if colored:
                 row = number - 1
-                named = colours_of[row][column] if row >= 0 and colours_of else ""
+                named = colors_of[row][column] if row >= 0 and colors_of else ""
                 padded = style(padded, bold=row < 0 or named == "bold", dim=named == "dim", fg=named)
             cells.append(padded)
         out.append("  ".join(cells).rstrip())

@@ -115,14 +115,14 @@ def tell(found: list[Finding]) -> None:
             continue
         stored = "stored" if group[0].kind == "stored" else "not stored"
         declare.echo(f"{layout.heading(show(label(group[0])))}  {stored}")
-        rows, colours = [], []
+        rows, colors = [], []
         for each in group[:_MOST]:
             age = output.ago(time.time() - each.time) if each.time else "-"
             form = f" ({each.form})" if each.form else ""
             rows.append((f"  {show(tilde(each.where(), home))}{form}", each.exposed(), age))
             bad = each.state in (findings.PUSHED, findings.HISTORY, findings.TRACKED) or each.others_read
-            colours.append(("", "red" if bad else "yellow", "dim"))
-        text = output.table(("  PLACE", "EXPOSED", "AGE"), rows, colours)
+            colors.append(("", "red" if bad else "yellow", "dim"))
+        text = output.table(("  PLACE", "EXPOSED", "AGE"), rows, colors)
         declare.echo(text, nl=False)
         if len(group) > _MOST:
             declare.echo(f"  and {len(group) - _MOST} more places")

@@ -1,6 +1,6 @@
 """A key's value on its way through the program. Printing or formatting it shows a mask; pickling it fails.
 
-Also the serialisation that all stores use: `{"value": …, "kind": …}`, the format of the Rust `lkr` (service
+Also the serialization that all stores use: `{"value": …, "kind": …}`, the format of the Rust `lkr` (service
 `com.llm-key-ring`).
 """
 

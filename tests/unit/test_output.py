@@ -1,4 +1,4 @@
-"""Tables, colours and times as a person sees them."""
+"""Tables, colors and times as a person sees them."""
 
 import io
 import os
@@ -36,16 +36,16 @@ def test_off_a_terminal_a_table_is_whole_and_bare(monkeypatch: pytest.MonkeyPatc
     )
 
 
-@pytest.mark.parametrize("no_colour", ["", "1"])
-def test_on_a_terminal_it_has_headings_and_fits(monkeypatch: pytest.MonkeyPatch, no_colour: str) -> None:
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_on_a_terminal_it_has_headings_and_fits(monkeypatch: pytest.MonkeyPatch, no_color: str) -> None:
     controller, terminal = pty.openpty()
     monkeypatch.setattr(sys, "stdout", os.fdopen(terminal, "w"))
     monkeypatch.setattr(output, "width", lambda: 40)
-    monkeypatch.setenv("NO_COLOR", no_colour)
+    monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setenv("TERM", "xterm")
     shown = output.table(("NAME", "KIND", "PROJECT"), ROWS)
-    assert ("\033[1mNAME" in shown) == (not no_colour)
-    if no_colour:
+    assert ("\033[1mNAME" in shown) == (not no_color)
+    if no_color:
         lines = shown.splitlines()
         assert lines[0].split() == ["NAME", "KIND", "PROJECT"]
         assert max(map(len, lines)) <= 40 and lines[1].endswith("…")
