@@ -7,10 +7,11 @@ from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core import names
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
 from lkrshell.project import approve, lookup, manifest, manifest_reader, references, worktrees
 from lkrshell.runtime import broker_client, session
 from lkrshell.state import index
+from lkrshell.state.paths import tilde
 from lkrshell.vendors import providers, routes
 
 TYPE_CHECKING = False
@@ -72,7 +73,7 @@ def _print_json(real: str, parsed: manifest.Manifest, everywhere: bool) -> None:
 def _elsewhere(folders: list[str]) -> str:
     """A sentence about where the same manifest is allowed: a copy, or the place from which this folder was moved."""
     there = [folder for folder in folders if os.path.isdir(folder)]
-    place = show(tilde((there or folders)[0], os.path.expanduser("~")))
+    place = show(tilde((there or folders)[0]))
     if there:
         return f"The same content is allowed at {place}."
     return f"The same content was allowed at {place}, which no longer exists."

@@ -12,9 +12,10 @@ from lkrshell.core import clock, folders
 from lkrshell.core.binding import shown as key_shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.events import EVENTS, OF_PROJECTS
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
 from lkrshell.project import lookup, references
 from lkrshell.state import index, paths
+from lkrshell.state.paths import tilde
 
 Row = dict[str, str]
 _ALONE = ("verify", "unused", "older", "gone", "follow")  # options that exclude each other
@@ -82,7 +83,7 @@ def _show(
     if follow:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the normal end, so print nothing
     own = common.agent()  # an agent sees only what it did itself
-    home, colored, shown = os.path.expanduser("~"), output.colors(sys.stdout), False
+    colored, shown = output.colors(sys.stdout), False
     as_table: list[Row] | None = [] if sys.stdout.isatty() and not (follow or as_json) else None
     for row in map(audit_log.row, audit_log.lines(follow)):
         if row["time"] < since or (key and key not in row["keys"].split()) or (event and row["event"] != event):
@@ -97,14 +98,14 @@ def _show(
         if as_table is not None:
             as_table.append(row)
             continue
-        declare.echo(json.dumps(row) if as_json else _line(row, home, colored))
+        declare.echo(json.dumps(row) if as_json else _line(row, colored))
     if as_table:
-        declare.write(_table(as_table, home))
+        declare.write(_table(as_table))
     if not shown and not as_json:
         declare.echo("lkr: the audit log has no matching lines", err=True)
 
 
-def _table(rows: list[Row], home: str) -> str:
+def _table(rows: list[Row]) -> str:
     """The rows as columns for a terminal. There is a column for agents if one of them did something."""
     headings = ["WHEN", "EVENT", "KEYS", "PROJECT", "PROGRAM", "AGENT"]
     agents = any(row["agent"] for row in rows)
@@ -119,7 +120,7 @@ def _table(rows: list[Row], home: str) -> str:
         colors.append(("dim", event, "", "", "dim", "yellow" if row["agent"] else "dim"))
     room = max(12, layout.columns_left(headings[: 5 + agents], cells)) + len("PROJECT")
     for row, shown in zip(rows, cells, strict=True):
-        shown[3] = layout.short_path(row["project"], home, room) or "-"
+        shown[3] = layout.short_path(row["project"], room) or "-"
     return output.table(headings[: 5 + agents], cells, colors)
 
 
@@ -128,11 +129,11 @@ def _names(row: Row) -> str:
     return " ".join(keys[:_MOST]) + (f" and {len(keys) - _MOST} more" if len(keys) > _MOST else "") or "-"
 
 
-def _line(row: Row, home: str, colored: bool) -> str:
+def _line(row: Row, colored: bool) -> str:
     when, event = show(row["time"]), show(f"{row['event']:<7}")
     program = row["process"].partition(" ")[2]
     by = " ".join([program] * (program not in ("", "lkr")) + [f"by {row['agent']}"] * bool(row["agent"]))
-    rest = show("  ".join(filter(None, (_names(row), tilde(row["project"], home), by))))
+    rest = show("  ".join(filter(None, (_names(row), tilde(row["project"]), by))))
     if colored:
         when = output.style(when, dim=True)
         event = output.style(event, fg="red") if row["event"] == "refused" else output.style(event, bold=True)
@@ -204,9 +205,7 @@ def _gone(below: str, as_json: bool) -> None:
             continue
         if sys.stdout.isatty():
             used = output.since(seen) if seen else "not in the log"
-            rows.append(
-                (show(tilde(folder, os.path.expanduser("~"))), f"the {missing}", used, show(" ".join(keys)) or "-")
-            )
+            rows.append((show(tilde(folder)), f"the {missing}", used, show(" ".join(keys)) or "-"))
             continue
         text = f"{folder}  no {missing}  {'used ' + seen[:10] if seen else 'not in the log'}"
         declare.echo(show(text + (f"  still allowed {' '.join(keys)}" if keys else "")))

@@ -7,9 +7,10 @@ from lkrshell.cli import common, declare, output
 from lkrshell.core import limits
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import UNREACHABLE, USAGE, LkrError
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
 from lkrshell.runtime import broker_client, broker_service, broker_start
 from lkrshell.state import run_folder
+from lkrshell.state.paths import tilde
 
 _WAIT = 10.0  # seconds for the broker to start or to end
 
@@ -132,10 +133,7 @@ def tell(as_json: bool) -> None:
     declare.echo(f"{requests} under way, {common.count(len(keys), 'virtual key', 'virtual keys')}")
     if "spent_today" in facts:
         declare.echo(f"${facts['spent_today']} spent today; lkr usage shows more")
-    home = os.path.expanduser("~")
-    lines = [
-        (row[0], row[1], show(tilde(row[2], home)), show(row[3]) or "-", f"{show(row[4])} {row[5]}") for row in keys
-    ]
+    lines = [(row[0], row[1], show(tilde(row[2])), show(row[3]) or "-", f"{show(row[4])} {row[5]}") for row in keys]
     declare.echo(output.table(("KEY", "VARIABLE", "PROJECT", "AGENT", "FOR"), lines), nl=False)
 
 

@@ -1,6 +1,5 @@
 """`lkr list`: the names of the keys, never a value."""
 
-import os
 import sys
 
 from lkrshell.cli import common, declare, layout, output
@@ -101,9 +100,9 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
     column("LAST USE", "dim", [output.since(row["last_use"]) if row["last_use"] else "never" for row in rows])
     if not grouped:
         column("VARIABLE", "", [row["variable"] or "-" for row in rows])
-    home, room = os.path.expanduser("~"), layout.columns_left(headings, cells)
+    room = layout.columns_left(headings, cells)
     if room >= _LEAST and any(row["projects"] for row in rows):
-        column("PROJECTS", "", [layout.short_paths(row["projects"], home, room) for row in rows])
+        column("PROJECTS", "", [layout.short_paths(row["projects"], room) for row in rows])
     return layout.by_provider(headings, cells, colors, _about)
 
 

@@ -9,9 +9,10 @@ from lkrshell.core.binding import shown
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.secret import KINDS
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
 from lkrshell.runtime import broker_client, keys
 from lkrshell.state import index, paths
+from lkrshell.state.paths import tilde
 from lkrshell.system import terminal
 
 TYPE_CHECKING = False
@@ -138,11 +139,10 @@ _AGENTS = {"deny": "never", "exec": "only with lkr exec", "allow": "like you"}
 
 def _said(entry: Entry) -> list[tuple[str, str]]:
     """The policy in words, for a terminal."""
-    home = os.path.expanduser("~")
     return [
         ("Key", shown(entry.name)),
         ("Kind", entry.kind if entry.kind == "runtime" else f"{entry.kind}: never enters an environment"),
-        ("Projects", ", ".join(show(tilde(folder, home)) for folder in entry.only) or "all that you allow"),
+        ("Projects", ", ".join(show(tilde(folder)) for folder in entry.only) or "all that you allow"),
         ("Agents", f"{entry.agents}: {_AGENTS[entry.agents]}"),
         ("Time limit", f"{policy.duration(entry.ttl)} after loading" if entry.ttl else "none"),
         ("Confirm", "asks before each project's first load in a session" if entry.confirm else "never asks"),
@@ -153,7 +153,7 @@ def _said(entry: Entry) -> list[tuple[str, str]]:
 
 def _tell_all(as_json: bool) -> None:
     """A table of all policies, in which everything that differs from the default stands out."""
-    store, home = common.store().name, os.path.expanduser("~")
+    store = common.store().name
     entries = [entry for name in index.names(store) if (entry := index.read(store, name))]
     copies = [entry for name in index.copies(store) if (entry := index.read(store, name))]
     entries += [entry for entry in copies if index.has_policy(entry)]
@@ -172,7 +172,7 @@ def _tell_all(as_json: bool) -> None:
             "asks" if entry.confirm else "-",
             entry.via or "-",
             ", ".join(limits.Limits.of(entry).words()) or "-",
-            ", ".join(show(tilde(folder, home)) for folder in entry.only) or "anywhere",
+            ", ".join(show(tilde(folder)) for folder in entry.only) or "anywhere",
         )
         for entry in entries
     ]

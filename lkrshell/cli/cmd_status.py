@@ -7,11 +7,12 @@ from lkrshell.cli import common, declare, output
 from lkrshell.core import names
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
 from lkrshell.project import grants, lookup, resolver
 from lkrshell.runtime import broker_client, session, status_line
 from lkrshell.shells import session_state
 from lkrshell.state import index
+from lkrshell.state.paths import tilde
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,14 +123,14 @@ def _changed(loaded: dict[str, str]) -> dict[str, str]:
 
 
 def _tell(report: "dict[str, Any]") -> None:
-    home, manifest = os.path.expanduser("~"), report["manifest"]
+    manifest = report["manifest"]
     if manifest is None:
         lines = [("Project", "none: no .lkr.toml here or above")]
     else:
         allowed = f", allowed {output.since(report['grant'])}" if report["grant"] else ""
         if report["worktree_of"]:
-            allowed += f" with the worktrees of {tilde(report['worktree_of'], home)}"
-        lines = [("Project", f"{tilde(os.path.dirname(manifest), home)}{allowed}")]
+            allowed += f" with the worktrees of {tilde(report['worktree_of'])}"
+        lines = [("Project", f"{tilde(os.path.dirname(manifest))}{allowed}")]
     if report["profile"]:
         lines.append(("Profile", f"{report['profile']}, chosen by {report['profile_by']}"))
     elif report["profiles"]:

@@ -1,6 +1,5 @@
 """`lkr usage`: what went through the broker and what it cost, from the ledger. `--vendor` asks the vendors instead."""
 
-import os
 import re
 import sys
 import time
@@ -9,9 +8,10 @@ from lkrshell.cli import common, declare, output
 from lkrshell.core import limits
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
 from lkrshell.project import lookup
 from lkrshell.state import paths
+from lkrshell.state.paths import tilde
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _tell(rows: "list[dict[str, Any]]", by: tuple[str, ...], start: float) -> No
 def _line(name: str, each: "dict[str, Any]", most: int) -> tuple[str, ...]:
     text = str(each[name]) or "-"
     if name == "project":
-        text = tilde(text, os.path.expanduser("~"))
+        text = tilde(text)
     bar = "█" * -(-each["cost"] * _BAR // most) if sys.stdout.isatty() else ""
     counts = str(each["requests"]), _tokens(each["input"]), _tokens(each["output"])
     return show(text), _money(each["cost"]), *counts, bar

@@ -11,10 +11,11 @@ from lkrshell.cli import ask, declare
 from lkrshell.core import names, platform
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import MAX_VALUE, Secret
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
 from lkrshell.project import lookup
 from lkrshell.runtime import agents
 from lkrshell.state import audit, config
+from lkrshell.state.paths import tilde
 from lkrshell.stores import registry
 
 KEY = declare.argument("name", metavar="NAME")
@@ -86,9 +87,8 @@ def count(number: int, one: str, many: str) -> str:
 
 def some_folders(folders: "Sequence[str]", most: int) -> str:
     """The first `most` folders for a sentence, and how many more there are."""
-    home = os.path.expanduser("~")
     more = f" and {len(folders) - most} more" if len(folders) > most else ""
-    return show(", ".join(tilde(each, home) for each in folders[:most])) + more
+    return show(", ".join(tilde(each) for each in folders[:most])) + more
 
 
 def two_secrets() -> tuple[Secret, Secret]:

@@ -7,7 +7,8 @@ import sys
 
 from lkrshell.cli import output
 from lkrshell.core import names
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
+from lkrshell.state.paths import tilde
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,16 +50,16 @@ def columns_left(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> 
     return output.width() - taken
 
 
-def short_path(path: str, home: str, most: int) -> str:
+def short_path(path: str, most: int) -> str:
     """`path` cut to at most `most` columns. Keeps its end, since the last folder tells projects apart."""
-    shown = show(tilde(path, home))
+    shown = show(tilde(path))
     return shown if output.columns(shown) <= most else "…" + output.fitting(shown, most - 1, end=True)
 
 
-def short_paths(paths: "Sequence[str]", home: str, most: int) -> str:
+def short_paths(paths: "Sequence[str]", most: int) -> str:
     """The first path and the number of others, cut to at most `most` columns."""
     more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
-    return short_path(paths[0], home, most - len(more)) + more if paths else ""
+    return short_path(paths[0], most - len(more)) + more if paths else ""
 
 
 def heading(text: str) -> str:

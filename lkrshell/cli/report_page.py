@@ -1,13 +1,13 @@
 """Writes the page of `lkr report`: one file without scripts, fonts or pictures. Everything in it is escaped."""
 
 import html as escaping
-import os
 from collections.abc import Iterable, Sequence
 
 from lkrshell.cli import common
 from lkrshell.cli.reporting import Report
 from lkrshell.core import clock
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
+from lkrshell.state.paths import tilde
 
 # How each page begins. A file that begins differently is not a report, and stays as it is.
 HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Report on keys</title>'
@@ -146,7 +146,7 @@ def _ago(when: float, now: float, otherwise: str) -> str:
 
 
 def _path(path: str) -> str:
-    return tilde(path, os.path.expanduser("~"))
+    return tilde(path)
 
 
 def _tone(bad: bool | None) -> str:

@@ -10,11 +10,11 @@ from lkrshell.cli import audit_log, common
 from lkrshell.core import clock, names
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError
-from lkrshell.core.text import tilde
 from lkrshell.project import references
 from lkrshell.scan import files, findings, places, stored, text
 from lkrshell.scan.marks import Ignored
 from lkrshell.state import index
+from lkrshell.state.paths import tilde
 from lkrshell.vendors import providers
 
 EVERYWHERE = "may be used in every project"
@@ -76,7 +76,7 @@ def keys(store: str, limits: Limits) -> list[Key]:
         since = set_here if names.is_own(name) else 0.0
         last = index.last_use(store, entry)
         used = clock.seconds(last) if last else 0.0
-        policy = [f"agents: {entry.agents}"] + [f"only {tilde(each, os.path.expanduser('~'))}" for each in entry.only]
+        policy = [f"agents: {entry.agents}"] + [f"only {tilde(each)}" for each in entry.only]
         policy += ["by the broker"] * (entry.via == "broker") + ["asks first"] * entry.confirm
         problems = []
         if since and now - since > limits.age * 86400:
@@ -139,7 +139,7 @@ def _search(report: Report) -> None:
         (tally.cut, f"searched only in the first {files.MOST >> 20} MiB"),
         (tally.passed_over, "not searched, because others wrote what is in it"),
     ):
-        listed = [what.hidden(tilde(os.path.abspath(each), home)) for each in paths]
+        listed = [what.hidden(tilde(os.path.abspath(each))) for each in paths]
         more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
         report.notes += [
             f"{common.count(len(listed), 'place', 'places')} {said}: {', '.join(listed[:_NAMED])}{more}"
@@ -147,7 +147,7 @@ def _search(report: Report) -> None:
     for group in findings.groups(found):
         for each in group[:5]:
             mask = "" if each.kind == "stored" else findings.mask(each.secret)
-            place = what.hidden(tilde(each.file or os.path.abspath(each.place), home))
+            place = what.hidden(tilde(each.file or os.path.abspath(each.place)))
             report.scan.append((each.name, mask, f"{place}:{each.line}" if each.line else place, each.exposed()))
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import lkrshell
 from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import clock, names
-from lkrshell.core.text import show, tilde
+from lkrshell.core.text import show
 from lkrshell.scan import findings
 from lkrshell.scan.findings import Finding
+from lkrshell.state.paths import tilde
 
 _RULES = {
     "stored": ("stored-key", "A key that lkr stores is in plain text"),
@@ -105,12 +106,11 @@ def tell_json(found: list[Finding], files: int, size: int, notes: list[str]) -> 
 
 def tell(found: list[Finding]) -> None:
     """Prints the findings for a person, worst key first. Without a terminal, one on each line."""
-    home = os.path.expanduser("~")
     for group in findings.groups(found):
         if not sys.stdout.isatty():
             for each in group:
                 form = f" ({each.form})" if each.form else ""
-                text = f"{tilde(each.where(), home)}  {label(each)}{form}  {each.exposed()}  {findings.advice(each)}"
+                text = f"{tilde(each.where())}  {label(each)}{form}  {each.exposed()}  {findings.advice(each)}"
                 declare.echo(show(text))
             continue
         stored = "stored" if group[0].kind == "stored" else "not stored"
@@ -119,7 +119,7 @@ def tell(found: list[Finding]) -> None:
         for each in group[:_MOST]:
             age = output.ago(time.time() - each.time) if each.time else "-"
             form = f" ({each.form})" if each.form else ""
-            rows.append((f"  {show(tilde(each.where(), home))}{form}", each.exposed(), age))
+            rows.append((f"  {show(tilde(each.where()))}{form}", each.exposed(), age))
             bad = each.state in (findings.PUSHED, findings.HISTORY, findings.TRACKED) or each.others_read
             colors.append(("", "red" if bad else "yellow", "dim"))
         text = output.table(("  PLACE", "EXPOSED", "AGE"), rows, colors)

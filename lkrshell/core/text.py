@@ -13,8 +13,3 @@ def quoted(path: str) -> str:
     import shlex
 
     return show(shlex.quote(path))
-
-
-def tilde(path: str, home: str) -> str:
-    """`path` with `~` in place of the home folder."""
-    return "~" + path.removeprefix(home) if path == home or path.startswith(f"{home}/") else path

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
-from lkrshell.core.text import quoted, show, tilde
+from lkrshell.core.text import quoted, show
+from lkrshell.state.paths import tilde
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _outcome(check: Callable[[bool], Iterator[Finding]], fix: bool) -> Iterator[
 
 def shown(path: str) -> str:
     """`path` for a message: with `~` for the home folder, and safe on a terminal."""
-    return show(tilde(path, os.path.expanduser("~")))
+    return show(tilde(path))
 
 
 def sed_command(script: str, path: str) -> str:

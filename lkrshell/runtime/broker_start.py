@@ -42,19 +42,9 @@ def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = Non
     """
     check_installed()
     import _socket
-    import time
 
-    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    lock = _locked(folder)
     try:
-        end = time.monotonic() + 0.5
-        while True:
-            try:
-                os.lockf(lock, os.F_TLOCK, 0)
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise LkrError("another lkr is still starting the broker", "try again", UNREACHABLE) from None
-                time.sleep(0.005)
         control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         where = run_folder.path_in(folder, run_folder.CONTROL)
         try:
@@ -83,6 +73,23 @@ def start(folder: int, run: "Callable[[int, list[int], int], None] | None" = Non
         return moved or note
     finally:
         os.close(lock)
+
+
+def _locked(folder: int) -> int:
+    """Takes the lock of those who start the broker. Returns the file, which holds the lock until it is closed."""
+    import time
+
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    end = time.monotonic() + 0.5
+    while True:
+        try:
+            os.lockf(lock, os.F_TLOCK, 0)
+            return lock
+        except OSError:
+            if time.monotonic() > end:
+                os.close(lock)
+                raise LkrError("another lkr is still starting the broker", "try again", UNREACHABLE) from None
+            time.sleep(0.005)
 
 
 def listeners() -> "tuple[list[_socket.socket], str]":

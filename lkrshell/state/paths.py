@@ -38,6 +38,12 @@ def home() -> str:
     return folder
 
 
+def tilde(path: str) -> str:
+    """`path` with `~` in place of the home folder."""
+    home = os.path.expanduser("~")
+    return "~" + path.removeprefix(home) if path == home or path.startswith(f"{home}/") else path
+
+
 def real(path: str) -> str:
     """The real path of a folder, the same one however it was reached.
 
