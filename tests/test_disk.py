@@ -185,6 +185,24 @@ def test_a_disk_that_takes_no_new_file_keeps_no_key_of_a_denied_project_in_a_she
     assert shell.value(A) is None
 
 
+def test_a_keychain_is_locked_for_lkr_on_a_full_disk_too(user: User) -> None:
+    folder = user.project("p")
+    user.env |= {"LKR_BACKEND": "keyring", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
+    lock = ["bash", "-c", "ulimit -f 0; lkr lock"]  # no file can grow
+    done = subprocess.run(lock, env=user.env, cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, "lkr: locked" in done.stderr) == (0, True), done.stderr
+    assert "lkr is locked" in user.lkr("exec", "--", "true", cwd=folder, code=77)
+
+
+def test_a_keychain_that_cannot_be_locked_makes_shells_look_again(user: User) -> None:
+    user.project("p")
+    user.config('collection = "lkr"\n')
+    user.env |= {"LKR_BACKEND": "keyring", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
+    before = os.listdir(user.home / STATE / "generations")
+    user.lkr("lock", code=69)
+    assert os.listdir(user.home / STATE / "generations") != before
+
+
 def test_a_damaged_entry_stops_no_lock(user: User) -> None:
     folder, entry = user.project("p"), user.home / DATA / "index/vault/team~openai/prod"
     entry.parent.mkdir(mode=0o700)

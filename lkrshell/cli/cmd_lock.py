@@ -34,6 +34,8 @@ def _lock() -> None:
     try:
         lent = source_fetch.take_leases(store)  # needs the open store
     finally:
-        store.lock()
-        generation.bump()
+        try:
+            store.lock()
+        finally:
+            generation.bump()
     source_fetch.end_leases(lent)

@@ -8,6 +8,7 @@ import os
 from lkrshell.core import platform
 from lkrshell.core.errors import LkrError, StoreLocked, StoreUnreachable
 from lkrshell.core.secret import Secret, parse_secret
+from lkrshell.core.text import show
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.state import files, memory, paths
 
@@ -232,7 +233,12 @@ class Keyring:
         if self._collection:
             self._call(lambda: self._own().lock(), own=False)
         else:
-            files.write_private(self._flag(), b"1\n")
+            files.make_private_dir(paths.state_dir())
+            try:
+                files.make_private_file(self._flag())  # an empty one, since this has to work on a full disk
+                files.sync_dir(paths.state_dir())
+            except OSError as error:
+                raise LkrError(f"cannot write {show(self._flag())}: {error.strerror}", "check the disk") from None
 
     def unlock(self, passphrase: Secret | None) -> None:
         """Removes our flag. If the Secret Service is locked, it asks for its own passphrase.
