@@ -302,7 +302,7 @@ class OpenBao:
         try:
             return self._ask("POST", "sys/wrapping/unwrap", {})
         except exceptions.VaultError:
-            hint = "if you did not use it, somebody else did: tell whoever gave it to you"
+            hint = "if you did not use it, someone else did: tell whoever gave it to you"
             raise LkrError("that wrapping token has expired, or was already used", hint, REFUSED) from None
         finally:
             self._client.token = ""
@@ -321,7 +321,7 @@ class OpenBao:
         try:
             data = self._ask("GET", "auth/token/lookup-self").get("data")
         except (exceptions.Forbidden, exceptions.Unauthorized):
-            hint = "if it was a wrapping token, somebody may have used it: tell whoever gave it to you"
+            hint = "if it was a wrapping token, someone may have used it: tell whoever gave it to you"
             raise LkrError(f"the source {self.name} does not accept that token", hint) from None
         except exceptions.VaultError as error:
             raise base.unreachable(self._settings, _why(error)) from None
