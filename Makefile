@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # tests that run at once; they mostly wait for shells
 JOBS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 # What the tests drive, as command (or file):Debian package. Name no folder: other packages may make it, too.
-TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git strace:strace setpriv:util-linux \
+TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git less:less strace:strace setpriv:util-linux \
 	shellcheck:shellcheck chromium:chromium curl:curl cc:gcc /usr/include/stdio.h:libc6-dev systemd-analyze:systemd \
 	/usr/sbin/sshd:openssh-server ssh-keygen:openssh-client age:age pass:pass gpg:gnupg \
 	pinentry-tty:pinentry-tty pinentry-curses:pinentry-curses man:man-db mandoc:mandoc \

@@ -290,3 +290,21 @@ def test_a_program_that_takes_the_whole_screen_reads_single_keys(bash: "pexpect.
     bash.expect("113")
     bash.expect("<0>> ")
     assert "still" in typed(bash, "stty -a | grep -c -- '-icanon\\|-echo '; echo still")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who reads a terminal")
+@pytest.mark.parametrize("command", ["less f", "sh -c 'cat f | less'", "git -c core.pager=less log"])
+def test_a_pager_that_reads_the_terminal_of_its_output_gets_the_keys(
+    bash: "pexpect.spawn[str]", user: User, command: str
+) -> None:
+    folder = user.home / "p"
+    (folder / "f").write_text("".join(f"line-{number}. {VALUE}\n" for number in range(100)))
+    user.git("init", "-q", cwd=folder)
+    user.git("commit", "-q", "--allow-empty", "-F", "f", cwd=folder)
+    bash.sendline(f"lkr exec --redact -- {command}")
+    bash.expect(r"line-20\. \[lkr openai:prod\]")
+    bash.send(" ")
+    bash.expect(r"line-40\. ")
+    bash.send("q")
+    bash.expect("<0>> ")
+    assert "still" in typed(bash, "stty -a | grep -c -- '-icanon\\|-echo '; echo still")

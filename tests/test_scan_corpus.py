@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import random
+import re
 import shlex
 import string
 import textwrap
@@ -66,6 +67,9 @@ def encodings(value: str) -> dict[str, str]:
         "base64 in JSON": json.dumps({"data": wrapped}),
         "URL": urllib.parse.quote(value, safe=""),
         "JSON": json.dumps(f'say "{value}"\n'),
+        "JSON by Go": json.dumps(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
+        "JSON by .NET": re.sub("[^ -~]|[<>&+'`]", lambda each: f"\\u{ord(each[0]):04X}", json.dumps(value)),
+        "JSON by Gson": re.sub("[<>&=']", lambda each: f"\\u{ord(each[0]):04x}", json.dumps(value)),
         "JSON in JSON": json.dumps(json.dumps([f"'{value}'"])),
         "shell": shlex.quote(value),
         "quotes": f"{value[:cut]}'\"\"'{value[cut:]}",
@@ -114,6 +118,7 @@ def test_every_stored_key_is_found_in_every_encoding_and_nothing_else_is() -> No
     values = {
         f"{name}:{label}": Secret(key(each.prefix)) for name, each in providers.builtin().items() for label in "ab"
     }
+    values["own:odd"] = Secret(f"{key('')}/+<b>&'c'=={key('')}+/==")
     what = text.Search(values, shaped=False)
     missed = []
     for name, secret in values.items():

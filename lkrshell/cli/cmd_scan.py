@@ -77,6 +77,7 @@ def command(
     else:
         found = list(_in_files(paths or (folder,), folder, what, tally))
     progress.end()
+    missed = set(map(os.path.realpath, paths)) & set(map(os.path.realpath, tally.unreadable))
     for each in found:
         each.place = what.hidden(each.place)
     for names in (tally.unreadable, tally.cut, tally.passed_over):
@@ -86,7 +87,7 @@ def command(
         from lkrshell.cli import scan_fix
 
         scan_fix.fix(found, folder)
-    return code
+    return 1 if missed else code
 
 
 def _install(folder: str) -> int:

@@ -14,6 +14,7 @@ from lkrshell.core import platform
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.runtime.execute import restore_signals
+from lkrshell.runtime.typed_keys import Keys
 from lkrshell.scan.values import Redactor, Values
 
 TYPE_CHECKING = False
@@ -66,8 +67,10 @@ class _Output:
         self.terminal = os.isatty(self.target)
         self.open = True
         self._changed = False
+        self.keys: Keys | None = None
         if self.terminal:
             self.source, self.inner = os.openpty()
+            self.keys = Keys(self.target, self.source, os.ttyname(self.inner))
             self._prepare()
         else:
             self.source, self.inner = os.pipe()
@@ -250,7 +253,16 @@ class _Command:
         """Does one step. False when there was nothing to do."""
         sources = {output.source: output for output in self._outputs if output.open}
         waiting = [output for output in sources.values() if output.redactor.holds]
-        ready, _, _ = select.select([*sources, self._wake], [], [], _IDLE if waiting and timeout is None else timeout)
+        typed: list[Keys] = []
+        limits = [_IDLE] * bool(waiting)
+        for output in sources.values() if timeout is None else ():
+            if output.keys and (wait := output.keys.wait()) is not None:
+                typed += [output.keys] * (not wait)
+                limits += [wait] * bool(wait)
+        limit = min(limits, default=None) if timeout is None else timeout
+        ready, _, _ = select.select([*sources, self._wake, *(each.real for each in typed)], [], [], limit)
+        for each in typed:
+            each.look(each.real in ready)
         for fd in ready:
             if fd in sources:
                 sources[fd].pass_on()

@@ -84,6 +84,7 @@ def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator
     except OSError as error:
         if error.errno not in _GONE:
             tally.unreadable.append(shown)
+        tally.files -= 1
         return
     try:
         info = os.fstat(fd)

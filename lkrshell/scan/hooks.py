@@ -2,7 +2,7 @@
 
 import os
 
-from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.text import quoted, show
 from lkrshell.state import files
 from lkrshell.system import git
@@ -19,7 +19,7 @@ def install(folder: str, program: str) -> list[str]:
     place, top = git.hooks_folder(folder), git.top(folder)
     own = git.output(folder, "rev-parse", "--path-format=absolute", "--git-common-dir")
     if place is None or top is None or own is None:
-        raise LkrError("this is not in a git repository", "run it in one: git init")
+        raise LkrError("this is not in a git repository", "run it in one: git init", USAGE)
     if os.path.realpath(place) != os.path.realpath(os.path.join(os.fsdecode(own).strip(), "hooks")):
         hint = "call lkr scan --staged and lkr scan --push from the hooks there"
         raise LkrError(f"git's settings keep its hooks in {show(place)}", hint, REFUSED)

@@ -25,6 +25,8 @@ _GAPS = b" \t\r\n\0\\\"'`+"  # what may stand between two parts of a value; NUL 
 _GAP = rb"(?:\\n|[" + re.escape(_GAPS) + rb"])*"
 _GLANCE = 64  # bytes that show which value may begin here
 _TAIL = 4096  # bytes; a stream does not find a value that spans more white space than this
+# What Go, Gson and .NET also escape in JSON, and how.
+_ESCAPED_IN_JSON = (("<>&", "\\u%04x"), ("<>&='\"", "\\u%04x"), ("<>&+'\"`", "\\u%04X"))
 _WORD = re.compile(rb"[A-Za-z0-9_-]")
 
 
@@ -51,6 +53,9 @@ def _forms(value: bytes) -> Iterable[tuple[bytes, str]]:
     text = value.decode("utf-8", "surrogateescape")
     yield json.dumps(text)[1:-1].encode(), "JSON"
     yield json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape"), "JSON"
+    for special, code in _ESCAPED_IN_JSON:
+        escaped = text.translate({ord(each): code % ord(each) for each in special})
+        yield escaped.encode("utf-8", "surrogateescape"), "JSON"
     quoted = urllib.parse.quote(value, safe="")
     for each in (quoted, urllib.parse.quote(value), re.sub("%..", lambda code: code[0].lower(), quoted)):
         yield each.encode(), "URL"
