@@ -78,16 +78,21 @@ def command(
         found = list(_in_files(paths or (folder,), folder, what, tally))
     progress.end()
     missed = set(map(os.path.realpath, paths)) & set(map(os.path.realpath, tally.unreadable))
-    for each in found:
-        each.place = what.hidden(each.place)
-    for names in (tally.unreadable, tally.cut, tally.passed_over):
-        names[:] = map(what.hidden, names)
+    _hide_keys(found, tally, what)
     code = _tell(found, tally, [*[problem] * bool(problem), *notes], as_json, sarif)
     if fix and code:
         from lkrshell.cli import scan_fix
 
         scan_fix.fix(found, folder)
     return 1 if missed else code
+
+
+def _hide_keys(found: list[Finding], tally: files.Tally, what: text.Search) -> None:
+    """Masks keys in the names of files."""
+    for each in found:
+        each.place = what.hidden(each.place)
+    for names in (tally.unreadable, tally.cut, tally.passed_over):
+        names[:] = map(what.hidden, names)
 
 
 def _install(folder: str) -> int:

@@ -151,8 +151,9 @@ def project(folder: str, tally: Tally) -> Iterator[tuple[str, str]]:
     if tracked is None:
         yield from ((path, FILE) for path in walk(folder, tally))
         return
-    others = git.listed(folder, "--others", "--exclude-standard") or []
-    ignored = git.listed(folder, "--others", "--ignored", "--exclude-standard", "--directory") or []
+    others, closed = git.untracked(folder)
+    ignored, _ = git.untracked(folder, "--ignored", "--directory")
+    tally.unreadable += [os.path.relpath(os.path.join(folder, name)) for name in closed]
     real = os.path.realpath(folder)
     inside: dict[str, bool] = {}
     for names, state in ((tracked, TRACKED), (others, UNTRACKED), (ignored, IGNORED)):

@@ -41,6 +41,7 @@ _KEPT = ("HOME", "XDG_CONFIG_HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "GIT_
 _MARKS = (".git", ".lkr.toml")  # files that mark a project's folder
 _WAIT = 10  # seconds
 _MOST_AT_ONCE = 4
+_CLOSED = re.compile(rb"^warning: could not open directory '(.*?)/?': ", re.M)
 _ESCAPED = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))", re.S)
 _LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
 
@@ -80,6 +81,16 @@ def listed(folder: str, *which: str) -> list[str] | None:
     """What `git ls-files` lists below `folder` with these options, relative to it; None outside a repository."""
     found = _ask(folder, "ls-files", "-z", *which)
     return None if found is None else [os.fsdecode(name) for name in found.split(b"\0") if name]
+
+
+def untracked(folder: str, *which: str) -> tuple[list[str], list[str]]:
+    """The files below `folder` that git does not track, as `git ls-files --others` lists them with these options, and
+    the folders that it could not read, relative to it."""
+    done = _run(folder, "ls-files", "-z", "--others", "--exclude-standard", *which)
+    if done is None:
+        return [], []
+    closed = [os.fsdecode(name) for name in _CLOSED.findall(done.stderr)]
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name], closed
 
 
 def output(folder: str, *words: str, wait: float = _WAIT, index: str = "") -> bytes | None:
@@ -141,6 +152,13 @@ def _ask(
     folder: str, *words: str, settings: Sequence[str] = _SETTINGS, wait: float = _WAIT, index: str = ""
 ) -> bytes | None:
     """What git prints in `folder`. None if it fails or is not installed."""
+    done = _run(folder, *words, settings=settings, wait=wait, index=index)
+    return done.stdout if done else None
+
+
+def _run(
+    folder: str, *words: str, settings: Sequence[str] = _SETTINGS, wait: float = _WAIT, index: str = ""
+) -> "subprocess.CompletedProcess[bytes] | None":
     program = _command(folder, settings, words)
     if program is None:
         return None
@@ -148,13 +166,11 @@ def _ask(
     if index:
         environment["GIT_INDEX_FILE"] = index
     try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=wait, check=True,
-        )  # fmt: skip
+        return subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=wait, check=True
+        )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return done.stdout
 
 
 def _command(folder: str, settings: Sequence[str], words: Sequence[str]) -> tuple[list[str], dict[str, str]] | None:
