@@ -126,7 +126,7 @@ def test_ls_and_help_are_what_everybody_types(user: User) -> None:
 
 
 def test_a_slip_in_an_option_or_a_subcommand_names_the_one_that_is_meant(user: User) -> None:
-    assert user.lkr("list", "--jsn", code=64) == "lkr: No such option '--jsn'; did you mean '--json'?\n"
+    assert user.lkr("list", "--jsn", code=64) == "lkr: there is no option '--jsn'; did you mean --json?\n"
     assert user.lkr("source", "remove", code=64) == "lkr: there is no command 'remove'; see lkr source --help\n"
     assert user.lkr("vault", "xport", code=64) == "lkr: there is no command 'xport'; did you mean lkr vault export?\n"
 
@@ -250,6 +250,11 @@ def test_a_broken_local_file_is_not_what_edit_edits(user: User) -> None:
     (folder / ".lkr.local.toml").write_text("[")
     user.env["EDITOR"] = "false"
     assert user.lkr("edit", cwd=folder, code=78).endswith("; correct that file\n")
+
+
+def test_edit_opens_no_editor_where_nobody_sees_it(user: User) -> None:
+    user.env.pop("EDITOR", None)
+    assert "there is no terminal for an editor; set EDITOR" in user.lkr("edit", cwd=user.project("p"), code=2)
 
 
 @pytest.mark.parametrize("editor", ["false", "no-such-editor"])

@@ -1,11 +1,12 @@
 """`lkr edit`: opens the manifest in an editor, checks the result before writing it, and allows it."""
 
+import os
 import sys
 import tempfile
 
 from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core.binding import Binding
-from lkrshell.core.errors import LkrError, ManifestError
+from lkrshell.core.errors import REFUSED, LkrError, ManifestError
 from lkrshell.core.text import quoted
 from lkrshell.project import approve, lookup, manifest_reader
 
@@ -58,6 +59,10 @@ def _is_valid(place: lookup.Place) -> bool:
 
 def _edited(place: lookup.Place) -> str | None:
     """Opens the editor until the manifest is valid, and returns its text. None if nothing changed."""
+    if not ask.on_terminal() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+        raise LkrError(
+            "there is no terminal for an editor", f"set EDITOR, or change {lookup.MANIFEST} yourself", REFUSED
+        )
     import click
 
     text = place.text[1:]

@@ -75,9 +75,11 @@ def run(arguments: list[str]) -> object:
             return 0
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "lkr"
-        message = _without_values(error.format_message())
-        hint = "" if message.endswith("?") else f"see {path} --help"
-        raise LkrError(message.replace(". Did you mean", "; did you mean"), hint, USAGE) from None
+        message, hint = _without_values(error.format_message()), f"see {path} --help"
+        if isinstance(error, click.NoSuchOption):  # each version of click words it differently
+            message = f"there is no option {names.redacted(error.option_name)}"
+            hint = f"did you mean {error.possibilities[0]}?" if error.possibilities else hint
+        raise LkrError(message, hint, USAGE) from None
     except click.Abort:
         raise KeyboardInterrupt from None
 
