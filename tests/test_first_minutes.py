@@ -384,6 +384,8 @@ def test_add_asks_before_another_key_takes_a_variable(user: User) -> None:
         (["add", "WHATEVER_X"], "write WHATEVER_X=provider:label"),
         (["allow", "../nonexist"], "there is no folder ../nonexist"),
         (["set", "openai"], "'openai' is not a valid key name"),
+        (["install", "tcsh"], "lkr: 'tcsh' is not one of 'bash', 'zsh', 'fish'; see lkr install --help"),
+        (["audit", "--days", "x"], "lkr: --days: 'x' is not a whole number; see lkr audit --help"),
         (["list", "opnai"], "did you mean openai?"),
     ],
 )

@@ -79,6 +79,9 @@ def run(arguments: list[str]) -> object:
         if isinstance(error, click.NoSuchOption):  # each version of click words it differently
             message = f"there is no option {names.redacted(error.option_name)}"
             hint = f"did you mean {error.possibilities[0]}?" if error.possibilities else hint
+        elif isinstance(error, click.BadParameter) and error.message and error.param:
+            of = f"{error.param.opts[-1]}: " if isinstance(error.param, click.Option) else ""
+            message = _without_values(of + error.message.replace("a valid integer range", "a whole number"))
         raise LkrError(message, hint, USAGE) from None
     except click.Abort:
         raise KeyboardInterrupt from None
