@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from vendor import REAL
+from vendor import REAL, end
 
 from lkrshell.broker.interfaces import Call, Refused
 from lkrshell.broker.server import Forwarder
@@ -93,6 +93,7 @@ class Broker:
         self.loop.run_until_complete(self._start())
         self._ready.set()
         self.loop.run_forever()
+        end(self.loop)
 
     async def _start(self) -> None:
         ca, proxy, named = self._settings

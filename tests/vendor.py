@@ -63,6 +63,14 @@ class Seen:
         return found
 
 
+def end(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancels what is left in a loop that has stopped, and closes it."""
+    for task in (left := asyncio.all_tasks(loop)):
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
+
+
 class Bad(Exception):
     """The bytes are not a well-formed request."""
 
@@ -110,10 +118,7 @@ class Standin:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        for task in (left := asyncio.all_tasks(self._loop)):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        self._loop.close()
+        end(self._loop)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
