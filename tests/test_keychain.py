@@ -132,7 +132,9 @@ def test_a_collection_of_our_own_is_locked_for_real_and_nobody_elses(user: User)
     desktop = User(home)
     desktop.config('backend = "keyring"\ncollection = "lkr"\n')
     read, write = os.pipe()
-    display = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-noreset"], pass_fds=[write], stderr=subprocess.DEVNULL)
+    display = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-noreset"], pass_fds=[write], stderr=subprocess.DEVNULL
+    )
     os.close(write)
     try:
         number = os.read(read, 20).decode().strip()

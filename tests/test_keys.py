@@ -67,7 +67,7 @@ def test_a_mask_never_shows_more_than_a_quarter(length: int) -> None:
 
 @pytest.fixture(scope="module")
 def x11(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A display for xclip. Without -noreset, it would start anew after each client, and refuse the next one meanwhile."""
+    """A display for xclip. Without -noreset, it restarts after each client, and refuses the next one meanwhile."""
     reading, writing = os.pipe()
     command = ["Xvfb", "-displayfd", str(writing), "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
