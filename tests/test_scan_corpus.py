@@ -10,14 +10,18 @@ import random
 import re
 import shlex
 import string
+import sys
 import textwrap
 import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from lkrshell.core.secret import Secret
 from lkrshell.scan import shapes as by_shape
 from lkrshell.scan import text
+from lkrshell.scan.values import Redactor, Values
 from lkrshell.vendors import providers
 
 ALPHABET = string.ascii_letters + string.digits
@@ -130,6 +134,13 @@ def test_every_stored_key_is_found_in_every_encoding_and_nothing_else_is() -> No
     assert not [decoy for decoy in decoys() if list(what.hits(decoy.encode()))]
 
 
+def test_a_short_value_with_a_plus_is_found_and_only_as_a_word() -> None:
+    value = "aB3+dE5+gH7+jK"
+    what = text.Search({"own:short": Secret(value)}, shaped=False)
+    assert [each.form for _, _, each in what.hits(f"x = '{value}'\n".encode())] == [""]
+    assert not list(what.hits(f"x{value}y {value[:5]} {value[5:]}".encode()))
+
+
 def test_of_10_000_decoys_at_most_one_looks_like_a_key() -> None:
     what = text.Search({})
     taken = [decoy for decoy in decoys() if list(what.hits(decoy.encode()))]
@@ -137,8 +148,6 @@ def test_of_10_000_decoys_at_most_one_looks_like_a_key() -> None:
 
 
 def test_without_re2_the_same_is_found(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    import sys
-
     monkeypatch.setitem(sys.modules, "re2", None)
     secret = Secret(key("sk-proj-"))
     what = text.Search({"openai:prod": secret})
@@ -147,8 +156,6 @@ def test_without_re2_the_same_is_found(monkeypatch) -> None:  # type: ignore[no-
 
 
 def test_without_re2_the_same_looks_like_a_key(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    import sys
-
     known = providers.builtin()
     parts = [
         *(each.prefix for each in known.values()),
@@ -170,3 +177,31 @@ def test_without_re2_the_same_looks_like_a_key(monkeypatch) -> None:  # type: ig
     monkeypatch.setitem(sys.modules, "re2", None)
     monkeypatch.setattr(by_shape, "_tables", [])
     assert found() == with_it
+
+
+@pytest.mark.parametrize("missing", [[], ["re2"]], ids=["RE2", "Python"])
+def test_a_stream_in_pieces_is_redacted_like_the_whole_and_shows_no_value(
+    missing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in missing:
+        monkeypatch.setitem(sys.modules, module, None)
+    letters = ALPHABET + "-_+/"
+    for _ in range(100):
+        secrets = ["".join(RANDOM.choices(letters, k=RANDOM.choice([16, 24, 40, 100]))) for _ in range(3)]
+        secrets[0] = "n" + secrets[0][1:]  # behind a backslash, this looks like a line break in JSON
+        values = Values({f"own:{number}": Secret(each) for number, each in enumerate(secrets)})
+        parts = []
+        for each in RANDOM.choices(secrets, k=6):
+            encoded = base64.b64encode(f"ab{each}cd".encode()).decode()
+            forms = (each, f"\\{secrets[0]}", encoded, f"{each[:7]}\n{each[7:]}", each[:9])
+            parts += [RANDOM.choice(forms), "".join(RANDOM.choices(letters + ' \n"\\', k=RANDOM.choice([0, 1, 3, 50])))]
+        data = "".join(parts).encode()
+        whole, pieces = Redactor(values), Redactor(values, even=RANDOM.random() < 0.3)
+        expected = whole.feed(data) + whole.rest()
+        out, at = b"", 0
+        while at < len(data):
+            size = RANDOM.choice([1, 2, 5, 17, 100])
+            out += pieces.feed(data[at : at + size])
+            at += size
+        assert out + pieces.rest() == expected
+        assert not [each for each in secrets if each.encode() in expected]

@@ -176,6 +176,11 @@ def test_a_home_is_searched_where_keys_come_to_lie(user: User) -> None:
         ".codex/config.toml",
         ".npmrc",
         ".config/Code/User/settings.json",
+        ".config/Code - Insiders/User/settings.json",
+        ".pi/agent/auth.json",
+        ".xonshrc",
+        "docker-compose.yml",
+        "notebook.ipynb",
     ]
     for spot in spots:
         path = user.home / spot

@@ -22,15 +22,17 @@ _HOME = """
 .gem/credentials .git-credentials .config/git/credentials .config/gh/ .gitconfig .config/git/config .aws/
 .config/gcloud/*.json .azure/*.json .kube/config .docker/config.json .docker/compose/ .config/containers/auth.json
 .ssh/config .ssh/environment .claude.json .claude/ .config/claude/ .codex/ .gemini/ .qwen/ .config/opencode/
-.local/share/opencode/ .cline/ .continue/ .aider* .config/aider/ .cursor/mcp.json .cursor/*.json
-.config/Cursor/User/ .windsurf/ .codeium/ .config/Code/User/ .config/VSCodium/User/ .vscode/ .config/zed/
-.config/goose/ .config/crush/ .config/github-copilot/ .copilot/ .amp/ .config/amp/ .config/Claude/ .mcp.json
-.config/mcp/ .config/io.datasette.llm/ .config/openai/ .config/litellm/ .openai/ .anthropic/
+.local/share/opencode/ .cline/ .continue/ .aider* .config/aider/ .cursor/mcp.json .cursor/*.json .config/Cursor/User/
+.windsurf/ .codeium/ .config/Code*/User/ .vscode-server/data/User/ .vscode-server/data/Machine/ .config/VSCodium/User/
+.vscode/ .config/zed/ .config/goose/ .config/crush/ .config/github-copilot/ .copilot/ .amp/ .config/amp/
+.config/Claude/ .mcp.json .config/mcp/ .config/io.datasette.llm/ .config/openai/ .config/litellm/ .openai/ .anthropic/
 .cache/huggingface/token .huggingface/ .config/fabric/ .config/shell_gpt/ .config/mods/ .jupyter/
-.ipython/profile_default/ .vimrc .config/nvim/ .emacs .emacs.d/init.el .config/emacs/
-.local/share/code-server/User/ .config/autostart/ .config/systemd/user/ Library/Application*Support/Code/User/
+.ipython/profile_default/ .vimrc .config/nvim/ .emacs .emacs.d/init.el .config/emacs/ .local/share/code-server/User/
+.config/autostart/ .config/systemd/user/ Library/Application*Support/Code/User/
 Library/Application*Support/Cursor/User/ Library/Application*Support/Claude/ Library/LaunchAgents/
-Library/Application*Support/io.datasette.llm/
+Library/Application*Support/io.datasette.llm/ docker-compose*.y*ml compose*.y*ml *.ipynb .roo/ .kilocode/
+.config/kilo/ .pi/ .factory/ .local/state/opencode/ .local/share/amp/ .local/share/crush/ .local/share/goose/
+.openclaw/ .xonshrc .config/xonsh/ .cshrc .tcshrc .kshrc .mkshrc .config/powershell/ .config/hub
 """.split()
 
 

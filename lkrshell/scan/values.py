@@ -72,13 +72,15 @@ class Values:
     """The values to search for, by the names of their keys. Values below `SHORTEST` are left out."""
 
     def __init__(self, values: Mapping[str, Secret]) -> None:
-        self._needles: dict[bytes, tuple[str, Secret, str]] = {}
+        self._needles: dict[bytes, tuple[str, Secret, str, int]] = {}
+        self._written: set[bytes] = set()  # the forms in one piece, which may have bytes of `_GAPS` of their own
         for key, secret in values.items():
             value = secret.reveal().encode("utf-8", "surrogateescape")
             if len(squeezed(value)) < SHORTEST:
                 continue
             for form, how in _forms(value):
-                self._needles.setdefault(squeezed(form), (shown(key), secret, how))
+                self._written.add(form.strip(_GAPS))
+                self._needles.setdefault(squeezed(form), (shown(key), secret, how, len(form)))
         self.longest = max(map(len, self._needles), default=0)  # bytes
         self._heads: dict[bytes, list[bytes]] = {}
         for needle in sorted(self._needles, key=len, reverse=True):
@@ -96,9 +98,9 @@ class Values:
         for needle, start, end in self._spans(data) if self else ():
             if start < at:
                 continue  # within what was taken for another's
-            key, secret, how = self._needles[needle]
-            whole = end - start == len(needle)
-            if len(needle) < _SHORT and not (whole and _stands_alone(data, start, end)):
+            key, secret, how, size = self._needles[needle]
+            whole = data[start:end] in self._written
+            if size < _SHORT and not (whole and _stands_alone(data, start, end)):
                 continue
             at = end
             found.append(Match(start, end, key, secret, how or ("" if whole else "split")))
@@ -112,6 +114,9 @@ class Values:
         """
         if self._literals is not None:
             at = 0
+            for head in self._heads:  # a backslash before it does not make it a line break in JSON
+                if head.startswith(b"n") and b"\\" + head in data:
+                    data = data.replace(b"\\" + head, b" " + head)
             text = squeezed(data)
             for start, end in self._literals.find(text):
                 if span := _spread(text[start:end]).search(data, max(at, start)):
