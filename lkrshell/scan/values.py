@@ -81,6 +81,8 @@ class Values:
             for form, how in _forms(value):
                 self._written.add(form.strip(_GAPS))
                 self._needles.setdefault(squeezed(form), (shown(key), secret, how, len(form)))
+        # Behind a backslash, the first letter of these looks like a line break in JSON.
+        self._with_n = {form[:SHORTEST] for form in self._written if form.startswith(b"n")}
         self.longest = max(map(len, self._needles), default=0)  # bytes
         self._heads: dict[bytes, list[bytes]] = {}
         for needle in sorted(self._needles, key=len, reverse=True):
@@ -114,9 +116,8 @@ class Values:
         """
         if self._literals is not None:
             at = 0
-            for head in self._heads:  # a backslash before it does not make it a line break in JSON
-                if head.startswith(b"n") and b"\\" + head in data:
-                    data = data.replace(b"\\" + head, b" " + head)
+            for head in self._with_n:
+                data = data.replace(b"\\" + head, b" " + head)
             text = squeezed(data)
             for start, end in self._literals.find(text):
                 if span := _spread(text[start:end]).search(data, max(at, start)):
@@ -136,6 +137,12 @@ class Values:
     def pending(self, data: bytes) -> int:
         """Returns how many bytes at the end of `data` may be the beginning of a value."""
         tail = data[-_TAIL:]
+        most = self._pending(tail)
+        if self._with_n:
+            most = max(most, self._pending(tail.replace(b"\\n", b" n")))
+        return most
+
+    def _pending(self, tail: bytes) -> int:
         text = squeezed(tail)
         most = 0
         for needle in self._needles:
@@ -147,7 +154,7 @@ class Values:
                     break
                 at = window.find(needle[:1], at + 1)
         if not most:
-            return 1 if data.endswith(b"\\") else 0  # a backslash may be half of a line break in JSON
+            return 1 if tail.endswith(b"\\") else 0  # a backslash may be half of a line break in JSON
         low, high = 0, len(tail)  # the last place that leaves enough bytes of the value
         while high - low > 1:
             middle = (low + high) // 2
