@@ -31,7 +31,7 @@ __lkr_set() {
         esac
     fi
     if [[ $__lkr_kind ]]; then
-        \builtin printf 'lkr: %s is %s in this shell, left alone\n' "$1" "$__lkr_kind" >&2
+        \builtin printf 'lkr: %s is %s in this shell, so lkr does not set it\n' "$1" "$__lkr_kind" >&2
         \builtin return 1
     fi
     \builtin unset -v "LKR_OLD_$1" "__lkr_old_$1"
@@ -62,12 +62,12 @@ __lkr_wrap() {
     for __lkr_name; do
         __lkr_but=
         if \builtin declare -F "$__lkr_name" >/dev/null; then
-            __lkr_but='is a function of yours, left alone'
+            __lkr_but='is a function of yours, so lkr leaves it alone'
         elif [[ :$SHELLOPTS: == *:posix:* && $__lkr_name == *[!A-Za-z0-9_]* ]]; then
             __lkr_but='cannot be the name of a function in posix mode'
         fi
         if [[ $__lkr_but ]]; then
-            [[ $__lkr_mode == exec ]] || __lkr_but+=": it starts with this shell's keys"
+            [[ $__lkr_mode == exec ]] || __lkr_but+="; it starts with this shell's keys"
             \builtin printf 'lkr: %s %s\n' "$__lkr_name" "$__lkr_but" >&2
             \builtin continue
         fi
@@ -111,7 +111,7 @@ __lkr_leave() {
         __lkr_old=LKR_OLD_$__lkr_name
         if ! \builtin unset -v "$__lkr_name" 2>/dev/null; then
             \builtin export -n "${__lkr_name?}"
-            \builtin printf 'lkr: %s has become readonly, this shell keeps its key; start a new one\n' "$__lkr_name" >&2
+            \builtin printf 'lkr: %s has become readonly, so this shell keeps its key; start a new shell\n' "$__lkr_name" >&2
         elif [[ ${!__lkr_old+x} ]]; then
             \builtin export "$__lkr_name=${!__lkr_old}"
         else
@@ -283,9 +283,9 @@ __lkr_late() {
 
 \builtin printf -v __lkr_at works
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
-    \builtin printf 'lkr: bash %s is too old, 4.4 or later is needed\n' "$BASH_VERSION" >&2
+    \builtin printf 'lkr: bash %s is too old; lkr needs 4.4 or later\n' "$BASH_VERSION" >&2
 elif [[ ${__lkr_at-} != works ]]; then
-    \printf 'lkr: builtin is a function in this shell, nothing works with that; unset -f builtin\n' >&2
+    \printf 'lkr: builtin is a function in this shell, so lkr cannot work; run unset -f builtin\n' >&2
 else
     # __lkr_wrapped stays if it lists something, or a second eval of this would take our functions for the user's.
     [[ ${__lkr_wrapped-} ]] || \builtin unset -v __lkr_wrapped

@@ -18,7 +18,7 @@ function __lkr_set
         set -q __lkr_values[2]; and set __lkr_kind 'a list'
     end
     if test -n "$__lkr_kind"
-        builtin echo "lkr: $argv[1] is $__lkr_kind in this shell, left alone" >&2
+        builtin echo "lkr: $argv[1] is $__lkr_kind in this shell, so lkr does not set it" >&2
         return
     end
     set -e -g LKR_OLD_$argv[1]
@@ -60,8 +60,8 @@ function __lkr_wrap
     for __lkr_name in $argv[2..]
         if builtin functions -q $__lkr_name
             set -l __lkr_but
-            test $__lkr_mode = exec; or set __lkr_but ': it starts with this shell\'s keys'
-            builtin echo "lkr: $__lkr_name is a function of yours, left alone$__lkr_but" >&2
+            test $__lkr_mode = exec; or set __lkr_but '; it starts with this shell\'s keys'
+            builtin echo "lkr: $__lkr_name is a function of yours, so lkr leaves it alone$__lkr_but" >&2
             continue
         end
         set -ga __lkr_wrapped $__lkr_name
@@ -285,7 +285,7 @@ end
 
 if not string match -qr '^(3\.([6-9]|\d\d)|[4-9]\.|\d\d)' -- $version
     builtin functions -e __lkr_hook
-    builtin echo "lkr: fish $version is too old, 3.6 or later is needed" >&2
+    builtin echo "lkr: fish $version is too old; lkr needs 3.6 or later" >&2
 end
 set -e __lkr_lost
 set -e __lkr_first

@@ -23,7 +23,7 @@ __lkr_set() {
         *) __lkr_kind="declared as ${${__lkr_kind#scalar-}#export-}" ;;
     esac
     if [[ -n $__lkr_kind ]]; then
-        \builtin print -ru2 -- "lkr: $1 is $__lkr_kind in this shell, left alone"
+        \builtin print -ru2 -- "lkr: $1 is $__lkr_kind in this shell, so lkr does not set it"
         \builtin return 1
     fi
     \builtin unset "LKR_OLD_$1" "__lkr_old_$1"
@@ -55,7 +55,7 @@ __lkr_wrap() {
     \builtin shift
     for __lkr_name; do
         if (($+functions[$__lkr_name])); then
-            \builtin print -ru2 -- "lkr: $__lkr_name is a function of yours, left alone${${__lkr_mode:#exec}:+: it starts with this shell's keys}"
+            \builtin print -ru2 -- "lkr: $__lkr_name is a function of yours, so lkr leaves it alone${${__lkr_mode:#exec}:+; it starts with this shell's keys}"
             \builtin continue
         fi
         __lkr_wrapped+=($__lkr_name)
@@ -102,7 +102,7 @@ __lkr_leave() {
         __lkr_old=LKR_OLD_$__lkr_name
         if [[ ${parameters[$__lkr_name]-} == *readonly* ]]; then
             \builtin typeset -g +x "$__lkr_name" 2>/dev/null
-            \builtin print -ru2 -- "lkr: $__lkr_name has become readonly, this shell keeps its key; start a new one"
+            \builtin print -ru2 -- "lkr: $__lkr_name has become readonly, so this shell keeps its key; start a new shell"
         else
             # If it has become an integer since, that goes first: or this would evaluate the old value.
             \builtin unset "$__lkr_name"
@@ -224,11 +224,11 @@ __lkr_change() {
 }
 
 if ((${+functions[builtin]})); then
-    \print -ru2 -- 'lkr: builtin is a function in this shell, nothing works with that; unset -f builtin'
+    \print -ru2 -- 'lkr: builtin is a function in this shell, so lkr cannot work; run unset -f builtin'
 else () {
     \builtin emulate -LR zsh
     if [[ $ZSH_VERSION != (5.<3->*|<6->.*) ]]; then
-        \builtin print -ru2 -- "lkr: zsh $ZSH_VERSION is too old, 5.3 or later is needed"
+        \builtin print -ru2 -- "lkr: zsh $ZSH_VERSION is too old; lkr needs 5.3 or later"
         \builtin return
     fi
     \builtin zmodload zsh/system zsh/parameter

@@ -90,7 +90,7 @@ def test_a_function_of_mine_is_left_alone(user: User, open_shell: Callable[..., 
     user.project("p", KEYS)
     shell = open_shell()
     shell.run("function tool; echo mine; end" if shell.shell == "fish" else "tool() { echo mine; }")
-    assert "tool is a function of yours, left alone" in shell.run("cd p")
+    assert "tool is a function of yours, so lkr leaves it alone" in shell.run("cd p")
     assert "mine" in shell.run("tool")
     shell.run("cd ..")
     assert "mine" in shell.run("tool")
@@ -114,7 +114,7 @@ def test_an_agent_that_is_a_function_of_mine_is_reported_to_get_the_keys(
     user.project("p", BOTH)
     shell = open_shell()
     shell.run("alias claude='claude'" if shell.shell == "fish" else 'claude() { command claude "$@"; }')
-    assert "claude is a function of yours, left alone: it starts with this shell's keys" in shell.run("cd p")
+    assert "claude is a function of yours, so lkr leaves it alone; it starts with this shell's keys" in shell.run("cd p")
     assert f"<{VALUE}|{OTHER}|>" in shell.run("claude")
 
 
@@ -125,7 +125,7 @@ def test_an_alias_of_the_same_name_still_works(user: User, open_shell: Callable[
     shell.run("alias tool='tool first'")
     out = shell.run("cd p")
     if shell.shell == "fish":  # an alias is a function there
-        assert "tool is a function of yours, left alone" in out
+        assert "tool is a function of yours, so lkr leaves it alone" in out
         assert "<none|2|first>" in shell.run("tool second")
     else:
         assert f"<{VALUE}|2|first>" in shell.run("tool second")
@@ -137,7 +137,7 @@ def test_hooking_a_second_time_keeps_the_functions_ours(user: User, open_shell: 
     shell = open_shell()
     shell.run("cd p")
     out = shell.run("lkr hook fish | source" if shell.shell == "fish" else f'eval "$(lkr hook {shell.shell})"')
-    assert "left alone" not in out + shell.run(":")
+    assert "leaves it alone" not in out + shell.run(":")
     assert VALUE in shell.run("tool")
     shell.run("cd ..")
     assert "none" in shell.run("tool")

@@ -154,7 +154,7 @@ def test_a_variable_that_becomes_readonly_inside_is_reported_to_keep_its_key(use
         opened.run("cd p")
         opened.run(f"readonly {A}")
         said = opened.run("cd ..")
-        assert f"lkr: {A} has become readonly, this shell keeps its key" in said
+        assert f"lkr: {A} has become readonly, so this shell keeps its key" in said
         assert "lkr:" not in opened.run(":")
         assert (opened.value(B), opened.value("LKR_STATE")) == (None, None)
         assert f"{A} is readonly" in opened.run("cd p")

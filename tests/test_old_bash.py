@@ -32,7 +32,7 @@ def test_bash_3_2_is_refused_in_one_line(user: User) -> None:
     script = user.home / "rc"
     script.write_text(hook + '\necho "after: ${PROMPT_COMMAND-none}"\n')
     done = subprocess.run(["/bin/bash", "--norc", str(script)], env=user.env, capture_output=True, text=True)
-    assert re.fullmatch(r"lkr: bash \S+ is too old, 4.4 or later is needed\n", done.stderr), done.stderr
+    assert re.fullmatch(r"lkr: bash \S+ is too old; lkr needs 4.4 or later\n", done.stderr), done.stderr
     assert done.stdout == "after: none\n"
 
 
