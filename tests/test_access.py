@@ -252,7 +252,7 @@ def test_an_agent_of_ones_own_is_known_by_its_mark(user: User) -> None:
     [
         ("agents.claude = 1\n", "must be a list"),
         ('agents.claude = ["anthropic"]\n', "is not a valid name"),
-        ('agents."a b" = []\n', "not a name for an agent"),
+        ('agents."a b" = []\n', "not a valid name for an agent"),
         ("[agents.x]\nkey = []\n", "unknown field 'key'"),
         ('[agents.x]\nmarks = [""]\n', "is not a valid name"),
         ('[agents.x]\nmarks = ["A\\nB"]\n', "list of strings"),

@@ -63,7 +63,7 @@ def test_policy(project: Project, name: str) -> None:
         f"{OTHERS[name]}: kind runtime; projects anywhere; agents exec"
     )
     assert [row["name"] for row in json.loads(project.lkr("policy", "--json")) if row["ttl"]] == [name]
-    assert f"{name} is closed to coding agents" in project.lkr("allow", "--yes")
+    assert f"{name} is refused to coding agents" in project.lkr("allow", "--yes")
     assert "you must type yes" in project.lkr("policy", name, "--agents", "exec", code=2)
     (project.user.home / "elsewhere").mkdir()
     project.lkr("policy", name, "--only", str(project.user.home / "elsewhere"))

@@ -359,7 +359,7 @@ def test_locking_leaves_nothing_of_the_kernels_quota_used_up() -> None:
     """There is room for 20,000 bytes, and the kernel gives back what was lost only when it restarts."""
     code = f"""
 import os, time
-from lkrshell.state import memory
+from lkrshell.state import memory, paths
 memory.is_hard()  # loads what it needs, while we may read it
 os.setuid({20000 + os.getpid() % 40000})
 def used():
