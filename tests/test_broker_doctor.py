@@ -17,6 +17,7 @@ from vendor import Standin
 import lkrshell
 from lkrshell.broker.ledger import Ledger
 from lkrshell.core import records
+from lkrshell.state.files import make_private_file
 
 Row = dict[str, object]
 
@@ -116,6 +117,12 @@ def test_settings_that_cannot_be_used(brokered: User, standin: Standin, ca: str,
 
 def ledger(user: User) -> Path:
     return user.home / ".local/share/lkr/ledger.db"
+
+
+def test_a_ledger_that_a_broker_is_just_making(brokered: User) -> None:
+    make_private_file(str(ledger(brokered)))
+    assert {row["level"] for row in look(brokered)} == {"fact"}
+    assert json.loads(brokered.lkr("usage", "--json")) == []
 
 
 def test_a_ledger_that_is_damaged(brokered: User) -> None:

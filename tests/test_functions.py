@@ -114,7 +114,9 @@ def test_an_agent_that_is_a_function_of_mine_is_reported_to_get_the_keys(
     user.project("p", BOTH)
     shell = open_shell()
     shell.run("alias claude='claude'" if shell.shell == "fish" else 'claude() { command claude "$@"; }')
-    assert "claude is a function of yours, so lkr leaves it alone; it starts with this shell's keys" in shell.run("cd p")
+    assert "claude is a function of yours, so lkr leaves it alone; it starts with this shell's keys" in shell.run(
+        "cd p"
+    )
     assert f"<{VALUE}|{OTHER}|>" in shell.run("claude")
 
 

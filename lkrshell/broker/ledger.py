@@ -138,14 +138,15 @@ class Reader:
     """Reads the ledger while the broker writes it. Keeps nothing, so each call sees the present rows."""
 
     def __init__(self, where: str = "") -> None:
-        """Raises LkrError when the ledger cannot be read. A missing ledger counts as empty."""
+        """Raises LkrError when the ledger cannot be read. A missing ledger counts as empty, and so does one that a
+        broker is just making."""
         self._path, self._db = where or path(), None
         if not os.path.lexists(self._path):
             return
         try:
             files.check_private(self._path, os.lstat(self._path))
-            self._db = _connect(f"file:{_quoted(self._path)}?mode=ro")
-            _check_version(self._db, self._path)
+            db = _connect(f"file:{_quoted(self._path)}?mode=ro")
+            self._db = db if _check_version(db, self._path) else None
         except (OSError, sqlite3.Error) as error:
             raise _trouble(self._path, error) from None
 

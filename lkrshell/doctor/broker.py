@@ -171,7 +171,8 @@ def _ledger() -> Iterator[Finding]:
         db = sqlite3.connect(f"file:{urllib.parse.quote(os.fsencode(path))}?mode=ro", uri=True, timeout=3)
         try:
             (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            last = db.execute("SELECT max(time) FROM request").fetchone()[0] or 0
+            made = db.execute("PRAGMA user_version").fetchone()[0]  # 0 until a broker that has just started is done
+            last = (db.execute("SELECT max(time) FROM request").fetchone()[0] or 0) if made else 0
         finally:
             db.close()
     except sqlite3.Error as error:
