@@ -1,10 +1,10 @@
-"""IP addresses as text: which ones are of the public internet."""
+"""IP addresses as text: which ones belong to the public internet."""
 
 import ipaddress
 
-# Networks whose addresses have an IPv4 address inside.
+# Networks whose addresses contain an IPv4 address.
 _EMBEDDING = tuple(ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
-# Public by their number, but a cloud's machines reach the cloud's own services there: Azure, and Oracle's older one.
+# In public ranges, but a cloud's machines reach the cloud's own services there: Azure's, and Oracle's older one.
 _CLOUDS = tuple(ipaddress.ip_network(each) for each in ("168.63.129.16/32", "192.0.0.0/24"))
 
 
@@ -17,7 +17,7 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped:
             found = found.ipv4_mapped
-        elif any(found in network for network in _EMBEDDING):  # an IPv4 address inside, of whoever wrote it
+        elif any(found in network for network in _EMBEDDING):  # whoever wrote it chose the IPv4 address inside
             return False
     if any(found in network for network in _CLOUDS):
         return False

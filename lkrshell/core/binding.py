@@ -28,7 +28,7 @@ class Binding:
         return tuple(self.scope[9:].split(",")) if self.scope.startswith("commands:") else ()
 
     def row(self) -> tuple[str, ...]:
-        """Its line in a grant. If it says nothing for the broker, the line is as it was before there was a broker."""
+        """The binding's line in a grant. Without settings for the broker, its form is that from before the broker."""
         more = (self.via, self.models, self.budget, self.rate, self.tokens)
         row = ("want", self.profile, self.variable, self.key, "1" if self.optional else "", self.scope)
         return row + more if any(more) else row

@@ -1,4 +1,4 @@
-"""What is known of a key besides its value: kind, dates and policy."""
+"""What is known about a key besides its value: kind, dates and policy."""
 
 MAX_TTL = 1 << 40  # seconds; more is a mistake
 
@@ -12,8 +12,8 @@ class Entry:
     empty. `models`, `budget`, `rate` and `tokens`: limits in the form of core.limits, empty for none.
 
     For the copy of a source's key, in seconds since the epoch: `fetched`, when it was fetched. `stale`: from then on,
-    fetch it anew. `end`: from then on, it is not used. `end` is 0 for every other key, and while there is no copy.
-    `version`: what the source calls this value. `lease`: what the source calls the loan of it, empty for none.
+    fetch it again. `end`: from then on, it is not used. `end` is 0 for every other key, and while there is no copy.
+    `version`: the source's name for this value. `lease`: the source's name for the lease, empty for none.
     """
 
     __slots__ = (

@@ -6,7 +6,7 @@ LkrError (1)               everything that the user can fix
 ├── UsageError (64)        a name that is not valid, or options that cannot be used together
 ├── StoreUnreachable (69)  the store does not answer, or there is none
 ├── StoreLocked (77)       the store needs its passphrase
-│   └── WrongPassphrase    the one that was given does not open it
+│   └── WrongPassphrase    the given passphrase does not open it
 └── ManifestError (78)     there is no manifest, it is invalid, or its content is not allowed
 """
 
@@ -48,7 +48,7 @@ class LkrError(Exception):
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.message, self.hint, self.code)  # so that it comes whole out of another process
+        return type(self), (self.message, self.hint, self.code)  # so that pickling keeps every field
 
 
 class KeyNotStored(LkrError):
@@ -80,7 +80,7 @@ class StoreLocked(LkrError):
 
 
 class WrongPassphrase(StoreLocked):
-    """What was given as its passphrase does not open the store."""
+    """The given passphrase does not open the store."""
 
 
 class ManifestError(LkrError):

@@ -1,8 +1,8 @@
 """What a key may be used for at the broker: models, money, requests and tokens. Pure.
 
-A limit is a text, as people write it: `20/day` (US dollars), `60/min` (requests), `2M/day` (tokens), `claude-* gpt-4o`
-(models, separated by spaces). An empty text means no limit. The index, grants and settings keep the texts, so entering
-a project parses none of them. A text in any other form is an error; it is never taken for "no limit".
+A limit is text as people write it: `20/day` (US dollars), `60/min` (requests), `2M/day` (tokens), `claude-* gpt-4o`
+(models, separated by spaces). An empty text means no limit. The index, grants and settings keep that text, so entering
+a project does not parse it. Text in any other form is an error. It never counts as "no limit".
 """
 
 import re

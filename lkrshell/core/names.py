@@ -40,7 +40,8 @@ _HIDDEN = rf"(?<![A-Za-z0-9])({_STARTS})(?=[A-Za-z0-9_-]{{4}})|[A-Za-z0-9+/_=-]{
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """True when `text` begins like that. `re` compiles the pattern at its first use: few commands need all of them."""
+    """True when `pattern` matches the start of `text`. Compiled at its first use, since few commands need all
+    patterns."""
     import re
 
     return re.match(pattern, text) is not None
@@ -64,7 +65,7 @@ def masked(text: str) -> str:
     return re.sub(r"[^\s'\"]+", lambda word: "…" if _found(_HIDDEN, word[0]) and not is_key(word[0]) else word[0], text)
 
 
-# A store keeps the value that `lkr rotate` replaced under the key's name and this. No key's name contains a `~`.
+# A store keeps the value that `lkr rotate` replaced under the key's name with this suffix. No key's name contains `~`.
 OLD = "~old"
 OLD_BEFORE = "--old"  # the same in version 0.1.0, where the old value was a key of its own; no longer a valid name
 
@@ -79,7 +80,7 @@ def is_own(name: str) -> bool:
     return "/" not in name and is_key(name)
 
 
-# `sealed/openai:prod` is a key that lies encrypted in the project's git repository. Each project has its own, so the
+# `sealed/openai:prod` is a key that is kept encrypted in the project's git repository. Each project has its own, so the
 # opened copy has the project in its name: `sealed-0123456789ab/openai:prod`.
 SEALED = "sealed"
 _LOGIN = "/~:login"

@@ -1,6 +1,6 @@
 """The command line that starts a module of ours in another Python process.
 
-The new process looks for modules where it is told to and nowhere else: not in the folder that it starts in (as `-m`
+The new process looks for modules only where it is told to: not in the folder that it starts in (as `-m`
 would), not in PYTHONPATH, not in the user's site folder.
 """
 

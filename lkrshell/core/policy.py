@@ -40,7 +40,7 @@ def wrong_folder(entry: "Entry | None", folder: str) -> str | None:
         return None
     if any(folders.within(folder, each) for each in entry.only):
         return None
-    where = " ".join(f"--only {quoted(each)}" for each in (*entry.only, folder))  # keep those that it has
+    where = " ".join(f"--only {quoted(each)}" for each in (*entry.only, folder))  # keep the present ones
     return f"{shown(entry.name)} is for other folders; lkr policy {shown(entry.name)} {where}"
 
 

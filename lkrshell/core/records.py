@@ -1,4 +1,5 @@
-"""The format of lkr's small text files: one record a line, fields separated by tabs. And digests to name or chain them.
+"""The format of lkr's small text files: one record a line, fields separated by tabs. Also digests that name or chain
+records.
 
 Readable with `cat`, parsed without json. A backslash escapes backslash, tab, newline and carriage return, so a path
 or a manifest with any bytes fits in one field.

@@ -47,7 +47,7 @@ _HEAD, _MIDDLE, _TAIL = '{"value": "', ', "kind": "', '"}'
 
 
 def parse_secret(data: bytes) -> Secret:
-    """What a store holds, as a Secret.
+    """Parses what a store holds into a Secret.
 
     What `dump` writes is read without the json module, which takes 6 ms to load. Other JSON, as the Rust `lkr` writes,
     is read with it. Anything else is a plain value of kind `runtime`.

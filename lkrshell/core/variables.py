@@ -1,11 +1,11 @@
-"""Which variables may hold a key: those that end like a secret's. And which never may: those that steer programs.
+"""Which variables may hold a key: those that end like a secret's. Those that steer programs never may.
 
 Anybody may have written a manifest, and a value in the wrong variable can run a program, load a file, or send the value
 away. So a variable that does not look like a secret's needs the person's consent, and those listed here are refused
 even then. It imports nothing, since `lkr export` uses it to check old grants.
 """
 
-# Endings with a word in front of them. `_PASS` and `_PAT` are passwords and personal access tokens.
+# Endings, with a word in front. `_PASS` and `_PAT` are passwords and personal access tokens.
 SECRET = tuple(
     """_KEY _APIKEY _AUTHKEY _ACCESS_KEY_ID _TOKEN _SECRET _PASSWORD _PASSWD _PASSPHRASE _PASS _PAT _JWT _CREDENTIAL
     _CREDENTIALS""".split()

@@ -123,10 +123,9 @@ def restrictions(entry: Entry, folder: str) -> list[str]:
 
 
 def missing(store: "Store", key: str) -> list[str]:
-    """A line that says so if the store does not have the key; else nothing. For a key of a source, if there is no such
-    source."""
+    """A line that says so if the store does not have the key, or if the key's source does not exist; else nothing."""
     if names.is_sealed(key):
-        return []  # what is said of these comes with the members
+        return []  # the lines about members cover these
     if source := names.source_of(key):
         from lkrshell.sources import settings
 

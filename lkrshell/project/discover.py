@@ -37,7 +37,7 @@ _MOST_FILES, _MOST_BYTES, _MOST_SECONDS = 5000, 1 << 18, 2.0
 
 
 def variables(folder: str) -> dict[str, str]:
-    """Variables that look like keys, and the file where each was found first. Env files come before code."""
+    """Variables that look like keys, each with the file where it was first found. Env files come before code."""
     found: dict[str, str] = {}
     for name in ENV_FILES:
         for line in _read(folder, name, project_files.LIMIT).decode("utf-8-sig", "surrogateescape").splitlines():
@@ -56,7 +56,7 @@ def variables(folder: str) -> dict[str, str]:
 
 
 def code_files(folder: str) -> Iterator[str]:
-    """The names of its files of code, relative to it: those that git has or would add, else what is there."""
+    """The names of the folder's code files, relative to it: those that git tracks or would add; without git, all."""
     listed = git.files(folder)
     for name in _walk(folder) if listed is None else listed:
         if name.endswith(_SUFFIXES) or os.path.basename(name) in _NAMES or "." not in os.path.basename(name):

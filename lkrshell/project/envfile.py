@@ -1,7 +1,7 @@
 """Reads env files as python-dotenv does, but within limits and without the person's environment.
 
 `${NAME}` is another variable of the same file, never one of the environment, since a project's file must not read that.
-A line that is taken out stays as a comment that names the key.
+A removed line stays as a comment that names the key.
 """
 
 import io
@@ -15,13 +15,13 @@ from lkrshell.core.time_limit import TimeLimit
 from lkrshell.project import project_files
 
 _TIME_LIMIT = 5.0  # seconds, in case a file is slow to read for an unforeseen reason
-_MOST_SPACE = 1000  # in a row: python-dotenv needs time in proportion to their square
+_MOST_SPACE = 1000  # in a row; python-dotenv's time grows with the square of their number
 _MOST_EXPANDED = 1 << 22  # characters that all references of a file may expand to
 
 
 @dataclass
 class EnvFile:
-    """A file's text, the values that it sets, and the references that it leaves open."""
+    """A file's text, the values that it sets, and the references that it does not resolve."""
 
     folder: str
     name: str
@@ -66,7 +66,7 @@ def read(path: str) -> EnvFile:
 
 
 def _expanded(text: str, known: dict[str, str]) -> tuple[str, str]:
-    """`text` with `${NAME}` and `${NAME:-DEFAULT}` filled in, and the first unknown name, empty if there is none.
+    """`text` with `${NAME}` and `${NAME:-DEFAULT}` filled in, and the first unknown name, or an empty text.
 
     It stops soon after the result is longer than a key's value may be.
     """

@@ -91,7 +91,7 @@ def _check_names(real: str, bindings: tuple[Binding, ...]) -> None:
 
     for binding in bindings:
         bad = "" if ends_like_a_secret(binding.variable) and not steers_programs(binding.variable) else binding.variable
-        if bad:  # only now, since reading the providers takes time
+        if bad:  # imported late, since reading the providers takes time
             from lkrshell.vendors.providers import refusal
 
             bad = bad if refusal(bad) else ""

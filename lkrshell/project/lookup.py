@@ -49,7 +49,7 @@ def read_text(path: str) -> str:
         return UNREADABLE
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return UNREADABLE  # a pipe or a device, which the hooks do not read either
+            return UNREADABLE  # a pipe or a device; the hooks do not read those either
         data = b""
         while chunk := os.read(fd, 1 << 16):
             data += chunk
@@ -59,7 +59,7 @@ def read_text(path: str) -> str:
         return UNREADABLE
     finally:
         os.close(fd)
-    # Shells cannot see a NUL at the very end. A text with one equals no text that was allowed.
+    # Shells cannot see a NUL at the very end. A text with a NUL never equals an allowed text.
     return UNREADABLE if b"\0" in data[:-1] else TEXT + data.decode("utf-8", "surrogateescape")
 
 

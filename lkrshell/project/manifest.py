@@ -94,7 +94,7 @@ def parse(
 
 
 def _parse_sources(path: str, text: str) -> dict[str, dict[str, object]]:
-    """The tables `[sources.NAME]`, checked; nothing in one is secret, or names a file or a program of this machine."""
+    """The tables `[sources.NAME]`, checked. They contain no secret, and name no file or program of this machine."""
     table = toml_text.parse(text).get("sources", {}) if "sources" in text else {}
     if not isinstance(table, dict):
         raise ManifestError(f"{show(path)}: sources must be tables", "write [sources.NAME]")

@@ -34,7 +34,7 @@ def keys_by_variable(bindings: Iterable[Binding]) -> dict[str, str]:
 
 
 def add_keys(text: str, new: dict[str, str]) -> str:
-    """The text of a manifest or a local file, with these keys for these variables. ManifestError if it is not TOML."""
+    """The text of a manifest or a local file, with these keys for these variables. ManifestError for invalid TOML."""
     try:
         document = tomlkit.parse(text)
     except TOMLKitError:

@@ -1,7 +1,7 @@
 """Reads and writes files of a project, without following a link out of its folder.
 
-A repository may contain links: `.env` to another project's file, `.gitignore` to a file of the person. Each part of a
-path is opened by itself without following links, so nobody can put a link there at the last moment either.
+A repository may contain links: `.env` to another project's file, `.gitignore` to one of the person's own files. Each
+part of a path is opened by itself without following links, so nobody can put a link there at the last moment either.
 """
 
 import contextlib

@@ -44,7 +44,7 @@ class Code:
         return [edit.variable for edit in self.edits if edit.variable and not edit.value]
 
     def changed(self, but: set[str] | None = None) -> bytes:
-        """Returns the new text, without the edits for the variables in `but`."""
+        """Returns the new text, leaving out the edits for the variables in `but`."""
         kept = [edit for edit in self.edits if edit.variable not in (but or ())]
         return (
             _apply(self.text, [(edit.start, edit.end, edit.text) for edit in kept])

@@ -26,11 +26,11 @@ def _grants() -> Iterator[list[str]]:
 
 
 def by_project() -> dict[str, list[str]]:
-    """By the real folder of each project, the keys that it was allowed, sorted. Includes worktrees that share a
+    """Maps the real folder of each project to the sorted keys that it was allowed. Includes worktrees that share a
     grant."""
     found: dict[str, list[str]] = {}
     for lines in _grants():
-        try:  # does not unescape the manifests' texts, which it does not need
+        try:  # does not unescape the manifests' texts, which are not needed here
             _, folder = map(records.unescape, lines[1].split("\t"))
             found[folder] = sorted({line.split("\t")[3] for line in lines if line.startswith("want\t")})
         except (ValueError, IndexError):
@@ -41,7 +41,7 @@ def by_project() -> dict[str, list[str]]:
 
 
 def by_key() -> dict[str, list[str]]:
-    """By key, the real folders of the projects that were allowed to use it and still have a manifest, sorted."""
+    """Maps each key to the sorted real folders of the projects that may use it and still have a manifest."""
     found: dict[str, list[str]] = {}
     for folder, keys in sorted(by_project().items()):
         for key in keys if os.path.lexists(os.path.join(folder, lookup.MANIFEST)) else ():

@@ -36,7 +36,7 @@ def _limit(pattern: str, description: str) -> dict[str, object]:
 
 
 def _sources() -> dict[str, object]:
-    """`[sources.NAME]`: where a team's keys are. settings.py has the last word."""
+    """`[sources.NAME]`: where a team's keys are. settings.py makes the final checks."""
     text = {"type": "string", "maxLength": 512}
     return {
         "description": "Shared stores that keys come from, which lkr init offers to add. Nothing secret.",

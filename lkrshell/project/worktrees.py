@@ -110,7 +110,7 @@ def registered(real: str) -> list[str]:
 
 
 def target(place: lookup.Place) -> lookup.Place:
-    """Where the grant for all worktrees belongs: at `place` or, for a linked worktree, in the main checkout.
+    """Where to put the grant for all worktrees: at `place` or, for a linked worktree, in the main checkout.
 
     LkrError if there is no repository, or if the main checkout has a different manifest.
     """
@@ -138,7 +138,7 @@ def granted(real: str) -> list[str]:
         try:
             given = grants.read(repo.home(real))
         except ManifestError:
-            given = None  # it serves nobody
+            given = None  # this grant serves no folder
         folders += [given.real] if given and given.worktrees else []
     return folders
 

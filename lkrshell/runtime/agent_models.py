@@ -21,14 +21,14 @@ class Adapter:
     Texts may contain <url> (the vendor at the broker), <key> (the virtual key), <variable> (the name of the variable
     that holds it), <provider> (the agent's name of the vendor) and <here> (the folder of this file).
 
-    sets: (variable, text), set whatever the person has there; without a text, the variable is removed. A text that
+    sets: (variable, text), set even if the person has set it; without a text, the variable is removed. A text that
     begins with `{` is JSON, and is merged into the present JSON.
 
-    defaults: (variable, text), set where the person has nothing there.
+    defaults: (variable, text), set only if the person has not set it.
 
-    arguments: put before the person's own, unless these have an option, or begin with a subcommand, of `unless`.
+    arguments: put before the person's own, unless these contain an option or begin with a subcommand from `unless`.
 
-    file, text, note: the note is said when the file in the home folder does not contain the text.
+    file, text, note: the note is shown if the file in the home folder does not contain the text.
     """
 
     __slots__ = ("arguments", "defaults", "file", "note", "sets", "text", "unless")

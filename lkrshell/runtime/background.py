@@ -1,4 +1,4 @@
-"""Starts programs of ours in the background. What they inherit is what they are given: no file and no terminal."""
+"""Starts programs of ours in the background. They inherit only what they are given: no other file, and no terminal."""
 
 import os
 import sys
@@ -51,7 +51,7 @@ def become(words: list[str], environment: "Mapping[str, str]", files: "Sequence[
     os.umask(0o077)
     copies = [
         fcntl.fcntl(fd, fcntl.F_DUPFD, len(files)) for fd in files
-    ]  # numbers that the next lines do not overwrite
+    ]  # to numbers that the next lines do not overwrite
     for place, fd in enumerate(copies):
         os.dup2(fd, place)
     os.closerange(len(files), os.sysconf("SC_OPEN_MAX"))

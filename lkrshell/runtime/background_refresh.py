@@ -1,7 +1,7 @@
 """Refreshes copies in a background process, so that no prompt waits. Loaded only when a refresh is due.
 
-When many shells enter at once, one of them starts the process, and the others start none while it may be at work. The
-process checks again what is due once it holds the source's lock.
+When many shells enter at once, one of them starts the process, and the others start no more while it may be running.
+The process checks again what is due once it holds the source's lock.
 """
 
 import os
@@ -9,12 +9,12 @@ import os
 from lkrshell.core.errors import LkrError
 from lkrshell.state import files, paths
 
-_PATIENCE = 60.0  # seconds that a start counts, even one that ended in an error
+_PATIENCE = 60.0  # seconds until the next start, even after an error
 _LONGEST = 120  # seconds for the whole refresh
 
 
 def start(keys: list[str]) -> None:
-    """Starts a refresh of these keys, unless one started just now. If that fails, the copies serve until they end."""
+    """Starts a refresh of these keys, unless one has just started. If that fails, the copies last until they end."""
     mine = [key for key in dict.fromkeys(keys) if _claim(key.rpartition("/")[0])]
     if not mine:
         return
@@ -53,7 +53,7 @@ def _take(path: str) -> bool:
         if abs(time.time() - os.lstat(path).st_mtime) < _PATIENCE:
             return False
         old = f"{path}-{os.getpid()}"
-        os.rename(path, old)  # only one of many succeeds
+        os.rename(path, old)  # succeeds in only one of many processes
         os.unlink(old)
     try:
         os.close(os.open(path, flags, 0o600))

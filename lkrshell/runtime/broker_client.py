@@ -37,7 +37,7 @@ class KeyRequest:
     """A request for a virtual key: for `key` in `variable`, in the project at the real path `folder` with `profile`.
 
     `event`: `shell`, `direnv`, `exec` or `agent`, or for a key that was requested by its name `named` or `token`.
-    `agent`: the agent that will use it, if only the person's word says so; else empty.
+    `agent`: the agent that will use it, if only the person says so; else empty.
     """
 
     __slots__ = ("agent", "event", "folder", "key", "profile", "variable")
@@ -63,7 +63,7 @@ class Minted:
         self.refused: list[LkrError] = []
 
     def given(self, bindings: "list[Binding]") -> "list[tuple[Binding, Secret]]":
-        """Those of `bindings` that got a virtual key, with that key."""
+        """The bindings that got a virtual key, each with that key."""
         return [(binding, Secret(self.keys[binding.variable])) for binding in bindings if binding.variable in self.keys]
 
 
@@ -124,7 +124,7 @@ def is_served(key: str) -> bool:
 
 
 def _vendor(key: str) -> str:
-    """Like `names.provider_of`, which no entry by the broker loads otherwise."""
+    """Like `names.provider_of`, without loading `names` just for that."""
     return key.rpartition("/")[2].partition(":")[0]
 
 
@@ -134,7 +134,7 @@ def mint_for(
 ) -> Minted:  # fmt: skip
     """Like `mint`, for lines of a manifest. Keys that the broker does not serve are among the refused.
 
-    If an error affects all keys, it is the last of the refused, and `port` is empty.
+    An error that affects all keys comes last among the refusals, and `port` is then empty.
     """
     asks, refused = [], []
     profile = os.environ.get("LKR_PROFILE", "") if profile is None else profile
@@ -161,7 +161,7 @@ def for_command(minted: Minted, bindings: "list[Binding]") -> "tuple[list[tuple[
 
 
 def broker_variables(keys: "list[str]", port: str, environment: "Mapping[str, str]") -> dict[str, tuple[str, str]]:
-    """The variables that lead programs to the broker: by name, the key that each belongs to, and its value.
+    """The variables that lead programs to the broker: the name of each, the key that it belongs to, and its value.
 
     If a proxy is set, they also keep requests to this machine away from it.
     """
@@ -233,7 +233,7 @@ def ask(*question: str, patience: float = 5.0) -> list[list[str]] | None:
 
 
 def lock() -> None:
-    """Ends all virtual keys and all requests under way, also if the broker is not running or does not answer."""
+    """Ends all virtual keys and all requests under way, even if the broker is not running or does not answer."""
     try:
         if ask("lock", patience=2.0):
             return

@@ -33,7 +33,7 @@ def addresses() -> list[str]:
 
 
 def become(folder: int) -> None:
-    """Becomes the broker on the sockets that systemd gave to this process. Returns if it gave none."""
+    """Becomes the broker on the sockets that systemd gave to this process. Returns if systemd gave no sockets."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return
     count = os.environ.get("LISTEN_FDS", "")
@@ -47,10 +47,10 @@ def become(folder: int) -> None:
 
 
 def stop(patience: float) -> bool:
-    """Ends the broker. False if none runs. LkrError if it does not answer."""
+    """Ends the broker. False if no broker runs. LkrError if it does not answer."""
     end = time.monotonic() + patience
     found = broker_client.ask("stop", patience=3.0)
-    while found == [] and time.monotonic() < end:  # it is starting, and may not hear this one
+    while found == [] and time.monotonic() < end:  # it is starting, and may not have received this request
         time.sleep(0.02)
         found = broker_client.ask("stop", patience=3.0)
     while found is not None and time.monotonic() < end and broker_client.is_running():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lkrshell.core.binding import Binding
     from lkrshell.state.config import Config
 
-_KEPT = 100  # confirmations; with long paths, a key of the kernel fits no more
+_KEPT = 100  # confirmations; with long paths, more do not fit into a kernel key
 
 
 def _name() -> str:

@@ -2,7 +2,7 @@
 
 `use lkr` makes direnv set LKR_DIRENV_STATE: words `until=TIME`, and `VARIABLE=key=END` for a key with a time limit. Our
 hook copies these ends to LKR_ENDS, which direnv does not touch, so that a reload does not restart a key's time. When a
-time is over, the hook makes direnv reload. Both variables hold only names and times.
+key's time is up, the hook makes direnv reload. Both variables hold only names and times.
 """
 
 import os
@@ -31,6 +31,6 @@ def for_hook(clock: int) -> tuple[list[tuple[str, str]], str]:
         return out, ""
     if int(first) > clock:
         return out, first
-    if os.environ.get("LKR_HAS_DIRENV"):  # direnv cannot read this value, takes it for a change, and reloads
+    if os.environ.get("LKR_HAS_DIRENV"):  # direnv cannot read this value, so it sees a change and reloads
         out.append(("DIRENV_WATCHES", ""))
     return out, ""

@@ -60,7 +60,7 @@ class Way:
         self.kind, self.date, self.opener, self.parts, self.sealed = kind, date, opener, parts, sealed
 
     def describe(self) -> str:
-        """Names it, for the middle of a sentence."""
+        """A name for it that fits into a sentence."""
         if self.kind == DEVICE:
             return f"the device of {_plugin(self.opener)}"
         return "Touch ID" if self.kind == TOUCH_ID else "this machine's TPM and its PIN"
@@ -71,7 +71,7 @@ def _path() -> str:
 
 
 def way(store: "Store") -> Way | None:
-    """Returns what opens this store besides its passphrase, None for nothing. LkrError when its file is damaged."""
+    """Returns what opens this store besides its passphrase; None if nothing does. LkrError if the file is damaged."""
     data = files.read_private(_path())
     if data is None:
         return None
@@ -133,7 +133,7 @@ def plugin_identity(path: str) -> str:
 def opens(store: "Store") -> bool:
     """Opens the store with what is enrolled.
 
-    False when nothing is enrolled, when it fails (a line says why), and when the person prefers the passphrase.
+    False if nothing is enrolled, if opening fails (a line says why), or if the person prefers the passphrase.
     """
     own = registry.with_passphrase(store)
     try:

@@ -27,8 +27,8 @@ def project_bindings(
 ) -> tuple[list[Binding], str, bool]:
     """The bindings of the project at `folder` (None: here), its real folder, and whether it requires all keys.
 
-    `commands` are names or paths; bindings that are only for other commands are left out. Without any, all bindings
-    count. ManifestError if there is no project, or it is not allowed.
+    `commands` are names or paths; bindings that are only for other commands are left out. Without commands, all
+    bindings count. ManifestError if there is no project, or it is not allowed.
     """
     chain, bindings = session.bindings_at(lookup.require_at(folder), [], profile)
     if commands:
@@ -142,7 +142,8 @@ class Asking:
 class Given:
     """What was given: the keys, real and `virtual`, and the variables that point programs to the broker.
 
-    Also what was not given because it is not stored. `agent` is the coding agent that asked, None for a person.
+    Also the keys that were not given because they are not stored. `agent` is the coding agent that asked, None for a
+    person.
     """
 
     __slots__ = ("agent", "around", "keys", "missing", "virtual")
@@ -205,7 +206,7 @@ def fetch(bindings: list[Binding], asking: Asking, require_all: bool = False) ->
 
 
 def unnamed(keys: list[str], asking: Asking) -> LkrError:
-    """Records that keys were refused which the manifest does not name, and returns the error."""
+    """Records the refusal of keys that the manifest does not name, and returns the error."""
     ancestry = agents.ancestors() if asking.ancestry is None else asking.ancestry
     agent = agents.detect(dict(os.environ), ancestry, asking.settings)
     consumer = policy.Consumer("exec", asking.folder, agent)
@@ -217,7 +218,8 @@ def unnamed(keys: list[str], asking: Asking) -> LkrError:
 def _brokered(
     found: session.Fetched, consumer: policy.Consumer, asking: Asking, store: "Store", require_all: bool
 ) -> tuple[list[tuple[Binding, Secret]], dict[str, str]]:
-    """Virtual keys for this process and the command. LkrError if there are none, and nothing else to give."""
+    """Virtual keys for this process and the command. LkrError if there are no virtual keys, and nothing else to
+    give."""
     from lkrshell.runtime import broker_client
 
     bindings = [binding for binding, _ in found.brokered]

@@ -33,9 +33,10 @@ class Plan:
     """What a shell should have in a folder, as data: `render` turns it into statements.
 
     `loads` are (variable, state, value). `brokered` names those that are virtual keys, `around` those that lead
-    programs to the broker. `now` are all states by variable, `before` those until now. `watch` are the files that
-    decide this, with their texts. `until` is the time of the next check, `seen` the generation. `over` are variables
-    whose key's time is up. `exports` are variables for the hook in a shell where direnv loaded the keys.
+    programs to the broker. `now` maps each variable to its state; `before` has the states until now. `watch` are the
+    files that decide this, with their texts. `until` is the time of the next check, `seen` the generation. `over` are
+    the variables of keys whose time is up. `exports` are variables for the hook in a shell where direnv loaded the
+    keys.
     """
 
     __slots__ = (
@@ -139,7 +140,7 @@ def _load(
 
 
 def _add(plan: Plan, binding: Binding, secret: Secret, ttl: int, clock: int) -> int:
-    """Adds a key, unless its time is up. Returns when its time ends, 0 for never."""
+    """Adds a key, unless its time is up. Returns the time when it ends; 0 for never."""
     state, end = _state(plan, binding, ttl, clock)
     if state:
         plan.loads.append((binding.variable, state, secret))
@@ -248,7 +249,7 @@ def _functions(wanted: list[Binding], settings: config.Config) -> list[list[str]
 
 
 def _say_rest(found: session.Fetched, agent: str | None) -> None:
-    """Says for each key that is not loaded why not."""
+    """Says why each of the other keys is not loaded."""
     if found.left_out:
         _say(f"lkr: left out for {agent}: {' '.join(binding.variable for binding in found.left_out)}")
     if found.waiting:
@@ -296,7 +297,7 @@ def _not_direnvs(shell: str, bindings: list[Binding]) -> list[Binding]:
 
 
 def _difference(plan: Plan) -> list[str]:
-    """What the shell loses and gets: "-VARIABLE", "+VARIABLE (key)"."""
+    """What the shell loses and gains: "-VARIABLE", "+VARIABLE (key)"."""
     before, now = plan.before, plan.now
     by = dict.fromkeys(plan.brokered, " by the broker")
     why = dict.fromkeys(plan.over, " (its time is up)")

@@ -1,4 +1,4 @@
-"""Plans how keys from a file or an environment are imported: under which name each of them is stored.
+"""Plans how keys from a file or an environment are imported: under which name each one is stored.
 
 The person decides what the plan leaves open; only then is it carried out. This module reads the store but never writes
 it.
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
 NEW, SAME, DIFFERS = "new", "same", "differs"
-# What examples have in place of a key: `your-key`, `sk-...`, `<key>`, `xxxx`, `{{lkr:openai:main}}`.
+# What examples contain in place of a key: `your-key`, `sk-...`, `<key>`, `xxxx`, `{{lkr:openai:main}}`.
 _PLACEHOLDER = (
     r"<.*>|\{\{.*|.*(?:\.\.\.|…).*|(?:[a-z]+-){0,3}(?:your|insert[-_ ]|replace[-_ ]|change[-_]?me|todo|x{4}|\*{4}).*"
 )
 
 
 def keys_in(values: dict[str, str]) -> dict[str, str]:
-    """Those variables that may hold keys."""
+    """The variables that may hold keys."""
     return {variable: value for variable, value in values.items() if _fits(variable, value)}
 
 
 def is_placeholder(value: str) -> bool:
-    """True for an empty value, for one that stands for a key in an example, and for the name of a provider's key, as
-    in a manifest."""
+    """True for an empty value, for a key's stand-in in an example, and for the name of a provider's key, as in a
+    manifest."""
     import re
 
     if names.is_key(value) and names.provider_of(value) in providers.known():
@@ -108,7 +108,7 @@ class Plan:
 
 
 def free_name(main: str, variable: str, fits: "Callable[[str], bool]") -> str:
-    """Another name than `main`, with a label made from the variable."""
+    """A free name whose label is made from the variable, not `main`."""
     provider = names.provider_of(main)
     label = "-".join(part for part in variable.lower().split("_") if part)
     candidates = [f"{provider}:{label}", *(f"{provider}:{label}-{number}" for number in range(2, 100))]

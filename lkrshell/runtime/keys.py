@@ -138,7 +138,7 @@ def rename(store: "Store", name: str, new: str) -> None:
         entry = index.read(store.name, name) or Entry(new, value.kind, now())
         entry.name = new
         _drop_old(store, new)
-        _write(store, entry, value, was=name)  # if killed after this, both names exist, never none
+        _write(store, entry, value, was=name)  # if lkr is killed here, both names exist, and nothing is lost
         if old:
             store.set(names.old_of(new), old)
         _drop_old(store, name)
@@ -185,7 +185,7 @@ def end_rotation(store: "Store", name: str, undo: bool) -> None:
 
 def change(store: "Store", name: str, edit: "Callable[[Entry], None]", agreed: list[str]) -> Entry:
     """Changes a key's policy with `edit`, and returns its entry. LkrError (2) if the key could then do more than the
-    person `agreed` to, in the words of policy.widened."""
+    person `agreed` to; `agreed` has the words of policy.widened."""
     with index.locked(store.name):
         before = entry_of(store, name)
         import copy
@@ -206,7 +206,7 @@ def entry_of(store: "Store", name: str) -> Entry:
     """The entry of a key. LkrError if there is none."""
     if entry := index.read(store.name, name):
         return entry
-    if "/" in name:  # what a key may do can be said before it was ever fetched
+    if "/" in name:  # a person can set a key's policy before it is ever fetched
         return Entry(name, "runtime", now())
     raise LkrError(f"there is no key {name} in the index", meant(store, name, "see lkr list, lkr doctor"))
 

@@ -1,7 +1,7 @@
 """Asks macOS about a process: its name, parent, user, start, words and environment.
 
-The kernel answers for every process of this user. Of other users' processes, such as the `login` that Terminal starts,
-it tells only the name, the parent, the user, and whether there is a terminal. It hides the environment of Apple's own
+The kernel answers for every process of this user. For other users' processes, such as the `login` that Terminal starts,
+it gives only the name, the parent, the user, and whether there is a terminal. It hides the environment of Apple's own
 programs, such as /bin/zsh, unless System Integrity Protection is off. Programs that a person installs (node, python,
 claude) show it.
 
@@ -58,7 +58,7 @@ def has_terminal(pid: int) -> bool:
 
 
 def _told(pid: int) -> "tuple[bytes, Callable[[int], int]]":
-    """struct proc_bsdinfo, or struct proc_bsdshortinfo for another user's process; and where a field of it is."""
+    """struct proc_bsdinfo, or struct proc_bsdshortinfo for another user's process; and where its fields are."""
     try:
         return _information(pid, _PIDTBSDINFO, _BSDINFO), int
     except PermissionError:
@@ -66,7 +66,7 @@ def _told(pid: int) -> "tuple[bytes, Callable[[int], int]]":
 
 
 def _information(pid: int, flavor: int, size: int) -> bytes:
-    """A process that has ended and waits for its parent counts as gone."""
+    """The bytes of its structure. A process that has ended and waits for its parent counts as gone."""
     buffer = native.buffer(size)
     if native.call("proc_pidinfo", "iiiQPi", pid, flavor, 0, native.byref(buffer), size) != size:
         code = native.errno() or 3  # ESRCH
@@ -75,7 +75,7 @@ def _information(pid: int, flavor: int, size: int) -> bytes:
 
 
 def words(pid: int) -> list[str]:
-    """The words that it was started with, or has replaced them with. OSError for another user's process."""
+    """The words that it was started with, or has put in their place. OSError for another user's process."""
     return _arguments(pid)[0]
 
 
@@ -86,8 +86,8 @@ def environment(pid: int) -> bytes:
 
 
 def _arguments(pid: int) -> tuple[list[str], bytes]:
-    """KERN_PROCARGS2: how many words, the program's path and NULs, the words, the environment and what the kernel adds
-    to it."""
+    """KERN_PROCARGS2: the number of words, the program's path and NULs, the words, the environment, and the kernel's
+    additions."""
     if not _room:
         _room.append(native.buffer(_number(_sysctl([_KERN, _ARGMAX], native.buffer(4)), 0)))
     data = _sysctl([_KERN, _PROCARGS2, pid], _room[0])

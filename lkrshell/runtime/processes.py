@@ -1,7 +1,7 @@
 """Asks the kernel about a process: its parent, its start time, its words and its environment.
 
 A process is identified by its id and its start time, because ids are reused. On systems other than Linux and macOS the
-start time is empty, and checks that need it cannot be made. Source: proc(5); for macOS see `macos_processes`.
+start time is empty, and checks that need it are impossible. Source: proc(5); for macOS see `macos_processes`.
 """
 
 import os
@@ -13,7 +13,7 @@ if platform.DARWIN:
 
 ARE_VISIBLE = platform.LINUX or platform.DARWIN  # whether the system tells us about processes
 _DEEPEST = 256
-_LARGEST = 1 << 20  # bytes of an environment to read at most
+_LARGEST = 1 << 20  # most bytes of an environment to read
 _PIECE = 8192  # bytes of a read; most environments are smaller
 
 

@@ -1,4 +1,4 @@
-"""Runs a command and replaces the keys' values in its output by `[lkr NAME]`: `lkr exec` for a coding agent.
+"""Runs a command and replaces the keys' values in its output with `[lkr NAME]`: `lkr exec` for a coding agent.
 
 The command stays in our process group and on our terminal, and has our input. So Ctrl-C, Ctrl-Z, `fg` and passwords
 work as usual. Only its output passes through us, by a pipe, or by a pseudo-terminal of the same size where we have a
@@ -59,7 +59,7 @@ def run(
 
 
 class _Output:
-    """One place that the command writes to: its file descriptors, and the way through us."""
+    """One place that the command writes to: its file descriptors, and the pipe or terminal through us."""
 
     def __init__(self, fds: list[int], values: Values) -> None:
         self.fds, self.target = fds, fds[0]
@@ -82,7 +82,7 @@ class _Output:
 
         self._before = termios.tcgetattr(self.target)
         settings = termios.tcgetattr(self.target)
-        settings[1] &= ~termios.OPOST  # the real one does that
+        settings[1] &= ~termios.OPOST  # the real terminal does that
         settings[3] |= _EXTPROC
         termios.tcsetattr(self.inner, termios.TCSANOW, settings)
         fcntl.ioctl(self.source, termios.TIOCPKT, b"\x01\0\0\0")
@@ -149,7 +149,7 @@ class _Output:
                 view = view[os.write(self.target, view) :]
             except BlockingIOError:
                 select.select([], [self.target], [])
-            except OSError:  # nobody reads it, and the command should notice
+            except OSError:  # nobody reads it, and the command should notice that
                 self.open = False
                 os.close(self.source)
 
@@ -161,7 +161,7 @@ def _outputs(values: Values) -> list[_Output]:
         try:
             info = os.fstat(fd)
         except OSError:
-            continue  # it is closed, and stays so
+            continue  # it is closed, and stays closed
         places.setdefault((info.st_dev, info.st_ino, info.st_rdev), []).append(fd)
     return [_Output(fds, values) for fds in places.values()]
 
@@ -244,7 +244,8 @@ class _Command:
         return self._status
 
     def _drain(self) -> None:
-        """Passes on what it has written so far: no more than pipes hold, because something else may keep writing."""
+        """Passes on what it has written so far, but no more than pipes hold, because something else may keep
+        writing."""
         for _ in range(64):
             if not self._turn(0):
                 return

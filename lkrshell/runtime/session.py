@@ -61,7 +61,7 @@ def bindings_at(
 def unconfirmed(
     store: "Store", bindings: list[Binding], folder: str, entries: "dict[str, Entry | None] | None" = None
 ) -> list[Binding]:
-    """Those of `bindings` whose key needs a confirmation that nobody has given for `folder`."""
+    """The bindings whose key needs a confirmation that nobody has given for `folder`."""
     found = []
     for binding in bindings:
         entry = entries[binding.key] if entries else index.read(store.name, binding.key)
@@ -100,8 +100,8 @@ class Fetched:
 
     `loaded`: bindings, values, and the keys' time limits in seconds (0: none). `brokered`: bindings that get a virtual
     key from the broker, and time limits. `left_out`: not for the coding agent that asks. `waiting`: the person must
-    confirm them first. `missing`: not stored. Of the keys of sources, `due` are to be fetched anew, `look` is when a
-    shell should look again for their sake (0: never), and `trouble` is why some could not be fetched.
+    confirm them first. `missing`: not stored. Of the keys of sources, `due` are to be fetched again, `look` is when a
+    shell should check them again (0: never), and `trouble` is why some could not be fetched.
     """
 
     __slots__ = ("brokered", "due", "left_out", "loaded", "look", "missing", "trouble", "waiting")
@@ -116,7 +116,7 @@ class Fetched:
         self.trouble: LkrError | None = None
 
     def serves(self, entry: Entry | None) -> bool:
-        """True while the copy of a source's key may be used, which depends on these three numbers."""
+        """True while the copy of a source's key may be used, according to these three numbers."""
         import time
 
         now = int(time.time())
@@ -155,7 +155,7 @@ def fetch(
 ) -> Fetched:
     """The values of the keys in `bindings`. With `exec`, load nothing while any key still waits for confirmation.
 
-    `fill` fetches keys of sources, for callers that may wait. Hooks have none, and use the copies that are here.
+    `fill` fetches keys of sources, for callers that may wait. Hooks have no `fill`, and use the local copies.
     LkrError if a key is an admin key or for other folders, if everything is left out, if a key is missing and none can
     be loaded (with `require_all`: if any is missing), and if a coding agent points lkr to folders of its own.
     """
@@ -183,7 +183,8 @@ def fetch(
 def _permitted(
     store: "Store", bindings: list[Binding], consumer: policy.Consumer, entries: "dict[str, Entry | None]"
 ) -> Fetched:
-    """What policy leaves out, and what has to be confirmed first; nothing is fetched yet. LkrError as for `fetch`."""
+    """What policy leaves out, and what has to be confirmed first; nothing has been fetched yet. LkrError as for
+    `fetch`."""
     left_out = [binding for binding in bindings if not policy.allows_agent(entries[binding.key], consumer)]
     if left_out and (consumer.event == "exec" or len(left_out) == len(bindings)):
         denied = next((each.name for each in entries.values() if each and each.agents == "deny"), None)
@@ -273,7 +274,7 @@ def missing_line(bindings: list[Binding]) -> tuple[str, str]:
 
 
 def remedy(key: str) -> str:
-    """The command that brings a missing key."""
+    """The command that supplies a missing key."""
     if key.startswith("sealed"):
         return "lkr unseal"
     return "lkr refresh" if "/" in key else f"lkr set {key}"

@@ -23,7 +23,7 @@ _FOR_LEASES = 3.0  # seconds
 
 
 def fetch(store: "Store", keys: "Iterable[str]", which: str) -> "Report":
-    """Does the same as `refresh.refresh`. After a second, a line says that it is still working."""
+    """Does the same as `refresh.refresh`. After a second, a line says that lkr is still working."""
     wanted = [key for key in dict.fromkeys(keys) if names.is_fetched(key)]
     sources = ", ".join(dict.fromkeys(key.rpartition("/")[0] for key in wanted))
     timer = threading.Timer(1, lambda: os.write(2, f"lkr: fetching from {sources} ...\n".encode()))
@@ -47,7 +47,7 @@ def filler(store: "Store") -> "Callable[[list[str]], tuple[dict[str, Secret], Lk
 
 
 def take_leases(store: "Store", source: str = "") -> "list[tuple[Source, list[str]]]":
-    """Drops the copies that are on loan, and returns the leases with the sources that can end them.
+    """Drops the leased copies, and returns the leases with the sources that can end them.
 
     `source` limits that to one source. Returns nothing if the store is locked: the leases then end by themselves.
     """

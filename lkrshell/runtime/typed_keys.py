@@ -1,15 +1,15 @@
 """Passes keys that somebody types to a program that reads them from the terminal of its output, as `less` does.
 
 `lkr exec` leaves its input to the command. But `less` opens the terminal behind its standard error by name, and with
-redaction that is the pseudo-terminal. Keys go there only if nobody takes them and a program has opened it for reading.
-Only Linux tells who did, so elsewhere nothing is ever read.
+redaction that is the pseudo-terminal. Keys go there only if nobody else takes them and a program has opened it for
+reading. Only Linux tells us which program did, so elsewhere no key is ever read.
 """
 
 import os
 import time
 
-_PATIENCE = 0.05  # seconds that the command has to take its input itself
-_PAUSE = 0.5  # seconds until the next look, if keys wait that are for nobody
+_PATIENCE = 0.05  # seconds that the command has to read its own input
+_PAUSE = 0.5  # seconds until the next look, while keys wait that nobody reads
 _MOST = 1024  # bytes; the pseudo-terminal holds more
 
 
@@ -20,7 +20,7 @@ class Keys:
     def __init__(self, real: int, master: int, name: str) -> None:
         self.real, self._master, self._name = real, master, name
         self._next = 0.0  # the time of the next look
-        self._waiting = False  # at the last look, keys waited
+        self._waiting = False  # keys were waiting at the last look
         self._broken = not os.path.isdir("/proc/self/fdinfo")
 
     def wait(self) -> float | None:

@@ -27,8 +27,7 @@ _TRIES = 3
 
 
 def on_demand(line: agents.Ancestry | None = None) -> bool:
-    """Asks for the passphrase of a locked store. False without a terminal, for a coding agent, and when no store
-    exists.
+    """Asks for the passphrase of a locked store. False without a terminal, for a coding agent, or if no store exists.
 
     `line` are the processes above us; None means to look them up.
     """
@@ -45,7 +44,7 @@ def on_demand(line: agents.Ancestry | None = None) -> bool:
 
 
 def until_right(prompt: str, use: "Callable[[Secret], T]") -> "T":
-    """Asks on the terminal for a passphrase that `use` accepts, three times at most. Returns what `use` returned."""
+    """Asks on the terminal for a passphrase that `use` accepts, at most three times. Returns what `use` returned."""
     for _ in range(_TRIES - 1):
         try:
             return use(Secret(terminal.hidden(prompt)))

@@ -1,4 +1,4 @@
-"""What lkr must know about each shell. `dialect` imports only the file of the shell that is needed.
+"""What lkr must know about each shell. `dialect` imports only the one shell's file.
 
 An export loads this module and one of those files, so methods that touch files import what they need themselves.
 """
@@ -14,7 +14,7 @@ class Shell:
     """A shell with POSIX single quotes, inside which nothing is special. Subclasses say what differs."""
 
     name = ""
-    oldest = (0, 0)  # the first version that the hook works in
+    oldest = (0, 0)  # the oldest version in which the hook works
     ask_version = ("--version",)  # options with which it prints its version, such as 5.2
     prompt_variable = ""  # what runs the hook at each prompt
     undoing = b""  # matches a line that replaces the value of that variable and drops our hook
@@ -31,7 +31,7 @@ class Shell:
         return " ".join([function, *map(self.quote, words)]) + "\n"
 
     def load(self, variable: str, key: str, value: str) -> str:
-        """Sets `variable` to its value. An assignment, since the user may have replaced a builtin by a function."""
+        """Sets `variable` to its value. An assignment, since the user may have replaced a builtin with a function."""
         return f"__lkr_set {self.quote(variable)} {self.quote(key)} && {variable}={self.quote(value)}\n"
 
     def assign(self, variable: str, value: str) -> str:

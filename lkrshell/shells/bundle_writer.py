@@ -1,4 +1,4 @@
-"""Writes the bundle: the compiled modules of an export in one file, next to the .pyc files and as trustworthy as they.
+"""Writes the bundle: the compiled modules of an export in one file, next to the .pyc files and as trustworthy as those.
 
 `lkr hook` calls this; an export loads only `bundle`. Never writes into a folder that others can write.
 """
@@ -43,11 +43,11 @@ def name_of(root: str) -> str:
 
 
 def write(root: str) -> None:
-    """Writes the bundle if it is stale or missing. If that is impossible, nothing happens, as with a .pyc."""
+    """Writes the bundle if it is stale or missing. If it cannot, nothing happens, as with a .pyc."""
     import subprocess
 
     if platform.WINDOWS:
-        return  # none of our shells runs there
+        return  # none of our shells runs on such a system
     try:
         if _is_open_to_others(root):
             _remove(name_of(root))
@@ -178,7 +178,7 @@ def _put(root: str, data: bytes) -> None:
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         os.mkdir(folder, 0o755)
-        os.chmod(folder, os.stat(folder).st_mode & 0o777 | 0o700)  # whatever the umask leaves us
+        os.chmod(folder, os.stat(folder).st_mode & 0o777 | 0o700)  # even if the umask takes rights from us
     temporary = f"{target}.{os.urandom(8).hex()}"
     mode = 0o600 | os.stat(root).st_mode & os.stat(f"{root}/__init__.py").st_mode & 0o044
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -1,5 +1,4 @@
-"""fish: its quoting, where a backslash is special inside quotes, and its folders, where each snippet has its own
-file."""
+"""fish: its quoting, in which a backslash is special inside quotes, and its folders, with one file per snippet."""
 
 from lkrshell.shells.base import Shell
 

@@ -45,7 +45,7 @@ def preamble(shell: str) -> str:
 
 
 def _lasting(path: str) -> str:
-    """The name of `path` that stays when Homebrew upgrades it: PREFIX/opt/FORMULA instead of
+    """A name for `path` that stays valid when Homebrew upgrades it: PREFIX/opt/FORMULA instead of
     PREFIX/Cellar/FORMULA/VERSION."""
     prefix, _, rest = path.partition("/Cellar/")
     words = rest.split("/", 2)

@@ -1,7 +1,7 @@
 """Finds which of the user's files load lkr, and plans the changes of `lkr install` and `lkr uninstall`. Prints nothing.
 
 An rc file gets a block between two markers, which can be cut out exactly. So lkr keeps no copy of a file that may
-contain keys. Other files belong to lkr as a whole. If somebody else's file was at that path, the state folder keeps it
+contain keys. Other files belong wholly to lkr. If somebody else's file was at that path, the state folder keeps it
 until `lkr uninstall`, with a list of what was written. lkr never puts the old file back over one that the user has
 changed.
 """
@@ -55,7 +55,7 @@ def program() -> str:
     if found and os.path.exists(ours) and os.path.samefile(found, ours):
         path = os.path.abspath(found)
         note = _written().get(path, _Note()).ours
-        return note.removeprefix(_LINK) if note.startswith(_LINK) else path  # where our own link leads
+        return note.removeprefix(_LINK) if note.startswith(_LINK) else path  # the target of our own link
     if not os.access(ours, os.X_OK):
         raise LkrError("cannot tell where the program lkr is", "run it by its path: /where/it/is/lkr install")
     return ours
@@ -64,7 +64,7 @@ def program() -> str:
 def install(shells: list[str], direnv: bool, completions: bool | None) -> tuple[list[Change], list[str]]:
     """The changes to make, and remarks for the user. LkrError if a file cannot be read or its block is damaged.
 
-    `completions` None: install them for shells that our block loads, not for those with a line that the user wrote.
+    With `completions` None, they are installed for shells that our block loads, not where the user wrote the line.
     """
     changes, remarks = [], []
     for shell in shells:
@@ -281,7 +281,7 @@ def _write(change: Change) -> None:
         if change.after is None:
             os.unlink(target)
             return
-        files.make_dirs(os.path.dirname(target), 0o755)  # a shell runs what is there
+        files.make_dirs(os.path.dirname(target), 0o755)  # lkr writes what a shell runs
         old = os.stat(target) if os.path.exists(target) else None
         files.replace_file(target, change.after, 0o600 if old else 0o644)
         if old:

@@ -21,7 +21,7 @@ def key_of(state: str) -> str:
 
 
 def end_of(state: str, key: str) -> int:
-    """When the time of `key` ends, in seconds since the epoch; 0 when the state is another key's or has no end."""
+    """When the time of `key` ends, in seconds since the epoch; 0 if the state is for another key or has no end."""
     loaded, _, end = state.partition("=")
     return int(end) if loaded == key and end.isascii() and end.isdecimal() and len(end) < 16 else 0
 

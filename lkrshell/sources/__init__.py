@@ -1,1 +1,1 @@
-"""Shared stores beyond this machine, behind one protocol, and the copies of their keys in the machine's own store."""
+"""Shared stores outside this machine, behind one protocol, and the copies of their keys in the machine's own store."""

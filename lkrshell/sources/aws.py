@@ -1,6 +1,6 @@
-"""AWS Secrets Manager, and the parameters of Systems Manager (SSM), through boto3. Imported only to ask AWS.
+"""AWS Secrets Manager, and the parameters of Systems Manager (SSM), through boto3. Imported only when AWS is asked.
 
-AWS's own tools decide who we are: a profile, SSO, a role, or variables. The address comes from the settings alone: no
+AWS's own tools decide who we are: a profile, SSO, a role, or variables. The address comes only from the settings: no
 variable or file of AWS's tools can send the credentials elsewhere.
 """
 

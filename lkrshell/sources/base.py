@@ -1,4 +1,4 @@
-"""What a source can do. A source is a shared store beyond this machine, such as OpenBao; each is one small class.
+"""What a source can do. A source is a shared store outside this machine, such as OpenBao. Each is one small class.
 
 A source takes and returns values as `Secret`. Nothing that it sends or receives may get into an argument, a log or an
 error, not even the text of a server's error, because anybody may have written that.
@@ -23,12 +23,12 @@ TIME = 20.0  # seconds for an answer
 
 
 class Answer:
-    """A key's value, or the reason `why` there is none: MISSING or FORBIDDEN, as the source itself says. SAME means
+    """A key's value, or `why` there is no value: MISSING or FORBIDDEN, as the source itself says. SAME means
     that a lease was renewed, and the value stays.
 
     `version` is in the source's own form. `seconds` is how long the value is valid, 0 for no end. `lease` is the
-    source's name for the lease of a value that it made for us alone, or empty. `error` is a problem with this key
-    alone; its copy stays as it is.
+    source's name for the lease of a value that it made only for us, or empty. `error` is a problem with only this key,
+    whose copy stays as it is.
     """
 
     __slots__ = ("error", "lease", "seconds", "secret", "version", "why")
@@ -64,7 +64,7 @@ class Source(Protocol):
         """Returns every key that this login can see, sorted. Only with LISTS."""
 
     def previous(self, name: str) -> Secret | None:
-        """Returns the value before the present one; None when there is none. Only with VERSIONS."""
+        """Returns the value before the present one; None if there was no other. Only with VERSIONS."""
 
     def login(self, given: "Mapping[str, Secret]", tell: "Callable[[str], None]") -> Secret:
         """Logs in, and returns what lkr has to keep for the next time. `tell` shows a line to the person. Only with
@@ -77,7 +77,7 @@ class Source(Protocol):
         """Ends the login at the source. Only with LOGINS."""
 
     def kept(self) -> Secret | None:
-        """Returns what to keep instead of the login that it was given; None when that did not change. Only with
+        """Returns what to keep instead of the login that the source was given; None if that did not change. Only with
         LOGINS."""
 
     def revoke(self, leases: list[str]) -> None:

@@ -1,8 +1,8 @@
 """The copies of sources' keys, the opened keys of teams, and the logins. They are in the machine's own store, with the
 same encryption, lock and policy as other keys.
 
-Nothing else writes them. A copy's index entry says when it was fetched and how long it serves. What a person allowed or
-forbade stays in the entry when the copy goes.
+Nothing else writes them. A copy's index entry says when it was fetched and how long it may be used. What a person
+allowed or forbade stays in the entry when the copy goes.
 """
 
 import json
@@ -43,7 +43,7 @@ def write(
 ) -> bool:
     """Writes a copy: `fresh` instead of `before`, or only its entry when there is no new value. Kind and policy stay.
 
-    `date` sets in the entry how long the copy serves. Returns True when an existing value was replaced.
+    `date` sets in the entry how long the copy may be used. Returns True when an existing value was replaced.
     """
     with index.locked(store.name):
         entry = index.read(store.name, name)
@@ -99,8 +99,7 @@ def forget(store: "Store", source: str) -> int:
 
 
 def login(store: "Store", settings: Settings) -> Secret | None:
-    """Returns the login for a source; None when there is none, or when it belongs to another address than the present
-    one."""
+    """Returns the login for a source; None if there is no login, or if it belongs to a different address."""
     name = names.login_of(settings.name)
     kept = store.get([name]).get(name)
     if kept is None:
@@ -134,6 +133,6 @@ def _until(source: str) -> str:
 
 
 def login_until(source: str) -> int | None:
-    """Returns when the login for a source ends, 0 for never; None without a login. Asks no store."""
+    """Returns when the login for a source ends, 0 for never; None without a login. Does not ask a store."""
     text = (files.read_private(_until(source)) or b"").strip()
     return int(text) if text.isdigit() else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add(name: str, table: dict[str, object]) -> None:
-    """Adds a source. Raises LkrError when the name is taken."""
+    """Adds a source. Raises LkrError if the name is taken."""
 
     def change(sources: "dict[str, object]") -> None:
         if name in sources:
@@ -28,7 +28,7 @@ def add(name: str, table: dict[str, object]) -> None:
 
 
 def remove(name: str) -> bool:
-    """Removes a source. Returns False when there is none with this name."""
+    """Removes a source. Returns False if there is no source with this name."""
     there = False
 
     def change(sources: "dict[str, object]") -> None:

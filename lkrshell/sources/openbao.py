@@ -1,4 +1,4 @@
-"""OpenBao and HashiCorp Vault, through hvac. Imported only to ask a server.
+"""OpenBao and HashiCorp Vault, through hvac. Imported only when a server is asked.
 
 The token goes only to the address in the settings: redirects are not followed, and no variable of the environment names
 an address, a proxy, a certificate or a token. An error reports its kind, never the server's text.
@@ -87,8 +87,8 @@ class OpenBao:
         return "/".join(part for part in [*parts, provider, label] if part)
 
     def _ask(self, method: str, path: str, data: "dict[str, Any] | None" = None) -> "dict[str, Any]":
-        """Returns the server's answer. Raises VaultError when the server refuses, LkrError when the answer is not of
-        its kind."""
+        """Returns the server's answer. Raises VaultError when the server refuses, LkrError if the answer has an
+        unexpected form."""
         try:
             answer = self._client.adapter.request(method, f"/v1/{path}", **({"json": data} if data is not None else {}))
         except exceptions.VaultError as error:
@@ -136,7 +136,7 @@ class OpenBao:
         if not self._login:
             raise base.needs_login(self._settings, "you are not logged in to")
         self._renew_login()
-        # one first, so that a server that is down is asked only once
+        # one key first, so that a server that is down is asked only once
         answers = [self._read(name, leases.get(name, "")) for name in names[:1]]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:

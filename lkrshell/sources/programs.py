@@ -60,7 +60,7 @@ def presets() -> dict[str, Preset]:
 def find(word: str) -> str:
     """Returns the full path of a program. Raises LkrError when it is not found.
 
-    Looks only in absolute folders of PATH: what a relative one finds depends on the present folder.
+    Looks only in absolute folders of PATH: what a relative folder finds depends on the present folder.
     """
     if "/" in word:
         path = word if word.startswith("/") else None
@@ -125,7 +125,7 @@ class Program(base.WithoutLogin):
         return found
 
     def _only(self, name: str, every: "list[Any]") -> "Any":
-        """Returns the one item that has the name. Raises LkrError for none, or for several."""
+        """Returns the one item that has the name. Raises LkrError if no item or several items have it."""
         fits = [each for each in every if each[self._preset.check] in self._names(name)]
         if len(fits) != 1:
             what = f"has {len(fits)} items" if fits else "has no item"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lkrshell.sources.base import Answer, Source
     from lkrshell.stores.base import Store
 
-# which keys: all, those that are no longer fresh, or those that no longer serve
+# which keys: all, those that are no longer fresh, or those that can no longer be used
 ALL, DUE, NEEDED = "all", "due", "needed"
 
 
@@ -63,7 +63,7 @@ def refresh(store: "Store", keys: "Iterable[str]", which: str) -> Report:
     report = Report()
     by_source: dict[str, list[str]] = {}
     for key in dict.fromkeys(keys):
-        if _is_wanted(store, key, which):  # checked here first, so that nobody waits for the lock in vain
+        if _is_wanted(store, key, which):  # checked here first, so that nobody waits for the lock without need
             by_source.setdefault(names.source_of(key), []).append(key)
     for source, wanted in by_source.items():
         if not source or names.is_reserved(source):
@@ -87,7 +87,7 @@ def folder_of(source: str) -> str:
 
 
 def note(source: str, error: LkrError | None) -> None:
-    """Records how the last attempt went, for `lkr source` and `lkr doctor`."""
+    """Records the result of the last attempt, for `lkr source` and `lkr doctor`."""
     row = (str(int(time.time())), error.message if error else "", error.hint if error else "")
     try:
         files.write_private(os.path.join(folder_of(source), "last"), records.dump([row]))
@@ -96,8 +96,7 @@ def note(source: str, error: LkrError | None) -> None:
 
 
 def last(source: str) -> tuple[int, str, str] | None:
-    """Returns when a source was last asked, and the message and hint of what went wrong, or empty texts. None for
-    never."""
+    """Returns when a source was last asked, with the message and hint of an error, or empty texts. None for never."""
     try:
         data = files.read_private(os.path.join(folder_of(source), "last"))
         ((when, message, hint),) = records.load(data) if data else [["", "", ""]]
@@ -173,7 +172,7 @@ def _other_owner(key: str, secret: Secret) -> str:
 
 
 def forget_state(source: str) -> None:
-    """Removes the records about a source that is removed."""
+    """Removes the records about a removed source."""
     import shutil
 
     shutil.rmtree(folder_of(source), ignore_errors=True)

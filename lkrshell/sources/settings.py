@@ -1,6 +1,6 @@
 """Checks the settings of a source: `[sources.NAME]` in the user's config.toml, or in a project's manifest.
 
-No setting is secret. No error repeats a text that could be.
+No setting is secret. No error repeats text that could be secret.
 """
 
 import os
@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The fields that each type knows, after those of every type. `read` and the like are lists of words, for a command.
+# The fields that each type knows, after those that every type has. `read` and the like are lists of words, for a
+# command.
 _EVERY = ("type", "cache", "grace")
 FIELDS = {
     "openbao": (
@@ -69,7 +70,7 @@ class Settings:
 
 
 def user_table() -> "dict[str, object]":
-    """Returns the table `[sources]` of the user's config.toml, unchecked; empty without one."""
+    """Returns the table `[sources]` of the user's config.toml, unchecked; empty if there is no such table."""
     data = config.read(paths.config_file())
     if data is None:
         return {}

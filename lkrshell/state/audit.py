@@ -101,7 +101,7 @@ def _append_locked(log: str, line: str, patience: float) -> None:
                 _put_aside(log)
                 continue
         finally:
-            os.close(fd)  # and the lock is gone
+            os.close(fd)  # so we no longer hold the lock
         import time
 
         now = time.monotonic()
@@ -142,7 +142,7 @@ def _end(fd: int, size: int) -> str:
 
 
 def _end_of(log: str) -> str:
-    """The last hash of a renamed log, with which a new log continues. Empty without one."""
+    """The last hash of a renamed log, which a new log continues from. Empty if there is no such log."""
     try:
         fd = os.open(log, os.O_RDONLY | FLAGS)
     except FileNotFoundError:
@@ -169,5 +169,5 @@ def _put_aside(log: str) -> None:
 
 
 def logs() -> list[str]:
-    """The paths that logs may have, newest first."""
+    """The possible paths of logs, newest first."""
     return [path(), *(f"{path()}.{number}" for number in range(1, KEPT + 1))]

@@ -46,7 +46,7 @@ class Config:
     `collection` is the label of lkr's own collection in the Secret Service, empty for the default one.
     `agents` are rows (name, keys, marks, processes) that the user added; the last three are joined by line breaks.
     `agent_limits` are rows (name, models, budget, rate, tokens), with limits in the form of core.limits.
-    `broker_agents`: agents get virtual keys although no manifest or policy says so. `broker_ca` is a file of
+    `broker_agents`: agents get virtual keys even if no manifest or policy says so. `broker_ca` is a file of
     certificates that the broker trusts, `broker_proxy` its proxy; both empty for none. `upstream` are rows (vendor,
     https URL) for vendors at another address. `prices` are rows (model, input, output, cache read, cache write), in
     US dollars for a million tokens, as texts.
@@ -93,7 +93,7 @@ def load() -> Config:
 
 
 def of_text(data: bytes | None) -> Config:
-    """The same for the text of `config.toml`, None where there is none."""
+    """The same for the text of `config.toml`; None if there is no such file."""
     path = paths.config_file()
     config = Config() if data is None else _compiled(data) or _parse(path, data)
     config.backend = os.environ.get("LKR_BACKEND") or config.backend
@@ -105,7 +105,8 @@ def of_text(data: bytes | None) -> Config:
 
 
 def of_account() -> Config | None:
-    """The settings in the account's home folder, if HOME or XDG_* lead to others. None if not, or if there are none.
+    """The settings in the account's home folder, if HOME or XDG_* point to other settings. Otherwise, or if there are
+    no settings, None.
 
     LkrError when they are not valid.
     """
@@ -117,12 +118,12 @@ def of_account() -> Config | None:
 
 
 def check(data: bytes) -> None:
-    """LkrError when these would not be valid settings."""
+    """LkrError if these are not valid settings."""
     _parse(paths.config_file(), data, keep=False)
 
 
 def read(path: str) -> bytes | None:
-    """The text of the settings at `path`, None when there are none.
+    """The text of the settings at `path`; None if there is no such file.
 
     Settings name programs that lkr runs, and can turn protections off. So LkrError if somebody else could have written
     them: through the file, through its folder, or through what either links to.
@@ -180,7 +181,7 @@ def _compiled(data: bytes) -> Config | None:
 
 
 def parsed(path: str, data: bytes) -> "dict[str, Any]":
-    """The settings in the file `path`, as they are. LkrError if it is not TOML."""
+    """The settings in the file `path`, without overrides. LkrError if it is not TOML."""
     from lkrshell.core import toml_text
 
     where = show(path)

@@ -1,6 +1,7 @@
 """Checks the tables of `config.toml`: `[agents]`, `[broker]` and `[prices]`.
 
-Each error is a LkrError that names the file, the field, and what to write. None repeats a text that could be a secret.
+Each error is a LkrError that names the file, the field, and what to write. No error repeats text that could be a
+secret.
 """
 
 import decimal
@@ -119,7 +120,7 @@ def _price(where: str, name: str, value: object) -> str:
     hint = f"write {name} = 2.50"
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
         raise LkrError(f"{where}.{name} must be US dollars per million tokens", hint)
-    exact = decimal.Decimal(str(value))  # of a float, what was written
+    exact = decimal.Decimal(str(value))  # keep a float as it was written
     if exact != round(exact, 6):
         raise LkrError(f"{where}.{name} has more than six decimal places", hint)
     return f"{exact:f}"

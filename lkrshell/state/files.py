@@ -36,7 +36,7 @@ def check_private(path: str, info: os.stat_result) -> None:
 
 
 def read_private(path: str, limit: int = 1 << 24) -> bytes | None:
-    """The whole file, or None when there is none. LkrError when it is not private, or not readable."""
+    """The whole file, or None if it does not exist. LkrError if it is not private, or not readable."""
     return read_checked(path, check_private, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0), limit)
 
 
@@ -85,7 +85,7 @@ def make_dirs(path: str, mode: int) -> None:
     while not os.path.isdir(parent):
         missing.append(parent)
         parent = os.path.dirname(parent)
-    for folder in reversed(missing):  # os.makedirs gives this mode to the last folder only
+    for folder in reversed(missing):  # os.makedirs gives this mode only to the last folder
         try:
             os.mkdir(folder, mode)
             if os.stat(folder).st_mode & 0o700 != 0o700:  # the umask took our own rights away
@@ -96,7 +96,7 @@ def make_dirs(path: str, mode: int) -> None:
 
 
 def write_private(path: str, data: bytes) -> None:
-    """Replaces `path` by `data`, 0600, atomically and durably. LkrError if the disk refuses."""
+    """Replaces the content of `path` with `data`, 0600, atomically and durably. LkrError if the disk refuses."""
     make_private_dir(os.path.dirname(path))
     try:
         replace_file(path, data, 0o600)
@@ -168,7 +168,7 @@ def make_private_file(path: str) -> None:
 
 
 def remove_private(path: str) -> bool:
-    """Removes the file; False when there was none."""
+    """Removes the file; False if it did not exist."""
     try:
         os.unlink(path)
         sync_dir(os.path.dirname(path))

@@ -12,7 +12,7 @@ from lkrshell.state import files, paths
 
 
 def read() -> str:
-    """The current name. Makes the first one if there is none; empty if that fails, and then nothing ever changes.
+    """The current name. Makes the first one if there is none. Empty if that fails; live shells then never check again.
 
     LkrError if other users can use the state folder.
     """

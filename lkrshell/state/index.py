@@ -1,4 +1,4 @@
-"""The index: what is not secret about a key, in one small file for each: `index/STORE/PROVIDER/LABEL`. The copy of a
+"""The index: what is not secret about a key, in one small file per key: `index/STORE/PROVIDER/LABEL`. The copy of a
 source's key has `index/STORE/SOURCE~PROVIDER/LABEL`, and that of a sealed key `index/STORE/.sealed-ID~PROVIDER/LABEL`.
 
 So `list` and completion need no unlocking, and an export reads only the files of its keys. If the index is lost, only
@@ -23,7 +23,7 @@ _BY_BROKER = ("via", "models", "budget", "rate", "tokens")
 
 
 def locked(store: str) -> "AbstractContextManager[object]":
-    """The lock to hold while a key or its entry is read and rewritten: otherwise two writers could lose a value or
+    """The lock to hold while a key or its entry is read and rewritten. Without it, two writers could lose a value or
     policy."""
     return files.locked(os.path.join(paths.data_dir(), "index", store))
 
@@ -79,7 +79,7 @@ def _parse(name: str, data: bytes) -> Entry:
 
 
 def write(store: str, entry: Entry, was: str = "") -> None:
-    """Writes the entry. `was` is its previous name, if that changed. Does not count as a use of the key."""
+    """Writes the entry. `was` is its previous name, if that changed. This does not count as a use of the key."""
     rows: list[tuple[str, ...]] = [("kind", entry.kind), ("created", entry.created), ("rotated", entry.rotated)]
     rows += [("ttl", str(entry.ttl)), ("agents", entry.agents), *(("only", folder) for folder in entry.only)]
     rows += [("confirm", "1")] * entry.confirm + [("before", entry.before)] * bool(entry.before)

@@ -1,6 +1,6 @@
 """The process that remembers the vault's identity and confirmations on macOS, which has no kernel keyring.
 
-It keeps them in locked memory, each until it expires or is forgotten, and ends when there is none left.
+It keeps them in locked memory, each until it expires or is forgotten, and ends when nothing is left.
 It writes nothing to disk. It answers only processes of its own user, at a socket in that user's own folder, and lets
 no debugger attach. `lkrshell.state.macos_memory` starts it, and tells `main` the descriptor of the listening socket.
 See docs/decisions/0006-macos-memory.md.
@@ -19,7 +19,7 @@ from lkrshell.state import native, peer
 _FIRST = 10.0  # seconds to wait for the first record
 _PATIENCE = 2.0  # seconds for one request
 _MOST = 1 << 16  # bytes of a request
-_KEPT = 64  # records at most
+_KEPT = 64  # the largest number of records
 _PT_DENY_ATTACH = 31  # sys/ptrace.h
 
 

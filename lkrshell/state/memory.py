@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _USER_KEYRING = -4
 _READ, _SEARCH, _SETPERM, _SET_TIMEOUT, _UNLINK, _INVALIDATE = 11, 10, 5, 15, 9, 21
-_OWNER_ONLY = 0x3F3F0000  # all rights for the possessor and the same user, none for others
+_OWNER_ONLY = 0x3F3F0000  # all rights for the possessor and the same user, no rights for others
 _GENERIC = (217, 219, 167)
 _CALLS = {  # add_key, keyctl, prctl
     "x86_64": (248, 250, 157),
@@ -83,7 +83,7 @@ def harden() -> None:
 
 
 def soften() -> None:
-    """Undoes `harden`, for a program that is not ours: its debuggers, and /proc for whoever runs it, are its own."""
+    """Undoes `harden` in a program that is not ours, so that debuggers and /proc work for whoever runs it."""
     if calls := _calls():
         try:
             _syscall(calls[2], _PR_SET_DUMPABLE, 1, 0, 0, 0)
@@ -92,7 +92,8 @@ def soften() -> None:
 
 
 def is_hard() -> bool:
-    """True when this process cannot be dumped, by `harden` or by its own wish. False where that cannot be told."""
+    """True when this process cannot be dumped, because of `harden` or its own choice. False where the system does not
+    say."""
     if calls := _calls():
         try:
             return _syscall(calls[2], _PR_GET_DUMPABLE, 0, 0, 0, 0) != 1
@@ -233,7 +234,7 @@ def _note(path: str) -> None:
     try:
         files.write_private(_note_file(), b"\0".join(map(os.fsencode, [*known, path])))
     except LkrError:
-        pass  # a home that is read-only
+        pass  # a read-only home
 
 
 def _noted() -> list[str]:

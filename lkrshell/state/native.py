@@ -1,4 +1,4 @@
-"""Calls functions of the system's libraries. Through `_ctypes`, since `import ctypes` takes 5 ms.
+"""Calls functions of the system's libraries, through `_ctypes`, since `import ctypes` takes 5 ms.
 
 Each function is declared with the types in its header. An argument of the wrong size would be read from the wrong place
 (on ARM, a pointer passed as an int loses its upper half).
@@ -74,7 +74,7 @@ def address(path: str, name: str) -> int:
 
 
 def buffer(content: "int | bytes") -> "Any":
-    """Memory for C: that many zero bytes, or a copy of `content`. `bytes(memoryview(it))` reads what a call wrote."""
+    """Memory for C: a number of zero bytes, or a copy of `content`. `bytes(memoryview(it))` reads what a call wrote."""
     size = content if isinstance(content, int) else len(content)
     made: Any = _array(size)()
     if isinstance(content, bytes):

@@ -45,10 +45,10 @@ def tilde(path: str) -> str:
 
 
 def real(path: str) -> str:
-    """The real path of a folder, the same one however it was reached.
+    """The real path of a folder, the same whichever path leads there.
 
-    A Mac's file system finds ~/proj by ~/Proj, and an é in either of its two forms. So macOS is asked for the name that
-    it keeps: by realpath(3), which Python's own does not use.
+    On a Mac's file system, ~/Proj also opens ~/proj, and an é may have either of its two forms. So macOS is asked for
+    the stored name, by realpath(3), which Python's realpath does not use.
     """
     if platform.DARWIN:
         from lkrshell.state import native
@@ -94,7 +94,7 @@ def are_the_accounts_own() -> bool:
     settings and log. LkrError if the note of what was accepted cannot be read.
     """
     if platform.WINDOWS:
-        return True  # there the system names these folders, not a variable
+        return True  # there the system names these folders, without a variable
     home = _account_home()
     if home is None:
         return False
@@ -106,7 +106,8 @@ def are_the_accounts_own() -> bool:
 
 
 def accept() -> None:
-    """Notes that the current folders are the person's, since they allow a project. LkrError if that cannot be written.
+    """Notes that the current folders are the person's, since the person is allowing a project. LkrError if that cannot
+    be written.
 
     Only folders that XDG_* names are noted. With another HOME nothing is noted, and the account's home stays untouched.
     """

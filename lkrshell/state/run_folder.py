@@ -1,8 +1,7 @@
 """The folder of the broker's control socket and its table of virtual keys, which live as long as the broker.
 
-It is in the session's runtime folder, else in the state folder: never in a folder that every user can write, so
-nobody else can create it first. It is named after the folders that the broker serves, so another HOME has another
-broker.
+It is in the session's runtime folder, else in the state folder. Other users can write to neither, so nobody else can
+create it first. It is named after the folders that the broker serves, so another HOME has another broker.
 """
 
 import os
@@ -77,7 +76,7 @@ def is_ready(folder: int) -> bool:
 
 
 def kept_port() -> str:
-    """The port that the broker takes each time; empty if there is none yet."""
+    """The port that the broker takes each time; empty if it has not chosen one yet."""
     kept = (files.read_private(os.path.join(paths.state_dir(), _KEPT_PORT)) or b"").decode("ascii", "replace").strip()
     return kept if kept.isdecimal() and 1023 < int(kept) < 65536 else ""
 

@@ -1,4 +1,4 @@
-"""Recipients and identities of age files: X25519 keys of age, and SSH keys. Asks nobody and writes nothing.
+"""Recipients and identities of age files: age's X25519 keys, and SSH keys. Asks nobody and writes nothing.
 
 The passphrase of an SSH key needs the extra `lkrshell[ssh]`, since the age library reads only keys without one.
 """
@@ -23,7 +23,7 @@ _MADE_BY_AGE = b"age-encryption.org/"
 def recipient(text: str) -> "Recipient":
     """The public key in `text`: `age1...`, or the line of a file such as id_ed25519.pub. LkrError (64) for others."""
     try:
-        if not text.isprintable():  # the comment of an SSH key could be for a terminal
+        if not text.isprintable():  # the comment of an SSH key could control a terminal
             raise pyrage.RecipientError
         if text.startswith("ssh-"):
             return pyrage.ssh.Recipient.from_str(text)
@@ -33,7 +33,7 @@ def recipient(text: str) -> "Recipient":
 
 
 def identities(data: bytes, where: str, passphrase: "Callable[[str], Secret]") -> "list[Identity]":
-    """The private keys in the content of a file: SSH's, age's, or one of those behind a passphrase.
+    """The private keys in the content of a file: SSH or age keys, with or without a passphrase.
 
     `where` names the file in messages, and `passphrase` asks for one, given what it is for. LkrError when there are
     none, or the passphrase is wrong.

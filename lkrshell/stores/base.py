@@ -18,13 +18,13 @@ class Store(Protocol):
         """False until the first `unlock` creates it."""
 
     def describe(self) -> str:
-        """Its name, and which implementation serves, where that differs between machines."""
+        """The store's name and, where that differs between machines, its implementation."""
 
     def weakness(self) -> str | None:
-        """The implementation, if it is one that protects nothing; else None."""
+        """The implementation, if it protects nothing; else None."""
 
     def get(self, names: list[str]) -> dict[str, Secret]:
-        """Values and kinds of those keys that exist, read in one go."""
+        """Values and kinds of those of the keys that exist, all read at once."""
 
     def set(self, name: str, secret: Secret) -> None:
         """Stores or replaces a key durably. Only lkrshell.runtime.keys calls this."""

@@ -1,4 +1,4 @@
-"""The OS keychain through python-keyring: Secret Service, KWallet, macOS, Windows, or what is configured.
+"""The OS keychain through python-keyring: Secret Service, KWallet, macOS, Windows, or the configured backend.
 
 Service `com.llm-key-ring`, account `provider:label`: what the Rust `lkr` writes and reads.
 """
@@ -44,7 +44,7 @@ def works(collection: str = "") -> bool:
     try:
         with TimeLimit(_WAIT):
             backend.get_password(SERVICE, "lkr:probe")
-    except LkrError:  # too slow, which says nothing about the keychain, so no decision is remembered
+    except LkrError:  # a slow answer says nothing about the keychain, so no decision is remembered
         hint = "if it asks you something, answer and try again; LKR_BACKEND=vault uses the vault instead"
         raise StoreUnreachable("the keychain does not answer", hint) from None
     except Exception:
@@ -53,12 +53,12 @@ def works(collection: str = "") -> bool:
 
 
 def protects(backend: "KeyringBackend") -> bool:
-    """False for backends that python-keyring itself does not recommend: plain files, or none at all."""
+    """False for backends that python-keyring itself does not recommend: plain files, or no storage at all."""
     return (getattr(type(backend), "priority", 0) or 0) >= 1
 
 
 def _backend() -> "KeyringBackend":
-    """The backend that python-keyring chooses; the first one of a chain, since keys are written there."""
+    """The backend that python-keyring chooses; of a chain, the first backend, since keys are written there."""
     import keyring
 
     try:
@@ -184,7 +184,7 @@ class Keyring:
         removed = True
         try:
             self._call(lambda: keyring.delete_password(self._service, name))
-        except keyring.errors.PasswordDeleteError:  # there was none, or the person refused a dialog
+        except keyring.errors.PasswordDeleteError:  # there was no collection, or the person refused a dialog
             removed = False
         if self._call(lambda: keyring.get_password(self._service, name)) is not None:
             hint = "allow it where the keychain asks, or remove it there"
@@ -235,7 +235,7 @@ class Keyring:
         else:
             files.make_private_dir(paths.state_dir())
             try:
-                files.make_private_file(self._flag())  # an empty one, since this has to work on a full disk
+                files.make_private_file(self._flag())  # an empty file, since this has to work on a full disk
                 files.sync_dir(paths.state_dir())
             except OSError as error:
                 raise LkrError(f"cannot write {show(self._flag())}: {error.strerror}", "check the disk") from None

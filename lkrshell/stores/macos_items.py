@@ -61,7 +61,7 @@ _TYPES = {
 
 
 def works() -> bool:
-    """True where macOS's library is: on every Mac."""
+    """True where macOS's library exists, which is on every Mac."""
     try:
         with Owned():
             pass
@@ -119,7 +119,8 @@ def write(store: MacosKeychain, name: str, data: bytes) -> None:
 
 
 def create(ours: Owned, keychain: int | None, names: tuple[bytes, bytes, bytes], data: bytes) -> int:
-    """Creates an item that only this program may read; `names` are its service, account and label. The status."""
+    """Creates an item that only this program may read; `names` are its service, account and label. Returns the
+    status."""
     service, account, label = names
     status, me = _made(ours, "SecTrustedApplicationCreateFromPath", None)
     if status:
@@ -247,7 +248,7 @@ def find(ours: Owned, keychain: int | None, service: bytes, name: str) -> tuple[
 
 
 def delete(item: int) -> int:
-    """The status of removing it."""
+    """Removes the item. Returns the status."""
     status: int = _call("SecKeychainItemDelete", item)
     return status
 
@@ -282,7 +283,7 @@ def _dictionary(ours: Owned, entries: dict[int, int]) -> int:
 
 
 def _pointers(references: list[int]) -> Any:
-    """An array of them in C's memory."""
+    """A C array of these pointers."""
     return native.buffer(b"".join(each.to_bytes(8, "little") for each in references) or b"\0")
 
 

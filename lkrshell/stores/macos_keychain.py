@@ -39,7 +39,8 @@ KEPT_BACK = (*NO_DIALOG, AUTH_FAILED, CANCELED)  # the results of reading an ite
 
 UNLOCKED = 1  # SecKeychain.h: kSecUnlockStateStatus
 _SETTINGS = 12  # bytes of SecKeychainSettings: UInt32 version, two Boolean, two bytes of padding, UInt32 lockInterval
-# Its lockInterval where nothing locks by time. SecKeychainCopySettings leaves useLockInterval as it was.
+# The value of lockInterval if the keychain never locks by time. SecKeychainCopySettings leaves useLockInterval as it
+# was.
 _NEVER = 0x7FFFFFFF
 
 # The functions' types, see native.function. OSStatus is "i", UInt32 "I", Boolean "B", a reference "P".
@@ -56,14 +57,14 @@ _TYPES = {
 
 
 def call(name: str, *arguments: "Any", types: str = "") -> "Any":
-    """Calls a function of Security.framework or CoreFoundation; `types` where the table above does not have it."""
+    """Calls a function of Security.framework or CoreFoundation; `types` if it is not in the table above."""
     library = "CoreFoundation" if name.startswith("CF") else "Security"
     return native.function(platform.library(library), name, types or _TYPES[name])(*arguments)
 
 
 class Owned:
-    """A block of calls into macOS. Whatever way it ends, it releases the references that we own, each once, and allows
-    this process what it allowed before.
+    """A block of calls into macOS. However it ends, it releases each reference that we own once, and restores what this
+    process was allowed.
 
     macOS shows dialogs in it only with `may_ask`.
     """

@@ -1,4 +1,4 @@
-"""One item in the login keychain of macOS: what opens lkr's own store after Touch ID. See lkrshell.runtime.enrollment.
+"""One item in the login keychain of macOS: it opens lkr's own store after Touch ID. See lkrshell.runtime.enrollment.
 
 The login keychain is open while the user is logged in. macOS gives the item without a question to the program that
 stored it, which is the Python interpreter: the question comes from lkr, by LocalAuthentication, before it reads.
@@ -13,7 +13,7 @@ _LOGIN = None  # a NULL keychain: the search list for a query, the default keych
 
 
 def keep(account: str, data: bytes) -> None:
-    """Stores it, in the place of an older one."""
+    """Stores the item, replacing an older one."""
     forget(account)
 
     def add() -> None:
@@ -26,7 +26,7 @@ def keep(account: str, data: bytes) -> None:
 
 
 def kept(account: str) -> bytes:
-    """What `keep` stored. LkrError when it is not there, or not for this program."""
+    """What `keep` stored. LkrError if the item does not exist, or this program may not read it."""
 
     def read() -> bytes:
         with Owned():

@@ -1,4 +1,4 @@
-"""Where values live. `choose` is the one place that decides which store serves."""
+"""Where values live. Only `choose` decides which store is used."""
 
 import os
 
@@ -25,7 +25,7 @@ def chosen_before() -> str:
 
 
 def is_another(config: Config) -> bool:
-    """True if LKR_BACKEND names another store than the settings do, or than `auto` settled on."""
+    """True if LKR_BACKEND names a different store from the settings, or from what `auto` settled on."""
     written, named = (chosen_before() if each == "auto" else each for each in (config.written_backend, config.backend))
     return written not in ("", named)
 
@@ -58,7 +58,7 @@ def choose(config: Config) -> "Store":
 
 
 def vault(config: Config) -> "Vault | None":
-    """The vault, if it is the store in use; else None. For what only a vault can do."""
+    """The vault, if it is the store in use; else None. For tasks that only a vault can do."""
     from lkrshell.stores.vault import Vault
 
     store = choose(config)
@@ -74,7 +74,7 @@ def with_passphrase(store: "Store") -> "Vault | MacosKeychain | None":
 
 
 def found(config: Config) -> str:
-    """The name of the best store of this machine: macOS's keychain, else what python-keyring finds, else the vault."""
+    """The name of the best store on this machine: macOS's keychain, else what python-keyring finds, else the vault."""
     if platform.DARWIN:
         from lkrshell.stores import macos_items
 

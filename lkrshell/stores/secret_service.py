@@ -24,7 +24,7 @@ _WAIT = 30.0  # seconds; the hook's own limit is shorter
 
 
 def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
-    """The secrets of the items with these attributes (`service`, `username`), as far as they exist.
+    """The secrets of the items with these attributes (`service`, `username`), if they exist.
 
     With a label, only the collection of that label is used. Otherwise the default collection is preferred. StoreLocked
     if an item is in a locked collection, or if there is no collection with that label; StoreUnreachable if nobody
@@ -82,8 +82,8 @@ _HINT = "see lkr status; LKR_BACKEND=vault uses the vault instead"
 
 
 def addresses() -> list[str]:
-    """The socket paths of the session bus, best first; abstract ones begin with NUL. Empty if this module can use
-    none."""
+    """The socket paths of the session bus, best first; abstract ones begin with NUL. Empty if this module cannot use
+    any."""
     text = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
     if not text:
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")

@@ -97,7 +97,7 @@ class Vault:
         import pyrage
 
         try:
-            with files.locked(self._root):  # otherwise a simultaneous rekey could make this recipient an old one
+            with files.locked(self._root):  # otherwise a simultaneous rekey could make this recipient outdated
                 recipient = pyrage.x25519.Recipient.from_str(self.recipient())
                 files.write_private(self._file(name), pyrage.encrypt(secret.dump(), [recipient]))
         except pyrage.RecipientError:
@@ -140,11 +140,11 @@ class Vault:
         self._keep(self._open(passphrase) if self.is_created() else self._make(passphrase))
 
     def key_of(self, passphrase: Secret) -> bytes:
-        """What `open_by` takes: the identities, of which one is the vault's. StoreLocked for a wrong passphrase."""
+        """What `open_by` takes: the identities, one of which is the vault's. StoreLocked for a wrong passphrase."""
         return self._open(passphrase)
 
     def open_by(self, key: bytes) -> None:
-        """Unlocks by what `key_of` gave. StoreLocked when that was for another vault, or before a rekey."""
+        """Unlocks with what `key_of` returned. StoreLocked if that was for another vault, or is older than a rekey."""
         if self.recipient() not in (str(each.to_public()) for each in _identities(key)):
             raise StoreLocked("the vault has another identity now", "lkr vault enroll")
         self._keep(key)
@@ -258,7 +258,7 @@ class Vault:
 
 
 def _name(folder: str, file: str) -> str:
-    """The key that a file below `keys` is of."""
+    """The name of the key in a file below `keys`."""
     return f"{folder.replace('~', '/', 1)}:{file[:-4]}"
 
 
