@@ -42,7 +42,7 @@ class _Log:
 def _open(until: tuple[int, int] | None = None) -> list[_Log]:
     """The logs, oldest first, from the one after `until` on. LkrError when one is not private.
 
-    Opened newest first: a log that is put aside meanwhile is met twice, and none is missed.
+    Opened newest first, so that a log that is renamed meanwhile is found twice rather than missed.
     """
     found: list[_Log] = []
     for path in audit.logs():
@@ -67,7 +67,7 @@ def _open(until: tuple[int, int] | None = None) -> list[_Log]:
 
 
 def lines(follow: bool) -> Iterator[str]:
-    """The lines of the log, oldest first; with `follow` also those that come, without an end."""
+    """The lines of the log, oldest first; with `follow`, new lines too, without end."""
     last: _Log | None = None
     while True:
         logs = _open(last.identity if last else None)
@@ -83,7 +83,7 @@ def lines(follow: bool) -> Iterator[str]:
             except FileNotFoundError:
                 continue
             if last:
-                yield from last.lines()  # only now, since nobody writes to a renamed log
+                yield from last.lines()  # read now, since nobody writes to a renamed log
             if not last or (now.st_dev, now.st_ino) != last.identity:
                 break
         if not follow:

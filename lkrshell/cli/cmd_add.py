@@ -48,7 +48,7 @@ def command(entry: str, replace: bool) -> None:
 
 
 def _name_of(entry: object) -> str:
-    """The key that an entry of a manifest names, as a string or in a table; empty if it names none."""
+    """The key that an entry of a manifest names, as a string or in a table; empty if there is no name."""
     return str(entry.get("key", "")) if isinstance(entry, dict) else str(entry or "")
 
 

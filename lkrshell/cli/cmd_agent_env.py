@@ -70,7 +70,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
         names = [binding.variable for binding, _ in given.loaded]
         names += [binding.variable + by for binding, _ in given.virtual]
         declare.echo(f"lkr: {name} starts with {' '.join(names) or 'no keys'}", err=True)
-    environment[b"AI_AGENT"] = os.fsencode(name)  # by this, lkr recognizes an agent that it does not know
+    environment[b"AI_AGENT"] = os.fsencode(name)  # tells lkr later that an agent is running, even an unknown one
     execute.become(words, environment)
 
 

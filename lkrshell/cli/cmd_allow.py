@@ -80,7 +80,8 @@ def _elsewhere(folders: list[str]) -> str:
 
 
 def _show_team(folder: str, parsed: manifest.Manifest) -> "Callable[[], None]":
-    """Shows who can open the sealed keys of the manifest. What it returns notes that these members were accepted."""
+    """Shows who can open the sealed keys of the manifest. Returns a function that notes that these members were
+    accepted."""
     keys = dict.fromkeys(names.in_source(each.key) for each in parsed.bindings if names.is_sealed(each.key))
     if not keys:
         return lambda: None

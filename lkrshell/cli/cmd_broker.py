@@ -104,7 +104,7 @@ def show_log() -> str:
 
 
 def tell(as_json: bool) -> None:
-    """Shows the broker, its virtual keys, and whom they are for."""
+    """Shows the broker and its virtual keys, with the program that each is for."""
     rows = broker_client.ask("state")
     agent = common.agent()
     keys = [[shown(row[1]), *row[2:]] for row in rows or () if row[0] == "key" and agent in (None, row[4])]

@@ -47,7 +47,7 @@ def command(fix: bool, agents: bool, report: bool, as_json: bool) -> int:
 
 
 def _tell(found: list[tuple[str, doctor.Finding]]) -> None:
-    """Facts first, then warnings, and problems last, where people see them. With headings on a terminal."""
+    """Prints facts first, then warnings, and problems last, where people see them. Uses headings on a terminal."""
     terminal, colored = sys.stdout.isatty(), output.colors(sys.stdout)
     before = ""
     if terminal:

@@ -61,7 +61,7 @@ def command(
 
 def _as_the_manifest_says(bindings: list[Binding], program: str, agent: str) -> None:
     """For a coding agent: LkrError (2) unless this project's allowed manifest names all of these keys for `program`.
-    A key that it gives only through the broker stays so."""
+    If the manifest gives a key only through the broker, the command gets only a virtual key."""
     named: dict[str, str] = {}
     reason = "the manifest here does not name"
     try:

@@ -135,9 +135,9 @@ def _agree(keys: list[str], bindings: list[Binding], there: str) -> None:
 
 
 def _values(used: list[tuple[str, str]], folder: str | None, there: str, virtual: set[str]) -> dict[str, str]:
-    """The values by key, under each key's policy: for the project, and for the folder that the file will be in.
+    """The values by key. Each key's policy must allow the project and the folder that the file will be in.
 
-    The manifest gives those of `virtual` through the broker.
+    The manifest gives the keys in `virtual` through the broker.
     """
     target, store = paths.real(os.path.dirname(there)), common.store()
     bindings = [Binding(place, key) for place, key in used]
@@ -158,7 +158,7 @@ def _values(used: list[tuple[str, str]], folder: str | None, there: str, virtual
 
 
 def _fill(text: str, values: dict[str, str], path: str) -> str:
-    """The text with the values by their places or variables in it."""
+    """The text, with the values put at their places or variables."""
     quote = _json if path.endswith((".json", ".jsonc", ".json5")) else str
     if _PLACE.search(text):
         return _PLACE.sub(lambda match: quote(values[f"{{{{lkr:{match[1]}}}}}"]), text)

@@ -1,4 +1,4 @@
-"""`lkr init`: sets a project up, step by step. Writes a manifest, or uses the one that came with the project."""
+"""`lkr init`: sets up a project, step by step. Writes a manifest, or uses the one that came with the project."""
 
 import os
 
@@ -53,7 +53,7 @@ def _agreed(question: str) -> bool:
 
 def _set_up(place: lookup.Place, yes: bool, take: bool) -> None:
     """Manifest, keys of `.env` and grant: asks all questions first, then does everything. KeyboardInterrupt after a no
-    to the manifest: without it, there is no next step."""
+    to the manifest, since the next steps need it."""
     project_files.check_new(place)
     new = place.text == lookup.ABSENT
     parsed = None if new else manifest_reader.read_manifest(place)
@@ -120,7 +120,7 @@ def _env(folder: str, needed: bool) -> envfile.EnvFile | None:
 
 
 def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> import_plan.Plan | None:
-    """Agrees with the person what happens to the keys in the env file. None if there are none, or after a no."""
+    """Asks the person what happens to the keys in the env file. None if it has no keys, or after a no."""
     plan = importing.make_plan(importing.keys_of_file(env), wanted, yes)
     if not plan.found:
         return None
@@ -156,7 +156,7 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
 
 
 def _same(store: Store, key: str, value: str) -> bool:
-    """True if the store has this value. False while it is locked, since then nobody knows."""
+    """True if the store has this value. False while it is locked, since nobody can tell then."""
     if store.is_locked():
         return False
     secret = store.get([key]).get(key)

@@ -81,9 +81,10 @@ def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
 
 
 def _for_terminal(rows: "list[dict[str, Any]]") -> str:
-    """The same within the width of the terminal: names stay complete, and what is equal for all keys is left out.
+    """The same table within the terminal's width: names stay complete, and columns that are equal for all keys are left
+    out.
 
-    A kind is shown where there are admin keys. In groups, a provider's variable is in its heading.
+    The kind is shown if there are admin keys. In groups, a provider's variable is in its heading.
     """
     grouped, kinds = layout.is_grouped(len(rows)), any(row["kind"] == "admin" for row in rows)
     headings, cells, colors = ["NAME"], [[row["name"]] for row in rows], [["bold"] for _ in rows]

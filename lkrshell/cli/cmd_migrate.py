@@ -1,7 +1,7 @@
 """`lkr migrate SOURCE`: copies keys from another store, or another keyring service, into the store in use.
 
-Each key is written, read back and compared before it counts as there; only then, and only with --move, does it leave
-the source. If it is killed, each key is in one of the two stores, or in both. Running it again continues.
+Each key is written, read back and compared. Only after that, and only with --move, is it removed from the source. If it
+is killed, each key is in one of the two stores, or in both. Running it again continues.
 """
 
 from lkrshell.cli import common, declare, prompts
@@ -79,7 +79,7 @@ def _carry_out(
 ) -> list[str]:  # fmt: skip
     """Copies the keys of `plan` (account: name), reads each back, and with `move` removes it from where it was.
 
-    Returns the names of those that it did not remove, because something would be lost.
+    Returns the names of the keys that it did not remove, because something would be lost.
     """
     left = []
     with common.logged("migrate") as changed:
@@ -103,8 +103,8 @@ def _carry_out(
 
 
 def _loss(origin: "Store", account: str, target: "Store", name: str) -> str:
-    """What would be lost with a key of `origin`, in words: a stricter policy, or the old value of a rotation. Empty for
-    nothing."""
+    """What would be lost with a key of `origin`, in words: a stricter policy, or the old value of a rotation. Else
+    empty."""
     if origin.exists(names.old_of(account)) and not target.exists(names.old_of(name)):
         return f"has no old value; lkr rotate {account} --confirm there"
     before, after = index.read(origin.name, account), index.read(target.name, name)
@@ -113,7 +113,7 @@ def _loss(origin: "Store", account: str, target: "Store", name: str) -> str:
 
 
 def _state(present: Secret | None, wanted: Secret) -> str:
-    """Compares the key that is here with the one that would arrive."""
+    """Compares the key that is stored here with the one to copy."""
     if present is None:
         return "new"
     return "same" if (present.reveal(), present.kind) == (wanted.reveal(), wanted.kind) else "differs"

@@ -97,7 +97,7 @@ def command(
 
 
 def _warn_of_route(name: str) -> None:
-    """Says so if the broker does not serve the vendor of this key."""
+    """Warns if the broker does not serve the vendor of this key."""
     try:
         broker_client.check_route(name)
     except LkrError as error:
@@ -193,7 +193,7 @@ def _tell_all(as_json: bool) -> None:
 
 def _agreed(before: Entry, edit: "Callable[[Entry], None]") -> list[str]:
     """What the key may do in addition after `edit`, once the person has typed yes. LkrError (2) otherwise: no option,
-    pipe or agent can agree to it."""
+    pipe or agent can agree in the person's place."""
     import copy
 
     after = copy.copy(before)

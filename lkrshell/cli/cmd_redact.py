@@ -1,4 +1,4 @@
-"""`lkr redact`: standard input to standard output, without the stored values."""
+"""`lkr redact`: copies standard input to standard output, without the stored values."""
 
 import json
 import os

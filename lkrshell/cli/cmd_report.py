@@ -1,4 +1,5 @@
-"""`lkr report`: one page for a security review, and the same as an exit code. Names keys and projects, and no value."""
+"""`lkr report`: writes one page for a security review, or checks the same for CI. Names keys and projects, but shows no
+value."""
 
 import json
 import os

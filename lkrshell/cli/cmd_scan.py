@@ -125,12 +125,13 @@ def _in_git(
 
 
 def _engine() -> tuple[Engine | None, *tuple[str, ...]]:
-    """Returns the engine for other kinds of secrets, which starts meanwhile, or else None and a note about that."""
+    """Returns the engine for other kinds of secrets, which starts in the background; or None and a note that says
+    why."""
     try:
         return (Engine(),)
     except ImportError:
         return None, engine.missing()
-    except Exception as error:  # betterleaks has its own for a library that cannot be loaded
+    except Exception as error:  # betterleaks has its own message for a library that cannot be loaded
         return None, f"other kinds of secrets were not searched for: {error}"
 
 

@@ -36,7 +36,7 @@ _COLORS = {
 @declare.option("--short", "as_line", is_flag=True, help="One line for a prompt; nothing outside a project.")
 def command(as_json: bool, as_line: bool) -> None:
     """Show what is loaded here, and why. Also shows the project, its profile and the store."""
-    if as_line:  # together with other options; __main__ handles it alone
+    if as_line:  # here only with other options; without them, __main__ handles it
         status_line.main()
         return
     report = _report()
@@ -84,7 +84,7 @@ def _report() -> "dict[str, Any]":
 
 
 def _stored(store: "Store", key: str) -> "dict[str, Any]":
-    """Whether a key is there to be loaded; for a key of a source, its copy."""
+    """Whether a key can be loaded; for a key of a source, whether its copy can."""
     if not names.is_fetched(key):
         return {"stored": store.exists(key), "copy": None}
     from lkrshell.cli import source_keys
@@ -176,7 +176,7 @@ def _row(want: "dict[str, Any]", report: "dict[str, Any]") -> tuple[str, str, st
 
 
 def _age(copy: "dict[str, Any]") -> str:
-    """How old a copy is, which version, and when it ends if that is near."""
+    """How old a copy is, its version, and when it ends if that is soon."""
     now = time.time()
     text = f", fetched {output.ago(now - copy['fetched'])}"
     text += f", version {copy['version']}" if copy["version"] else ""

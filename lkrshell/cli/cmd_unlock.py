@@ -38,7 +38,7 @@ def command(from_stdin: bool, by_passphrase: bool) -> None:
 
 
 def _for_new(store: "Store", from_stdin: bool) -> Secret:
-    """The passphrase for a new store. One that is read from standard input may be weak."""
+    """The passphrase for a new store. A passphrase from standard input may be weak."""
     prompt = f"A passphrase for the new {store.noun}"
     if not from_stdin:
         return passphrases.new_passphrase(prompt)

@@ -1,4 +1,5 @@
-"""`lkr usage`: what went through the broker and what it cost, from the ledger. `--vendor` asks the vendors instead."""
+"""`lkr usage`: what went through the broker and what it cost, from the ledger. With `--vendor`, asks the vendors
+instead."""
 
 import re
 import sys
@@ -119,7 +120,7 @@ def _grouped(rows: "list[dict[str, Any]]", by: tuple[str, ...]) -> "list[dict[st
 
 
 def _print_all(rows: "list[dict[str, Any]]", by: tuple[str, ...], as_json: bool) -> None:
-    """A line, or an object, for each group; `cost` in US dollars as text, exactly."""
+    """Prints a line or an object for each group. `cost` is the exact amount in US dollars, as text."""
     groups = _grouped(rows, by)
     for each in groups:
         each["cost"] = limits.dollars(each["cost"])
@@ -142,7 +143,7 @@ def _cell(value: object) -> object:
 
 
 def _tell(rows: "list[dict[str, Any]]", by: tuple[str, ...], start: float) -> None:
-    """Tables for a person: the most expensive first, but days in order."""
+    """Prints tables for a person: the most expensive rows first, but days in order."""
     (total,) = _grouped(rows, ())
     requests = common.count(total["requests"], "request", "requests")
     declare.echo(

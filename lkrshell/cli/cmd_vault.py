@@ -160,7 +160,7 @@ def _enroll(store: "enrollment.Opened", way: str, from_stdin: bool) -> enrollmen
     identity = enrollment.plugin_identity(way) if way not in (enrollment.TPM, enrollment.TOUCH_ID) else ""
     pin = Secret("")
     if way == enrollment.TPM:
-        tpm.check()  # before anything is asked
+        tpm.check()  # before any question
     if from_stdin and way == enrollment.TPM:
         passphrase, pin = common.two_secrets()
         key = store.key_of(passphrase)

@@ -38,7 +38,7 @@ def store() -> "Store":
 
 
 def vault() -> "Vault":
-    """The vault, for what only a vault can do. LkrError if it is not the store in use, or does not exist yet."""
+    """The vault, for tasks that only a vault can do. LkrError if it is not the store in use, or does not exist yet."""
     chosen = registry.vault(config.load())
     if chosen is None:
         own = "use your desktop's own tools"
@@ -86,7 +86,7 @@ def count(number: int, one: str, many: str) -> str:
 
 
 def some_folders(folders: "Sequence[str]", most: int) -> str:
-    """The first `most` folders for a sentence, and how many more there are."""
+    """The first `most` folders, as text for a sentence, and how many more there are."""
     more = f" and {len(folders) - most} more" if len(folders) > most else ""
     return show(", ".join(tilde(each) for each in folders[:most])) + more
 
@@ -99,7 +99,7 @@ def two_secrets() -> tuple[Secret, Secret]:
     return Secret(lines[0]), Secret(lines[1])
 
 
-_ancestors = functools.cache(agents.ancestors)  # they stay the same
+_ancestors = functools.cache(agents.ancestors)  # the values stay the same
 
 
 def agent() -> str | None:

@@ -1,7 +1,7 @@
 """Declares a command's options and arguments as data, and parses plain calls.
 
-click handles everything else: help, wrong usage, questions. Loading it takes longer than starting four interpreters, so
-`lkr status` would spend most of its time on that. `command`, `option` and `argument` take the same arguments as click's
+click handles everything else: help, wrong usage, questions. Loading click takes longer than starting four interpreters,
+and would be most of the time of `lkr status`. `command`, `option` and `argument` take the same arguments as click's
 decorators of these names, and `Command.click()` passes them on.
 """
 
@@ -96,7 +96,7 @@ class Command:
         self.parameters: list[Parameter] = list(reversed(getattr(callback, "parameters", [])))
 
     def run(self, values: "dict[str, Any]", given: list[Parameter]) -> object:
-        """Runs the command. `given` are the options that were typed. LkrError (2) if a coding agent may not do that."""
+        """Runs the command. `given` are the options that were typed. LkrError (2) if a coding agent may not run it."""
         from lkrshell.cli import rights
 
         rights.check(self, values, given)
@@ -192,7 +192,7 @@ class Group:
     def __init__(self, name: str, callback: "Callable[..., Any]") -> None:
         self.name, self.callback = name, callback
         self.commands: dict[str, Command] = {}
-        self.default = ""  # the one that runs if none is named
+        self.default = ""  # the command that runs if none is named
 
     def command(self, name: str, **settings: "Any") -> "Callable[[Callable[..., Any]], Command]":
         def declare(function: "Callable[..., Any]") -> Command:

@@ -9,7 +9,7 @@ from lkrshell.core.errors import USAGE, LkrError
 
 
 class Group(click.Group):
-    """A group that says what a mistyped command may mean."""
+    """A click group that suggests a command for a mistyped one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

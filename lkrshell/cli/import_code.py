@@ -1,4 +1,4 @@
-"""`lkr import --code`: replaces `load_dotenv()` and keys in Python code by `lkrshell.load()`.
+"""`lkr import --code`: replaces `load_dotenv()` and keys in Python code with `lkrshell.load()`.
 
 It shows the edits, and makes them if the person agrees. Values go into the store first.
 """

@@ -19,7 +19,7 @@ from lkrshell.vendors import providers
 def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> import_plan.Plan:
     """Plans what happens to the values. If the store is locked, asks for the passphrase, unless `yes`.
 
-    Leaves out variables that get a shared or sealed key: what is here of it is a copy.
+    Leaves out variables that get a shared or sealed key, since its value here is only a copy.
     """
     store, found = common.store(), import_plan.keys_in(values)
     for variable, value in values.items():
@@ -44,7 +44,7 @@ def show_plan(plan: import_plan.Plan) -> None:
 
 
 def settle(plan: import_plan.Plan, yes: bool, replace: bool = False) -> None:
-    """Lets the person decide about each key that exists with another value. Writes nothing."""
+    """Lets the person decide about each key that is stored with another value. Writes nothing."""
     if replace:
         plan.replaced.update(plan.keys.values())
     for variable in plan.conflicts():
@@ -146,8 +146,8 @@ def _output(*words: str) -> str:
 
 
 def unset(file: envfile.EnvFile, named: dict[str, str]) -> dict[str, str]:
-    """Those of the manifest's variables that the file sets to nothing or to a placeholder. A program that lets the
-    file win would lose the loaded key."""
+    """The manifest's variables that the file leaves empty or sets to a placeholder. A program that prefers the file to
+    its environment would lose the loaded key."""
     empty = {name for name, value in file.values.items() if import_plan.is_placeholder(value)} - file.ambiguous
     return {variable: key for variable, key in named.items() if variable in empty}
 

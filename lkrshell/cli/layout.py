@@ -44,7 +44,7 @@ def is_grouped(rows: int) -> bool:
 
 
 def columns_left(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:
-    """How much width the terminal has left beside these columns of a table. Less than none if they do not fit."""
+    """How much width the terminal has left beside these columns of a table. Negative if they do not fit."""
     lines = [headings, *rows]
     taken = sum(max(output.columns(line[column]) for line in lines) + 2 for column in range(len(headings)))
     return output.width() - taken
@@ -68,7 +68,8 @@ def heading(text: str) -> str:
 
 
 def wrapped(text: str, indent: int, stream: "TextIO", first: int = 0) -> str:
-    """`text` in lines that fit the terminal, those after the first behind `indent` spaces; unchanged off a terminal.
+    """`text` in lines that fit the terminal; after the first, each begins with `indent` spaces. Unchanged off a
+    terminal.
 
     `first` is how many columns of the first line are taken. No word is cut, so commands and paths stay whole.
     """

@@ -12,7 +12,8 @@ from lkrshell.system import launchd, systemd
 
 _NAME = "lkr-broker"
 _PATIENCE = 10.0  # seconds for a broker to end
-# These variables say where this user's broker has its files, so that it is the same broker that starts by itself.
+# These variables say where this user's broker has its files, so that this is the same broker as the one that starts by
+# itself.
 _VARIABLES = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "LKR_BACKEND")
 
 
@@ -47,7 +48,7 @@ def changes() -> list[rcfiles.Change]:
 
 
 def start() -> str:
-    """Starts it from now on. Returns what the person should know, or an empty text."""
+    """Starts the broker, now and at each login. Returns what the person should know, or an empty text."""
     if platform.DARWIN:
         _run(launchd.stop(_NAME, os.getuid()))
         started = _run(launchd.start(_NAME, home(), os.getuid()))
@@ -57,7 +58,7 @@ def start() -> str:
 
 
 def _hand_over() -> bool:
-    """Ends a broker that started by itself, so that systemd can have its sockets. Its virtual keys stay."""
+    """Ends a broker that started by itself, so that systemd can take over its sockets. Its virtual keys stay."""
     _run(systemd.stop(_NAME))
     try:
         broker_service.stop(_PATIENCE)
@@ -67,7 +68,7 @@ def _hand_over() -> bool:
 
 
 def stop() -> None:
-    """Stops the broker that it started."""
+    """Stops the broker that systemd or launchd started."""
     _run(launchd.stop(_NAME, os.getuid()) if platform.DARWIN else systemd.stop(_NAME))
 
 

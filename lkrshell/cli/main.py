@@ -8,7 +8,7 @@ from lkrshell.cli import declare, output
 from lkrshell.core.errors import LkrError, StoreLocked, WrongPassphrase
 from lkrshell.core.text import show
 
-# In the order of the help: what a newcomer needs comes first.
+# In the order of the help: commands that a newcomer needs come first.
 GROUPS = {
     "Start": ("init", "install", "uninstall", "doctor"),
     "Keys": ("set", "get", "list", "rm", "rename", "rotate", "import", "migrate", "vault", "usage"),
@@ -72,7 +72,7 @@ def run(arguments: list[str]) -> int:
 def _open_streams() -> None:
     """Opens standard streams that are closed, so that no file of ours takes their place.
 
-    There is nothing to read, messages go nowhere, and output fails. A locale that lacks a character gets an escape.
+    Then there is no input, messages are dropped, and output fails. Characters that the locale lacks become escapes.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:

@@ -47,7 +47,7 @@ def table(
 
     The first column is never cut, since it tells the rows apart.
 
-    `colors_of` names a color for each cell; an empty string means none.
+    `colors_of` names a color for each cell; an empty string means no color.
     """
     terminal = sys.stdout.isatty()
     lines = [tuple(headings), *map(tuple, rows)] if terminal else list(map(tuple, rows))
@@ -75,7 +75,7 @@ def table(
 
 
 def _cut(widths: list[int], room: int) -> None:
-    """Narrows the widest columns but the first until the line fits, none below 8."""
+    """Narrows the widest columns, except the first, until the line fits. No column becomes narrower than 8."""
     while len(widths) > 1 and sum(widths) + 2 * (len(widths) - 1) > room:
         widest = max(range(1, len(widths)), key=widths.__getitem__)
         if widths[widest] <= 8:
@@ -94,7 +94,7 @@ def columns(text: str) -> int:
 
 
 def fitting(text: str, most: int, end: bool = False) -> str:
-    """As much of the beginning of `text`, or of its end, as `most` columns hold."""
+    """As much of the beginning or the end of `text` as fits into `most` columns."""
     while text and columns(text) > most:
         text = text[1:] if end else text[:-1]
     return text

@@ -1,4 +1,4 @@
-"""The passphrase of the vault, or of lkr's own keychain, and a new one for it."""
+"""Asks for the passphrase of the vault or of lkr's own keychain, or for a new one."""
 
 from lkrshell.cli import ask, common
 from lkrshell.core.errors import REFUSED, LkrError
@@ -16,8 +16,8 @@ _WEAK = 3  # of zxcvbn's scores 0 to 4: below it, guessing takes less than 10^10
 
 
 def current(prompt: str, from_stdin: bool, use: "Callable[[Secret], T]") -> "T":
-    """Gives the store's passphrase to `use`, and returns what that returned. On a terminal, a wrong one is asked for
-    again."""
+    """Gives the store's passphrase to `use`, and returns what that returned. On a terminal, asks again after a wrong
+    one."""
     if from_stdin or not ask.on_terminal():
         return use(common.read_secret(prompt, from_stdin))
     return unlocking.until_right(prompt, use)

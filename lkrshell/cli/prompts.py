@@ -50,7 +50,7 @@ def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "",
 
 
 def tell_projects(name: str) -> None:
-    """Names the allowed projects whose manifests name this key, since they will not get it any more."""
+    """Names the allowed projects whose manifests name this key, since they will no longer get it."""
     if folders := references.by_key().get(name):
         declare.echo(f"lkr: {shown(name)} is in the manifest of {common.some_folders(folders, 5)}", err=True)
 

@@ -48,7 +48,7 @@ def html(report: Report, now: float) -> str:
     idle = sum(any("used" in each and "may" not in each for each in key.problems) for key in report.keys)
     keys, places, refusals = len(report.keys), len(report.scan), sum(refused for _, _, refused in report.weeks)
     chain = f"broken at {common.count(report.broken, 'place', 'places')}" if report.broken else "intact"
-    cards: list[tuple[object, str, bool | None]] = [  # the last: whether it is bad, if it can be
+    cards: list[tuple[object, str, bool | None]] = [  # the last item: whether the value is bad, for facts that can be
         (keys, "key" if keys == 1 else "keys", None),
         (old, f"older than {report.limits.age} days", old > 0),
         (idle, f"unused for {report.limits.unused} days", idle > 0),
@@ -124,12 +124,12 @@ def _section(title: str, headings: Sequence[str], rows: "Iterable[Iterable[objec
 
 
 def _chart(weeks: list[tuple[str, int, int]]) -> str:
-    """Returns bars: the uses of each week, and on top of them the refusals."""
+    """Returns a bar for each week: the uses, with the refusals on top."""
     most = max([1, *(uses + refused for _, uses, refused in weeks)])
     bars = []
     for number, (day, uses, refused) in enumerate(weeks):
         left, high, red = 12 + number * 61, round(120 * uses / most), round(120 * refused / most)
-        red = max(red, 3) if refused else 0  # one among thousands must be seen
+        red = max(red, 3) if refused else 0  # a single one among thousands must be visible
         bars.append(f'<rect x="{left}" y="{140 - high}" width="44" height="{high}" fill="var(--bar)"/>')
         bars.append(f'<rect x="{left}" y="{140 - high - red}" width="44" height="{red}" fill="var(--bad)"/>')
         bars.append(f'<text x="{left + 22}" y="156" text-anchor="middle">{_text(day[5:])}</text>')

@@ -58,7 +58,7 @@ class Report:
     lines: int = 0
     broken: int = 0
     doctor: list[tuple[str, str]] = field(default_factory=list)  # level, text
-    # what it is, the beginning of a key that is not stored, place, how exposed
+    # what it is, the beginning of the value if the key is not stored, place, how exposed
     scan: list[tuple[str, str, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # each with its reason behind a colon
     spent: list[tuple[str, int, float]] = field(default_factory=list)  # key, requests, US dollars
@@ -167,7 +167,7 @@ def _sum_up(report: Report) -> None:
 
 
 def hide(report: Report) -> None:
-    """Replaces names by numbers, and reduces texts that could contain a name to their kind."""
+    """Replaces names with numbers, and texts that could contain a name with their kind."""
     known: dict[str, dict[str, str]] = {"key": {}, "project": {}, "agent": {}}
 
     def number(kind: str, name: str) -> str:
@@ -195,6 +195,6 @@ def hide(report: Report) -> None:
 
 
 def _vendor(key: str) -> str:
-    """The provider of a key, or "key" for one that the user named: that may be the name of a client."""
+    """The provider of a key; "key" if the user made the name up, since that may be the name of a client."""
     provider = names.provider_of(key)
     return provider if provider in providers.builtin() else "key"

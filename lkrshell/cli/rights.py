@@ -50,8 +50,8 @@ ROWS: dict[str, tuple[str, str]] = {
 
 
 def check(command: declare.Command, values: "dict[str, Any]", given: list[declare.Parameter]) -> None:
-    """Raises LkrError (2), and records that, if a coding agent may not do this."""
-    action = values.get("action")  # `lkr broker stop` has its own row, or none
+    """Raises LkrError (2), and records the refusal, if a coding agent may not do this."""
+    action = values.get("action")  # `lkr broker stop` has its own row, or no row
     path = f"{command.path} {action}" if action else command.path
     options, _ = ROWS.get(path, (None, ""))
     if options is not None and all(set(option.flags) & set(options.split()) for option in given):

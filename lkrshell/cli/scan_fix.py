@@ -38,7 +38,7 @@ _NOTEBOOK_LIMIT = 64 << 20  # bytes
 
 
 def fix(found: list[Finding], project: str) -> None:
-    """Goes through the keys, the worst first. Keys found in `project` can go into its manifest.
+    """Goes through the keys, worst first. Keys found in `project` can go into its manifest.
 
     LkrError (2) without a terminal.
     """
@@ -75,7 +75,7 @@ def _store(group: list[Finding]) -> str:
 
 
 def _name_it(group: list[Finding], name: str, folder: str) -> None:
-    """Names the key in the manifest of `folder` and allows that, after a yes. Its other entries stay."""
+    """After a yes, names the key in the manifest of `folder` and allows the result. Other entries stay."""
     variable = next((each.named for each in group if each.named), "") or providers.variable_of(name) or ""
     place = lookup.Place(folder)
     try:

@@ -24,7 +24,7 @@ _MOST = 12  # places of one key to show on a terminal
 
 
 class Progress:
-    """Shows on a terminal's stderr how many files were read, once that takes more than a second."""
+    """Shows on stderr, if that is a terminal, how many files were read, once reading takes more than a second."""
 
     def __init__(self) -> None:
         self._start, self._told = time.monotonic(), 0.0

@@ -1,4 +1,4 @@
-"""What the commands about a team's sealed keys share: the person's place in the team, and the questions to them."""
+"""What the commands about a team's sealed keys share: the person's place in the team, and the questions to ask."""
 
 import functools
 import getpass
@@ -57,9 +57,9 @@ def accept(team: Team, yes: bool) -> None:
 
 
 def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[list[Opened], list[LkrError]]:
-    """Returns the sealed values that this person can open, and the errors of the others.
+    """Returns the sealed values that this person can open, and the errors for the others.
 
-    StoreLocked when the vault has to be unlocked. Call this before the first write of sealing again.
+    StoreLocked when the vault has to be unlocked. When keys are sealed again, call this before the first write.
     """
     using, found, problems = openers(identity), [], []
     for name in keys:
@@ -73,8 +73,8 @@ def opened(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[lis
 
 
 def opened_to_seal(team: Team, keys: "Iterable[str]", identity: str | None) -> tuple[list[Opened], list[LkrError]]:
-    """The same, but a file that may be a wrong one is an error, and so is a value that the person has not taken: nobody
-    should seal it to more people unseen, in their own name."""
+    """The same, but a file that may be the wrong one is an error, and so is a value that the person has not accepted.
+    Nobody should seal a value unseen, in their own name, to more people."""
     found, problems = opened(team, keys, identity)
     good, store = [], common.store()
     for each in found:
@@ -119,7 +119,7 @@ def set_value(name: str, from_stdin: bool, replace: bool) -> None:
 
 
 def rotate(name: str, from_stdin: bool) -> None:
-    """`lkr rotate sealed/NAME`: seals a new value in place of the one there."""
+    """`lkr rotate sealed/NAME`: seals a new value in place of the present one."""
     team = here()
     _require(team, name)
     seal(team, name, prompts.value_of(name, f"New value of {name}", from_stdin), None, True)

@@ -23,7 +23,7 @@ def _opened(store: "Store", name: str) -> "Source":
 
 
 def _read(source: "Source", name: str) -> Secret | None:
-    """Returns the value at the source; None when there is none. LkrError when the source does not say."""
+    """Returns the value at the source; None if it has no value. LkrError if the source does not say."""
     answer = source.read([names.in_source(name)], {})[names.in_source(name)]
     if answer.error:
         raise answer.error
@@ -33,7 +33,7 @@ def _read(source: "Source", name: str) -> Secret | None:
 
 
 def _is_there(source: "Source", name: str) -> bool:
-    """True if the source has a value. Raises LkrError when it does not say, as programs that only fail."""
+    """True if the source has a value. Raises LkrError if it does not say, as with programs that just fail."""
     try:
         return _read(source, name) is not None
     except LkrError as error:
@@ -181,7 +181,7 @@ def rows(source_name: str) -> "list[dict[str, Any]]":
 
 
 def copy_row(name: str, entry: "Any") -> "dict[str, Any]":
-    """Describes the copy of a key: there is none, or when it was fetched and how long it serves."""
+    """Describes the copy of a key: that there is none, or when it was fetched and how long it may be used."""
     there = entry is not None and entry.end > time.time()
     return {
         "name": name,
