@@ -1,6 +1,6 @@
 """Real coding agents from npm and PyPI: how to install each, and how to make it do a task without asking.
 
-`python tests/agent_programs.py NAME...` installs them into `.venv/agents`, once. `all` means every one.
+`python tests/agent_programs.py NAME...` installs them into `.venv/agents`, once. `all` means all of them.
 """
 
 import os

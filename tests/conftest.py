@@ -191,7 +191,7 @@ class Template:
             memory.put(names[0], self._deadline + b"\n" + identity.encode(), 12 * 60 * 60)
         yield User(home)
         try:
-            names.append(_kernel_name(home))  # after a rekey there is another one
+            names.append(_kernel_name(home))  # after a rekey there is a new one
         except OSError:
             pass
         with _as_in(home):
@@ -209,7 +209,7 @@ def _kernel_name(home: Path) -> str:
 
 @contextmanager
 def _as_in(home: Path) -> Iterator[None]:
-    """Makes lkr's functions use this home and no other folder, and no kernel's keyring, as the users' programs do."""
+    """Makes lkr's functions use this home and no other folder, and no kernel keyring, as the users' programs do."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
             patch.delenv(name, raising=False)
@@ -263,7 +263,7 @@ def openbao(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[bao.Server]":
 
 @pytest.fixture
 def team(openbao: "bao.Server") -> "bao.Team":
-    """A key engine for one test alone."""
+    """A key engine for only one test."""
     import bao
 
     return bao.Team(openbao, f"kv-{os.urandom(6).hex()}")

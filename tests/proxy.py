@@ -1,4 +1,4 @@
-"""A proxy on loopback that knows CONNECT, and keeps all that it saw."""
+"""A proxy on loopback that supports CONNECT, and records everything that it saw."""
 
 import socket
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Proxy:
-    """`asked` are the requests that it got, `seen` these and every byte that it passed on."""
+    """`asked` has the requests that it got; `seen` has these and every byte that it passed on."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -22,7 +22,7 @@ def run(script: str, env: dict[str, str], program: str, folder: Path) -> "subpro
     """Runs the script by `sh`, with a new vault. `folder` is an empty folder for the disk to be mounted at.
 
     Where the kernel allows no namespaces, as in a container or below chroot, the disk stays writable, and the script
-    uses `folder` alone.
+    uses only `folder`.
     """
     folder.mkdir()
     alone = ["unshare", "-Urm"]

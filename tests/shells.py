@@ -33,7 +33,7 @@ _BREW = ["/opt/homebrew/bin"] if sys.platform == "darwin" else []
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Waits for another program, without a time limit of its own: on a busy machine, time shows nothing."""
+    """Waits for another program, without a time limit of its own: on a busy machine, elapsed time proves nothing."""
     end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it never came"
@@ -79,7 +79,7 @@ class Shell:
             command, arguments, env=home, cwd=str(folder), encoding="utf-8", codec_errors="surrogateescape",
             timeout=60, dimensions=(60, 300), echo=False,
         )  # fmt: skip
-        # no pauses of pexpect's: a shell keeps what was typed while it was busy, and a closed one has nothing to say
+        # without pexpect's pauses: a busy shell keeps what was typed, and a closed one prints nothing
         self.child.delaybeforesend = None
         self.child.ptyproc.delayafterclose = self.child.ptyproc.delayafterterminate = 0.02
         if shell == "zsh":

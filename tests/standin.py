@@ -122,7 +122,7 @@ def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Pa
 
 
 class MacUser(User):
-    """A user at the stand-in. Everything goes through the command line, as on a Mac."""
+    """A user of the stand-in. Everything goes through the command line, as on a Mac."""
 
     def __init__(self, home: Path, program: Path, mac: Mac) -> None:
         home.mkdir(mode=0o700, exist_ok=True)

@@ -8,7 +8,7 @@ import re
 
 Table = dict[str, object]
 Rows = list[Table]
-Event = tuple[str, Table]  # (name, data); the name is empty where the API gives events none
+Event = tuple[str, Table]  # (name, data); the name is empty if the API does not name events
 
 # The shell tools of the agents that the tests run.
 _TOOLS = (
@@ -19,8 +19,8 @@ _COMMAND = ("command", "cmd", "commands", "script")
 
 
 def call(path: str, asked: Table, command: str) -> tuple[str, Table] | None:
-    """Returns the request's shell tool, and its arguments to run the command. None without such a tool, and after it
-    ran."""
+    """Returns the request's shell tool, and its arguments to run the command. None if there is no such tool, or if it
+    already ran."""
     if re.search(r'"(?:function_call_output|tool_result|functionResponse)"|"role": "tool"', json.dumps(asked)):
         return None
     known = {name.lower(): (name, schema) for name, schema in _tools(asked)}

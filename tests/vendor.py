@@ -1,6 +1,6 @@
 """A vendor on loopback, over TLS, for the tests and the benchmark of the broker.
 
-It speaks Chat Completions, Responses, Messages, Gemini, Cohere and embeddings, in streams and whole. Its own small
+It speaks Chat Completions, Responses, Messages, Gemini, Cohere and embeddings, streamed and whole. Its own small
 strict HTTP parser sees what aiohttp would let pass, and records every request. The header `x-standin`, or a model
 called `do-WORD`, makes it misbehave: see `WAYS`.
 

@@ -57,7 +57,7 @@ class Loaded:
 class Value(str):
     """A key's value: a `str` whose `repr` is a mask, so that a prompt, a log line or a traceback does not show it.
 
-    So is the `repr` of a part of it, since rich cuts a long value before it shows it.
+    The `repr` of a part of it is a mask too, since rich cuts a long value before it shows it.
     """
 
     __slots__ = ()
@@ -235,7 +235,7 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
 def _project(
     profile: str | None, folder: "str | os.PathLike[str] | None"
 ) -> "tuple[list[Binding], execute.Asking, bool]":
-    """Returns what the project wants for this program, who asks, and whether one missing key means giving none."""
+    """Returns the bindings for this program, who asks, and whether one missing key means that no key is given."""
     from lkrshell.runtime import agents, execute
     from lkrshell.state import config
     from lkrshell.system import terminal

@@ -28,8 +28,8 @@ _END = 2.0  # seconds that open streams get when the broker is told to end
 
 
 def main(*words: str) -> None:
-    """Runs `--control FD --listen FD[,FD] [--stay]`. With `--stay`, the broker does not end by itself. Returns at its
-    end."""
+    """Runs `--control FD --listen FD[,FD] [--stay]`. With `--stay`, the broker does not end by itself. Returns when the
+    broker ends."""
     memory.harden()  # first, so that nothing read later gets into a core dump or a debugger
     stay = words[4:] == ("--stay",)
     words = words[:4] if stay else words
@@ -77,7 +77,7 @@ async def serve(control_socket: socket.socket, listeners: list[socket.socket], s
 
 async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority: Authority, control: Control) -> None:
     """Forwards programs' requests until it is canceled."""
-    from lkrshell.broker.limiter import make as make_limiter  # cheap: the slow part of it runs in another process
+    from lkrshell.broker.limiter import make as make_limiter  # cheap, because the slow part runs in another process
 
     settings = config.load()
     limiter, _ = await asyncio.gather(
@@ -95,7 +95,7 @@ async def _forward(listeners: list[socket.socket], keys: VirtualKeys, authority:
     control.busy = lambda: forwarder.under_way
     control.rows = lambda: [("today", str(limiter.today()))]
     gc.collect()
-    gc.freeze()  # what exists now stays, so the collector need not look through it again
+    gc.freeze()  # what exists now stays, so the collector can skip it
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(forwarder.server(), sock=each, backlog=1024) for each in listeners]
     try:
@@ -111,7 +111,8 @@ def _load_aiohttp() -> None:
     """Loads the slow imports in a thread, while the loop already serves the control socket."""
     import ssl
 
-    # During its import, aiohttp loads the certificate authorities that the environment names. This one trusts none.
+    # During its import, aiohttp loads the certificate authorities that the environment names. This process trusts none
+    # of those.
     ssl_default, ssl.create_default_context = ssl.create_default_context, _trusts_nobody  # type: ignore[assignment]
     try:
         import lkrshell.broker.server

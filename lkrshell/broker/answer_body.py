@@ -11,8 +11,8 @@ from lkrshell.broker import encodings
 from lkrshell.broker.interfaces import Reservation
 from lkrshell.broker.masking import Mask
 
-_MOST = 1 << 28  # decompressed bytes that are searched at most
-_MOST_AT_ONCE = 1 << 24  # decompressed bytes of one chunk that are sent on at most
+_MOST = 1 << 28  # most decompressed bytes to search
+_MOST_AT_ONCE = 1 << 24  # most decompressed bytes to send on for one chunk
 
 
 class Echo(Exception):
@@ -49,7 +49,8 @@ class AnswerBody:
         self._held, self._seen = b"", 0
 
     def rewrites(self, first: bytes) -> bool:
-        """True when the client gets other bytes than the vendor sent, so that the length and encoding change, too."""
+        """True when the client gets different bytes from those that the vendor sent, so that length and encoding
+        change, too."""
         if self.watches:
             mask = self._mask.anew()
             for piece in self._read(encodings.decoder(self._encoding), first):

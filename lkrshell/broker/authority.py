@@ -1,7 +1,7 @@
 """Decides whether a virtual key may be used now, and gives the real key for one request.
 
 This is the only part of the broker that reads grants, policy and the store. It reads them for each request, so `deny`,
-`policy`, `rotate`, `rm` and `lock` act at once. A real key stays in memory for a minute at most.
+`policy`, `rotate`, `rm` and `lock` act at once. A real key stays in memory for at most a minute.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from lkrshell.stores import registry
 from lkrshell.stores.base import Store
 
 _KEPT = 60.0  # seconds that a real key stays in memory
-_SKEW = 60.0  # seconds by which a clock may be set back
+_SKEW = 60.0  # seconds that the clock may be set back before keys expire
 _STORE_TIME = 10.0  # seconds for the store
 _CODES = {LOCKED: "locked", NOT_ALLOWED: "denied", REFUSED: "denied", UNREACHABLE: "unreachable"}
 # These events give a key to a single command. The others give it to a shell, which an agent may control.
@@ -60,9 +60,9 @@ class Authority:
     async def permit(self, virtual: VirtualKey, caller: object = None) -> Permit:
         """Returns the real key. Raises Refused, in words for the person, when this use of it is not allowed.
 
-        `caller` is the `Holder` of the connection. It tells an agent that inherited the key of the person's shell from
-        the person. Everything but the store is read in this thread: the files are small, and another thread would only
-        wait for this one.
+        `caller` is the `Holder` of the connection. It distinguishes the person from an agent that inherited the key of
+        the person's shell. Everything but the store is read in this thread: the files are small, and another thread
+        would only wait for this one.
         """
         if not client_process.is_alive(virtual.pid, virtual.start):
             raise Refused(401, "ended", "lkr: the process that this virtual key was made for has ended; start it again")
@@ -142,7 +142,7 @@ def _limits(virtual: VirtualKey, caller: object, settings: config.Config) -> tup
 
 @functools.lru_cache(1 << 10)
 def _parsed(models: str, budget: str, rate: str, tokens: str) -> Limits:
-    """Returns the limits that these texts say. Nobody changes them afterwards."""
+    """Returns the limits in these texts. Nobody changes them afterwards."""
     return Limits(models, budget, rate, tokens)
 
 
@@ -181,7 +181,7 @@ def checked(
         raise LkrError(reason, code=REFUSED)
     binding = _named(virtual, agent)
     event = "exec" if virtual.event in _COMMANDS else "shell"
-    own = [binding.key] if binding and agent in binding.commands else []  # what the manifest gives to this agent alone
+    own = [binding.key] if binding and agent in binding.commands else []  # what the manifest gives only to this agent
     given = settings.keys_of(agent) + own
     if not policy.allows_agent(entry, policy.Consumer(event, virtual.folder, agent, given)):
         allowed = "exec" if entry and entry.agents == "deny" else "allow"

@@ -1,7 +1,7 @@
 """Finds the process at the other end of a connection, by asking the kernel (Linux and macOS).
 
-A virtual key serves only the process that it was made for and the processes below it. On systems that do not say,
-every connection passes, and the key alone decides. Sources: sock_diag(7), proc(5); for macOS see `macos_sockets`.
+A virtual key serves only the process that it was made for and the processes below it. On systems that do not say, every
+connection passes, and only the key decides. Sources: sock_diag(7), proc(5); for macOS see `macos_sockets`.
 """
 
 import errno
@@ -161,7 +161,7 @@ def _owner(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple
 
 
 def _by_netlink(family: socket.AddressFamily, peer_port: int, own_port: int) -> tuple[int, int]:
-    """Asks the kernel about exactly that socket. Raises OSError: ENOENT when it does not exist, others when asking
+    """Asks the kernel about exactly that socket. Raises OSError: ENOENT if it does not exist, other codes if asking
     fails."""
     ports = struct.pack("!HH", peer_port, own_port)
     cookie = b"\xff" * 8  # any

@@ -1,8 +1,8 @@
-"""The control socket: gives out virtual keys, and takes the few commands that steer the broker.
+"""The control socket: gives out virtual keys, and takes the few commands that control the broker.
 
-It trusts nothing that a client says about itself. The kernel names the user (SO_PEERCRED, LOCAL_PEERCRED). A key can be
-only for the asking process or one of its ancestors, in the same session, with the same start time. The agent is looked
-up from the processes. The authority reads grants and policy. lkrshell.runtime.broker_client describes the lines.
+It trusts nothing that a client says about itself. The kernel names the user (SO_PEERCRED, LOCAL_PEERCRED). A key can
+only be for the asking process or one of its ancestors, in the same session, with the same start time. The agent is
+looked up from the processes. The authority reads grants and policy. lkrshell.runtime.broker_client describes the lines.
 """
 
 import asyncio

@@ -34,9 +34,9 @@ class Estimate:
     """What one request may use.
 
     `metered`: its answer can be counted. `free`: it costs nothing. `models`: every model that it may call, empty when
-    it names none. `input`: the most tokens; with `stored`, the vendor adds more, up to the model's context. `output`:
-    the most tokens of each of `copies` answers, 0 when the request does not say. `hour`: something may be cached for an
-    hour. `asks`: the body must ask for the usage; `merges`: it already has other `stream_options`.
+    it names no model. `input`: the most tokens; with `stored`, the vendor adds more, up to the model's context.
+    `output`: the most tokens of each of `copies` answers, 0 when the request does not say. `hour`: something may be
+    cached for an hour. `asks`: the body must ask for the usage; `merges`: it already has other `stream_options`.
     """
 
     __slots__ = (
@@ -132,7 +132,7 @@ class Estimate:
 def ask(body: bytes, merges: bool) -> bytes:
     """Adds `stream_options.include_usage` to the body of a streaming request, and leaves the rest as it was.
 
-    `merges`: the body already has `stream_options`, so all of it is written anew.
+    `merges`: the body already has `stream_options`, so the whole body is written again.
     """
     if not merges:
         return b'{"stream_options":{"include_usage":true},' + body.lstrip()[1:]

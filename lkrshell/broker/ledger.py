@@ -135,7 +135,7 @@ class Ledger:
 
 
 class Reader:
-    """Reads the ledger while the broker writes it. Keeps nothing, so each call sees the present rows."""
+    """Reads the ledger while the broker writes it. It caches nothing, so each call sees the present rows."""
 
     def __init__(self, where: str = "") -> None:
         """Raises LkrError when the ledger cannot be read. A missing ledger counts as empty, and so does one that a
@@ -200,7 +200,7 @@ def _migrate(db: sqlite3.Connection, where: str) -> None:
     while (version := _check_version(db, where)) < len(STEPS):
         db.execute("BEGIN IMMEDIATE")
         try:
-            if _version(db) == version:  # no other process was faster
+            if _version(db) == version:  # true unless another process was faster
                 for statement in _statements(STEPS[version]):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {version + 1}")

@@ -138,7 +138,7 @@ class Limiter:
         return reservation
 
     def end(self, reservation: "Reservation", amounts: tuple[int, int], fields: dict[str, Any]) -> None:
-        """Replaces the reserved amounts by the ones used (money, tokens)."""
+        """Replaces the reserved amounts with the used ones (money, tokens)."""
         with self._lock:
             if reservation not in self._open:
                 return
@@ -158,7 +158,7 @@ class Limiter:
             return 0
 
     def _tell(self, error: LkrError | None) -> None:
-        """Warns about a problem with the ledger, once as long as it lasts."""
+        """Warns about a problem with the ledger, once while it lasts."""
         text = str(error) if error else ""
         if text and text != self._warned:
             self.warn(text)
@@ -343,8 +343,8 @@ def start_of(period: str, seconds: float) -> float:
 
 
 def _worst(wanted: Estimate, models: list[Model | None], family: str, seconds: float) -> tuple[Usage, int | None]:
-    """Returns the most that a request may use and cost with the worst of its models. The cost is None when one has no
-    price."""
+    """Returns the most that a request may use and cost with the worst of its models. The cost is None if one of them
+    has no price."""
     if wanted.free or not wanted.metered:
         return Usage(), 0 if wanted.free else None
     cases = [

@@ -54,7 +54,7 @@ def working_folder(pid: int) -> str:
 
 
 def file_of(pid: int, ends: Ends) -> str:
-    """Returns which of its files is the client's end of the connection; empty when none is, or for another user's
+    """Returns which of its files is the client's end of the connection; empty if no file is, or for another user's
     process."""
     if processes.user_of(pid) != os.getuid():
         return ""

@@ -12,7 +12,7 @@ from lkrshell.broker import encodings, usage
 from lkrshell.broker.json_stream import MAX_VALUE, Path, Scanner
 from lkrshell.broker.usage import Usage
 
-_EVENT = 1 << 16  # bytes of an event that `TakeOut` holds back at most
+_EVENT = 1 << 16  # most bytes of an event that `TakeOut` holds back
 _LINE_END = re.compile(rb"[\r\n]")
 _EVENT_END = re.compile(rb"\n\n|\n\r\n|\r\r")
 _MARK = b"\xef\xbb\xbf"  # a byte order mark
@@ -32,7 +32,7 @@ class Meter:
         self._family = family
         self._scanner = Scanner(usage.places(family))
         self._events: _Events | None = None
-        self.blind = self._begun = False  # `blind`: lkr cannot read the answer
+        self.blind = self._begun = False  # `blind` is true if lkr cannot read the answer
         self.expect(kind, encoding)
 
     def expect(self, kind: str, encoding: str) -> None:
@@ -74,7 +74,7 @@ class Meter:
 class _Events:
     """Passes the `data` fields of server-sent events to the scanner. `found` collects what the events with a usage say.
 
-    Most events have none. A whole line without one is not scanned.
+    Most events report no usage. A whole line without usage is not scanned.
     """
 
     __slots__ = ("_counts", "_field", "_fresh", "_in_data", "_scanner", "_skip_lf", "found")

@@ -173,8 +173,7 @@ class Prices:
         self._own, self._known = [tuple(row) for row in own], {}
 
     def load(self) -> None:
-        """Reads the package's prices. Blocks. `problem` says what went wrong; the user's own prices work all the
-        same."""
+        """Reads the package's prices. Blocks. `problem` says what went wrong. The user's own prices still work then."""
         with self._lock:
             if not self.problem:
                 return

@@ -212,7 +212,7 @@ def _without_keys(query: str) -> str:
 
 
 def encodings(accepted: str) -> str:
-    """Returns those of the encodings that a client accepts which lkr can read, for the header Accept-Encoding."""
+    """Returns the encodings that the client accepts and lkr can read, for the header Accept-Encoding."""
     for each in accepted.lower().split(","):
         name, _, weight = each.partition(";")
         if name.strip() == "gzip" and not re.fullmatch(r"\s*q=0(\.0*)?\s*", weight):

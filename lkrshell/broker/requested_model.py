@@ -13,7 +13,8 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def model_of(path: str, content_type: str, body: bytes) -> str:
-    """Returns the model that a request names, in the path or in a JSON body. Empty when it names none, or is not JSON.
+    """Returns the model that a request names, in the path or in a JSON body. Empty if it names no model, or is not
+    JSON.
 
     Raises Refused when two readers of the body could see two different models: the field appears twice, in any case.
     """

@@ -138,7 +138,7 @@ class Forwarder(Generic[V, P]):
         return b"".join(pieces)
 
     async def _piece(self, request: web.BaseRequest) -> bytes:
-        """Returns the next piece of the body; empty at its end. After a damaged chunk, aiohttp says nothing more: hence
+        """Returns the next piece of the body; empty at its end. After a damaged chunk, aiohttp says nothing more, hence
         the timeout."""
         if (piece := request.content.read_nowait()) or request.content.at_eof():
             return piece
@@ -223,7 +223,7 @@ class Forwarder(Generic[V, P]):
 
 
 class _Connection(RequestHandler):
-    """One connection. What cannot be read as HTTP is answered in our own words: those of aiohttp quote the request."""
+    """One connection. Invalid HTTP is answered in our own words, since those of aiohttp quote the request."""
 
     __slots__ = ()
 

@@ -1,7 +1,7 @@
 """Connects to the vendors. Takes nothing from the environment, and sends nothing twice.
 
 Certificates are verified. The address that was checked is the address that is connected to. A redirect is an answer
-like any other: the server decides about it, and no key follows it.
+like any other: the server module decides what to do with it, and no key follows it.
 """
 
 import asyncio

@@ -73,7 +73,7 @@ def counts(family: str) -> tuple[Path, ...]:
 def read(family: str, found: dict[Path, bytes]) -> tuple[Usage | None, bool]:
     """Returns the usage from the texts at `places`, None when the vendor reported none; and whether it is final.
 
-    After a final count, a stream that breaks off is known in full.
+    Once the count is final, the usage is known in full, even if the stream breaks off.
     """
     said = {place: value for place in _USAGE.get(family, ()) if isinstance(value := _value(found, place), dict)}
     if not said:

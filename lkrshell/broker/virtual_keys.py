@@ -1,8 +1,8 @@
 """The table of virtual keys: whom each was made for. The file holds their hashes, never a key.
 
 The file is in the run folder and gets a line for each new key, so that the keys of living shells survive a killed
-broker. In memory the broker also knows the virtual keys themselves, to give a shell the same one again. Whether a key
-may be used is for lkrshell.broker.authority to decide.
+broker. In memory the broker also knows the virtual keys themselves, to give a shell the same one again.
+lkrshell.broker.authority decides whether a key may be used.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ PREFIX = broker_client.PREFIX
 _HEAD = "lkr-virtual-keys-1"
 _MOST = 64  # keys for the same use of the same process; each `lkr token` makes a new one
 _LIMIT = 1 << 24  # bytes
-_EXACT = 60  # seconds; asked again within them, a key keeps its time
+_EXACT = 60  # seconds; a key that is asked for again within this time keeps its time
 
 
 class VirtualKey:
@@ -65,7 +65,7 @@ class VirtualKeys:
 
     def __init__(self, path: str = "") -> None:
         self._path = path
-        self.epoch = 0  # how often all keys were ended; a question from before that gets no key
+        self.epoch = 0  # how often all keys were ended; a request from before the last time gets no key
         self._rows: dict[str, VirtualKey] = {}
         self._plain: dict[tuple[str, ...], Secret] = {}
         if path:

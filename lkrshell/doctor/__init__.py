@@ -1,4 +1,5 @@
-"""The checks of `lkr doctor`. Each is a generator of findings. None prints, creates a file or reveals a key's value.
+"""The checks of `lkr doctor`. Each is a generator of findings. No check prints, creates a file or reveals a key's
+value.
 
 With `fix`, a check repairs what belongs to lkr: the index, grants and leftover files. It changes nothing else.
 """
@@ -16,7 +17,7 @@ from lkrshell.state.paths import tilde
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen, and the command that fixes it, for a POSIX shell. `fixed`: what --fix did, empty for nothing.
+    """What was seen, and the command that fixes it, for a POSIX shell. `fixed`: what --fix did; empty if nothing.
 
     `level` is "wrong" (lkr does not work as it should, or a key is exposed), "warning" (a risk of the machine, or
     something that may be intended), or "fact".
@@ -41,7 +42,7 @@ def wrong(text: str, fix: str, fixed: str = "") -> Finding:
 
 
 def run(fix: bool) -> Iterator[tuple[str, Finding]]:
-    """Every check's findings, each once, behind its check's name. A check that fails is a finding too."""
+    """Every check's findings, each once, with the check's name in front. A check that fails is a finding too."""
     from lkrshell.doctor import broker, direnv, machine, plaintext, project, shells, sources, store
 
     every: dict[str, Callable[[bool], Iterator[Finding]]] = {
@@ -89,7 +90,7 @@ def sed_command(script: str, path: str) -> str:
 
 
 def blank_command(path: str, line: int, word: str, rest: str = ":") -> str:
-    """The command that replaces a line by `rest`. If the line no longer contains `word`, the command does nothing.
+    """The command that replaces a line with `rest`. If the line no longer contains `word`, the command does nothing.
 
     The other lines keep their numbers. `:` is a command that does nothing, in case an `if` contains nothing else.
     """

@@ -58,13 +58,13 @@ def broker(fix: bool) -> Iterator[Finding]:
 
 
 def _needed(settings: config.Config) -> str:
-    """Says what uses the broker: this project, or a key by its policy; empty for nothing."""
+    """Says what uses the broker: this project, or a key by its policy; empty if nothing does."""
     folder = lookup.find(lookup.current_folder())
     if folder:
         try:
             grant = grants.in_force(lookup.Place(folder))
         except LkrError:
-            grant = None  # the check `project` reports that
+            grant = None  # the check `project` reports it
         if grant and any(binding.via for binding in grant.bindings):
             return "this project"
     store, _ = in_force(settings)
@@ -72,7 +72,7 @@ def _needed(settings: config.Config) -> str:
         try:
             entry = index.read(store.name, name) if store else None
         except LkrError:
-            continue  # the check `store` reports that
+            continue  # the check `store` reports it
         if entry and entry.via:
             return name
     return ""
@@ -96,7 +96,7 @@ def _settings(settings: config.Config) -> Iterator[Finding]:
 
 
 def _is_private(host: str) -> bool:
-    """True for a private address, or a name that is never on the public internet. Asks no name server."""
+    """True for a private address, or a name that is never on the public internet. Does not ask a name server."""
     if addresses.is_address(host):
         return not addresses.is_public(host)
     return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
@@ -127,7 +127,7 @@ def _of_this_shell(virtual: dict[str, str], port: str) -> Iterator[Finding]:
 def _is_known(value: str, port: int) -> bool:
     """True when the broker knows this virtual key.
 
-    Asks with a path of another vendor, so the request goes nowhere. The broker's refusal tells whether it knows the
+    Uses a path of another vendor, so the request is not forwarded. The broker's refusal tells whether it knows the
     key.
     """
     for vendor, path in (("groq", "/openai/v1/models"), ("openai", "/v1/models")):
@@ -136,7 +136,7 @@ def _is_known(value: str, port: int) -> bool:
             connection.request("GET", f"/{vendor}{path}", headers={"Authorization": f"Bearer {value}"})
             said = connection.getresponse().getheader("x-lkr-error")
         except (OSError, http.client.HTTPException):
-            return True  # cannot be told
+            return True  # unknown
         finally:
             connection.close()
         if said == "key":

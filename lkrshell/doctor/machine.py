@@ -68,7 +68,7 @@ def open_swaps(root: str = "/") -> list[str]:
         with open(os.path.join(root, "proc/swaps"), encoding="utf-8", errors="surrogateescape") as file:
             devices = [line.split()[0] for line in file.readlines()[1:]]
     except OSError:
-        return []  # macOS encrypts its own
+        return []  # macOS encrypts its swap
     return [
         device
         for device in (each.encode().decode("unicode_escape") if "\\" in each else each for each in devices)
@@ -103,7 +103,7 @@ def _encrypted(root: str, name: str) -> bool:
 
 
 def core_dumps(pattern: str = "/proc/sys/kernel/core_pattern") -> str:
-    """Where the memory of a program started here would go; empty for nowhere."""
+    """Where the memory of a program started here would go if it crashed; empty for nowhere."""
     if platform.WINDOWS:
         return ""
     import resource

@@ -3,9 +3,9 @@
 This module reads values, to tell text from a command and to compare with the store. No value leaves it.
 
 It does not use the search of `lkr scan`, which answers another question. Scan finds stored values and what looks like a
-key, anywhere. Here, the variable's name decides: any value counts, also one that looks like nothing and that no store
-has, and a command that gives the value is told apart. The result is the command that removes the line, so the file's
-syntax must be known. Nor does this need an open store.
+key, anywhere. Here, the variable's name decides: any value counts, even if it looks like no key and is not in the
+store, and a command that prints the value is recognized. The result is the command that removes the line, so this
+module must know the file's syntax. It also works with a locked store.
 """
 
 import functools
@@ -29,11 +29,11 @@ from lkrshell.shells.current_shell import current_shell
 from lkrshell.state import config, index, paths
 from lkrshell.vendors import providers
 
-_SHORTEST = 8  # characters; less is a placeholder
-# One word with nothing in it for the shell to work out, alone on its line.
+_SHORTEST = 8  # characters; a shorter value is a placeholder
+# One word that the shell does not expand, alone on its line.
 _WORD = re.compile(r"""('[^']*'|"[^"\\$`]*"|[^\s;&|<>()'"`$\\#]+)[ \t]*(?:[ \t]#.*)?$""")
 _WITHIN = re.compile(r"(?<![\w$#?&{])([A-Z][A-Z0-9_]*)=(?=(\S.*))")
-# A line that does nothing but give a variable a value, by the file's syntax.
+# A line that only gives a variable a value, by the file's syntax.
 _ALONE = {
     "posix": re.compile(r"[ \t]*(?:(?:export|declare|typeset|readonly)[ \t]+(?:-\w+[ \t]+)*)?([A-Z][A-Z0-9_]*)=(.*)"),
     "fish": re.compile(r"[ \t]*set(?:[ \t]+-[-\w]+)*[ \t]+([A-Z][A-Z0-9_]*)[ \t]+(.*)"),
@@ -46,7 +46,8 @@ _COMMAND = re.compile(r"""^["']?(?:\$\(|`|\()""")
 @dataclass(frozen=True)
 class Assignment:
     """A line that gives a variable a value. `alone`: it does nothing else, so a command can remove it. `command`: a
-    program gives the value, so the line contains no key. `value` is None then, and if the value is not a plain word."""
+    program gives the value, so the line contains no key. `value` is None in that case, and if the value is not a plain
+    word."""
 
     path: str
     line: int
@@ -130,7 +131,8 @@ def remedy(each: Assignment) -> str:
     file, variable = quoted(each.path), each.variable
     line = f"{each.line}{{/{variable}/p;}}"
     if each.syntax == "universal":
-        # What config.fish prints, or a global of that name, is not the value; and -N would know no universal ones.
+        # What config.fish prints, or a global of that name, is not the value; and -N would not read universal
+        # variables.
         reading = f"fish -c 'set -eg {variable}; printf %s ${variable} >&3' 3>&1 >/dev/null"
     elif each.syntax == "fish":
         reading = f"fish -N -c 'eval (sed -n \"{line}\" $argv[1]); printf %s ${variable}' {file}"
@@ -140,8 +142,8 @@ def remedy(each: Assignment) -> str:
 
 
 def _without(each: Assignment) -> str:
-    """The command that removes the line. In a shell's file it leaves a `:`, since the line may be all that an `if`
-    contains."""
+    """The command that removes the line. In a shell's file it leaves a `:`, since an `if` may contain only that
+    line."""
     if not each.alone:
         return edit_command(each.path, each.line)
     if each.syntax == "universal":
@@ -166,7 +168,7 @@ def _files() -> list[str]:
     home, units = paths.home(), os.path.join(paths.home(), ".config/environment.d")
     found += [fish.folder("fish_variables"), os.path.join(home, ".pam_environment")]
     found += [os.path.join(units, name) for name in sorted(os.listdir(units))] if os.path.isdir(units) else []
-    found += rcfiles.kept_copies()  # of files that `lkr install` wrote over
+    found += rcfiles.kept_copies()  # copies of files that `lkr install` replaced
     return [path for path in dict.fromkeys(found) if os.access(path, os.W_OK)]
 
 

@@ -47,7 +47,7 @@ def project(fix: bool) -> Iterator[Finding]:
 
 
 def _shell(chosen: "Store", bindings: list[Binding], settings: config.Config) -> Iterator[Finding]:
-    """Whether this shell has what it should have; a locked store and a coding agent explain why not."""
+    """Whether this shell has what it should have. A locked store or a coding agent may be the reason why not."""
     held = set(session_state.loaded())
     held.update(os.environ.get("LKR_DIRENV", "").split())
     lacking = [binding.variable for binding in bindings if binding.variable not in held]

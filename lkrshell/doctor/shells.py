@@ -1,5 +1,4 @@
-"""Which shells load lkr when they start. It only reads their files: starting a shell would run what users have
-there."""
+"""Which shells load lkr when they start. It only reads their files: starting a shell would run the users' own lines."""
 
 import os
 import re
@@ -61,7 +60,7 @@ def shells(fix: bool) -> Iterator[Finding]:
         yield fact("this shell has loaded lkr")
     elif yours and not any(found[shell] for shell in yours) and not by_direnv:
         text, remedy = f"{yours[0]} does not load lkr, so entering a project loads no keys", f"lkr install {yours[0]}"
-        if os.path.exists(rcfiles.kept_hook(yours[0])):  # something has loaded it before
+        if os.path.exists(rcfiles.kept_hook(yours[0])):  # something loaded it earlier
             yield warning(f"lkr cannot find what makes {yours[0]} load it, but it was loaded before", remedy)
         else:
             yield wrong(text, remedy)
@@ -87,7 +86,7 @@ def login_shell() -> str:
 def find_loads(shell: str) -> list[Load]:
     """The places that load lkr in this shell's files, and in files that those source by name."""
     found = []
-    ours = os.path.basename(base.dialect(shell).loader())  # fish reads it by itself, and so a copy that fisher made
+    ours = os.path.basename(base.dialect(shell).loader())  # fish reads it by itself, also as fisher's copy
     for path in files_read(shell):
         text = text_of(path)
         blocks = list(rcfiles.BLOCK.finditer(text))

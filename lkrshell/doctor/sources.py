@@ -1,4 +1,5 @@
-"""The sources: whether lkr can use them, whether the login is valid, and how the last attempt went. Asks no network."""
+"""The sources: whether lkr can use them, whether the login is valid, and how the last attempt went. Does not use the
+network."""
 
 import time
 from collections.abc import Iterator

@@ -84,7 +84,7 @@ def access(fix: bool) -> Iterator[Finding]:
         chosen, _ = in_force(config.load())
         foreign = chosen.foreign() if isinstance(chosen, MacosKeychain) else []
     except StoreUnreachable:
-        return  # `store` reports that
+        return  # `store` reports it
     for name in foreign:
         text, fixed = (
             f"macOS does not let this lkr read {show(name)}: another program, or another version, stored it",
@@ -147,7 +147,7 @@ def _index(chosen: "Store", fix: bool) -> Iterator[Finding]:
 
 
 def _some(found: list[str]) -> str:
-    """The first five keys, and how many more."""
+    """The first five keys, and how many more there are."""
     more = f" and {len(found) - 5} more keys" if len(found) > 5 else ""
     return ", ".join(map(show, found[:5])) + more
 
@@ -157,7 +157,7 @@ def folders(fix: bool) -> Iterator[Finding]:
     for folder in dict.fromkeys((paths.data_dir(), paths.state_dir())):  # the same folder on macOS
         for path in _below(folder):
             if path == paths.config_file():
-                continue  # see below: it has its own rule
+                continue  # has its own rule, see below
             try:
                 files.check_private(path, os.lstat(path))
             except LkrError as error:

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_BINARY = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # these hold no text to search
+_BINARY = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # contain no text to search
 _USAGE = "%lkr status, %lkr load, or %lkr use [PROFILE]"
 
 
@@ -39,7 +39,7 @@ class Notebook:
             shell.events.register("post_run_cell", lambda _: self._end_of_cell())
 
     def load(self) -> None:
-        """Loads the keys, and prints which. Raises LkrError as `lkrshell.load` does."""
+        """Loads the keys, and prints their names. Raises LkrError as `lkrshell.load` does."""
         before = dict(os.environ)
         self._loaded = lkrshell.load(self._profile)
         for name, value in os.environ.items():
@@ -127,7 +127,7 @@ class Notebook:
 def load_ipython_extension(shell: "Any") -> None:
     """Loads the project's keys into this kernel, masks their values in its outputs, and adds the magic `%lkr`.
 
-    The project is that of the notebook's folder. A problem becomes an error of one line.
+    The project is that of the notebook's folder. A problem becomes a one-line error.
     """
     from IPython.core.error import UsageError
 

@@ -1,6 +1,6 @@
 """A pytest session with keys: loads them, and masks their values in every report, in the process that writes it.
 
-So reports bring no value to the terminal, to a junit file, or to pytest-xdist's controller.
+So no value reaches the terminal, a junit file, or pytest-xdist's controller.
 """
 
 import os
@@ -31,8 +31,8 @@ class Session:
         return lkrshell.keys(self._profile, folder=self._config.rootpath)
 
     def load(self) -> None:
-        """Loads the keys for the whole session into its environment. On a terminal, asks the person first what it has
-        to."""
+        """Loads the keys for the whole session into its environment. On a terminal, first asks the person the necessary
+        questions."""
         if capture := self._config.pluginmanager.getplugin("capturemanager"):
             capture.suspend_global_capture(in_=True)  # pytest has already redirected output; it resumes both
         self.loaded = lkrshell.load(self._profile, folder=self._config.rootpath, required=False)
@@ -99,7 +99,7 @@ def of(config: pytest.Config) -> Session:
 
 
 def lacking(config: pytest.Config, names: tuple[str, ...]) -> str:
-    """Says why a test that needs these keys cannot run; empty when it can.
+    """Says why a test that needs these keys cannot run; empty if it can run.
 
     A key counts as present when lkr loaded it, or when its variable is set, as in CI.
     """

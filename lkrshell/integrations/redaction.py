@@ -12,7 +12,7 @@ from lkrshell.core.secret import Secret
 from lkrshell.scan import values
 from lkrshell.vendors import providers
 
-_SHOWN = 16  # characters; a beginning of a value this long is masked, too
+_SHOWN = 16  # characters; the beginning of a value is masked, too, if it is this long
 
 
 class Redactor:

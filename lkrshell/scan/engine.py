@@ -1,7 +1,7 @@
 """Finds secrets that are not keys of LLM providers, with betterleaks (the extra `scan`), a library in this process.
 
-It gets text in memory and gives findings back in memory. It reads no file, so no settings of a project, and it uses no
-network: lkr never asks it to validate what it finds.
+It gets text in memory and returns findings in memory. It reads no file, and therefore no settings of a project. It does
+not use the network, since lkr never asks it to validate what it finds.
 """
 
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _MISSING = "other kinds of secrets were not searched for"
 _PART = 96 << 10  # bytes that the engine gets at once; it is slower with more
-_OVERLAP = 4 << 10  # bytes; a private key has as many
+_OVERLAP = 4 << 10  # bytes; a private key can be that long
 _UNSURE = 16  # bytes; betterleaks takes any password in an example for a secret, with low confidence
 _MOST_AT_ONCE = 4
 Part = tuple[int, bytes, "Future[Any]"]  # where it begins in the data, its text, and the findings to come
@@ -39,7 +39,7 @@ class Engine:
         self._pool.submit(self._search, "")  # prepares its rules, while lkr reads the store
 
     def start(self, data: bytes) -> "list[Part]":
-        """Starts a search of `data` beside what the caller does next. `found` returns the results."""
+        """Starts a search of `data` in parallel with what the caller does next. `found` returns the results."""
         parts: list[Part] = []
         at = 0
         while at < len(data):
@@ -78,7 +78,7 @@ def found(data: bytes, parts: "list[Part]") -> "Iterator[tuple[int, int, Finding
 
 
 def _line(text: bytes, number: int) -> int:
-    """Returns where a line begins, counted from 1."""
+    """Returns where a line begins. Lines count from 1."""
     at = 0
     for _ in range(number - 1):
         at = text.find(b"\n", at) + 1

@@ -1,6 +1,6 @@
 """Reads files for a scan: only regular files, no links, nothing outside the folder, a bounded part of each.
 
-Counts and reports what it could not read, or not completely. Never waits for a pipe or a device.
+Counts and reports what it could not read, or could read only in part. Never waits for a pipe or a device.
 """
 
 import errno
@@ -30,7 +30,7 @@ PASSED_OVER = frozenset(
 
 @dataclass
 class Tally:
-    """Counts what was read, and lists what was not."""
+    """Counts what was read, and lists what was not read."""
 
     files: int = 0
     bytes: int = 0
@@ -79,7 +79,7 @@ def search(paths: "Iterable[tuple[str, str]]", what: text.Search, tally: Tally, 
 def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator[Finding]:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            return  # opening a device may already do something
+            return  # even opening a device may have an effect
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno not in _GONE:
@@ -105,9 +105,9 @@ def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator
 
 
 def windows(fd: int, tally: Tally) -> Iterator[tuple[bytes, int]]:
-    """Yields the file's content in windows, each with the number of its first line. Neighbours overlap."""
+    """Yields the file's content in windows, each with the number of its first line. Neighbors overlap."""
     data, line, left = b"", 1, MOST
-    size = os.fstat(fd).st_size or _WINDOW  # a pipe has no size, nor have the kernel's own files
+    size = os.fstat(fd).st_size or _WINDOW  # pipes and the kernel's own files have no size
     while left > 0 and (fresh := _read(fd, min(_WINDOW, size + 1, left))):
         left -= len(fresh)
         tally.bytes += len(fresh)
@@ -160,7 +160,7 @@ def project(folder: str, tally: Tally) -> Iterator[tuple[str, str]]:
         for name in dict.fromkeys(names):  # a file in conflict is listed three times
             path = os.path.join(folder, name)
             parent = os.path.dirname(path)
-            if parent not in inside:  # git lists a name, but there may be a link on its way
+            if parent not in inside:  # git lists a name, but part of its path may be a link
                 inside[parent] = folders.within(os.path.realpath(parent), real)
             if not inside[parent]:
                 continue

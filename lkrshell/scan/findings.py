@@ -52,7 +52,7 @@ class Finding:
 
     @property
     def rank(self) -> tuple[int, bool]:
-        """Lower is worse."""
+        """A lower number is worse."""
         return RANKS.index(self.state), not self.others_read
 
     def exposed(self) -> str:

@@ -1,7 +1,7 @@
 """Searches git's objects: all of them, those since a revision, staged ones, or those about to be pushed.
 
 Objects are read by `git cat-file`, so git runs no hook, filter or program of the repository. The contents of files and
-the messages of commits, tags and notes are searched, also those that only a stash or the reflog holds.
+the messages of commits, tags and notes are searched, even if only a stash or the reflog holds them.
 """
 
 import bisect
@@ -24,7 +24,7 @@ _MOST = 64 << 20  # bytes of one object
 _BETWEEN = b"\n\1\n"  # so that no match spans two objects
 _LOG_WAIT = 120  # seconds to find the commits that introduced the objects
 _LISTED = "--batch-check=%(objectname) %(objecttype) %(objectsize)"
-_WHOLE = 64 << 10  # bytes of objects for each commit: up to that, git reads them all faster than it makes patches
+_WHOLE = 64 << 10  # bytes of objects for each commit; below this, git reads all of them faster than it makes patches
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MOST_COMMITS = 200  # commits to look up at the remotes
 
@@ -41,8 +41,8 @@ class _Object:
 def everything(folder: str, what: text.Search, tally: Tally) -> list[Finding]:
     """Returns the findings in every object of the repository at `folder`.
 
-    What a commit adds to a text is told by git's patches, so that a line counts once and not in each version of its
-    file. The objects that no patch shows are read whole: messages, binary files, what merges made, what nothing names.
+    Git's patches show what a commit adds to a text, so that a line counts once and not in each version of its file. The
+    objects that no patch shows are read whole: messages, binary files, results of merges, unreachable objects.
     """
     there: dict[bytes, bytes] = {}
     size = 0
@@ -115,7 +115,8 @@ def pushed(folder: str, lines: Iterable[str], what: text.Search, tally: Tally) -
 
 def pushed_by_pre_commit(folder: str) -> list[str]:
     """Returns a line as git gives it to its pre-push hook, from the variables that the pre-commit framework sets in
-    its place. It names no revision if the whole branch is new, only the branch. Empty if it did not start us."""
+    its place. If the whole branch is new, the line names only the branch, and no revision. Empty if pre-commit did not
+    start us."""
     after = os.environ.get("PRE_COMMIT_TO_REF") or os.environ.get("PRE_COMMIT_LOCAL_BRANCH")
     before = os.environ.get("PRE_COMMIT_FROM_REF")
     if not after:
@@ -239,7 +240,7 @@ class _Block:
         self._parts.append(_Object(start, self.size, name, kind, 1))
 
     def taken(self) -> tuple[bytes, list[_Object], bool]:
-        """Returns the objects as one text, where each is in it, and whether it is binary. Then starts anew."""
+        """Returns the objects as one text, where each is in it, and whether it is binary. Then starts over."""
         taken = b"".join(self._pieces), self._parts, self.binary
         self.size, self._parts, self._pieces = 0, [], []
         return taken
@@ -299,7 +300,7 @@ def _told(
 
 
 def _on_remotes(folder: str, found: list[Finding]) -> list[Finding]:
-    """Returns the findings. Those whose commit a remote has are marked as pushed, and commits get short names."""
+    """Returns the findings. If a remote has the commit, the finding is marked as pushed. Commits get short names."""
     remote: dict[str, bool] = {}
     for each in found:
         if each.state == HISTORY:

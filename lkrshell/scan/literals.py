@@ -18,7 +18,7 @@ def compiled(pattern: bytes) -> Any:
         return re.compile(pattern)
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = 64 << 20  # bytes; with less, RE2 becomes slower with hundreds of strings
+    options.max_mem = 64 << 20  # bytes of memory; with less, RE2 becomes slower with hundreds of strings
     options.log_errors = False
     return re2.compile(pattern, options)
 

@@ -1,6 +1,7 @@
 """What a project declares not to be a key: `.lkr-scan-ignore`, and marks in lines.
 
-They are meant for examples. Neither hides a stored value, so that no project can keep a person's key out of a report.
+They are meant for examples. Neither of them hides a stored value, so a project cannot keep a person's key out of a
+report.
 """
 
 import fnmatch

@@ -1,7 +1,7 @@
 """Searches what each commit added, in the patches that `git log` prints.
 
-A line is in one patch, but in every later version of its file, so patches are much smaller than objects. git runs no
-program of the repository for this, and nothing that it prints is run or written.
+A line is in one patch but in every later version of its file, so patches are much smaller than objects. git runs no
+program of the repository for this, and lkr neither runs nor writes what it prints.
 """
 
 import os
@@ -32,10 +32,10 @@ _REMOVED = re.compile(rb"(?:\n-[^\n]*)+")
 def search(
     folder: str, commits: list[bytes], what: text.Search, tally: Tally, only: set[bytes] | None = None
 ) -> tuple[list[Finding], set[bytes]]:
-    """Returns the findings in what these commits and those before them added, and the names of the objects that need
-    no other search.
+    """Returns the findings in what these commits and those before them added, and the names of the objects that need no
+    further search.
 
-    `only`: the objects that have a finding, if that is known. Commits that did not make one of them are left out.
+    `only`: the objects that have a finding, if that is known. Commits that made none of them are left out.
     """
     commits = _wanted(folder, commits, only)
     count = git.at_once()
@@ -54,13 +54,13 @@ def search(
 
 def _wanted(folder: str, commits: list[bytes], only: set[bytes] | None) -> list[bytes]:
     """Lists those of the commits that are not merges, the oldest first, one to a line: all, or those that made the
-    objects `only`."""
+    objects in `only`."""
     words = ("--no-merges", "--reverse", "--topo-order", "--stdin")  # parents come first
     lines = b"\n".join([*commits, b""])
     if only is None:
         with git.stream(folder, "rev-list", *words, lines=lines) as listing:
             listed = list(listing)
-        if not listed:  # git has deleted commits that others name, which no branch has
+        if not listed:  # git has deleted commits that are on no branch but that other commits name
             with git.stream(folder, "rev-list", "--all", *words[:-1]) as listing:
                 listed = list(listing)
         return listed
@@ -112,8 +112,8 @@ def _blocks(log: IO[bytes], objects: list[tuple[bytes, bytes]]) -> Iterator[byte
         rest += fresh
         end = rest.rfind(b"\n") + 1
         if not end and len(rest) < _LONGEST:
-            continue  # the line goes on
-        mark = b"" if end else rest[:1]  # so that what follows still belongs to a line of this kind
+            continue  # the line continues
+        mark = b"" if end else rest[:1]  # so that the rest still belongs to a line of this kind
         part = context + rest[: end or None]
         objects += _noted(part)
         part = _REMOVED.sub(b"\t", part)
@@ -145,7 +145,7 @@ def _headers(part: bytes, at: int) -> tuple[bytes, bytes, int]:
 
 
 def _placed(part: bytes, start: int, end: int, found: Finding) -> Finding | None:
-    """Returns the finding with its commit, file and line; None for what the commit did not add."""
+    """Returns the finding with its commit, file and line; None for text that the commit did not add."""
     line = part.rfind(b"\n", 0, start) + 1
     kind = part[line : line + 1]
     name = kind == b"d" and found.kind == "stored"  # diff --git

@@ -1,6 +1,6 @@
 """Where keys end up in a person's home: files of shells, editors, coding agents, package managers, containers.
 
-It is a list of places to search, no more. Sources: each program's own documentation.
+It only lists places to search. Sources: each program's own documentation.
 """
 
 import glob

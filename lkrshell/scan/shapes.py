@@ -36,7 +36,7 @@ _WORD = rb"(?:[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,15}|[0-9]{1,4})"
 _WORDS = re.compile(
     rb"%b(?:[-_./:]%b)*|[A-Za-z]{1,16}[0-9]{0,4}(?:[-_./:][A-Za-z]{1,16}[0-9]{0,4}){2,}" % (_WORD, _WORD)
 )
-_FIRST = ("openai", "gemini")  # the likeliest of several providers with the same prefix
+_FIRST = ("openai", "gemini")  # the most likely of several providers with the same prefix
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class _Table:
 class _Likely:
     """Finds the places that are worth a closer look, without RE2.
 
-    Python's own patterns try each alternative at each character. So this looks for long words, of which few begin like
-    a key, and for the last letters of variables.
+    Python's own patterns try each alternative at each character. So this class looks for long words, few of which begin
+    like a key, and for the last letters of variables.
     """
 
     _END = 5  # letters of a variable
@@ -116,7 +116,7 @@ class _Likely:
         return sorted({*self._of_keys(data), *self._of_variables(data.lower())})
 
     def _of_keys(self, data: bytes) -> Iterator[int]:
-        """A key begins where a word does, or after a character that keys do not have."""
+        """A key begins where a word begins, or after a character that keys do not contain."""
         classes, end = data.translate(self._classes) + b" ", 0
         while (start := classes.find(self._word, end)) >= 0:
             end = classes.find(b" ", start)
@@ -210,7 +210,7 @@ def _decoded(match: re.Match[bytes], table: _Table) -> Shape | None:
     text = match[0].rstrip(b"=")
     try:
         value = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
-    except binascii.Error:  # cut in the middle of four characters
+    except binascii.Error:  # cut after the first of four characters
         return None
     plain = re.match(_BODY + b"+", value)
     provider = table.provider(value)

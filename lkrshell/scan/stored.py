@@ -28,7 +28,7 @@ def values(keys: "list[str] | None" = None) -> dict[str, Secret]:
 
 
 def values_if_open() -> tuple[dict[str, Secret], str]:
-    """Returns the values, and a sentence on why there are none and what to do; that is empty when all is well."""
+    """Returns the values, and a sentence that says why there are none and what to do. It is empty if all is well."""
     try:
         return values(), ""
     except (StoreLocked, StoreUnreachable) as error:

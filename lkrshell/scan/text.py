@@ -14,7 +14,7 @@ from lkrshell.scan.values import Values
 if TYPE_CHECKING:
     from lkrshell.scan.engine import Engine
 
-_BINARY = 8192  # bytes in which git, too, looks for a NUL
+_BINARY = 8192  # bytes in which we look for a NUL, as git does
 _NEAR = 400  # bytes of a line, before a value, that may name a variable
 
 
@@ -59,7 +59,7 @@ class Search:
 
 
 def _overlaps(taken: "list[tuple[int, int]]", start: int, end: int) -> bool:
-    """True if a span of these, which are sorted, has a byte of the one from `start` to `end`."""
+    """True if one of these sorted spans overlaps the span from `start` to `end`."""
     before = bisect.bisect_left(taken, (max(end, start + 1),))
     return before > 0 and taken[before - 1][1] > start
 
@@ -84,12 +84,12 @@ def readable(data: bytes) -> bytes:
 
 
 def binary(data: bytes) -> bool:
-    """True for what git calls binary. Shapes are not searched there."""
+    """True for what git calls binary. Shapes are not searched for there."""
     return b"\0" in data[:_BINARY]
 
 
 def _variable(data: bytes, start: int) -> str:
-    """Returns the variable that the line assigns the value to; empty when there is none."""
+    """Returns the variable that the line assigns the value to; empty if there is no variable."""
     import re
 
     line = data[max(0, start - _NEAR) : start].rpartition(b"\n")[2]

@@ -1,9 +1,9 @@
 """Finds stored values in a text: as they are, and in the ways that base64, URLs, JSON, shells and line breaks write
 them.
 
-One matcher serves `lkr scan`, `lkr redact` and `lkr exec --redact`. Quotes, backslashes, line breaks and the like
-may stand between any two bytes of a value, so a value that is split over lines or strings is found, too. Encodings that
-are not listed here (hexadecimal, compression, encryption) hide a value. Pure; prints and keeps no value.
+One matcher serves `lkr scan`, `lkr redact` and `lkr exec --redact`. Quotes, backslashes, line breaks and the like may
+stand between any two bytes of a value. So a value that is split over lines or strings is found, too. Encodings that are
+not listed here (hexadecimal, compression, encryption) hide a value. Pure; prints and keeps no value.
 """
 
 import base64
@@ -48,7 +48,7 @@ def squeezed(data: bytes) -> bytes:
 
 
 def _forms(value: bytes) -> Iterable[tuple[bytes, str]]:
-    """Yields the forms of a value, the plain one first."""
+    """Yields the forms of a value, the plain form first."""
     yield value, ""
     text = value.decode("utf-8", "surrogateescape")
     yield json.dumps(text)[1:-1].encode(), "JSON"
@@ -73,7 +73,7 @@ class Values:
 
     def __init__(self, values: Mapping[str, Secret]) -> None:
         self._needles: dict[bytes, tuple[str, Secret, str, int]] = {}
-        self._written: set[bytes] = set()  # the forms in one piece, which may have bytes of `_GAPS` of their own
+        self._written: set[bytes] = set()  # the unsplit forms, which may contain bytes of `_GAPS` themselves
         for key, secret in values.items():
             value = secret.reveal().encode("utf-8", "surrogateescape")
             if len(squeezed(value)) < SHORTEST:
@@ -99,7 +99,7 @@ class Values:
         at = 0
         for needle, start, end in self._spans(data) if self else ():
             if start < at:
-                continue  # within what was taken for another's
+                continue  # inside a match of another value
             key, secret, how, size = self._needles[needle]
             whole = data[start:end] in self._written
             if size < _SHORT and not (whole and _stands_alone(data, start, end)):
@@ -178,10 +178,10 @@ def _with_gaps(needle: bytes) -> bytes:
 
 
 class Redactor:
-    """Redacts one stream: replaces each value by `[lkr NAME]`, and passes the rest on as soon as that is safe.
+    """Redacts one stream: replaces each value with `[lkr NAME]`, and passes the rest on as soon as that is safe.
 
-    If `even`, always the same length waits. Otherwise, the beginning of a value waits and other text does not, so
-    somebody who sees when output comes could guess a value byte by byte.
+    With `even`, the same length always waits. Otherwise, only the beginning of a value waits, so somebody who sees when
+    output arrives could guess a value byte by byte.
     """
 
     def __init__(self, values: Values, even: bool = False) -> None:
@@ -191,7 +191,7 @@ class Redactor:
 
     @property
     def holds(self) -> bool:
-        """True while bytes wait for what follows them."""
+        """True while bytes wait for the next ones."""
         return bool(self._held)
 
     def feed(self, chunk: bytes) -> bytes:

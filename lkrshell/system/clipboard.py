@@ -2,7 +2,7 @@
 
 That process has its own session, so it and the program that serves an X11 clipboard outlive the terminal. It gets the
 value through standard input. After copying it, it becomes a fresh process that knows only a salted hash. On macOS this
-process copies the value itself, marked as concealed, and the other one knows only the number of that change.
+process copies the value itself, marked as concealed, and the other process knows only the number of that change.
 """
 
 import base64
@@ -60,7 +60,7 @@ def _start_later(*words: str) -> None:
 
 
 def _problem(answer: bytes) -> LkrError:
-    """Why nothing was copied: there is no display, it cannot be reached, or there is no tool for it."""
+    """Why nothing was copied: there is no display, the display cannot be reached, or there is no tool for it."""
     here = os.environ
     display = here.get("WAYLAND_DISPLAY") or here.get("DISPLAY", "")
     if platform.LINUX and not display:
@@ -72,7 +72,8 @@ def _problem(answer: bytes) -> LkrError:
 
 
 def tool() -> str:
-    """The name of what `copy` would use; empty for nothing. The display in `DISPLAY` may still be unreachable."""
+    """The name of the tool that `copy` would use; empty if there is none. The display in `DISPLAY` may still be
+    unreachable."""
     if _far():
         return "the terminal's own, by OSC 52"
     if platform.DARWIN:

@@ -1,4 +1,4 @@
-"""Asks git about files. Only this module starts git, and never anything that a repository names.
+"""Asks git about files. Only this module starts git, and nothing that a repository names.
 
 Without git, or outside a repository, there is no answer. Settings of the system and the person apply, since they say
 which folders are safe and what is ignored. Settings of the repository cannot start a program, transport or hook.
@@ -31,7 +31,7 @@ _SETTINGS = (
 _VARIABLES = {
     "GIT_NO_LAZY_FETCH": "1",  # else a partial clone fetches missing objects with a program that its settings name
     "GIT_ALLOW_PROTOCOL": "",
-    "GIT_NO_REPLACE_OBJECTS": "1",  # else what a repository replaced stays unseen
+    "GIT_NO_REPLACE_OBJECTS": "1",  # else objects that a repository has replaced stay hidden
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_PAGER": "cat",
@@ -71,7 +71,8 @@ def top(folder: str) -> str | None:
 
 
 def hooks_folder(folder: str) -> str | None:
-    """Where git looks for this repository's hooks, as its own settings and the person's say; None outside of one."""
+    """Where git looks for this repository's hooks, according to its own settings and the person's; None outside of
+    one."""
     settings = [each for each in _SETTINGS if not each.startswith("core.hooksPath")]
     found = _ask(folder, "rev-parse", "--path-format=absolute", "--git-path", "hooks", settings=settings)
     return os.fsdecode(found.removesuffix(b"\n")) if found else None
@@ -96,7 +97,7 @@ def untracked(folder: str, *which: str) -> tuple[list[str], list[str]]:
 def output(folder: str, *words: str, wait: float = _WAIT, index: str = "") -> bytes | None:
     """What `git WORDS` prints, for words that are a constant or an object's name; None if it fails.
 
-    `index` is the index that counts, where it is not the repository's own: `git commit` makes one for its hooks.
+    `index` is the index to use in place of the repository's own: `git commit` makes one for its hooks.
     """
     return _ask(folder, *words, wait=wait, index=index)
 
@@ -145,7 +146,7 @@ def _send(stream: IO[bytes], lines: bytes) -> None:
         with stream:
             stream.write(lines)
     except OSError:
-        pass  # nobody reads on
+        pass  # the reader has stopped
 
 
 def _ask(

@@ -1,4 +1,5 @@
-"""The text of a launchd agent, for programs in the background on macOS. Nothing here writes a file or starts anything.
+"""The text of a launchd agent, which runs a program in the background on macOS. Nothing here writes a file or starts
+anything.
 
 Source: launchd.plist(5) and launchctl(1). A user's agent is the file ~/Library/LaunchAgents/LABEL.plist, and `launchctl
 bootstrap gui/UID PATH` starts it.
@@ -21,8 +22,8 @@ def path(name: str, home: str) -> str:
 
 
 def plist(name: str, words: list[str], environment: Mapping[str, str]) -> bytes:
-    """The agent `name` that runs `words`: at login and again after a crash, one at a time, with no core dump and
-    with these variables alone.
+    """The agent `name` that runs `words`: at login and again after a crash, one at a time, without core dumps, and with
+    only these variables.
 
     `words` begin with an absolute path and contain no secret, since every user may read them.
     """
@@ -46,7 +47,7 @@ def plist(name: str, words: list[str], environment: Mapping[str, str]) -> bytes:
 
 
 def start(name: str, home: str, user: int) -> list[str]:
-    """The command that has launchd know and start the agent."""
+    """The command that makes launchd load and start the agent."""
     return ["/bin/launchctl", "bootstrap", f"gui/{user}", path(name, home)]
 
 

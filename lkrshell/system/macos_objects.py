@@ -1,8 +1,8 @@
 """Objective-C of macOS from Python: the owner's authentication (Touch ID, Apple Watch or the login password), and the
-pasteboard. By ctypes, for commands that wait for a person anyway; nothing of this is on the path of an entry.
+pasteboard. Uses ctypes, since only commands that wait for a person anyway need it. It is not on the path of an entry.
 
 Source: Apple's headers objc/runtime.h, objc/message.h, LAContext.h, LAPublicDefines.h, NSPasteboard.h, NSError.h;
-Clang's "Block Implementation Specification"; nspasteboard.org for the types that clipboard managers heed.
+Clang's "Block Implementation Specification"; nspasteboard.org for the types that clipboard managers respect.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class _Block(Structure):
     )  # fmt: skip
 
 
-_asked: list[Any] = []  # what macOS may still call, after a Ctrl-C too
+_asked: list[Any] = []  # what macOS may still call, even after a Ctrl-C
 _Reply = ctypes.CFUNCTYPE(None, c_void_p, c_bool, c_void_p)
 
 
@@ -64,7 +64,7 @@ def _library(name: str) -> ctypes.CDLL:
 
 
 def _send(receiver: Any, selector: str, result: Any = c_void_p, *arguments: tuple[Any, Any]) -> Any:
-    """A message to an object. `arguments` are pairs of a C type and a value. A message to nil does nothing."""
+    """Sends a message to an object. `arguments` are pairs of a C type and a value. A message to nil does nothing."""
     if not receiver:
         return None
     objc = _library("objc")
@@ -101,7 +101,7 @@ def _string(text: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _pool() -> Iterator[None]:
-    """What macOS hands out without an owner lives until the end of the block."""
+    """Objects that macOS returns without an owner live until the end of the block."""
     objc = _library("objc")
     objc.objc_autoreleasePoolPush.restype, objc.objc_autoreleasePoolPush.argtypes = c_void_p, []
     objc.objc_autoreleasePoolPop.restype, objc.objc_autoreleasePoolPop.argtypes = None, [c_void_p]
@@ -115,13 +115,13 @@ def _pool() -> Iterator[None]:
 def authenticate(reason: str) -> bool:
     """Has macOS ask the person at the Mac for their finger, watch or password; False when they cancel.
 
-    macOS shows `reason` behind "python is trying to". LkrError (2) when they fail, NobodyToAsk where it cannot ask.
+    macOS shows `reason` behind "python is trying to". LkrError (2) if they fail, NobodyToAsk if macOS cannot ask.
     """
     import queue
 
     answers: queue.SimpleQueue[int] = queue.SimpleQueue()
 
-    def reply(_: int, success: bool, error: int | None) -> None:  # on a thread of macOS's own
+    def reply(_: int, success: bool, error: int | None) -> None:  # runs on one of macOS's own threads
         answers.put(0 if success else int(_send(error, "code", c_long) or _FAILED))
 
     invoke = _Reply(reply)
@@ -158,8 +158,9 @@ def _verdict(code: int) -> bool:
 
 
 def copy(value: str) -> int:
-    """Puts the value on this Mac's pasteboard, marked so that clipboard managers keep and show it nowhere. Universal
-    Clipboard does not take it to the person's other devices. The number of this change. LkrError without a pasteboard.
+    """Puts the value on this Mac's pasteboard, marked so that clipboard managers neither keep nor show it. Universal
+    Clipboard does not copy it to the person's other devices. Returns the number of this change. LkrError without a
+    pasteboard.
     """
     with _pool():
         board = _pasteboard()
@@ -173,7 +174,7 @@ def copy(value: str) -> int:
 
 
 def clear(change: int) -> bool:
-    """Empties the pasteboard, if nothing was copied since the change of that number."""
+    """Empties the pasteboard, if nothing was copied since the change with that number."""
     with _pool():
         board = _pasteboard()
         if _send(board, "changeCount", c_long) != change:

@@ -14,7 +14,7 @@ _GRAPHICAL = ("pinentry-gnome3", "pinentry-qt", "pinentry-qt5", "pinentry-gtk-2"
 
 
 def graphical() -> str | None:
-    """One that needs no terminal, where there is a display for it."""
+    """A pinentry that needs no terminal, if there is a display for it."""
     if platform.DARWIN:
         return shutil.which("pinentry-mac")
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -25,7 +25,7 @@ def graphical() -> str | None:
 def confirm(program: str, question: str) -> bool:
     """True when the person pressed the button for yes. LkrError (2) when the program cannot ask."""
     try:
-        # No buffer: of what an ended one did not take, Python 3.13 would complain when it drops the buffer.
+        # No buffer: if pinentry ends before it has read everything, Python 3.13 would complain about the rest.
         child = subprocess.Popen(
             [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )

@@ -11,19 +11,19 @@ from collections.abc import Mapping
 
 
 def paths(name: str, config: str) -> tuple[str, str]:
-    """Where systemd looks for the service and the sockets of a user whose XDG_CONFIG_HOME that is."""
+    """Where systemd looks for the service and the sockets of a user with this XDG_CONFIG_HOME."""
     folder = os.path.join(config, "systemd/user")
     return os.path.join(folder, f"{name}.service"), os.path.join(folder, f"{name}.socket")
 
 
 def link(name: str, config: str) -> tuple[str, str]:
-    """The link that has the sockets opened at login, and where it leads."""
+    """The link that makes systemd open the sockets at login, and its target."""
     return os.path.join(config, "systemd/user/sockets.target.wants", f"{name}.socket"), f"../{name}.socket"
 
 
 def sockets(description: str, name: str, addresses: list[str]) -> str:
-    """The unit of a socket called `name` in the runtime folder, and of those at `addresses` (`HOST:PORT`); in the order
-    in which the service gets them."""
+    """The unit of a socket called `name` in the runtime folder, and of those at `addresses` (`HOST:PORT`). The service
+    gets them in this order."""
     if not all(each.isascii() and each.isprintable() and not set(each) & set(" %") for each in (name, *addresses)):
         raise ValueError("a unit has no place for such an address")
     lines = ["[Unit]", f"Description={description}", "", "[Socket]", f"ListenStream=%t/{name}"]
@@ -33,10 +33,10 @@ def sockets(description: str, name: str, addresses: list[str]) -> str:
 
 def service(name: str, description: str, words: list[str], environment: Mapping[str, str], at_work: int) -> str:
     """The unit that runs `words` once somebody connects to the sockets. The exit code `at_work` means that another
-    process does the work already."""
+    process already does the work."""
     lines = [
         "[Unit]", f"Description={description}", f"Requires={name}.socket", f"After={name}.socket", "", "[Service]",
-        # By env, since systemd takes no quotation marks and the like in the path of what it starts itself.
+        # Through env, since systemd does not accept quotation marks and the like in a program's own path.
         f"ExecStart=/usr/bin/env {' '.join(_quoted(word).replace('$', '$$') for word in words)}",
         *(f"Environment={_quoted(f'{name}={value}')}" for name, value in environment.items()),
         f"SuccessExitStatus={at_work}", "UMask=0077", "LimitCORE=0", "NoNewPrivileges=yes", "",
@@ -45,7 +45,7 @@ def service(name: str, description: str, words: list[str], environment: Mapping[
 
 
 def _quoted(text: str) -> str:
-    """A word as systemd reads it. Nobody can put a line of their own into a unit."""
+    """A word, quoted for systemd, so that nobody can add a line of their own to a unit."""
     if any(char < " " for char in text):
         raise ValueError("a unit has no place for such a character")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'

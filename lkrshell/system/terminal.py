@@ -1,5 +1,5 @@
-"""Questions on the terminal: a yes-or-no question, asked on the terminal itself, so that no pipe and no option answers
-it, and a hidden line.
+"""Questions on the terminal: a yes-or-no question, asked on the terminal itself, so that no pipe or option can answer
+it; and a hidden line.
 """
 
 import os
@@ -17,7 +17,7 @@ def ask(question: str) -> bool:
     try:
         import termios
 
-        termios.tcflush(terminal, termios.TCIFLUSH)  # what was typed before the question is no answer to it
+        termios.tcflush(terminal, termios.TCIFLUSH)  # text typed before the question does not answer it
         os.write(terminal, f"lkr: {question} [y/N] ".encode("utf-8", "surrogateescape"))
         return os.read(terminal, 100).strip().lower() in (b"y", b"yes")
     finally:
@@ -30,7 +30,8 @@ def is_there() -> bool:
 
 
 def hidden(question: str, may_be_empty: bool = False) -> str:
-    """A line that is not shown while it is typed, asked for until there is one. KeyboardInterrupt at its end."""
+    """Reads a line that is not shown while it is typed. Asks until it is not empty. KeyboardInterrupt at the end of
+    input."""
     import getpass
 
     try:

@@ -20,12 +20,12 @@ _WAIT = 60  # seconds: a slow TPM takes several to make a key
 _MOST = 128  # bytes that a TPM seals: MAX_SYM_DATA
 _ATTRIBUTES = "fixedtpm|fixedparent|userwithauth"  # without `noda`, so that the TPM counts wrong PINs
 _CODE = re.compile(rb"ERROR: \w+\(0x([0-9A-Fa-f]+)\)")
-_FORMAT_1 = 0x80  # the bit of errors that tell of an argument; the lowest six bits are their number
+_FORMAT_1 = 0x80  # the bit of errors about an argument; the lowest six bits are the error's number
 _AUTH_FAIL, _BAD_AUTH, _INTEGRITY, _LOCKOUT = 0x0E, 0x22, 0x1F, 0x921
 
 
 class WrongPin(LkrError):
-    """Not the PIN."""
+    """The PIN is wrong."""
 
     code = LOCKED
 
@@ -35,12 +35,13 @@ class NoTpm(LkrError):
 
 
 def check() -> None:
-    """Returns if a TPM answers; else NoTpm."""
+    """Returns if a TPM answers; else raises NoTpm."""
     _run("getcap", ["properties-fixed"])
 
 
 def seal(data: bytes, pin: Secret) -> list[bytes]:
-    """Seals `data`, of 128 bytes at most. Returns what `unseal` needs beside the PIN; none of it is secret. NoTpm."""
+    """Seals `data`, at most 128 bytes. Returns what `unseal` needs besides the PIN, which is not secret. Raises
+    NoTpm."""
     if len(data) > _MOST:
         raise ValueError("more than a TPM seals")
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +53,8 @@ def seal(data: bytes, pin: Secret) -> list[bytes]:
 
 
 def unseal(parts: list[bytes], pin: Secret) -> bytes:
-    """What was sealed. WrongPin; LkrError when this TPM did not seal it, or was cleared since, or is locked; NoTpm."""
+    """Returns the sealed data. Raises WrongPin, NoTpm, or LkrError if this TPM is locked, was cleared, or did not seal
+    it."""
     with tempfile.TemporaryDirectory() as folder:
         primary, sealed = _primary(folder), os.path.join(folder, "sealed")
         paths = [os.path.join(folder, name) for name in ("public", "private")]
@@ -71,7 +73,7 @@ def _primary(folder: str) -> str:
 
 
 def _run(name: str, words: list[str], pin: Secret | None = None, data: bytes = b"") -> bytes:
-    """What the tool prints."""
+    """Runs a tool. Returns what it prints."""
     program = shutil.which(f"tpm2_{name}")
     if program is None:
         raise NoTpm("lkr reaches a TPM through tpm2-tools, which are not installed", "install the package tpm2-tools")

@@ -133,7 +133,7 @@ def _text(folder: str) -> str | None:
 
 
 class _Wrong(ValueError):
-    """What is wrong with the file. Quotes nothing of its text but valid names."""
+    """What is wrong with the file. Quotes only valid names from its text."""
 
 
 def _team(folder: str, text: str) -> Team:

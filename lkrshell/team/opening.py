@@ -40,8 +40,8 @@ class Openers:
         self._identities: dict[str, list[age_keys.Identity]] = {}
 
     def open(self, data: bytes, name: str, recipients: "Sequence[str]") -> Secret:
-        """Returns the value in a sealed file. `recipients` are this person's, so that no passphrase is asked for in
-        vain.
+        """Returns the value in a sealed file. `recipients` are this person's, so that no passphrase is asked for
+        without need.
 
         Raises StoreLocked when the locked vault may be able to open it, LkrError when no key opens it.
         """
@@ -95,7 +95,7 @@ def own_recipients(settings: "Config") -> list[str]:
 
 
 class Opened:
-    """The value of a sealed key, the digest of its file, the value's version, and why the file may be a wrong one."""
+    """The value of a sealed key, the digest of its file, the value's version, and why it may be the wrong file."""
 
     __slots__ = ("digest", "doubt", "name", "secret", "version")
 
@@ -132,7 +132,7 @@ def copied(store: "Store", team: Team, name: str) -> Secret | None:
 
 
 def keep(store: "Store", team: Team, found: Opened, before: Secret | None) -> None:
-    """Keeps an opened value in the store, instead of `before`. It serves until it is replaced."""
+    """Keeps an opened value in the store, instead of `before`. It is used until it is replaced."""
 
     def date(entry: Entry) -> None:
         entry.fetched, entry.stale, entry.end = int(time.time()), MAX_TTL, MAX_TTL

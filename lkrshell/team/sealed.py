@@ -201,7 +201,7 @@ def _strays(folder: str) -> "Iterator[tuple[str, str]]":
 
 
 def mismatch(name: str, data: bytes, note: Note | None) -> str:
-    """Returns why the sealed file may be another key's, or an exchanged one; empty when its note fits."""
+    """Returns why the sealed file may belong to another key, or may have been swapped; empty if its note fits."""
     if note is None:
         return f"has no {name.partition(':')[2]}.toml beside it that says whom it is sealed to"
     if note.sha256 != digest(data):

@@ -23,9 +23,9 @@ from lkrshell.vendors import tls
 BASES = {
     "openai": "https://api.openai.com",
     "anthropic": "https://api.anthropic.com",
-}  # tests replace these
+}  # tests replace these addresses
 _WAIT = 30.0  # seconds for one answer
-_MAX_BYTES = 1 << 24  # of one answer
+_MAX_BYTES = 1 << 24  # the largest answer
 _MAX_PAGES = 100
 
 

@@ -1,6 +1,6 @@
 """Known LLM vendors: those in providers.toml beside this file, and the user's `[providers.NAME]` in config.toml.
 
-builtin.py is generated from providers.toml, so that only the user's need a TOML parser.
+builtin.py is generated from providers.toml, so that only the user's own providers need a TOML parser.
 """
 
 import functools
@@ -100,7 +100,7 @@ def providers_of(variable: str) -> list[str]:
 def refusal(variable: str, let_in: "Container[str]" = ()) -> tuple[str, str] | None:
     """Why no manifest may set `variable`, and what to do; None if it may. `let_in`: variables that the person accepted.
 
-    The one rule for manifests, `lkr exec -k`, `lkr add` and `lkr import`. `variable` must be a valid name.
+    The same rule serves manifests, `lkr exec -k`, `lkr add` and `lkr import`. `variable` must be a valid name.
     """
     if variables.steers_programs(variable):
         return f"{variable} changes how programs run", "a manifest sets keys only; choose another variable"
@@ -111,7 +111,7 @@ def refusal(variable: str, let_in: "Container[str]" = ()) -> tuple[str, str] | N
 
 
 def key_for(variable: str) -> str | None:
-    """The key name to propose for a variable in an `.env.example`; None if it does not sound like a key."""
+    """The key name to propose for a variable in an `.env.example`; None if it does not look like a key's variable."""
     for provider in providers_of(variable):
         return f"{provider}:main"
     for suffix in ("_API_KEY", "_API_TOKEN", "_TOKEN", "_KEY"):

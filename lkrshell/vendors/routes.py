@@ -1,8 +1,8 @@
-"""What the broker knows of each vendor: where its API is, what may be called, and how its key is sent. Only data.
+"""What the broker knows about each vendor: where its API is, what may be called, and how its key is sent. Only data.
 
 Entering a project with `via = "broker"` needs `bases`, so this module imports nothing. A vendor without a row is not
-served, and a call without a row is refused: above all administration, keys and tokens, but also what cannot be metered
-(batches, fine-tuning, stored files) and what follows absolute addresses (uploads, realtime).
+served, and a call without a row is refused. That keeps out administration, keys and tokens, what cannot be metered
+(batches, fine-tuning, stored files), and what follows absolute addresses (uploads, realtime).
 
 Sources: each vendor's API reference and Python SDK, read in November 2026. tests/test_vendor_sdks.py runs the SDKs.
 """
@@ -145,7 +145,7 @@ ROUTES: "dict[str, Route]" = {
     ),
     "cohere": Route(
         "https://api.cohere.com",
-        (("CO_API_URL", "/cohere"), ("COHERE_API_BASE", "/cohere/v2/chat")),  # the second as LiteLLM takes it
+        (("CO_API_URL", "/cohere"), ("COHERE_API_BASE", "/cohere/v2/chat")),  # the second is the one that LiteLLM reads
         _calls("/v1", {"cohere": "chat embed rerank classify", "": "tokenize detokenize"})
         + _calls("/v2", {"cohere": "chat embed rerank"})
         + _calls("/compatibility/v1", {"chat": "chat/completions", "embeddings": "embeddings"})

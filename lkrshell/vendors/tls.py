@@ -1,11 +1,11 @@
-"""TLS to vendors. The environment has no influence on it."""
+"""TLS to vendors. The environment does not influence it."""
 
 import os
 import ssl
 
 from lkrshell.core import platform
 
-# Where Linux distributions and macOS keep certificate authorities; this Python may have been built for another place.
+# Where Linux distributions and macOS keep certificate authorities. This Python's default may be elsewhere.
 _AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
@@ -22,7 +22,7 @@ def context(ca: str = "") -> ssl.SSLContext:
     if platform.WINDOWS:
         found.load_default_certs()
         return found
-    own = ssl.get_default_verify_paths()  # these attributes name the built-in places, whatever the variables say
+    own = ssl.get_default_verify_paths()  # these attributes name the built-in places, even if the variables are set
     for path in (own.openssl_cafile, *_AUTHORITIES):
         if os.path.isfile(path):
             found.load_verify_locations(cafile=path)
