@@ -1,4 +1,4 @@
-"""Asks git about files. Only this module starts git, and nothing that a repository names.
+"""Asks git about files. Only this module starts git. It never starts a program that a repository names.
 
 Without git, or outside a repository, there is no answer. Settings of the system and the person apply, since they say
 which folders are safe and what is ignored. Settings of the repository cannot start a program, transport or hook.

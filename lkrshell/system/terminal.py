@@ -30,7 +30,7 @@ def is_there() -> bool:
 
 
 def hidden(question: str, may_be_empty: bool = False) -> str:
-    """Reads a line that is not shown while it is typed. Asks until it is not empty. KeyboardInterrupt at the end of
+    """Reads a line that is not shown while it is typed. Asks until there is one. KeyboardInterrupt at the end of
     input."""
     import getpass
 

@@ -40,7 +40,7 @@ def check() -> None:
 
 
 def seal(data: bytes, pin: Secret) -> list[bytes]:
-    """Seals `data`, at most 128 bytes. Returns what `unseal` needs besides the PIN, which is not secret. Raises
+    """Seals `data`, at most 128 bytes. Returns what `unseal` needs besides the PIN; none of it is secret. Raises
     NoTpm."""
     if len(data) > _MOST:
         raise ValueError("more than a TPM seals")
