@@ -66,7 +66,7 @@ class Scanner:
 
     @property
     def is_fresh(self) -> bool:
-        """True when nothing of a text has come."""
+        """True until a text has begun."""
         return not (self._path or self._in_string or self.found or self.bad) and self._capture is None
 
     def take(self, value: object) -> None:

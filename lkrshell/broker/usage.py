@@ -131,7 +131,7 @@ def _messages(usage: Usage, table: dict[str, Any]) -> None:
 
 
 def _gemini(usage: Usage, table: dict[str, Any]) -> None:
-    """generateContent: thoughts are not part of the candidates, nor tool results of the prompt."""
+    """generateContent: thoughts are not part of the candidates, and tool results are not part of the prompt."""
     usage.input = _count(table, "promptTokenCount") + _count(table, "toolUsePromptTokenCount")
     usage.output = _count(table, "candidatesTokenCount") + _count(table, "thoughtsTokenCount")
     usage.cache_read = _count(table, "cachedContentTokenCount")

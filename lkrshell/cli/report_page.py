@@ -48,7 +48,7 @@ def html(report: Report, now: float) -> str:
     idle = sum(any("used" in each and "may" not in each for each in key.problems) for key in report.keys)
     keys, places, refusals = len(report.keys), len(report.scan), sum(refused for _, _, refused in report.weeks)
     chain = f"broken at {common.count(report.broken, 'place', 'places')}" if report.broken else "intact"
-    cards: list[tuple[object, str, bool | None]] = [  # the last item: whether the value is bad, for facts that can be
+    cards: list[tuple[object, str, bool | None]] = [  # the last item says whether a value is bad; None if it cannot be
         (keys, "key" if keys == 1 else "keys", None),
         (old, f"older than {report.limits.age} days", old > 0),
         (idle, f"unused for {report.limits.unused} days", idle > 0),

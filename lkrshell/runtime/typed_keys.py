@@ -9,7 +9,7 @@ import os
 import time
 
 _PATIENCE = 0.05  # seconds that the command has to read its own input
-_PAUSE = 0.5  # seconds until the next look, while keys wait that nobody reads
+_PAUSE = 0.5  # seconds until the next look, while keys wait and nobody reads them
 _MOST = 1024  # bytes; the pseudo-terminal holds more
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MISSING = "other kinds of secrets were not searched for"
 _PART = 96 << 10  # bytes that the engine gets at once; it is slower with more
 _OVERLAP = 4 << 10  # bytes; a private key can be that long
-_UNSURE = 16  # bytes; betterleaks takes any password in an example for a secret, with low confidence
+_UNSURE = 16  # bytes; betterleaks reports any password in an example as a secret, with low confidence
 _MOST_AT_ONCE = 4
 Part = tuple[int, bytes, "Future[Any]"]  # where it begins in the data, its text, and the findings to come
 

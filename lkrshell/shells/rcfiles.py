@@ -281,7 +281,7 @@ def _write(change: Change) -> None:
         if change.after is None:
             os.unlink(target)
             return
-        files.make_dirs(os.path.dirname(target), 0o755)  # lkr writes what a shell runs
+        files.make_dirs(os.path.dirname(target), 0o755)  # the file is code that a shell runs
         old = os.stat(target) if os.path.exists(target) else None
         files.replace_file(target, change.after, 0o600 if old else 0o644)
         if old:
