@@ -976,10 +976,9 @@ static void *reply(void *given) { /* "on a private queue internal to the framewo
     if (code) {
         error = made(OBJECT, NULL, (size_t)code);
         error->class = "NSError";
+        counts()->objects--; /* it is ours, and stays: the caller may end before this thread does */
     }
     block->invoke(block, code == 0, error);
-    if (error)
-        CFRelease(error);
     return NULL;
 }
 
