@@ -144,7 +144,6 @@ def test_tmux_started_outside_and_inside_a_project(user: User, start: Start, tmp
     user.lkr("install", name, "--yes")
     folder = user.project("p")
     outer = start(name, SHELL=str(shutil.which(name)))
-    tmux = ["tmux", "-S", str(tmp_path / "s"), "-f", "/dev/null"]
 
     def screen(label: str, value: str) -> None:
         """Types the question into the pane; waits until it shows this answer."""
@@ -153,6 +152,8 @@ def test_tmux_started_outside_and_inside_a_project(user: User, start: Start, tmp
         wait_until(lambda: f"{label}:{value}." in subprocess.check_output(show, text=True))
 
     for where, first in (("/", ""), (str(folder), VALUE)):
+        # A socket for each, since a server that was told to end may still take the next session, and end with it.
+        tmux = ["tmux", "-S", str(tmp_path / f"socket{len(first)}"), "-f", "/dev/null"]
         outer.run(f"cd {where}")
         outer.run(" ".join(tmux) + " new-session -d -x 200 -y 50")
         try:
