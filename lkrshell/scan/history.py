@@ -8,7 +8,6 @@ import bisect
 import os
 import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 from lkrshell.core.errors import USAGE, LkrError
@@ -176,11 +175,7 @@ def _read(folder: str, names: Iterable[str], what: text.Search, tally: Tally) ->
 
 def _read_at_once(folder: str, names: list[str], what: text.Search, tally: Tally) -> list[tuple[str, Finding]]:
     """Reads the objects with several processes of git. Each takes a part, in the order of the list."""
-    count = git.at_once()
-    each = -(-len(names) // count) or 1
-    parts = [names[at : at + each] for at in range(0, len(names), each)]
-    with ThreadPoolExecutor(count) as pool:
-        read = list(pool.map(lambda part: list(_read(folder, part, what, tally)), parts))
+    read = git.shared(names, lambda part: list(_read(folder, part, what, tally)))
     return [hit for hits in read for hit in hits]
 
 

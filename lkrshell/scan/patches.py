@@ -7,7 +7,6 @@ program of the repository for this, and lkr neither runs nor writes what it prin
 import os
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 from lkrshell.scan import text
@@ -37,12 +36,7 @@ def search(
 
     `only`: the objects that have a finding, if that is known. Commits that made none of them are left out.
     """
-    commits = _wanted(folder, commits, only)
-    count = git.at_once()
-    each = -(-len(commits) // count) or 1
-    parts = [_Part(commits[at : at + each]) for at in range(0, len(commits), each)]
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(lambda part: part.search(folder, what, tally), parts))
+    parts = git.shared(_wanted(folder, commits, only), lambda part: _Part(part, folder, what, tally))
     covered: set[bytes] = set()
     whole: set[bytes] = set()  # objects of which patches show only later changes
     for before, after in (objects for part in parts for objects in part.objects):
@@ -77,16 +71,12 @@ def _wanted(folder: str, commits: list[bytes], only: set[bytes] | None) -> list[
 
 
 class _Part:
-    """Some commits, the oldest first, what they added, and the objects before and after each of their patches."""
+    """What some commits, the oldest first, added, and the objects before and after each of their patches."""
 
-    def __init__(self, commits: list[bytes]) -> None:
-        self.commits = commits
+    def __init__(self, commits: list[bytes], folder: str, what: text.Search, tally: Tally) -> None:
         self.found: list[Finding] = []
         self.objects: list[tuple[bytes, bytes]] = []
-
-    def search(self, folder: str, what: text.Search, tally: Tally) -> None:
-        """Fills `found` and `objects`."""
-        with git.stream(folder, *_WORDS, lines=b"".join(self.commits)) as log:
+        with git.stream(folder, *_WORDS, lines=b"".join(commits)) as log:
             for block in _blocks(log, self.objects):
                 tally.bytes += len(block)
                 tally.files += block.count(b"\n+++ ")

@@ -10,11 +10,14 @@ import re
 import stat
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
-from typing import IO
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, TypeVar
 
 from lkrshell.core import folders, platform
 from lkrshell.core.errors import LkrError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _SETTINGS = (
     "safe.bareRepository=explicit",  # do not accept a bare repository inside the project
@@ -127,9 +130,15 @@ def stream(folder: str, *words: str, lines: bytes | None = None) -> Iterator[IO[
             process.kill()
 
 
-def at_once() -> int:
-    """How many processes of git can share a long task."""
-    return min(_MOST_AT_ONCE, os.cpu_count() or 1)
+def shared(names: list[T], work: Callable[[list[T]], R]) -> list[R]:
+    """Splits a long list into parts, in order, and works on all of them at once, so that each has a git of its own.
+    Returns the results in the same order."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    count = min(_MOST_AT_ONCE, os.cpu_count() or 1)
+    each = -(-len(names) // count) or 1
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, (names[at : at + each] for at in range(0, len(names), each))))
 
 
 def unquoted(name: bytes) -> bytes:
