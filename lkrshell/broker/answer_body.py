@@ -85,10 +85,9 @@ class AnswerBody:
             if self._mask.found:
                 raise Echo
             if self._seen > _MOST:
+                self.watches = False
                 break
-        if self._seen > _MOST:
-            self.watches = False
-        elif self._mask.waits:  # the key may begin in this chunk
+        if self.watches and self._mask.waits:  # the key may begin in this chunk
             self._held += chunk
             return b""
         chunk, self._held = self._held + chunk, b""

@@ -1,7 +1,6 @@
 """`lkr report`: writes one page for a security review, or checks the same for CI. Names keys and projects, but shows no
 value."""
 
-import json
 import os
 import re
 import time
@@ -48,7 +47,7 @@ def _check(report: reporting.Report, anonymous: bool, as_json: bool) -> int:
         reporting.hide(report)
     found = [(key.name, each) for key in report.keys for each in key.problems if each != reporting.EVERYWHERE]
     if as_json:
-        declare.echo(json.dumps([{"name": name, "problem": problem} for name, problem in found], indent=2))
+        declare.echo_json([{"name": name, "problem": problem} for name, problem in found])
     for name, problem in [] if as_json else found:
         declare.echo(show(f"{name}: {problem}"))
     problems, keys = common.count(len(found), "problem", "problems"), common.count(len(report.keys), "key", "keys")
