@@ -2,8 +2,8 @@
 
 A call gets what a new process gets: its own session, environment, folder, standard streams and exit code. The helper
 has only imported lkr's modules, and never called a function of them. It cannot show whether lkr starts at all and
-imports what it needs. So the first call of each command is a real process, and so is every call whose environment
-changes how Python starts. Tests of processes start them themselves.
+imports what it needs. So the first call of each command in a run of the tests is a real process, and so is every call
+whose environment changes how Python starts. Tests of processes start them themselves.
 
 One thing differs from a real process: sealing with a passphrase costs little (see `vaults`).
 """
@@ -44,16 +44,33 @@ def lkr(
 ) -> "subprocess.CompletedProcess[bytes]":
     """Runs our `lkr`, with pipes and without a terminal. Raises subprocess.TimeoutExpired."""
     command = " ".join(words[:2] if words and words[0] == "vault" else words[:1])
-    first = command not in _seen
-    _seen.add(command)
     start = _of_a_start(env)
-    if not first and len(stdin) <= _PIPE and start in _STARTS:
+    if not _is_first(command) and len(stdin) <= _PIPE and start in _STARTS:
         helper = _helpers.setdefault(start.get("LD_PRELOAD", ""), _Helper(start))
         return helper.run(words, stdin, env, cwd, timeout)
     return subprocess.run(
         [PROGRAM, *words], input=stdin, env=env, cwd=cwd, capture_output=True, timeout=timeout,
         start_new_session=True,  # the tests may have a terminal, and lkr would ask questions there
     )  # fmt: skip
+
+
+def remember_in(folder: Path) -> None:
+    """Makes all processes that run tests at the same time remember together which commands were called."""
+    global _together
+    _together = folder
+
+
+def _is_first(command: str) -> bool:
+    if command in _seen:
+        return False
+    _seen.add(command)
+    if _together is None:
+        return True
+    try:
+        (_together / f"started-{command.encode().hex()[:200]}").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def stop() -> None:
@@ -131,6 +148,7 @@ class _Helper:
 
 _helpers: dict[str, _Helper] = {}
 _seen: set[str] = set()
+_together: Path | None = None
 
 
 def _read_all(fds: tuple[int, ...], timeout: float) -> list[bytes]:

@@ -115,7 +115,8 @@ def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Pa
     root = folder / "site/lkrshell"
     program.write_text(
         f"#!{sys.executable} -I\n"
-        f"import sys\nsys.path.insert(0, {str(root.parent)!r})\n"
+        f"import sys\nsys.path[:0] = {[str(root.parent), str(Path(__file__).parent)]!r}\n"
+        "if sys.argv[1:2] in (['unlock'], ['passwd'], ['vault']):\n    import vaults\n    vaults.seal_cheaply()\n"
         "from lkrshell.__main__ import main\nsys.exit(main())\n"
     )
     return program

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import standin
+import vaults
 
 from lkrshell.core.secret import Secret
 from lkrshell.state import config
@@ -69,6 +70,8 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
     if request.param == "keychain" and sys.platform != "darwin":
         request.getfixturevalue("mac")
     chosen = registry.choose(config.Config(backend=str(request.param)))
+    if request.param == "vault":
+        vaults.seal_cheaply(monkeypatch.setattr)
     if request.param != "keyring":
         chosen.unlock(Secret("a passphrase"))
     yield chosen

@@ -97,6 +97,16 @@ def test_a_module_that_fails_while_it_is_collected_shows_no_value(user: User, fo
     assert VALUE not in out and "[lkr openai:prod]" in out
 
 
+def test_what_no_report_shows_is_left_as_it_is(user: User, folder: Path) -> None:
+    (folder / "conftest.py").write_text(
+        f'import os\ndef pytest_collectstart(collector):\n    collector.config.kept = [os.environ["{A}"]]\n'
+    )
+    (folder / "test_it.py").write_text(
+        f'import os\ndef test_it(request, tmp_path_factory):\n    assert request.config.kept == [os.environ["{A}"]]\n'
+    )
+    run(user, folder)
+
+
 def test_workers_ask_the_store_no_second_time(user: User, folder: Path) -> None:
     (folder / "test_it.py").write_text(
         f'import os\ndef test_it():\n    assert len(os.environ["{A}"]) == {len(VALUE)}\n'

@@ -242,7 +242,7 @@ def test_on_a_terminal_the_command_has_one_of_the_same_size(bash: "pexpect.spawn
 def test_a_new_size_reaches_the_command(bash: "pexpect.spawn[str]") -> None:
     code = (
         "import os, signal, time; "
-        "signal.signal(signal.SIGWINCH, lambda *_: print(*os.get_terminal_size(1), flush=True)); "
+        "signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b'%d %d' % os.get_terminal_size(1))); "
         "print('ready', flush=True); [time.sleep(0.1) for _ in range(100)]"
     )
     bash.sendline(f'lkr exec --redact -- {sys.executable} -c "{code}"')

@@ -44,6 +44,11 @@ BARE = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _same_in_every_order() -> None:
+    RANDOM.seed(19)
+
+
 def key(prefix: str) -> str:
     return prefix + "".join(RANDOM.choices(ALPHABET, k=RANDOM.randint(32, 64)))
 
@@ -205,3 +210,16 @@ def test_a_stream_in_pieces_is_redacted_like_the_whole_and_shows_no_value(
             at += size
         assert out + pieces.rest() == expected
         assert not [each for each in secrets if each.encode() in expected]
+
+
+@pytest.mark.parametrize("before", ["n", "n\\n", "x\\\\"])
+def test_no_byte_of_a_value_is_passed_on_wherever_a_line_break_of_json_is_cut(before: str) -> None:
+    value = "nQKSI+BmFB9tf0vLPXDj"
+    values = Values({"own:0": Secret(value)})
+    data = f"a {before}\\{value} z".encode()
+    whole = Redactor(values)
+    expected = whole.feed(data) + whole.rest()
+    assert expected.count(b"[lkr own:0]") == 1
+    for cut in range(len(data)):
+        pieces = Redactor(values)
+        assert pieces.feed(data[:cut]) + pieces.feed(data[cut:]) + pieces.rest() == expected

@@ -2,8 +2,8 @@
 
 lkr lets the age library choose how much work a passphrase costs: a second or two each time it is sealed or tried. The
 file states that cost, and every reader follows it. So lkr, age and rage open a cheaply sealed identity like any other.
-What the program itself seals takes that second, unless a test forked it (see `forked`) or started it as
-SEALING_CHEAPLY. Source: https://c2sp.org/age, the scrypt recipient.
+What the program itself seals takes that second, unless a test forked it (see `forked`), started it as SEALING_CHEAPLY,
+or runs it on the stand-in for macOS. Source: https://c2sp.org/age, the scrypt recipient.
 """
 
 import base64
@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyrage
@@ -43,15 +44,15 @@ def sealed(plain: bytes, passphrase: bytes) -> bytes:
     return head + b" " + _plain_base64(mac) + b"\n" + nonce + body
 
 
-def seal_cheaply() -> None:
-    """Makes lkr in this process seal cheaply, too."""
+def seal_cheaply(patch: Callable[[object, str, object], None] = setattr) -> None:
+    """Makes lkr in this process seal cheaply, too. A test that calls this gives a `patch` that is undone."""
     dear = pyrage.passphrase.encrypt
 
     def encrypt(plain: bytes, passphrase: str) -> bytes:
         done: bytes = sealed(plain, passphrase.encode()) if len(plain) <= _CHUNK else dear(plain, passphrase)
         return done
 
-    pyrage.passphrase.encrypt = encrypt
+    patch(pyrage.passphrase, "encrypt", encrypt)
 
 
 def make(vault: Path, passphrase: bytes) -> str:

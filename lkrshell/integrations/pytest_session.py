@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _NAME = "lkr-session"
 _DEEPEST = 20  # levels of nesting in a report
+# In a collection report, these lead to the tests themselves, and from there to the whole session. No report shows them.
+_NOT_SHOWN = ("nodeid", "result", "call")
 
 
 class Session:
@@ -84,7 +86,7 @@ class Session:
                 made[name] = self._mask(made[name], depth + 1)
         elif type(made).__module__.startswith("_pytest.") and hasattr(made, "__dict__"):
             for name, value in list(vars(made).items()):
-                if name not in ("nodeid", "result"):  # in a collection report, these are the tests themselves
+                if name not in _NOT_SHOWN:
                     vars(made)[name] = self._mask(value, depth + 1)
         return made
 

@@ -158,7 +158,8 @@ class Values:
         low, high = 0, len(tail)  # the last place that leaves enough bytes of the value
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if len(squeezed(tail[middle:])) >= most else (low, middle)
+            end_of_break = tail[middle - 1 : middle + 1] == b"\\n"
+            low, high = (middle, high) if len(squeezed(tail[middle + end_of_break :])) >= most else (low, middle)
         return len(tail) - low
 
 
