@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import forked
 import pyrage
 import pytest
 from brokered_users import CALL, FOR_ALL, Brokered, Inside
@@ -326,6 +327,24 @@ def test_a_lock_that_cannot_reach_the_broker_ends_virtual_keys_all_the_same(insi
     assert inside.request()[:3] in ("401", "403")
     time.sleep(0.6)
     assert inside.request()[:3] in ("401", "403")
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_lock_in_another_session_ends_virtual_keys_too(inside: Inside, tmp_path: Path, runs: bool) -> None:
+    """There, the run folder is another one, so the broker is not asked, and its table stays."""
+    brokered = inside.brokered
+    assert inside.request().startswith("200 ")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    if not runs:
+        os.kill(brokered.pid(), signal.SIGKILL)
+    assert forked.lkr(["lock"], {**brokered.user.env, "XDG_RUNTIME_DIR": str(elsewhere)}, tmp_path).returncode == 0
+    brokered.user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    brokered.pid()
+    assert inside.request().startswith("401 key")
+    later = Inside(brokered)
+    assert later.request().startswith("200 ")
+    later.close()
 
 
 def test_a_new_value_is_sent_from_the_next_request_on(inside: Inside) -> None:

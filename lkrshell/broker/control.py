@@ -105,13 +105,13 @@ class Control:
         while True:
             await asyncio.sleep(_LOOK)
             try:
+                self._follow_lock()
                 now = generation.read()
                 if now != self._generation:
                     self._generation = now
                     self._authority.forget()
                     if await asyncio.to_thread(_is_locked):
                         self._end_streams()
-                        self._keys.forget_if_removed()
                 clock = time.monotonic()
                 if clock - purged > min(_PURGE, self._idle / 3):
                     purged = clock
@@ -123,12 +123,19 @@ class Control:
             except Exception as error:  # one failed look must not end the broker
                 log(f"{type(error).__name__} while looking")
 
+    def _follow_lock(self) -> None:
+        """Ends what `lkr lock` ended without reaching us."""
+        if self._keys.are_over():
+            self._keys.forget()
+            self._end_streams()
+
     def _end_streams(self) -> None:
         self._authority.forget()
         for callback in self._on_lock:
             callback()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._follow_lock()
         epoch = self._keys.epoch
         try:
             async with asyncio.timeout(_TIME):

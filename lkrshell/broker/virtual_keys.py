@@ -15,10 +15,10 @@ from lkrshell.core import names, records
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import broker_client
-from lkrshell.state import files
+from lkrshell.state import files, run_folder
 
 PREFIX = broker_client.PREFIX
-_HEAD = "lkr-virtual-keys-1"
+_HEAD = "lkr-virtual-keys-2"
 _MOST = 64  # keys for the same use of the same process; each `lkr token` makes a new one
 _LIMIT = 1 << 24  # bytes
 _EXACT = 60  # seconds; a key that is asked for again within this time keeps its time
@@ -64,7 +64,7 @@ class VirtualKeys:
     """The table, in memory and in the file at `path`. An empty path means no file."""
 
     def __init__(self, path: str = "") -> None:
-        self._path = path
+        self._path, self._lock = path, run_folder.last_lock()
         self.epoch = 0  # how often all keys were ended; a request from before the last time gets no key
         self._rows: dict[str, VirtualKey] = {}
         self._plain: dict[tuple[str, ...], Secret] = {}
@@ -82,7 +82,7 @@ class VirtualKeys:
 
         The time it takes does not tell how much of a guess is right: the lookup uses a hash, which nobody can choose.
         """
-        if not presented.startswith(PREFIX) or len(presented) != len(PREFIX) + 43:
+        if not presented.startswith(PREFIX) or len(presented) != len(PREFIX) + 43 or self.are_over():
             return None
         digest = digest_of(presented)
         virtual = self._rows.get(digest)
@@ -126,15 +126,18 @@ class VirtualKeys:
     def forget(self) -> None:
         """Ends all virtual keys, at once and for good."""
         self.epoch += 1
+        self._lock = run_folder.last_lock()
         self._rows.clear()
         self._plain.clear()
         if self._path:
             files.remove_private(self._path)
 
-    def forget_if_removed(self) -> None:
-        """Ends all virtual keys when `lkr lock` removed the file because it could not reach us."""
-        if self._path and not os.path.lexists(self._path):
-            self.forget()
+    def are_over(self) -> bool:
+        """True when `lkr lock` ended them, and `forget` was not called yet."""
+        return run_folder.last_lock() != self._lock
+
+    def _head(self) -> tuple[str, ...]:
+        return _HEAD, _boot(), str(self._lock)
 
     def _append(self, virtual: VirtualKey) -> None:
         """Appends a line in one write. It need not survive a crash of the system, since no virtual key does."""
@@ -146,20 +149,20 @@ class VirtualKeys:
         try:
             files.check_private(self._path, os.fstat(fd))
             if os.fstat(fd).st_size == 0:
-                os.write(fd, records.dump([(_HEAD, _boot())]))
+                os.write(fd, records.dump([self._head()]))
             os.write(fd, records.dump([virtual.row()]))
         finally:
             os.close(fd)
 
     def _load(self) -> None:
-        """Takes over the keys of living processes. Drops the table when it is damaged or from before the last start of
-        the system."""
+        """Takes over the keys of living processes. Drops the table when it is damaged, or from before the system was
+        last started or `lkr lock` was last called."""
         try:
             data = files.read_private(self._path, _LIMIT)
-            (magic, boot), *rows = records.load(data) if data else [["", ""]]
+            head, *rows = records.load(data) if data else [[]]
         except (LkrError, ValueError):
-            magic, boot, rows = "", "", []
-        if (magic, boot) == (_HEAD, _boot()):
+            head, rows = [], []
+        if tuple(head) == self._head():
             for row in rows:
                 try:
                     _, digest, key, variable, folder, profile, agent, event, pid, start, made = row
@@ -170,7 +173,7 @@ class VirtualKeys:
                     continue
                 self._rows[digest] = virtual
         self.purge()
-        lines = [(_HEAD, _boot()), *(virtual.row() for virtual in self.all())]
+        lines = [self._head(), *(virtual.row() for virtual in self.all())]
         files.write_private(self._path, records.dump(lines))
 
 

@@ -206,7 +206,10 @@ def reset(yes: bool) -> None:
 @command.command("rekey", examples=("lkr vault rekey", "lkr vault rekey --stdin < passphrase"))
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 def rekey(from_stdin: bool) -> None:
-    """Give the vault a new identity, and encrypt every key to it. If this is interrupted, run it again."""
+    """Give the vault a new identity, and encrypt every key to it. If this is interrupted, run it again.
+
+    A backup that was made with --to for the vault's old public key can no longer be opened, so make a new one.
+    """
     vault: Vault = common.vault()
     used = accepted.folders_by_recipient()
     folders = used.get(vault.recipient(), [])

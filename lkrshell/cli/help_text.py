@@ -2156,6 +2156,9 @@ Usage: lkr vault rekey [OPTIONS]
   Give the vault a new identity, and encrypt every key to it. If this is interrupted, run it
   again.
 
+  A backup that was made with --to for the vault's old public key can no longer be opened, so make
+  a new one.
+
 Options:
   --stdin     Read the passphrase from standard input.
   -h, --help  Show this message and exit.
@@ -2169,6 +2172,9 @@ Usage: lkr vault rekey [OPTIONS]
 
   Give the vault a new identity, and encrypt every key to it. If this is
   interrupted, run it again.
+
+  A backup that was made with --to for the vault's old public key can no
+  longer be opened, so make a new one.
 
 Options:
   --stdin     Read the passphrase from standard input.

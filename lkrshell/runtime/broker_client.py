@@ -233,22 +233,14 @@ def ask(*question: str, patience: float = 5.0) -> list[list[str]] | None:
 
 
 def lock() -> None:
-    """Ends all virtual keys and all requests under way, even if the broker is not running or does not answer."""
+    """Ends all virtual keys and all requests under way, even if no broker is running or it does not answer."""
     try:
-        if ask("lock", patience=2.0):
-            return
-    except LkrError:
-        pass
-    try:
-        folder = run_folder.open_folder(make=False)
-    except FileNotFoundError:
-        return
-    try:
-        os.unlink(run_folder.TABLE, dir_fd=folder)
-    except FileNotFoundError:
-        pass
+        run_folder.mark_lock()
     finally:
-        os.close(folder)
+        try:
+            ask("lock", patience=2.0)  # a broker that does not answer looks at the mark
+        except LkrError:
+            pass
 
 
 def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[list[str]] | None:

@@ -6,6 +6,7 @@ create it first. It is named after the folders that the broker serves, so anothe
 
 import os
 import stat
+import time
 
 from lkrshell.core import records
 from lkrshell.core.errors import LkrError
@@ -14,6 +15,7 @@ from lkrshell.state import files, paths
 
 CONTROL, READY, PORT, LOG, TABLE = "control", "ready", "port", "log", "keys"  # the files in it
 _KEPT_PORT = "broker-port"  # in the state folder
+_LOCKED = "broker-locked"  # in the state folder; was last changed by `lkr lock`
 
 
 def path() -> str:
@@ -83,6 +85,25 @@ def kept_port() -> str:
 
 def keep_port(port: int) -> None:
     files.write_private(os.path.join(paths.state_dir(), _KEPT_PORT), f"{port}\n".encode())
+
+
+def last_lock() -> int:
+    """When `lkr lock` last ended all virtual keys, in nanoseconds since the epoch; 0 if it never did."""
+    try:
+        return os.stat(os.path.join(paths.state_dir(), _LOCKED)).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def mark_lock() -> None:
+    """Ends the virtual keys of every broker of this user, even of one that runs in another session's folder."""
+    place = os.path.join(paths.state_dir(), _LOCKED)
+    files.make_private_dir(paths.state_dir())
+    try:
+        files.make_private_file(place)
+        os.utime(place, ns=(time.time_ns(),) * 2)
+    except OSError as error:
+        raise LkrError(f"cannot write {show(place)}: {error.strerror}", "check the disk, then try again") from None
 
 
 def read(folder: int, name: str, most: int = 4096) -> bytes | None:
