@@ -6,6 +6,7 @@ it is, including comments and spaces. Pure: reads no file. Values travel as Secr
 
 import ast
 import difflib
+import warnings
 from dataclasses import dataclass, field
 
 from lkrshell.core.secret import Secret
@@ -66,7 +67,7 @@ def read(text: bytes, keeps_dotenv: bool = False) -> Code | None:
     `keeps_dotenv`: its `.env` has settings that are not keys, so `load_dotenv()` stays, after lkr's line.
     """
     try:
-        tree = ast.parse(text)
+        tree = _parsed(text)
     except (SyntaxError, ValueError, RecursionError):
         return None
     code = Code(text)
@@ -80,10 +81,16 @@ def read(text: bytes, keeps_dotenv: bool = False) -> Code | None:
         code.edits.append(Edit(at, at, f"{_IMPORT}\n"))
     code.edits.sort(key=lambda edit: (edit.start, edit.end))
     try:
-        ast.parse(code.changed())
+        _parsed(code.changed())
     except (SyntaxError, ValueError):
         return None
     return code
+
+
+def _parsed(text: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python would print what it dislikes in a program that is not ours
+        return ast.parse(text)
 
 
 class _Finder(ast.NodeVisitor):

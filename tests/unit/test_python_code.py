@@ -2,6 +2,7 @@
 
 import ast
 import textwrap
+import warnings
 
 import pytest
 from hypothesis import given
@@ -108,6 +109,11 @@ def test_what_is_something_else_stays(text: str) -> None:
     assert python_code.read(text.encode()) is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_python_dislikes_in_a_program_is_not_printed() -> None:
+    assert python_code.read(b'from dotenv import load_dotenv\nload_dotenv()\nx = "\\#"\n')
+
+
 def test_values_are_found_and_a_skipped_one_stays() -> None:
     text = f'import os\nos.environ["OPENAI_API_KEY"] = ("{KEY[:9]}"\n    "{KEY[9:]}")\n'.encode()
     code = python_code.read(text)
@@ -121,4 +127,6 @@ def test_no_text_makes_it_fail_or_write_what_python_does_not_read(text: str, kee
     start = b'import os\nos.environ["OPENAI_API_KEY"] = "sk-0123456789"\n'
     code = python_code.read(start + text.encode(), keeps)
     if code:
-        ast.parse(code.changed())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(code.changed())
