@@ -190,9 +190,9 @@ def direnv(folder: Path) -> list[str]:
 TIMED = """
 import os, sys, time
 text = open(sys.argv[1]).read()
-assert text.endswith("\\nmain()\\n")
+assert text.endswith("\\n    main()\\n")
 sys.argv[0] = __file__ = sys.argv.pop(1)
-exec(text.removesuffix("main()\\n"))
+exec(text.removesuffix("    main()\\n"))
 from lkrshell.runtime import agents
 from lkrshell.state import audit
 def timed(module, name):

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from lkrshell.boot import use_bundle
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -25,6 +27,7 @@ def run(arguments: list[str]) -> int:
         import _signal
 
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+        use_bundle(os.path.dirname(__file__))
         from lkrshell.runtime.export import main as export
 
         return export(arguments[1:])
@@ -36,6 +39,7 @@ def run(arguments: list[str]) -> int:
 
             return hook(arguments[1])
     if arguments == ["status", "--short"]:
+        use_bundle(os.path.dirname(__file__))
         from lkrshell.runtime.status_line import main as status_line
 
         return status_line()
@@ -43,6 +47,7 @@ def run(arguments: list[str]) -> int:
         plain = arguments[1:2] == ["--"]
         words = arguments[2:] if plain else arguments[1:]
         if words and (plain or not words[0].startswith("-")):
+            use_bundle(os.path.dirname(__file__))
             from lkrshell.runtime.execute import main as execute
 
             return execute(words, _unlock)

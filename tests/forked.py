@@ -177,8 +177,8 @@ def _serve(server: socket.socket) -> list[str]:
     for name in _LIBRARIES.split():
         importlib.import_module(name)
     for module in pkgutil.walk_packages(lkrshell.__path__, "lkrshell."):
-        # importing boot runs it, and no command imports the integrations
-        if module.name not in ("lkrshell.boot", "lkrshell.pytest_plugin") and "integrations." not in module.name:
+        # no command imports the integrations
+        if module.name != "lkrshell.pytest_plugin" and "integrations." not in module.name:
             importlib.import_module(module.name)
     vaults.seal_cheaply()
     gc.collect()

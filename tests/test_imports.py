@@ -84,6 +84,17 @@ def test_the_bundle_has_what_entering_loads_and_serves_only_while_it_is_fresh(us
         assert "export.py" not in loaded(root, user, folder)
 
 
+@pytest.mark.parametrize("words", ["export bash", "exec -- true", "status --short"])
+def test_commands_that_others_wait_for_use_the_bundle_too(package: Path, user: User, words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-v", "-m", "lkrshell", *words.split()],
+        env={**user.env, "PYTHONPATH": str(package.parent)}, cwd=user.project("p"), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert f"{package}/project/lookup.py" not in done.stderr
+    assert "# <lkrshell.shells.bundle." in done.stderr
+
+
 def test_a_package_folder_that_cannot_be_written_is_no_obstacle(user: User, tmp_path: Path) -> None:
     root = tmp_path / "lkrshell"
     shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))

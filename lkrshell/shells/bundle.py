@@ -1,7 +1,8 @@
 """Imports an export's modules from one file, the bundle, so that entering a project opens one file instead of forty.
 
-boot.py runs this module out of the bundle, and only if the user or root owns that file and nobody else can write it.
-The bundle is used only by the same Python, and only while each source keeps its size and time. See `bundle_writer`.
+`lkrshell.boot` runs this module out of the bundle, and only if the user or root owns that file and nobody else can
+write it. `lkr export`, `lkr exec` and `lkr status --short` use the bundle, too. It is used only by the same Python, and
+only while each source keeps its size and time. See `bundle_writer`.
 """
 
 import sys
