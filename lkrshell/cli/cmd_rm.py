@@ -22,8 +22,8 @@ def command(name: str, yes: bool) -> None:
         source_keys.remove(name, yes)
         return
     store = common.store()
-    prompts.tell_projects(name)
     if store.exists(name):
+        prompts.tell_projects(name)
         prompts.yes(f"Remove {name} for good?", yes)
     keys.remove(store, name)
     common.log("rm", name)
