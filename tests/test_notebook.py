@@ -63,6 +63,7 @@ SHOWN = {
     "a warning": "import warnings; warnings.warn(key)",
     "logged": "import logging; logging.getLogger().error('key %s', key)",
     "base64": "import base64; print(base64.b64encode(key.encode()).decode())",
+    "shortened": "import reprlib; print(reprlib.repr('-' * 30 + key)); reprlib.repr(key + '-' * 30)",
     "a pager": "import lkrshell\nsecret = key\nsecret?",
     "by a thread": "import threading\nt = threading.Thread(target=print, args=(key,))\nt.start(); t.join()",
     "of keys()": "with lkrshell.keys() as keys:\n    print(dict(keys), keys['OPENAI_API_KEY'])",
@@ -82,7 +83,7 @@ def test_no_output_of_any_kind_has_a_value(user: User) -> None:
     text = (folder / "leaks.ipynb").read_text()
     for value in (VALUE, OTHER):
         assert value not in text
-        assert value[4:] not in text
+        assert value[4:] not in text and value[-10:] not in text and value[:10] not in text
     (row,) = [json.loads(line) for line in user.lkr("audit", "--json", "--event", "python").splitlines()][:1]
     assert row["keys"] == "openai:prod anthropic:main"
 
@@ -104,7 +105,8 @@ def test_the_magic_shows_the_state_and_changes_the_profile(user: User) -> None:
     folder = user.project("p", f'{BOTH}\nGROQ_API_KEY = "groq:ci"\n[profiles.staging.keys]\n{A} = "openai:stg"')
     length = f"import os; len(os.environ['{A}'])"
     cells = ["%load_ext lkrshell", "%lkr status", "%lkr use staging", length, "%lkr status", "%lkr use", length]
-    outputs = execute(user, folder / "n.ipynb", [*cells, "%lkr use nosuch", "%lkr frobnicate"])
+    more = ["%lkr use nosuch", "%lkr frobnicate", length, "%reload_ext lkrshell", "%lkr status"]
+    outputs = execute(user, folder / "n.ipynb", [*cells, *more])
     assert f"{A}  openai:prod  loaded" in outputs[1] and str(folder) in outputs[1]
     assert "not stored: groq:ci; lkr set groq:ci" in outputs[1]
     assert f"lkr: {A} (openai:stg)" in outputs[2] and "'21'" not in outputs[3] and "21" in outputs[3]
@@ -112,6 +114,8 @@ def test_the_magic_shows_the_state_and_changes_the_profile(user: User) -> None:
     assert str(len(VALUE)) in outputs[6]
     assert "no profile 'nosuch' here" in outputs[7] and "Traceback" not in outputs[7]
     assert "no such command; %lkr status" in outputs[8]
+    assert str(len(VALUE)) in outputs[9], "a profile that does not exist changes nothing"
+    assert f"{A} (was set already)" in outputs[10] and "as the project has it" in outputs[11]
 
 
 def test_a_kernel_started_elsewhere_finds_the_notebooks_project_and_says_what_is_wrong(user: User) -> None:

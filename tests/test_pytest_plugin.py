@@ -84,9 +84,48 @@ def test_no_report_has_a_value_on_the_terminal_or_in_the_junit_file(
     junit = (folder / "junit.xml").read_text()
     for text in (out, junit):
         assert VALUE not in text and OTHER not in text
-        assert "[lkr openai:prod]" in text or f"[lkr {A}]" in text
+        assert "[lkr openai:prod]" in text
     if "--showlocals" in options:
         assert f"lkr: {A} (openai:prod), {B} (anthropic:main)" in out
+
+
+SHORTENED = f"""
+import os
+import reprlib
+
+def test_of_a_request():
+    key = os.environ["{A}"]
+    request = "POST /v1/responses HTTP/1.1\\r\\n" + "Accept: */*\\r\\n" * {{lines}}
+    request += f"Authorization: Bearer {{key}}\\r\\n"
+    request += "X: " + "y" * ({{size}} - len(request))
+    assert len(request) > 1000
+
+def test_of_a_key():
+    assert os.environ["{B}"] == "other"
+
+def test_of_a_key_in_the_middle():
+    key = os.environ["{A}"]
+    assert reprlib.repr([key + "-" * 20, "-" * 20 + key]) == "other"
+"""
+LONG = "sk-proj-Secret0123456789abcdefghijklmnopqrstuvwxyzSECR"
+
+
+def test_a_value_that_pytest_shortens_is_masked_on_both_sides_of_the_dots(user: User) -> None:
+    user.lkr("set", "openai:long", "--stdin", stdin=LONG.encode())
+    folder = user.project("p", f'{A} = "openai:long"\n{B} = "openai:long"')
+    for lines, size in ((12, 300), (4, 310), (5, 260)):
+        code = SHORTENED.replace("{lines}", str(lines)).replace("{size}", str(size))
+        (folder / f"test_{lines}.py").write_text(code)
+    out = run(user, folder, "--lkr", "--showlocals", "--junitxml=junit.xml", code=1)
+    assert "9 failed" in out and "[lkr part of a key]...[lkr part of a key]" in out
+    for text in (out, (folder / "junit.xml").read_text()):
+        shown = [LONG[at : at + 8] for at in range(len(LONG) - 7) if LONG[at : at + 8] in text]
+        assert not shown, text
+
+
+def test_with_xdist_a_mask_shows_the_name_of_the_key(user: User, folder: Path) -> None:
+    (folder / "test_it.py").write_text(f'import os\ndef test_it():\n    assert os.environ["{A}"] == "x"\n')
+    assert "[lkr openai:prod]" in run(user, folder, "-n1", code=1)
 
 
 def test_a_module_that_fails_while_it_is_collected_shows_no_value(user: User, folder: Path) -> None:

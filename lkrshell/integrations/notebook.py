@@ -52,15 +52,18 @@ class Notebook:
         _say(f"lkr: {', '.join(keys) or 'no keys'}")
 
     def use(self, profile: str) -> None:
-        """Switches this kernel to another profile; to the project's own choice when `profile` is empty."""
-        for name, value in self._before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        self._before.clear()
-        self._profile = profile or None
-        self.load()
+        """Switches this kernel to another profile; to the project's own choice when `profile` is empty. When that
+        fails, everything stays as it was."""
+        present = {name: os.environ.get(name) for name in self._before}
+        before, chosen = self._before, self._profile
+        _set(before)
+        self._before, self._profile = {}, profile or None
+        try:
+            self.load()
+        except BaseException:  # also Ctrl-C
+            _set(present)
+            self._before, self._profile = before, chosen
+            raise
 
     def status(self) -> None:
         """Prints what is loaded, and from where."""
@@ -142,6 +145,15 @@ def load_ipython_extension(shell: "Any") -> None:
 
 
 _notebook: Notebook | None = None
+
+
+def _set(variables: dict[str, str | None]) -> None:
+    """Sets the variables in the environment, and removes those that are None."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _say(text: str) -> None:

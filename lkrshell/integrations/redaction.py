@@ -9,10 +9,11 @@ import os
 
 from lkrshell.api import keys
 from lkrshell.core.secret import Secret
-from lkrshell.scan import values
+from lkrshell.scan import cut_off, values
 from lkrshell.vendors import providers
 
 _SHOWN = 16  # characters; the beginning of a value is masked, too, if it is this long
+_PART = "[lkr part of a key]"
 
 
 class Redactor:
@@ -21,6 +22,7 @@ class Redactor:
     def __init__(self) -> None:
         self._secrets: dict[str, Secret] = {}
         self.values = values.Values({})
+        self._cut_off: cut_off.CutOff | None = None
         keys.given_to.append(self._learn)
         self.add_environment()
 
@@ -40,7 +42,11 @@ class Redactor:
 
     def add_kept(self, kept: dict[str, str]) -> None:
         """Learns the variables that the project wants and that were already set, under the names of their keys."""
-        self._add({key: Secret(os.environ[variable]) for variable, key in kept.items() if variable in os.environ})
+        here = {variable: Secret(os.environ[variable]) for variable in kept if variable in os.environ}
+        for variable, secret in here.items():
+            if variable in self._secrets and self._secrets[variable].reveal() == secret.reveal():
+                del self._secrets[variable]  # the mask shows the key's name instead
+        self._add({kept[variable]: secret for variable, secret in here.items()})
 
     def _add(self, fresh: dict[str, Secret]) -> None:
         """When a name's value has changed, keeps the old value too, since it may still be shown."""
@@ -55,8 +61,17 @@ class Redactor:
         """Returns `text` with a mask in place of each value."""
         if not self.values:
             return text
-        stream = Stream(self)
-        return stream.feed(text) + stream.rest()
+        inner = values.Redactor(self.values)
+        return self.shortened(_text(inner.feed(_bytes(text))) + _rest(inner))
+
+    def shortened(self, text: str) -> str:
+        """Returns `text` with a mask in place of what is left of a value that was shortened to `sk-proj-...3xYz`."""
+        if "..." not in text and "…" not in text:
+            return text
+        parts = self._cut_off
+        if parts is None or parts.of is not self.values:  # more values have been added since
+            parts = self._cut_off = cut_off.CutOff(self.values)
+        return _text(parts.masked(_bytes(text), _PART.encode()))
 
 
 class Stream:
@@ -71,12 +86,17 @@ class Stream:
         if self._of is not self._redactor.values:  # more values have been added since
             held = self._inner.rest()
             self._of, self._inner = self._redactor.values, values.Redactor(self._redactor.values)
-        return _text(self._inner.feed(held + _bytes(text)))
+        return self._redactor.shortened(_text(self._inner.feed(held + _bytes(text))))
 
     def rest(self) -> str:
-        """Returns what waited, at the end. A long beginning of a value is masked, because it is most of the value."""
-        held = _text(self._inner.rest())
-        return held if len(held) < _SHOWN else "[lkr part of a key]"
+        """Returns what waited, at the end."""
+        return _rest(self._inner)
+
+
+def _rest(inner: values.Redactor) -> str:
+    """Returns what waited, at the end. A long beginning of a value is masked, because it is most of the value."""
+    held = _text(inner.rest())
+    return held if len(held) < _SHOWN else _PART
 
 
 def _bytes(text: str) -> bytes:

@@ -87,11 +87,15 @@ class Values:
         self._heads: dict[bytes, list[bytes]] = {}
         for needle in sorted(self._needles, key=len, reverse=True):
             self._heads.setdefault(needle[:SHORTEST], []).append(needle)
-        self._pattern = compiled(b"|".join(map(_with_gaps, self._heads)))
+        self._pattern = compiled(b"|".join(map(with_gaps, self._heads)))
         self._literals = Literals(self._needles) if isinstance(self._pattern, re.Pattern) else None
 
     def __bool__(self) -> bool:
         return bool(self._needles)
+
+    def needles(self) -> list[bytes]:
+        """Returns every form of every value, without gaps."""
+        return list(self._needles)
 
     def find(self, data: bytes) -> list[Match]:
         """Returns where the values are, from left to right."""
@@ -170,10 +174,10 @@ def _stands_alone(data: bytes, start: int, end: int) -> bool:
 @functools.lru_cache(maxsize=64)
 def _spread(needle: bytes) -> re.Pattern[bytes]:
     """Compiles the value with anything that may stand between its parts."""
-    return re.compile(_with_gaps(needle), re.S)
+    return re.compile(with_gaps(needle), re.S)
 
 
-def _with_gaps(needle: bytes) -> bytes:
+def with_gaps(needle: bytes) -> bytes:
     """Returns a pattern for the value with anything that may stand between its parts."""
     return _GAP.join(re.escape(needle[at : at + 1]) for at in range(len(needle)))
 
