@@ -230,3 +230,16 @@ def memory(pid: int) -> bytes:
                     file.seek(start)
                     held += file.read(end - start)
     return held
+
+
+@pytest.mark.parametrize("path", ["{folder}", "{folder}/.", "../{name}", "."])
+def test_no_code_of_a_project_runs_in_the_broker(brokered: Brokered, path: str) -> None:
+    """PYTHONPATH counts for the lkr that somebody starts by hand, but not for the broker, which serves all projects."""
+    folder, ran = brokered.project, brokered.user.home / "ran"
+    (folder / "yarl.py").write_text(f"open({str(ran)!r}, 'a').close()\n")
+    brokered.user.lkr("broker", "stop")
+    wait_until(lambda: "pid" not in brokered.state())
+    env = {**brokered.user.env, "PYTHONPATH": path.format(folder=folder, name=folder.name)}
+    subprocess.run([brokered.user.program, "exec", "--", "true"], env=env, cwd=folder, check=True)
+    wait_until(lambda: "pid" in brokered.state())
+    assert not ran.exists()

@@ -347,6 +347,20 @@ def test_a_lock_in_another_session_ends_virtual_keys_too(inside: Inside, tmp_pat
     later.close()
 
 
+def test_a_lock_without_a_broker_and_without_its_mark_ends_virtual_keys_too(inside: Inside) -> None:
+    user = inside.brokered.user
+    assert inside.request().startswith("200 ")
+    os.kill(inside.brokered.pid(), signal.SIGKILL)
+    mark = user.home / ".local/state/lkr/broker-locked"
+    mark.mkdir()
+    assert "may still work: cannot write" in user.lkr("lock", code=1)
+    assert "lock" in user.lkr("audit", "--event", "lock")
+    mark.rmdir()
+    user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
+    inside.brokered.pid()
+    assert inside.request().startswith("401 key")
+
+
 def test_a_new_value_is_sent_from_the_next_request_on(inside: Inside) -> None:
     brokered = inside.brokered
     assert inside.request().startswith("200 ")

@@ -93,11 +93,11 @@ class VirtualKeys:
         same = [row for row in self._rows.values() if row.use() == virtual.use() and row.digest != virtual.digest]
         for old in same[: max(0, len(same) - _MOST + 1)]:
             del self._rows[old.digest]
+        if self._path:
+            self._append(virtual)
         self._rows[virtual.digest] = virtual
         if plain:
             self._plain[virtual.use()] = plain
-        if self._path:
-            self._append(virtual)
 
     def same(self, virtual: VirtualKey) -> Secret | None:
         """Returns the virtual key made for the same use, if it is still valid and known."""
@@ -144,15 +144,15 @@ class VirtualKeys:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             fd = os.open(self._path, flags, 0o600)
+            try:
+                files.check_private(self._path, os.fstat(fd))
+                if os.fstat(fd).st_size == 0:
+                    os.write(fd, records.dump([self._head()]))
+                os.write(fd, records.dump([virtual.row()]))
+            finally:
+                os.close(fd)
         except OSError as error:
             raise LkrError(f"the table of virtual keys cannot be written: {error.strerror}") from None
-        try:
-            files.check_private(self._path, os.fstat(fd))
-            if os.fstat(fd).st_size == 0:
-                os.write(fd, records.dump([self._head()]))
-            os.write(fd, records.dump([virtual.row()]))
-        finally:
-            os.close(fd)
 
     def _load(self) -> None:
         """Takes over the keys of living processes. Drops the table when it is damaged, or from before the system was

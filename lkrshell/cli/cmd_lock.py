@@ -15,9 +15,9 @@ def command() -> None:
     finally:
         try:
             _lock()
+            common.log("lock")
         finally:
             broker_client.lock()
-    common.log("lock")
     declare.echo("lkr: locked", err=True)
 
 

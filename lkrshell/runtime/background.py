@@ -11,11 +11,22 @@ if TYPE_CHECKING:
 
 
 def import_path() -> list[str]:
-    """Where such a program looks for modules: where this Python does, without PYTHONPATH and the script's folder."""
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    own = sys.path if sys.flags.safe_path or sys.flags.isolated else sys.path[1:]
+    """Where such a program looks for modules: where this Python was installed, and where lkr and its libraries are.
+
+    It outlives the program that starts it and serves other projects. So it looks in no folder of PYTHONPATH, under any
+    name, and in none that a program added.
+    """
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return list(dict.fromkeys([package, *(each for each in own if each.startswith("/") and each not in given)]))
+    given = {os.path.realpath(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each}
+    own = sys.path if sys.flags.safe_path or sys.flags.isolated else sys.path[1:]
+    found = [each for each in own if _is_ours(each) and os.path.realpath(each) not in given]
+    return list(dict.fromkeys([package, *found]))
+
+
+def _is_ours(folder: str) -> bool:
+    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
+    installed = tuple(f"{os.path.realpath(each)}/" for each in prefixes)
+    return os.path.realpath(folder).startswith(installed) or os.path.isfile(f"{folder}/pyrage/__init__.py")
 
 
 def command(module: str, *words: str) -> list[str]:

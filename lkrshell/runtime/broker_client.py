@@ -238,9 +238,25 @@ def lock() -> None:
         run_folder.mark_lock()
     finally:
         try:
-            ask("lock", patience=2.0)  # a broker that does not answer looks at the mark
+            reached = ask("lock", patience=2.0)
         except LkrError:
-            pass
+            reached = None
+        if not reached:
+            _remove_table()
+
+
+def _remove_table() -> None:
+    """Leaves no virtual key to the next broker, even if somebody takes back the mark."""
+    try:
+        folder = run_folder.open_folder(make=False)
+    except FileNotFoundError:
+        return
+    try:
+        os.unlink(run_folder.TABLE, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(folder)
 
 
 def _talk(folder: int, rows: list[tuple[str, ...]], patience: float) -> list[list[str]] | None:

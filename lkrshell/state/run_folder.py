@@ -103,7 +103,8 @@ def mark_lock() -> None:
         files.make_private_file(place)
         os.utime(place, ns=(time.time_ns(),) * 2)
     except OSError as error:
-        raise LkrError(f"cannot write {show(place)}: {error.strerror}", "check the disk, then try again") from None
+        why = f"virtual keys of another session may still work: cannot write {show(place)}: {error.strerror}"
+        raise LkrError(why, "check that path, then lock again") from None
 
 
 def read(folder: int, name: str, most: int = 4096) -> bytes | None:
