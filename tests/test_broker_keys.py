@@ -361,6 +361,25 @@ def test_a_lock_without_a_broker_and_without_its_mark_ends_virtual_keys_too(insi
     assert inside.request().startswith("401 key")
 
 
+def test_a_command_with_a_real_key_does_not_go_to_the_broker(inside: Inside) -> None:
+    """A shell or an agent whose keys come from the broker has its address, too."""
+    user = inside.brokered.user
+    user.lkr("set", "openai:direct", "--stdin", stdin=b"sk-direct-0123456789")
+
+    def base(before: str, **more: str) -> str:
+        user.env = {**user.env, **more, "OPENAI_BASE_URL": before}
+        show = 'echo "${OPENAI_BASE_URL-unset} ${OPENAI_API_KEY%-*}"'
+        return user.lkr("exec", "-k", "openai:direct", "--", "sh", "-c", show)
+
+    by_broker = inside.env()["OPENAI_BASE_URL"]
+    assert base(by_broker) == "unset sk-direct\n"
+    assert base("http://127.0.0.1:1/v1") == "http://127.0.0.1:1/v1 sk-direct\n", "a server of mine"
+    assert base(by_broker, LKR_OLD_OPENAI_BASE_URL="https://mine/v1") == "https://mine/v1 sk-direct\n"
+    assert (
+        user.lkr("exec", "--", "sh", "-c", 'echo "$OPENAI_BASE_URL"', cwd=inside.brokered.project) == f"{by_broker}\n"
+    )
+
+
 def test_a_new_value_is_sent_from_the_next_request_on(inside: Inside) -> None:
     brokered = inside.brokered
     assert inside.request().startswith("200 ")

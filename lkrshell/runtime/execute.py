@@ -58,6 +58,7 @@ def become_with_keys(
     if bindings:
         asking = Asking(folder, program_name(words[0]), settings, named=named)
         given = fetch(bindings, asking, require_all)
+    _leave_broker(environment, list(given.real()))
     add_variables(environment, given.keys, given.around)
     if not given.keys and not settings.quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
@@ -78,6 +79,26 @@ def add_variables(
     values = {binding.variable: secret.reveal() for binding, secret in given} | around
     for variable, value in values.items():
         environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
+
+
+def _leave_broker(environment: "MutableMapping[bytes, bytes]", keys: list[str]) -> None:
+    """Takes back the addresses of the broker that a shell or an agent has set for these real keys, since the broker
+    would refuse them."""
+    if not any(value.startswith(b"http://127.0.0.1:") for value in environment.values()):
+        return
+    from lkrshell.state import run_folder
+    from lkrshell.vendors import routes
+
+    port = run_folder.kept_port()
+    for vendor in {names.provider_of(key) for key in keys} if port else ():
+        for variable, url in routes.bases(vendor, int(port)).items():
+            name = variable.encode()
+            if environment.get(name) != url.encode():
+                continue
+            if (old := environment.get(b"LKR_OLD_" + name)) is None:
+                del environment[name]
+            else:
+                environment[name] = old
 
 
 def own_environment() -> dict[bytes, bytes]:
