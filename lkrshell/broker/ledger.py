@@ -78,8 +78,23 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             _migrate(self._db, self._path)
+            self._version = self._data_version()
         except (OSError, sqlite3.Error) as error:
             raise _trouble(self._path, error) from None
+
+    def _data_version(self) -> int:
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def changed_elsewhere(self) -> bool:
+        """True if another process has written since the last call, as a broker of another session does. Raises
+        LkrError."""
+        with self._lock:
+            before = self._version
+            try:
+                self._version = self._data_version()
+            except sqlite3.Error as error:
+                raise _trouble(self._path, error) from None
+            return self._version != before
 
     def begin(self, seconds: float, fields: dict[str, Any]) -> int:
         """Adds a row for a request that is about to be sent, at `seconds` since the epoch, and returns its number.

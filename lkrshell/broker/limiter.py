@@ -115,6 +115,8 @@ class Limiter:
             sums: list[Sum] = []
             row = 0
             try:
+                if counted:
+                    self._follow_others()
                 for scope, each in allowed:
                     self._check_rate(scope, each, permit, seconds)
                 for scope, each in allowed:
@@ -218,6 +220,13 @@ class Limiter:
                 raise Refused(403, "limit", _over(scope, field, permit, sum_of, each, wanted[kind]))
             found.append(sum_of)
         return found
+
+    def _follow_others(self) -> None:
+        """Reads the sums anew when another broker of this user has written to the ledger."""
+        if self.ledger is not None and self.ledger.changed_elsewhere():
+            self._sums.clear()
+            for other in self._open:
+                other.sums.clear()
 
     def _sum(self, scope: str, permit: Permit, period: str, seconds: float) -> Sum:
         name, start = _scope(scope, permit), start_of(period, seconds)
@@ -406,7 +415,9 @@ def _over(scope: str, field: str, permit: Permit, found: Sum, each: Limits, want
         parts.append(f"{held} set aside for requests under way")
     if wanted:
         parts.append(f"{needed} is the most that this request can use; a smaller max_tokens lowers that")
-    change = _change(scope, permit, field, f"{exact(most * 2 or 1_000_000)}/{period}")
+    unit = 10_000 if field == "budget" else 1  # cents
+    enough = -(-(found.total(kind) + wanted) // unit) * unit
+    change = _change(scope, permit, field, f"{exact(max(most * 2 or 1_000_000, enough))}/{period}")
     return f"{_whose(scope, permit)} is limited to {form.format(exact(most))}/{period} ({', '.join(parts)}); {change}"
 
 

@@ -322,6 +322,24 @@ def test_a_limit_that_comes_while_requests_are_under_way_counts_them(limited: Li
     limited.reserve(Virtual(), Permit(key("1/day")), call(max_tokens=80_000)).settle(0, True)
 
 
+def test_brokers_of_two_sessions_count_together(place: str) -> None:
+    permit = Permit(key("1/day"))
+    first, second = (Limiter(Ledger(place), Prices(OWN)) for _ in range(2))
+    done(first.reserve(Virtual(), permit, call(max_tokens=1_000)), 0, 1_000)
+    under_way = second.reserve(Virtual(), permit, call(max_tokens=50_000))
+    assert refusal(first, permit, call(max_tokens=60_000))
+    done(second.reserve(Virtual(), permit, call(max_tokens=10_000)), 0, 10_000)
+    done(first.reserve(Virtual(), permit, call(max_tokens=10_000)), 0, 10_000)
+    done(under_way, 0, 50_000)
+    assert refusal(first, permit, call(max_tokens=40_000)) and refusal(second, permit, call(max_tokens=40_000))
+    assert round(first.today() / DOLLAR, 2) == round(second.today() / DOLLAR, 2) == 0.71
+
+
+def test_the_limit_that_a_refusal_suggests_is_enough(limited: Limiter) -> None:
+    said = refusal(limited, Permit(key("0.05/day")), call(max_tokens=16_410)).message
+    assert "--budget 0.17/day" in said
+
+
 # -- the ledger
 
 
