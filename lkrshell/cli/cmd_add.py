@@ -6,9 +6,11 @@ import tomlkit
 
 from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
+from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import approve, grants, lookup, manifest_text, project_files
+from lkrshell.project.manifest import Manifest
 from lkrshell.runtime import import_plan
 from lkrshell.vendors import providers
 
@@ -29,17 +31,18 @@ def command(entry: str, replace: bool) -> None:
     if why := providers.refusal(variable, grant.let_in if grant else ()):
         hint = f"write it into {lookup.MANIFEST} yourself, then {why[1]}" if "--variable" in why[1] else why[1]
         raise LkrError(why[0], hint, USAGE)
-    document = tomlkit.parse(place.text[1:] or manifest_text.EMPTY)
-    keys = manifest_text.keys_table(document)
-    if keys.get(variable) == name:
+    text = place.text[1:] or manifest_text.EMPTY
+    before = manifest_text.key_of(manifest_text.keys_table(tomlkit.parse(text)).get(variable))
+    if before == name:
         raise LkrError(f"{variable} is already {name}", "nothing was changed")
-    if before := _name_of(keys.get(variable)):
+    if before:
         prompts.yes(f"{variable} is {before} here. Use {name} instead?", replace, "add --replace")
-    keys[variable] = name
-    prompts.write_and_allow(place, tomlkit.dumps(document))
+    parsed = prompts.write_and_allow(place, manifest_text.add_keys(text, {variable: name}))
     what = f"{variable} is now {name} instead of {before}" if before else f"added {variable} ← {name}"
     where = "" if place.folder == here else f" in {show(os.path.join(place.folder, lookup.MANIFEST))}"
     declare.echo(f"lkr: {what}{where}, and allowed it", err=True)
+    if override := _override(parsed, variable, name):
+        declare.echo(f"lkr: but {override}, and that stays in force", err=True)
     try:
         problems = approve.missing(common.store(), name)
     except LkrError as error:
@@ -47,9 +50,12 @@ def command(entry: str, replace: bool) -> None:
     common.tell_problems(problems)
 
 
-def _name_of(entry: object) -> str:
-    """The key that an entry of a manifest names, as a string or in a table; empty if there is no name."""
-    return str(entry.get("key", "")) if isinstance(entry, dict) else str(entry or "")
+def _override(parsed: Manifest, variable: str, name: str) -> str:
+    """Says what gives the variable another key than this one of `[keys]`: the active profile, or the local file."""
+    profile = os.environ.get("LKR_PROFILE", "") or parsed.profile
+    found = {binding.profile: shown(binding.key) for binding in parsed.bindings if binding.variable == variable}
+    who, key = (f"the profile {profile}", found[profile]) if profile in found and profile else (lookup.LOCAL, found[""])
+    return "" if key == name else f"{who} gives it {key}"
 
 
 def _parts(entry: str) -> tuple[str, str]:

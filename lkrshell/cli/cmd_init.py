@@ -185,7 +185,7 @@ def _missing(folder: str, yes: bool) -> None:
 
 
 def _write_labels(place: lookup.Place, labels: dict[str, str]) -> None:
-    prompts.write_and_allow(place, local=manifest_text.add_keys(place.local_content() or "", labels))
+    prompts.write_and_allow(place, local=manifest_text.local_keys(place, labels))
     declare.echo(f"lkr: wrote your labels into {lookup.LOCAL}, and allowed it", err=True)
 
 

@@ -5,14 +5,14 @@ It does not ask the person or write to the log. The commands do that.
 
 import os
 
-from lkrshell.core import limits, names, policy
+from lkrshell.core import limits, names, policy, records
 from lkrshell.core.binding import Binding, shown
 from lkrshell.core.clock import now
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
 from lkrshell.project import grants, lookup, manifest, manifest_reader, project_files, worktrees
-from lkrshell.state import generation, paths
+from lkrshell.state import files, generation, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,12 +52,14 @@ def save(place: lookup.Place, text: str | None = None, local: str | None = None)
     place.text = place.text if text is None else lookup.TEXT + text
     place.local = place.local if local is None else lookup.TEXT + local
     parsed = manifest_reader.read_manifest(place)
-    for path, content in lay_there:
-        if lookup.read_text(path) != content:
-            raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; try again")
-    for (path, content), (_, new) in zip(lay_there, place.files(), strict=True):
-        if new != content:
-            project_files.replace(place.folder, os.path.basename(path), new[1:].encode())
+    # Two calls at once must not both find the text that they read: the second would undo the first.
+    with files.locked(os.path.join(paths.state_dir(), "manifests"), records.digest(os.fsencode(place.real))):
+        for path, content in lay_there:
+            if lookup.read_text(path) != content:
+                raise ManifestError(f"{show(path)} changed in the meantime", "nothing was written; try again")
+        for (path, content), (_, new) in zip(lay_there, place.files(), strict=True):
+            if new != content:
+                project_files.replace(place.folder, os.path.basename(path), new[1:].encode())
     return parsed
 
 

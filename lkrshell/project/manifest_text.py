@@ -17,15 +17,20 @@ def with_keys(place: lookup.Place, keys: dict[str, str]) -> tuple[str, str | Non
     """The new texts of the manifest and of its local file (None: unchanged), so that each variable has its key.
 
     If the manifest gives a variable another key, the new one goes into the local file, which belongs to one person.
-    ManifestError if the current content is invalid.
+    An entry keeps its other fields, see `add_keys`. ManifestError if the current content is invalid.
     """
-    text, local = EMPTY if place.text == lookup.ABSENT else place.text[1:], place.local_content()
+    text = EMPTY if place.text == lookup.ABSENT else place.text[1:]
     shared = keys_by_variable(manifest_reader.read_manifest(place, text=text, local="").bindings)
     both = keys_by_variable(manifest_reader.read_manifest(place, text=text).bindings)
     more = {variable: key for variable, key in keys.items() if both.get(variable) != key}
     own = {variable: key for variable, key in more.items() if variable in shared or variable in both}
     new = {variable: key for variable, key in more.items() if variable not in own}
-    return add_keys(text, new) if new else text, add_keys(local or "", own) if own else None
+    return add_keys(text, new) if new else text, local_keys(place, own) if own else None
+
+
+def local_keys(place: lookup.Place, keys: dict[str, str]) -> str:
+    """The new text of the local file, so that it gives each variable its key."""
+    return add_keys(place.local_content() or "", keys, place.text[1:])
 
 
 def keys_by_variable(bindings: Iterable[Binding]) -> dict[str, str]:
@@ -33,14 +38,33 @@ def keys_by_variable(bindings: Iterable[Binding]) -> dict[str, str]:
     return {binding.variable: binding.key for binding in bindings if not binding.profile}
 
 
-def add_keys(text: str, new: dict[str, str]) -> str:
-    """The text of a manifest or a local file, with these keys for these variables. ManifestError for invalid TOML."""
+def add_keys(text: str, new: dict[str, str], below: str = "") -> str:
+    """The text of a manifest or a local file, with these keys for these variables. ManifestError for invalid TOML.
+
+    Only an entry's key changes: its scope, limits and other fields stay, since they restrict what the key may do. A new
+    entry that overrides one in the text `below` takes over that one's fields.
+    """
     try:
-        document = tomlkit.parse(text)
+        document, overridden = tomlkit.parse(text), tomlkit.parse(below).unwrap().get("keys")
     except TOMLKitError:
         raise ManifestError("the manifest is not TOML", "edit it: lkr edit") from None
-    keys_table(document).update(new)
+    keys = keys_table(document)
+    for variable, name in new.items():
+        entry = keys.get(variable)
+        if isinstance(entry, MutableMapping):
+            entry["key"] = name
+        elif entry is None and isinstance(overridden, dict) and isinstance(overridden.get(variable), dict):
+            table = tomlkit.inline_table()
+            table.update(overridden[variable] | {"key": name})
+            keys[variable] = table
+        else:
+            keys[variable] = name
     return tomlkit.dumps(document)
+
+
+def key_of(entry: object) -> str:
+    """The key that an entry of a manifest names, as a string or in a table; empty if there is no name."""
+    return str(entry.get("key", "")) if isinstance(entry, MutableMapping) else str(entry or "")
 
 
 def keys_table(document: tomlkit.TOMLDocument) -> "MutableMapping[str, object]":

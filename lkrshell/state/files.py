@@ -190,15 +190,18 @@ def sync_dir(folder: str) -> None:
         os.close(fd)
 
 
-def locked(folder: str) -> "AbstractContextManager[object]":
-    """Lets one writer at a time into `folder`, and waits up to a minute for others. Reading needs no lock."""
+def locked(folder: str, lock: str = ".lock") -> "AbstractContextManager[object]":
+    """Lets one writer at a time into `folder`, and waits up to a minute for others. Reading needs no lock.
+
+    `lock` names the file to lock in it, where writers of different things need not wait for each other.
+    """
     import contextlib
 
     @contextlib.contextmanager
     def hold() -> "Iterator[None]":
         make_private_dir(folder)
         try:
-            release = _lock(os.path.join(folder, ".lock"))
+            release = _lock(os.path.join(folder, lock))
         except TimeoutError:
             raise LkrError(f"{show(folder)} is being written by another lkr", "try again") from None
         except OSError as error:
