@@ -375,9 +375,12 @@ def test_a_command_with_a_real_key_does_not_go_to_the_broker(inside: Inside) -> 
     assert base(by_broker) == "unset sk-direct\n"
     assert base("http://127.0.0.1:1/v1") == "http://127.0.0.1:1/v1 sk-direct\n", "a server of mine"
     assert base(by_broker, LKR_OLD_OPENAI_BASE_URL="https://mine/v1") == "https://mine/v1 sk-direct\n"
-    assert (
-        user.lkr("exec", "--", "sh", "-c", 'echo "$OPENAI_BASE_URL"', cwd=inside.brokered.project) == f"{by_broker}\n"
-    )
+    shown = user.lkr("exec", "--", "sh", "-c", 'echo "$OPENAI_BASE_URL"', cwd=inside.brokered.project)
+    assert shown == f"{by_broker}\n"
+    user.env |= {"OPENAI_BASE_URL": by_broker, "MINE": str(user.project("direct", 'OPENAI_API_KEY = "openai:direct"'))}
+    del user.env["LKR_OLD_OPENAI_BASE_URL"]
+    code = 'import os, lkrshell; lkrshell.load(folder=os.environ["MINE"]); print("OPENAI_BASE_URL" in os.environ)'
+    assert user.python(code) == "False\n"
 
 
 def test_a_new_value_is_sent_from_the_next_request_on(inside: Inside) -> None:

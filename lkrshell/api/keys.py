@@ -223,6 +223,8 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
         for variable in [name for name in around if name in os.environ and name.lower() != "no_proxy"]:
             asking.say(f"{variable} is set already, so virtual keys may not reach the broker; use load(override=True)")
             del around[variable]
+    if hasattr(os, "environb"):  # not on Windows, where there is no broker
+        execute.leave_broker(os.environb, list(given.real()))
     added: dict[bytes, bytes] = {}
     execute.add_variables(added, given.keys, around)
     os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in added.items()})

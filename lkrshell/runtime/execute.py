@@ -58,7 +58,7 @@ def become_with_keys(
     if bindings:
         asking = Asking(folder, program_name(words[0]), settings, named=named)
         given = fetch(bindings, asking, require_all)
-    _leave_broker(environment, list(given.real()))
+    leave_broker(environment, list(given.real()))
     add_variables(environment, given.keys, given.around)
     if not given.keys and not settings.quiet:
         os.write(2, b"lkr: no keys for it; the command runs without\n")
@@ -81,7 +81,7 @@ def add_variables(
         environment[variable.encode()] = value.encode("utf-8", "surrogateescape")
 
 
-def _leave_broker(environment: "MutableMapping[bytes, bytes]", keys: list[str]) -> None:
+def leave_broker(environment: "MutableMapping[bytes, bytes]", keys: list[str]) -> None:
     """Takes back the addresses of the broker that a shell or an agent has set for these real keys, since the broker
     would refuse them."""
     if not any(value.startswith(b"http://127.0.0.1:") for value in environment.values()):
