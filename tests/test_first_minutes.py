@@ -357,7 +357,81 @@ def test_status_says_how_to_get_a_key_back_whose_time_is_over(user: User) -> Non
     assert "Next: press Enter" in user.lkr("status", cwd=folder)
     user.lkr("policy", "openai:prod", "--ttl", "5s")
     said = user.lkr("status", cwd=folder)
-    assert "Next: leave the project and come back: cd / && cd -" in said and "openai:prod has a time limit" in said
+    assert "Next: leave the project with cd / and, at the next prompt, come back with cd -" in said
+    assert "openai:prod has a time limit" in said
+
+
+def test_exec_refuses_two_keys_for_one_variable(user: User) -> None:
+    user.lkr("set", "openai:stg", "--stdin", stdin=OTHER.encode())
+    said = user.lkr("exec", "-k", "openai:prod", "-k", "openai:stg", "--", "env", code=64)
+    assert f"{A} could be openai:prod or openai:stg; give one of them another variable: -k VARIABLE=openai:stg" in said
+    assert user.lkr("exec", "-k", "openai:prod", "-k", "openai:prod", "--", "sh", "-c", f"echo ${A}") == f"{VALUE}\n"
+    both = user.lkr(
+        "exec", "-k", "openai:prod", "-k", "X_API_KEY=openai:stg", "--", "sh", "-c", f"echo ${A} $X_API_KEY"
+    )
+    assert both == f"{VALUE} {OTHER}\n"
+
+
+def test_use_says_that_a_variable_overrides_the_choice(user: User) -> None:
+    keys = "\n".join(f'[profiles.{name}.keys]\n{A} = "openai:prod"' for name in ("prod", "staging"))
+    folder = user.project("p", keys)
+    assert "LKR_PROFILE" not in user.lkr("use", "prod", cwd=folder)
+    user.env["LKR_PROFILE"] = "staging"
+    still = "lkr: LKR_PROFILE=staging still overrides this in this shell; unset LKR_PROFILE\n"
+    assert still in user.lkr("use", "prod", cwd=folder)
+    assert still in user.lkr("use", "--default", cwd=folder)
+    assert "LKR_PROFILE" not in user.lkr("use", "staging", cwd=folder)
+
+
+def test_use_knows_the_profiles_that_a_project_inherits(user: User) -> None:
+    user.project("p", f'{A} = "openai:prod"\n[profiles.staging.keys]\n{A} = "openai:prod"')
+    folder = user.project("p/q", 'ANTHROPIC_API_KEY = "anthropic:main"', top="inherit = true")
+    assert "did you mean staging?" in user.lkr("use", "stagin", cwd=folder, code=1)
+    assert not (folder / ".lkr.local.toml").exists()
+    assert "now uses the profile staging" in user.lkr("use", "staging", cwd=folder)
+    assert user.lkr("use", cwd=folder) == "  (plain [keys])\n* staging\n"
+    assert user.lkr("exec", "--", "sh", "-c", f"echo ${A}", cwd=folder) == f"{VALUE}\n"
+
+
+def test_use_says_when_git_would_take_the_personal_file(user: User) -> None:
+    folder = user.repository()
+    user.project("p", f"[profiles.dev.keys]\n{A} = 'openai:prod'")
+    said = "lkr: git does not ignore .lkr.local.toml, which is only for you; add it to .gitignore\n"
+    assert said in user.lkr("use", "dev", cwd=folder)
+    (folder / ".gitignore").write_text(".lkr.local.toml\n")
+    assert said not in user.lkr("use", "dev", cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "reason", "fix"),
+    [
+        (["--only", "~"], "for other folders", "openai:prod is for other folders", "lkr policy openai:prod --only "),
+        (["--kind", "admin"], "admin key", "openai:prod is an admin key", "lkr policy openai:prod --kind runtime"),
+        (["--confirm"], "awaits your confirmation", f"{A} awaits your confirmation", "lkr confirm"),
+    ],
+)
+def test_status_and_doctor_say_why_the_hook_loads_no_key(
+    user: User, policy: list[str], state: str, reason: str, fix: str
+) -> None:
+    folder = user.project("p", f'{A} = "openai:prod"\nANTHROPIC_API_KEY = "anthropic:main"')
+    (user.home / "other").mkdir()
+    user.lkr("policy", "openai:prod", *(str(user.home / "other") if word == "~" else word for word in policy))
+    blocks = "--confirm" not in policy
+    said = user.lkr("status", cwd=folder)
+    assert re.search(rf"{A} +openai:prod +{state}\n", said)
+    assert re.search(rf"Next: {re.escape(fix)}.*  \({re.escape(reason)}", said)
+    assert ("keeps the other keys out too" in said) == blocks
+    assert "press Enter" not in said
+    in_shell = subprocess.run(
+        ["bash", "-c", "lkr doctor --json; :"], env=user.env, cwd=folder, capture_output=True, text=True
+    )
+    rows = [row for row in json.loads(in_shell.stdout) if row["check"] == "project"]
+    (row,) = [row for row in rows if row["text"].startswith(reason)]
+    assert row["fix"].startswith(fix)
+    assert row["level"] == ("wrong" if blocks else "fact")
+    assert not any(A in row["text"] and "hook is not active" in row["text"] for row in rows)
+    if blocks:
+        assert not any("hook is not active" in row["text"] for row in rows)
 
 
 def test_a_moved_project_is_not_said_to_be_allowed_where_it_no_longer_is(user: User) -> None:

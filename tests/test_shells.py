@@ -632,8 +632,11 @@ def test_status_looks_at_what_a_loaded_variable_really_holds(user: User, open_sh
     shell.run(f"export {A}=sk-of-somebody-else")
     said = shell.run("lkr status")
     assert "changed since it was loaded" in said
-    assert "Next: to load the keys again, leave the project and come back" in said
+    assert "Next: to load the keys again, leave the project with cd / and, at the next prompt, come back" in said
     assert "somebody" not in said
+    shell.run("cd /")
+    shell.run("cd -")
+    assert shell.value(A) == VALUE, "as the next step says"
     shell.run(word(shell, f"export {A}=", f"set -gx {A} ''"))
     assert "emptied since it was loaded" in shell.run("lkr status")
     user.lkr("lock")

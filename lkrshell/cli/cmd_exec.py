@@ -4,7 +4,7 @@ import os
 
 from lkrshell.cli import common, declare
 from lkrshell.core import names
-from lkrshell.core.binding import Binding
+from lkrshell.core.binding import Binding, shown
 from lkrshell.core.errors import USAGE, KeyNotStored, LkrError, ManifestError
 from lkrshell.project import grants, lookup
 from lkrshell.runtime import execute
@@ -42,7 +42,7 @@ def command(
         raise LkrError("-k and --all cannot be used together", "choose one", USAGE)
     folder, require_all = paths.real("."), bool(keys)
     if keys or every:
-        bindings = [_named(key) for key in keys] if keys else _every()
+        bindings = _all_named(keys) if keys else _every()
         if who := common.agent():
             _as_the_manifest_says(bindings, words[0], who)
         _check_stored(bindings)
@@ -96,6 +96,16 @@ def _every() -> list[Binding]:
         if variable in bindings:
             raise LkrError(f"{variable} could be {bindings[variable].key} or {name}", "name them: -k NAME", USAGE)
         bindings[variable] = Binding(variable, name)
+    return list(bindings.values())
+
+
+def _all_named(keys: tuple[str, ...]) -> list[Binding]:
+    bindings: dict[str, Binding] = {}
+    for each in map(_named, keys):
+        other = bindings.setdefault(each.variable, each)
+        if other.key != each.key:
+            hint = f"give one of them another variable: -k VARIABLE={shown(each.key)}"
+            raise LkrError(f"{each.variable} could be {shown(other.key)} or {shown(each.key)}", hint, USAGE)
     return list(bindings.values())
 
 

@@ -9,7 +9,7 @@ from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 from lkrshell.project import grants, lookup, resolver
-from lkrshell.runtime import broker_client, session, status_line
+from lkrshell.runtime import broker_client, obstacles, session, status_line
 from lkrshell.shells import session_state
 from lkrshell.state import index
 from lkrshell.state.paths import tilde
@@ -28,7 +28,11 @@ _COLORS = {
     "changed": "red",
     "emptied": "red",
     "unset": "red",
+    "for other folders": "red",
+    "admin key": "red",
+    "awaits your confirmation": "yellow",
 }
+_RETURN = "leave the project with cd / and, at the next prompt, come back with cd -"  # bash's hook runs at prompts only
 
 
 @declare.command("status", examples=("lkr status", "lkr status --json"))
@@ -39,14 +43,16 @@ def command(as_json: bool, as_line: bool) -> None:
     if as_line:  # here only with other options; without them, __main__ handles it
         status_line.main()
         return
-    report = _report()
+    report, blocked = _report()
     if as_json:
         declare.echo_json(report)
         return
-    _tell(report)
+    _tell(report, blocked)
 
 
-def _report() -> "dict[str, Any]":
+def _report() -> "tuple[dict[str, Any], dict[str, obstacles.Obstacle]]":
+    """What --json prints, and what keeps keys from the project, by variable."""
+    blocked: dict[str, obstacles.Obstacle] = {}
     folder = lookup.find(lookup.current_folder())
     report: dict[str, Any] = {"manifest": None, "grant": None, "worktree_of": None, "wants": []}
     report["problem"] = None
@@ -61,6 +67,8 @@ def _report() -> "dict[str, Any]":
             chain = session.grant_chain(folder, [])
             report |= {"grant": chain[0].allowed, "worktree_of": chain[0].of or None}
             report |= _profile(chain)
+            wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+            blocked = obstacles.find(store, wants, chain[0].real)
             report["wants"] = [
                 {
                     "variable": want.variable,
@@ -69,7 +77,7 @@ def _report() -> "dict[str, Any]":
                     "optional": want.optional,
                     **_stored(store, want.key),
                 }
-                for want in resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
+                for want in wants
             ]
     except LkrError as error:
         report["problem"] = str(error)
@@ -80,7 +88,7 @@ def _report() -> "dict[str, Any]":
     here = by_direnv | loaded
     report["broker"] = [name for name in here if broker_client.comes_from_broker(name, os.environ.get(name, ""))]
     report["changed"] = _changed({name: key for name, key in here.items() if name not in report["broker"]})
-    return report
+    return report, blocked
 
 
 def _stored(store: "Store", key: str) -> "dict[str, Any]":
@@ -95,7 +103,7 @@ def _stored(store: "Store", key: str) -> "dict[str, Any]":
 
 def _profile(chain: list[grants.Grant]) -> "dict[str, Any]":
     """The active profile, what chose it, and all profiles."""
-    every = sorted({binding.profile for grant in chain for binding in grant.bindings} - {""})
+    every = common.profiles(chain)
     if given := os.environ.get("LKR_PROFILE"):
         return {"profile": given, "profile_by": "LKR_PROFILE", "profiles": every}
     chosen = chain[0].profile if chain else ""
@@ -122,7 +130,7 @@ def _changed(loaded: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def _tell(report: "dict[str, Any]") -> None:
+def _tell(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") -> None:
     manifest = report["manifest"]
     if manifest is None:
         lines = [("Project", "none: no .lkr.toml here or above")]
@@ -144,7 +152,7 @@ def _tell(report: "dict[str, Any]") -> None:
         lines.append(("Problem", report["problem"]))
     for name, text in lines:
         declare.echo(f"{name:<9}{show(text)}")
-    rows = [_row(want, report) for want in report["wants"]]
+    rows = [_row(want, report, blocked.get(want["variable"])) for want in report["wants"]]
     wanted = {want["variable"] for want in report["wants"]}
     more = {variable: key for variable, key in report["loaded"].items() if variable not in wanted}
     rows += [(variable, key, _state(variable, report)) for variable, key in more.items()]
@@ -154,16 +162,20 @@ def _tell(report: "dict[str, Any]") -> None:
         declare.echo("\n" + output.table(("VARIABLE", "KEY", "STATE"), cells, colors), nl=False)
     elif manifest is None:
         declare.echo("Loaded   nothing")
-    if hint := _next(report):
+    if hint := _next(report, blocked):
         declare.echo(f"\nNext: {hint}")
 
 
-def _row(want: "dict[str, Any]", report: "dict[str, Any]") -> tuple[str, str, str]:
+def _row(
+    want: "dict[str, Any]", report: "dict[str, Any]", obstacle: "obstacles.Obstacle | None"
+) -> tuple[str, str, str]:
     scope, variable = want["scope"], want["variable"]
     if want["copy"] and not want["stored"]:
         state = "no recent copy"
     elif not want["stored"]:
         state = "not stored, optional" if want["optional"] else "not stored"
+    elif obstacle and _state(variable, report) == "not loaded":
+        state = obstacle.state
     elif isinstance(scope, dict):
         state = f"only for {' '.join(scope['commands'])}"
     elif scope == "exec":
@@ -194,25 +206,30 @@ def _state(variable: str, report: "dict[str, Any]") -> str:
     return f"loaded by direnv{virtual}" if variable in report["direnv"] else "not loaded"
 
 
-def _next(report: "dict[str, Any]") -> str:
+def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") -> str:
     """The next step for the person; empty if there is none."""
     if report["problem"]:
         return ""  # the message names the fix
     if report["manifest"] is None:
         return "lkr init makes this folder a project"
+    if first := next((each for each in blocked.values() if each.blocks), None):
+        others = ", and keeps the other keys out too" if len(report["wants"]) > 1 else ""
+        return f"{first.fix}  ({first.reason}{others})"
     if lacking := [want["key"] for want in report["wants"] if not want["stored"] and not want["optional"]]:
         return session.remedy(lacking[0])
     if report["locked"]:
         return "lkr unlock"
     if report["changed"]:
-        return "to load the keys again, leave the project and come back: cd / && cd -"
-    waiting = [want for want in report["wants"] if _row(want, report)[2].startswith("not loaded")]
+        return f"to load the keys again, {_RETURN}"
+    if first := next(iter(blocked.values()), None):
+        return f"{first.fix}  ({first.reason})"
+    waiting = [want for want in report["wants"] if _row(want, report, None)[2].startswith("not loaded")]
     if waiting and (who := common.agent()):
         return f"lkr exec -- COMMAND gives a command its keys; this shell belongs to a coding agent ({who})"
     limited = [want["key"] for want in waiting if (entry := index.read(report["store"], want["key"])) and entry.ttl]
     if limited:
         what = f"{limited[0]} has a time limit, and may have left this shell"
-        return f"leave the project and come back: cd / && cd -  ({what}). If nothing loads: lkr install"
+        return f"{_RETURN}  ({what}). If nothing loads: lkr install"
     if waiting:
         return "press Enter: the hook loads keys at the next prompt. If nothing loads: lkr install"
     return ""

@@ -9,6 +9,8 @@ from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import approve, lookup, manifest_reader
+from lkrshell.runtime import session
+from lkrshell.system import git
 
 
 @declare.command("use", examples=("lkr use", "lkr use staging"))
@@ -24,11 +26,11 @@ def command(profile: str | None, plain: bool, listed: bool, as_json: bool) -> No
     place = lookup.Place(folder)
     approve.check_allowed(place)
     parsed = manifest_reader.read_manifest(place)
-    profiles = sorted({binding.profile for binding in parsed.bindings} - {""})
+    profiles = [] if plain else common.profiles(session.grant_chain(folder, []))
     if not profile and not plain:
         _list(profiles, os.environ.get("LKR_PROFILE") or parsed.profile, as_json)
         return
-    if profile and profile not in profiles and not parsed.inherit:
+    if profile and profile not in profiles:
         otherwise = f"choose one of {', '.join(profiles)}" if profiles else "its manifest has no profiles"
         hint = common.did_you_mean(profile, profiles, otherwise)
         raise LkrError(f"there is no profile {names.redacted(profile)} here", hint)
@@ -39,6 +41,18 @@ def command(profile: str | None, plain: bool, listed: bool, as_json: bool) -> No
         document.pop("profile", None)
     prompts.write_and_allow(place, local=tomlkit.dumps(document))
     declare.echo(f"lkr: {show(folder)} now uses {f'the profile {profile}' if profile else 'no profile'}", err=True)
+    _say_what_is_left(os.path.join(folder, lookup.LOCAL), profile or "")
+
+
+def _say_what_is_left(path: str, chosen: str) -> None:
+    """Says what the person may not expect: that a variable overrides the choice, and that git sees the file at
+    `path`."""
+    forced = os.environ.get("LKR_PROFILE")
+    if forced and forced != chosen:
+        what = f"LKR_PROFILE={show(forced)} still overrides this in this shell; unset LKR_PROFILE"
+        declare.echo(f"lkr: {what}", err=True)
+    if git.sees(path) and not git.tracks(path):
+        declare.echo(f"lkr: git does not ignore {lookup.LOCAL}, which is only for you; add it to .gitignore", err=True)
 
 
 def _list(profiles: list[str], chosen: str, as_json: bool) -> None:

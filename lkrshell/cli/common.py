@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from lkrshell.core.binding import Binding
+    from lkrshell.project.grants import Grant
     from lkrshell.stores.base import Store
     from lkrshell.stores.vault import Vault
 
@@ -144,6 +145,11 @@ def did_you_mean(word: str, known: "Sequence[str]", otherwise: str, form: str = 
 
     close = difflib.get_close_matches(word, known, 1)
     return f"did you mean {form.format(close[0])}?" if close else otherwise
+
+
+def profiles(chain: "Iterable[Grant]") -> list[str]:
+    """The names of all profiles in these manifests, sorted."""
+    return sorted({binding.profile for grant in chain for binding in grant.bindings} - {""})
 
 
 def no_variable(name: str, form: str) -> LkrError:

@@ -11,7 +11,7 @@ from lkrshell.core.time_limit import TimeLimit
 from lkrshell.doctor import Finding, fact, shown, warning, wrong
 from lkrshell.doctor.store import WAIT, in_force
 from lkrshell.project import lookup
-from lkrshell.runtime import agents, session
+from lkrshell.runtime import agents, obstacles, session
 from lkrshell.shells import base, session_state
 from lkrshell.shells.current_shell import current_shell
 from lkrshell.state import config
@@ -26,7 +26,7 @@ def project(fix: bool) -> Iterator[Finding]:
         return
     name = shown(os.path.join(folder, lookup.MANIFEST))
     try:
-        _, bindings = session.bindings_at(folder, [])
+        chain, bindings = session.bindings_at(folder, [])
     except LkrError as error:
         yield wrong(error.message, error.hint or f"lkr allow {quoted(folder)}")
         return
@@ -41,9 +41,17 @@ def project(fix: bool) -> Iterator[Finding]:
     for key in dict.fromkeys(binding.key for binding in missing if not binding.optional):
         command = session.remedy(key)
         yield wrong(f"this project needs {key_shown(key)}, which is not stored", command)
-    stored = [binding for binding in bindings if binding not in missing and binding.scope == "shell"]
-    if chosen is not None and stored:
-        yield from _shell(chosen, stored, settings)
+    stored = [binding for binding in bindings if binding not in missing]
+    if chosen is None or not stored:
+        return
+    blocked = obstacles.find(chosen, stored, chain[0].real)
+    for obstacle in dict.fromkeys(blocked.values()):
+        yield (wrong if obstacle.blocks else fact)(obstacle.reason, obstacle.fix)
+    loading = [binding for binding in stored if binding.scope == "shell"]
+    if any(blocked[binding.variable].blocks for binding in loading if binding.variable in blocked):
+        return  # then no key loads
+    if loading := [binding for binding in loading if binding.variable not in blocked]:
+        yield from _shell(chosen, loading, settings)
 
 
 def _shell(chosen: "Store", bindings: list[Binding], settings: config.Config) -> Iterator[Finding]:
