@@ -58,6 +58,14 @@ def test_what_was_spent_by_project_key_agent_model_and_day(spender: User) -> Non
     assert "$0.0007" in spender.lkr("usage", "anthropic", "--since", "2h").splitlines()[0]
 
 
+def test_a_small_amount_is_not_rounded_up_tenfold(user: User) -> None:
+    ledger = Ledger(str(user.home / ".local/share/lkr/ledger.db"))
+    row = ledger.begin(time.time(), {"key": "openai:prod", "vendor": "openai"})
+    ledger.end(row, {"duration": 5, "status": 200, "complete": 1, "cost": 6, "input": 1, "output": 1})
+    ledger.close()
+    assert ": <$0.0001, 1 request," in user.lkr("usage")
+
+
 def test_bars_on_a_terminal(spender: User) -> None:
     child = spender.on_terminal("usage", "--since", "1d", "--by", "project")
     child.expect(pexpect.EOF)
@@ -114,6 +122,7 @@ def test_an_agent_sees_its_own_project_alone_and_asks_no_vendor(spender: User) -
 def test_without_a_ledger_and_with_wrong_words(user: User) -> None:
     assert "no requests through the broker since" in user.lkr("usage")
     assert json.loads(user.lkr("usage", "--json")) == []
-    for words in (["--since", "x"], ["--since", "7d", "--days", "3"], ["--vendor", "--csv"], ["--follow", "--csv"],
+    for words in (["--since", "x"], ["--since", "7d", "--days", "3"], ["--vendor", "--csv"],
+                  ["--follow", "--csv"], ["--csv", "--json"],
                   ["--since", "2026-13-01"], ["--since", "0d"]):  # fmt: skip
         user.lkr("usage", *words, code=64)

@@ -1,6 +1,7 @@
 """`lkr scan`: what it finds in files, what it says of it, and what it stays away from. Real files, real git."""
 
 import base64
+import gzip
 import json
 import os
 import random
@@ -98,6 +99,11 @@ def test_a_stored_key_is_found_however_it_is_written(user: User, folder: Path, t
 def test_standard_input_is_searched(user: User, folder: Path) -> None:
     rows = found(user, folder, "-", stdin=f"one\ntwo {VALUE}\n".encode())
     assert [(row["key"], row["line"]) for row in rows] == [("openai:prod", 2)]
+    for text in (VALUE, key("gsk_")):
+        said = user.lkr("scan", "-", cwd=folder, stdin=text.encode(), code=1)
+        assert "remove it where the text comes from" in said and "--fix" not in said and "a file" not in said
+        assert "1 place; standard input read" in said
+    assert "no keys found; standard input read" in user.lkr("scan", "-", cwd=folder, stdin=b"x")
 
 
 def test_utf_16_is_read(user: User, folder: Path) -> None:
@@ -179,6 +185,27 @@ def test_what_cannot_be_read_is_reported_and_no_success_if_it_was_named(user: Us
     for name in ("closed", "file"):
         code, said = scan(name)
         assert code == 1 and f"{name} could not be read" in said and "nothing read" in said
+
+
+def test_a_named_pipe_a_link_to_nothing_and_a_compressed_file_are_no_success(user: User, folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "link").symlink_to("nowhere")
+    (folder / "log.gz").write_bytes(gzip.compress(f"{VALUE}\n".encode()))
+    for name in ("pipe", "link"):
+        assert f"{name} could not be read" in (said := user.lkr("scan", name, cwd=folder, code=1))
+        assert "no keys found; nothing read" in said
+    assert "log.gz was not unpacked" in user.lkr("scan", "log.gz", cwd=folder, code=1)
+    said = user.lkr("scan", cwd=folder)
+    assert "log.gz was not unpacked" in said and "1 file read" in said
+
+
+def test_a_link_that_was_named_is_followed(user: User, folder: Path) -> None:
+    (folder / "file").write_text(VALUE)
+    (folder / "deep").mkdir()
+    (folder / "deep/other").write_text(OTHER)
+    (folder / "link").symlink_to("file")
+    (folder / "to-deep").symlink_to("deep")
+    assert {row["path"] for row in found(user, folder, "link", "to-deep")} == {"file", "deep/other"}
 
 
 def test_an_agent_searches_its_own_project_only(user: User, folder: Path) -> None:

@@ -92,6 +92,14 @@ def test_a_command_of_my_own(user: User) -> None:
     assert works(user, "sk-openai-prod-0123456789")
 
 
+def test_a_value_of_another_provider_is_not_taken_and_the_likely_provider_is_named(user: User) -> None:
+    user.lkr("source", "add", "team", "command", "/bin/echo", "sk-proj-0123456789abcdef", "--yes")
+    folder = user.project("p", 'GROQ_API_KEY = "team/groq:prod"')
+    assert "returned a key of openai for team/groq:prod" in user.lkr("refresh", cwd=folder, code=1)
+    said = user.lkr("set", "team/groq:new", "--stdin", stdin=b"gsk_0123456789abcdef", code=2)
+    assert said.startswith("lkr: cannot write keys in the source team (command); "), said
+
+
 def test_after_a_second_a_line_says_what_is_waited_for(user: User) -> None:
     user.lkr("source", "add", "--yes", "team", "command", "--", "/bin/sh", "-c", f"sleep 1.5; echo {KEY}")
     folder = user.project("p", MANIFEST, allow=False)

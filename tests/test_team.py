@@ -260,6 +260,37 @@ def test_removing_a_member_lists_what_to_rotate_until_it_is_rotated(pair: tuple[
     assert value(alice, folder) == NEW
 
 
+def test_a_key_that_a_former_member_read_stays_in_the_audit_after_its_sealed_file_is_removed(
+    pair: tuple[User, User],
+) -> None:
+    alice, _ = pair
+    folder = alice.home / "p"
+    alice.lkr("team", "rm", "bob", "--yes", cwd=folder)
+    alice.lkr("rm", "sealed/openai:prod", "--yes", cwd=folder)
+    said = alice.lkr("team", "audit", cwd=folder, code=1)
+    assert "no longer sealed; revoke it at the vendor" in said and "delete it from [removed]" in said
+    assert json.loads(alice.lkr("team", "audit", "--json", cwd=folder, code=1))[0]["sealed"] is False
+    alice.lkr("seal", "openai:prod", "--yes", cwd=folder)  # perhaps the same value
+    assert "lkr seal openai:prod --new" in alice.lkr("team", "audit", cwd=folder, code=1)
+    alice.lkr("rm", "sealed/openai:prod", "--yes", cwd=folder)
+    alice.lkr("seal", "openai:prod", "--new", "--stdin", "--yes", cwd=folder, stdin=NEW.encode())
+    assert "no key has to be rotated" in alice.lkr("team", "audit", cwd=folder)
+    alice.lkr("rm", "sealed/openai:prod", "--yes", cwd=folder)  # its value is not the one that bob read
+    assert "no key has to be rotated" in alice.lkr("team", "audit", cwd=folder)
+    alice.lkr("team", "check", cwd=folder)
+
+
+def test_a_key_that_was_revoked_is_deleted_from_the_file_of_members(pair: tuple[User, User]) -> None:
+    alice, _ = pair
+    folder = alice.home / "p"
+    alice.lkr("team", "rm", "bob", "--yes", cwd=folder)
+    alice.lkr("rm", "sealed/openai:prod", "--yes", cwd=folder)
+    file = folder / ".lkr/members.toml"
+    assert '"openai:prod" = 1' in file.read_text()
+    file.write_text(file.read_text().replace('"openai:prod" = 1', ""))
+    assert "no key has to be rotated" in alice.lkr("team", "audit", cwd=folder)
+
+
 def test_sealing_over_another_value_asks(alice: User) -> None:
     folder = alice.home / "p"
     before = (folder / SEALED).read_bytes()
@@ -369,6 +400,15 @@ def test_an_older_value_is_not_taken_unasked(pair: tuple[User, User]) -> None:
     assert value(bob, bob.home / "p") == VALUE
 
 
+def test_a_project_without_its_team_says_how_to_start_one(user: User) -> None:
+    folder = user.project("solo", 'OPENAI_API_KEY = "sealed/openai:prod"')
+    said = user.lkr("exec", "--", "true", cwd=folder, code=1)
+    assert "not opened yet: sealed/openai:prod; lkr team init, lkr seal sealed/openai:prod" in said
+    user.lkr("team", "init", "alice", "--yes", cwd=folder)
+    user.lkr("seal", "sealed/openai:prod", "--yes", cwd=folder)
+    user.lkr("exec", "--", "true", cwd=folder)
+
+
 def test_a_recipient_with_control_characters_is_refused(alice: User) -> None:
     path = alice.home / "p/.lkr/members.toml"
     ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDx+3GfGyOZpOl0cWGrwgBm8Cbpz0PSnDc5sSHnMZ3cV"
@@ -393,6 +433,8 @@ def test_other_line_ends_and_other_cases(alice: User) -> None:
     assert value(alice, folder) == VALUE
     (folder / ".lkr/sealed/OpenAI").mkdir()
     (folder / ".lkr/sealed/OpenAI/prod.age").write_bytes((folder / SEALED).read_bytes())
+    (alice.home / "p/.lkr/sealed/readme").write_text("x")
+    assert ".lkr/sealed/readme is not a sealed key" in alice.lkr("team", "check", cwd=alice.home / "p", code=1)
     assert ".lkr/sealed/OpenAI/prod.age is not a sealed key" in alice.lkr("team", "check", cwd=folder, code=1)
 
 

@@ -77,7 +77,7 @@ def command(
     else:
         found = list(_in_files(paths or (folder,), folder, what, tally))
     progress.end()
-    missed = set(map(os.path.realpath, paths)) & set(map(os.path.realpath, tally.unreadable))
+    missed = set(map(os.path.realpath, paths)) & set(map(os.path.realpath, (*tally.unreadable, *tally.compressed)))
     _hide_keys(found, tally, what)
     code = _tell(found, tally, [*[problem] * bool(problem), *notes], as_json, sarif)
     if fix and code:
@@ -91,7 +91,7 @@ def _hide_keys(found: list[Finding], tally: files.Tally, what: text.Search) -> N
     """Masks keys in the names of files."""
     for each in found:
         each.place = what.hidden(each.place)
-    for names in (tally.unreadable, tally.cut, tally.passed_over):
+    for names in (tally.unreadable, tally.cut, tally.compressed, tally.passed_over):
         names[:] = map(what.hidden, names)
 
 
@@ -166,18 +166,23 @@ def _values() -> tuple[dict[str, Secret], str]:
 def _in_files(paths: tuple[str, ...], folder: str, what: text.Search, tally: files.Tally) -> Iterator[Finding]:
     ignored = Ignored(folder)
     for path in paths:
-        whole = os.path.abspath(path)
-        if os.path.isdir(whole) and not os.path.islink(whole):
+        whole = os.path.realpath(path)  # a link is followed if it was named
+        if os.path.isdir(whole):
             listed = files.project(whole, tally)
-        else:
-            listed = iter([(os.path.realpath(whole), findings.FILE)])
+        elif os.path.isfile(whole):
+            listed = iter([(whole, findings.FILE)])
+        else:  # a pipe, a device, or a link to nothing
+            tally.unreadable.append(path)
+            continue
         yield from files.search(listed, what, tally, ignored)
 
 
 def _in_stdin(what: text.Search, tally: files.Tally) -> Iterator[Finding]:
+    tally.stdin = True
     for data, line in files.windows(sys.stdin.fileno(), tally):
         for start, _, each in what.hits(text.readable(data)):
             each.place, each.line = "standard input", line + data.count(b"\n", 0, start)
+            each.state = findings.STDIN
             yield each
 
 
@@ -193,5 +198,5 @@ def _tell(found: list[Finding], tally: files.Tally, notes: list[str], as_json: b
         scan_output.tell(found)
         for note in notes:
             declare.echo(f"lkr: {show(note)}", err=True)
-        declare.echo(f"lkr: {scan_output.summary(found, tally.files)}", err=True)
+        declare.echo(f"lkr: {scan_output.summary(found, tally)}", err=True)
     return 1 if found else 0

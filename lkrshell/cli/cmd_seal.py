@@ -27,7 +27,7 @@ def command(name: str | None, every: bool, new: bool, from_stdin: bool, identity
         sealing.accept(team, yes)
         return _all(team, identity)
     name = _checked(name)
-    sealing.seal(team, name, _value(name, new, from_stdin), identity, yes)
+    sealing.seal(team, name, _value(name, new, from_stdin), identity, yes, new)
     return 0
 
 

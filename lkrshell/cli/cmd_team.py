@@ -164,7 +164,7 @@ def audit(as_json: bool) -> int:
     team = sealing.here()
     found = sealed.to_rotate(team)
     if as_json:
-        declare.echo_json([{"key": key, "member": who, "until": until} for key, who, until in found])
+        declare.echo_json([{"key": e.key, "member": e.member, "until": e.until, "sealed": e.here} for e in found])
     else:
         _tell_rotation(team)
         if not found:
@@ -173,9 +173,21 @@ def audit(as_json: bool) -> int:
 
 
 def _tell_rotation(team: Team) -> None:
-    if found := sealed.to_rotate(team):
-        rows = [(key, who, until[:10], f"lkr seal {key} --new") for key, who, until in found]
-        declare.echo(output.table(("ROTATE", "READ BY", "UNTIL", "WITH THE NEW VALUE"), rows), nl=False)
+    found = sealed.to_rotate(team)
+    rows = [
+        (
+            e.key,
+            e.member,
+            e.until[:10],
+            f"lkr seal {e.key} --new" if e.here else "no longer sealed; revoke it at the vendor",
+        )
+        for e in found
+    ]
+    if rows:
+        declare.echo(output.table(("ROTATE", "READ BY", "UNTIL", "WHAT TO DO"), rows), nl=False)
+    if removed := ", ".join(dict.fromkeys(e.key for e in found if not e.here)):
+        where = f"[removed] in {members.FILE}"
+        declare.echo(f"lkr: when you have revoked {removed} at the vendor, delete it from {where}", err=True)
 
 
 @command.command("check", examples=("lkr team check", "lkr team check --json"))

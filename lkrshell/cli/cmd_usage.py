@@ -53,6 +53,8 @@ def command(
 ) -> None:
     """Show what the broker's requests used and cost. There is a table by project, key, agent, model and day. A coding
     agent sees only the project of its folder."""
+    if as_csv and as_json:
+        raise LkrError("--csv and --json cannot be used together", "choose one", USAGE)
     if since and days:
         raise LkrError("--since and --days cannot be used together", "choose one", USAGE)
     if vendor:
@@ -220,6 +222,8 @@ def _follow_line(row: "dict[str, Any]", as_json: bool) -> None:
 
 def _money(micro: int) -> str:
     """The amount to the cent, or with more digits if it is smaller."""
+    if 0 < micro < 100:
+        return "<$0.0001"
     if 0 < micro < 10_000:
         return f"$0.{(micro + 99) // 100:04d}"
     whole, cents = divmod((micro + 5_000) // 10_000, 100)

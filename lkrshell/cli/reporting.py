@@ -137,6 +137,7 @@ def _search(report: Report) -> None:
     for paths, said in (
         (tally.unreadable, "could not be read"),
         (tally.cut, f"searched only in the first {files.MOST >> 20} MiB"),
+        (tally.compressed, "compressed, and not unpacked"),
         (tally.passed_over, "not searched, because others wrote what is in it"),
     ):
         listed = [what.hidden(tilde(os.path.abspath(each))) for each in paths]

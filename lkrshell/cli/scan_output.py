@@ -11,6 +11,7 @@ from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import clock, names
 from lkrshell.core.text import show
 from lkrshell.scan import findings
+from lkrshell.scan.files import Tally
 from lkrshell.scan.findings import Finding
 from lkrshell.state.paths import tilde
 
@@ -131,8 +132,9 @@ def tell(found: list[Finding]) -> None:
         declare.echo()
 
 
-def summary(found: list[Finding], files: int) -> str:
-    read = common.count(files, "file", "files") + " read" if files else "nothing read"
+def summary(found: list[Finding], tally: Tally) -> str:
+    read = common.count(tally.files, "file", "files") if tally.files else "nothing"
+    read = f"{'standard input' if tally.stdin else read} read"
     if not found:
         return f"no keys found; {read}"
     keys = common.count(len(findings.groups(found)), "key", "keys")

@@ -89,8 +89,9 @@ def opened_to_seal(team: Team, keys: "Iterable[str]", identity: str | None) -> t
     return good, problems
 
 
-def seal(team: Team, name: str, secret: Secret, identity: str | None, yes: bool) -> None:
+def seal(team: Team, name: str, secret: Secret, identity: str | None, yes: bool, new: bool = False) -> None:
     """Seals a value to the current members. Asks before it replaces another value, and about members not accepted yet.
+    `new` means that the person calls it a new value.
 
     Raises LkrError when the present value cannot be opened: nobody should replace a value that they cannot see.
     """
@@ -102,7 +103,7 @@ def seal(team: Team, name: str, secret: Secret, identity: str | None, yes: bool)
         prompts.yes(f"{name} is sealed here with another value. Replace it for the whole team?", yes)
     accept(team, yes)
     store = common.store()
-    note = sealed.write(team, name, secret, me(team), same)
+    note = sealed.write(team, name, secret, me(team), same, new)
     opening.keep(store, team, Opened(name, secret, note.sha256, note.version), opening.copied(store, team, name))
     log("seal", team, [name])
     who = ", ".join(team.members)
@@ -131,6 +132,8 @@ def remove(asked: str, copy: str, yes: bool) -> None:
     _require(team, name)
     prompts.tell_projects(copy)
     prompts.yes(f"Remove {asked} from the project, for everyone? git keeps the old file.", yes)
+    if note := sealed.note_of(team.folder, name):
+        members.forget_rotated(team, name, note.version)
     sealed.remove(team.folder, name)
     cache.drop(common.store(), copy)
     generation.bump()

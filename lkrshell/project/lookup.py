@@ -9,6 +9,7 @@ from lkrshell.core.text import show
 from lkrshell.state import paths
 
 MANIFEST, LOCAL = ".lkr.toml", ".lkr.local.toml"
+TEAM = ".lkr/members.toml"
 LIMIT = 1 << 20  # bytes; far more than a manifest may have
 ABSENT, UNREADABLE, TEXT = "-", "!", "="
 

@@ -274,9 +274,11 @@ def missing_line(bindings: list[Binding]) -> tuple[str, str]:
 
 
 def remedy(key: str) -> str:
-    """The command that supplies a missing key."""
+    """The commands that supply a missing key."""
     if key.startswith("sealed"):
-        return "lkr unseal"
+        here = folders.above(lookup.current_folder())
+        there = any(os.path.lexists(os.path.join(folder, lookup.TEAM)) for folder in here)
+        return "lkr unseal" if there else f"lkr team init, lkr seal {shown(key)}"
     return "lkr refresh" if "/" in key else f"lkr set {key}"
 
 

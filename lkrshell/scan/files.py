@@ -19,6 +19,15 @@ MOST = 64 << 20  # bytes read of one file
 # bytes; the overlap fits a value with everything that may stand between its parts
 _WINDOW, _OVERLAP = 4 << 20, 64 << 10
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # it went in the meantime, or it is a link or a socket
+# How compressed files begin: gzip, zip, xz, bzip2, zstd, 7z.
+_COMPRESSED = (
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"\xfd7zXZ\0",
+    *(b"BZh%d1AY" % n for n in range(1, 10)),
+    b"\x28\xb5\x2f\xfd",
+    b"7z\xbc\xaf\x27\x1c",
+)
 _SILENT = (".git", ".hg", ".svn", "__pycache__")
 _MOST_FILES = 1_000_000
 # Folders that others wrote or that can be made again. They are searched only if git tracks them.
@@ -33,9 +42,11 @@ class Tally:
     """Counts what was read, and lists what was not read."""
 
     files: int = 0
+    stdin: bool = False  # standard input was read
     bytes: int = 0
     unreadable: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)  # read in part
+    compressed: list[str] = field(default_factory=list)  # read, but not unpacked
     passed_over: list[str] = field(default_factory=list)  # folders
     step: Callable[[int], None] = lambda count: None
 
@@ -45,6 +56,7 @@ class Tally:
         for names, said in (
             (self.unreadable, "could not be read"),
             (self.cut, f"were read only in their first {MOST >> 20} MiB"),
+            (self.compressed, "were not unpacked"),
             (self.passed_over, "were skipped; name them to search them"),
         ):
             if names:
@@ -79,6 +91,7 @@ def search(paths: "Iterable[tuple[str, str]]", what: text.Search, tally: Tally, 
 def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator[Finding]:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
+            tally.files -= 1
             return  # even opening a device may have an effect
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -89,10 +102,15 @@ def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
+            tally.files -= 1
             return
         if info.st_size > MOST:
             tally.cut.append(shown)
+        first = True
         for data, line in windows(fd, tally):
+            if first and data.startswith(_COMPRESSED):
+                tally.compressed.append(shown)
+            first = False
             for start, _, found in in_data(data, what):
                 found.place, found.file, found.time = shown, path, info.st_mtime
                 found.line = line + data.count(b"\n", 0, start)

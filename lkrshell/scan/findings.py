@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from lkrshell.core.secret import Secret
 
 # How exposed a key is, worst first.
-PUSHED, HISTORY, TRACKED, STAGED, PROCESS, UNTRACKED, FILE, IGNORED = (
-    "pushed", "history", "tracked", "staged", "process", "untracked", "file", "ignored",
+PUSHED, HISTORY, TRACKED, STAGED, PROCESS, UNTRACKED, FILE, STDIN, IGNORED = (
+    "pushed", "history", "tracked", "staged", "process", "untracked", "file", "stdin", "ignored",
 )  # fmt: skip
-RANKS = (PUSHED, HISTORY, TRACKED, STAGED, PROCESS, UNTRACKED, FILE, IGNORED)
+RANKS = (PUSHED, HISTORY, TRACKED, STAGED, PROCESS, UNTRACKED, FILE, STDIN, IGNORED)
 _SAID = {
     PUSHED: "in git, on a remote",
     HISTORY: "in git's history",
@@ -23,6 +23,7 @@ _SAID = {
     PROCESS: "environment of a running process",
     UNTRACKED: "git would add it",
     FILE: "a file of yours",
+    STDIN: "in the text that you passed",
     IGNORED: "ignored by git",
 }
 
@@ -105,6 +106,8 @@ def advice(finding: Finding) -> str:
         return "stop that process" if stored else "start it with: lkr exec -- COMMAND"
     if finding.state == TRACKED:
         return "revoke it at the vendor, then lkr scan --fix"
+    if finding.state == STDIN:
+        return "remove it where the text comes from"
     if finding.state == STAGED:
         return "take it out before you commit"
     return "lkr scan --fix"

@@ -36,7 +36,6 @@ _WORD = rb"(?:[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,15}|[0-9]{1,4})"
 _WORDS = re.compile(
     rb"%b(?:[-_./:]%b)*|[A-Za-z]{1,16}[0-9]{0,4}(?:[-_./:][A-Za-z]{1,16}[0-9]{0,4}){2,}" % (_WORD, _WORD)
 )
-_FIRST = ("openai", "gemini")  # the most likely of several providers with the same prefix
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,18 @@ class Shape:
 class _Table:
     """The providers' shapes, compiled."""
 
-    def __init__(self, known: "dict[str, providers.Provider]") -> None:
+    def __init__(self, known: "list[tuple[str, providers.Provider]]") -> None:
         self.prefixes: dict[bytes, str] = {}
         self.variables: dict[bytes, str] = {}
         self.whole: list[tuple[re.Pattern[bytes], str]] = []
-        for name, each in sorted(known.items(), key=lambda item: (item[0] not in _FIRST, item[0])):
+        for name, each in known:
             if len(each.prefix) > 2:
                 self.prefixes.setdefault(each.prefix.encode(), name)
             elif each.shape:
                 self.whole.append((re.compile(rb"(?<![\w-])(?:%b)(?![\w-])" % each.shape.encode()), name))
             for variable in (each.variable, *each.aliases):
                 self.variables.setdefault(variable.lower().encode(), name)
-        self.shapes = {name: re.compile(each.shape.encode()) for name, each in known.items() if each.shape}
+        self.shapes = {name: re.compile(each.shape.encode()) for name, each in known if each.shape}
         self.encoded = {base64.b64encode(each)[: len(each) * 8 // 6]: each for each in self.prefixes}
         begins = _any_of(self.prefixes), _BODY, _any_of(self.encoded), _any_of(self.variables), _JOINED
         pattern = b"(?:%b)%b{16}|(?:%b)[A-Za-z0-9+/]{20}|(?i:%b)%b" % begins
@@ -146,7 +145,7 @@ _tables: "list[tuple[dict[str, providers.Provider], _Table]]" = []
 def _table() -> _Table:
     known = providers.known()
     if not _tables or _tables[0][0] is not known:
-        _tables[:] = [(known, _Table(known))]
+        _tables[:] = [(known, _Table(providers.likely_first()))]
     return _tables[0][1]
 
 

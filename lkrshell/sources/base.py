@@ -118,7 +118,8 @@ def refused(settings: "Settings", what: str) -> LkrError:
 
 
 def cannot(settings: "Settings", what: str) -> LkrError:
-    return LkrError(f"lkr cannot {what} in the source {settings.name} ({settings.type})", "use its own tool", REFUSED)
+    message = f"cannot {what} in the source {settings.name} ({settings.type})"
+    return LkrError(message, "use its own tool", REFUSED)
 
 
 def checked(settings: "Settings", name: str, value: object) -> Secret:

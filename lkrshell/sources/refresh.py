@@ -167,7 +167,9 @@ def _other_owner(key: str, secret: Secret) -> str:
     if own is None or len(own.prefix) < 3:
         return ""
     fits = len(own.prefix) if value.startswith(own.prefix) else 2
-    owners = [name for name, each in known.items() if len(each.prefix) > fits and value.startswith(each.prefix)]
+    owners = [
+        name for name, each in providers.likely_first() if len(each.prefix) > fits and value.startswith(each.prefix)
+    ]
     return max(owners, key=lambda name: len(known[name].prefix), default="")
 
 

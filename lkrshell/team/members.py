@@ -10,7 +10,7 @@ import re
 from lkrshell.core import clock, folders, names, toml_text
 from lkrshell.core.errors import NOT_ALLOWED, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import project_files, worktrees
+from lkrshell.project import lookup, project_files, worktrees
 from lkrshell.stores import age_keys
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 FOLDER = ".lkr"
-FILE = f"{FOLDER}/members.toml"
+FILE = lookup.TEAM
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _MOST = 256  # members, and recipients of each
 _HEAD = """# Who can open the keys in .lkr/sealed. Review changes to this file like code.
@@ -230,6 +230,19 @@ def remove(team: Team, name: str, by: str, keys: dict[str, int]) -> Team:
         document["removed"][name] = row
 
     return _edited(team, edit)
+
+
+def forget_rotated(team: Team, key: str, version: int) -> None:
+    """Removes a key from what former members could read, where its value has changed since. `version` is the present
+    one, and the note that says so is about to go."""
+    rotated = [gone.name for gone in team.removed if gone.keys.get(key, version) < version]
+
+    def edit(document: "TOMLDocument") -> None:
+        for name in rotated:
+            del document["removed"][name]["keys"][key]
+
+    if rotated:
+        _edited(team, edit)
 
 
 def _edited(team: Team, edit: "Callable[[TOMLDocument], None]") -> Team:

@@ -99,11 +99,13 @@ def note_of(folder: str, name: str) -> Note | None:
         return None
 
 
-def write(team: Team, name: str, secret: Secret, by: str, same: bool = False) -> Note:
+def write(team: Team, name: str, secret: Secret, by: str, same: bool = False, new: bool = False) -> Note:
     """Seals a value to all members, and returns the note beside the sealed file. `same` means that the value did not
-    change."""
+    change, and `new` that a person called it a new one."""
     before = note_of(team.folder, name)
-    since, version = clock.now(), 1
+    # A key that was sealed here before may get its old value, which a former member could read.
+    read_before = max((gone.keys.get(name, 0) for gone in team.removed), default=0)
+    since, version = clock.now(), max(1, read_before + new)
     if before:
         since, version = (before.value_since, before.version) if same else (since, before.version + 1)
     recipients = team.recipients()
@@ -184,7 +186,8 @@ def _header_problem(data: bytes, recipients: "Sequence[str]") -> str | None:
 
 def problems(team: Team) -> list[str]:
     """Returns one line for each problem with the sealed files. Opens none of them, and needs no store."""
-    found = [f"{show(SEALED)}/{show(folder)}/{show(file)} is not a sealed key" for folder, file in _strays(team.folder)]
+    strays = [os.path.join(SEALED, *each) for each in _strays(team.folder)]
+    found = [f"{show(path)} is not a sealed key" for path in strays]
     for name in keys(team.folder):
         try:
             found += [f"{path_of(name)} {line}" for line in _problems(team, name)]
@@ -224,14 +227,26 @@ def _problems(team: Team, name: str) -> "Iterator[str]":
         yield f"is not sealed to {', '.join(lacking)}; lkr seal {name}"
 
 
-def to_rotate(team: Team) -> list[tuple[str, str, str]]:
-    """Returns the keys that a former member could read and whose value has not changed since: key, who, and until
-    when."""
+class ToRotate:
+    """A key that a former member could read, whose value may not have changed since, and until when they were a member.
+    `here` says whether it is still sealed in the project."""
+
+    __slots__ = ("here", "key", "member", "until")
+
+    def __init__(self, key: str, member: str, until: str, here: bool) -> None:
+        self.key, self.member, self.until, self.here = key, member, until, here
+
+
+def to_rotate(team: Team) -> list[ToRotate]:
+    """Returns the keys to rotate. Removing a sealed file does not take back what somebody read, so such a key stays in
+    the list until it is sealed with a new value, or until a person deletes it from the file of members."""
     found = []
     for gone in team.removed:
         for name, version in gone.keys.items():
-            there = names.is_own(name) and read(team.folder, name) is not None
-            note = note_of(team.folder, name) if there else None
-            if there and (note is None or note.version <= version):
-                found.append((name, gone.name, gone.until))
+            if not names.is_own(name):
+                continue
+            here = read(team.folder, name) is not None
+            note = note_of(team.folder, name) if here else None
+            if note is None or note.version <= version:
+                found.append(ToRotate(name, gone.name, gone.until, here))
     return found

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
 
+_LIKELY = ("openai", "gemini")  # the most likely of several providers with the same prefix
+
 
 class Provider:
     """A vendor: the variable that its libraries read, other variables in use, and how its keys begin or look as a
@@ -142,6 +144,11 @@ def shape_warning(key: str, value: str) -> str | None:
         if not re.fullmatch(provider.shape, value):
             return f"keys of {name} look different ({provider.docs})"
     return None
+
+
+def likely_first() -> list[tuple[str, Provider]]:
+    """The providers and their names. Of several with the same prefix, the most likely comes first."""
+    return sorted(known().items(), key=lambda item: (item[0] not in _LIKELY, item[0]))
 
 
 def holds_a_key(variable: str, value: str) -> bool:
