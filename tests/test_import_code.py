@@ -76,3 +76,82 @@ def test_a_link_out_of_the_project_is_not_followed(user: User) -> None:
     assert outside.read_text() == APP
     for words in (["--environment"], ["--blank"], ["--json"]):
         user.lkr("import", "--code", *words, cwd=folder, code=64)
+
+
+def literal(value: str) -> str:
+    return f'import os\nos.environ["GROQ_API_KEY"] = "{value}"\n'
+
+
+def test_different_values_for_a_variable_stay_in_the_code(user: User) -> None:
+    folder = user.project("p")
+    other = f'os.environ["XAI_API_KEY"] = "xai-{KEY}"\n'
+    before = {"a.py": literal(KEY), "b.py": literal(KEY + "2"), "c.py": literal(KEY) + other}
+    for name, text in before.items():
+        (folder / name).write_text(text)
+    said = user.lkr("import", "--code", "--yes", cwd=folder)
+    assert "skipped GROQ_API_KEY: the code gives it several values, in a.py:2, b.py:2, c.py:2" in said
+    assert KEY not in said
+    assert {name: (folder / name).read_text() for name in before} == {
+        **before, "c.py": "import lkrshell\n" + literal(KEY) + "lkrshell.load()\n",
+    }  # fmt: skip
+    assert "groq:main" not in user.lkr("list", cwd=folder) and "xai:main" in user.lkr("list", cwd=folder)
+
+    text = literal(KEY) + literal(KEY + "2")
+    (folder / "a.py").write_text(text)
+    assert "several values, in a.py:2, a.py:4" in user.lkr("import", "--code", "a.py", "--yes", cwd=folder)
+    assert (folder / "a.py").read_text() == text
+
+
+def test_only_edits_that_are_made_are_shown(user: User) -> None:
+    folder = user.project("p", 'GROQ_API_KEY = "groq:main"')
+    user.lkr("set", "groq:main", "--stdin", stdin=KEY.encode())
+    text = f'{literal(KEY + "2")}os.environ["XAI_API_KEY"] = "your-key"\nload_dotenv()\n'
+    (folder / "app.py").write_text(text)
+    for words in (["--dry-run"], ["--yes"]):
+        said = user.lkr("import", "--code", *words, cwd=folder)
+        assert "kept groq:main, which has another value; skipped GROQ_API_KEY" in said
+        changes = [line for line in said.splitlines() if line.startswith(("-", "+"))][2:]
+        assert changes == ["+import lkrshell", "-load_dotenv()", "+lkrshell.load(required=False)"]
+    assert (folder / "app.py").read_text() == "import lkrshell\n" + text.replace(
+        "load_dotenv()", "lkrshell.load(required=False)"
+    )
+
+
+def test_each_file_is_changed_once_and_not_through_a_link(user: User) -> None:
+    folder = user.project("p")
+    (folder / "app.py").write_text(literal(KEY))
+    (folder / "zoo.py").write_text(APP)
+    (folder / "a_link.py").symlink_to("app.py")
+    outside = user.home / "outside.py"
+    outside.write_text(APP)
+    (folder / "out.py").symlink_to(outside)
+    said = user.lkr("import", "--code", "--yes", cwd=folder)
+    assert "lkr: changed app.py" in said and "lkr: changed zoo.py" in said and "a_link.py" not in said
+    assert "lkr: skipped out.py, which is a link" in said
+    assert outside.read_text() == APP and (folder / "a_link.py").is_symlink()
+
+    (folder / "app.py").write_text(literal(KEY))
+    assert "lkr: changed app.py" in user.lkr("import", "--code", "a_link.py", "--yes", cwd=folder)
+    assert (folder / "a_link.py").is_symlink() and KEY not in (folder / "app.py").read_text()
+
+
+def test_code_that_python_cannot_read_is_named(user: User) -> None:
+    folder = user.project("p")
+    (folder / "old.py").write_text("x = 1\nprint 'old'\n")
+    (folder / "app.py").write_text(literal(KEY))
+    said = user.lkr("import", "--code", "old.py", "--yes", cwd=folder, code=1)
+    assert "this Python cannot read old.py (line 2)" in said
+    said = user.lkr("import", "--code", "--yes", cwd=folder)
+    assert "this Python cannot read old.py (line 2); left it as it is" in said and "changed app.py" in said
+
+
+def test_an_override_by_env_does_not_win_over_lkr(user: User) -> None:
+    folder = user.project("p")
+    (folder / ".env").write_text("OPENAI_API_KEY=old\nDEBUG=1\n")
+    text = "import os\nfrom dotenv import load_dotenv\nload_dotenv(override=True)\n"
+    (folder / "app.py").write_text(text + "print(len(os.environ['OPENAI_API_KEY']))\n")
+    user.lkr("import", "--code", "app.py", "--yes", cwd=folder)
+    done = subprocess.run(
+        [sys.executable, "app.py"], env=user.env, cwd=folder, capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout == f"{len(VALUE)}\n", done.stderr

@@ -223,6 +223,7 @@ def test_fix_takes_keys_in_and_out_of_where_they_lay(user: User, folder: Path) -
     (folder / ".bashrc").write_text(f"if true; then\nexport XAI_API_KEY='{xai}'\nfi\n")
     (folder / ".bash_history").write_text(f"ls\ncurl -H 'Bearer {VALUE}'\ncd\n")
     (folder / "app.py").write_text(f"x = '{VALUE}'\n")
+    (folder / "env.py").write_text(f"import os\nos.environ['OPENAI_API_KEY'] = '{VALUE}'\n")
     child = user.on_terminal("scan", "--fix", cwd=folder, columns=300)
     screen = ""
     while child.expect([r"\[y/N\]:? ", pexpect.EOF]) == 0:
@@ -235,10 +236,11 @@ def test_fix_takes_keys_in_and_out_of_where_they_lay(user: User, folder: Path) -
     assert (folder / ".bashrc").read_text() == "if true; then\n: # XAI_API_KEY moved to lkr: xai:main\nfi\n"
     assert (folder / ".bash_history").read_text() == "ls\ncd\n"
     assert 'os.environ["OPENAI_API_KEY"]' in screen
+    assert "import --code env.py" in screen and "import --code app.py" not in screen
     assert 'GROQ_API_KEY = "groq:main"' in (folder / ".lkr.toml").read_text()
     assert "groq:main" in user.lkr("status", cwd=folder)
     assert groq in user.lkr("get", "groq:main", "--force-plain")
-    assert [row["path"] for row in found(user, folder)] == ["app.py"]
+    assert {row["path"] for row in found(user, folder)} == {"app.py", "env.py"}
 
 
 def test_fix_changes_nothing_after_a_no_and_no_manifest_that_is_not_allowed(user: User, folder: Path) -> None:

@@ -5,10 +5,11 @@ It shows the edits, and makes them if the person agrees. Values go into the stor
 
 import os
 
-from lkrshell.cli import declare, importing, prompts
+from lkrshell.cli import ask, declare, importing, prompts
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import approve, discover, envfile, lookup, manifest_text, project_files, python_code
+from lkrshell.runtime import import_plan
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -21,25 +22,53 @@ def run(path: str | None, dry_run: bool, yes: bool, replace: bool) -> None:
         raise LkrError(f"there is no {show(path)}", "name a Python file or a folder", USAGE)
     if path and not os.path.isdir(path):
         folder, name = project_files.root_of(path)
-        names = [name]
+        project_files.check(folder, name)
+        name = os.path.relpath(os.path.realpath(path), os.path.realpath(folder))  # edits no file through a link
+        found = _read(folder, [name])
     else:
         folder = os.path.abspath(path or ".")
-        names = [name for name in discover.code_files(folder) if name.endswith(".py")]
-    found = _read(folder, names)
+        found = _read(folder, _names(folder), passing_over=True)
     if not found:
         hint = 'it looks for load_dotenv(), os.environ["X_API_KEY"] = "..." and getpass in Python files'
         raise LkrError("no code to change there", hint)
     _carry_out(folder, found, dry_run, yes, replace)
 
 
-def _read(folder: str, names: list[str]) -> Found:
+def _names(folder: str) -> list[str]:
+    """The folder's Python files. Says which links it leaves out; a link to one of the files needs no word."""
+    top = os.path.realpath(folder)
+    names = [name for name in discover.code_files(folder) if name.endswith(".py")]
+    real = {name: os.path.relpath(os.path.realpath(os.path.join(top, name)), top) for name in names}
+    files = {name for name, path in real.items() if path == name}
+    for name in sorted(name for name, path in real.items() if path not in files):
+        declare.echo(f"lkr: skipped {show(name)}, which is a link", err=True)
+    return sorted(files)
+
+
+def _read(folder: str, names: list[str], passing_over: bool = False) -> Found:
+    """Returns the code that has edits. With `passing_over`, only says which files it cannot read."""
     keeps_dotenv = _has_other_settings(folder)
     found = {}
     for name in names:
-        data = project_files.read(folder, name)
-        if data and (code := python_code.read(data, keeps_dotenv)):
-            found[name] = code
+        try:
+            if code := _code(folder, name, keeps_dotenv):
+                found[name] = code
+        except LkrError as error:
+            if not passing_over:
+                raise
+            declare.echo(f"lkr: {error.message}; left it as it is", err=True)
     return found
+
+
+def _code(folder: str, name: str, keeps_dotenv: bool) -> python_code.Code | None:
+    try:
+        return python_code.read(project_files.read(folder, name) or b"", keeps_dotenv)
+    except python_code.Unreadable as problem:
+        line = f" (line {problem.line})" if problem.line else ""
+    hint = "correct that line; if it is right, it needs another version of Python than lkr's"
+    raise LkrError(
+        f"this Python cannot read {show(name)}{line}", hint if line else "save it as UTF-8, or edit it yourself"
+    )
 
 
 def _has_other_settings(folder: str) -> bool:
@@ -51,26 +80,40 @@ def _has_other_settings(folder: str) -> bool:
 
 
 def _carry_out(folder: str, found: Found, dry_run: bool, yes: bool, replace: bool) -> None:
-    values = {variable: value.reveal() for code in found.values() for variable, value in code.values.items()}
+    values = {edit.variable: edit.value.reveal() for code in found.values() for edit in code.edits if edit.value}
+    kept = set(values)
+    for variable, places in python_code.ambiguous(found).items():
+        where = ", ".join(map(show, places))
+        declare.echo(f"lkr: skipped {variable}: the code gives it several values, in {where}", err=True)
+        del values[variable]
     place = lookup.Place(lookup.current_folder())
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run)
     importing.show_plan(plan)
+    if not dry_run:
+        project_files.check_new(place)
+        project_files.check(folder, *found)
+    importing.settle(plan, yes or dry_run or not ask.on_terminal(), replace)
+    kept -= set(plan.keys)
+    found = {name: code for name, code in found.items() if code.made(kept)}
     for name, code in found.items():
-        declare.echo(show_lines(code.difference(name)))
-    if dry_run:
-        return
-    project_files.check_new(place)
-    project_files.check(folder, *found)
+        declare.echo(show_lines(code.difference(name, kept)))
+    if not found:
+        declare.echo("lkr: nothing to change", err=True)
+    elif not dry_run:
+        _change(folder, found, kept, plan, place, yes)
+
+
+def _change(folder: str, found: Found, kept: set[str], plan: import_plan.Plan, place: lookup.Place, yes: bool) -> None:
     files = "this file" if len(found) == 1 else "these files"
     prompts.yes(f"Change {files}{' and store these keys' if plan.keys else ''}?", yes, "add --yes or --dry-run")
-    importing.settle(plan, yes, replace)
     if plan.keys:
         if place.text != lookup.ABSENT:
             approve.check_allowed(place)
         importing.carry_out(plan, place, *manifest_text.with_keys(place, plan.keys))
     for name, code in found.items():
-        _write(folder, name, code, {variable for variable in code.values if variable not in plan.keys})
-    for variable in dict.fromkeys(variable for code in found.values() for variable in code.asked):
+        _write(folder, name, code, kept)
+    made = [edit for code in found.values() for edit in code.made(kept)]
+    for variable in dict.fromkeys(edit.variable for edit in made if edit.variable and not edit.value):
         key = providers.key_for(variable)
         declare.echo(f"lkr: your code asked for {variable}: lkr set {key}, then lkr add {variable}={key}", err=True)
     if lookup.find(folder) is None:
@@ -83,12 +126,9 @@ def show_lines(text: str) -> str:
 
 
 def _write(folder: str, name: str, code: python_code.Code, kept: set[str]) -> None:
-    changed = code.changed(kept)
-    if changed == code.text:
-        return
     if project_files.read(folder, name) != code.text:
         raise LkrError(f"{show(name)} has changed since lkr read it", "the keys are stored; run this again")
-    project_files.replace(folder, name, changed)
+    project_files.replace(folder, name, code.changed(kept))
     declare.echo(f"lkr: changed {show(name)}", err=True)
-    if code.values and git.tracks(os.path.join(folder, name)):
+    if any(edit.value for edit in code.made(kept)) and git.tracks(os.path.join(folder, name)):
         declare.echo("lkr: this file was in git, whose history keeps the values; revoke those keys", err=True)

@@ -123,8 +123,16 @@ def _take_out(each: Finding, name: str) -> None:
         return
     variable = each.named or providers.variable_of(name) or "THE_VARIABLE"
     form = _READ.get(os.path.splitext(base)[1], "the variable {}").format(variable)
-    code = f", or run: lkr import --code {quoted(each.place)}" if base.endswith(".py") else ""
+    code = f", or run: lkr import --code {quoted(each.place)}" if _code_changes(base, data, each.line) else ""
     declare.echo(f"lkr: edit {show(each.where())} yourself: it can read {form}{code}", err=True)
+
+
+def _code_changes(base: str, data: bytes, line: int) -> bool:
+    if not base.endswith(".py"):
+        return False
+    from lkrshell.project import python_code
+
+    return python_code.takes_key_from(data, line)
 
 
 def _clean_notebook(each: Finding, folder: str, base: str, name: str) -> bool:
