@@ -174,15 +174,8 @@ def audit(as_json: bool) -> int:
 
 def _tell_rotation(team: Team) -> None:
     found = sealed.to_rotate(team)
-    rows = [
-        (
-            e.key,
-            e.member,
-            e.until[:10],
-            f"lkr seal {e.key} --new" if e.here else "no longer sealed; revoke it at the vendor",
-        )
-        for e in found
-    ]
+    gone = "no longer sealed; revoke it at the vendor"
+    rows = [(e.key, e.member, e.until[:10], f"lkr seal {e.key} --new" if e.here else gone) for e in found]
     if rows:
         declare.echo(output.table(("ROTATE", "READ BY", "UNTIL", "WHAT TO DO"), rows), nl=False)
     if removed := ", ".join(dict.fromkeys(e.key for e in found if not e.here)):

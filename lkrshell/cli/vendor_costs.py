@@ -13,7 +13,7 @@ def show(provider: str | None, days: int | None, as_json: bool) -> None:
     """Prints what each vendor, or `provider`, charged in the last `days` days or this month. LkrError if none
     answers."""
     if provider and provider not in costs.BASES:
-        raise LkrError("lkr can read costs only from OpenAI and Anthropic", f"use {' or '.join(costs.BASES)}", USAGE)
+        raise LkrError("only OpenAI and Anthropic say what they charged", f"use {' or '.join(costs.BASES)}", USAGE)
     store = common.store()
     asked = [f"{each}:admin" for each in ([provider] if provider else costs.BASES)]
     keys = {name: secret for name, secret in store.get(asked).items() if secret.kind == "admin"}
