@@ -61,12 +61,13 @@ class Code:
         return self._with(self._replacements(but)).decode().encode(self.encoding)
 
     def difference(self, name: str, but: set[str] | None = None) -> str:
-        """Returns what `changed` changes as a unified diff for a person. Values are masked."""
+        """Returns what `changed` changes as a unified diff for a person. Values are masked, and no other line is shown,
+        since it may have a key."""
         literals = [edit for edit in self.edits if edit.value]
         masks = [(*edit.literal, _MASK) for edit in literals]
         stay = [(*edit.literal, _MASK) for edit in literals if edit.variable in (but or ())]
         old, new = (self._with(each).decode().splitlines() for each in (masks, self._replacements(but) + stay))
-        return "\n".join(difflib.unified_diff(old, new, name, name, n=1, lineterm=""))
+        return "\n".join(difflib.unified_diff(old, new, name, name, n=0, lineterm=""))
 
     def _replacements(self, but: set[str] | None) -> list[tuple[int, int, str]]:
         made = self.made(but)
