@@ -180,7 +180,7 @@ def test_the_difference_shows_exactly_what_is_written() -> None:
     code = python_code.read(text)
     assert code
     shown = code.difference("app.py", {"GROQ_API_KEY"})
-        assert '-os.environ["OPENAI_API_KEY"] = "****"' in shown and "GROQ" not in shown
+    assert '-os.environ["OPENAI_API_KEY"] = "****"' in shown and "GROQ" not in shown
     assert KEY not in shown
     assert code.changed({"GROQ_API_KEY"}).endswith(text.splitlines(keepends=True)[-1])
 
