@@ -45,7 +45,7 @@ def project(fix: bool) -> Iterator[Finding]:
     if chosen is None or not stored:
         return
     blocked = obstacles.find(chosen, stored, chain[0].real)
-    for obstacle in dict.fromkeys(blocked.values()):
+    for obstacle in {each.reason: each for each in blocked.values()}.values():
         yield (wrong if obstacle.blocks else fact)(obstacle.reason, obstacle.fix)
     loading = [binding for binding in stored if binding.scope == "shell"]
     if any(blocked[binding.variable].blocks for binding in loading if binding.variable in blocked):

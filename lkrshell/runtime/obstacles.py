@@ -3,8 +3,6 @@
 The rules themselves are in `session.fetch`. This only explains them; it never reads a value.
 """
 
-from dataclasses import dataclass
-
 from lkrshell.core import policy
 from lkrshell.core.binding import Binding, shown
 from lkrshell.core.text import quoted
@@ -16,17 +14,16 @@ if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
 
-@dataclass(frozen=True)
 class Obstacle:
     """`state` is short, for a table; `reason` is a sentence without a full stop; `fix` is the command that changes it.
 
     `blocks`: while it lasts, the project's other keys do not load either.
     """
 
-    state: str
-    reason: str
-    fix: str
-    blocks: bool
+    __slots__ = ("blocks", "fix", "reason", "state")
+
+    def __init__(self, state: str, reason: str, fix: str, blocks: bool) -> None:
+        self.state, self.reason, self.fix, self.blocks = state, reason, fix, blocks
 
 
 def find(store: "Store", bindings: list[Binding], folder: str) -> dict[str, Obstacle]:
