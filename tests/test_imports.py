@@ -95,6 +95,17 @@ def test_commands_that_others_wait_for_use_the_bundle_too(package: Path, user: U
     assert "# <lkrshell.shells.bundle." in done.stderr
 
 
+@pytest.mark.parametrize("command", ["status", "list", "policy"])
+def test_a_daily_command_loads_nothing_that_doubles_its_time(user: User, command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", user.program, command], env=user.env, cwd=user.project("p"),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "lkrshell.cli.main" in modules
+    assert not modules & {"asyncio", "click", "dataclasses", "inspect", "keyring", "subprocess", "tomlkit", "typing"}
+
+
 def test_a_package_folder_that_cannot_be_written_is_no_obstacle(user: User, tmp_path: Path) -> None:
     root = tmp_path / "lkrshell"
     shutil.copytree(Path(lkrshell.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
