@@ -203,6 +203,32 @@ def test_import_stores_no_placeholder_and_follows_a_reference(user: User) -> Non
     assert user.lkr("exec", "--", "printenv", "DEEPSEEK_API_KEY", cwd=folder) == "sk-0123456789abcdef\n"
 
 
+def test_import_leaves_references_to_other_stores_in_the_file(user: User) -> None:
+    folder = user.home / "p"
+    folder.mkdir()
+    references = (
+        "MISTRAL_API_KEY=$(op read op://dev/mistral/key)\nXAI_API_KEY=op://dev/xai/key\nCOHERE_API_KEY=`pass cohere`\n"
+        "TOGETHER_API_KEY=vault:secret/data/ai#together\nFIREWORKS_API_KEY=ref+awssecrets://ai/fireworks\n"
+        'DEEPSEEK_API_KEY="encrypted:BDqDBibm4wsYqMpCjTQ6BsDHmMadg9K3dAt+Z9HPMfLEIRVz50hmLXPXRuDBXaJi"\n'
+    )
+    (folder / ".env").write_text(f"{references}GROQ_API_KEY=gsk_0123456789abcdef\n")
+    user.lkr("import", ".env", "--yes", "--blank", cwd=folder)
+    assert (folder / ".lkr.toml").read_text().split("[keys]")[1].split() == ["GROQ_API_KEY", "=", '"groq:main"']
+    assert (folder / ".env").read_text() == f"{references}# GROQ_API_KEY= moved to lkr: groq:main\n"
+    user.lkr("add", "MISTRAL_API_KEY=openai:prod", cwd=folder)
+    user.lkr("import", ".env", "--yes", "--blank", cwd=folder, code=1)
+    assert (folder / ".env").read_text().startswith(references), "nor does the manifest's own variable lose it"
+
+
+def test_init_leaves_references_to_other_stores_in_the_file(user: User) -> None:
+    folder = user.home / "p"
+    folder.mkdir()
+    (folder / ".env").write_text("MISTRAL_API_KEY=op://dev/mistral/key\n")
+    user.lkr("init", "--yes", "--import", cwd=folder)
+    assert "mistral" not in user.lkr("list")
+    assert (folder / ".env").read_text() == "MISTRAL_API_KEY=op://dev/mistral/key\n"
+
+
 def test_import_takes_no_name_of_a_key_for_its_value(user: User) -> None:
     folder = user.project("p")
     said = user.lkr("import", ".lkr.toml", "--yes", "--replace", cwd=folder, code=1)

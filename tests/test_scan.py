@@ -55,6 +55,14 @@ def test_a_key_that_is_not_stored_is_known_by_its_shape(user: User, folder: Path
     assert secret[-4:] not in said
 
 
+def test_a_reference_to_another_store_is_not_a_key(user: User, folder: Path) -> None:
+    (folder / ".env").write_text(
+        f"XAI_API_KEY=op://dev/x2{key('', 24)}/credential\nMISTRAL_API_KEY=$(op read op://dev/{key('')}/key)\n"
+        f'GROQ_API_KEY="encrypted:{key("B", 80)}"\nCOHERE_API_KEY=vault:{key("")}\n'
+    )
+    assert found(user, folder) == []
+
+
 def test_a_clean_project_ends_with_0(user: User, folder: Path) -> None:
     (folder / "app.py").write_text("import os\nkey = os.environ['OPENAI_API_KEY']\n")
     assert "no keys found; 1 file read" in user.lkr("scan", cwd=folder)

@@ -21,6 +21,10 @@ _PLACEHOLDER = (
     r"<.*>|\{\{.*|.*(?:\.\.\.|…).*|(?:[a-z]+-){0,3}(?:your|insert[-_ ]|replace[-_ ]|change[-_]?me|todo|x{4}|\*{4}).*"
 )
 
+# What says where a key is: `$(op read op://dev/openai/key)`, `op://dev/openai/key`, `vault:…`, vals' `ref+…`, dotenvx's
+# `encrypted:…`, sops' `ENC[…]`. A program reads it, so the file must keep it.
+_REFERENCE = r"\$\(.*|`.*`|(?!https?:)[a-z][a-z0-9+.-]*://.*|(?:vault|encrypted|arn):.*|ref\+.*|ENC\[.*"
+
 
 def keys_in(values: dict[str, str]) -> dict[str, str]:
     """The variables that may hold keys."""
@@ -35,6 +39,13 @@ def is_placeholder(value: str) -> bool:
     if names.is_key(value) and names.provider_of(value) in providers.known():
         return True
     return not value or re.fullmatch(_PLACEHOLDER, value, re.IGNORECASE | re.DOTALL) is not None
+
+
+def is_reference(value: str) -> bool:
+    """True for a command that prints a key, and for another store's name of a key."""
+    import re
+
+    return re.fullmatch(_REFERENCE, value.strip(), re.IGNORECASE | re.DOTALL) is not None
 
 
 class Plan:
@@ -133,7 +144,6 @@ def runtime_keys(store: "Store") -> list[str]:
 
 
 def _fits(variable: str, value: str) -> bool:
-    plain = (
-        not is_placeholder(value) and "\0" not in value and len(value.encode("utf-8", "surrogateescape")) <= MAX_VALUE
-    )
-    return plain and providers.may_hold_a_key(variable)
+    if is_placeholder(value) or is_reference(value) or "\0" in value:
+        return False
+    return len(value.encode("utf-8", "surrogateescape")) <= MAX_VALUE and providers.may_hold_a_key(variable)
