@@ -121,6 +121,26 @@ def test_a_shell_that_does_not_load_lkr_is_named(user: User, shell: str) -> None
     look(user, shell=shell, code=0)
 
 
+@pytest.mark.parametrize("stop", ["return 0", "exec zsh", "exit"])
+def test_a_startup_file_that_ends_before_it_loads_lkr_is_a_warning(user: User, stop: str) -> None:
+    rc = user.home / ".bashrc"
+    before = (
+        "case $- in\n*i*) ;;\n*) return ;;\nesac\nf() {\nreturn 1\n}\nif [ -n '' ]; then\nexit\nfi\nexec 3>&1\n"
+        "cat >/dev/null <<EOF\nexit\nEOF\n"
+    )
+    rc.write_text(before)
+    assert "ends it" not in user.lkr("install", "bash", "--yes")
+    assert not any("ends it" in str(row["text"]) for row in look(user))
+    user.lkr("uninstall", "--yes")
+    rc.write_text(f"{before}{stop} # mine\n")
+    said = f"~/.bashrc never gets to the line that loads lkr: '{stop.split()[0]}' in line 15 ends it"
+    for _ in range(2):  # also when it is already installed
+        assert f"lkr: {said}; move lkr's lines above it\n" in user.lkr("install", "bash", "--yes")
+    row = only([row for row in look(user) if row["check"] == "shells"], "warning")
+    assert row["text"] == said
+    assert row["fix"] == f"${{EDITOR:-vi}} +15 {rc}"
+
+
 @pytest.mark.parametrize("shell", RC)
 @pytest.mark.parametrize("first", ["by hand", "installed"])
 def test_a_shell_that_loads_lkr_twice_is_told_which_line_goes(user: User, shell: str, first: str) -> None:

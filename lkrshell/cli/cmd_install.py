@@ -27,6 +27,10 @@ def command(
     installing.agree(changes, remarks, yes, diff)
     for change in changes:
         rcfiles.apply(change)
+    for shell in wanted:
+        for load in shells_here.find_loads(shell):
+            if stop := shells_here.stopped(shell, load):
+                declare.echo(f"lkr: {stop[1]}; move lkr's lines above it", err=True)
     if not changes:
         declare.echo("lkr: already installed", err=True)
         return

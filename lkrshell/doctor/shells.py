@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 from lkrshell.core import platform
 from lkrshell.core.text import quoted
-from lkrshell.doctor import Finding, blank_command, fact, install_command, sed_command, shown, warning, wrong
+from lkrshell.doctor import (
+    Finding,
+    blank_command,
+    edit_command,
+    fact,
+    install_command,
+    sed_command,
+    shown,
+    warning,
+    wrong,
+)
 from lkrshell.project import lookup
 from lkrshell.shells import base, hook, rcfiles
 from lkrshell.shells.current_shell import current_shell
@@ -22,6 +32,16 @@ _PLUGIN = re.compile(
     rb"|[^#\n]*\b(?:zinit|zplug|zgenom|antigen|antidote|sheldon)\b[^#\n]*\blkr(?:shell)?\b"
     rb"|\s*plugins\+?=\([^)]*\blkr(?:shell)?\b)" % "|".join(base.SHELLS).encode(),
     re.M,
+)
+_STOP = re.compile(rb"(return|exit|exec)(?![^\s;&|])(?!\s*(?:\d*[<>&]|\{))")  # a redirection after `exec` stops nothing
+_HERE_DOCUMENT = re.compile(rb"(?<!<)<<-?\s*['\"\\]?([A-Za-z_]\w*)")
+# What begins and ends a block, in POSIX shells and in fish.
+_BLOCKS = (
+    (
+        rb"(?:^|[;&|]|\b(?:then|do|else)\b)\s*(?:if|case|for|while|until|select)\b|[{(]\s*$",
+        rb"(?:^|[;\s])(?:fi|esac|done)\b|^\s*[})]",
+    ),
+    (rb"(?:^|[;&|])\s*(?:if|for|while|switch|begin|function)\b", rb"(?:^|[;\s])end\b"),
 )
 _LISTED = re.compile(rb"^[^#\n]*\blkr(?:shell)?\b", re.M)
 
@@ -53,6 +73,9 @@ def shells(fix: bool) -> Iterator[Finding]:
                 yield wrong(f"{name} is too old for lkr's hook, which needs {least}", install_command(shell))
             yield from _twice(shell, found[shell])
             yield from _undone(shell, found[shell])
+            for load in found[shell]:
+                if stop := stopped(shell, load):
+                    yield warning(stop[1], edit_command(load.path, stop[0]))
             yield from _loader(shell, found[shell])
         else:
             yield fact(f"{name} does not load lkr", f"lkr install {shell}" if shell in yours else "")
@@ -100,6 +123,25 @@ def find_loads(shell: str) -> list[Load]:
                 if not any(block.start() <= each.start() < block.end() for block in blocks):
                     found.append(Load(path, _number(text, each.end()), each.end(), own=own))
     return found
+
+
+def stopped(shell: str, load: Load) -> tuple[int, str] | None:
+    """The number of the line that ends the file before it loads lkr, and a sentence about it. None if the shell gets
+    there. Only counts lines outside of blocks and without an indent, since others may not run.
+    """
+    begins, ends = _BLOCKS[shell == "fish"]
+    depth, document = 0, b""
+    for number, text in enumerate(text_of(load.path).split(b"\n")[: load.line - 1], 1):
+        line = re.sub(rb"(?:^|\s)#.*", b"", text)
+        if document:
+            document = b"" if text.strip() == document else document
+            continue
+        if depth <= 0 and (stop := _STOP.match(line)):
+            what = f"{stop[1].decode()!r} in line {number} ends it"
+            return number, f"{shown(load.path)} never gets to the line that loads lkr: {what}"
+        depth = max(0, depth + len(re.findall(begins, line)) - len(re.findall(ends, line)))
+        document = here[1] if (here := _HERE_DOCUMENT.search(line)) else b""
+    return None
 
 
 def files_read(shell: str) -> list[str]:
