@@ -1,6 +1,7 @@
 """What lkr leaves on the disk: modes, leftovers, locks, and what lies where one of our files should be."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,18 @@ def test_settings_that_others_could_have_written_stop_every_command(user: User, 
         assert CONFIG[change] in said, (words, said)
     assert "A=" not in said and not (user.home / "ran").exists()
     assert CONFIG[change].partition(";")[0] in user.lkr("doctor", code=1)
+
+
+@OTHERS
+def test_with_sudo_that_keeps_home_no_file_is_to_change_its_owner(user: User) -> None:
+    user.config("quiet = true\n")
+    for path in (user.home, *user.home.rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    for what in ("config.toml", "the vault"):
+        said = user.lkr("list", code=1)
+        assert "belongs to another user; run lkr without sudo\n" in said, what
+        assert "chown" not in said + user.lkr("doctor", code=1)
+        shutil.rmtree(user.home / ".config/lkr", ignore_errors=True)
 
 
 def test_settings_that_others_may_read_are_settings(user: User) -> None:

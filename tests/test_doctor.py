@@ -1,5 +1,6 @@
 """`lkr doctor`: each fault is made for real, found, fixed by the very command that doctor names, and gone then."""
 
+import errno
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ import pytest
 from conftest import BIN, OTHER, VALUE, User
 from shells import HOOK, RC, Shell
 
+from lkrshell import doctor
 from lkrshell.doctor import machine
 
 ROOT = Path(__file__).parent.parent
@@ -666,3 +668,13 @@ def test_a_vault_that_is_gone_is_one_finding(user: User) -> None:
     assert "and 3 more keys, which the vault does not have" in str(row["text"])
     user.lkr("doctor", "--fix", code=1)  # no shell loads lkr here, which stays wrong
     assert "groq" not in user.lkr("list")
+
+
+def test_a_folder_that_may_not_be_read_is_no_matter_of_the_disk(tmp_path: Path) -> None:
+    def closed(_: bool) -> Iterator[doctor.Finding]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "a b"))
+        yield
+
+    (finding,) = doctor._outcome(closed, False)
+    assert finding.text == f"cannot look at {tmp_path}/a b: Permission denied"
+    assert finding.fix == f"ls -ld '{tmp_path}/a b'"

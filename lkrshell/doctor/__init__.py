@@ -75,7 +75,9 @@ def _outcome(check: Callable[[bool], Iterator[Finding]], fix: bool) -> Iterator[
     except LkrError as error:
         yield wrong(error.message, error.hint)
     except OSError as error:
-        yield wrong(f"cannot look at {show(str(error.filename))}: {error.strerror}", "check the disk")
+        name = str(error.filename)
+        remedy = f"ls -ld {quoted(name)}" if isinstance(error, PermissionError) else "check the disk"
+        yield wrong(f"cannot look at {show(name)}: {error.strerror}", remedy)
 
 
 def shown(path: str) -> str:

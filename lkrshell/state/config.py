@@ -146,7 +146,7 @@ def _check_unchangeable(path: str, info: os.stat_result) -> None:
     if not hasattr(os, "getuid"):
         return
     if info.st_uid not in (0, os.getuid()):
-        raise LkrError(f"{show(path)} belongs to another user", f"chown {os.getuid()} {quoted(path)}")
+        raise files.of_another_user(path, info)
     if info.st_mode & 0o022:
         raise LkrError(f"{show(path)} can be changed by other users", f"chmod go-w {quoted(path)}")
 

@@ -29,10 +29,21 @@ def check_private(path: str, info: os.stat_result) -> None:
     if not hasattr(os, "getuid"):
         return
     if info.st_uid != os.getuid():
-        raise LkrError(f"{show(path)} belongs to another user", f"chown {os.getuid()} {quoted(path)}")
+        raise of_another_user(path, info)
     if info.st_mode & 0o077:
         mode = "700" if stat.S_ISDIR(info.st_mode) else "600"
         raise LkrError(f"{show(path)} is open to other users", f"chmod {mode} {quoted(path)}")
+
+
+def of_another_user(path: str, info: os.stat_result) -> LkrError:
+    """The error for a file of somebody else. With sudo, which may keep HOME, it is the person's own, and stays so."""
+    hint = f"chown {os.getuid()} {quoted(path)}"
+    try:
+        if os.getuid() == 0 and os.stat(os.path.expanduser("~")).st_uid == info.st_uid:
+            hint = "run lkr without sudo"
+    except OSError:
+        pass
+    return LkrError(f"{show(path)} belongs to another user", hint)
 
 
 def read_private(path: str, limit: int = 1 << 24) -> bytes | None:
