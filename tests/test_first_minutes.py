@@ -229,8 +229,12 @@ def test_enter_at_the_question_for_a_passphrase_is_answered(user: User) -> None:
     child.sendline("")
     child.expect_exact("lkr: nothing was typed; Ctrl-C stops")
     child.expect_exact("for this file: ")
+    for question in ("Repeat for confirmation: ", "Use it anyway?"):
+        child.sendline("a")
+        child.expect_exact(question)
     child.sendintr()
     child.expect(pexpect.EOF)
+    assert not (user.home / "backup.age").exists()
 
 
 def test_a_broken_manifest_can_be_repaired_with_edit_and_gets_nothing_by_that(user: User) -> None:
@@ -262,6 +266,12 @@ def test_an_editor_that_fails_changes_nothing_and_is_named(user: User, editor: s
     user.env["EDITOR"] = editor
     said = user.lkr("edit", cwd=user.project("p"), code=1)
     assert said.startswith(f"lkr: {editor}: Editing failed") and "nothing was changed" in said
+
+
+def test_an_editor_that_removes_its_file_changes_nothing(user: User) -> None:
+    user.env["EDITOR"] = "rm"
+    said = user.lkr("edit", cwd=user.project("p"), code=1)
+    assert said == "lkr: cannot read what the editor left: No such file or directory; nothing was changed\n"
 
 
 def test_add_names_the_key_that_is_stored_and_the_file_that_it_changed(user: User) -> None:
@@ -305,6 +315,8 @@ def test_starting_over_after_a_lost_passphrase(user: User) -> None:
     user.lkr("unlock", "--stdin", stdin=b"another passphrase\n")
     user.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     assert VALUE in user.lkr("exec", "--", "env", cwd=user.project("p"))
+    said = user.lkr("exec", "-k", "anthropic:main", "--", "true", code=1)
+    assert said == "lkr: not stored: anthropic:main; lkr set anthropic:main\n"
     (old,) = (user.home / ".local/share/lkr").glob("vault-*")
     assert (old / "keys/anthropic/main.age").exists(), "kept, in case the passphrase comes back"
 

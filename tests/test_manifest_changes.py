@@ -74,3 +74,49 @@ def test_of_two_changes_at_once_one_is_refused_and_none_is_lost(user: User) -> N
     text = (folder / ".lkr.toml").read_text()
     assert said.count("was added") == 1 and "changed in the meantime" in said
     assert [each for each in ("A_KEY", "B_KEY") if f"{each} was added" in said and each in text]
+
+
+def test_import_in_a_subfolder_names_the_keys_in_the_projects_manifest(user: User) -> None:
+    folder = user.project("p")
+    below = folder / "sub"
+    below.mkdir()
+    (below / ".env").write_text(f"{G}=gsk_0123456789abcdef\n")
+    said = user.lkr("import", ".env", "--yes", cwd=below)
+    assert f"lkr: 1 key is in the vault and named in {folder}/.lkr.toml\n" in said
+    assert f'{G} = "groq:main"' in (folder / ".lkr.toml").read_text() and not (below / ".lkr.toml").exists()
+
+
+def test_init_in_a_subfolder_says_which_manifest_the_new_one_hides(user: User) -> None:
+    below = user.project("p") / "sub"
+    below.mkdir()
+    (below / "app.py").write_text(f"os.environ['{A}']")
+    said = user.lkr("init", "--yes", cwd=below)
+    hides = "lkr: a .lkr.toml here hides ~/p/.lkr.toml, unless you write inherit = true into it\n"
+    assert said.startswith(hides) and (below / ".lkr.toml").exists()
+    assert "hides" not in user.lkr("init", "--yes", cwd=below)
+
+
+def test_import_names_the_lines_of_an_env_file_that_it_cannot_read(user: User) -> None:
+    lines = (
+        f"{G}=gsk_0123456789abcdef",
+        "",
+        f'{A}: "sk-0123456789"',
+        "# a comment",
+        "MY-KEY=1",
+        'X_KEY="sk-98765432',
+        "a.b=1",
+    )
+    (user.home / ".env").write_text("\n".join(lines) + "\n")
+    said = user.lkr("import", ".env", "--yes")
+    assert "lkr: skipped lines 3, 5, 6 of .env, not in the form NAME=value\n" in said and "0123456789" not in said
+
+
+def test_an_import_that_stores_nothing_fails(user: User) -> None:
+    (user.home / ".env").write_text("ANTHROPIC_API_KEY=sk-ant-other-0123456789\n")
+    said = user.lkr("import", ".env", "--yes", code=1)
+    assert said.endswith("lkr: nothing was stored; --replace stores keys that have another value\n")
+
+
+def test_what_a_pipe_leads_to_is_not_a_path_to_name(user: User) -> None:
+    said = user.lkr("import", "/dev/stdin", "--yes", stdin=b"X=1", code=2)
+    assert "/dev/stdin is a link" in said and "pipe:" not in said

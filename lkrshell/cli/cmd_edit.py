@@ -71,6 +71,8 @@ def _edited(place: lookup.Place) -> str | None:
             edited = click.edit(text, extension=".toml")
         except click.ClickException as error:
             raise LkrError(error.format_message(), "choose another editor in $VISUAL; nothing was changed") from None
+        except OSError as error:
+            raise LkrError(f"cannot read what the editor left: {error.strerror}", "nothing was changed") from None
         if edited is None or edited == place.text[1:]:
             return None
         try:

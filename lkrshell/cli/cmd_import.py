@@ -47,7 +47,7 @@ def command(
         raise LkrError("name one source", "lkr import .env, --environment, --code, or --from TOOL:WHAT", USAGE)
     if name:
         common.checked_own(name)
-    env = envfile.read(file) if file else None
+    env = importing.read_env(file) if file else None
     values = (
         importing.resolved_values(env)
         if env
@@ -55,7 +55,8 @@ def command(
         if tool
         else importing.environment()
     )
-    place = lookup.Place(lookup.current_folder())
+    here = lookup.current_folder()
+    place = lookup.Place(lookup.find(here) or here)
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run, name)
     if not plan.found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
@@ -84,8 +85,7 @@ def _carry_out(
     prompts.yes("Store these?", yes, "add --yes or --dry-run")
     importing.settle(plan, yes, replace)
     if not plan.keys:
-        declare.echo("lkr: nothing was stored", err=True)
-        return
+        raise LkrError("nothing was stored", "--replace stores keys that have another value")
     if place.text != lookup.ABSENT:
         approve.check_allowed(place)
     importing.carry_out(plan, place, *manifest_text.with_keys(place, plan.keys))

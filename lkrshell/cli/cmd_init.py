@@ -12,6 +12,7 @@ from lkrshell.project.manifest import Manifest
 from lkrshell.runtime import import_plan
 from lkrshell.shells import rcfiles
 from lkrshell.state import index
+from lkrshell.state.paths import tilde
 from lkrshell.stores.base import Store
 from lkrshell.system import git
 from lkrshell.vendors import providers
@@ -33,18 +34,11 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
             raise LkrError(f"cannot enter {show(folder)}: {error.strerror}") from None
         os.environ["PWD"] = os.path.abspath(folder)
     here = lookup.current_folder()
-    begun = False
-    try:
-        _set_up(lookup.Place(here), yes, take)
-        begun = True
-        _missing(here, yes)
-        _ignore(here, yes)
-        if install or not yes:
-            _install(yes)
-    except KeyboardInterrupt:
-        if not begun:
-            raise
-        raise LkrError("stopped", "the earlier steps are done; lkr init continues from there", 130) from None
+    _set_up(lookup.Place(here), yes, take)
+    _missing(here, yes)
+    _ignore(here, yes)
+    if install or not yes:
+        _install(yes)
 
 
 def _agreed(question: str) -> bool:
@@ -56,6 +50,10 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> None:
     to the manifest, since the next steps need it."""
     project_files.check_new(place)
     new = place.text == lookup.ABSENT
+    if new and (above := lookup.find(os.path.dirname(place.folder))):
+        hidden = show(tilde(os.path.join(above, lookup.MANIFEST)))
+        what = f"a .lkr.toml here hides {hidden}, unless you write inherit = true into it"
+        declare.echo(f"lkr: {what}", err=True)
     parsed = None if new else manifest_reader.read_manifest(place)
     known = grants.in_force(place)
     allowed = bool(known and known.covers(place))
@@ -111,7 +109,7 @@ def _env(folder: str, needed: bool) -> envfile.EnvFile | None:
     if not os.path.isfile(path):
         return None
     try:
-        return envfile.read(path)
+        return importing.read_env(path)
     except LkrError as error:
         if needed:
             raise

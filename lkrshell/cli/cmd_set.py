@@ -29,6 +29,4 @@ def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
 
         source_keys.set_value(name, from_stdin or common.stdin_is_piped(), kind, force)
         return
-    store = common.store()
-    common.make_vault(store)
-    prompts.set_key(store, name, from_stdin or common.stdin_is_piped(), kind or "", force)
+    prompts.set_key(common.store(), name, from_stdin or common.stdin_is_piped(), kind or "", force)

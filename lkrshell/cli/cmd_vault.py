@@ -67,7 +67,8 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     if to:
         data = pyrage.encrypt(plain, to)
     else:
-        passphrase = common.read_secret("A passphrase for this file", from_stdin, twice=True)
+        prompt = "A passphrase for this file"
+        passphrase = common.read_secret(prompt, True) if from_stdin else passphrases.new_passphrase(prompt)
         data = pyrage.passphrase.encrypt(plain, passphrase.reveal())
     common.log("backup", *keys, project="" if file == "-" else os.path.abspath(file))
     _write(file, data)

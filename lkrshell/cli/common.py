@@ -191,7 +191,7 @@ def checked_own(name: str) -> str:
     return name
 
 
-def read_secret(prompt: str, from_stdin: bool, twice: bool = False) -> Secret:
+def read_secret(prompt: str, from_stdin: bool) -> Secret:
     """Reads a value: from a hidden prompt, or all of standard input without a line break at its end."""
     if from_stdin:
         data = sys.stdin.buffer.read(MAX_VALUE + 2)
@@ -199,7 +199,7 @@ def read_secret(prompt: str, from_stdin: bool, twice: bool = False) -> Secret:
     elif not ask.on_terminal():
         raise LkrError(f"no terminal to ask for the {prompt.lower()}", "pass it with --stdin", REFUSED)
     else:
-        text = ask.hidden(prompt, twice)
+        text = ask.hidden(prompt)
     if not text:
         raise LkrError("the value is empty", "nothing was changed")
     if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > MAX_VALUE:

@@ -88,13 +88,25 @@ def carry_out(plan: import_plan.Plan | None, place: lookup.Place, text: str, loc
     prompts.write_and_allow(place, text, local)
     if plan and plan.keys:
         stored = common.count(len(plan.keys), "key is", "keys are")
-        declare.echo(f"lkr: {stored} in the {plan.store.name} and named in .lkr.toml", err=True)
+        here = place.folder == lookup.current_folder()
+        where = lookup.MANIFEST if here else show(os.path.join(place.folder, lookup.MANIFEST))
+        declare.echo(f"lkr: {stored} in the {plan.store.name} and named in {where}", err=True)
 
 
 def allowed_keys(place: lookup.Place) -> dict[str, str]:
     """The manifest's keys by variable; empty unless it is allowed."""
     grant = grants.in_force(place)
     return manifest_text.keys_by_variable(grant.bindings) if grant and grant.covers(place) else {}
+
+
+def read_env(path: str) -> envfile.EnvFile:
+    """Reads an env file, and names the lines that it skips. Errors: see envfile.read."""
+    file = envfile.read(path)
+    if file.unread:
+        lines = "line" if len(file.unread) == 1 else "lines"
+        what = f"skipped {lines} {', '.join(map(str, file.unread))} of {show(file.name)}, not in the form NAME=value"
+        declare.echo(f"lkr: {what}", err=True)
+    return file
 
 
 def resolved_values(file: envfile.EnvFile) -> dict[str, str]:
@@ -156,11 +168,7 @@ def may_blank(file: envfile.EnvFile, keys: dict[str, str]) -> bool:
     what = f"Comment out the lines of {', '.join(keys)} in {show(file.name)}, which hold no key?"
     if keys != unset(file, keys):
         what = f"Take the values out of {show(file.name)}?"
-    try:
-        return ask.confirm(what)
-    except KeyboardInterrupt:  # the keys are already stored, so the command must not say "nothing was changed"
-        declare.echo(err=True)
-        return False
+    return ask.confirm(what)
 
 
 def comment_out(file: envfile.EnvFile, keys: dict[str, str]) -> None:

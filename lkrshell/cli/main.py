@@ -20,6 +20,7 @@ GROUPS = {
 }
 COMMANDS = tuple(sorted(name for group in GROUPS.values() for name in group))
 ALIASES = {"ls": "list"}
+_GO_ON = ("init", "import", "migrate", "scan", "vault import", "vault rekey")  # do the rest when they run again
 
 
 def find(name: str) -> "declare.Command | declare.Group | None":
@@ -51,7 +52,7 @@ def run(arguments: list[str]) -> int:
         declare.echo(f"lkr: {show(str(error))}", err=True)
         return error.code
     except KeyboardInterrupt:
-        declare.echo("lkr: stopped, nothing was changed", err=True)
+        declare.echo(f"lkr: {_stopped(arguments)}", err=True)
         return 130
     except BrokenPipeError:
         try:
@@ -67,6 +68,16 @@ def run(arguments: list[str]) -> int:
             what = f"{show(os.fsdecode(error.filename))}: {error.strerror}" if error.filename else error.strerror
         declare.echo(f"lkr: unexpected error: {what}; LKR_DEBUG=1 shows where", err=True)
         return 1
+
+
+def _stopped(arguments: list[str]) -> str:
+    """Says after Ctrl-C or a no whether something was changed before it."""
+    from lkrshell.state import files
+
+    if not files.may_have_changed():
+        return "stopped, nothing was changed"
+    goes_on = any(" ".join(arguments[:words]) in _GO_ON for words in (1, 2))
+    return "stopped; what was done until then stays" + ", and running it again continues" * goes_on
 
 
 def _open_streams() -> None:

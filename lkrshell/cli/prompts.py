@@ -32,19 +32,21 @@ def value_of(name: str, prompt: str, from_stdin: bool) -> Secret:
     """Reads a value for the key, and warns if it does not look like a key of its provider."""
     secret = common.read_secret(prompt, from_stdin)
     if warning := providers.shape_warning(name, secret.reveal()):
-        declare.echo(f"lkr: {warning}; stored anyway", err=True)
+        declare.echo(f"lkr: {warning}", err=True)
     return secret
 
 
 def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:
     """Asks for a key's value and stores it. Replaces an existing value only if the person agrees."""
-    if store.exists(name) and not replace:
+    if not replace and store.is_created() and store.exists(name):
         if from_stdin or not ask.on_terminal():
             raise keys.already_stored(name)
         question = f"{name} already has a value, which lkr rotate would keep. Replace it for good?"
         ask.agree(question)
         replace = True
-    keys.set_value(store, name, value_of(name, f"Value of {name}", from_stdin), kind, replace)
+    value = value_of(name, f"Value of {name}", from_stdin)
+    common.make_vault(store)
+    keys.set_value(store, name, value, kind, replace)
     common.log("set", name)
     declare.echo(f"lkr: stored {name} in the {store.name}", err=True)
 

@@ -8,7 +8,7 @@ from lkrshell.core.errors import UNREACHABLE, USAGE, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.runtime import keys, source_fetch
 from lkrshell.sources import base, cache, refresh, settings
-from lkrshell.state import generation, index
+from lkrshell.state import files, generation, index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def set_value(name: str, from_stdin: bool, kind: str | None, replace: bool) -> N
         if from_stdin or not ask.on_terminal():
             raise keys.already_stored(name)
         ask.agree(f"{name} already has a value in the source. Replace it for everyone?")
-    source.write(names.in_source(name), prompts.value_of(name, f"Value of {name}", from_stdin))
+    value = prompts.value_of(name, f"Value of {name}", from_stdin)
+    files.note_change()
+    source.write(names.in_source(name), value)
     common.log("set", name)
     _renew_copy(store, name)
     declare.echo(f"lkr: stored {names.in_source(name)} in the source {source.name}", err=True)
@@ -105,6 +107,7 @@ def rotate(name: str, from_stdin: bool, confirm: bool, undo: bool) -> None:
         if _read(source, name) is None:
             raise _missing(name)
         value = prompts.value_of(name, f"New value of {name}", from_stdin)
+    files.note_change()
     source.write(names.in_source(name), value)
     common.log("rotate", name)
     _renew_copy(store, name)

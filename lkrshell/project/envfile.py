@@ -21,7 +21,7 @@ _MOST_EXPANDED = 1 << 22  # characters that all references of a file may expand 
 
 @dataclass
 class EnvFile:
-    """A file's text, the values that it sets, and the references that it does not resolve."""
+    """A file's text, the values that it sets, and what it holds that lkr cannot use."""
 
     folder: str
     name: str
@@ -29,6 +29,7 @@ class EnvFile:
     values: dict[str, str] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)  # variable → the name that is not in the file
     ambiguous: set[str] = field(default_factory=set)  # variables that several lines set, to different values
+    unread: list[int] = field(default_factory=list)  # the numbers of lines that set no variable
 
 
 def read(path: str) -> EnvFile:
@@ -48,6 +49,10 @@ def read(path: str) -> EnvFile:
     budget = _MOST_EXPANDED
     with TimeLimit(_TIME_LIMIT):
         for binding in parse_stream(io.StringIO(found.text)):
+            if binding.error or (binding.key and not re.fullmatch(r"[\w.]+", binding.key)):  # dots: of other tools
+                text = binding.original.string
+                blank = text[: len(text) - len(text.lstrip())]
+                found.unread.append(binding.original.line + blank.count("\n"))
             if binding.key is None:
                 continue
             # `$NAME` alone is a reference to shells and to docker compose, though not to python-dotenv.

@@ -128,7 +128,8 @@ def _real(folder: str, name: str) -> tuple[str, list[str]]:
     top, real = os.path.realpath(folder), os.path.realpath(os.path.join(folder, name))
     if real == top or not folders.within(real, top):
         message = f"{show(os.path.join(folder, name))} is a link that leads out of {show(folder)}"
-        raise LkrError(
-            message, f"lkr does not follow such links; put a file in its place, or name {show(real)} itself", REFUSED
-        )
+        hint = "lkr does not follow such links; put a file in its place"
+        if os.path.exists(real):  # what /dev/stdin leads to has no path
+            hint += f", or name {show(real)} itself"
+        raise LkrError(message, hint, REFUSED)
     return top, os.path.relpath(real, top).split(os.sep)

@@ -115,7 +115,8 @@ def meant(store: "Store", name: str, otherwise: str) -> str:
     """`did you mean …?` for a mistyped name, else `otherwise`."""
     import difflib
 
-    close = difflib.get_close_matches(name, index.names(store.name), 1, 0.8)
+    others = [each for each in index.names(store.name) if each != name]
+    close = difflib.get_close_matches(name, others, 1, 0.8)
     return f"did you mean {close[0]}?" if close else otherwise
 
 

@@ -243,6 +243,6 @@ def _keep(config: Config, data: bytes) -> None:
     broker_row = ("broker", "1" if config.broker_agents else "0", config.broker_ca, config.broker_proxy)
     rows = [(field, *each) for field in _ROWS for each in getattr(config, field)]
     try:
-        files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row, broker_row, *rows]))
+        files.write_private(os.path.join(paths.state_dir(), _COMPILED), records.dump([row, broker_row, *rows]), True)
     except LkrError:
         pass  # a read-only home: slower, not wrong

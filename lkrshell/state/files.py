@@ -22,6 +22,18 @@ _MOMENT = 10.0  # seconds; the writer of a younger temporary file may not have l
 _ABANDONED = 3600.0  # seconds; on a file system without locks, an older one has no writer
 _PATIENCE = 60.0  # seconds to wait for another writer
 _writing: set[str] = set()  # the temporary files of all threads of this process
+_changed = False
+
+
+def note_change() -> None:
+    """Notes that this process is about to change something. Called before each change, except to caches."""
+    global _changed
+    _changed = True
+
+
+def may_have_changed() -> bool:
+    """False if this process has certainly changed nothing yet: no file, and no key in a store."""
+    return _changed
 
 
 def check_private(path: str, info: os.stat_result) -> None:
@@ -106,16 +118,19 @@ def make_dirs(path: str, mode: int) -> None:
         sync_dir(os.path.dirname(folder))
 
 
-def write_private(path: str, data: bytes) -> None:
-    """Replaces the content of `path` with `data`, 0600, atomically and durably. LkrError if the disk refuses."""
+def write_private(path: str, data: bytes, is_cache: bool = False) -> None:
+    """Replaces the content of `path` with `data`, 0600, atomically and durably. LkrError if the disk refuses.
+
+    `is_cache`: the file only keeps what lkr can find out again.
+    """
     make_private_dir(os.path.dirname(path))
     try:
-        replace_file(path, data, 0o600)
+        replace_file(path, data, 0o600, is_cache=is_cache)
     except OSError as error:
         raise LkrError(f"cannot write {show(path)}: {error.strerror}", "check the disk, then try again") from None
 
 
-def replace_file(path: str, data: bytes, mode: int, dir_fd: int | None = None) -> None:
+def replace_file(path: str, data: bytes, mode: int, dir_fd: int | None = None, is_cache: bool = False) -> None:
     """The atomic write, for our files and for the user's manifest. OSErrors pass through.
 
     An existing file gets exactly `mode`; a new one gets `mode` without what the umask takes away. With `dir_fd`, an
@@ -138,6 +153,8 @@ def replace_file(path: str, data: bytes, mode: int, dir_fd: int | None = None) -
             os.fsync(fd)
         finally:
             os.close(fd)
+        if not is_cache:
+            note_change()
         os.replace(temporary, path, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
     except BaseException:
         if _exists(temporary, dir_fd):
@@ -182,6 +199,7 @@ def remove_private(path: str) -> bool:
     """Removes the file; False if it did not exist."""
     try:
         os.unlink(path)
+        note_change()
         sync_dir(os.path.dirname(path))
     except FileNotFoundError:
         return False

@@ -25,6 +25,7 @@ _BY_BROKER = ("via", "models", "budget", "rate", "tokens")
 def locked(store: str) -> "AbstractContextManager[object]":
     """The lock to hold while a key or its entry is read and rewritten. Without it, two writers could lose a value or
     policy."""
+    files.note_change()
     return files.locked(os.path.join(paths.data_dir(), "index", store))
 
 

@@ -128,7 +128,7 @@ def put(name: str, data: bytes, seconds: int) -> str:
     if not _ours(path):  # a link could lead to a disk
         raise LkrError(f"{show(os.path.dirname(path))} is a link", "remove it, or set XDG_RUNTIME_DIR")
     _note(path)
-    files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + data)
+    files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + data, is_cache=True)
     return path
 
 
@@ -188,7 +188,7 @@ def renew(name: str, seconds: int) -> None:
 
     path = _memory_file(name)
     if _ours(path) and (stored := files.read_private(path)):
-        files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + stored.partition(b"\n")[2])
+        files.write_private(path, f"{time.time() + seconds:.0f}\n".encode() + stored.partition(b"\n")[2], is_cache=True)
 
 
 def _find(calls: tuple[int, int, int], name: str) -> int:
@@ -232,7 +232,7 @@ def _note(path: str) -> None:
         return
     known = [each for each in known if os.path.isdir(os.path.dirname(each))]
     try:
-        files.write_private(_note_file(), b"\0".join(map(os.fsencode, [*known, path])))
+        files.write_private(_note_file(), b"\0".join(map(os.fsencode, [*known, path])), is_cache=True)
     except LkrError:
         pass  # a read-only home
 

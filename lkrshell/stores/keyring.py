@@ -168,7 +168,7 @@ class Keyring:
         path = os.path.join(paths.state_dir(), _KIND)
         if not os.environ.get("PYTHON_KEYRING_BACKEND") and files.read_private(path) != f"{kind}\n".encode():
             try:
-                files.write_private(path, f"{kind}\n".encode())
+                files.write_private(path, f"{kind}\n".encode(), is_cache=True)
             except LkrError:
                 pass  # a read-only home: slower, not wrong
 

@@ -39,7 +39,7 @@ def choose(config: Config) -> "Store":
         if not backend:
             backend = found(config)
             try:
-                files.write_private(_record(), backend.encode() + b"\n")
+                files.write_private(_record(), backend.encode() + b"\n", is_cache=True)
             except LkrError:
                 pass  # with a read-only home, it is decided each time
     if backend == "vault":
