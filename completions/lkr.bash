@@ -4,7 +4,7 @@
 _lkr_words() {
     local word
     for word; do
-        [[ $word == "$current"* ]] && COMPREPLY+=("$word")
+        [[ $word != "$current"* || " ${COMPREPLY[*]} " == *" $word "* ]] || COMPREPLY+=("$word")
     done
 }
 

@@ -261,3 +261,14 @@ def test_behind_k_tab_lists_keys_first(user: User, place: Path, shell: str) -> N
     assert typist.tab("lkr exec -k MINE_AL").startswith("exec -k MINE_ALONE_KEY")
     assert typist.tab("lkr exec -k DASHSCO").startswith("exec -k DASHSCOPE_API_KEY")
     typist.child.close(force=True)
+
+
+def test_bash_offers_a_variable_that_several_profiles_have_once(user: User, place: Path) -> None:
+    for typed in ("", "OPENAI"):
+        line = f"lkr exec -k {typed}"
+        words = f"COMP_WORDS=(lkr exec -k '{typed}') COMP_CWORD=3 COMP_LINE='{line}' COMP_POINT={len(line)}"
+        done = subprocess.run(
+            ["bash", "-c", f"source {FOLDER}/lkr.bash; {words}; _lkr lkr '{typed}' -k; echo ${{COMPREPLY[*]}}"],
+            env=user.env, cwd=place, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.split().count("OPENAI_API_KEY") == 1, done.stdout

@@ -290,6 +290,19 @@ def test_a_narrow_list_leaves_out_projects_that_it_cannot_name(user: User) -> No
     assert narrow[0].split() == ["NAME", "SET", "LAST", "USE", "VARIABLE"] and max(map(len, narrow)) <= 50
 
 
+@pytest.mark.parametrize("columns", [60, 80, 90, 100])
+def test_a_list_with_a_very_long_name_leaves_out_what_does_not_fit(user: User, columns: int) -> None:
+    name = f"openai:{'a-long-name-'.ljust(56, 'x')}"
+    user.lkr("set", name, "--stdin", stdin=OTHER.encode())
+    lines = shown(user, "list", "openai", columns=columns)
+    assert name in {line.split()[0] for line in lines}
+    assert lines[0].split() == {60: ["NAME"], 80: ["NAME", "SET"], 90: ["NAME", "SET", "LAST", "USE"]}.get(
+        columns, ["NAME", "SET", "LAST", "USE", "VARIABLE"]
+    )
+    assert not any("…" in line.partition("OPENAI")[0] for line in lines)
+    assert max(map(len, lines)) <= max(columns, len(name))
+
+
 def test_a_name_is_not_renamed_to_itself(user: User) -> None:
     assert "already has that name; nothing" in user.lkr("rename", "openai:prod", "openai:prod", code=1)
 

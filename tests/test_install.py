@@ -108,6 +108,18 @@ def test_what_i_wrote_since_the_install_stays(user: User, text: bytes) -> None:
     assert not list((user.home / ".local/state/lkr/before-install").iterdir())
 
 
+def test_uninstall_says_that_a_line_of_mine_between_the_marks_goes_too(user: User) -> None:
+    rc = user.home / ".bashrc"
+    rc.write_text("first\n")
+    user.lkr("install", "bash", "--yes")
+    rc.write_text(rc.read_text().replace("# <<< lkr", "alias mine=ls\n# <<< lkr"))
+    said = user.lkr("uninstall", "--yes")
+    assert f"lkr: {rc} has 1 line of yours between lkr's marks, to be removed with them\n" in said
+    assert said.index("to be removed") < said.index("uninstalled")
+    assert "-alias mine=ls" in said, "so that it can be put back"
+    assert rc.read_text() == "first\n"
+
+
 def test_no_copy_of_a_file_with_a_key_outlives_its_use(user: User) -> None:
     key, kept = "sk-proj-in-the-file-0123456789", user.home / ".local/state/lkr/before-install"
     (user.home / ".bashrc").write_text(f"export OPENAI_API_KEY={key}\n")

@@ -81,13 +81,16 @@ def _cells(row: "dict[str, Any]") -> tuple[str, ...]:
 
 
 def _for_terminal(rows: "list[dict[str, Any]]") -> str:
-    """The same table within the terminal's width: names stay complete, and columns that are equal for all keys are left
-    out.
+    """The same table within the terminal's width: names stay complete, and columns that are equal for all keys, or for
+    which there is no room, are left out.
 
     The kind is shown if there are admin keys. In groups, a provider's variable is in its heading.
     """
     grouped, kinds = layout.is_grouped(len(rows)), any(row["kind"] == "admin" for row in rows)
     headings, cells, colors = ["NAME"], [[row["name"]] for row in rows], [["bold"] for _ in rows]
+
+    def room() -> int:
+        return layout.columns_left(headings, cells)
 
     def column(heading: str, color: str, texts: list[str]) -> None:
         headings.append(heading)
@@ -97,13 +100,15 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
 
     if kinds:
         column("KIND", "", [row["kind"] for row in rows])
-    column("SET", "dim", [output.since(row["rotated"] or row["created"]) for row in rows])
-    column("LAST USE", "dim", [output.since(row["last_use"]) if row["last_use"] else "never" for row in rows])
-    if not grouped:
-        column("VARIABLE", "", [row["variable"] or "-" for row in rows])
-    room = layout.columns_left(headings, cells)
-    if room >= _LEAST and any(row["projects"] for row in rows):
-        column("PROJECTS", "", [layout.short_paths(row["projects"], room) for row in rows])
+    changed = [output.since(row["rotated"] or row["created"]) for row in rows]
+    used = [output.since(row["last_use"]) if row["last_use"] else "never" for row in rows]
+    for heading, dates in (("SET", changed), ("LAST USE", used)):
+        if room() >= max(map(len, (heading, *dates))):
+            column(heading, "dim", dates)
+    if not grouped and room() >= len("VARIABLE"):
+        column("VARIABLE", "", [output.cut(row["variable"] or "-", room()) for row in rows])
+    if room() >= _LEAST and any(row["projects"] for row in rows):
+        column("PROJECTS", "", [layout.short_paths(row["projects"], room()) for row in rows])
     return layout.by_provider(headings, cells, colors, _about)
 
 

@@ -61,8 +61,7 @@ def table(
     for number, line in enumerate(lines):
         cells = []
         for column, text in enumerate(line):
-            if columns(text) > widths[column]:
-                text = fitting(text, widths[column] - 1) + "…"
+            text = cut(text, widths[column])
             last = column == len(line) - 1
             padded = text if last else text + " " * (widths[column] - columns(text))
             if colored:
@@ -98,6 +97,11 @@ def fitting(text: str, most: int, end: bool = False) -> str:
     while text and columns(text) > most:
         text = text[1:] if end else text[:-1]
     return text
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, or as much of its beginning as fits into `most` columns with `…` behind it."""
+    return text if columns(text) <= most else fitting(text, most - 1) + "…"
 
 
 def ago(seconds: float) -> str:

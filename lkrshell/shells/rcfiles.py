@@ -119,6 +119,8 @@ def uninstall() -> tuple[list[Change], list[str]]:
             if after == now:
                 continue
             changes.append(Change(path, now, after if after or note.before else None, whole=False))
+            if lines := _foreign(now):
+                remarks.append(f"{show(path)} has {lines} between lkr's marks, to be removed with them")
         elif note.ours == records.digest(now):
             changes.append(Change(path, now, _kept(path)))
         else:
@@ -255,6 +257,13 @@ def _cut(path: str, now: bytes) -> bytes:
     if found["glued"] and not tail:
         head = head.removesuffix(b"\n")
     return head + tail
+
+
+def _foreign(text: bytes) -> str:
+    """How many lines in our block somebody else wrote; empty if none."""
+    block = BLOCK.search(text)
+    count = sum(bool(line.strip()) and b"lkr" not in line for line in block[0].splitlines()) if block else 0
+    return f"{count} line{'' if count == 1 else 's'} of yours" if count else ""
 
 
 def _only(path: str, text: bytes) -> "re.Match[bytes] | None":
