@@ -379,17 +379,17 @@ complete -c lkr -n "__lkr_options 'use'" -l list -d 'List the profiles. The same
 complete -c lkr -n "__lkr_options 'use'" -l json -d 'List them as JSON'
 complete -c lkr -n "__lkr_at 'use' 1" -a '(__lkr_profiles)'
 complete -c lkr -n "__lkr_at ''" -a vault -d 'Back up the vault, open it with a TPM or Touch ID, or start over'
-complete -c lkr -n "__lkr_at 'vault'" -a export -d 'Back up all keys to the age file FILE, or with - to standard output'
+complete -c lkr -n "__lkr_at 'vault'" -a export -d 'Back up all keys to the age file FILE'
 complete -c lkr -n "__lkr_options 'vault export'" -l to -x -d 'An age or SSH public key. May be repeated'
 complete -c lkr -n "__lkr_options 'vault export'" -l stdin -d 'Read the file\'s passphrase from standard input'
 complete -c lkr -n "__lkr_at 'vault export' 1" -r -F
-complete -c lkr -n "__lkr_at 'vault'" -a import -d 'Restore the keys from a backup that `lkr vault export` wrote'
+complete -c lkr -n "__lkr_at 'vault'" -a import -d 'Restore the keys from a backup'
 complete -c lkr -n "__lkr_options 'vault import'" -l identity -r -F -d 'The age or SSH private key that opens the file'
 complete -c lkr -n "__lkr_options 'vault import'" -l stdin -d 'Read the passphrase from standard input'
 complete -c lkr -n "__lkr_options 'vault import'" -l force -d 'Replace keys that already have another value'
 complete -c lkr -n "__lkr_at 'vault import' 1" -r -F
 complete -c lkr -n "__lkr_at 'vault'" -a recipient -d 'Print this vault\'s public key'
-complete -c lkr -n "__lkr_at 'vault'" -a enroll -d 'Let this machine\'s TPM, Touch ID, or a device with an age plugin open the store'
+complete -c lkr -n "__lkr_at 'vault'" -a enroll -d 'Let a TPM, Touch ID or an age plugin open the store'
 complete -c lkr -n "__lkr_options 'vault enroll'" -l stdin -d 'Read the passphrase, and for a TPM the new PIN, line by line'
 complete -c lkr -n "__lkr_at 'vault enroll' 1" -r -F
 complete -c lkr -n "__lkr_at 'vault'" -a unenroll -d 'Make the passphrase the only way to open the store again'

@@ -212,7 +212,9 @@ def test_import_leaves_references_to_other_stores_in_the_file(user: User) -> Non
         'DEEPSEEK_API_KEY="encrypted:BDqDBibm4wsYqMpCjTQ6BsDHmMadg9K3dAt+Z9HPMfLEIRVz50hmLXPXRuDBXaJi"\n'
     )
     (folder / ".env").write_text(f"{references}GROQ_API_KEY=gsk_0123456789abcdef\n")
-    user.lkr("import", ".env", "--yes", "--blank", cwd=folder)
+    said = user.lkr("import", ".env", "--yes", "--blank", cwd=folder)
+    for line in references.splitlines():
+        assert f"skipped {line.partition('=')[0]}: its value is a command or a reference to a key, not a key" in said
     assert (folder / ".lkr.toml").read_text().split("[keys]")[1].split() == ["GROQ_API_KEY", "=", '"groq:main"']
     assert (folder / ".env").read_text() == f"{references}# GROQ_API_KEY= moved to lkr: groq:main\n"
     user.lkr("add", "MISTRAL_API_KEY=openai:prod", cwd=folder)

@@ -3,13 +3,14 @@
 from lkrshell.cli import common, declare
 from lkrshell.core.errors import LkrError
 from lkrshell.runtime import broker_client, confirm, source_fetch
-from lkrshell.state import config, generation
+from lkrshell.state import config, files, generation
 from lkrshell.stores import registry
 
 
 @declare.command("lock", examples=("lkr lock", "lkr lock && lkr status"))
 def command() -> None:
     """Lock the store. Open shells lose their keys at their next prompt, and virtual keys end at once."""
+    files.note_change()
     try:
         confirm.forget()
     finally:

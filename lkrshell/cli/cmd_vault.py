@@ -39,8 +39,8 @@ def command() -> None:
 )
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the file's passphrase from standard input.")
 def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
-    """Back up all keys to the age file FILE, or with - to standard output. Includes admin keys. The file gets a
-    passphrase of its own, or is encrypted to RECIPIENTs.
+    """Back up all keys to the age file FILE. With - it goes to standard output. The backup includes admin keys. It gets
+    a passphrase of its own, or is encrypted to RECIPIENTs.
 
     A RECIPIENT is the output of `lkr vault recipient` on another machine, the output of age-keygen -y, or the line in
     a file such as id_ed25519.pub.
@@ -93,7 +93,7 @@ def _write(file: str, data: bytes) -> None:
 @declare.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input.")
 @declare.option("--force", is_flag=True, help="Replace keys that already have another value.")
 def import_(file: str, identity: str | None, from_stdin: bool, force: bool) -> None:
-    """Restore the keys from a backup that `lkr vault export` wrote. If a key has another value here, it stays, unless
+    """Restore the keys from a backup. If a key has another value here, it stays, unless
     you add --force.
 
     A backup made for this machine's vault needs no --identity.
@@ -140,7 +140,7 @@ def recipient() -> None:
     "--stdin", "from_stdin", is_flag=True, help="Read the passphrase, and for a TPM the new PIN, line by line."
 )
 def enroll(way: str | None, from_stdin: bool) -> None:
-    """Let this machine's TPM, Touch ID, or a device with an age plugin open the store. The passphrase still opens it.
+    """Let a TPM, Touch ID or an age plugin open the store. The passphrase still opens it.
 
     WAY is tpm (asks for a PIN), touch-id (on macOS), or an identity file that a plugin, such as age-plugin-fido2-hmac,
     made. Without WAY, it shows what is enrolled.

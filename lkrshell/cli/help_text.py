@@ -1924,9 +1924,9 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  enroll     Let this machine's TPM, Touch ID, or a device with an age plugin open the store.
-  export     Back up all keys to the age file FILE, or with - to standard output.
-  import     Restore the keys from a backup that `lkr vault export` wrote.
+  enroll     Let a TPM, Touch ID or an age plugin open the store.
+  export     Back up all keys to the age file FILE.
+  import     Restore the keys from a backup.
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
   reset      Start over after a lost passphrase.
@@ -1941,9 +1941,9 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  enroll     Let this machine's TPM, Touch ID, or a device with an age...
-  export     Back up all keys to the age file FILE, or with - to standard...
-  import     Restore the keys from a backup that `lkr vault export` wrote.
+  enroll     Let a TPM, Touch ID or an age plugin open the store.
+  export     Back up all keys to the age file FILE.
+  import     Restore the keys from a backup.
   recipient  Print this vault's public key.
   rekey      Give the vault a new identity, and encrypt every key to it.
   reset      Start over after a lost passphrase.
@@ -1953,8 +1953,8 @@ Commands:
 """\
 Usage: lkr vault export [OPTIONS] FILE
 
-  Back up all keys to the age file FILE, or with - to standard output. Includes admin keys. The
-  file gets a passphrase of its own, or is encrypted to RECIPIENTs.
+  Back up all keys to the age file FILE. With - it goes to standard output. The backup includes
+  admin keys. It gets a passphrase of its own, or is encrypted to RECIPIENTs.
 
   A RECIPIENT is the output of `lkr vault recipient` on another machine, the output of age-keygen
   -y, or the line in a file such as id_ed25519.pub.
@@ -1971,9 +1971,9 @@ Options:
 """\
 Usage: lkr vault export [OPTIONS] FILE
 
-  Back up all keys to the age file FILE, or with - to standard output.
-  Includes admin keys. The file gets a passphrase of its own, or is encrypted
-  to RECIPIENTs.
+  Back up all keys to the age file FILE. With - it goes to standard output.
+  The backup includes admin keys. It gets a passphrase of its own, or is
+  encrypted to RECIPIENTs.
 
   A RECIPIENT is the output of `lkr vault recipient` on another machine, the
   output of age-keygen -y, or the line in a file such as id_ed25519.pub.
@@ -1991,8 +1991,8 @@ Options:
 """\
 Usage: lkr vault import [OPTIONS] FILE
 
-  Restore the keys from a backup that `lkr vault export` wrote. If a key has another value here,
-  it stays, unless you add --force.
+  Restore the keys from a backup. If a key has another value here, it stays, unless you add
+  --force.
 
   A backup made for this machine's vault needs no --identity.
 
@@ -2009,8 +2009,8 @@ Options:
 """\
 Usage: lkr vault import [OPTIONS] FILE
 
-  Restore the keys from a backup that `lkr vault export` wrote. If a key has
-  another value here, it stays, unless you add --force.
+  Restore the keys from a backup. If a key has another value here, it stays,
+  unless you add --force.
 
   A backup made for this machine's vault needs no --identity.
 
@@ -2055,8 +2055,7 @@ Options:
 """\
 Usage: lkr vault enroll [OPTIONS] [WAY]
 
-  Let this machine's TPM, Touch ID, or a device with an age plugin open the store. The passphrase
-  still opens it.
+  Let a TPM, Touch ID or an age plugin open the store. The passphrase still opens it.
 
   WAY is tpm (asks for a PIN), touch-id (on macOS), or an identity file that a plugin, such as
   age-plugin-fido2-hmac, made. Without WAY, it shows what is enrolled.
@@ -2072,8 +2071,8 @@ Options:
 """\
 Usage: lkr vault enroll [OPTIONS] [WAY]
 
-  Let this machine's TPM, Touch ID, or a device with an age plugin open the
-  store. The passphrase still opens it.
+  Let a TPM, Touch ID or an age plugin open the store. The passphrase still
+  opens it.
 
   WAY is tpm (asks for a PIN), touch-id (on macOS), or an identity file that a
   plugin, such as age-plugin-fido2-hmac, made. Without WAY, it shows what is

@@ -86,7 +86,8 @@ def _carry_out(folder: str, found: Found, dry_run: bool, yes: bool, replace: boo
         where = ", ".join(map(show, places))
         declare.echo(f"lkr: skipped {variable}: the code gives it several values, in {where}", err=True)
         del values[variable]
-    place = lookup.Place(lookup.current_folder())
+    here = lookup.current_folder()
+    place = lookup.Place(lookup.find(here) or here)
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run)
     importing.show_plan(plan)
     if not dry_run:

@@ -23,8 +23,12 @@ def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: st
     """
     store, found = common.store(), import_plan.keys_in(values)
     for variable, value in values.items():
-        if value and providers.may_hold_a_key(variable) and import_plan.is_placeholder(value):
-            declare.echo(f"lkr: skipped {variable}: its value is a placeholder, not a key", err=True)
+        if value and providers.may_hold_a_key(variable):
+            if import_plan.is_placeholder(value):
+                declare.echo(f"lkr: skipped {variable}: its value is a placeholder, not a key", err=True)
+            elif import_plan.is_reference(value):
+                what = "its value is a command or a reference to a key, not a key"
+                declare.echo(f"lkr: skipped {variable}: {what}", err=True)
     theirs = {} if name else {each: key for each, key in named.items() if each in found and not names.is_own(key)}
     for variable, key in theirs.items():
         said = f"skipped {variable}: the manifest gives it {shown(key)}; to change that key: lkr set {shown(key)}"
