@@ -1,8 +1,8 @@
 """The Secret Service, with a real gnome-keyring on a bus of its own."""
 
-import os
 import subprocess
 
+import displays
 from conftest import BIN, User
 from shells import environment
 
@@ -131,23 +131,13 @@ def test_a_collection_of_our_own_is_locked_for_real_and_nobody_elses(user: User)
     (home / "run").mkdir(mode=0o700)
     desktop = User(home)
     desktop.config('backend = "keyring"\ncollection = "lkr"\n')
-    read, write = os.pipe()
-    display = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-noreset"], pass_fds=[write], stderr=subprocess.DEVNULL
-    )
-    os.close(write)
-    try:
-        number = os.read(read, 20).decode().strip()
-        env = {**environment(home, BIN), "DISPLAY": f":{number}", "XDG_RUNTIME_DIR": str(home / "run")}
+    with displays.x_server() as display:
+        env = {**environment(home, BIN), "DISPLAY": display, "XDG_RUNTIME_DIR": str(home / "run")}
         env.pop("LKR_BACKEND")
         env["PATH"] = f"{BIN}:{env['PATH']}"
         done = subprocess.run(
             ["dbus-run-session", "--", "bash", "-c", OWN], env=env, capture_output=True, text=True, timeout=110
         )
-    finally:
-        display.terminate()
-        display.wait()
-        os.close(read)
     out = done.stdout + done.stderr
     for line in (
         "not-made: code 77",

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import displays
 import jsonschema
 import pexpect
 import pytest
@@ -66,17 +67,10 @@ def test_a_mask_never_shows_more_than_a_quarter(length: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def x11(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A display for xclip. Without -noreset, it restarts after each client, and refuses the next one meanwhile."""
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-nolisten", "tcp", "-noreset"]
-    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    number = os.read(reading, 20).decode().strip()
-    assert number
-    yield {"DISPLAY": f":{number}"}
-    server.terminate()
-    server.wait()
+def x11() -> Iterator[dict[str, str]]:
+    """A display for xclip."""
+    with displays.x_server() as display:
+        yield {"DISPLAY": display}
 
 
 def pasted(x11: dict[str, str]) -> str:
