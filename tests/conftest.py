@@ -131,7 +131,7 @@ class User:
         timeout: int = 60,
     ) -> "pexpect.spawn[str]":  # fmt: skip
         """Starts `lkr` on its own terminal. `env` are more variables."""
-        seals = self.program == forked.PROGRAM and words[:1] in (("unlock",), ("passwd",), ("vault",))
+        seals = self.program == forked.PROGRAM and any(word in vaults.SEALING for word in words[:1])
         program, *first = vaults.SEALING_CHEAPLY if seals else [self.program]
         return pexpect.spawn(
             program, [*first, *words], env={**self.env, "TERM": "dumb", **(env or {})}, cwd=str(cwd or self.home),

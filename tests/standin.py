@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import vaults
 from conftest import User
 
 import lkrshell
@@ -116,7 +117,7 @@ def darwin_package(folder: Path, library: Path, state: Path | None = None) -> Pa
     program.write_text(
         f"#!{sys.executable} -I\n"
         f"import sys\nsys.path[:0] = {[str(root.parent), str(Path(__file__).parent)]!r}\n"
-        "if sys.argv[1:2] in (['unlock'], ['passwd'], ['vault']):\n    import vaults\n    vaults.seal_cheaply()\n"
+        f"if set(sys.argv[1:2]) & set({vaults.SEALING!r}):\n    import vaults\n    vaults.seal_cheaply()\n"
         "from lkrshell.__main__ import main\nsys.exit(main())\n"
     )
     return program

@@ -22,6 +22,7 @@ _LABEL = b"age-encryption.org/v1/scrypt"
 _CHUNK = 1 << 16  # bytes of one encrypted chunk; `sealed` writes only one
 
 SEALING_CHEAPLY = [sys.executable, __file__]  # use this instead of the program
+SEALING = ("unlock", "passwd", "vault")  # the commands that may seal with a passphrase
 
 
 def _plain_base64(data: bytes) -> bytes:

@@ -21,8 +21,7 @@ from lkrshell.vendors import providers
 def command(entry: str, replace: bool) -> None:
     """Add a key to this project's manifest. Creates the manifest if there is none, and allows the result."""
     variable, name = _parts(entry)
-    here = lookup.current_folder()
-    place = lookup.Place(lookup.find(here) or here)
+    place = common.place_here()
     if place.text == lookup.ABSENT:
         project_files.check_new(place)
     else:
@@ -39,7 +38,8 @@ def command(entry: str, replace: bool) -> None:
         prompts.yes(f"{variable} is {before} here. Use {name} instead?", replace, "add --replace")
     parsed = prompts.write_and_allow(place, manifest_text.add_keys(text, {variable: name}))
     what = f"{variable} is now {name} instead of {before}" if before else f"added {variable} ← {name}"
-    where = "" if place.folder == here else f" in {show(os.path.join(place.folder, lookup.MANIFEST))}"
+    is_here = place.folder == lookup.current_folder()
+    where = "" if is_here else f" in {show(os.path.join(place.folder, lookup.MANIFEST))}"
     declare.echo(f"lkr: {what}{where}, and allowed it", err=True)
     if override := _override(parsed, variable, name):
         declare.echo(f"lkr: but {override}, and that stays in force", err=True)

@@ -12,6 +12,10 @@ from lkrshell.runtime import keys as stored_keys
 from lkrshell.state import index, paths
 from lkrshell.vendors import providers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 
 @declare.command(
     "exec",
@@ -42,7 +46,11 @@ def command(
         raise LkrError("-k and --all cannot be used together", "choose one", USAGE)
     folder, require_all = paths.real("."), bool(keys)
     if keys or every:
-        bindings = _all_named(keys) if keys else _every()
+        bindings = (
+            _one_each(map(_named, keys), "give one of them another variable: -k VARIABLE={}")
+            if keys
+            else _one_each(_every(), "name them: -k NAME")
+        )
         if who := common.agent():
             _as_the_manifest_says(bindings, words[0], who)
         _check_stored(bindings)
@@ -86,27 +94,23 @@ def _check_stored(bindings: list[Binding]) -> None:
             )
 
 
-def _every() -> list[Binding]:
+def _every() -> "Iterator[Binding]":
     store = common.store()
-    bindings: dict[str, Binding] = {}
     for name in index.names(store.name):
         entry, variable = index.read(store.name, name), providers.variable_of(name)
-        if entry is None or entry.kind == "admin" or variable is None:
-            continue
-        if variable in bindings:
-            raise LkrError(f"{variable} could be {bindings[variable].key} or {name}", "name them: -k NAME", USAGE)
-        bindings[variable] = Binding(variable, name)
-    return list(bindings.values())
+        if entry is not None and entry.kind != "admin" and variable is not None:
+            yield Binding(variable, name)
 
 
-def _all_named(keys: tuple[str, ...]) -> list[Binding]:
-    bindings: dict[str, Binding] = {}
-    for each in map(_named, keys):
-        other = bindings.setdefault(each.variable, each)
+def _one_each(bindings: "Iterable[Binding]", hint: str) -> list[Binding]:
+    """These bindings, each once. LkrError if two give a variable different keys; `hint` may name the second by {}."""
+    found: dict[str, Binding] = {}
+    for each in bindings:
+        other = found.setdefault(each.variable, each)
         if other.key != each.key:
-            hint = f"give one of them another variable: -k VARIABLE={shown(each.key)}"
-            raise LkrError(f"{each.variable} could be {shown(other.key)} or {shown(each.key)}", hint, USAGE)
-    return list(bindings.values())
+            message = f"{each.variable} could be {shown(other.key)} or {shown(each.key)}"
+            raise LkrError(message, hint.format(shown(each.key)), USAGE)
+    return list(found.values())
 
 
 def _named(text: str) -> Binding:

@@ -55,8 +55,7 @@ def command(
         if tool
         else importing.environment()
     )
-    here = lookup.current_folder()
-    place = lookup.Place(lookup.find(here) or here)
+    place = common.place_here()
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run, name)
     if not plan.found:
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")

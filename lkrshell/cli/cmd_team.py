@@ -154,26 +154,24 @@ def rm(member: str, identity: str | None, yes: bool) -> None:
     sealing.seal_again(team, values)
     common.tell_problems(problems)
     declare.echo(f"lkr: removed {name}; commit {members.FOLDER}", err=True)
-    _tell_rotation(team)
+    _tell_rotation(sealed.to_rotate(team))
 
 
 @command.command("audit", examples=("lkr team audit", "lkr team audit --json"))
 @declare.option("--json", "as_json", is_flag=True, help="As JSON.")
 def audit(as_json: bool) -> int:
     """List the keys to rotate, because a former member could read them. The exit code is 1 if there are any."""
-    team = sealing.here()
-    found = sealed.to_rotate(team)
+    found = sealed.to_rotate(sealing.here())
     if as_json:
         declare.echo_json([{"key": e.key, "member": e.member, "until": e.until, "sealed": e.here} for e in found])
     else:
-        _tell_rotation(team)
+        _tell_rotation(found)
         if not found:
             declare.echo("lkr: no key has to be rotated", err=True)
     return 1 if found else 0
 
 
-def _tell_rotation(team: Team) -> None:
-    found = sealed.to_rotate(team)
+def _tell_rotation(found: list[sealed.ToRotate]) -> None:
     gone = "no longer sealed; revoke it at the vendor"
     rows = [(e.key, e.member, e.until[:10], f"lkr seal {e.key} --new" if e.here else gone) for e in found]
     if rows:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from lkrshell.core.binding import Binding
     from lkrshell.project.grants import Grant
+    from lkrshell.project.lookup import Place
     from lkrshell.stores.base import Store
     from lkrshell.stores.vault import Vault
 
@@ -145,6 +146,14 @@ def did_you_mean(word: str, known: "Sequence[str]", otherwise: str, form: str = 
 
     close = difflib.get_close_matches(word, known, 1)
     return f"did you mean {form.format(close[0])}?" if close else otherwise
+
+
+def place_here() -> "Place":
+    """The project of the current folder, or this folder if there is none: where a command writes a manifest."""
+    from lkrshell.project import lookup
+
+    here = lookup.current_folder()
+    return lookup.Place(lookup.find(here) or here)
 
 
 def profiles(chain: "Iterable[Grant]") -> list[str]:

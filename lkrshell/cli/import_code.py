@@ -5,7 +5,7 @@ It shows the edits, and makes them if the person agrees. Values go into the stor
 
 import os
 
-from lkrshell.cli import ask, declare, importing, prompts
+from lkrshell.cli import ask, common, declare, importing, prompts
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import approve, discover, envfile, lookup, manifest_text, project_files, python_code
@@ -86,8 +86,7 @@ def _carry_out(folder: str, found: Found, dry_run: bool, yes: bool, replace: boo
         where = ", ".join(map(show, places))
         declare.echo(f"lkr: skipped {variable}: the code gives it several values, in {where}", err=True)
         del values[variable]
-    here = lookup.current_folder()
-    place = lookup.Place(lookup.find(here) or here)
+    place = common.place_here()
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run)
     importing.show_plan(plan)
     if not dry_run:

@@ -23,12 +23,8 @@ def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: st
     """
     store, found = common.store(), import_plan.keys_in(values)
     for variable, value in values.items():
-        if value and providers.may_hold_a_key(variable):
-            if import_plan.is_placeholder(value):
-                declare.echo(f"lkr: skipped {variable}: its value is a placeholder, not a key", err=True)
-            elif import_plan.is_reference(value):
-                what = "its value is a command or a reference to a key, not a key"
-                declare.echo(f"lkr: skipped {variable}: {what}", err=True)
+        if value and providers.may_hold_a_key(variable) and (what := _what_else(value)):
+            declare.echo(f"lkr: skipped {variable}: its value is {what}, not a key", err=True)
     theirs = {} if name else {each: key for each, key in named.items() if each in found and not names.is_own(key)}
     for variable, key in theirs.items():
         said = f"skipped {variable}: the manifest gives it {shown(key)}; to change that key: lkr set {shown(key)}"
@@ -38,6 +34,13 @@ def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: st
     if is_closed and not unlocking.on_demand():
         store.unlock(None)
     return import_plan.Plan(store, found, named, name)
+
+
+def _what_else(value: str) -> str:
+    """What a value is that takes a key's place; empty for a key."""
+    if import_plan.is_placeholder(value):
+        return "a placeholder"
+    return "a command or a reference to a key" if import_plan.is_reference(value) else ""
 
 
 def show_plan(plan: import_plan.Plan) -> None:

@@ -90,6 +90,11 @@ def require_at(folder: str | None) -> str:
     return require(os.path.abspath(folder) if folder else current_folder())
 
 
+def find_team(folder: str) -> str | None:
+    """The nearest folder, from `folder` up, that holds a team's file; None if there is none."""
+    return next((each for each in folders.above(folder) if os.path.lexists(os.path.join(each, TEAM))), None)
+
+
 def find(folder: str) -> str | None:
     """The nearest folder, from `folder` up, that holds a manifest; None if there is none."""
     for candidate in folders.above(folder):

@@ -276,8 +276,7 @@ def missing_line(bindings: list[Binding]) -> tuple[str, str]:
 def remedy(key: str) -> str:
     """The commands that supply a missing key."""
     if key.startswith("sealed"):
-        here = folders.above(lookup.current_folder())
-        there = any(os.path.lexists(os.path.join(folder, lookup.TEAM)) for folder in here)
+        there = lookup.find_team(lookup.current_folder())
         return "lkr unseal" if there else f"lkr team init, lkr seal {shown(key)}"
     return "lkr refresh" if "/" in key else f"lkr set {key}"
 

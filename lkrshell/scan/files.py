@@ -106,11 +106,9 @@ def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator
             return
         if info.st_size > MOST:
             tally.cut.append(shown)
-        first = True
-        for data, line in windows(fd, tally):
-            if first and data.startswith(_COMPRESSED):
+        for number, (data, line) in enumerate(windows(fd, tally)):
+            if number == 0 and data.startswith(_COMPRESSED):
                 tally.compressed.append(shown)
-            first = False
             for start, _, found in in_data(data, what):
                 found.place, found.file, found.time = shown, path, info.st_mtime
                 found.line = line + data.count(b"\n", 0, start)

@@ -73,16 +73,15 @@ def broker(where: str, table: dict[str, object]) -> tuple[bool, str, str, Rows]:
         hint = 'write proxy = "http://proxy.example:3128", without a name or a password'
         raise LkrError(f"{where}.proxy must be an http or https URL", hint)
     upstream = table.get("upstream", {})
-    hint = 'write upstream.openai = "https://gateway.example"'
+    form = 'write upstream.{} = "https://gateway.example"'
+    hint = form.format("openai")
     if not isinstance(upstream, dict):
         raise LkrError(f"{where}.upstream must be a table", hint)
     for vendor, url in upstream.items():
         if not names.is_own(f"{vendor}:x"):
             raise LkrError(f"{where}.upstream: {names.redacted(vendor)} is not a valid name for a vendor", hint)
         if not _is_url(url, ("https",)):
-            raise LkrError(
-                f"{where}.upstream.{vendor} must be an https URL with a host", hint.replace("openai", vendor)
-            )
+            raise LkrError(f"{where}.upstream.{vendor} must be an https URL with a host", form.format(vendor))
     rows = tuple((vendor, url.rstrip("/")) for vendor, url in upstream.items())
     return by_broker, os.path.expanduser(ca), str(proxy), rows
 

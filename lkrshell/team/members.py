@@ -7,7 +7,7 @@ name or recipient makes the whole file invalid.
 import os
 import re
 
-from lkrshell.core import clock, folders, names, toml_text
+from lkrshell.core import clock, names, toml_text
 from lkrshell.core.errors import NOT_ALLOWED, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import lookup, project_files, worktrees
@@ -87,11 +87,6 @@ def shortened(recipient: str) -> str:
     return text if len(text) <= 40 else f"{text[:22]}…{text[-10:]}"
 
 
-def find(folder: str) -> str | None:
-    """Returns the nearest folder with a team, at or above `folder`; None when there is none."""
-    return next((each for each in folders.above(folder) if os.path.lexists(os.path.join(each, FILE))), None)
-
-
 def copy_of(name: str, folder: str) -> str:
     """Returns the store's name for the opened copy of `sealed/provider:label`, as a person in `folder` names it. Raises
     LkrError when there is no team."""
@@ -104,7 +99,7 @@ def require(folder: str) -> Team:
 
 
 def _require(folder: str) -> str:
-    found = find(folder)
+    found = lookup.find_team(folder)
     if found is None:
         raise LkrError(f"there is no {FILE} here or above", "make one: lkr team init")
     return found
