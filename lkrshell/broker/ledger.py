@@ -6,6 +6,7 @@ request is sent, with the most that it may cost, and completed afterwards. Rows 
 full at the next start, because the vendor may have charged for them.
 """
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -52,10 +53,10 @@ _CHARGE = """
 _SPENT = """
     SELECT coalesce(sum(CASE WHEN duration IS NULL THEN reserved ELSE cost END), 0),
         coalesce(sum(CASE WHEN duration IS NULL THEN coalesce(reserved_input, 0) + coalesce(reserved_output, 0)
-            ELSE coalesce(input, 0) + coalesce(output, 0) END), 0),
-        count(*)
+            ELSE coalesce(input, 0) + coalesce(output, 0) END), 0)
     FROM request WHERE time >= ?
     """
+_TIMES = "SELECT time FROM request WHERE time >= ?"
 
 
 def path() -> str:
@@ -85,28 +86,43 @@ class Ledger:
     def _data_version(self) -> int:
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other processes from writing while this lasts, so what was read still holds when a row is added. Raises
+        LkrError."""
+        with self._in_use() as db:
+            self._write_late()
+            db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            with self._in_use() as db:
+                if db.in_transaction:  # SQLite itself ends it when the disk is full
+                    db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[sqlite3.Connection]:
+        """Gives the database to one thread. Turns its errors into LkrError."""
+        with self._lock:
+            try:
+                yield self._db
+            except sqlite3.Error as error:
+                raise _trouble(self._path, error) from None
+
     def changed_elsewhere(self) -> bool:
         """True if another process has written since the last call, as a broker of another session does. Raises
         LkrError."""
-        with self._lock:
-            before = self._version
-            try:
-                self._version = self._data_version()
-            except sqlite3.Error as error:
-                raise _trouble(self._path, error) from None
+        with self._in_use():
+            before, self._version = self._version, self._data_version()
             return self._version != before
 
     def begin(self, seconds: float, fields: dict[str, Any]) -> int:
         """Adds a row for a request that is about to be sent, at `seconds` since the epoch, and returns its number.
         Raises LkrError when it cannot be written."""
         values = [fields.get(name, "" if name in _TEXTS else None) for name in _BEFORE]
-        with self._lock:
-            try:
-                self._write_late()
-                made = self._db.execute(_BEGIN, [round(seconds * 1000), *map(_clean, values)])
-                return int(made.lastrowid or 0)
-            except sqlite3.Error as error:
-                raise _trouble(self._path, error) from None
+        with self._in_use() as db:
+            self._write_late()
+            return int(db.execute(_BEGIN, [round(seconds * 1000), *map(_clean, values)]).lastrowid or 0)
 
     def end(self, row: int, fields: dict[str, Any]) -> LkrError | None:
         """Completes a row. Returns the error if that failed; the next call tries again."""
@@ -127,22 +143,22 @@ class Ledger:
 
     def charge_left(self) -> int:
         """Charges the requests that an earlier broker left open, at their reserved cost. Returns how many."""
-        with self._lock:
-            try:
-                return self._db.execute(_CHARGE).rowcount
-            except sqlite3.Error as error:
-                raise _trouble(self._path, error) from None
+        with self._in_use() as db:
+            return db.execute(_CHARGE).rowcount
 
-    def spent(self, since: float, **where: str) -> tuple[int, int, int]:
-        """Returns the money (millionths of a US dollar), tokens and requests since `since` (seconds since the epoch),
+    def spent(self, since: float, **where: str) -> tuple[int, int]:
+        """Returns the money (millionths of a US dollar) and the tokens since `since` (seconds since the epoch),
         for rows whose columns equal `where`. Open requests count at their reserved cost."""
-        columns = "".join(f" AND {name} = ?" for name in where)
-        with self._lock:
-            try:
-                row = self._db.execute(_SPENT + columns, [round(since * 1000), *map(_clean, where.values())]).fetchone()
-            except sqlite3.Error as error:
-                raise _trouble(self._path, error) from None
-        return int(row[0]), int(row[1]), int(row[2])
+        with self._in_use() as db:
+            row = db.execute(*_matching(_SPENT, since, where)).fetchone()
+        return int(row[0]), int(row[1])
+
+    def ages(self, seconds: float, period: float, **where: str) -> list[float]:
+        """Returns how many seconds before `seconds` (since the epoch) the requests of the last `period` seconds were
+        reserved, oldest first, for rows whose columns equal `where`. A later time counts as now."""
+        with self._in_use() as db:
+            rows = db.execute(*_matching(_TIMES, seconds - period, where)).fetchall()
+        return sorted((max(0.0, seconds - time / 1000) for (time,) in rows), reverse=True)
 
     def close(self) -> None:
         with self._lock:
@@ -228,6 +244,12 @@ def _migrate(db: sqlite3.Connection, where: str) -> None:
 def _statements(script: str) -> Iterable[str]:
     without = "\n".join(line.partition("--")[0] for line in script.split("\n"))
     return [each for each in without.split(";") if each.strip()]
+
+
+def _matching(text: str, since: float, where: dict[str, str]) -> tuple[str, list[Any]]:
+    """Returns the statement and its values for rows since `since` (seconds since the epoch) whose columns equal
+    `where`."""
+    return text + "".join(f" AND {name} = ?" for name in where), [round(since * 1000), *map(_clean, where.values())]
 
 
 def _clean(value: Any) -> Any:

@@ -7,11 +7,12 @@ time. The sums come from the ledger, so they survive a restart. Setting the cloc
 count too.
 """
 
+import contextlib
 import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -115,13 +116,12 @@ class Limiter:
             sums: list[Sum] = []
             row = 0
             try:
-                if counted:
-                    self._follow_others()
-                for scope, each in allowed:
-                    self._check_rate(scope, each, permit, seconds)
-                for scope, each in allowed:
-                    sums += self._check_sums(scope, each, permit, seconds, held)
-                row = self._begin(virtual, permit, wanted, seconds, most, cost)
+                with self._beside_others(counted or any(each.rate is not None for _, each in allowed)):
+                    for scope, each in allowed:
+                        self._check_rate(scope, each, permit, seconds)
+                    for scope, each in allowed:
+                        sums += self._check_sums(scope, each, permit, seconds, held)
+                    row = self._begin(virtual, permit, wanted, seconds, most, cost)
             except LkrError as error:
                 if allowed:
                     message = f"without the ledger, lkr sends no request for a key with a limit; {error}"
@@ -181,27 +181,26 @@ class Limiter:
     def _begin(
         self, virtual: Virtual, permit: Permit, wanted: Estimate, seconds: float, most: Usage, cost: int | None
     ) -> int:
-        if self.ledger is None:
-            raise LkrError(self.problem or "there is no ledger")
+        ledger = self._open_ledger()
         fields = {
             "project": permit.folder, "key": permit.key, "vendor": virtual.vendor, "agent": permit.agent,
             "model": wanted.models[0][:200] if wanted.models else "", "reserved": cost,
             "reserved_input": most.input, "reserved_output": most.output,
         }  # fmt: skip
-        return self.ledger.begin(seconds, fields)
+        return ledger.begin(seconds, fields)
 
     def _check_rate(self, scope: str, each: Limits, permit: Permit, seconds: float) -> None:
         if each.rate is None:
             return
         now, name = self.monotonic(), _scope(scope, permit)
         if name not in self._sent:
-            before = self._spent(seconds - _MINUTE, name)[2]
-            self._sent[name] = deque([now] * min(before, each.rate))
+            ages = self._open_ledger().ages(seconds, _MINUTE, **_columns(name))
+            self._sent[name] = deque(now - age for age in ages)
         sent = self._sent[name]
         while sent and sent[0] <= now - _MINUTE:
             sent.popleft()
         if len(sent) >= each.rate:
-            wait = f"try again in {math.ceil(_MINUTE - (now - sent[0]))} s; " if each.rate else ""
+            wait = f"try again in {math.ceil(_MINUTE - (now - sent[-each.rate]))} s; " if each.rate else ""
             what = f"{_whose(scope, permit)} is limited to {each.rate} requests/min"
             # Not 429: several SDKs would send it again at once.
             raise Refused(403, "rate", f"{what}; {wait}{_change(scope, permit, 'rate', f'{each.rate * 2 or 1}/min')}")
@@ -221,19 +220,26 @@ class Limiter:
             found.append(sum_of)
         return found
 
-    def _follow_others(self) -> None:
-        """Reads the sums anew when another broker of this user has written to the ledger."""
-        if self.ledger is not None and self.ledger.changed_elsewhere():
-            self._sums.clear()
-            for other in self._open:
-                other.sums.clear()
+    @contextlib.contextmanager
+    def _beside_others(self, limited: bool) -> Iterator[None]:
+        """Keeps the brokers of this user's other sessions from reserving meanwhile, if there are limits to check, and
+        counts what those have reserved so far."""
+        if self.ledger is None or not limited:
+            yield
+            return
+        with self.ledger.alone():
+            if self.ledger.changed_elsewhere():
+                self._sums.clear()
+                self._sent.clear()
+                for other in self._open:
+                    other.sums.clear()
+            yield
 
     def _sum(self, scope: str, permit: Permit, period: str, seconds: float) -> Sum:
         name, start = _scope(scope, permit), start_of(period, seconds)
         known = self._sums.get((name, period, start))
         if known is None:
-            money, tokens, _ = self._spent(start, name)
-            known = Sum(money, tokens)
+            known = Sum(*self._open_ledger().spent(start, **_columns(name)))
             for other in self._open:  # the ledger counts these at their reserved cost
                 if other.row and other.seconds >= start and _scope(scope, other.permit) == name:
                     known.add(other.held, -1, 1)
@@ -243,11 +249,10 @@ class Limiter:
             self._sums[name, period, start] = known
         return known
 
-    def _spent(self, since: float, name: tuple[str, ...]) -> tuple[int, int, int]:
+    def _open_ledger(self) -> Ledger:
         if self.ledger is None:
             raise LkrError(self.problem or "there is no ledger")
-        columns = {"key": ("key",), "project": ("key", "project"), "agent": ("agent",)}[name[0]]
-        return self.ledger.spent(since, **dict(zip(columns, name[1:], strict=True)))
+        return self.ledger
 
 
 class Reservation:
@@ -373,6 +378,12 @@ def _scope(scope: str, permit: Permit) -> tuple[str, ...]:
         "project": ("project", permit.key, permit.folder),
         "agent": ("agent", permit.agent),
     }[scope]
+
+
+def _columns(scope: tuple[str, ...]) -> dict[str, str]:
+    """Returns the columns of the ledger that rows counted under `scope` have in common."""
+    names = {"key": ("key",), "project": ("key", "project"), "agent": ("agent",)}[scope[0]]
+    return dict(zip(names, scope[1:], strict=True))
 
 
 def _check_models(scope: str, each: Limits, wanted: Estimate, permit: Permit) -> None:

@@ -335,6 +335,58 @@ def test_brokers_of_two_sessions_count_together(place: str) -> None:
     assert round(first.today() / DOLLAR, 2) == round(second.today() / DOLLAR, 2) == 0.71
 
 
+CROWD = """
+import sys
+sys.path[:0] = [sys.argv[2]]
+from test_limiter import *
+limited, sent, begin = Limiter(Ledger(sys.argv[1]), Prices(OWN)), 0, Limiter._begin
+Limiter._begin = lambda *given: time.sleep(0.005) or begin(*given)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(30):
+    try:
+        limited.reserve(Virtual(), Permit(key("1/day")), call(max_tokens=5000))
+        sent += 1
+    except Refused:
+        pass
+print(sent)
+"""
+
+
+def test_brokers_of_two_sessions_never_reserve_the_same_money(place: str) -> None:
+    """Each broker takes some time between its check and the row that it adds."""
+    Ledger(place).close()
+    command = [sys.executable, "-c", CROWD, place, str(Path(__file__).parent)]
+    crowd = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) for _ in range(2)
+    ]
+    for each in crowd:
+        assert each.stdout and each.stdout.readline() == "ready\n"
+    for each in crowd:
+        assert each.stdin
+        each.stdin.write("go\n")
+    sent = [int(each.communicate()[0]) for each in crowd]
+    db = sqlite3.connect(place)
+    rows, reserved, one = db.execute("SELECT count(*), sum(reserved), max(reserved) FROM request").fetchone()
+    db.close()
+    assert sum(sent) == rows and DOLLAR - one < reserved <= DOLLAR
+
+
+def test_brokers_of_two_sessions_share_a_rate(place: str) -> None:
+    clock, ticks = Clock(), Clock()
+    first, second = (Limiter(Ledger(place), Prices(OWN), clock=clock, monotonic=ticks) for _ in range(2))
+    permit = Permit(key(rate="3/min"))
+    for each in (first, second, first):
+        each.reserve(Virtual(), permit, call()).settle(200, True)
+        clock.now += 10
+        ticks.now += 10
+    assert "try again in 30 s" in refusal(second, permit, call()).message
+    ticks.now += 31
+    clock.now += 31
+    second.reserve(Virtual(), permit, call())
+    assert refusal(first, permit, call()).code == "rate"
+
+
 def test_the_limit_that_a_refusal_suggests_is_enough(limited: Limiter) -> None:
     said = refusal(limited, Permit(key("0.05/day")), call(max_tokens=16_410)).message
     assert "--budget 0.17/day" in said
