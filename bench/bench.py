@@ -8,6 +8,7 @@ HOME with throw-away keys. The table goes to stdout, the figures to bench/result
 import json
 import os
 import re
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -157,20 +158,17 @@ def _processes(home: Home, command: list[str]) -> int:
     return len([line for line in lines if re.search(r"\b(v?fork|clone3?)\(", line)])
 
 
-def programs(home: Home, commands: dict[str, list[str]]) -> dict[str, float]:
-    """Returns the median seconds of each command, measured by hyperfine."""
-    out = home.folder / "hyperfine.json"
-    script = {name: " ".join(_quoted(word) for word in words) for name, words in commands.items()}
-    subprocess.run(
-        ["hyperfine", "-N", "--warmup", "3", "--runs", str(ROUNDS * 5), "--export-json", str(out), *script.values()],
-        env=home.env, cwd=home.folder, capture_output=True, check=True,
-    )  # fmt: skip
-    results = json.loads(out.read_text())["results"]
-    return {name: result["median"] for name, result in zip(script, results, strict=True)}
-
-
-def _quoted(word: str) -> str:
-    return "'" + word.replace("'", "'\\''") + "'"
+def programs(home: Home, commands: dict[str, list[str]], folders: dict[str, Path] | None = None) -> dict[str, float]:
+    """Returns the median seconds of each command, measured by hyperfine, in its folder of `folders` or in the home."""
+    out, medians = home.folder / "hyperfine.json", {}
+    options = ["-N", "--warmup", "3", "--runs", str(ROUNDS * 5), "--export-json", str(out)]
+    for name, words in commands.items():
+        subprocess.run(
+            ["hyperfine", *options, shlex.join(words)],
+            env=home.env, cwd=(folders or {}).get(name, home.folder), capture_output=True, check=True,
+        )  # fmt: skip
+        medians[name] = float(json.loads(out.read_text())["results"][0]["median"])
+    return medians
 
 
 def enter(folder: Path) -> list[str]:
@@ -182,8 +180,16 @@ def floor() -> list[str]:
     return [PYTHON, "-I", "-S", "-X", "utf8", "-c", "pass"]
 
 
-def direnv(folder: Path) -> list[str]:
-    return ["env", "-C", str(folder), "direnv", "export", "bash"]
+def beside_direnv(home: Home) -> tuple[dict[str, list[str]], dict[str, Path]]:
+    """Returns the commands that the hooks run on entering a folder, and `lkr exec`, by name. Also returns the folders
+    where they run."""
+    commands, folders = {"floor": floor()}, {}
+    for count in COUNTS:
+        commands[f"lkr {count}"] = enter(home.folder / f"p{count}")
+        commands[f"direnv {count}"] = ["direnv", "export", "bash"]
+        folders[f"direnv {count}"] = home.folder / f"p{count}-direnv"
+    commands["exec"], folders["exec"] = ["lkr", "exec", "--", "true"], home.folder / "p1"
+    return commands, folders
 
 
 # boot.py without its last line. The process itself times what the audit log does.
@@ -313,16 +319,13 @@ def inside_the_bus(folder: str) -> None:
     home.run("gnome-keyring-daemon", "--unlock", "--components=secrets", stdin="bench")
     for number in range(50):
         home.run("lkr", "set", f"bench:k{number}", "--stdin", stdin="sk-" + "x" * 48)
-    commands = {"floor": floor()}
     for count in COUNTS:
         home.project(f"p{count}", names(count), secret_tool=True)
-        commands[f"lkr {count}"] = enter(home.folder / f"p{count}")
-        commands[f"direnv {count}"] = direnv(home.folder / f"p{count}-direnv")
-    commands["exec"] = ["env", "-C", str(home.folder / "p1"), "lkr", "exec", "--", "true"]
+    commands, folders = beside_direnv(home)
     commands["shell with secret-tool"] = [
         "sh", "-c", "K=$(secret-tool lookup service com.llm-key-ring username bench:k0) exec true",
     ]  # fmt: skip
-    print(json.dumps(programs(home, commands)))
+    print(json.dumps(programs(home, commands, folders)))
 
 
 def keychain(folder: Path) -> dict[str, float]:
@@ -376,12 +379,8 @@ def report(root: Path) -> None:
         )
     results["shells"] = {f"{shell}: {situation}": by for (shell, situation), by in seen.items()}
 
-    commands = {"floor": floor()}
-    for count in COUNTS:
-        commands[f"lkr {count}"] = enter(home.folder / f"p{count}")
-        commands[f"direnv {count}"] = direnv(home.folder / f"p{count}-direnv")
-    commands |= {"exec": ["env", "-C", str(home.folder / "p1"), "lkr", "exec", "--", "true"], "list": ["lkr", "list"]}
-    vault = programs(home, commands)
+    commands, folders = beside_direnv(home)
+    vault = programs(home, commands | {"list": ["lkr", "list"]}, folders)
     results["vault"] = vault
     service = keychain(root / "keychain")
     results["secret service"] = service
