@@ -72,10 +72,9 @@ def _one(name: str, said: str) -> str:
 def search(paths: "Iterable[tuple[str, str]]", what: text.Search, tally: Tally, ignored: Ignored) -> Iterator[Finding]:
     """Yields the findings in files, each given with its state. Names are relative to the present folder."""
     here = os.getcwd()
-    for path, state in paths:
-        tally.files += 1
+    for number, (path, state) in enumerate(paths):
         tally.step(tally.files)
-        if tally.files > _MOST_FILES:
+        if number == _MOST_FILES:
             tally.cut.append("everything after a million files")
             return
         shown = os.path.relpath(path, here) if folders.within(path, here) else path
@@ -91,19 +90,17 @@ def search(paths: "Iterable[tuple[str, str]]", what: text.Search, tally: Tally, 
 def _in_file(path: str, shown: str, what: text.Search, tally: Tally) -> Iterator[Finding]:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            tally.files -= 1
             return  # even opening a device may have an effect
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno not in _GONE:
             tally.unreadable.append(shown)
-        tally.files -= 1
         return
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
-            tally.files -= 1
             return
+        tally.files += 1
         if info.st_size > MOST:
             tally.cut.append(shown)
         for number, (data, line) in enumerate(windows(fd, tally)):

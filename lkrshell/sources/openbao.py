@@ -49,8 +49,7 @@ class OpenBao(WithLogin):
             raise self._server.unusable(error) from None
 
     def read(self, names: list[str], leases: "Mapping[str, str]") -> dict[str, Answer]:
-        if not self._login:
-            raise base.needs_login(self._settings, "you are not logged in to")
+        self._require_login()
         self._renew_login()
         # one key first, so that a server that is down is asked only once
         answers = [self._read(name, leases.get(name, "")) for name in names[:1]]

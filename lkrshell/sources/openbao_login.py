@@ -28,10 +28,13 @@ class WithLogin:
         self._changed = False
         self._server = Server(settings, self._login.get("token", ""))
 
-    def _check_login(self) -> None:
-        """Raises LkrError when the server no longer accepts the token."""
+    def _require_login(self) -> None:
         if not self._login:
             raise base.needs_login(self._settings, "you are not logged in to")
+
+    def _check_login(self) -> None:
+        """Raises LkrError when the server no longer accepts the token."""
+        self._require_login()
         try:
             self._server.ask("GET", "auth/token/lookup-self")
         except (exceptions.Forbidden, exceptions.Unauthorized):

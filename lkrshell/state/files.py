@@ -198,8 +198,9 @@ def make_private_file(path: str) -> None:
 def remove_private(path: str) -> bool:
     """Removes the file; False if it did not exist."""
     try:
-        os.unlink(path)
+        os.lstat(path)
         note_change()
+        os.unlink(path)
         sync_dir(os.path.dirname(path))
     except FileNotFoundError:
         return False
