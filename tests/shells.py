@@ -84,7 +84,8 @@ class Shell:
         self.child.delaybeforesend = None
         self.child.ptyproc.delayafterclose = self.child.ptyproc.delayafterterminate = 0.02
         if shell == "zsh":
-            self.child.sendline("unsetopt zle prompt_sp prompt_cr; PS1='$ '; echo zle''off")
+            # zsh turns the terminal's echo on, and an echo could end up in the middle of what a command prints
+            self.child.sendline("unsetopt zle prompt_sp prompt_cr; PS1='$ '; stty -echo; echo zle''off")
             self.child.expect("zleoff\r?\n")  # before that, zsh's line editor would handle what we type
             self.log += str(self.child.before)
         if shell == "fish":
