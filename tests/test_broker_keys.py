@@ -16,7 +16,7 @@ import pyrage
 import pytest
 from brokered_users import CALL, FOR_ALL, Brokered, Inside
 from conftest import OTHER, VALUE, User
-from shells import Shell
+from shells import Shell, account
 from vendor import Standin
 
 import lkrshell
@@ -361,6 +361,17 @@ def test_a_lock_without_a_broker_and_without_its_mark_ends_virtual_keys_too(insi
     assert inside.request().startswith("401 key")
 
 
+def test_a_lock_that_fails_in_two_ways_reports_both(user: User) -> None:
+    state = user.home / ".local/state/lkr"
+    (state / "broker-locked").mkdir()
+    user.lkr("status")
+    shutil.rmtree(state / "generations")
+    (state / "generations").touch(0o600)
+    said = user.lkr("lock", code=1)
+    assert "virtual keys of another session may still work" in said and f"cannot write {state}/generations" in said
+    assert '"locked": true' in user.lkr("status", "--json")
+
+
 def test_a_command_with_a_real_key_does_not_go_to_the_broker(inside: Inside) -> None:
     """A shell or an agent whose keys come from the broker has its address, too."""
     user = inside.brokered.user
@@ -381,6 +392,11 @@ def test_a_command_with_a_real_key_does_not_go_to_the_broker(inside: Inside) -> 
     del user.env["LKR_OLD_OPENAI_BASE_URL"]
     code = 'import os, lkrshell; lkrshell.load(folder=os.environ["MINE"]); print("OPENAI_BASE_URL" in os.environ)'
     assert user.python(code) == "False\n"
+    user.config('[broker]\nagents = false\n[agents]\naider = ["openai:direct"]\n')
+    user.env |= account(user.home)
+    show = 'echo "${OPENAI_BASE_URL-unset} ${OPENAI_API_KEY%-*}"'
+    shown = user.lkr("agent-env", "--agent", "aider", "--", "sh", "-c", show, cwd=Path(user.env["MINE"]))
+    assert shown.startswith("unset sk-direct\n")
 
 
 def test_a_new_value_is_sent_from_the_next_request_on(inside: Inside) -> None:
@@ -805,7 +821,8 @@ def test_an_agent_may_ask_for_a_token_of_its_project_and_look_at_the_broker_and_
     assert '"event": "token"' in user.lkr("audit", "--json", "--event", "token")
 
 
-def test_lock_ends_the_streams_under_way(brokered: Brokered) -> None:
+@pytest.mark.parametrize("disk", ["works", "refuses"])
+def test_lock_ends_the_streams_under_way(brokered: Brokered, disk: str) -> None:
     code = """
 import http.client, json, os
 connection = http.client.HTTPConnection(os.environ["OPENAI_BASE_URL"].split("/")[2], timeout=60)
@@ -828,7 +845,11 @@ except Exception as error:
     assert process.stdout
     assert process.stdout.readline().startswith("200 ")
     assert brokered.state()["requests"] == 1
-    brokered.user.lkr("lock")
+    if disk == "refuses":  # to remove the table
+        table = brokered.run_folder() / "keys"
+        table.unlink()
+        table.mkdir()
+    brokered.user.lkr("lock", code=0 if disk == "works" else 1)
     rest, _ = process.communicate(timeout=30)
     assert rest.startswith(("cut", "ended"))
     assert brokered.vendor.seen[-1].gone.wait(10), "the vendor does not go on"

@@ -459,6 +459,19 @@ def test_status_and_doctor_say_why_the_hook_loads_no_key(
         assert not any("hook is not active" in row["text"] for row in rows)
 
 
+def test_a_key_only_for_exec_that_is_for_other_folders_keeps_no_key_out_of_the_shell(user: User) -> None:
+    scoped = 'GROQ_API_KEY = { key = "groq:ci", scope = "exec" }'
+    folder = user.project("p", f'{A} = "openai:prod"\n{scoped}')
+    (user.home / "other").mkdir()
+    user.lkr("set", "groq:ci", "--stdin", stdin=b"gsk_0123456789abcdef")
+    user.lkr("policy", "groq:ci", "--only", str(user.home / "other"))
+    said = user.lkr("status", cwd=folder)
+    assert "Next: lkr policy groq:ci --only " in said
+    assert "groq:ci is for other folders, and keeps the other keys out of lkr exec)" in said
+    assert VALUE in user.lkr("export", "bash", cwd=folder)
+    assert "is for other folders" in user.lkr("exec", "--", "true", cwd=folder, code=2)
+
+
 def test_a_moved_project_is_not_said_to_be_allowed_where_it_no_longer_is(user: User) -> None:
     user.project("p").rename(user.home / "moved")
     assert "The same content was allowed at ~/p, which no longer exists." in user.lkr("allow", "--yes", "moved")

@@ -82,6 +82,7 @@ def test_import_in_a_subfolder_names_the_keys_in_the_projects_manifest(user: Use
     below.mkdir()
     (below / ".env").write_text(f"{G}=gsk_0123456789abcdef\n")
     said = user.lkr("import", ".env", "--yes", cwd=below)
+    assert said.startswith(f"lkr: these keys go into {folder}/.lkr.toml, for all folders below it\n")
     assert f"lkr: 1 key is in the vault and named in {folder}/.lkr.toml\n" in said
     assert f'{G} = "groq:main"' in (folder / ".lkr.toml").read_text() and not (below / ".lkr.toml").exists()
 

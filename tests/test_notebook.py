@@ -1,11 +1,16 @@
 """`%load_ext lkrshell` in real Jupyter kernels: the keys are there, and no output of the .ipynb has a value."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import OTHER, VALUE, User
+
+import lkrshell
+from lkrshell.integrations import notebook
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 BOTH = f'{A} = "openai:prod"\n{B} = "anthropic:main"'
@@ -136,3 +141,16 @@ def test_a_kernel_started_elsewhere_finds_the_notebooks_project_and_says_what_is
     assert f'"{len(VALUE)}"' in outputs[4]
     rows = [json.loads(line) for line in user.lkr("audit", "--json", "--event", "python").splitlines()]
     assert [row["process"].split(" ", 1)[1] for row in rows] == ["n.ipynb"]
+
+
+def test_a_switch_that_is_stopped_midway_changes_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(profile: str | None) -> lkrshell.Loaded:
+        os.environ[A] = "half"
+        raise KeyboardInterrupt
+
+    monkeypatch.delenv(A, raising=False)
+    one = notebook.Notebook(object())
+    monkeypatch.setattr(lkrshell, "load", load)
+    with pytest.raises(KeyboardInterrupt):
+        one.use("staging")
+    assert A not in os.environ

@@ -110,6 +110,21 @@ def test_keys_of_this_machine_move_to_the_team(member: User, team: Team) -> None
     assert "kept openai:prod, which has another value there" in out
 
 
+def test_ctrl_c_while_keys_move_to_the_team_does_not_deny_it(member: User, team: Team) -> None:
+    code = """if True:
+        import sys
+        from lkrshell.cli import common, main
+        def progress(items, label):
+            yield from items
+            raise KeyboardInterrupt
+        common.progress = progress
+        sys.stderr = sys.stdout
+        print(main.run(["migrate", "vault", "--to", "team", "--yes"]))
+    """
+    assert "what was done until then stays" in member.python(code)
+    assert at_server(team, "anthropic:main") == {"value": "sk-ant-0123456789-anthropic"}
+
+
 TABLE = '[sources.team]\ntype = "openbao"\naddress = "{}"\nmount = "{}"\n'
 
 

@@ -126,8 +126,11 @@ class Control:
     def _follow_lock(self) -> None:
         """Ends what `lkr lock` ended without reaching us."""
         if self._keys.are_over():
-            self._keys.forget()
-            self._end_streams()
+            self._end_keys()
+
+    def _end_keys(self) -> None:
+        self._end_streams()  # first, since the disk may refuse the rest
+        self._keys.forget()
 
     def _end_streams(self) -> None:
         self._authority.forget()
@@ -135,9 +138,9 @@ class Control:
             callback()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._follow_lock()
-        epoch = self._keys.epoch
         try:
+            self._follow_lock()
+            epoch = self._keys.epoch
             async with asyncio.timeout(_TIME):
                 rows = await self._question(reader, writer)
                 if rows is not None:
@@ -250,8 +253,7 @@ class Control:
         ]
 
     async def _lock(self) -> list[tuple[str, ...]]:
-        self._keys.forget()
-        self._end_streams()
+        self._end_keys()
         return [("ok",)]
 
     async def _stop(self) -> list[tuple[str, ...]]:

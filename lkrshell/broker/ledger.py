@@ -70,6 +70,7 @@ class Ledger:
     def __init__(self, where: str = "") -> None:
         self._path = where or path()
         self._lock = threading.Lock()
+        self._presence: int | None = None  # holds a lock that tells other brokers of us
         self._late: list[tuple[int, dict[str, Any]]] = []  # completed rows that could not be written yet
         try:
             files.make_private_dir(os.path.dirname(self._path))
@@ -142,9 +143,28 @@ class Ledger:
             self._late.pop(0)
 
     def charge_left(self) -> int:
-        """Charges the requests that an earlier broker left open, at their reserved cost. Returns how many."""
+        """Charges the requests that an earlier broker left open, at their reserved cost. Returns how many: none while
+        the broker of another session runs, because they may be its own."""
         with self._in_use() as db:
-            return db.execute(_CHARGE).rowcount
+            return db.execute(_CHARGE).rowcount if self._is_the_only_one() else 0
+
+    def _is_the_only_one(self) -> bool:
+        """True if no other process has called this and still runs. Call it once."""
+        import fcntl
+
+        try:
+            # SQLite's own locks are on the ledger itself, and would end when another descriptor of it is closed.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._presence = os.open(f"{self._path}-brokers", flags, 0o600)
+            try:
+                fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                only = True
+            except BlockingIOError:
+                only = False
+            fcntl.flock(self._presence, fcntl.LOCK_SH)
+        except OSError:  # a disk without locks
+            return True
+        return only
 
     def spent(self, since: float, **where: str) -> tuple[int, int]:
         """Returns the money (millionths of a US dollar) and the tokens since `since` (seconds since the epoch),
@@ -163,6 +183,9 @@ class Ledger:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+            if self._presence is not None:
+                os.close(self._presence)
+                self._presence = None
 
 
 class Reader:

@@ -119,7 +119,7 @@ class VirtualKeys:
             if bound not in alive:
                 alive[bound] = client_process.is_alive(*bound)
             if not alive[bound]:
-                del self._rows[virtual.digest]
+                self._rows.pop(virtual.digest, None)  # `forget`, in another thread, may have been quicker
                 self._plain.pop(virtual.use(), None)
         return len(self._rows)
 

@@ -8,7 +8,6 @@ from lkrshell.cli import common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.text import show
 from lkrshell.project import approve, grants, lookup, manifest_text, project_files
 from lkrshell.project.manifest import Manifest
 from lkrshell.runtime import import_plan
@@ -38,9 +37,8 @@ def command(entry: str, replace: bool) -> None:
         prompts.yes(f"{variable} is {before} here. Use {name} instead?", replace, "add --replace")
     parsed = prompts.write_and_allow(place, manifest_text.add_keys(text, {variable: name}))
     what = f"{variable} is now {name} instead of {before}" if before else f"added {variable} ← {name}"
-    is_here = place.folder == lookup.current_folder()
-    where = "" if is_here else f" in {show(os.path.join(place.folder, lookup.MANIFEST))}"
-    declare.echo(f"lkr: {what}{where}, and allowed it", err=True)
+    where = common.elsewhere(place)
+    declare.echo(f"lkr: {what}{f' in {where}' if where else ''}, and allowed it", err=True)
     if override := _override(parsed, variable, name):
         declare.echo(f"lkr: but {override}, and that stays in force", err=True)
     try:

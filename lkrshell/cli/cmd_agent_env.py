@@ -54,6 +54,7 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
     store = registry.choose(settings) if bindings else None
     consumer = policy.Consumer("shell", folder, name, settings.keys_of(name) + own)
     given = _keys(store, bindings, consumer, settings) if store else Given()
+    execute.leave_broker(environment, [binding.key for binding, _ in given.loaded])
     execute.add_variables(environment, given.loaded + given.virtual, given.around)
     every = given.loaded + given.virtual
     keys, variables = [binding.key for binding, _ in every], [binding.variable for binding, _ in every]

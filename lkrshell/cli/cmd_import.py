@@ -61,18 +61,18 @@ def command(
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
     if name and len(plan.found) > 1:
         raise LkrError(f"--as names one key, but there are {len(plan.found)}", "leave --as out", USAGE)
-    _show(plan, as_json)
+    _show(plan, place, as_json)
     if dry_run:
         return
     _carry_out(plan, place, env, yes, replace, blank)
 
 
-def _show(plan: import_plan.Plan, as_json: bool) -> None:
+def _show(plan: import_plan.Plan, place: lookup.Place, as_json: bool) -> None:
     if as_json:
         rows = [{"variable": each, "name": key, "state": plan.state(each)} for each, key in plan.keys.items()]
         declare.echo_json(rows)
     else:
-        importing.show_plan(plan)
+        importing.show_plan(plan, place)
 
 
 def _carry_out(

@@ -66,7 +66,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> None:
     for variable, where in seen.items():
         declare.echo(f"  {variable} is in {show(where)}", err=True)
     env = _env(place.folder, take)
-    plan = _offer(env, wanted, yes) if env and (take or not yes) else None
+    plan = _offer(env, wanted, place, yes) if env and (take or not yes) else None
     keys = plan.keys if plan else {}
     if new:
         keys = _proposed(seen, keys, env)
@@ -117,12 +117,12 @@ def _env(folder: str, needed: bool) -> envfile.EnvFile | None:
         return None
 
 
-def _offer(env: envfile.EnvFile, wanted: dict[str, str], yes: bool) -> import_plan.Plan | None:
+def _offer(env: envfile.EnvFile, wanted: dict[str, str], place: lookup.Place, yes: bool) -> import_plan.Plan | None:
     """Asks the person what happens to the keys in the env file. None if it has no keys, or after a no."""
     plan = importing.make_plan(importing.keys_of_file(env), wanted, yes)
     if not plan.found:
         return None
-    importing.show_plan(plan)
+    importing.show_plan(plan, place)
     if not yes and not _agreed(f"Store these keys from {show(env.name)}?"):
         return None
     importing.settle(plan, yes)

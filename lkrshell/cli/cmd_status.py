@@ -212,7 +212,7 @@ def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") ->
         return ""  # the message names the fix
     if report["manifest"] is None:
         return "lkr init makes this folder a project"
-    if first := next((each for each in blocked.values() if each.blocks), None):
+    if first := next((each for each in blocked.values() if each.blocks == "shell"), None):
         others = ", and keeps the other keys out too" if len(report["wants"]) > 1 else ""
         return f"{first.fix}  ({first.reason}{others})"
     if lacking := [want["key"] for want in report["wants"] if not want["stored"] and not want["optional"]]:
@@ -222,7 +222,8 @@ def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") ->
     if report["changed"]:
         return f"to load the keys again, {_RETURN}"
     if first := next(iter(blocked.values()), None):
-        return f"{first.fix}  ({first.reason})"
+        others = ", and keeps the other keys out of lkr exec" if first.blocks and len(report["wants"]) > 1 else ""
+        return f"{first.fix}  ({first.reason}{others})"
     waiting = [want for want in report["wants"] if _row(want, report, None)[2].startswith("not loaded")]
     if waiting and (who := common.agent()):
         return f"lkr exec -- COMMAND gives a command its keys; this shell belongs to a coding agent ({who})"

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from lkrshell.core.binding import Binding
     from lkrshell.project.grants import Grant
-    from lkrshell.project.lookup import Place
     from lkrshell.stores.base import Store
     from lkrshell.stores.vault import Vault
 
@@ -148,12 +147,15 @@ def did_you_mean(word: str, known: "Sequence[str]", otherwise: str, form: str = 
     return f"did you mean {form.format(close[0])}?" if close else otherwise
 
 
-def place_here() -> "Place":
+def place_here() -> lookup.Place:
     """The project of the current folder, or this folder if there is none: where a command writes a manifest."""
-    from lkrshell.project import lookup
-
     here = lookup.current_folder()
     return lookup.Place(lookup.find(here) or here)
+
+
+def elsewhere(place: lookup.Place) -> str:
+    """The path of the place's manifest, made safe to show; empty if the manifest is in the current folder."""
+    return "" if place.folder == lookup.current_folder() else show(os.path.join(place.folder, lookup.MANIFEST))
 
 
 def profiles(chain: "Iterable[Grant]") -> list[str]:

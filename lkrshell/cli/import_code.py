@@ -88,7 +88,7 @@ def _carry_out(folder: str, found: Found, dry_run: bool, yes: bool, replace: boo
         del values[variable]
     place = common.place_here()
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run)
-    importing.show_plan(plan)
+    importing.show_plan(plan, place)
     if not dry_run:
         project_files.check_new(place)
         project_files.check(folder, *found)

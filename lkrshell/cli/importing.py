@@ -43,7 +43,9 @@ def _what_else(value: str) -> str:
     return "a command or a reference to a key" if import_plan.is_reference(value) else ""
 
 
-def show_plan(plan: import_plan.Plan) -> None:
+def show_plan(plan: import_plan.Plan, place: lookup.Place) -> None:
+    if plan.keys and (where := common.elsewhere(place)):
+        declare.echo(f"lkr: these keys go into {where}, for all folders below it", err=True)
     for variable, key in plan.keys.items():
         declare.echo(f"  {variable} → {key} ({plan.state(variable)})", err=True)
         if warning := providers.shape_warning(key, plan.found[variable]):
@@ -95,8 +97,7 @@ def carry_out(plan: import_plan.Plan | None, place: lookup.Place, text: str, loc
     prompts.write_and_allow(place, text, local)
     if plan and plan.keys:
         stored = common.count(len(plan.keys), "key is", "keys are")
-        here = place.folder == lookup.current_folder()
-        where = lookup.MANIFEST if here else show(os.path.join(place.folder, lookup.MANIFEST))
+        where = common.elsewhere(place) or lookup.MANIFEST
         declare.echo(f"lkr: {stored} in the {plan.store.name} and named in {where}", err=True)
 
 

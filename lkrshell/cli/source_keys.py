@@ -122,6 +122,7 @@ def remove(name: str, yes: bool) -> None:
         raise _missing(name)
     prompts.tell_projects(name)
     prompts.yes(f"Remove {names.in_source(name)} from the source {source.name}, for everyone?", yes)
+    files.note_change()
     source.remove(names.in_source(name))
     cache.drop(store, name)
     generation.bump()
@@ -156,6 +157,7 @@ def copy_to(
             if state[name] == "same":
                 continue
             changed.append(f"{source_name}/{name}")
+            files.note_change()
             source.write(name, values[name])
             back = source.read([name], {})[name].secret
             if back is None or back.reveal() != values[name].reveal():

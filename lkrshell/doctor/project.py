@@ -48,7 +48,7 @@ def project(fix: bool) -> Iterator[Finding]:
     for obstacle in {each.reason: each for each in blocked.values()}.values():
         yield (wrong if obstacle.blocks else fact)(obstacle.reason, obstacle.fix)
     loading = [binding for binding in stored if binding.scope == "shell"]
-    if any(blocked[binding.variable].blocks for binding in loading if binding.variable in blocked):
+    if any(each.blocks == "shell" for each in blocked.values()):
         return  # then no key loads
     if loading := [binding for binding in loading if binding.variable not in blocked]:
         yield from _shell(chosen, loading, settings)

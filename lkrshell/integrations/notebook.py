@@ -54,14 +54,14 @@ class Notebook:
     def use(self, profile: str) -> None:
         """Switches this kernel to another profile; to the project's own choice when `profile` is empty. When that
         fails, everything stays as it was."""
-        present = {name: os.environ.get(name) for name in self._before}
+        present = dict(os.environ)
         before, chosen = self._before, self._profile
         _set(before)
         self._before, self._profile = {}, profile or None
         try:
             self.load()
         except BaseException:  # also Ctrl-C
-            _set(present)
+            _set(dict.fromkeys(os.environ) | present)
             self._before, self._profile = before, chosen
             raise
 

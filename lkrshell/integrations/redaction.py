@@ -46,7 +46,8 @@ class Redactor:
         for variable, secret in here.items():
             if variable in self._secrets and self._secrets[variable].reveal() == secret.reveal():
                 del self._secrets[variable]  # the mask shows the key's name instead
-        self._add({kept[variable]: secret for variable, secret in here.items()})
+        for variable, secret in here.items():  # one by one, since two variables may have the same key
+            self._add({kept[variable]: secret})
 
     def _add(self, fresh: dict[str, Secret]) -> None:
         """When a name's value has changed, keeps the old value too, since it may still be shown."""

@@ -77,6 +77,7 @@ def remove(folder: str, name: str) -> None:
     top, last = os.path.split(name)
     try:
         with _opened(folder, os.path.join(top, "x")) as (parent, _):
+            files.note_change()
             os.unlink(last, dir_fd=parent)
     except FileNotFoundError:
         pass

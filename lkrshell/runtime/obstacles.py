@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 class Obstacle:
     """`state` is short, for a table; `reason` is a sentence without a full stop; `fix` is the command that changes it.
 
-    `blocks`: while it lasts, the project's other keys do not load either.
+    `blocks` says where the project's other keys do not load either while it lasts: `shell`, `exec`, or empty.
     """
 
     __slots__ = ("blocks", "fix", "reason", "state")
 
-    def __init__(self, state: str, reason: str, fix: str, blocks: bool) -> None:
+    def __init__(self, state: str, reason: str, fix: str, blocks: str = "") -> None:
         self.state, self.reason, self.fix, self.blocks = state, reason, fix, blocks
 
 
@@ -33,13 +33,14 @@ def find(store: "Store", bindings: list[Binding], folder: str) -> dict[str, Obst
     waiting = session.unconfirmed(store, bindings, folder, entries)
     for binding in bindings:
         entry, name = entries[binding.key], shown(binding.key)
+        where = "shell" if binding.scope == "shell" else "exec"
         if reason := policy.wrong_folder(entry, folder):
             text, _, command = reason.partition("; ")
-            found[binding.variable] = Obstacle("for other folders", text, command, True)
+            found[binding.variable] = Obstacle("for other folders", text, command, where)
         elif entry and entry.kind == "admin":
             reason = f"{name} is an admin key, which never enters an environment"
-            found[binding.variable] = Obstacle("admin key", reason, f"lkr policy {quoted(name)} --kind runtime", True)
+            found[binding.variable] = Obstacle("admin key", reason, f"lkr policy {quoted(name)} --kind runtime", where)
         elif binding in waiting:
             reason = f"{binding.variable} awaits your confirmation"
-            found[binding.variable] = Obstacle("awaits your confirmation", reason, "lkr confirm", False)
+            found[binding.variable] = Obstacle("awaits your confirmation", reason, "lkr confirm")
     return found

@@ -283,6 +283,7 @@ def _write(change: Change) -> None:
     shown = show(change.path)
     if not change.link and read(change.path) != change.before:
         raise LkrError(f"{shown} was changed just now by another program", "it was left alone; run this again")
+    files.note_change()
     try:
         if change.link:
             _write_link(change)

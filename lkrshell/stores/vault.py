@@ -165,6 +165,7 @@ class Vault:
         import time
 
         aside = f"{self._root}-{time.strftime('%Y-%m-%dT%H%M%S')}"
+        files.note_change()
         self.lock()
         try:
             with files.locked(self._root):

@@ -422,6 +422,19 @@ def test_what_a_crash_left_under_way_is_charged_as_it_was_reserved(place: str) -
     assert refusal(after, Permit(key("1/day")), call(max_tokens=80_000))
 
 
+def test_a_new_broker_does_not_charge_what_another_one_has_under_way(place: str) -> None:
+    first = Ledger(place)
+    assert first.charge_left() == 0
+    first.begin(1, {"key": "openai:prod", "vendor": "openai", "reserved": 5})
+    second = Ledger(place)
+    assert second.charge_left() == 0
+    first.close()
+    second.close()
+    alone = Ledger(place)
+    assert alone.charge_left() == 1
+    alone.close()
+
+
 def test_others_read_while_one_writes(place: str) -> None:
     assert list(Reader(place).rows(["id"])) == [], "there is none yet"
     limited = Limiter(Ledger(place), Prices(OWN))

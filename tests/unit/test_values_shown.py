@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
+from lkrshell.api import keys as given_keys
 from lkrshell.api.keys import Keys, Value
 from lkrshell.core.secret import Secret
+from lkrshell.integrations import redaction
 
 LEAK = "Q7x" * 2  # whoever shows our source shows no more than that
 
@@ -89,3 +91,14 @@ def test_a_value_is_a_plain_text_for_programs() -> None:
     value = Value("sk-abc")
     assert value[:3] == "sk-" and value[-1] == "c" and f"Bearer {value}" == "Bearer sk-abc"
     assert pickle.loads(pickle.dumps(value)) == "sk-abc"
+
+
+def test_two_variables_with_two_values_of_one_key_are_both_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given_keys, "given_to", [])
+    values = {"A_TOKEN": "Qw3rTy8uIo9pAs", "B_TOKEN": "Zx6cVb7nMk2lJh"}
+    for variable, value in values.items():
+        monkeypatch.setenv(variable, value)
+    redactor = redaction.Redactor()
+    redactor.add_kept(dict.fromkeys(values, "openai:prod"))
+    shown = redactor.text(" ".join(values.values()))
+    assert shown.startswith("[lkr openai:prod] [lkr openai:prod") and not any(each in shown for each in values.values())
