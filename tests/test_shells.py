@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -655,6 +656,32 @@ def direnv_shell(user: User, open_shell: Open, folder: Path, lkr_first: bool = T
     for line in ((HOOK[shell.shell], direnv) if lkr_first else (direnv, HOOK[shell.shell])) if native else (direnv,):
         shell.run(line)
     return shell
+
+
+@pytest.mark.parametrize("by", ["the hook", "direnv"])
+def test_a_command_in_another_project_gets_none_of_this_ones_keys(user: User, open_shell: Open, by: str) -> None:
+    """With `cd` on the same line, no hook has run yet."""
+    first = user.project("first", f'{A} = "openai:prod"\n{B} = "anthropic:main"')
+    user.lkr("set", "openai:other", "--stdin", stdin=b"sk-other-0123456789")
+    other = user.project("other", f'{A} = "openai:other"')
+    script = user.home / "show"
+    script.write_text(f'echo "[${{{A}-}}/${{{B}-}}/${{LKR_STATE:+state}}${{LKR_DIRENV:+state}}]"')
+    shell = direnv_shell(user, open_shell, first) if by == "direnv" else open_shell()
+    shell.run(word(shell, f"export {B}=mine", f"set -gx {B} mine"))
+    shell.run("cd first")
+    assert shell.value(B) == OTHER
+
+    def at(folder: Path, *words: str) -> str:
+        line = f"env -C {folder} {' '.join(words)} sh {script}"
+        return str(re.findall(r"\[(.*)\]", shell.run(line))[-1])
+
+    assert at(first, "lkr exec --") == f"{VALUE}/{OTHER}/state"
+    assert at(other, "lkr exec --") == "sk-other-0123456789/mine/"
+    assert at(user.home, "lkr exec -k openai:other --") == "sk-other-0123456789/mine/"
+    code = f"import os, lkrshell; lkrshell.load(); print(os.environ['{A}'], os.environ.get('{B}'))"
+    assert "sk-other-0123456789 mine" in shell.run(f'env -C {other} {sys.executable} -c "{code}"')
+    code = code.replace("load()", f"load(folder='{other}')")
+    assert f"{VALUE} {OTHER}" in shell.run(f'{sys.executable} -c "{code}"')
 
 
 def install_agent(user: User, script: str) -> None:

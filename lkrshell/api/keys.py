@@ -203,10 +203,12 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
 
     bindings, asking, require_all = _project(profile, folder)
     loaded = Loaded(asking.folder)
+    present = _environment(folder)
     if not override:
-        loaded.kept = {binding.variable: shown(binding.key) for binding in bindings if binding.variable in os.environ}
+        loaded.kept = {binding.variable: shown(binding.key) for binding in bindings if binding.variable in present}
         bindings = [binding for binding in bindings if binding.variable not in loaded.kept]
     if not bindings:
+        _change_to(present)
         return loaded
     from lkrshell.runtime import execute
 
@@ -220,9 +222,10 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
         asking.say(str(error))
     around = dict(given.around)
     if not override:
-        for variable in [name for name in around if name in os.environ and name.lower() != "no_proxy"]:
+        for variable in [name for name in around if name in present and name.lower() != "no_proxy"]:
             asking.say(f"{variable} is set already, so virtual keys may not reach the broker; use load(override=True)")
             del around[variable]
+    _change_to(present)
     if hasattr(os, "environb"):  # not on Windows, where there is no broker
         execute.leave_broker(os.environb, list(given.real()))
     added: dict[bytes, bytes] = {}
@@ -232,6 +235,22 @@ def _load(profile: str | None, folder: "str | os.PathLike[str] | None", override
     loaded.missing = tuple(dict.fromkeys(shown(binding.key) for binding in given.missing))
     loaded.virtual = tuple(binding.variable for binding, _ in given.keys if binding in given.virtual)
     return loaded
+
+
+def _environment(folder: "str | os.PathLike[str] | None") -> dict[str, str]:
+    """Our variables, without keys that the shell loaded for another project. With a `folder`, the program asks for the
+    keys of that project beside those that it has."""
+    from lkrshell.runtime import execute
+
+    if folder:
+        return dict(os.environ)
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in execute.own_environment(_here()).items()}
+
+
+def _change_to(present: dict[str, str]) -> None:
+    for name in [name for name in os.environ if name not in present]:
+        del os.environ[name]
+    os.environ.update({name: value for name, value in present.items() if os.environ.get(name) != value})
 
 
 def _project(

@@ -44,7 +44,8 @@ def command(agent: str | None, words: tuple[str, ...]) -> None:
         raise common.refused(message, f"agent-env --agent {name}", project=paths.real("."))
     session.check_folders_and_store(name)
     name = name or agent or agents.agent_of_program(program, settings)
-    environment = stripped(execute.own_environment())
+    environment = execute.own_environment()
+    session_state.strip(environment)
     try:
         bindings, folder, _ = execute.project_bindings(agent or program)
         bindings = [binding for binding in bindings if binding.scope != "exec"]
@@ -162,19 +163,3 @@ def _is_virtual(binding: Binding, entry: Entry | None, consumer: policy.Consumer
     variables = [binding.variable, *routes.bases(names.provider_of(binding.key), 0)]
     takes = any(known_agents.takes(consumer.agent or "", name) for name in variables)
     return policy.allows_agent(entry, consumer) or not takes
-
-
-def stripped(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """The environment as it was before the shell's hook, or direnv's `use lkr`, loaded keys into it."""
-    state = environment.get(b"LKR_STATE", b"").decode("utf-8", "surrogateescape")
-    loaded = [os.fsencode(variable) for variable in session_state.parse(state)]
-    for variable in [*loaded, *environment.get(b"LKR_DIRENV", b"").split()]:
-        old = environment.pop(b"LKR_OLD_" + variable, None)
-        environment.pop(variable, None)
-        if old is not None:
-            environment[variable] = old
-    # direnv keeps the values in DIRENV_DIFF, so its own variables are removed too.
-    own = [name for name in environment if name in map(os.fsencode, session_state.OWN) or name[:7] == b"DIRENV_"]
-    for name in own:
-        del environment[name]
-    return environment

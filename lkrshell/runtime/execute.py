@@ -12,7 +12,7 @@ from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.project import lookup, resolver
 from lkrshell.runtime import agents, session
-from lkrshell.state import config
+from lkrshell.state import config, paths
 from lkrshell.stores import registry
 
 TYPE_CHECKING = False
@@ -101,11 +101,21 @@ def leave_broker(environment: "MutableMapping[bytes, bytes]", keys: list[str]) -
                 environment[name] = old
 
 
-def own_environment() -> dict[bytes, bytes]:
-    """A copy of our variables."""
+def own_environment(folder: str | None = None) -> dict[bytes, bytes]:
+    """A copy of our variables, without the keys that the shell loaded for another project than that of `folder` (None:
+    the current one). The shell still has those if `cd` and the command are on one line."""
     if platform.WINDOWS:
         return {os.fsencode(name): os.fsencode(value) for name, value in os.environ.items()}
-    return os.environb.copy()
+    environment = os.environb.copy()
+    loaded = [environment.get(b"LKR_DIR", b"")] if b"LKR_STATE" in environment else []
+    loaded += [environment.get(b"DIRENV_DIR", b"")[1:]] if b"LKR_DIRENV" in environment else []
+    if theirs := {lookup.find(os.fsdecode(each)) for each in loaded if each} - {None}:
+        theirs.add(lookup.find(folder or lookup.current_folder()))
+    if len({found and paths.real(found) for found in theirs}) > 1:
+        from lkrshell.shells import session_state
+
+        session_state.strip(environment)
+    return environment
 
 
 def become(words: tuple[str, ...] | list[str], environment: dict[bytes, bytes]) -> None:

@@ -12,17 +12,26 @@ from lkrshell.project import lookup
 
 def variables_set() -> set[str]:
     """The variables that direnv has set in this shell, including those of `use lkr`."""
-    text = os.environ.get("DIRENV_DIFF", "")
+    return set(_difference(os.environ.get("DIRENV_DIFF", ""), "n"))
+
+
+def previous(text: str) -> dict[str, str]:
+    """What direnv restores on leaving, by variable, from the text of a DIRENV_DIFF. Without those that were not set."""
+    return _difference(text, "p")
+
+
+def _difference(text: str, part: str) -> dict[str, str]:
     if not text:
-        return set()
+        return {}
     import base64
     import json
     import zlib
 
     try:
-        return set(json.loads(zlib.decompress(base64.urlsafe_b64decode(text)))["n"])
-    except (ValueError, KeyError, TypeError, zlib.error):
-        return set()
+        found = json.loads(zlib.decompress(base64.urlsafe_b64decode(text)))[part]
+        return {name: value for name, value in found.items() if isinstance(value, str)}
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
+        return {}
 
 
 def allow_file(envrc: str, text: str) -> tuple[str, str]:
