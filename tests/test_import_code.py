@@ -78,6 +78,22 @@ def test_a_link_out_of_the_project_is_not_followed(user: User) -> None:
         user.lkr("import", "--code", *words, cwd=folder, code=64)
 
 
+def test_no_other_key_in_a_changed_line_is_shown_and_the_import_may_follow_one_from_the_future(user: User) -> None:
+    folder = user.project("p")
+    old = "gsk_" + KEY[:3:-1]
+    (folder / "app.py").write_text(
+        f'from __future__ import annotations; import os\nos.environ["GROQ_API_KEY"] = "{KEY}"  # not {old}\n'
+        f'os.environ["XAI_API_KEY"] = "xai-{KEY}"  # {KEY}\nprint(len(os.environ["GROQ_API_KEY"]))\n'
+    )
+    said = user.lkr("import", "--code", "--yes", cwd=folder)
+    assert '-os.environ["GROQ_API_KEY"] = "****"  # not ****' in said and '"****"  # ****' in said
+    assert KEY not in said and old not in said
+    done = subprocess.run(
+        [sys.executable, "app.py"], env=user.env, cwd=folder, capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout == f"{len(KEY)}\n", done.stderr
+
+
 def literal(value: str) -> str:
     return f'import os\nos.environ["GROQ_API_KEY"] = "{value}"\n'
 

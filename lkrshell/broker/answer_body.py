@@ -86,6 +86,7 @@ class AnswerBody:
                 raise Echo
             if self._seen > _MOST:
                 self.watches = False
+                self._mask.rest()  # decompressed text, which must not follow the compressed answer
                 break
         if self.watches and self._mask.waits:  # the key may begin in this chunk
             self._held += chunk

@@ -10,6 +10,7 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import approve, discover, envfile, lookup, manifest_text, project_files, python_code
 from lkrshell.runtime import import_plan
+from lkrshell.scan.text import Search
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
@@ -94,9 +95,11 @@ def _carry_out(folder: str, found: Found, dry_run: bool, yes: bool, replace: boo
         project_files.check(folder, *found)
     importing.settle(plan, yes or dry_run or not ask.on_terminal(), replace)
     kept -= set(plan.keys)
+    secrets = [edit.value for code in found.values() for edit in code.edits if edit.value]
+    what = Search({str(number): secret for number, secret in enumerate(secrets)})
     found = {name: code for name, code in found.items() if code.made(kept)}
     for name, code in found.items():
-        declare.echo(show_lines(code.difference(name, kept)))
+        declare.echo(show_lines(code.difference(name, lambda shown: what.masked(shown, b"****"), kept)))
     if not found:
         declare.echo("lkr: nothing to change", err=True)
     elif not dry_run:

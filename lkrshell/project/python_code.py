@@ -10,6 +10,7 @@ import difflib
 import io
 import tokenize
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lkrshell.core.secret import Secret
@@ -60,13 +61,14 @@ class Code:
         """Returns the file's new content, leaving out the edits for the variables in `but`."""
         return self._with(self._replacements(but)).decode().encode(self.encoding)
 
-    def difference(self, name: str, but: set[str] | None = None) -> str:
-        """Returns what `changed` changes as a unified diff for a person. Values are masked, and no other line is shown,
-        since it may have a key."""
+    def difference(self, name: str, hide: Callable[[bytes], bytes], but: set[str] | None = None) -> str:
+        """Returns what `changed` changes as a unified diff for a person. Values are masked. No other line is shown, and
+        `hide` masks the rest of the text, since a comment may have a key, too."""
         literals = [edit for edit in self.edits if edit.value]
         masks = [(*edit.literal, _MASK) for edit in literals]
         stay = [(*edit.literal, _MASK) for edit in literals if edit.variable in (but or ())]
-        old, new = (self._with(each).decode().splitlines() for each in (masks, self._replacements(but) + stay))
+        texts = (self._with(each) for each in (masks, self._replacements(but) + stay))
+        old, new = (hide(each).decode().splitlines() for each in texts)
         return "\n".join(difflib.unified_diff(old, new, name, name, n=0, lineterm=""))
 
     def _replacements(self, but: set[str] | None) -> list[tuple[int, int, str]]:
@@ -139,17 +141,21 @@ def _decoded(text: bytes) -> Code:
     raise Unreadable(line)
 
 
-def _parsed(text: str | bytes) -> ast.Module:
+def _parsed(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python would print what it dislikes in a program that is not ours
         return ast.parse(text)
 
 
 def _is_valid(text: bytes) -> bool:
-    try:
-        _parsed(text)
-    except (SyntaxError, ValueError):
-        return False
+    """True if Python compiles the text, which finds more than parsing, such as an import from `__future__` too late.
+    Cells of a notebook may `await` outside of a function."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(text, "", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
     return True
 
 
@@ -177,8 +183,10 @@ class _Finder(ast.NodeVisitor):
         if not edits or any(at <= edits[0].start for at in self._imported):
             return edits, None
         first = _first_statement(tree)
-        at = self._lines[first.lineno - 1] if first else len(self._text)
-        return edits, Edit(at, at, f"{_IMPORT}{self._newline}")
+        at, end = self._lines[first.lineno - 1] if first else len(self._text), self._newline
+        if first and self._text[at : at + first.col_offset].strip(b"\f"):  # behind a docstring or `from __future__`
+            at, end = at + first.col_offset, "; "
+        return edits, Edit(at, at, f"{_IMPORT}{end}")
 
     def generic_visit(self, node: ast.AST) -> None:
         for _, block in ast.iter_fields(node):

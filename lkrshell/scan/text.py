@@ -47,10 +47,16 @@ class Search:
 
     def hidden(self, name: str) -> str:
         """Returns a file's or a branch's name, with `[lkr]` in place of each key in it."""
-        data = os.fsencode(name)
-        for start, end, _ in sorted(self.hits(data), key=lambda hit: -hit[0]):
-            data = data[:start] + b"[lkr]" + data[end:]
-        return os.fsdecode(data)
+        return os.fsdecode(self.masked(os.fsencode(name), b"[lkr]"))
+
+    def masked(self, data: bytes, mask: bytes) -> bytes:
+        """Returns `data` with `mask` in place of each key."""
+        out, at = [], 0
+        for start, end in sorted(hit[:2] for hit in self.hits(data)):
+            if start >= at:
+                out += [data[at:start], mask]
+            at = max(at, end)
+        return b"".join([*out, data[at:]])
 
     def _shapes(self, data: bytes) -> "Iterator[tuple[int, int, Finding]]":
         for each in shapes.find(data) if self._shaped else ():

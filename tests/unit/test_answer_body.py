@@ -5,6 +5,7 @@ import tracemalloc
 
 import pytest
 
+from lkrshell.broker import answer_body
 from lkrshell.broker.answer_body import AnswerBody, Bomb
 from lkrshell.broker.masking import Mask
 
@@ -38,3 +39,11 @@ def test_a_decompression_bomb_takes_little_memory(status: int) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40 << 20, peak
+
+
+def test_a_compressed_answer_too_long_to_search_passes_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_body, "_MOST", 1000)
+    sent = gzip.compress(b"x" * 2000 + KEY[:3].encode())  # the text ends like the beginning of the key
+    body = AnswerBody(200, "gzip", False, Unmetered(), Mask(KEY))  # type: ignore[arg-type]
+    assert not body.rewrites(sent[:9])
+    assert body.feed(sent[:9]) + body.feed(sent[9:]) + body.rest() == sent

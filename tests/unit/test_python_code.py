@@ -87,7 +87,7 @@ def test_code_is_changed_exactly_there(before: str, after: str) -> None:
     old, new = (textwrap.dedent(text).lstrip().replace('KEY"   #', KEY + '"   #').encode() for text in (before, after))
     code = python_code.read(old)
     assert code and code.changed() == new
-    assert KEY not in code.difference("app.py") and KEY not in repr(code.edits)
+    assert KEY not in code.difference("app.py", bytes) and KEY not in repr(code.edits)
 
 
 def test_a_file_of_env_with_other_settings_keeps_load_dotenv_behind_lkrs_line() -> None:
@@ -149,7 +149,7 @@ def test_other_encodings_are_kept(encoding: str, first: str, keeps: bool) -> Non
     after = f'import os; s = "{word}"; lkrshell.load(required=False){stays}; lkrshell.load()  # {word}\n'
     code = python_code.read((first + body).encode(encoding), keeps)
     assert code and code.changed() == (first + "import lkrshell\n" + after).encode(encoding)
-    assert word in code.difference("app.py") and KEY not in code.difference("app.py")
+    assert word in code.difference("app.py", bytes) and KEY not in code.difference("app.py", bytes)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -179,7 +179,7 @@ def test_the_difference_shows_exactly_what_is_written() -> None:
     text = f'import os\nos.environ["OPENAI_API_KEY"] = "{KEY}"\nos.environ["GROQ_API_KEY"] = "{KEY}x"\n'.encode()
     code = python_code.read(text)
     assert code
-    shown = code.difference("app.py", {"GROQ_API_KEY"})
+    shown = code.difference("app.py", bytes, {"GROQ_API_KEY"})
     assert '-os.environ["OPENAI_API_KEY"] = "****"' in shown and "GROQ" not in shown
     assert KEY not in shown
     assert code.changed({"GROQ_API_KEY"}).endswith(text.splitlines(keepends=True)[-1])
@@ -209,6 +209,25 @@ def test_what_is_something_else_stays(text: str) -> None:
     assert python_code.read(text.encode()) is None
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from __future__ import annotations; import os", "from __future__ import annotations; LKR; import os"),
+        ("'''é'''; import os", "'''é'''; LKR; import os"),
+        ("'''two\nlines'''; from __future__ import annotations; import os",
+         "'''two\nlines'''; from __future__ import annotations; LKR; import os"),
+        ("'''a docstring'''; load_dotenv()", "'''a docstring'''; LKR; lkrshell.load(required=False)"),
+        ("from __future__ import division; \\\n import os", "from __future__ import division; \\\n LKR; import os"),
+        ("\fimport os", "LKR\n\fimport os"),
+    ],
+)  # fmt: skip
+def test_the_import_comes_behind_what_has_to_be_first_in_its_line(before: str, after: str) -> None:
+    code = python_code.read(f"{before}\nload_dotenv()\n".encode())
+    assert code
+    assert code.changed().decode() == f"{after.replace('LKR', 'import lkrshell')}\nlkrshell.load(required=False)\n"
+    compile(code.changed(), "", "exec", dont_inherit=True)
+
+
 @pytest.mark.filterwarnings("error")
 def test_what_python_dislikes_in_a_program_is_not_printed() -> None:
     assert python_code.read(b'from dotenv import load_dotenv\nload_dotenv()\nx = "\\#"\n')
@@ -219,7 +238,7 @@ def test_values_are_found_and_a_skipped_one_stays() -> None:
     code = python_code.read(text)
     assert code and [each.value.reveal() for each in code.edits if each.value] == [KEY]
     assert code.changed({"OPENAI_API_KEY"}) == text
-    assert KEY[9:] not in code.difference("app.py")
+    assert KEY[9:] not in code.difference("app.py", bytes)
 
 
 @given(st.text(alphabet="é'\"\\\n #=x()[]osenvirload_tpgKEY", max_size=60), st.booleans())
@@ -232,4 +251,4 @@ def test_no_text_makes_it_fail_or_write_what_python_does_not_read(text: str, kee
     if code:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(code.changed())
+            compile(code.changed(), "", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
