@@ -1,5 +1,6 @@
 """The store and the authentication layer: a key that went in comes out, and only to someone authenticated."""
 
+import io
 import json
 import os
 import shutil
@@ -193,6 +194,39 @@ def test_a_rekey_of_more_than_a_second_shows_how_far_it_is_on_a_terminal_only(mi
     child.expect(r"encrypting.*%")
     child.expect("50 keys are encrypted")
     child.close()
+
+
+EARLY = """
+import sys
+from lkrshell.core.errors import WrongPassphrase
+from lkrshell.runtime import unlocking
+def use(given):
+    if given.reveal() == "right":
+        return
+    print("checking", flush=True)
+    sys.stdin.readline()
+    raise WrongPassphrase("wrong")
+unlocking.until_right("Passphrase", use)
+print("opened", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_passphrase_typed_before_its_question_is_not_shown(user: User) -> None:
+    child = pexpect.spawn(sys.executable, ["-c", EARLY], env=user.env, encoding="utf-8", timeout=60)
+    said = io.StringIO()
+    child.logfile_read = said
+    for question, answer in (
+        ("Passphrase", "not-it"),
+        ("checking", "early"),
+        ("Passphrase", "right"),
+        ("opened", "seen"),
+    ):
+        child.expect(question)
+        child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert not any(each in said.getvalue() for each in ("not-it", "early", "right")) and "seen" in said.getvalue()
 
 
 # A filter that answers add_key and keyctl with an error, as container runtimes do, and then becomes the command.

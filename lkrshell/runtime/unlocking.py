@@ -45,12 +45,13 @@ def on_demand(line: agents.Ancestry | None = None) -> bool:
 
 def until_right(prompt: str, use: "Callable[[Secret], T]") -> "T":
     """Asks on the terminal for a passphrase that `use` accepts, at most three times. Returns what `use` returned."""
-    for _ in range(_TRIES - 1):
-        try:
-            return use(Secret(terminal.hidden(prompt)))
-        except WrongPassphrase as error:
-            _say(f"{error.message}; try again")
-    return use(Secret(terminal.hidden(prompt)))
+    with terminal.quiet():
+        for _ in range(_TRIES - 1):
+            try:
+                return use(Secret(terminal.hidden(prompt)))
+            except WrongPassphrase as error:
+                _say(f"{error.message}; try again")
+        return use(Secret(terminal.hidden(prompt)))
 
 
 def open_with(store: "Store", passphrase: Secret) -> None:

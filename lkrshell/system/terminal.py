@@ -2,10 +2,16 @@
 it; and a hidden line.
 """
 
+import contextlib
 import os
 import sys
 
 from lkrshell.core.errors import REFUSED, LkrError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 
 def ask(question: str) -> bool:
@@ -27,6 +33,30 @@ def ask(question: str) -> bool:
 def is_there() -> bool:
     """True when somebody can be asked: standard input and standard error are terminals."""
     return all(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+@contextlib.contextmanager
+def quiet() -> "Iterator[None]":
+    """Shows nothing that is typed meanwhile, such as a passphrase that comes before its question."""
+    with contextlib.ExitStack() as undo:
+        with contextlib.suppress(ImportError, OSError):  # Windows, or no terminal
+            import termios
+
+            terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            undo.callback(os.close, terminal)
+            with contextlib.suppress(termios.error):
+                before = termios.tcgetattr(terminal)
+                undo.callback(_set_modes, terminal, before)
+                _set_modes(terminal, [*before[:3], before[3] & ~termios.ECHO, *before[4:]])
+        yield
+
+
+def _set_modes(terminal: int, modes: "list[Any]") -> None:
+    """Does nothing if the terminal is gone."""
+    import termios
+
+    with contextlib.suppress(termios.error):
+        termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
 
 
 def hidden(question: str, may_be_empty: bool = False) -> str:
