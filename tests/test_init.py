@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,7 +144,6 @@ def test_stopped_at_any_question_it_tells_the_truth_and_goes_on_later(
             break
         child.sendline(answer)
     child.expect(": $")
-    time.sleep(0.3)  # until it really waits: a Ctrl-C in the instant before that would wait for the next key
     child.sendcontrol(end)
     child.expect(r"lkr: stopped([^\n]*)\r\n(?:.*\r\n)?code 130")
     assert child.match is not None
@@ -169,7 +167,6 @@ def test_an_env_file_without_keys_or_a_locked_vault_do_not_end_it(user: User, fi
     child.expect_exact("Passphrase of the vault")
     child.sendline("a passphrase")
     child.expect_exact("Store these keys")
-    time.sleep(0.3)  # Python's input() misses a Ctrl-C between its question and its waiting
     child.sendcontrol("c")
     child.expect_exact("code 130")
 
@@ -311,7 +308,6 @@ def test_a_no_or_ctrl_c_in_a_second_project_leaves_nothing_half_done(user: User,
         child.expect_exact(question)
         child.expect(": $")
         if question == last and end == "ctrl-c":
-            time.sleep(0.3)
             child.sendcontrol("c")
             child.expect_exact("nothing was changed")
             break

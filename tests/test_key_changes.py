@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pexpect
@@ -271,7 +270,6 @@ def test_two_variables_get_no_one_label_for_two_values(user: User) -> None:
     child.sendline("claude-api-key")
     child.expect("anthropic:claude-api-key already belongs to another variable in this plan")
     child.expect("Another label")
-    time.sleep(0.3)  # Python's input() misses a Ctrl-C between its question and its waiting
     child.sendcontrol("c")
     child.expect("nothing was changed")
     child.expect(pexpect.EOF)
@@ -378,7 +376,6 @@ def test_ctrl_c_at_the_question_of_exec_is_a_line(user: User) -> None:
     for words in (["exec", "--", "env"], ["exec", "-k", "openai:prod", "--", "env"]):
         child = user.on_terminal(*words, cwd=folder)
         child.expect(r"\[y/N\]")
-        time.sleep(0.3)
         child.sendintr()
         child.expect(pexpect.EOF)
         child.close()

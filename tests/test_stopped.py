@@ -1,6 +1,5 @@
 """What lkr says after Ctrl-C: "nothing was changed" only if that is true."""
 
-import time
 from pathlib import Path
 
 import pexpect
@@ -12,7 +11,6 @@ CONTINUES = "lkr: stopped; what was done until then stays, and running it again 
 
 def stop(child: "pexpect.spawn[str]") -> str:
     """Types Ctrl-C at a question, and returns what was said after it."""
-    time.sleep(0.3)  # Python's input() misses a Ctrl-C between its question and its waiting
     child.sendcontrol("c")
     child.expect(pexpect.EOF)
     child.close()

@@ -1,24 +1,7 @@
-"""Asks the person at the terminal. Uses click, which is loaded only when there is a question."""
-
-import contextlib
+"""Asks the person at the terminal."""
 
 from lkrshell.cli import declare
 from lkrshell.system import terminal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@contextlib.contextmanager
-def _stopping() -> "Iterator[None]":
-    """Turns click's exception for Ctrl-C and for a no into KeyboardInterrupt."""
-    import click
-
-    try:
-        yield
-    except click.Abort:
-        raise KeyboardInterrupt from None
 
 
 def confirm(question: str, default: bool = False) -> bool:
@@ -37,26 +20,23 @@ def agree(question: str, default: bool = False) -> None:
 
 
 def text(question: str, default: str = "", shown: bool = True) -> str:
-    """Reads a line; `default` if it is empty. `shown`: the question names the default."""
-    with _stopping():
-        import click
-
-        return str(click.prompt(question, default=default, show_default=shown, err=True))
+    """Reads a line; `default` if it is empty. `shown`: the question names the default. KeyboardInterrupt at Ctrl-C or
+    the end of input."""
+    declare.echo(f"{question}{f' [{default}]' if default and shown else ''}: ", nl=False, err=True)
+    try:
+        return terminal.line() or default
+    except KeyboardInterrupt:
+        declare.echo(err=True)  # what comes next begins a line
+        raise
 
 
 def hidden(question: str, twice: bool = False) -> str:
-    """Reads a line that is not shown while it is typed. `twice`: asks for it again."""
-    with _stopping():
-        import click
-
-        while True:
-            line = str(click.prompt(question, default="", show_default=False, hide_input=True, err=True))
-            if not line:
-                declare.echo("lkr: nothing was typed; Ctrl-C stops", err=True)
-                continue
-            if not twice or line == click.prompt("Repeat for confirmation", hide_input=True, err=True):
-                return line
-            declare.echo("lkr: the two do not match; try again", err=True)
+    """Reads a line that is not shown while it is typed. `twice`: asks for it again. KeyboardInterrupt as for `text`."""
+    while True:
+        typed = terminal.hidden(question)
+        if not twice or typed == terminal.hidden("Repeat for confirmation", may_be_empty=True):
+            return typed
+        declare.echo("lkr: the two do not match; try again", err=True)
 
 
 def on_terminal() -> bool:

@@ -6,12 +6,15 @@ import contextlib
 import os
 import sys
 
+from lkrshell.core import platform
 from lkrshell.core.errors import REFUSED, LkrError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+
+
+_LOOK = 0.2  # seconds
 
 
 def ask(question: str) -> bool:
@@ -35,38 +38,75 @@ def is_there() -> bool:
     return all(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
-@contextlib.contextmanager
-def quiet() -> "Iterator[None]":
-    """Shows nothing that is typed meanwhile, such as a passphrase that comes before its question."""
-    with contextlib.ExitStack() as undo:
-        with contextlib.suppress(ImportError, OSError):  # Windows, or no terminal
-            import termios
+def line() -> str:
+    """Reads a line from standard input. KeyboardInterrupt at Ctrl-C or the end of input."""
+    if platform.WINDOWS or not sys.stdin.isatty():
+        try:
+            return input()
+        except EOFError:
+            raise KeyboardInterrupt from None
+    import select
 
-            terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-            undo.callback(os.close, terminal)
-            with contextlib.suppress(termios.error):
-                before = termios.tcgetattr(terminal)
-                undo.callback(_set_modes, terminal, before)
-                _set_modes(terminal, [*before[:3], before[3] & ~termios.ECHO, *before[4:]])
-        yield
-
-
-def _set_modes(terminal: int, modes: "list[Any]") -> None:
-    """Does nothing if the terminal is gone."""
-    import termios
-
-    with contextlib.suppress(termios.error):
-        termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
+    fd, text = sys.stdin.fileno(), b""
+    while not text.endswith(b"\n"):
+        # input() and getpass() would sleep through a Ctrl-C that comes just before they begin to wait.
+        while not select.select([fd], [], [], _LOOK)[0]:
+            pass
+        if not (piece := os.read(fd, 1 << 16)):
+            raise KeyboardInterrupt
+        text += piece
+    return text[:-1].decode(errors="surrogateescape")
 
 
 def hidden(question: str, may_be_empty: bool = False) -> str:
-    """Reads a line that is not shown while it is typed. Asks until there is one. KeyboardInterrupt at the end of
-    input."""
-    import getpass
+    """Reads a line that is not shown while it is typed. Asks until there is one. KeyboardInterrupt as for `line`."""
+    while not (text := _hidden_line(f"{question}: ")) and not may_be_empty:
+        _write("lkr: nothing was typed; Ctrl-C stops\n")
+    return text
 
+
+def _hidden_line(prompt: str) -> str:
+    if platform.WINDOWS:
+        import getpass
+
+        try:
+            return getpass.getpass(prompt)
+        except EOFError:
+            raise KeyboardInterrupt from None
+    import termios
+
+    with _no_echo(termios.TCSAFLUSH):  # what was typed before or is pasted after the line is dropped
+        _write(prompt)
+        try:
+            return line()
+        finally:
+            _write("\n")
+
+
+def quiet() -> "contextlib.AbstractContextManager[None]":
+    """Shows nothing that is typed meanwhile, such as a passphrase that comes before its question."""
+    if platform.WINDOWS:
+        return contextlib.nullcontext()
+    import termios
+
+    return _no_echo(termios.TCSADRAIN)
+
+
+@contextlib.contextmanager
+def _no_echo(when: int) -> "Iterator[None]":
+    """Turns the echo of the terminal at standard input off. `when` is one of termios.TCSA…, for both changes."""
+    import termios
+
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
     try:
-        while not (line := getpass.getpass(f"{question}: ")) and not may_be_empty:
-            sys.stderr.write("lkr: nothing was typed; Ctrl-C stops\n")
-    except EOFError:
-        raise KeyboardInterrupt from None
-    return line
+        termios.tcsetattr(fd, when, [*before[:3], before[3] & ~termios.ECHO, *before[4:]])
+        yield
+    finally:
+        with contextlib.suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(fd, when, before)
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
