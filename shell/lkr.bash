@@ -231,9 +231,13 @@ __lkr_outside() {
         \builtin local __lkr_before=${DIRENV_DIFF-}
         __lkr_leave
         [[ $__lkr_before == "${DIRENV_DIFF-}" ]] || _direnv_hook
-        if [[ $__lkr_gone && ! $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
-            \builtin printf 'lkr:%s\n' "$__lkr_gone" >&2
-        fi
+        __lkr_tell_gone
+    fi
+}
+
+__lkr_tell_gone() {
+    if [[ $__lkr_gone && ! $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
+        \builtin printf 'lkr:%s\n' "$__lkr_gone" >&2
     fi
 }
 
@@ -265,7 +269,8 @@ __lkr_change() {
     __lkr_aside=${LKR_DIRENV+1} __lkr_held=${LKR_DIRENV_STATE-}
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
-        [[ $__lkr_lost ]] || \builtin printf 'lkr: the program is gone from %q; run lkr hook again\n' "${__lkr_boot%/*}" >&2
+        [[ $__lkr_lost ]] || \builtin printf 'lkr: the program was removed from %q; after installing it again, run lkr install and open a new shell\n' "${__lkr_boot%/*}" >&2
+        [[ ! $__lkr_was ]] || __lkr_tell_gone
         __lkr_lost=1 __lkr_at=$1
         \builtin return
     fi

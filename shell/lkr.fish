@@ -220,9 +220,7 @@ function __lkr_check
             set -l __lkr_before "$DIRENV_DIFF"
             __lkr_leave
             test "$__lkr_before" = "$DIRENV_DIFF"; or __direnv_export_eval
-            if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and builtin contains -- "$LKR_QUIET" '' 0
-                builtin echo "lkr: $__lkr_gone" >&2
-            end
+            __lkr_tell_gone
         end
         return
     end
@@ -232,6 +230,12 @@ function __lkr_check
     end
     test -n "$__lkr_folder"; or set __lkr_folder /
     __lkr_same "$__lkr_folder"; or __lkr_change "$__lkr_folder"
+end
+
+function __lkr_tell_gone
+    if set -q __lkr_gone[1]; and test -z "$__lkr_quiet"; and builtin contains -- "$LKR_QUIET" '' 0
+        builtin echo "lkr: $__lkr_gone" >&2
+    end
 end
 
 # Removes what is loaded, and asks lkr what $argv[1], the folder of the nearest manifest, should have.
@@ -260,7 +264,8 @@ function __lkr_change
     set -g __lkr_held "$LKR_DIRENV_STATE"
     __lkr_now - '' "$__lkr_quiet" "$LKR_PROFILE" "$__lkr_over"
     if not test -x $__lkr_python -a -e $__lkr_boot
-        set -q __lkr_lost; or builtin echo "lkr: the program is gone from $(string escape -- $__lkr_boot); run lkr hook again" >&2
+        set -q __lkr_lost; or builtin echo "lkr: the program was removed from $(string escape -- $__lkr_boot); after installing it again, run lkr install and open a new shell" >&2
+        test -z "$__lkr_was"; or __lkr_tell_gone
         set -g __lkr_lost 1
         set -g __lkr_at $argv[1]
         return

@@ -183,9 +183,13 @@ __lkr_outside() {
         \builtin local __lkr_before=${DIRENV_DIFF-}
         __lkr_leave
         [[ $__lkr_before == "${DIRENV_DIFF-}" ]] || _direnv_hook
-        if [[ -n $__lkr_gone && -z $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
-            \builtin print -ru2 -- "lkr:$__lkr_gone"
-        fi
+        __lkr_tell_gone
+    fi
+}
+
+__lkr_tell_gone() {
+    if [[ -n $__lkr_gone && -z $__lkr_quiet && ${LKR_QUIET:-0} == 0 ]]; then
+        \builtin print -ru2 -- "lkr:$__lkr_gone"
     fi
 }
 
@@ -212,7 +216,8 @@ __lkr_change() {
     __lkr_held=${LKR_DIRENV_STATE-}
     __lkr_now - '' "$__lkr_quiet" "${LKR_PROFILE-}" "$__lkr_over"
     if [[ ! -x $__lkr_python || ! -e $__lkr_boot ]]; then
-        [[ -n $__lkr_lost ]] || \builtin print -ru2 -- "lkr: the program is gone from ${(qq)__lkr_boot%/*}; run lkr hook again"
+        [[ -n $__lkr_lost ]] || \builtin print -ru2 -- "lkr: the program was removed from ${(qq)__lkr_boot%/*}; after installing it again, run lkr install and open a new shell"
+        [[ -z $__lkr_was ]] || __lkr_tell_gone
         __lkr_lost=1 __lkr_at=$1
         \builtin return
     fi

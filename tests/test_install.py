@@ -318,6 +318,19 @@ def test_zsh_completes_a_program_that_is_not_on_path_under_any_option(user: User
     child.close(force=True)
 
 
+def test_completions_can_be_taken_out_later(user: User) -> None:
+    user.lkr("install", "fish", "--yes")
+    there = user.home / ".config/fish/completions/lkr.fish"
+    assert there.exists()
+    assert f"- {there}" in user.lkr("install", "fish", "--yes", "--no-completions").replace("~", str(user.home))
+    assert not there.exists()
+    assert "already installed" in user.lkr("install", "fish", "--yes", "--no-completions")
+    user.lkr("install", "fish", "--yes", "--completions")
+    assert there.exists()
+    user.lkr("uninstall", "--yes")
+    assert not there.exists()
+
+
 def test_damaged_marks_are_left_to_me(user: User) -> None:
     rc = user.home / ".zshrc"
     rc.write_text("# >>> lkr >>>\nmy own\n")

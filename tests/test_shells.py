@@ -601,8 +601,20 @@ def test_a_saved_hook_tells_of_a_new_version_or_a_lost_program_once(user: User, 
     assert "0.0.1" not in shell.run("cd ..") + shell.run(f"cd {folder}")
     shell.run("cd ..")
     shell.run("source ~/lost")
-    assert "the program is gone" in shell.run(f"cd {folder}")
+    assert "the program was removed" in shell.run(f"cd {folder}")
     assert "lkr:" not in shell.run(":")
+
+
+def test_what_leaves_is_named_after_the_program_was_removed_too(user: User, open_shell: Open) -> None:
+    user.project("p")
+    user.project("q")
+    shell = open_shell()
+    shell.run("cd p")
+    shell.run(word(shell, "__lkr_boot=/nowhere/boot.py", "set -g __lkr_boot /nowhere/boot.py"))
+    said = shell.run("cd ../q")
+    assert "the program was removed from /nowhere" in said.replace("'", "")
+    assert "lkr install" in said and "lkr: -OPENAI_API_KEY\n" in said.replace("\r", "")
+    assert shell.value(A) is None
 
 
 def test_a_folder_below_one_with_a_line_break_in_its_name(user: User, open_shell: Open) -> None:

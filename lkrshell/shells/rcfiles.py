@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lkrshell.core import records
 from lkrshell.core.errors import LkrError
@@ -36,7 +36,8 @@ _REST = "# What follows is also what `lkr install` writes.\n"
 class Change:
     """A change of the file `path` from `before` to `after`; None means no file. `whole`: the file belongs to lkr.
 
-    `link`: the path is a symbolic link, and `before` and `after` are targets.
+    `link`: the path is a symbolic link, and `before` and `after` are targets. `undoes`: it takes back what an earlier
+    install wrote.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Change:
     after: bytes | None
     whole: bool = True
     link: bool = False
+    undoes: bool = False
 
 
 def program() -> str:
@@ -81,6 +83,9 @@ def install(shells: list[str], direnv: bool, completions: bool | None) -> tuple[
                 changes.append(Change(path, before, _put(shell, path, before or b"", _source(speak)), whole=False))
         if completions or (completions is None and not own_line):
             changes += [_whole(path, hook.data("completions", name)) for path, name in speak.completion_files()]
+        if completions is False:
+            written = {path for path, _ in speak.completion_files()}
+            changes += [replace(change, undoes=True) for change in uninstall()[0] if change.path in written]
     if direnv:
         changes.append(_whole(direnv_library(), hook.text("direnv")))
     if shutil.which("lkr") is None:
@@ -93,7 +98,10 @@ def _link(remarks: list[str]) -> list[Change]:
     folder = os.path.join(home(), ".local/bin")
     path, target = os.path.join(folder, "lkr"), os.fsencode(program())
     if folder not in os.environ.get("PATH", "").split(os.pathsep):
-        remarks.append(f"only interactive shells will find lkr; for scripts and editors, add {show(folder)} to PATH")
+        remarks.append(
+            f"only interactive shells will find lkr; for scripts and editors, add {show(folder)} to "
+            "PATH, then run lkr install again"
+        )
         return []
     if os.path.lexists(path):
         remarks.append(f"{show(path)} exists and is not this program: left as it is")
@@ -130,6 +138,9 @@ def uninstall() -> tuple[list[Change], list[str]]:
 
 def apply(change: Change) -> None:
     """Makes one change of an `install`, after noting the previous content. LkrError if that fails."""
+    if change.undoes:
+        revert(change)
+        return
     written = _written()
     note = written.get(change.path, _Note())
     if change.link:
@@ -364,16 +375,14 @@ def _save(written: dict[str, _Note]) -> None:
 
 def summary(change: Change) -> Iterator[str]:
     """One line for a file that belongs to lkr; for a file of the user also the added and removed lines."""
-    name = show(change.path)
+    name = f"{'-' if change.after is None else '+' if change.before is None else '~'} {show(change.path)}"
     if change.link:
-        arrow = show(os.fsdecode(change.after or change.before or b""))
-        yield f"{'+' if change.after is not None else '-'} {name} → {arrow}"
+        yield f"{name} → {show(os.fsdecode(change.after or change.before or b''))}"
     elif change.whole:
         lines = (change.after or change.before or b"").count(b"\n")
-        sign = "-" if change.after is None else "+" if change.before is None else "~"
-        yield f"{sign} {name} ({lines} lines)"
+        yield f"{name} ({lines} lines)"
     else:
-        yield f"~ {name}" if change.after is not None else f"- {name}"
+        yield name
         yield from (f"    {line}" for line in list(difference(change))[2:] if not line.startswith("@@"))
 
 

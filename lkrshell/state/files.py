@@ -127,7 +127,7 @@ def write_private(path: str, data: bytes, is_cache: bool = False) -> None:
     try:
         replace_file(path, data, 0o600, is_cache=is_cache)
     except OSError as error:
-        raise LkrError(f"cannot write {show(path)}: {error.strerror}", "check the disk, then try again") from None
+        raise LkrError(f"cannot write {show(path)}: {error.strerror}", _remedy(error)) from None
 
 
 def replace_file(path: str, data: bytes, mode: int, dir_fd: int | None = None, is_cache: bool = False) -> None:
@@ -195,6 +195,11 @@ def make_private_file(path: str) -> None:
         os.close(fd)
 
 
+def _remedy(error: OSError) -> str:
+    what = "the permissions of its folder" if isinstance(error, PermissionError) else "the disk"
+    return f"check {what}, then try again"
+
+
 def remove_private(path: str) -> bool:
     """Removes the file; False if it did not exist."""
     try:
@@ -205,8 +210,7 @@ def remove_private(path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        hint = "check the disk, then try again"
-        raise LkrError(f"cannot remove {show(path)}: {error.strerror}", hint) from None
+        raise LkrError(f"cannot remove {show(path)}: {error.strerror}", _remedy(error)) from None
     return True
 
 
