@@ -133,8 +133,26 @@ def test_unlock_says_that_there_is_no_keychain(user: User) -> None:
     assert "there is no keychain" in said and "lkr: unlocked" not in said
 
 
-def test_a_value_is_never_taken_as_an_argument(user: User) -> None:
-    assert SECRET not in user.lkr("set", SECRET, "--stdin", stdin=b"x", code=64)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set", SECRET, "--stdin"],
+        ["set", "openai:new", SECRET],
+        ["set", f"openai:new={SECRET}"],
+        ["set", "openai:new=short"],
+        ["set", "openai:new", f"--value={SECRET}"],
+        ["rotate", "openai:prod", "0123456789abcdef"],
+    ],
+    ids=lambda words: " ".join(words).replace(SECRET, "VALUE"),
+)
+def test_a_value_is_never_taken_as_an_argument_and_must_be_revoked(user: User, words: list[str]) -> None:
+    said = user.lkr(*words, stdin=b"x", code=64)
+    assert "history" in said and "revoke it at the vendor" in said and words[-1] not in said
+    assert "openai:new" not in user.lkr("list")
+
+
+def test_a_word_too_many_is_no_alarm(user: User) -> None:
+    assert user.lkr("set", "openai", "main", code=64) == "lkr: too many arguments; see lkr set --help\n"
 
 
 @pytest.mark.parametrize("value", [b"", b"a\0b", b"x" * 65537])

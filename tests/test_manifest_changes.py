@@ -1,5 +1,7 @@
 """What `lkr add`, `lkr import` and `lkr init` change in a manifest, and what they leave alone."""
 
+import re
+
 import pexpect
 import pytest
 from conftest import User
@@ -110,6 +112,54 @@ def test_import_names_the_lines_of_an_env_file_that_it_cannot_read(user: User) -
     (user.home / ".env").write_text("\n".join(lines) + "\n")
     said = user.lkr("import", ".env", "--yes")
     assert "lkr: skipped lines 3, 5, 6 of .env, not in the form NAME=value\n" in said and "0123456789" not in said
+
+
+# A line of an env file; and the value that every program reads in it, or why there is none.
+LINES = {
+    "CA_API_KEY=$BASE": "base-0123456789",
+    "CB_API_KEY=sk-${BASE}": "sk-base-0123456789",
+    "CC_API_KEY='sk-$BASE-0123'": "sk-$BASE-0123",
+    "CD_API_KEY=sk-0123456789$": "sk-0123456789$",
+    'CE_API_KEY="sk 0123 #456;"': "sk 0123 #456;",
+    'DA_API_KEY="sk-x$BASE"': "programs read the $ in its value differently",
+    "DB_API_KEY=sk-x$BASE": "without single quotes, programs read the $ in its value differently",
+    "DC_API_KEY=sk-$NOTSET-0123456789": "programs read the $ in its value differently",
+    "DD_API_KEY='sk-${BASE}'": "programs read the $ in its value differently",
+    "DE_API_KEY=${DC_API_KEY}": "it uses DC_API_KEY, whose own value is not certain",
+    "DF_API_KEY=sk-012\\\n3456789012": "programs read the \\ in its value differently",
+    "export DG_API_KEY=sk-0123456789 DH_API_KEY=sk-9876543210": "programs read the space in its value differently",
+}
+
+
+def test_import_leaves_out_what_programs_read_differently(user: User) -> None:
+    (user.home / ".env").write_text("BASE=base-0123456789\n" + "\n".join(LINES) + "\n")
+    said = user.lkr("import", ".env", "--yes", "--blank")
+    left = (user.home / ".env").read_text()
+    stored = 0
+    for line, expected in LINES.items():
+        variable = line.removeprefix("export ")[:10]
+        if line.startswith("C"):
+            assert f"{line}\n" not in left
+            assert user.lkr("get", f"{variable[:2].lower()}:main", "--force-plain").startswith(f"{expected}\n"), line
+            stored += 1
+        else:
+            assert re.search(f"lkr: skipped {variable}: .*{re.escape(expected)}; store it yourself: lkr set d", said)
+            assert f"{line}\n" in left
+    assert stored == 5 and f"lkr: skipped line {len(LINES) + 1} of .env" in said, "the second half of a value"
+
+
+def test_import_names_the_secrets_that_stay_in_the_file(user: User) -> None:
+    text = (
+        f"DB_PASSWORD=hunter2hunter2\nmy.secret=012345678\nopenai_api_key=sk-0123456789\nX_TOKEN=\n{G}=gsk_0123456789\n"
+    )
+    (user.home / ".env").write_text(text)
+    left = "lkr: .env still has DB_PASSWORD, my.secret, openai_api_key in plain text; to store one: lkr set NAME"
+    said = user.lkr("import", ".env", "--yes")
+    assert left in said and f"still has {G} in plain text, which lkr has stored; " in said
+    assert said.endswith("lkr import .env --blank\n") and "hunter2" not in said
+    said = user.lkr("import", ".env", "--yes", "--blank")
+    assert left in said and f"still has {G}" not in said
+    assert left in user.lkr("import", ".env", code=1)
 
 
 def test_an_import_that_stores_nothing_fails(user: User) -> None:

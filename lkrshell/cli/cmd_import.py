@@ -58,6 +58,8 @@ def command(
     place = common.place_here()
     plan = importing.make_plan(values, importing.allowed_keys(place), yes or dry_run, name)
     if not plan.found:
+        if env:
+            importing.tell_left(env.folder, env.name)
         raise LkrError("no keys found there", "a key's variable ends in _API_KEY, _TOKEN or _KEY")
     if name and len(plan.found) > 1:
         raise LkrError(f"--as names one key, but there are {len(plan.found)}", "leave --as out", USAGE)
@@ -92,3 +94,4 @@ def _carry_out(
         lines = plan.keys | importing.unset(env, importing.allowed_keys(lookup.Place(place.folder)))
         if blank or (not yes and importing.may_blank(env, lines)):
             importing.comment_out(env, lines)
+        importing.tell_left(env.folder, env.name, plan.keys)

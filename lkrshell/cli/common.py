@@ -19,7 +19,6 @@ from lkrshell.state.paths import tilde
 from lkrshell.stores import registry
 
 KEY = declare.argument("name", metavar="NAME")
-checked_key = names.checked_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,6 +175,21 @@ def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:
     """Records that these keys were refused, and returns the error (2) to raise."""
     log("refused", *keys, project=project)
     return LkrError(message, hint, REFUSED)
+
+
+def checked_key(name: str) -> str:
+    """Returns the name that the person typed, if it names a key. Raises LkrError otherwise."""
+    before, equals, value = name.partition("=")
+    if names.looks_like_a_value(name) or (equals and value and names.is_key(before)):
+        raise value_typed()
+    return names.checked_key(name)
+
+
+def value_typed() -> LkrError:
+    """The error for a key's value that the person typed as an argument."""
+    what = "that looks like a key's value; your shell's history keeps it now, and other users could see it"
+    hint = "delete it from the history, revoke it at the vendor, and store a new one: lkr set provider:label"
+    return LkrError(what, hint, USAGE)
 
 
 def stored_name(name: str) -> str:

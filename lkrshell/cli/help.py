@@ -7,6 +7,9 @@ from lkrshell.cli import declare, main
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
 
+_TAKE_A_VALUE = ("set", "rotate")
+_LONG = 16  # characters
+
 
 class Group(click.Group):
     """A click group that suggests a command for a mistyped one."""
@@ -73,6 +76,10 @@ def run(arguments: list[str]) -> object:
         if type(error).__name__ == "NoArgsIsHelpError":  # from click 8.2 on, the help comes as an error
             declare.echo(error.format_message())
             return 0
+        if arguments[0] in _TAKE_A_VALUE and any(map(_may_be_a_value, arguments[1:])):
+            from lkrshell.cli import common
+
+            raise common.value_typed() from None
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "lkr"
         message, hint = _without_values(error.format_message()), f"see {path} --help"
@@ -85,6 +92,13 @@ def run(arguments: list[str]) -> object:
         raise LkrError(message, hint, USAGE) from None
     except click.Abort:
         raise KeyboardInterrupt from None
+
+
+def _may_be_a_value(word: str) -> bool:
+    """True for a word, or the value of an option, that may be a key's value. Any long word that is no name may be."""
+    if word.startswith("-"):
+        return names.looks_like_a_value(word.partition("=")[2] or word.lstrip("-"))
+    return names.looks_like_a_value(word) or (len(word) >= _LONG and not names.is_key(word))
 
 
 def _without_values(message: str) -> str:

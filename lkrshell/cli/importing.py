@@ -8,12 +8,18 @@ from lkrshell.cli import ask, common, declare, prompts
 from lkrshell.core import names
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.core.text import show
+from lkrshell.core.text import quoted, show
 from lkrshell.project import envfile, grants, lookup, manifest_reader, manifest_text, project_files
 from lkrshell.runtime import import_plan, unlocking
 from lkrshell.runtime import keys as service
 from lkrshell.system import git
 from lkrshell.vendors import providers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+_MOST_NAMED = 10  # variables in one message
 
 
 def make_plan(values: dict[str, str], named: dict[str, str], yes: bool, name: str | None = None) -> import_plan.Plan:
@@ -118,11 +124,9 @@ def read_env(path: str) -> envfile.EnvFile:
 
 
 def resolved_values(file: envfile.EnvFile) -> dict[str, str]:
-    """The values that the file sets, without those that depend on the environment."""
-    for variable in [each for each in import_plan.keys_in(file.values) if each in file.open]:
-        name = file.open[variable]
-        name = name if names.is_variable(name) else names.redacted(name)
-        what = f"skipped {variable}: it uses {name}, which the file does not set"
+    """The values that the file sets, without those that programs may read differently."""
+    for variable in [each for each in import_plan.keys_in(file.values) if each in file.uncertain]:
+        what = f"skipped {variable}: {file.uncertain[variable]}"
         declare.echo(f"lkr: {what}; store it yourself: lkr set {providers.key_for(variable)}", err=True)
         del file.values[variable]
     return file.values
@@ -131,6 +135,31 @@ def resolved_values(file: envfile.EnvFile) -> dict[str, str]:
 def keys_of_file(file: envfile.EnvFile) -> dict[str, str]:
     """The keys that an env file holds, by variable."""
     return import_plan.keys_in(resolved_values(file))
+
+
+def left_in(file: envfile.EnvFile) -> list[str]:
+    """The variables whose values in the file look like secrets, by their names."""
+    return [variable for variable, value in file.values.items() if import_plan.looks_secret(variable, value)]
+
+
+def tell_left(folder: str, name: str, stored: "Container[str]" = ()) -> bool:
+    """Reads an env file again, and names the secrets that it still has in plain text. `stored`: variables whose keys
+    lkr has. True if there are any."""
+    left, path = left_in(envfile.read(os.path.join(folder, name))), show(name)
+    if rest := [each for each in left if each not in stored]:
+        what = f"{path} still has {_some(rest)} in plain text; to store one: lkr set NAME, then lkr add VARIABLE=NAME"
+        declare.echo(f"lkr: {what}", err=True)
+    if kept := [each for each in left if each in stored]:
+        what = f"{path} still has {_some(kept)} in plain text, which lkr has stored"
+        command = f"lkr import {quoted(os.path.relpath(os.path.join(folder, name)))} --blank"
+        declare.echo(f"lkr: {what}; to comment that out: {command}", err=True)
+    return bool(left)
+
+
+def _some(variables: list[str]) -> str:
+    """Some of the variables, for a sentence. A file may name a variable anything, even by a key."""
+    shown = ", ".join(names.masked(show(each)) for each in variables[:_MOST_NAMED])
+    return shown + (f" and {len(variables) - _MOST_NAMED} more" if len(variables) > _MOST_NAMED else "")
 
 
 def environment() -> dict[str, str]:

@@ -176,7 +176,5 @@ def checked_key(name: str) -> str:
     if is_key(name):
         return name
     if looks_like_a_value(name):
-        raise LkrError(
-            "that looks like a key's value, and other users can see arguments", "lkr set provider:label", USAGE
-        )
+        raise LkrError("that looks like a key's value", "write the key's name, such as openai:prod", USAGE)
     raise LkrError(f"{redacted(name)} is not a valid key name", "write provider:label, such as openai:prod", USAGE)

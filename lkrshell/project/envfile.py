@@ -1,13 +1,15 @@
 """Reads env files as python-dotenv does, but within limits and without the person's environment.
 
 `${NAME}` is another variable of the same file, never one of the environment, since a project's file must not read that.
-A removed line stays as a comment that names the key.
+Shells, docker compose and libraries read some values differently. Such a value is marked, since nobody knows which one
+is the key. A removed line stays as a comment that names the key.
 """
 
 import io
 import re
 from dataclasses import dataclass, field
 
+from lkrshell.core import names
 from lkrshell.core.errors import LkrError
 from lkrshell.core.secret import MAX_VALUE
 from lkrshell.core.text import show
@@ -17,6 +19,14 @@ from lkrshell.project import project_files
 _TIME_LIMIT = 5.0  # seconds, in case a file is slow to read for an unforeseen reason
 _MOST_SPACE = 1000  # in a row; python-dotenv's time grows with the square of their number
 _MOST_EXPANDED = 1 << 22  # characters that all references of a file may expand to
+_HEAD = re.compile(r"(\s*)(?:export[^\S\r\n]+)?['\"]?[^=\s'\"]+['\"]?[^\S\r\n]*=")  # a line up to the value
+_REFERENCE = re.compile(r"\$\{\w+(?::-[^${}]*)?\}")
+# What some readers expand, drop, or take for the end of a value, by the quote around the value.
+_DISPUTED = {
+    "'": re.compile(r"\$(?=\{)"),
+    '"': re.compile(r"\$(?=[\w({$@*#?!-])|`"),
+    "": re.compile(r"\$(?=[\w({$@*#?!-])|[\s\\'\"`;&|<>()#]"),
+}
 
 
 @dataclass
@@ -27,7 +37,7 @@ class EnvFile:
     name: str
     text: str
     values: dict[str, str] = field(default_factory=dict)
-    open: dict[str, str] = field(default_factory=dict)  # variable → the name that is not in the file
+    uncertain: dict[str, str] = field(default_factory=dict)  # variable → why programs may read another value
     ambiguous: set[str] = field(default_factory=set)  # variables that several lines set, to different values
     unread: list[int] = field(default_factory=list)  # the numbers of lines that set no variable
 
@@ -49,25 +59,54 @@ def read(path: str) -> EnvFile:
     budget = _MOST_EXPANDED
     with TimeLimit(_TIME_LIMIT):
         for binding in parse_stream(io.StringIO(found.text)):
-            if binding.error or (binding.key and not re.fullmatch(r"[\w.]+", binding.key)):  # dots: of other tools
+            if binding.error or _is_no_assignment(binding.key, binding.value):
                 text = binding.original.string
                 blank = text[: len(text) - len(text.lstrip())]
                 found.unread.append(binding.original.line + blank.count("\n"))
-            if binding.key is None:
+            if binding.key is None or binding.value is None:
                 continue
-            # `$NAME` alone is a reference to shells and to docker compose, though not to python-dotenv.
-            text = re.sub(r"\A\$([A-Za-z_]\w*)\Z", r"${\1}", binding.value or "")
-            value, missing = _expanded(text, found.values)
+            value, why = _read_value(found, binding.value, _quote(binding.original.string))
             budget -= len(value) if value != binding.value else 0
             if budget < 0:
                 raise LkrError(f"{show(path)}: its references expand to too much text", "write the values themselves")
             if found.values.get(binding.key, "") not in ("", value):
                 found.ambiguous.add(binding.key)
             found.values[binding.key] = value
-            found.open.pop(binding.key, None)
-            if missing:
-                found.open[binding.key] = missing
+            found.uncertain.pop(binding.key, None)
+            if why:
+                found.uncertain[binding.key] = why
     return found
+
+
+def _is_no_assignment(key: str | None, value: str | None) -> bool:
+    """True for a line that sets no variable. Other tools allow dots in names."""
+    return key is not None and (value is None or not re.fullmatch(r"[\w.]+", key))
+
+
+def _quote(line: str) -> str:
+    """The quote around the value that a line sets; empty if there is none."""
+    head = _HEAD.match(line)
+    first = line[head.end() :].lstrip()[:1] if head else ""
+    return first if first in ("'", '"') else ""
+
+
+def _read_value(found: EnvFile, text: str, quote: str) -> tuple[str, str]:
+    """The value that `text` means after the lines in `found`, and why programs may read another; empty if none does."""
+    # `$NAME` alone is a reference to shells and to docker compose, though not to python-dotenv.
+    text = text if quote == "'" else re.sub(r"\A\$([A-Za-z_]\w*)\Z", r"${\1}", text)
+    value, missing = _expanded(text, found.values)
+    if missing:
+        name = missing if names.is_variable(missing) else names.redacted(missing)
+        return value, f"it uses {name}, which the file does not set"
+    if used := next((each for each in re.findall(r"\$\{(\w+)", text) if each in found.uncertain), ""):
+        return (
+            value,
+            f"it uses {used if names.is_variable(used) else names.redacted(used)}, whose own value is not certain",
+        )
+    if sign := _DISPUTED[quote].search(text if quote == "'" else _REFERENCE.sub("", text)):
+        what = "space" if sign[0].isspace() else sign[0]
+        return value, "without single quotes, " * (quote != "'") + f"programs read the {what} in its value differently"
+    return value, ""
 
 
 def _expanded(text: str, known: dict[str, str]) -> tuple[str, str]:
@@ -94,7 +133,7 @@ def without(file: EnvFile, keys: dict[str, str]) -> str:
     out = []
     for binding in parse_stream(io.StringIO(file.text)):
         line = binding.original.string
-        head = re.match(r"(\s*)(?:export[^\S\r\n]+)?['\"]?[^=\s'\"]+['\"]?[^\S\r\n]*=", line)
+        head = _HEAD.match(line)
         if binding.key in keys and head:
             # Keep a comment at the end, unless it contains a quote and so may be part of the value.
             tail = re.search(r"((?:[ \t]+#[^'\"\r\n]*)?)(\r?\n|\r)?\Z", line[head.end() :])

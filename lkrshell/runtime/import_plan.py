@@ -4,7 +4,7 @@ The person decides what the plan leaves open; only then is it carried out. This 
 it.
 """
 
-from lkrshell.core import names
+from lkrshell.core import names, variables
 from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.state import index
 from lkrshell.vendors import providers
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lkrshell.stores.base import Store
 
+_SHORTEST = 8  # characters of a secret
 NEW, SAME, DIFFERS = "new", "same", "differs"
 # What examples contain in place of a key: `your-key`, `sk-...`, `<key>`, `xxxx`, `{{lkr:openai:main}}`.
 _PLACEHOLDER = (
@@ -46,6 +47,15 @@ def is_reference(value: str) -> bool:
     import re
 
     return re.fullmatch(_REFERENCE, value.strip(), re.IGNORECASE | re.DOTALL) is not None
+
+
+def looks_secret(variable: str, value: str) -> bool:
+    """True for a variable of a file whose name and value look like those of a secret, whether or not a manifest may
+    set it: also for `DB_PASSWORD` and `openai_api_key`."""
+    if len(value) < _SHORTEST or is_placeholder(value) or is_reference(value):
+        return False
+    name = variable.upper().replace(".", "_")
+    return variables.ends_like_a_secret(name) or providers.holds_a_key(name, value)
 
 
 class Plan:
