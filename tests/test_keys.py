@@ -237,6 +237,21 @@ def test_import_says_that_a_value_does_not_look_like_a_key_of_its_provider(user:
     assert "keys of groq begin with gsk_, this one does not" in user.lkr("import", ".env", "--dry-run")
 
 
+def test_a_key_of_another_vendor_is_noticed_though_its_beginning_fits(user: User) -> None:
+    said = user.lkr("set", "openai:x", "--stdin", stdin=OTHER.encode())
+    assert "lkr: this looks like a key of anthropic, not of openai\n" in said and OTHER not in said
+    assert "looks like" not in user.lkr("set", "anthropic:x", "--stdin", stdin=OTHER.encode())
+    assert "looks like" not in user.lkr("set", "deepseek:x", "--stdin", stdin=b"sk-0123456789")
+
+
+def test_rename_to_another_provider_says_what_that_changes(user: User) -> None:
+    said = user.lkr("rename", "openai:prod", "anthropic:x")
+    assert "lkr: its variable is now ANTHROPIC_API_KEY\nlkr: keys of anthropic begin with sk-ant-" in said
+    assert said.endswith("; to undo this: lkr rename anthropic:x openai:prod\n") and VALUE not in said
+    assert user.lkr("rename", "anthropic:x", "mine:x").endswith("lkr: lkr knows no variable for mine\n")
+    assert user.lkr("rename", "mine:x", "mine:y") == "lkr: mine:x is now mine:y\n"
+
+
 def test_blank_takes_out_an_empty_line_of_a_variable_in_the_manifest(user: User) -> None:
     folder = user.project("p")
     env = folder / ".env"

@@ -94,4 +94,4 @@ def _carry_out(
         lines = plan.keys | importing.unset(env, importing.allowed_keys(lookup.Place(place.folder)))
         if blank or (not yes and importing.may_blank(env, lines)):
             importing.comment_out(env, lines)
-        importing.tell_left(env.folder, env.name, plan.keys)
+        importing.tell_left(env.folder, env.name)

@@ -1,6 +1,7 @@
 """`lkr init`: sets up a project, step by step. Writes a manifest, or uses the one that came with the project."""
 
 import os
+from collections.abc import Collection
 
 from lkrshell.cli import ask, common, declare, importing, installing, prompts
 from lkrshell.core import names
@@ -34,9 +35,11 @@ def command(folder: str | None, yes: bool, take: bool, install: bool) -> None:
             raise LkrError(f"cannot enter {show(folder)}: {error.strerror}") from None
         os.environ["PWD"] = os.path.abspath(folder)
     here = lookup.current_folder()
-    _set_up(lookup.Place(here), yes, take)
+    has_secrets = _set_up(lookup.Place(here), yes, take)
     _missing(here, yes)
-    _ignore(here, yes)
+    _ignore(here, lookup.LOCAL, yes)
+    if has_secrets:
+        _ignore(here, ".env", yes)
     if install or not yes:
         _install(yes)
 
@@ -45,9 +48,9 @@ def _agreed(question: str) -> bool:
     return ask.confirm(question, default=True)
 
 
-def _set_up(place: lookup.Place, yes: bool, take: bool) -> None:
+def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     """Manifest, keys of `.env` and grant: asks all questions first, then does everything. KeyboardInterrupt after a no
-    to the manifest, since the next steps need it."""
+    to the manifest, since the next steps need it. Returns True if `.env` still has secrets in plain text."""
     project_files.check_new(place)
     new = place.text == lookup.ABSENT
     if new and (above := lookup.find(os.path.dirname(place.folder))):
@@ -69,7 +72,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> None:
     plan = _offer(env, wanted, place, yes) if env and (take or not yes) else None
     keys = plan.keys if plan else {}
     if new:
-        keys = _proposed(seen, keys, env)
+        keys = _proposed(seen, keys, env, plan.found if plan else ())
     text, local = manifest_text.with_keys(place, keys)
     if new:
         _agree_to_ours(text, keys, yes)
@@ -80,6 +83,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> None:
     lines = (plan.keys if plan else {}) | importing.unset(env, wanted | keys) if env else {}
     if env and lines and not yes and importing.may_blank(env, lines):
         importing.comment_out(env, lines)
+    return env is not None and importing.tell_left(env.folder, env.name)
 
 
 def _agree_to_theirs(place: lookup.Place, parsed: Manifest, yes: bool) -> None:
@@ -126,13 +130,16 @@ def _offer(env: envfile.EnvFile, wanted: dict[str, str], place: lookup.Place, ye
     if not yes and not _agreed(f"Store these keys from {show(env.name)}?"):
         return None
     importing.settle(plan, yes)
-    return plan if plan.keys else None
+    return plan
 
 
-def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile | None) -> dict[str, str]:
+def _proposed(
+    seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile | None, settled: Collection[str]
+) -> dict[str, str]:
     """The key for each variable that was found: the planned one, the provider's only one, or a name for a new one.
 
-    Leaves out variables whose value in `.env` differs from that key's value.
+    Leaves out variables whose value in `.env` differs from that key's value. Says so, except for `settled` ones, about
+    which the person was asked.
     """
     store = common.store()
     values = importing.keys_of_file(env) if env else {}
@@ -145,9 +152,8 @@ def _proposed(seen: dict[str, str], taken: dict[str, str], env: envfile.EnvFile 
         if variable in taken:
             entries[variable] = taken[variable]
         elif variable in values and store.exists(key) and not _same(store, key, values[variable]):
-            declare.echo(
-                f"lkr: skipped {variable}: its value in .env differs from {key}; run lkr import .env", err=True
-            )
+            if variable not in settled:
+                declare.echo(f"lkr: skipped {variable}: its value in .env differs from {key}", err=True)
         else:
             entries[variable] = key
     return entries | taken
@@ -201,17 +207,18 @@ def _ask(binding: Binding) -> str | None:
     return key
 
 
-def _ignore(folder: str, yes: bool) -> None:
-    """Adds the personal file to .gitignore, unless git ignores it already."""
-    if not git.sees(os.path.join(folder, lookup.LOCAL)):
+def _ignore(folder: str, name: str, yes: bool) -> None:
+    """Adds a file of the folder to .gitignore, unless git ignores or tracks it already."""
+    path = os.path.join(folder, name)
+    if not git.sees(path) or git.tracks(path):
         return
-    if not yes and not _agreed(f"Add {lookup.LOCAL} to .gitignore?"):
+    if not yes and not _agreed(f"Add {name} to .gitignore?"):
         return
     old = project_files.read(folder, ".gitignore") or b""
     end = b"\r\n" if b"\r\n" in old else b"\n"
     glue = b"" if not old or old.endswith(b"\n") else end
-    project_files.replace(folder, ".gitignore", old + glue + lookup.LOCAL.encode() + end)
-    declare.echo(f"lkr: {lookup.LOCAL} is in .gitignore now", err=True)
+    project_files.replace(folder, ".gitignore", old + glue + name.encode() + end)
+    declare.echo(f"lkr: {name} is in .gitignore now", err=True)
 
 
 def _install(yes: bool) -> None:

@@ -15,10 +15,6 @@ from lkrshell.runtime import keys as service
 from lkrshell.system import git
 from lkrshell.vendors import providers
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Container
-
 _MOST_NAMED = 10  # variables in one message
 
 
@@ -142,17 +138,17 @@ def left_in(file: envfile.EnvFile) -> list[str]:
     return [variable for variable, value in file.values.items() if import_plan.looks_secret(variable, value)]
 
 
-def tell_left(folder: str, name: str, stored: "Container[str]" = ()) -> bool:
-    """Reads an env file again, and names the secrets that it still has in plain text. `stored`: variables whose keys
-    lkr has. True if there are any."""
-    left, path = left_in(envfile.read(os.path.join(folder, name))), show(name)
-    if rest := [each for each in left if each not in stored]:
-        what = f"{path} still has {_some(rest)} in plain text; to store one: lkr set NAME, then lkr add VARIABLE=NAME"
-        declare.echo(f"lkr: {what}", err=True)
-    if kept := [each for each in left if each in stored]:
-        what = f"{path} still has {_some(kept)} in plain text, which lkr has stored"
+def tell_left(folder: str, name: str) -> bool:
+    """Reads an env file again, and names the secrets that it still has in plain text. True if there are any."""
+    file = envfile.read(os.path.join(folder, name))
+    left = left_in(file)
+    keys = [variable for variable in import_plan.keys_in(file.values) if variable in left]
+    where = f"{show(name)} still has %s in plain text; to"
+    if keys:
         command = f"lkr import {quoted(os.path.relpath(os.path.join(folder, name)))} --blank"
-        declare.echo(f"lkr: {what}; to comment that out: {command}", err=True)
+        declare.echo(f"lkr: {where % _some(keys)} store and comment out: {command}", err=True)
+    if rest := [variable for variable in left if variable not in keys]:
+        declare.echo(f"lkr: {where % _some(rest)} store one: lkr set NAME, then lkr add VARIABLE=NAME", err=True)
     return bool(left)
 
 

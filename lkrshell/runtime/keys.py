@@ -128,8 +128,8 @@ def no_such_key(store: "Store", name: str) -> LkrError:
     return KeyNotStored(f"there is no key {name} in the {store.name}", meant(store, name, "see lkr list"))
 
 
-def rename(store: "Store", name: str, new: str) -> None:
-    """Renames a key and its old value."""
+def rename(store: "Store", name: str, new: str) -> Secret:
+    """Renames a key and its old value. Returns the value."""
     if new == name:
         raise LkrError(f"{name} already has that name", "nothing was changed")
     with index.locked(store.name):
@@ -146,6 +146,7 @@ def rename(store: "Store", name: str, new: str) -> None:
         store.delete(name)
         index.remove(store.name, name)
     generation.bump()
+    return value
 
 
 def value_to_rotate(store: "Store", name: str, begun: bool) -> Secret:

@@ -141,7 +141,10 @@ def keep_login(store: "Store", found: Settings, source: "Source") -> None:
 
 
 def _take(store: "Store", found: Settings, key: str, answer: "Answer", before: Secret | None, report: Report) -> None:
-    if answer.error is None and answer.secret is not None and (owner := _other_owner(key, answer.secret)):
+    from lkrshell.vendors import providers
+
+    value = answer.secret.reveal() if answer.secret is not None and answer.error is None else ""
+    if owner := providers.other_owner(key, value):
         text = f"the source {found.name} returned a key of {owner} for {key}"
         answer.error = LkrError(text, "tell whoever runs it; the copy stays as it was")
     if answer.error is not None:
@@ -156,21 +159,6 @@ def _take(store: "Store", found: Settings, key: str, answer: "Answer", before: S
     else:
         report.fetched.append(key)
         report.changed |= cache.keep(store, found, key, answer, before)
-
-
-def _other_owner(key: str, secret: Secret) -> str:
-    """Returns the provider that the value's beginning belongs to, when that plainly differs from the key's name."""
-    from lkrshell.vendors import providers
-
-    known = providers.known()
-    own, value = known.get(names.provider_of(key)), secret.reveal()
-    if own is None or len(own.prefix) < 3:
-        return ""
-    fits = len(own.prefix) if value.startswith(own.prefix) else 2
-    owners = [
-        name for name, each in providers.likely_first() if len(each.prefix) > fits and value.startswith(each.prefix)
-    ]
-    return max(owners, key=lambda name: len(known[name].prefix), default="")
 
 
 def forget_state(source: str) -> None:

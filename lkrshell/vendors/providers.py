@@ -136,6 +136,8 @@ def shape_warning(key: str, value: str) -> str | None:
     provider = known().get(name, Provider(""))
     if not value.startswith(provider.prefix):
         return f"keys of {name} begin with {provider.prefix}, this one does not ({provider.docs})"
+    if owner := other_owner(key, value):
+        return f"this looks like a key of {owner}, not of {name}"
     if provider.prefix and len(value) < len(provider.prefix) + 8:
         return f"this looks short for a key of {name} ({provider.docs})"
     if provider.shape:
@@ -149,6 +151,19 @@ def shape_warning(key: str, value: str) -> str | None:
 def likely_first() -> list[tuple[str, Provider]]:
     """The providers and their names. Of several with the same prefix, the most likely comes first."""
     return sorted(known().items(), key=lambda item: (item[0] not in _LIKELY, item[0]))
+
+
+def other_owner(key: str, value: str) -> str:
+    """Returns the provider that the value's beginning belongs to, when that plainly differs from the key's name.
+
+    The longest beginning counts: `sk-ant-` is Anthropic's, although OpenAI's keys begin with `sk-`.
+    """
+    own = known().get(names.provider_of(key))
+    if own is None or len(own.prefix) < 3:
+        return ""
+    fits = len(own.prefix) if value.startswith(own.prefix) else 2
+    owners = [name for name, each in likely_first() if len(each.prefix) > fits and value.startswith(each.prefix)]
+    return max(owners, key=lambda name: len(known()[name].prefix), default="")
 
 
 def holds_a_key(variable: str, value: str) -> bool:
