@@ -454,6 +454,21 @@ def test_use_lkr_that_direnv_does_not_know_is_found(well: User) -> None:
     look(well, folder, code=0)
 
 
+def test_a_key_in_the_projects_env_file_is_found_and_import_takes_it_out(well: User) -> None:
+    folder = well.project("p")
+    env = folder / ".env"
+    env.write_text(f"{A}=your-key-here\nPORT=8080\nGROQ_API_KEY=$(pass groq)\nXAI_API_KEY=\n")
+    assert not [row for row in look(well, folder, code=0) if row["check"] == "env file"]
+    (folder / "sub").mkdir()
+    with env.open("a") as file:
+        file.write(f"MISTRAL_API_KEY={PLAIN}\n")
+    row = only(look(well, folder / "sub", code=1))
+    assert row["text"] == "~/p/.env holds MISTRAL_API_KEY in plain text"
+    repair(well, row, folder / "sub")
+    assert PLAIN not in env.read_text() and not [row for row in look(well, folder) if row["check"] == "env file"]
+    assert PLAIN in well.lkr("exec", "--", "env", cwd=folder)
+
+
 @pytest.mark.parametrize(("source", "name"), [(".envrc", "p"), (".env", "it's p"), ("elsewhere", "p")])
 def test_a_variable_that_direnv_sets_beside_the_manifest_is_found(
     well: User, source: str, name: str, tmp_path: Path

@@ -69,7 +69,8 @@ def test_a_first_run_finds_the_keys_that_files_and_code_speak_of(user: User, fir
     assert (first_run / ".lkr.toml").read_text() == (
         'version = 1\n\n[keys]\nMISTRAL_API_KEY = "mistral:main"\nGROQ_API_KEY = "groq:main"\n'
     )
-    assert (first_run / ".gitignore").read_text() == ".lkr.local.toml\n"
+    assert ".env still has MISTRAL_API_KEY in plain text; to store and comment out: lkr import .env --blank" in said
+    assert (first_run / ".gitignore").read_text() == ".lkr.local.toml\n.env\n"
     assert "mistral:main" in user.lkr("list")
 
 
@@ -123,6 +124,9 @@ def test_each_step_can_be_declined(user: User, first_run: Path) -> None:
         child.sendline("y" if question.startswith("Write") else "n")
         if question.startswith("Store it"):
             child.expect_exact(question)  # of Mistral's key and Groq's
+            child.sendline("n")
+        if question.startswith("Add"):
+            child.expect_exact("Add .env to .gitignore?")  # since the key stays in it
             child.sendline("n")
     child.expect_exact("code 0")
     assert not (first_run / ".gitignore").exists()
@@ -326,6 +330,27 @@ def test_init_without_questions_never_names_another_projects_key(user: User, wor
     said = user.lkr("init", *words, cwd=folder)
     assert "skipped OPENAI_API_KEY" in said
     assert (folder / ".lkr.toml").read_text() == 'version = 1\n\n[keys]\nGROQ_API_KEY = "groq:main"\n'
+
+
+def test_a_key_that_is_left_out_is_named_once_and_git_need_not_take_it(user: User) -> None:
+    folder = second_project(user)
+    with (folder / ".env").open("a") as file:
+        file.write(f"GROQ_API_KEY={TYPED}\n")
+    subprocess.run(["git", "init", "-q"], cwd=folder, env=user.env, check=True)
+    child = begin(user, folder)
+    child.logfile_read = log = (user.home / "log").open("w")
+    for question, answer in {"Store these": "y", "Replace it?": "n", "Another label": "", "Write this": "y",
+                             "Take the values": "y", "Add .lkr.local.toml": "y", "Add .env": "y",
+                             "Change these files": "y"}.items():  # fmt: skip
+        child.expect_exact(question)
+        child.sendline(answer)
+    child.expect_exact("lkr: installed; now run: exec bash")
+    child.expect_exact("code 0")
+    log.close()
+    said = (user.home / "log").read_text()
+    assert said.count("skipped OPENAI_API_KEY") == 1 and THEIRS not in said
+    assert "lkr: .env still has OPENAI_API_KEY in plain text; to store" in said
+    assert (folder / ".gitignore").read_text() == ".lkr.local.toml\n.env\n"
 
 
 def test_a_key_of_the_same_value_is_the_one_that_is_named(user: User) -> None:

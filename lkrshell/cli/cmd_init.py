@@ -76,7 +76,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
     text, local = manifest_text.with_keys(place, keys)
     if new:
         _agree_to_ours(text, keys, yes)
-    if new or plan or not allowed:
+    if new or (plan and plan.keys) or not allowed:
         importing.carry_out(plan, place, text, local)
     what = f"wrote .lkr.toml with {common.count(len(keys), 'key', 'keys')}, and allowed it"
     declare.echo(f"lkr: {what if new else f'{show(place.real)} is allowed'}", err=True)
@@ -234,4 +234,4 @@ def _install(yes: bool) -> None:
     if changes and (yes or _agreed("Change these files, so that new shells load lkr?")):
         for change in changes:
             rcfiles.apply(change)
-        declare.echo("lkr: installed; new shells load lkr", err=True)
+        declare.echo(f"lkr: installed; now run: exec {shell}", err=True)

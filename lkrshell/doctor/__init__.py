@@ -43,7 +43,7 @@ def wrong(text: str, fix: str, fixed: str = "") -> Finding:
 
 def run(fix: bool) -> Iterator[tuple[str, Finding]]:
     """Every check's findings, each once, with the check's name in front. A check that fails is a finding too."""
-    from lkrshell.doctor import broker, direnv, machine, plaintext, project, shells, sources, store
+    from lkrshell.doctor import broker, direnv, env_file, machine, plaintext, project, shells, sources, store
 
     every: dict[str, Callable[[bool], Iterator[Finding]]] = {
         "versions": machine.versions,
@@ -56,6 +56,7 @@ def run(fix: bool) -> Iterator[tuple[str, Finding]]:
         "shells": shells.shells,
         "direnv": direnv.direnv,
         "variables": plaintext.variables,
+        "env file": env_file.env_file,
         "broker": broker.broker,
         "agents": machine.agents,
         "memory": machine.memory,

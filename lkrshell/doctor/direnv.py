@@ -51,16 +51,27 @@ def _nearest() -> str | None:
     return None
 
 
-def _both(envrc: str) -> Iterator[Finding]:
-    """Variables that the manifest sets, and that the .envrc or an env file it loads sets too."""
-    wanted = {binding.variable for binding in plaintext.bindings_here() if binding.scope == "shell"}
-    if not wanted:
-        return
-    folder = os.path.dirname(envrc)
+def also_set() -> list[plaintext.Assignment]:
+    """The lines of the .envrc here, and of the env files that it loads, that set a variable of the manifest too.
+
+    Empty if direnv is not installed.
+    """
+    envrc, wanted = _nearest() if shutil.which("direnv") else None, _variables()
+    if not envrc or not wanted:
+        return []
     sources = [envrc]
     for match in re.finditer(rb"^[ \t]*dotenv(?:_if_exists)?(?:[ \t]+([^\s#;]+))?", text_of(envrc), re.M):
-        sources.append(os.path.join(folder, os.fsdecode(match[1] or b".env")))
-    found = [each for source in sources for each in plaintext.assignments(source, wanted)]
+        sources.append(os.path.join(os.path.dirname(envrc), os.fsdecode(match[1] or b".env")))
+    return [each for source in sources for each in plaintext.assignments(source, wanted)]
+
+
+def _variables() -> set[str]:
+    return {binding.variable for binding in plaintext.bindings_here() if binding.scope == "shell"}
+
+
+def _both(envrc: str) -> Iterator[Finding]:
+    """Variables that the manifest sets, and that the .envrc or an env file it loads sets too."""
+    folder, found, wanted = os.path.dirname(envrc), also_set(), _variables()
     for each in found:
         text = f"{shown(each.path)}, line {each.line}, sets {each.variable}, and so does the manifest"
         remedy = f"{plaintext.remedy(each)} && direnv allow {quoted(folder)}"
