@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from lkrshell.cli import ask, common, declare, prompts
-from lkrshell.core import names
+from lkrshell.core import names, references
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import quoted, show
@@ -42,7 +42,7 @@ def _what_else(value: str) -> str:
     """What a value is that takes a key's place; empty for a key."""
     if import_plan.is_placeholder(value):
         return "a placeholder"
-    return "a command or a reference to a key" if import_plan.is_reference(value) else ""
+    return "a command or a reference to a key" if references.is_reference(value) else ""
 
 
 def show_plan(plan: import_plan.Plan, place: lookup.Place) -> None:

@@ -4,7 +4,7 @@ The person decides what the plan leaves open; only then is it carried out. This 
 it.
 """
 
-from lkrshell.core import names, variables
+from lkrshell.core import names, references, variables
 from lkrshell.core.secret import MAX_VALUE, Secret
 from lkrshell.state import index
 from lkrshell.vendors import providers
@@ -22,10 +22,6 @@ _PLACEHOLDER = (
     r"<.*>|\{\{.*|.*(?:\.\.\.|…).*|(?:[a-z]+-){0,3}(?:your|insert[-_ ]|replace[-_ ]|change[-_]?me|todo|x{4}|\*{4}).*"
 )
 
-# What says where a key is: `$(op read op://dev/openai/key)`, `op://dev/openai/key`, `vault:…`, vals' `ref+…`, dotenvx's
-# `encrypted:…`, sops' `ENC[…]`. A program reads it, so the file must keep it.
-_REFERENCE = r"\$\(.*|`.*`|(?!https?:)[a-z][a-z0-9+.-]*://.*|(?:vault|encrypted|arn):.*|ref\+.*|ENC\[.*"
-
 
 def keys_in(values: dict[str, str]) -> dict[str, str]:
     """The variables that may hold keys."""
@@ -42,17 +38,10 @@ def is_placeholder(value: str) -> bool:
     return not value or re.fullmatch(_PLACEHOLDER, value, re.IGNORECASE | re.DOTALL) is not None
 
 
-def is_reference(value: str) -> bool:
-    """True for a command that prints a key, and for another store's name of a key."""
-    import re
-
-    return re.fullmatch(_REFERENCE, value.strip(), re.IGNORECASE | re.DOTALL) is not None
-
-
 def looks_secret(variable: str, value: str) -> bool:
     """True for a variable of a file whose name and value look like those of a secret, whether or not a manifest may
     set it: also for `DB_PASSWORD` and `openai_api_key`."""
-    if len(value) < _SHORTEST or is_placeholder(value) or is_reference(value):
+    if len(value) < _SHORTEST or is_placeholder(value) or references.is_reference(value):
         return False
     name = variable.upper().replace(".", "_")
     return variables.ends_like_a_secret(name) or providers.holds_a_key(name, value)
@@ -154,6 +143,6 @@ def runtime_keys(store: "Store") -> list[str]:
 
 
 def _fits(variable: str, value: str) -> bool:
-    if is_placeholder(value) or is_reference(value) or "\0" in value:
-        return False
+    if is_placeholder(value) or references.is_reference(value) or "\0" in value:
+        return False  # a program reads a reference, so the file must keep it
     return len(value.encode("utf-8", "surrogateescape")) <= MAX_VALUE and providers.may_hold_a_key(variable)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lkrshell.core import references
 from lkrshell.core.secret import Secret
 from lkrshell.scan.literals import compiled, has_re2
 from lkrshell.vendors import providers
@@ -32,8 +33,6 @@ _VALUE = re.compile(rb"""[ \t]*\\{0,3}["'`]?([A-Za-z0-9+/=_.:~\-]{16,512})(?![A-
 _EXAMPLE = re.compile(
     rb"your|example|placeholder|dummy|changeme|change[-_]me|redacted|insert|x{5}|\.\.\.|(.)\1{7}", re.I | re.S
 )
-# Where a key is, in another store, or a key that dotenvx has encrypted.
-_REFERENCE = re.compile(rb"(?!https?:)[a-z][a-z0-9+.\-]*://|(?:vault|encrypted|arn):", re.I)
 _WORD = rb"(?:[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,15}|[0-9]{1,4})"
 _WORDS = re.compile(
     rb"%b(?:[-_./:]%b)*|[A-Za-z]{1,16}[0-9]{0,4}(?:[-_./:][A-Za-z]{1,16}[0-9]{0,4}){2,}" % (_WORD, _WORD)
@@ -236,7 +235,7 @@ def _is_key(value: bytes, provider: str, table: _Table) -> bool:
 
 def is_random(value: bytes, named: bool = True) -> bool:
     """True for text that nobody would write by hand."""
-    if _EXAMPLE.search(value) or _WORDS.fullmatch(value) or _REFERENCE.match(value):
+    if _EXAMPLE.search(value) or _WORDS.fullmatch(value) or references.is_reference(value.decode("latin-1")):
         return False
     counts = Counter(value)
     bits = -sum(each / len(value) * math.log2(each / len(value)) for each in counts.values())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lkrshell.core import names
+from lkrshell.core import names, references
+from lkrshell.scan import shapes
 from lkrshell.vendors import providers
 
 PREFIXES = sorted({each.prefix for each in providers.builtin().values() if each.prefix})
@@ -19,3 +20,14 @@ def test_what_a_vendors_keys_begin_with_is_taken_for_a_value_and_never_repeated(
 def test_a_name_is_not_a_value(name: str) -> None:
     assert not names.looks_like_a_value(name)
     assert name in names.redacted(name)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    ["$(op read op://dev/", "op://dev/", "vault:", "ref+awssecrets://", "encrypted:", "ENC[AES256_GCM,data:", "arn:"],
+)
+def test_a_reference_to_a_key_is_one_for_import_and_for_scan(begin: str) -> None:
+    value = f"{begin}Ab3dEf6hIj9KlMn2oPq5"
+    assert references.is_reference(value) and not shapes.is_random(value.encode())
+    for other in (value[len(begin) :], f"https://{value[len(begin) :]}"):
+        assert not references.is_reference(other) and shapes.is_random(other.encode())
