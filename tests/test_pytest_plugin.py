@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import OTHER, VALUE, User
 
+from lkrshell.core.secret import Secret
+from lkrshell.scan.cut_off import CutOff
+from lkrshell.scan.values import Values
+
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 BOTH = f'{A} = "openai:prod"\n{B} = "anthropic:main"'
 LEAKS = f"""
@@ -121,6 +125,24 @@ def test_a_value_that_pytest_shortens_is_masked_on_both_sides_of_the_dots(user: 
     for text in (out, (folder / "junit.xml").read_text()):
         shown = [LONG[at : at + 8] for at in range(len(LONG) - 7) if LONG[at : at + 8] in text]
         assert not shown, text
+
+
+def test_a_shortened_value_of_many_equal_characters_is_masked_in_few_steps() -> None:
+    parts = CutOff(Values({"own:0": Secret("x" * 400)}))
+    calls = 0
+
+    def count(frame: object, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        out = parts.masked(b"<" + b"x" * 100 + b"..." + b"x" * 9 + b"\\n" + b"x" * 90 + b">", b"M")
+    finally:
+        sys.setprofile(before)
+    assert out == b"<M...M>"
+    assert calls < 5000
 
 
 def test_with_xdist_a_mask_shows_the_name_of_the_key(user: User, folder: Path) -> None:

@@ -198,7 +198,8 @@ def test_a_stream_in_pieces_is_redacted_like_the_whole_and_shows_no_value(
         parts = []
         for each in RANDOM.choices(secrets, k=6):
             encoded = base64.b64encode(f"ab{each}cd".encode()).decode()
-            forms = (each, f"\\{secrets[0]}", encoded, f"{each[:7]}\n{each[7:]}", each[:9])
+            behind_backslash = f"\\{secrets[0][:9]}\\n{secrets[0][9:]}"
+            forms = (each, f"\\{secrets[0]}", behind_backslash, encoded, f"{each[:7]}\n{each[7:]}", each[:9])
             parts += [RANDOM.choice(forms), "".join(RANDOM.choices(letters + ' \n"\\', k=RANDOM.choice([0, 1, 3, 50])))]
         data = "".join(parts).encode()
         whole, pieces = Redactor(values), Redactor(values, even=RANDOM.random() < 0.3)
@@ -213,10 +214,11 @@ def test_a_stream_in_pieces_is_redacted_like_the_whole_and_shows_no_value(
 
 
 @pytest.mark.parametrize("before", ["n", "n\\n", "x\\\\"])
-def test_no_byte_of_a_value_is_passed_on_wherever_a_line_break_of_json_is_cut(before: str) -> None:
+@pytest.mark.parametrize("within", ["", "\\n"], ids=["in one line", "in two lines"])
+def test_no_byte_of_a_value_is_passed_on_wherever_a_line_break_of_json_is_cut(before: str, within: str) -> None:
     value = "nQKSI+BmFB9tf0vLPXDj"
     values = Values({"own:0": Secret(value)})
-    data = f"a {before}\\{value} z".encode()
+    data = f"a {before}\\{value[:9]}{within}{value[9:]} z".encode()
     whole = Redactor(values)
     expected = whole.feed(data) + whole.rest()
     assert expected.count(b"[lkr own:0]") == 1

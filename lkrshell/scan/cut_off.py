@@ -4,13 +4,15 @@ after it.
 pytest, reprlib and pandas shorten long texts like that, before lkr sees them. Pure; prints and keeps no value.
 """
 
+import bisect
 import re
 
-from lkrshell.scan.values import SHORTEST, Values, squeezed, with_gaps
+from lkrshell.scan.values import GAPS, SHORTEST, Values, squeezed
 
 _MARK = re.compile(rb"\.{3,}|\xe2\x80\xa6")  # the latter is the ellipsis in UTF-8
 _GLANCE = 64  # bytes next to a mark that show whether a part of a value stands there
 _LONGEST = 4096  # bytes of a part; shortened texts show less
+_FAR = 2 * _LONGEST + _GLANCE  # bytes next to a mark that a part is searched in, with what stands between its bytes
 
 
 class CutOff:
@@ -45,18 +47,22 @@ class CutOff:
     def _before(self, data: bytes, low: int, mark: int) -> int | None:
         """Returns where the longest part before the mark begins."""
         glance = squeezed(data[max(low, mark - _GLANCE) : mark])[-SHORTEST:]
-        starts = []
-        for needle, end in self._beginnings.get(glance, ()):
-            part = re.compile(with_gaps(needle[:end]) + rb"\Z", re.S)
-            if found := part.search(data, max(low, mark - 2 * end - _GLANCE), mark):
-                starts.append(found.start())
-        return min(starts, default=None)
+        parts = self._beginnings.get(glance, ())
+        near = self.of.without_breaks(data[max(low, mark - _FAR) : mark]) if parts else b""
+        text = squeezed(near)
+        longest = max((end for needle, end in parts if text.endswith(needle[:end])), default=0)
+        if not longest or near[-1] in GAPS:
+            return None
+        starts = range(len(near), 0, -1)
+        return mark - bisect.bisect_left(starts, longest, key=lambda start: len(squeezed(near[start:])))
 
     def _after(self, data: bytes, mark: int) -> int | None:
         """Returns where the longest part after the mark ends."""
         glance = squeezed(data[mark : mark + _GLANCE])[:SHORTEST]
-        ends = []
-        for needle, start in self._ends.get(glance, ()):
-            if found := re.compile(with_gaps(needle[start:]), re.S).match(data, mark):
-                ends.append(found.end())
-        return max(ends, default=None)
+        parts = self._ends.get(glance, ())
+        near = self.of.without_breaks(data[mark : mark + _FAR]) if parts else b""
+        text = squeezed(near)
+        longest = max((len(needle) - start for needle, start in parts if text.startswith(needle[start:])), default=0)
+        if not longest or near[0] in GAPS:
+            return None
+        return mark + bisect.bisect_left(range(len(near)), longest, key=lambda size: len(squeezed(near[:size])))

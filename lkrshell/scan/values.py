@@ -21,8 +21,8 @@ from lkrshell.scan.literals import Literals, compiled
 SHORTEST = 8  # bytes; a shorter value would be found everywhere
 _SHORT = 16  # bytes; a shorter value must be a whole word in one piece
 _SECRET_FROM = 8  # bytes of a value that may appear before the rest has arrived
-_GAPS = b" \t\r\n\0\\\"'`+"  # what may stand between two parts of a value; NUL for UTF-16
-_GAP = rb"(?:\\n|[" + re.escape(_GAPS) + rb"])*"
+GAPS = b" \t\r\n\0\\\"'`+"  # what may stand between two parts of a value; NUL for UTF-16
+_GAP = rb"(?:\\n|[" + re.escape(GAPS) + rb"])*"
 _GLANCE = 64  # bytes that show which value may begin here
 _TAIL = 4096  # bytes; a stream does not find a value that spans more white space than this
 # What Go, Gson and .NET also escape in JSON, and how.
@@ -44,7 +44,7 @@ class Match:
 
 def squeezed(data: bytes) -> bytes:
     """Returns `data` without what may stand between two parts of a value."""
-    return data.replace(b"\\n", b"").translate(None, _GAPS)
+    return data.replace(b"\\n", b"").translate(None, GAPS)
 
 
 def _forms(value: bytes) -> Iterable[tuple[bytes, str]]:
@@ -73,16 +73,18 @@ class Values:
 
     def __init__(self, values: Mapping[str, Secret]) -> None:
         self._needles: dict[bytes, tuple[str, Secret, str, int]] = {}
-        self._written: set[bytes] = set()  # the unsplit forms, which may contain bytes of `_GAPS` themselves
+        self._written: set[bytes] = set()  # the unsplit forms, which may contain bytes of `GAPS` themselves
         for key, secret in values.items():
             value = secret.reveal().encode("utf-8", "surrogateescape")
             if len(squeezed(value)) < SHORTEST:
                 continue
             for form, how in _forms(value):
-                self._written.add(form.strip(_GAPS))
+                self._written.add(form.strip(GAPS))
                 self._needles.setdefault(squeezed(form), (shown(key), secret, how, len(form)))
         # Behind a backslash, the first letter of these looks like a line break in JSON.
         self._with_n = {form[:SHORTEST] for form in self._written if form.startswith(b"n")}
+        with_n = [needle for needle in self._needles if needle.startswith(b"n")]
+        self._beginnings_with_n = {needle[:size] for needle in with_n for size in range(1, SHORTEST + 1)}
         self.longest = max(map(len, self._needles), default=0)  # bytes
         self._heads: dict[bytes, list[bytes]] = {}
         for needle in sorted(self._needles, key=len, reverse=True):
@@ -96,6 +98,12 @@ class Values:
     def needles(self) -> list[bytes]:
         """Returns every form of every value, without gaps."""
         return list(self._needles)
+
+    def without_breaks(self, data: bytes) -> bytes:
+        """Returns `data` with spaces in place of each `\\n`, except for the n of a value behind a backslash."""
+        for head in self._with_n:
+            data = data.replace(b"\\" + head, b" " + head)
+        return data.replace(b"\\n", b"  ")
 
     def find(self, data: bytes) -> list[Match]:
         """Returns where the values are, from left to right."""
@@ -120,8 +128,7 @@ class Values:
         """
         if self._literals is not None:
             at = 0
-            for head in self._with_n:
-                data = data.replace(b"\\" + head, b" " + head)
+            data = self.without_breaks(data)
             text = squeezed(data)
             for start, end in self._literals.find(text):
                 if span := _spread(text[start:end]).search(data, max(at, start)):
@@ -143,8 +150,18 @@ class Values:
         tail = data[-_TAIL:]
         most = self._pending(tail)
         if self._with_n:
-            most = max(most, self._pending(tail.replace(b"\\n", b" n")))
+            most = max(most, self._pending(tail.replace(b"\\n", b" n")), self._pending_behind_backslash(tail))
         return most
+
+    def _pending_behind_backslash(self, tail: bytes) -> int:
+        """Returns the same for a value that begins with the n of a `\\n`. Each later `\\n` is a line break."""
+        for match in re.finditer(rb"\\n", tail):
+            start = match.start() + 1
+            if squeezed(tail[start : start + _GLANCE])[:SHORTEST] in self._beginnings_with_n:
+                text = squeezed(tail[start:])
+                if any(needle.startswith(text) for needle in self._needles):
+                    return len(tail) - start
+        return 0
 
     def _pending(self, tail: bytes) -> int:
         text = squeezed(tail)
