@@ -112,15 +112,17 @@ __lkr_leave() {
         if ! \builtin unset -v "$__lkr_name" 2>/dev/null; then
             \builtin export -n "${__lkr_name?}"
             \builtin printf 'lkr: %s has become readonly, so this shell keeps its key; start a new shell\n' "$__lkr_name" >&2
-        elif [[ ${!__lkr_old+x} ]]; then
-            \builtin export "$__lkr_name=${!__lkr_old}"
         else
-            __lkr_old=__lkr_old_$__lkr_name
-            [[ ! ${!__lkr_old+x} ]] || \builtin printf -v "$__lkr_name" %s "${!__lkr_old}"
+            __lkr_gone+=" -$__lkr_name"
+            if [[ ${!__lkr_old+x} ]]; then
+                \builtin export "$__lkr_name=${!__lkr_old}"
+            else
+                __lkr_old=__lkr_old_$__lkr_name
+                [[ ! ${!__lkr_old+x} ]] || \builtin printf -v "$__lkr_name" %s "${!__lkr_old}"
+            fi
         fi
         LKR_STATE=$__lkr_kept${__lkr_kept:+${__lkr_todo:+ }}$__lkr_todo
         \builtin unset -v "LKR_OLD_$__lkr_name" "__lkr_old_$__lkr_name"
-        __lkr_gone+=" -$__lkr_name"
     done
     LKR_STATE=$__lkr_kept
     [[ $__lkr_kept ]] || \builtin unset -v LKR_STATE LKR_DIR LKR_KEYS

@@ -106,6 +106,7 @@ __lkr_leave() {
         else
             # If it has become an integer since, that goes first: or this would evaluate the old value.
             \builtin unset "$__lkr_name"
+            __lkr_gone+=" -$__lkr_name"
             if [[ -n ${(P)__lkr_old+x} ]]; then
                 \builtin typeset -gx "$__lkr_name=${(P)__lkr_old}"
             else
@@ -115,7 +116,6 @@ __lkr_leave() {
         fi
         LKR_STATE=$__lkr_kept${__lkr_kept:+${__lkr_todo:+ }}$__lkr_todo
         \builtin unset "LKR_OLD_$__lkr_name" "__lkr_old_$__lkr_name"
-        __lkr_gone+=" -$__lkr_name"
     done
     LKR_STATE=$__lkr_kept
     [[ -n $__lkr_kept ]] || \builtin unset LKR_STATE LKR_DIR LKR_KEYS

@@ -60,6 +60,14 @@ def test_a_slip_at_a_question_is_asked_again(user: User) -> None:
     child.expect(pexpect.EOF)
 
 
+def test_allow_asks_nothing_when_nothing_changed(user: User) -> None:
+    folder = user.project("p")
+    said = user.lkr("allow", cwd=folder)
+    assert f"{A} ← openai:prod" in said and said.endswith("p was already allowed; nothing changed\n")
+    (folder / ".lkr.toml").write_text((folder / ".lkr.toml").read_text() + "# a comment\n")
+    assert "no terminal to ask on" in user.lkr("allow", cwd=folder, code=2)
+
+
 def test_two_different_passphrases_are_asked_for_again(user: User) -> None:
     child = user.on_terminal("vault", "export", "backup.age")
     for typed in ("one passphrase", "another one", "one passphrase", "one passphrase"):
@@ -116,7 +124,26 @@ def test_lkr_alone_shows_the_project_or_the_grouped_help(user: User) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\nGROQ_API_KEY = "groq:team"')
     said = user.lkr(cwd=folder)
     assert re.search(r"GROQ_API_KEY +groq:team +not stored", said)
+    assert said.endswith(
+        "\nNext: lkr set groq:team. If the stored keys do not load at the next prompt: lkr install\n"
+    )
+    user.env |= {"LKR_STATE": f"{A}=openai:prod", A: VALUE}
+    assert user.lkr(cwd=folder).endswith("\nNext: lkr set groq:team\n")
+    user.lkr("lock")
+    assert user.lkr(cwd=folder).endswith("\nNext: lkr unlock\n")
+
+
+def test_status_says_why_a_stored_key_is_not_loaded_when_all_are_required(user: User) -> None:
+    folder = user.project("p", f'{A} = "openai:prod"\nGROQ_API_KEY = "groq:team"', top='require = "all"')
+    said = user.lkr("status", cwd=folder)
+    assert re.search(r"openai:prod +not loaded, needs all keys\n", said)
     assert said.endswith("\nNext: lkr set groq:team\n")
+
+
+def test_the_next_step_in_an_empty_project_adds_a_key(user: User) -> None:
+    shutil.rmtree(user.home / ".local/share/lkr")  # no vault yet
+    folder = user.project("p", "")
+    assert "Next: lkr add openai:prod" in user.lkr("status", cwd=folder)
 
 
 def test_ls_and_help_are_what_everybody_types(user: User) -> None:

@@ -155,6 +155,8 @@ def test_a_variable_that_becomes_readonly_inside_is_reported_to_keep_its_key(use
         opened.run(f"readonly {A}")
         said = opened.run("cd ..")
         assert f"lkr: {A} has become readonly, so this shell keeps its key" in said
+        assert f"lkr: -{B}" in said and f"-{A}" not in said
+        assert A not in opened.run("env"), "the commands of this shell do not get it"
         assert "lkr:" not in opened.run(":")
         assert (opened.value(B), opened.value("LKR_STATE")) == (None, None)
         assert f"{A} is readonly" in opened.run("cd p")

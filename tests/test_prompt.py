@@ -46,9 +46,17 @@ def test_the_line_names_the_keys_that_the_shell_holds(user: User, open_shell: Ca
     assert [shell.value(name) for name in ("LKR_STATE", "LKR_KEYS", "LKR_DIR")] == [None] * 3
 
 
+def test_the_line_leaves_out_a_key_whose_variable_is_gone(user: User) -> None:
+    folder = user.project("p", 'OPENAI_API_KEY = "openai:prod"\nA_KEY = "anthropic:main"')
+    user.env |= {"LKR_STATE": "OPENAI_API_KEY=openai:prod A_KEY=anthropic:main", "OPENAI_API_KEY": VALUE}
+    assert user.lkr("status", "--short", cwd=folder) == "openai:prod\n"
+    user.env["OPENAI_API_KEY"] = ""
+    assert user.lkr("status", "--short", cwd=folder) == "not loaded\n"
+
+
 def test_the_line_names_what_direnv_holds(user: User) -> None:
     folder = user.project("p", 'OPENAI_API_KEY = "openai:prod"\nA_KEY = "anthropic:main"')
-    user.env["LKR_DIRENV"] = "A_KEY"
+    user.env |= {"LKR_DIRENV": "A_KEY", "A_KEY": "a value"}
     assert user.lkr("status", "--short", cwd=folder) == "anthropic:main\n"
 
 

@@ -94,8 +94,9 @@ def test_allow_offers_it_where_there_are_worktrees(user: User, open_shell: Calla
     for answer, loaded in (("n", False), ("y", True)):
         tree = worktree(user, top, f"tree-{answer}")
         shell.child.sendline("lkr allow")
-        shell.child.expect(r"Allow\?")
-        shell.child.sendline("y")
+        if answer == "n":  # then nothing has changed, and only this is asked again
+            shell.child.expect(r"Allow\?")
+            shell.child.sendline("y")
         shell.child.expect(r"Include its \d git worktrees?, and later ones\?")
         shell.child.sendline(answer)
         shell.child.expect("allowed")

@@ -10,7 +10,7 @@ from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 from lkrshell.project import approve, lookup, manifest, manifest_reader, references, worktrees
 from lkrshell.runtime import broker_client, session
-from lkrshell.state import index
+from lkrshell.state import index, paths
 from lkrshell.state.paths import tilde
 from lkrshell.vendors import providers, routes
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lkrshell.core.binding import Binding
     from lkrshell.core.entry import Entry
+    from lkrshell.project import grants
 
 _MOST = 5  # keys that are not stored; more are only counted
 
@@ -53,14 +54,30 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
         everywhere = True
     if everywhere:
         _warn([f"this includes {_others(place)} with this manifest, and later ones, until lkr deny"])
-    prompts.yes("Allow?", yes)
-    if everywhere is None:
-        place, everywhere = _offer_worktrees(place, yes)
-    accept_team()
-    prompts.allow(place, parsed, everywhere)
+    is_new = before is None or accept_team is not None or _differs(before, place, parsed, bool(everywhere))
+    if is_new:
+        prompts.yes("Allow?", yes)
+    if everywhere is None and (is_new or not (before and before.of)):
+        place, everywhere = _offer_worktrees(place, yes or not ask.on_terminal())
+        is_new = is_new or everywhere
+    if accept_team:
+        accept_team()
+    if is_new:
+        prompts.allow(place, parsed, everywhere)
+    else:
+        paths.accept()
+        prompts.bring_in(place, parsed)
     if as_json:
         _print_json(place.real, parsed, bool(everywhere))
-    declare.echo(f"lkr: allowed {show(place.real)}{' and its worktrees' if everywhere else ''}", err=True)
+    where = f"{show(place.real)}{' and its worktrees' if everywhere else ''}"
+    declare.echo(f"lkr: allowed {where}" if is_new else f"lkr: {where} was already allowed; nothing changed", err=True)
+
+
+def _differs(before: "grants.Grant", place: lookup.Place, parsed: manifest.Manifest, everywhere: bool) -> bool:
+    """True unless `before` already allows all of this."""
+    then = (before.bindings, before.inherit, before.profile, before.require_all, before.let_in, before.worktrees)
+    now = (parsed.bindings, parsed.inherit, parsed.profile, parsed.require_all, parsed.let_in, everywhere)
+    return then != now or not before.covers(place)
 
 
 def _print_json(real: str, parsed: manifest.Manifest, everywhere: bool) -> None:
@@ -79,12 +96,12 @@ def _elsewhere(folders: list[str]) -> str:
     return f"The same content was allowed at {place}, which no longer exists."
 
 
-def _show_team(folder: str, parsed: manifest.Manifest) -> "Callable[[], None]":
-    """Shows who can open the sealed keys of the manifest. Returns a function that notes that these members were
-    accepted."""
+def _show_team(folder: str, parsed: manifest.Manifest) -> "Callable[[], None] | None":
+    """Shows who can open the sealed keys of the manifest. If the person has not accepted all these members yet, returns
+    a function that notes that they were accepted."""
     keys = dict.fromkeys(names.in_source(each.key) for each in parsed.bindings if names.is_sealed(each.key))
     if not keys:
-        return lambda: None
+        return None
     from lkrshell.cli import sealing
     from lkrshell.team import accepted, members
 
@@ -92,9 +109,9 @@ def _show_team(folder: str, parsed: manifest.Manifest) -> "Callable[[], None]":
         team = members.read(folder)
     except LkrError as error:
         _warn([str(error)])
-        return lambda: None
+        return None
     _warn(sealing.remarks(team, list(keys)))
-    return lambda: accepted.accept(team)
+    return (lambda: accepted.accept(team)) if accepted.changes(team) else None
 
 
 def _warn(remarks: list[str]) -> None:

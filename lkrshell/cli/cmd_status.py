@@ -55,7 +55,7 @@ def _report() -> "tuple[dict[str, Any], dict[str, obstacles.Obstacle]]":
     blocked: dict[str, obstacles.Obstacle] = {}
     folder = lookup.find(lookup.current_folder())
     report: dict[str, Any] = {"manifest": None, "grant": None, "worktree_of": None, "wants": []}
-    report["problem"] = None
+    report["problem"], report["require_all"] = None, False
     chosen = os.environ.get("LKR_PROFILE") or None
     report |= {"profile": chosen, "profile_by": "LKR_PROFILE" if chosen else None, "profiles": []}
     if folder is not None:
@@ -67,6 +67,7 @@ def _report() -> "tuple[dict[str, Any], dict[str, obstacles.Obstacle]]":
             chain = session.grant_chain(folder, [])
             report |= {"grant": chain[0].allowed, "worktree_of": chain[0].of or None}
             report |= _profile(chain)
+            report["require_all"] = resolver.requires_all(chain)
             wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
             blocked = obstacles.find(store, wants, chain[0].real)
             report["wants"] = [
@@ -174,7 +175,7 @@ def _row(
         state = "no recent copy"
     elif not want["stored"]:
         state = "not stored, optional" if want["optional"] else "not stored"
-    elif obstacle and _state(variable, report) == "not loaded":
+    elif obstacle and _state(variable, report).startswith("not loaded"):
         state = obstacle.state
     elif isinstance(scope, dict):
         state = f"only for {' '.join(scope['commands'])}"
@@ -203,7 +204,18 @@ def _state(variable: str, report: "dict[str, Any]") -> str:
     virtual = ", by the broker" if variable in report["broker"] else ""
     if variable in report["loaded"]:
         return f"loaded{virtual}"
-    return f"loaded by direnv{virtual}" if variable in report["direnv"] else "not loaded"
+    if variable in report["direnv"]:
+        return f"loaded by direnv{virtual}"
+    return "not loaded, needs all keys" if _needs_all(report) else "not loaded"
+
+
+def _is_lacking(want: "dict[str, Any]") -> bool:
+    return not want["stored"] and not want["optional"]
+
+
+def _needs_all(report: "dict[str, Any]") -> bool:
+    """True if the hook loads nothing because one of its keys is missing, and the manifest requires all."""
+    return report["require_all"] and any(_is_lacking(want) and want["scope"] == "shell" for want in report["wants"])
 
 
 def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") -> str:
@@ -215,16 +227,21 @@ def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") ->
     if first := next((each for each in blocked.values() if each.blocks == "shell"), None):
         others = ", and keeps the other keys out too" if len(report["wants"]) > 1 else ""
         return f"{first.fix}  ({first.reason}{others})"
-    if lacking := [want["key"] for want in report["wants"] if not want["stored"] and not want["optional"]]:
-        return session.remedy(lacking[0])
-    if report["locked"]:
+    if not report["wants"] and not report["profiles"]:
+        return "lkr add openai:prod adds this key to the project"
+    if report["locked"] and common.store().is_created():
         return "lkr unlock"
+    states = [(want, _row(want, report, blocked.get(want["variable"]))[2]) for want in report["wants"]]
+    waiting = [want for want, state in states if state.startswith("not loaded")]
+    if lacking := [want["key"] for want in report["wants"] if _is_lacking(want)]:
+        more = bool(waiting) and not (_needs_all(report) or report["loaded"] or common.agent())
+        later = ". If the stored keys do not load at the next prompt: lkr install" if more else ""
+        return session.remedy(lacking[0]) + later
     if report["changed"]:
         return f"to load the keys again, {_RETURN}"
     if first := next(iter(blocked.values()), None):
         others = ", and keeps the other keys out of lkr exec" if first.blocks and len(report["wants"]) > 1 else ""
         return f"{first.fix}  ({first.reason}{others})"
-    waiting = [want for want in report["wants"] if _row(want, report, None)[2].startswith("not loaded")]
     if waiting and (who := common.agent()):
         return f"lkr exec -- COMMAND gives a command its keys; this shell belongs to a coding agent ({who})"
     limited = [want["key"] for want in waiting if (entry := index.read(report["store"], want["key"])) and entry.ttl]

@@ -153,7 +153,12 @@ def write_and_allow(place: lookup.Place, text: str | None = None, local: str | N
     return parsed
 
 
-def _log_allowed(place: lookup.Place, parsed: manifest.Manifest) -> None:
+def bring_in(place: lookup.Place, parsed: manifest.Manifest) -> None:
+    """Fetches and opens the keys of the manifest that have no copy here yet."""
     fetch_copies(parsed.bindings)
     open_sealed(place, parsed.bindings)
+
+
+def _log_allowed(place: lookup.Place, parsed: manifest.Manifest) -> None:
+    bring_in(place, parsed)
     common.log("allow", *dict.fromkeys(binding.key for binding in parsed.bindings), project=place.real)

@@ -19,8 +19,9 @@ def line() -> str:
     folder = lookup.find(lookup.current_folder())
     if folder is None:
         return ""
-    held = list(session_state.loaded().values())
-    by_direnv = os.environ.get("LKR_DIRENV", "").split()
+    # Not whether the value is still the key's: that needs the store, for which no prompt should wait.
+    held = [key for variable, key in session_state.loaded().items() if os.environ.get(variable)]
+    by_direnv = [variable for variable in os.environ.get("LKR_DIRENV", "").split() if os.environ.get(variable)]
     if held and not by_direnv:
         return " ".join(dict.fromkeys(map(shown, held)))
     try:
