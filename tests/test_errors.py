@@ -20,8 +20,13 @@ HEAD = "version = 1\n[keys]\n"
     ("text", "says"),
     [
         ("", "no version"),
-        ("version = 2\n", "version 1 only"),
+        ("version = 2\n", "version 1 only; install a newer lkr"),
+        ("version = '1'\n", "version 1 only; write version = 1"),
         ("version = 1\ncolor = 3\n", "unknown field 'color'"),
+        ("version = 1\n[key]\nA_KEY = 'openai:prod'\n", ":2:1: unknown field 'key'; did you mean keys?"),
+        ("version = 1\n[profile.x.keys]\n", ":2:1: unknown field 'profile'; did you mean profiles?"),
+        ("version = 1\nkeys = 'x'\n", "; write [keys], and below it VARIABLE"),
+        ("\ufeffversion = 1\n", "byte order mark"),
         ("version = \n", "line 1, column 11"),
         (HEAD + 'PATH = "openai:prod"\n', ":3:1: PATH changes how programs run"),
         (HEAD + 'HTTPS_PROXY = "openai:prod"\n', "changes how programs run"),
@@ -29,9 +34,11 @@ HEAD = "version = 1\n[keys]\n"
         (HEAD + 'openai = "openai:prod"\n', "not a valid variable name"),
         (HEAD + 'A_KEY = "openai"\n', "needs the name of a key"),
         (HEAD + f'A_KEY = "{SECRET}"\n', "looks like a real key"),
-        (HEAD + 'A_KEY = "openai:prod"\nA_KEY = "openai:stg"\n', "line 4"),
+        (HEAD + 'A_KEY = "openai:prod"\nA_KEY = "openai:stg"\n', "A_KEY is there twice"),
+        (HEAD + 'A_KEY = "OpenAI:prod"\n', '; write it in lower case: "openai:prod"'),
         (HEAD + 'A_KEY = { key = "openai:prod", mode = 1 }\n', "unknown field 'mode'"),
-        (HEAD + 'A_KEY = { key = "openai:prod", scope = "all" }\n', "scope must be"),
+        (HEAD + 'A_KEY = { key = "openai:prod", scope = "shel" }\n', 'did you mean scope = "shell"?'),
+        (HEAD + 'A_KEY = { key = "openai:prod", scope = "all" }\n', 'scope = "exec" or scope = { commands = ['),
         ('version = 1\nkeys = ["unknown:prod"]\n', "no known variable"),
         ('version = 1\nkeys = ["openai:a", "openai:b"]\n', "set twice"),
         ("version = 1\n[profiles.x]\nkey = 1\n", "may contain only keys"),
@@ -71,7 +78,10 @@ def test_damaged_files_of_ours_are_reported_and_nothing_loads(user: User) -> Non
     ("config", "says"),
     [
         ("backend = 'no'", "unknown backend"),
-        ("quiet = 3", "must be of type"),
+        ("quiet = 3", "quiet must be true or false"),
+        ("lock_after = '15m'", "lock_after must be a whole number"),
+        ("bakend = 'vault'", "did you mean backend?"),
+        ("[providers.acme]\nvariabel = 'ACME_API_KEY'", "unknown field 'variabel'; did you mean variable?"),
         ("x\ny = 2", "line 1"),
         ("y = 1", "unknown"),
     ],
@@ -81,6 +91,14 @@ def test_a_bad_config_is_reported(user: User, config: str, says: str) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(config)
     assert says in user.lkr("list", code=1)
+
+
+def test_a_folder_that_was_removed_is_named_as_the_reason(user: User) -> None:
+    for words in ("status", "allow", "edit", "add openai:prod", "init --yes"):
+        script = f'mkdir gone && cd gone && rmdir ../gone && "{user.program}" {words}'
+        done = subprocess.run(["sh", "-c", script], env=user.env, cwd=user.home, capture_output=True, text=True)
+        assert "no longer exists" in done.stdout + done.stderr
+        assert "lkr init" not in done.stdout + done.stderr
 
 
 def test_folders_that_others_can_open_are_refused(user: User) -> None:

@@ -124,9 +124,7 @@ def test_lkr_alone_shows_the_project_or_the_grouped_help(user: User) -> None:
     folder = user.project("p", f'{A} = "openai:prod"\nGROQ_API_KEY = "groq:team"')
     said = user.lkr(cwd=folder)
     assert re.search(r"GROQ_API_KEY +groq:team +not stored", said)
-    assert said.endswith(
-        "\nNext: lkr set groq:team. If the stored keys do not load at the next prompt: lkr install\n"
-    )
+    assert said.endswith("\nNext: lkr set groq:team. If the stored keys do not load at the next prompt: lkr install\n")
     user.env |= {"LKR_STATE": f"{A}=openai:prod", A: VALUE}
     assert user.lkr(cwd=folder).endswith("\nNext: lkr set groq:team\n")
     user.lkr("lock")
@@ -144,6 +142,23 @@ def test_the_next_step_in_an_empty_project_adds_a_key(user: User) -> None:
     shutil.rmtree(user.home / ".local/share/lkr")  # no vault yet
     folder = user.project("p", "")
     assert "Next: lkr add openai:prod" in user.lkr("status", cwd=folder)
+
+
+def test_a_slip_in_the_name_of_a_key_or_a_profile_is_recognized(user: User) -> None:
+    folder = user.project("p", f'{A} = "opeani:prod"\n[profiles.prod.keys]\nX_KEY = "openai:prod"', allow=False)
+    said = user.lkr("allow", "--yes", cwd=folder)
+    assert "opeani:prod is not stored; did you mean openai:prod? Otherwise: lkr set opeani:prod\n" in said
+    user.env["LKR_PROFILE"] = "prd"
+    assert "no profile 'prd' here; did you mean prod?" in user.lkr("exec", "--", "true", cwd=folder, code=78)
+    assert "in lower case: openai:prod" in user.lkr("get", "OpenAI:prod", code=64)
+    assert user.lkr("list", "openai:prod", code=64).endswith("; lkr list openai\n")
+
+
+def test_exec_says_how_to_allow_an_unusual_variable(user: User) -> None:
+    said = user.lkr("exec", "-k", "FOO=openai:prod", "--", "true", code=64)
+    how = 'write FOO = "openai:prod" into .lkr.toml, then allow it: lkr allow --variable FOO\n'
+    assert said.endswith(f"; run lkr init, {how}")
+    assert user.lkr("add", "FOO=openai:prod", cwd=user.project("p"), code=64).endswith(f"; {how}")
 
 
 def test_ls_and_help_are_what_everybody_types(user: User) -> None:

@@ -27,8 +27,7 @@ def command(entry: str, replace: bool) -> None:
         approve.check_allowed(place)
     grant = grants.in_force(place)
     if why := providers.refusal(variable, grant.let_in if grant else ()):
-        hint = f"write it into {lookup.MANIFEST} yourself, then {why[1]}" if "--variable" in why[1] else why[1]
-        raise LkrError(why[0], hint, USAGE)
+        raise common.unusual_variable(variable, name, why)
     text = place.text[1:] or manifest_text.EMPTY
     before = manifest_text.key_of(manifest_text.keys_table(tomlkit.parse(text)).get(variable))
     if before == name:

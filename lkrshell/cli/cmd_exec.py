@@ -122,7 +122,7 @@ def _named(text: str) -> Binding:
     if not names.is_variable(found):
         raise LkrError(f"{names.redacted(found)} is not a valid variable name", "use A-Z, 0-9 and _", USAGE)
     if why := providers.refusal(found, _let_in()):
-        raise LkrError(*why, USAGE)
+        raise common.unusual_variable(found, name, why)
     return Binding(found, key)
 
 

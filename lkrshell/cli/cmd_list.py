@@ -5,7 +5,7 @@ import sys
 from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import clock, names
 from lkrshell.core.entry import Entry
-from lkrshell.core.errors import LkrError
+from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.project import references
 from lkrshell.state import index
 from lkrshell.vendors import providers
@@ -37,6 +37,9 @@ def command(provider: str | None, show_all: bool, source: str | None, as_json: b
     named = [name for name in every if provider in (None, names.provider_of(name))]
     if provider and not named:
         there = sorted({names.provider_of(name) for name in every})
+        if names.is_key(provider):
+            hint = f"lkr list {names.provider_of(provider)}"
+            raise LkrError(f"{provider} is the name of a key, and lkr list takes that of a provider", hint, USAGE)
         otherwise = f"there are keys of {', '.join(there)}" if 0 < len(there) <= 8 else "see lkr list"
         raise LkrError(
             f"no keys of {names.redacted(provider)} are stored", common.did_you_mean(provider, there, otherwise)

@@ -134,7 +134,8 @@ def _changed(loaded: dict[str, str]) -> dict[str, str]:
 def _tell(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") -> None:
     manifest = report["manifest"]
     if manifest is None:
-        lines = [("Project", "none: no .lkr.toml here or above")]
+        is_there = os.path.exists(lookup.current_folder())
+        lines = [("Project", f"none: {'no .lkr.toml here or above' if is_there else 'this folder no longer exists'}")]
     else:
         allowed = f", allowed {output.since(report['grant'])}" if report["grant"] else ""
         if report["worktree_of"]:
@@ -223,7 +224,8 @@ def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") ->
     if report["problem"]:
         return ""  # the message names the fix
     if report["manifest"] is None:
-        return "lkr init makes this folder a project"
+        is_there = os.path.exists(lookup.current_folder())
+        return "lkr init makes this folder a project" if is_there else ""
     if first := next((each for each in blocked.values() if each.blocks == "shell"), None):
         others = ", and keeps the other keys out too" if len(report["wants"]) > 1 else ""
         return f"{first.fix}  ({first.reason}{others})"

@@ -19,6 +19,7 @@ from lkrshell.state.paths import tilde
 from lkrshell.stores import registry
 
 KEY = declare.argument("name", metavar="NAME")
+did_you_mean = names.did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,14 +139,6 @@ def stdin_is_piped() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
-def did_you_mean(word: str, known: "Sequence[str]", otherwise: str, form: str = "{}") -> str:
-    """`did you mean …?` for a mistyped word, else `otherwise`."""
-    import difflib
-
-    close = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {form.format(close[0])}?" if close else otherwise
-
-
 def place_here() -> lookup.Place:
     """The project of the current folder, or this folder if there is none: where a command writes a manifest."""
     here = lookup.current_folder()
@@ -169,6 +162,15 @@ def no_variable(name: str, form: str) -> LkrError:
     close = did_you_mean(names.provider_of(name), [*providers.known()], "")
     hint = f"{close} Otherwise, write {form}" if close else f"write {form}"
     return LkrError(f"no known variable for {name}", hint, USAGE)
+
+
+def unusual_variable(variable: str, name: str, why: tuple[str, str]) -> LkrError:
+    """The error for `why` (see providers.refusal) about a variable for the key `name` that no manifest names yet."""
+    message, hint = why
+    if "--variable" in hint:
+        here = lookup.find(lookup.current_folder())
+        hint = f'{"" if here else "run lkr init, "}write {variable} = "{name}" into {lookup.MANIFEST}, then {hint}'
+    return LkrError(message, hint, USAGE)
 
 
 def refused(message: str, hint: str, *keys: str, project: str = "") -> LkrError:

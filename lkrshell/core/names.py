@@ -3,6 +3,10 @@
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 KEY = r"([a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*\Z"  # with or without a source
 SOURCE = r"[a-z0-9][a-z0-9-]*\Z"
 VARIABLE = r"[A-Z][A-Z0-9_]*\Z"
@@ -171,10 +175,26 @@ def looks_like_a_value(text: str) -> bool:
     return _fits(_VALUE, text) and not is_key(text)
 
 
+def did_you_mean(word: str, known: "Collection[str]", otherwise: str, form: str = "{}", alike: float = 0.6) -> str:
+    """`did you mean …?` for a mistyped word, else `otherwise`. `alike`, from 0 to 1, is how similar they must be."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, 1, alike)
+    return f"did you mean {form.format(close[0])}?" if close else otherwise
+
+
+def in_lower_case(name: str) -> str:
+    """The key's name that `name` is but for its capital letters; empty if there is none, or if it may be a value."""
+    lower = name.lower()
+    return lower if lower != name and is_key(lower) and not _found(_HIDDEN, name) else ""
+
+
 def checked_key(name: str) -> str:
     """`name` when it names a key. The error never repeats it when it could be a value."""
     if is_key(name):
         return name
     if looks_like_a_value(name):
         raise LkrError("that looks like a key's value", "write the key's name, such as openai:prod", USAGE)
-    raise LkrError(f"{redacted(name)} is not a valid key name", "write provider:label, such as openai:prod", USAGE)
+    lower = in_lower_case(name)
+    hint = f"write it in lower case: {lower}" if lower else "write provider:label, such as openai:prod"
+    raise LkrError(f"{redacted(name)} is not a valid key name", hint, USAGE)

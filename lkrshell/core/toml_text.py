@@ -24,10 +24,12 @@ def parse(text: str) -> dict[str, object]:
     import tomllib
 
     check(text)
+    if text.startswith("\ufeff"):
+        raise TomlError("line 1 begins with a byte order mark (BOM), which must not be there")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise TomlError(f"not TOML: {_without_quotes(error)}") from None
+        raise TomlError(f"not TOML: {_without_quotes(error)}{_set_twice(text, error)}") from None
     except (RecursionError, ValueError):  # a number that Python does not take
         raise TomlError("not TOML: a value that cannot be read") from None
 
@@ -65,6 +67,13 @@ def _end(text: str, at: int, quote: str) -> int:
     while found and found[0] == "\\":
         found = _DELIMITER[quote].search(text, found.end() + 1)
     return found.end() if found else len(text)
+
+
+def _set_twice(text: str, error: Exception) -> str:
+    """Names the variable that is in the same table twice, if that is what is wrong."""
+    place = re.search(r"Cannot overwrite a value \(at line (\d+)", str(error))
+    found = place and re.match(r"\s*([A-Z][A-Z0-9_]*)\s*=", text.split("\n")[int(place[1]) - 1])
+    return f": {found[1]} is there twice" if found else ""
 
 
 def _without_quotes(error: Exception) -> str:

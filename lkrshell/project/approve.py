@@ -12,7 +12,7 @@ from lkrshell.core.entry import Entry
 from lkrshell.core.errors import LkrError, ManifestError
 from lkrshell.core.text import quoted, show
 from lkrshell.project import grants, lookup, manifest, manifest_reader, project_files, worktrees
-from lkrshell.state import files, generation, paths
+from lkrshell.state import files, generation, index, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,7 +133,12 @@ def missing(store: "Store", key: str) -> list[str]:
 
         return [] if source in settings.user_table() else [f"you have no source {source}; lkr source add {source}"]
     try:
-        return [] if store.exists(key) else [f"{key} is not stored; lkr set {key}"]
+        if store.exists(key):
+            return []
+        meant = names.did_you_mean(key, index.names(store.name), "", alike=0.8)
+        return [
+            f"{key} is not stored; {meant} Otherwise: lkr set {key}" if meant else f"{key} is not stored; lkr set {key}"
+        ]
     except LkrError as error:
         return [str(error)]
 

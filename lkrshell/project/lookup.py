@@ -75,10 +75,17 @@ def current_folder() -> str:
         return logical if logical.startswith("/") else "/"
 
 
+def check_exists(folder: str) -> None:
+    """LkrError if the folder was removed, which may happen to the current one."""
+    if not os.path.exists(folder):
+        raise LkrError(f"{show(folder)} no longer exists", "go to another folder with cd")
+
+
 def require(start: str) -> str:
     """The nearest folder, from `start` up, that holds a manifest. ManifestError if there is none."""
     found = find(start)
     if found is None:
+        check_exists(start)
         raise ManifestError("no .lkr.toml here or above", "create one: lkr init")
     return found
 

@@ -55,7 +55,7 @@ class _File:
         for number, line in enumerate(self.text.split("\n"), 1):
             if line.lstrip()[:1] == "[" and "]" in line:
                 current = line.lstrip("[ \t").partition("]")[0].strip().replace('"', "")
-                if not name and current == table:
+                if (not name and current == table) or (not table and current.partition(".")[0] == name):
                     place += f":{number}:1"
                     break
             found = re.search(rf"(?<![\w-])[\"']?{re.escape(name)}[\"']?(?![\w-])", line) if name else None
@@ -125,12 +125,15 @@ def _parse_file(
     known = ("version", "inherit", "require", "via", "keys", "profiles") + (("profile",) if local else ("sources",))
     for field in table:
         if field not in known:
-            raise file.error(f"unknown field {names.redacted(field)}", f"known: {', '.join(known)}", "", field)
+            hint = names.did_you_mean(field, known, f"known: {', '.join(known)}")
+            raise file.error(f"unknown field {names.redacted(field)}", hint, "", field)
     if not local or "version" in table:
         if "version" not in table:
             raise ManifestError(f"{where}:1:1: no version", "write version = 1 in the first line")
         if table["version"] != 1 or type(table["version"]) is not int:
-            raise file.error("this lkr reads version 1 only", "write version = 1", "", "version")
+            newer = type(table["version"]) is int and table["version"] > 1
+            hint = "install a newer lkr" if newer else "write version = 1"
+            raise file.error("this lkr reads version 1 only", hint, "", "version")
     inherit = table.get("inherit")
     if inherit is not None and not isinstance(inherit, bool):
         raise file.error("inherit must be true or false", "write inherit = true", "", "inherit")
@@ -163,7 +166,8 @@ def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tup
     if isinstance(keys, list):
         return _parse_short(file, keys, table, profile)
     if not isinstance(keys, dict):
-        raise file.error("keys must be a table or a list", '[keys] and VARIABLE = "provider:label"', "", "keys")
+        hint = 'write [keys], and below it VARIABLE = "provider:label"'
+        raise file.error("keys must be a table or a list", hint, "", "keys")
     bindings = {}
     for variable, entry in keys.items():
         if names.looks_like_a_value(variable) and not names.is_variable(variable):
@@ -198,14 +202,17 @@ def _parse_entry(file: _File, variable: str, entry: object, table: str, profile:
         return Binding(variable, _key_name(file, entry, table, variable), profile=profile)
     if unknown := set(entry) - set(_FIELDS):
         field = names.redacted(sorted(unknown)[0])
-        raise file.error(f"{variable}: unknown field {field}", f"known: {', '.join(_FIELDS)}", table, variable)
+        hint = names.did_you_mean(field.strip("'"), _FIELDS, f"known: {', '.join(_FIELDS)}")
+        raise file.error(f"{variable}: unknown field {field}", hint, table, variable)
     optional, scope = entry.get("optional", False), entry.get("scope", "shell")
     if not isinstance(optional, bool):
         raise file.error(f"{variable}: optional must be true or false", "write optional = true", table, variable)
     if isinstance(scope, dict):
         scope = _parse_commands(file, scope, table, variable)
     elif scope not in ("shell", "exec"):
-        raise file.error(f'{variable}: scope must be "shell" or "exec"', 'write scope = "exec"', table, variable)
+        otherwise = 'write scope = "shell", scope = "exec" or scope = { commands = ["python"] }'
+        hint = names.did_you_mean(str(scope), ("shell", "exec"), otherwise, 'scope = "{}"')
+        raise file.error(f'{variable}: scope must be "shell", "exec" or a table of commands', hint, table, variable)
     via = entry.get("via", "")
     if via not in ("", *VIA) or ("via" in entry and not via):
         raise file.error(f'{variable}: via must be "broker" or "environment"', 'write via = "broker"', table, variable)
@@ -252,4 +259,6 @@ def _key_name(file: _File, key: object, table: str, variable: str) -> str:
             table,
             variable,
         )
-    raise file.error(f"{variable} needs the name of a key", 'write "provider:label", as "openai:prod"', table, variable)
+    lower = names.in_lower_case(key) if isinstance(key, str) else ""
+    hint = f'write it in lower case: "{lower}"' if lower else 'write "provider:label", such as "openai:prod"'
+    raise file.error(f"{variable} needs the name of a key", hint, table, variable)

@@ -93,8 +93,9 @@ def check(folder: str, *names: str) -> None:
 
 
 def check_new(place: lookup.Place) -> None:
-    """LkrError if the manifests of `place` must not be written: because of links, or because a local file that nobody
-    allowed would take effect."""
+    """LkrError if the manifests of `place` must not be written: because of links, because a local file that nobody
+    allowed would take effect, or because the folder was removed."""
+    lookup.check_exists(place.folder)
     check(place.folder, lookup.MANIFEST, lookup.LOCAL)
     if place.text == lookup.ABSENT and place.local != lookup.ABSENT:
         hint = "review it, and move it away until there is a .lkr.toml"

@@ -15,7 +15,8 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
     """The grant, if it covers the current manifest. Otherwise a ManifestError says why not and what to do."""
     where = show(place.folder)
     if UNREADABLE in (place.text, place.local):
-        raise ManifestError(f"cannot read the manifest in {where}", f"see lkr allow {quoted(place.folder)}")
+        hint = "it must be a text file of at most 1 MiB that you can read"
+        raise ManifestError(f"cannot read the manifest in {where}", hint)
     if grant is None:
         from lkrshell.project.grants import was_denied
         from lkrshell.project.preview import requested  # loads a TOML parser, so only here
@@ -53,7 +54,11 @@ def resolve(chain: "list[Grant]", profile: str) -> list[Binding]:
     if not profile and chain:
         profile = chain[0].profile
     if profile and not any(binding.profile == profile for grant in chain for binding in grant.bindings):
-        raise ManifestError(f"no profile {show(profile)!r} here", "unset LKR_PROFILE, run lkr use, or add the profile")
+        from lkrshell.core.names import did_you_mean
+
+        known = {binding.profile for grant in chain for binding in grant.bindings} - {""}
+        hint = did_you_mean(profile, known, "unset LKR_PROFILE, run lkr use, or add the profile")
+        raise ManifestError(f"no profile {show(profile)!r} here", hint)
     wanted: dict[str, Binding] = {}
     for grant in reversed(chain):
         for chosen in ("", profile) if profile else ("",):

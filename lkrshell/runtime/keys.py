@@ -113,11 +113,8 @@ def remove_moved(store: "Store", account: str, ours: bool) -> None:
 
 def meant(store: "Store", name: str, otherwise: str) -> str:
     """`did you mean …?` for a mistyped name, else `otherwise`."""
-    import difflib
-
     others = [each for each in index.names(store.name) if each != name]
-    close = difflib.get_close_matches(name, others, 1, 0.8)
-    return f"did you mean {close[0]}?" if close else otherwise
+    return names.did_you_mean(name, others, otherwise, alike=0.8)
 
 
 def no_such_key(store: "Store", name: str) -> LkrError:

@@ -33,6 +33,7 @@ _TYPES = {
     "prices": dict,
     "sources": dict,
 }
+_WORDS = {str: "a text", bool: "true or false", int: "a whole number", list: "a list of texts", dict: "a table"}
 _COMPILED = "config"
 _ROWS = ("agents", "agent_limits", "upstream", "prices")
 _MOST = 1 << 16  # bytes
@@ -200,15 +201,17 @@ def _parse(path: str, data: bytes, keep: bool = True) -> Config:
     where, table = show(path), parsed(path, data)
     for name, value in table.items():
         if name not in _TYPES:
-            raise LkrError(f"{where}: unknown setting {names.redacted(name)}", f"use {', '.join(_TYPES)}")
+            hint = names.did_you_mean(name, _TYPES, f"known: {', '.join(_TYPES)}")
+            raise LkrError(f"{where}: unknown setting {names.redacted(name)}", hint)
         if type(value) is not _TYPES[name]:
-            raise LkrError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
-    table.pop("providers", None)  # see lkrshell.vendors.providers
+            raise LkrError(f"{where}: {name} must be {_WORDS[_TYPES[name]]}")
     table.pop("sources", None)  # see lkrshell.sources.settings
+    providers = table.pop("providers", {})
     agents, broker, prices = (table.pop(name, {}) for name in ("agents", "broker", "prices"))
     config = Config(**table)
     from lkrshell.state import config_tables as tables
 
+    tables.check_providers(where, providers)
     config.agents, config.agent_limits = tables.agents(where, agents)
     config.broker_agents, config.broker_ca, config.broker_proxy, config.upstream = tables.broker(where, broker)
     config.prices = tables.prices(where, prices)

@@ -1,4 +1,4 @@
-"""Checks the tables of `config.toml`: `[agents]`, `[broker]` and `[prices]`.
+"""Checks the tables of `config.toml`: `[agents]`, `[broker]`, `[prices]` and, in part, `[providers]`.
 
 Each error is a LkrError that names the file, the field, and what to write. No error repeats text that could be a
 secret.
@@ -127,6 +127,16 @@ def _price(where: str, name: str, value: object) -> str:
     return f"{exact:f}"
 
 
+def check_providers(where: str, table: dict[str, object]) -> None:
+    """Refuses unknown fields at once. vendors.providers checks the values when it needs them."""
+    for name, fields in table.items():
+        if isinstance(fields, dict):
+            _known(
+                f"{where}: providers.{names.redacted(name)}", fields, ("variable", "aliases", "prefix", "shape", "docs")
+            )
+
+
 def _known(where: str, table: Iterable[str], fields: tuple[str, ...]) -> None:
     if unknown := set(table) - set(fields):
-        raise LkrError(f"{where}: unknown field {names.redacted(min(unknown))}", f"known: {', '.join(fields)}")
+        hint = names.did_you_mean(min(unknown), fields, f"known: {', '.join(fields)}")
+        raise LkrError(f"{where}: unknown field {names.redacted(min(unknown))}", hint)

@@ -68,7 +68,7 @@ def _provider(name: str, fields: object) -> Provider:
         raise _wrong(name)
     aliases = fields.get("aliases", [])
     texts = [fields.get(field, "") for field in ("variable", "prefix", "shape", "docs")]
-    if set(fields) - {"variable", "aliases", "prefix", "shape", "docs"} or not isinstance(aliases, list):
+    if set(fields) - set(Provider.__slots__) or not isinstance(aliases, list):
         raise _wrong(name)
     if not all(isinstance(text, str) for text in [*texts, *aliases]):
         raise _wrong(name)
