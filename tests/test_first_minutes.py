@@ -605,8 +605,20 @@ def test_three_hundred_keys_and_forty_projects_stay_readable(user: User) -> None
     assert prod.endswith("/project-0 +39"), "which project, and how many more"
     only = shown(user, "list", "groq", columns=80)
     assert [line for line in only if line and not line.startswith(("groq", "NAME"))] == []
-    assert len([line for line in only if line.startswith("groq:")]) == 100
+    numbers = [int(line.split()[0].rpartition("-")[2]) for line in only if line.startswith("groq:")]
+    assert numbers == list(range(100))
     assert max(map(len, shown(user, "policy", columns=80))) <= 80
+
+
+def test_many_providers_with_one_key_each_need_one_line_each(user: User) -> None:
+    index = user.home / ".local/share/lkr/index/vault"
+    entry = (index / "openai/prod").read_text()
+    for number in range(20):
+        (index / f"vendor-{number}").mkdir()
+        (index / f"vendor-{number}/main").write_text(entry)
+        (index / f"vendor-{number}/main").chmod(0o600)
+    for words in ("list", "policy"):
+        assert len(shown(user, words)) == 1 + 22
 
 
 def test_the_log_on_a_narrow_terminal_tells_projects_apart(user: User) -> None:

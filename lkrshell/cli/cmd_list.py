@@ -34,7 +34,7 @@ def command(provider: str | None, show_all: bool, source: str | None, as_json: b
         return
     store = common.store().name
     every = index.names(store)
-    named = [name for name in every if provider in (None, names.provider_of(name))]
+    named = layout.in_order(name for name in every if provider in (None, names.provider_of(name)))
     if provider and not named:
         there = sorted({names.provider_of(name) for name in every})
         if names.is_key(provider):
@@ -89,7 +89,7 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
 
     The kind is shown if there are admin keys. In groups, a provider's variable is in its heading.
     """
-    grouped, kinds = layout.is_grouped(len(rows)), any(row["kind"] == "admin" for row in rows)
+    grouped, kinds = layout.is_grouped([row["name"] for row in rows]), any(row["kind"] == "admin" for row in rows)
     headings, cells, colors = ["NAME"], [[row["name"]] for row in rows], [["bold"] for _ in rows]
 
     def room() -> int:

@@ -154,7 +154,7 @@ def _said(entry: Entry) -> list[tuple[str, str]]:
 def _tell_all(as_json: bool) -> None:
     """A table of all policies, in which everything that differs from the default stands out."""
     store = common.store().name
-    entries = [entry for name in index.names(store) if (entry := index.read(store, name))]
+    entries = [entry for name in layout.in_order(index.names(store)) if (entry := index.read(store, name))]
     copies = [entry for name in index.copies(store) if (entry := index.read(store, name))]
     entries += [entry for entry in copies if index.has_policy(entry)]
     if as_json:

@@ -12,7 +12,7 @@ from lkrshell.state.paths import tilde
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TextIO
 
 _GROUPED = 12  # rows; a longer table has a line between providers
@@ -30,7 +30,7 @@ def by_provider(
     With `about`, each group has a heading: the provider, and what `about` says about it.
     """
     lines = output.table(headings, rows, colors).splitlines(keepends=True)
-    if is_grouped(len(rows)):
+    if is_grouped([row[0] for row in rows]):
         of = [names.provider_of(row[0]) for row in rows]
         for at in range(len(rows) - 1, -1, -1):
             if at == 0 or of[at] != of[at - 1]:
@@ -38,9 +38,16 @@ def by_provider(
     return "".join(lines)
 
 
-def is_grouped(rows: int) -> bool:
-    """True if a table with this many rows is shown in groups."""
-    return sys.stdout.isatty() and rows > _GROUPED
+def is_grouped(keys: "Sequence[str]") -> bool:
+    """True if a table of these keys is shown in groups: it is long, and most providers have several keys."""
+    return sys.stdout.isatty() and len(keys) > max(_GROUPED, 2 * len(set(map(names.provider_of, keys))))
+
+
+def in_order(keys: "Iterable[str]") -> list[str]:
+    """The keys sorted, with `openai:2` before `openai:10`."""
+    import re
+
+    return sorted(keys, key=lambda key: re.sub(r"\d+", lambda number: number[0].zfill(names.MAX_NAME), key))
 
 
 def columns_left(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> int:

@@ -100,8 +100,11 @@ def fitting(text: str, most: int, end: bool = False) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """`text`, or as much of its beginning as fits into `most` columns with `…` behind it."""
-    return text if columns(text) <= most else fitting(text, most - 1) + "…"
+    """`text`, or as much of its beginning as fits into `most` columns with `…` behind it. Of a text that begins with
+    `…`, the end stays."""
+    if columns(text) <= most:
+        return text
+    return "…" + fitting(text, most - 1, end=True) if text[0] == "…" else fitting(text, most - 1) + "…"
 
 
 def ago(seconds: float) -> str:

@@ -49,6 +49,8 @@ def test_on_a_terminal_it_has_headings_and_fits(monkeypatch: pytest.MonkeyPatch,
         lines = shown.splitlines()
         assert lines[0].split() == ["NAME", "KIND", "PROJECT"]
         assert max(map(len, lines)) <= 40 and lines[1].endswith("…")
+        shown = output.table(("NAME", "KIND", "PROJECT"), [(*ROWS[0][:2], "…" + ROWS[0][2])])
+        assert "…" in shown and shown.endswith("not/fit\n"), "a path keeps its end"
     os.close(controller)
 
 
