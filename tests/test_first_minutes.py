@@ -303,11 +303,17 @@ def test_edit_opens_no_editor_where_nobody_sees_it(user: User) -> None:
     assert "there is no terminal for an editor; set EDITOR" in user.lkr("edit", cwd=user.project("p"), code=2)
 
 
+def test_edit_does_not_send_me_to_itself(user: User) -> None:
+    user.env["EDITOR"] = "sed -i s/keys]/keys/"
+    said = user.lkr("edit", cwd=user.project("p"), code=1)
+    assert "not TOML" in said and "lkr edit" not in said
+
+
 @pytest.mark.parametrize("editor", ["false", "no-such-editor"])
 def test_an_editor_that_fails_changes_nothing_and_is_named(user: User, editor: str) -> None:
     user.env["EDITOR"] = editor
     said = user.lkr("edit", cwd=user.project("p"), code=1)
-    assert said.startswith(f"lkr: {editor}: Editing failed") and "nothing was changed" in said
+    assert said.startswith(f"lkr: the editor {editor} cannot be started, or failed; choose another one in $EDITOR")
 
 
 def test_an_editor_that_removes_its_file_changes_nothing(user: User) -> None:
@@ -539,7 +545,8 @@ def test_add_asks_before_another_key_takes_a_variable(user: User) -> None:
         (["allow", "../nonexist"], "there is no folder ../nonexist"),
         (["set", "openai"], "'openai' is not a valid key name"),
         (["install", "tcsh"], "lkr: 'tcsh' is not one of 'bash', 'zsh', 'fish'; see lkr install --help"),
-        (["audit", "--days", "x"], "lkr: --days: 'x' is not a whole number; see lkr audit --help"),
+        (["audit", "--days", "x"], "lkr: --days must be a whole number from 1 to 36500; see lkr audit --help"),
+        (["set"], "lkr: missing argument 'NAME'; see lkr set --help"),
         (["list", "opnai"], "did you mean openai?"),
     ],
 )

@@ -94,5 +94,5 @@ def test_what_shows_something_starts(windows: Windows, words: list[str]) -> None
 def test_doctor_says_what_is_there(windows: Windows) -> None:
     windows.lkr("set", "openai:prod", "--stdin", stdin=VALUE.encode())
     report = windows.lkr("doctor", "--report")
-    assert "open, 1 keys in the index" in report
+    assert "open, 1 key in the index" in report
     assert "failed" not in report.replace("memory      failed: StoreUnreachable", "")

@@ -18,4 +18,4 @@ def command(folder: str | None) -> None:
     denied = approve.revoke(real)
     for each in denied or [real]:
         common.log("deny", project=each)
-        declare.echo(f"lkr: {'denied' if denied else 'was not allowed:'} {show(each)}", err=True)
+        declare.echo(f"lkr: denied {show(each)}" if denied else f"lkr: {show(each)} was not allowed", err=True)

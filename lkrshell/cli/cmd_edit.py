@@ -7,7 +7,7 @@ import tempfile
 from lkrshell.cli import ask, common, declare, layout, prompts
 from lkrshell.core.binding import Binding
 from lkrshell.core.errors import REFUSED, LkrError, ManifestError
-from lkrshell.core.text import quoted
+from lkrshell.core.text import quoted, show
 from lkrshell.project import approve, lookup, manifest_reader
 
 
@@ -70,7 +70,10 @@ def _edited(place: lookup.Place) -> str | None:
         try:
             edited = click.edit(text, extension=".toml")
         except click.ClickException as error:
-            raise LkrError(error.format_message(), "choose another editor in $VISUAL; nothing was changed") from None
+            variable = "VISUAL" if os.environ.get("VISUAL") else "EDITOR"
+            editor = error.format_message().partition(": ")[0]
+            hint = f"choose another one in ${variable}; nothing was changed"
+            raise LkrError(f"the editor {show(editor)} cannot be started, or failed", hint) from None
         except OSError as error:
             raise LkrError(f"cannot read what the editor left: {error.strerror}", "nothing was changed") from None
         if edited is None or edited == place.text[1:]:
@@ -79,7 +82,7 @@ def _edited(place: lookup.Place) -> str | None:
             manifest_reader.read_manifest(place, text=edited)
             return edited
         except ManifestError as error:
-            declare.echo(f"lkr: {error}", err=True)
+            declare.echo(f"lkr: {str(error).removesuffix('; edit it: lkr edit')}", err=True)
             if not ask.on_terminal() or not ask.confirm("Edit it again?", default=True):
                 raise LkrError("the edited manifest is not valid", "nothing was changed") from None
             text = edited

@@ -127,7 +127,7 @@ def _table(kind: str, words: tuple[str, ...]) -> "dict[str, Any]":
 
 
 def _add(name: str, table: "dict[str, Any]", yes: bool) -> None:
-    found = settings.parse(name, table, "lkr source add")
+    found = settings.parse(name, table, "")
     if name in settings.user_table():
         raise LkrError(f"there is already a source {name}", f"lkr source rm {name} first; nothing was changed")
     prompts.tell_source(found)

@@ -88,7 +88,10 @@ def run(arguments: list[str]) -> object:
             hint = f"did you mean {error.possibilities[0]}?" if error.possibilities else hint
         elif isinstance(error, click.BadParameter) and error.message and error.param:
             of = f"{error.param.opts[-1]}: " if isinstance(error.param, click.Option) else ""
-            message = _without_values(of + error.message.replace("a valid integer range", "a whole number"))
+            message = _without_values(of + error.message)
+            if isinstance(error.param.type, click.IntRange):
+                message = f"{of[:-2]} must be a whole number from {error.param.type.min} to {error.param.type.max}"
+        message = message[:1].lower() + message[1:]
         raise LkrError(message, hint, USAGE) from None
     except click.Abort:
         raise KeyboardInterrupt from None

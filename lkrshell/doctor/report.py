@@ -79,7 +79,8 @@ def _store() -> Iterator[str]:
             return
         yield f"{chosen.describe()} ({why}), {'made' if chosen.is_created() else 'not made'}"
         try:
-            yield f"{'locked' if chosen.is_locked() else 'open'}, {len(index.names(chosen.name))} keys in the index"
+            number = len(index.names(chosen.name))
+            yield f"{'locked' if chosen.is_locked() else 'open'}, {number} key{'s' * (number != 1)} in the index"
             if found := enrollment.way(chosen):
                 yield f"also opened by {found.kind}"
         except LkrError as error:

@@ -79,7 +79,7 @@ class Shell:
 def dialect(shell: str) -> Shell:
     """The dialect of this shell. LkrError (64) for an unknown one."""
     if shell not in DIALECTS:
-        raise LkrError("lkr does not know that shell", f"use one of {', '.join(DIALECTS)}", USAGE)
+        raise LkrError("that shell is not supported", f"use one of {', '.join(DIALECTS)}", USAGE)
     module = __import__(f"lkrshell.shells.{shell}", fromlist=["SHELL"])
     found: Shell = module.SHELL
     return found

@@ -104,12 +104,13 @@ def types() -> list[str]:
 
 
 def parse(name: str, table: object, where: str, in_manifest: bool = False) -> Settings:
-    """Returns a checked source. Raises LkrError with the field and what to write."""
-    label = f"{where}: sources.{name if names.is_source(name) else '?'}"
+    """Returns a checked source. Raises LkrError with `where` (a file, or empty), the field and what to write."""
+    start = f"{where}: " if where else ""
+    label = f"{start}sources.{name if names.is_source(name) else '?'}"
     if not names.is_source(name):
         reserved = names.is_reserved(name)
         what = f"{name} is reserved" if reserved else f"{names.redacted(name)} is not a valid name for a source"
-        raise LkrError(f"{where}: {what}", "use up to 32 of a-z, 0-9 and -")
+        raise LkrError(start + what, "use up to 32 of a-z, 0-9 and -")
     if not isinstance(table, dict) or not isinstance(table.get("type"), str):
         raise LkrError(f"{label} needs a type", 'write type = "openbao"')
     kind = table["type"]
