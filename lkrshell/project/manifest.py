@@ -128,12 +128,7 @@ def _parse_file(
             hint = names.did_you_mean(field, known, f"known: {', '.join(known)}")
             raise file.error(f"unknown field {names.redacted(field)}", hint, "", field)
     if not local or "version" in table:
-        if "version" not in table:
-            raise ManifestError(f"{where}:1:1: no version", "write version = 1 in the first line")
-        if table["version"] != 1 or type(table["version"]) is not int:
-            newer = type(table["version"]) is int and table["version"] > 1
-            hint = "install a newer lkr" if newer else "write version = 1"
-            raise file.error("this lkr reads version 1 only", hint, "", "version")
+        _check_version(file, table.get("version"))
     inherit = table.get("inherit")
     if inherit is not None and not isinstance(inherit, bool):
         raise file.error("inherit must be true or false", "write inherit = true", "", "inherit")
@@ -160,6 +155,14 @@ def _parse_file(
             )
         bindings |= _parse_keys(file, content.get("keys", {}), f"{section}.keys", profile)
     return inherit, None if require is None else require == "all", via, chosen, bindings
+
+
+def _check_version(file: _File, version: object) -> None:
+    if version is None:
+        raise ManifestError(f"{show(file.path)}:1:1: no version", "write version = 1 in the first line")
+    if type(version) is not int or version != 1:
+        hint = "install a newer lkr" if type(version) is int and version > 1 else "write version = 1"
+        raise file.error("this lkr reads version 1 only", hint, "", "version")
 
 
 def _parse_keys(file: _File, keys: object, table: str, profile: str) -> dict[tuple[str, str], Binding]:
