@@ -368,6 +368,33 @@ def test_a_backup_that_finds_no_vault_leaves_no_names_behind(user: User, tmp_pat
     assert "no keys stored yet" in new.lkr("list")
 
 
+def test_without_a_vault_nothing_is_backed_up_and_no_key_is_behind_a_lock(tmp_path: Path) -> None:
+    new = User(tmp_path)
+    said = new.lkr("vault", "export", "all.age", "--stdin", stdin=b"for the file", code=1)
+    assert said == "lkr: there is no vault yet; nothing was written; lkr unlock creates it\n"
+    assert not (tmp_path / "all.age").exists()
+    said = new.lkr("token", "openai:prod", code=1)
+    assert said == "lkr: there is no key openai:prod in the vault; see lkr list\n"
+
+
+def test_the_first_key_says_what_a_vault_is_and_two_terminals_create_only_one(tmp_path: Path) -> None:
+    new = User(tmp_path)
+    new.env["LKR_BACKEND"] = "auto"
+    child = new.on_terminal("set", "openai:prod")
+    child.expect_exact("Value of openai:prod: ")
+    child.sendline(VALUE)
+    child.expect_exact("lkr: there is no keychain here, so your keys go into a vault: encrypted files in ~/.local/")
+    child.expect_exact("only the passphrase that you choose now opens it, and nobody can recover it")
+    child.expect_exact("A passphrase for the new vault: ")
+    new.lkr("unlock", "--stdin", stdin=b"the other terminal's passphrase")
+    child.sendline("this terminal's passphrase")
+    child.expect_exact("Repeat for confirmation: ")
+    child.sendline("this terminal's passphrase")
+    child.expect_exact("lkr: another lkr has just created the vault, with another passphrase; run this again")
+    child.expect(pexpect.EOF)
+    assert "no keys stored yet" in new.lkr("list")
+
+
 def test_starting_over_after_a_lost_passphrase(user: User) -> None:
     user.lkr("lock")
     user.lkr("vault", "reset", code=2)

@@ -360,6 +360,18 @@ def test_a_key_of_the_same_value_is_the_one_that_is_named(user: User) -> None:
     assert "openai:blog" in (folder / ".lkr.toml").read_text()
 
 
+def test_init_in_the_home_folder_warns_that_every_project_gets_the_keys(user: User) -> None:
+    (user.home / ".env.example").write_text("OPENAI_API_KEY=\n")
+    said = "lkr: a .lkr.toml in ~ serves every folder below it that has none of its own"
+    child = begin(user, user.home)
+    child.expect_exact(said)
+    child.expect_exact("Write this .lkr.toml and allow it? [y/N]: ")
+    child.sendline("")
+    child.expect_exact("lkr: stopped, nothing was changed")
+    child.expect_exact("code 130")
+    assert said in user.lkr("init", "--yes")
+
+
 def test_init_names_no_key_that_no_file_speaks_of(user: User) -> None:
     folder = user.home / "empty"
     folder.mkdir()

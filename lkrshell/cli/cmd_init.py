@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection
 
 from lkrshell.cli import ask, common, declare, importing, installing, prompts
-from lkrshell.core import names
+from lkrshell.core import folders, names
 from lkrshell.core.binding import Binding
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
@@ -12,7 +12,7 @@ from lkrshell.project import approve, discover, envfile, grants, lookup, manifes
 from lkrshell.project.manifest import Manifest
 from lkrshell.runtime import import_plan
 from lkrshell.shells import rcfiles
-from lkrshell.state import index
+from lkrshell.state import index, paths
 from lkrshell.state.paths import tilde
 from lkrshell.stores.base import Store
 from lkrshell.system import git
@@ -75,7 +75,7 @@ def _set_up(place: lookup.Place, yes: bool, take: bool) -> bool:
         keys = _proposed(seen, keys, env, plan.found if plan else ())
     text, local = manifest_text.with_keys(place, keys)
     if new:
-        _agree_to_ours(text, keys, yes)
+        _agree_to_ours(place, text, keys, yes)
     if new or (plan and plan.keys) or not allowed:
         importing.carry_out(plan, place, text, local)
     what = f"wrote .lkr.toml with {common.count(len(keys), 'key', 'keys')}, and allowed it"
@@ -95,16 +95,20 @@ def _agree_to_theirs(place: lookup.Place, parsed: Manifest, yes: bool) -> None:
         ask.agree("Allow?", default=True)
 
 
-def _agree_to_ours(text: str, keys: dict[str, str], yes: bool) -> None:
+def _agree_to_ours(place: lookup.Place, text: str, keys: dict[str, str], yes: bool) -> None:
     """Shows the new manifest, and asks. LkrError if nothing names a key and nobody can be asked."""
     if yes and not keys:
         raise LkrError("no file here names a key", "name one yourself: lkr add VARIABLE=provider:label")
-    if yes:
-        return
-    declare.echo("\n" + text, err=True)
-    if not keys:
-        declare.echo("No file here names a key. Add one afterwards: lkr add VARIABLE=provider:label", err=True)
-    ask.agree("Write this .lkr.toml and allow it?", default=True)
+    if not yes:
+        declare.echo("\n" + text, err=True)
+        if not keys:
+            declare.echo("No file here names a key. Add one afterwards: lkr add VARIABLE=provider:label", err=True)
+    holds_home = folders.within(os.path.realpath(paths.home()), place.real)
+    if holds_home:
+        what = f"a .lkr.toml in {show(tilde(place.real))} serves every folder below it that has none of its own"
+        declare.echo(f"lkr: {what}", err=True)
+    if not yes:
+        ask.agree("Write this .lkr.toml and allow it?", default=not holds_home)
 
 
 def _env(folder: str, needed: bool) -> envfile.EnvFile | None:

@@ -3,8 +3,8 @@
 import os
 
 from lkrshell.cli import common, declare
-from lkrshell.core import policy
-from lkrshell.runtime import agents, broker_client, session
+from lkrshell.core import names, policy
+from lkrshell.runtime import agents, broker_client, keys, session
 from lkrshell.state import config, paths
 from lkrshell.vendors import providers
 
@@ -23,6 +23,8 @@ def command(name: str, as_json: bool) -> None:
     agent = agents.detect(dict(os.environ), line, settings)
     session.check_folders_and_store(agent)
     store = common.store()
+    if names.is_own(name) and not store.exists(name):
+        raise keys.no_such_key(store, name)
     variable = providers.variable_of(name) or "API_KEY"
     ask = broker_client.KeyRequest(name, variable, folder, os.environ.get("LKR_PROFILE", ""), "token", agent or "")
     minted = broker_client.mint([ask], broker_client.asking_process(), store.is_locked, sure=True)
@@ -34,11 +36,11 @@ def command(name: str, as_json: bool) -> None:
     session.note_use(store, [name])
     if minted.note:
         declare.echo(f"lkr: {minted.note}", err=True)
-    (key,) = minted.keys.values()
+    (token,) = minted.keys.values()
     if as_json:
         bases = {
             variable: value for variable, (_, value) in broker_client.broker_variables([name], minted.port, {}).items()
         }
-        declare.echo_json({"name": asked, "token": key, "variables": bases}, indent=None)
+        declare.echo_json({"name": asked, "token": token, "variables": bases}, indent=None)
     else:
-        declare.echo(key)
+        declare.echo(token)

@@ -27,7 +27,7 @@ def command(from_stdin: bool, by_passphrase: bool) -> None:
             prompt = f"Passphrase of the {store.noun}"
             passphrases.current(prompt, from_stdin, lambda given: unlocking.open_with(store, given))
         else:
-            unlocking.open_with(store, _for_new(store, from_stdin))
+            passphrases.create(store, _for_new(store, from_stdin), unlocking.open_with)
         return
     if from_stdin:
         raise LkrError("the keychain asks for its passphrase itself", "run lkr unlock without --stdin", USAGE)
@@ -39,10 +39,9 @@ def command(from_stdin: bool, by_passphrase: bool) -> None:
 
 def _for_new(store: "Store", from_stdin: bool) -> Secret:
     """The passphrase for a new store. A passphrase from standard input may be weak."""
-    prompt = f"A passphrase for the new {store.noun}"
     if not from_stdin:
-        return passphrases.new_passphrase(prompt)
-    given = common.read_secret(prompt, True)
+        return passphrases.for_new_store(store)
+    given = common.read_secret("Passphrase", True)
     if warning := passphrases.weakness(given):
         declare.echo(f"lkr: {warning} Choose another: lkr passwd", err=True)
     return given

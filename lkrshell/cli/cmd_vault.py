@@ -51,6 +51,8 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
         raise LkrError(f"{show(file)} already exists", "choose another name; nothing was written")
     to = [age_keys.recipient(text) for text in recipients]
     store = common.store()
+    if not store.is_created():
+        raise LkrError(f"there is no {store.noun} yet", "nothing was written; lkr unlock creates it")
     indexed = index.names(store.name)
     stored = [name for name in store.names() or () if names.is_own(name)]
     wanted = sorted({*indexed, *stored})

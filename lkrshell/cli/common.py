@@ -57,7 +57,7 @@ def make_vault(store: "Store") -> None:
     if not store.is_created() and ask.on_terminal():
         from lkrshell.cli import passphrases
 
-        store.unlock(passphrases.new_passphrase(f"A passphrase for the new {store.noun}"))
+        passphrases.create(store, passphrases.for_new_store(store), lambda new, given: new.unlock(given))
 
 
 def progress(items: "Sequence[T]", label: str) -> "Iterator[T]":
