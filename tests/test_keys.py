@@ -239,9 +239,34 @@ def test_import_says_that_a_value_does_not_look_like_a_key_of_its_provider(user:
 
 def test_a_key_of_another_vendor_is_noticed_though_its_beginning_fits(user: User) -> None:
     said = user.lkr("set", "openai:x", "--stdin", stdin=OTHER.encode())
-    assert "lkr: this looks like a key of anthropic, not of openai\n" in said and OTHER not in said
+    assert (
+        "lkr: this looks like a key of anthropic, not of openai; if that is a mistake, run this again\n" in said
+        and OTHER not in said
+    )
     assert "looks like" not in user.lkr("set", "anthropic:x", "--stdin", stdin=OTHER.encode())
     assert "looks like" not in user.lkr("set", "deepseek:x", "--stdin", stdin=b"sk-0123456789")
+
+
+@pytest.mark.parametrize("blanks", ["{}\n{}\n", "{} {}", "{}\r\n\r\n{}"])
+def test_set_takes_one_key_and_not_two(user: User, blanks: str) -> None:
+    value = blanks.format("sk-0123456789", "sk-9876543210").encode()
+    said = user.lkr("set", "openai:x", "--stdin", stdin=value, code=64)
+    assert said == (
+        "lkr: the value has spaces or line breaks in it, which keys of openai never have; pass only one key; "
+        "lkr set openai:x --force stores all of it\n"
+    )
+    assert user.lkr("rotate", "openai:prod", "--stdin", stdin=value, code=64)
+    user.lkr("set", "openai:x", "--stdin", "--force", stdin=value)
+    assert user.lkr("get", "openai:x", "--force-plain").startswith(value.decode().removesuffix("\n"))
+
+
+def test_set_leaves_out_the_spaces_around_a_key_but_not_around_what_may_need_them(user: User) -> None:
+    said = user.lkr("set", "openai:x", "--stdin", stdin=b"  sk-0123456789 \r\n\n")
+    assert said.startswith("lkr: left out the spaces or line breaks around the value\nlkr: stored")
+    assert user.lkr("get", "openai:x", "--force-plain").startswith("sk-0123456789\n")
+    account = b'{\n  "private_key": "x"\n} '
+    assert "line breaks in it; if that" in user.lkr("set", "google:account", "--stdin", stdin=account)
+    assert user.lkr("get", "google:account", "--force-plain").startswith(account.decode())
 
 
 def test_rename_to_another_provider_says_what_that_changes(user: User) -> None:

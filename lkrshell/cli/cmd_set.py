@@ -12,7 +12,9 @@ from lkrshell.core.secret import KINDS
     "--stdin", "from_stdin", is_flag=True, help="Read the value from standard input. A pipe does not need this."
 )
 @declare.option("--kind", type=declare.Choice(KINDS), help="admin: never enters an environment.")
-@declare.option("--force", is_flag=True, help="Replace the value of an existing key without asking.")
+@declare.option(
+    "--force", is_flag=True, help="Replace an existing value without asking, and store the new one as it is."
+)
 def command(name: str, from_stdin: bool, kind: str | None, force: bool) -> None:
     """Store the key NAME (provider:label). Asks for the value, and never takes it as an argument."""
     common.stored_name(name)

@@ -1301,7 +1301,8 @@ Usage: lkr set [OPTIONS] NAME
 Options:
   --stdin                 Read the value from standard input. A pipe does not need this.
   --kind [runtime|admin]  admin: never enters an environment.
-  --force                 Replace the value of an existing key without asking.
+  --force                 Replace an existing value without asking, and store the new one as it
+                          is.
   -h, --help              Show this message and exit.
 
   Examples:
@@ -1318,7 +1319,8 @@ Options:
   --stdin                 Read the value from standard input. A pipe does not
                           need this.
   --kind [runtime|admin]  admin: never enters an environment.
-  --force                 Replace the value of an existing key without asking.
+  --force                 Replace an existing value without asking, and store
+                          the new one as it is.
   -h, --help              Show this message and exit.
 
   Examples:

@@ -3,7 +3,7 @@
 from lkrshell.cli import ask, common, declare
 from lkrshell.core import names
 from lkrshell.core.binding import shown
-from lkrshell.core.errors import REFUSED, LkrError
+from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
 from lkrshell.project import approve, lookup, manifest, references
@@ -28,23 +28,39 @@ def yes(question: str, given: bool, hint: str = "add --yes", default: bool = Fal
     ask.agree(question, default=default)
 
 
-def value_of(name: str, prompt: str, from_stdin: bool) -> Secret:
-    """Reads a value for the key, and warns if it does not look like a key of its provider."""
+def value_of(name: str, prompt: str, from_stdin: bool, force: bool = False) -> Secret:
+    """Reads a value for the key, and warns if it does not look like a key of its provider.
+
+    Unless `force`, removes blanks around the key of a known vendor. LkrError (64) if it has some inside.
+    """
     secret = common.read_secret(prompt, from_stdin)
+    if not force and providers.begins_like_its_keys(name, secret.reveal().strip()):
+        secret = _one_word(name, secret)
     if warning := providers.shape_warning(name, secret.reveal()):
-        declare.echo(f"lkr: {warning}", err=True)
+        declare.echo(f"lkr: {warning}; if that is a mistake, run this again", err=True)
     return secret
+
+
+def _one_word(name: str, secret: Secret) -> Secret:
+    words = secret.reveal().split()
+    if len(words) > 1:
+        what = f"the value has spaces or line breaks in it, which keys of {names.provider_of(name)} never have"
+        raise LkrError(what, f"pass only one key; lkr set {name} --force stores all of it", USAGE)
+    if words[0] != secret.reveal():
+        declare.echo("lkr: left out the spaces or line breaks around the value", err=True)
+    return Secret(words[0])
 
 
 def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:
     """Asks for a key's value and stores it. Replaces an existing value only if the person agrees."""
+    force = replace
     if not replace and store.is_created() and store.exists(name):
         if from_stdin or not ask.on_terminal():
             raise keys.already_stored(name)
         question = f"{name} already has a value, which lkr rotate would keep. Replace it for good?"
         ask.agree(question)
         replace = True
-    value = value_of(name, f"Value of {name}", from_stdin)
+    value = value_of(name, f"Value of {name}", from_stdin, force)
     common.make_vault(store)
     keys.set_value(store, name, value, kind, replace)
     common.log("set", name)

@@ -116,7 +116,7 @@ def set_value(name: str, from_stdin: bool, replace: bool) -> None:
     if not replace and sealed.read(team.folder, name) is not None and (from_stdin or not ask.on_terminal()):
         raise keys.already_stored(f"sealed/{name}")
     common.make_vault(common.store())
-    seal(team, name, prompts.value_of(name, f"Value of {name}", from_stdin), None, replace)
+    seal(team, name, prompts.value_of(name, f"Value of {name}", from_stdin, replace), None, replace)
 
 
 def rotate(name: str, from_stdin: bool) -> None:

@@ -66,7 +66,7 @@ def set_value(name: str, from_stdin: bool, kind: str | None, replace: bool) -> N
         if from_stdin or not ask.on_terminal():
             raise keys.already_stored(name)
         ask.agree(f"{name} already has a value in the source. Replace it for everyone?")
-    value = prompts.value_of(name, f"Value of {name}", from_stdin)
+    value = prompts.value_of(name, f"Value of {name}", from_stdin, replace)
     files.note_change()
     source.write(names.in_source(name), value)
     common.log("set", name)

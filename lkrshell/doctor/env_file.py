@@ -5,14 +5,17 @@ from collections.abc import Iterator
 
 from lkrshell.core.errors import LkrError
 from lkrshell.core.text import quoted, show
-from lkrshell.doctor import Finding, direnv, shown, wrong
+from lkrshell.doctor import Finding, direnv, shown, warning
 from lkrshell.project import envfile, lookup
 from lkrshell.runtime import import_plan
 from lkrshell.vendors import providers
 
 
 def env_file(fix: bool) -> Iterator[Finding]:
-    """Variables that look like a provider's keys. Leaves out those that the check of direnv reports."""
+    """Variables that look like a provider's keys. Leaves out those that the check of direnv reports.
+
+    Only a warning: a program that reads the file may need it.
+    """
     here = lookup.current_folder()
     folder = lookup.find(here)
     path = os.path.join(folder or "", ".env")
@@ -32,4 +35,4 @@ def env_file(fix: bool) -> Iterator[Finding]:
     ]
     if found:
         name = ".env" if folder == here else quoted(path)
-        yield wrong(f"{shown(path)} holds {', '.join(found)} in plain text", f"lkr import {name} --blank")
+        yield warning(f"{shown(path)} holds {', '.join(found)} in plain text", f"lkr import {name} --blank")

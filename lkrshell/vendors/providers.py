@@ -153,6 +153,12 @@ def likely_first() -> list[tuple[str, Provider]]:
     return sorted(known().items(), key=lambda item: (item[0] not in _LIKELY, item[0]))
 
 
+def begins_like_its_keys(key: str, value: str) -> bool:
+    """True if every key of this provider begins in the same way, and so does the value. Such keys have no spaces."""
+    provider = known().get(names.provider_of(key))
+    return provider is not None and provider.prefix != "" and value.startswith(provider.prefix)
+
+
 def other_owner(key: str, value: str) -> str:
     """Returns the provider that the value's beginning belongs to, when that plainly differs from the key's name.
 
