@@ -128,19 +128,33 @@ def test_a_startup_file_that_ends_before_it_loads_lkr_is_a_warning(user: User, s
     rc = user.home / ".bashrc"
     before = (
         "case $- in\n*i*) ;;\n*) return ;;\nesac\nf() {\nreturn 1\n}\nif [ -n '' ]; then\nexit\nfi\nexec 3>&1\n"
-        "cat >/dev/null <<EOF\nexit\nEOF\n"
+        "cat >/dev/null <<EOF\nexit it's\nEOF\n"
+        "if [ -n '' ]; then\necho done\necho 'all; fi; done'  # it's\nV=$(cat <<'E'\nE\n)\nreturn\nfi\n"
+        "alias x='\nreturn\n'\n"
     )
     rc.write_text(before)
     assert "ends it" not in user.lkr("install", "bash", "--yes")
     assert not any("ends it" in str(row["text"]) for row in look(user))
     user.lkr("uninstall", "--yes")
     rc.write_text(f"{before}{stop} # mine\n")
-    said = f"~/.bashrc never gets to the line that loads lkr: '{stop.split()[0]}' in line 15 ends it"
+    said = f"~/.bashrc never gets to the line that loads lkr: '{stop.split()[0]}' in line 26 ends it"
     for _ in range(2):  # also when it is already installed
         assert f"lkr: {said}; move lkr's lines above it\n" in user.lkr("install", "bash", "--yes")
     row = only([row for row in look(user) if row["check"] == "shells"], "warning")
     assert row["text"] == said
-    assert row["fix"] == f"${{EDITOR:-vi}} +15 {rc}"
+    assert row["fix"] == f"${{EDITOR:-vi}} +26 {rc}"
+
+
+def test_words_of_fish_that_begin_no_command_end_no_block(user: User) -> None:
+    config = user.home / ".config/fish/config.fish"
+    config.parent.mkdir(parents=True)
+    before = (
+        "if false\necho the end\nreturn\nelse if false\nreturn\nend\nfalse; and begin\nreturn\nend\n"
+        "set x 'it\\'s; end'\n"
+    )
+    for last, stops in (("", False), ("return\n", True)):
+        config.write_text(f"{before}{last}{HOOK['fish']}\n")
+        assert ("'return' in line 11 ends it" in str(look(user, shell="fish"))) == stops
 
 
 @pytest.mark.parametrize("shell", RC)

@@ -34,14 +34,22 @@ _PLUGIN = re.compile(
     re.M,
 )
 _STOP = re.compile(rb"(return|exit|exec)(?![^\s;&|])(?!\s*(?:\d*[<>&]|\{))")  # a redirection after `exec` stops nothing
-_HERE_DOCUMENT = re.compile(rb"(?<!<)<<-?\s*['\"\\]?([A-Za-z_]\w*)")
-# What begins and ends a block, in POSIX shells and in fish.
-_BLOCKS = (
-    (
-        rb"(?:^|[;&|]|\b(?:then|do|else)\b)\s*(?:if|case|for|while|until|select)\b|[{(]\s*$",
-        rb"(?:^|[;\s])(?:fi|esac|done)\b|^\s*[})]",
-    ),
-    (rb"(?:^|[;&|])\s*(?:if|for|while|switch|begin|function)\b", rb"(?:^|[;\s])end\b"),
+# Text that holds no commands: an escaped character, quotes, a comment, a here-document after the rest of its line.
+_NO_CODE = (
+    rb"\\.|\"(?:\\.|[^\"\\])*\"|%b|(?<!\S)#[^\n]*"
+    rb"|(?<!<)<<-?[ \t]*['\"\\]?(?P<end>[A-Za-z_]\w*)['\"]?(?P<rest>[^\n]*)\n"
+    rb"(?:[^\n]*\n)*?[ \t]*(?P=end)[ \t]*(?![^\n])"
+)
+_QUOTES = rb"\$'(?:\\.|[^'\\])*'|'[^']*'", rb"'(?:\\.|[^'\\])*'"  # in POSIX shells, and in fish
+_TOKEN = re.compile(rb"[;&|`()]|[^\s;&|`()]+")
+# What ends a block, and what began it, in POSIX shells and in fish; and what a command may follow directly.
+_ENDS = (
+    {b"fi": (b"if",), b"esac": (b"case",), b"done": (b"do",), b"}": (b"{",), b")": (b"(",)},
+    {b"end": (b"if", b"for", b"while", b"switch", b"begin", b"function"), b"}": (b"{",), b")": (b"(",)},
+)
+_BEFORE = (
+    {*b"; & | ` ( ) { } ! if then elif else while until do time".split()},
+    {*b"; & | ` ( { } ! if while begin and or not time".split()},
 )
 _LISTED = re.compile(rb"^[^#\n]*\blkr(?:shell)?\b", re.M)
 
@@ -129,19 +137,38 @@ def stopped(shell: str, load: Load) -> tuple[int, str] | None:
     """The number of the line that ends the file before it loads lkr, and a sentence about it. None if the shell gets
     there. Only counts lines outside of blocks and without an indent, since others may not run.
     """
-    begins, ends = _BLOCKS[shell == "fish"]
-    depth, document = 0, b""
-    for number, text in enumerate(text_of(load.path).split(b"\n")[: load.line - 1], 1):
-        line = re.sub(rb"(?:^|\s)#.*", b"", text)
-        if document:
-            document = b"" if text.strip() == document else document
-            continue
-        if depth <= 0 and (stop := _STOP.match(line)):
+    fish, blocks = shell == "fish", list[bytes]()
+    text = re.sub(_NO_CODE % _QUOTES[fish], _as_a_word, text_of(load.path), flags=re.S)
+    for number, line in enumerate(text.split(b"\n")[: load.line - 1], 1):
+        if not blocks and (stop := _STOP.match(line)):
             what = f"{stop[1].decode()!r} in line {number} ends it"
             return number, f"{shown(load.path)} never gets to the line that loads lkr: {what}"
-        depth = max(0, depth + len(re.findall(begins, line)) - len(re.findall(ends, line)))
-        document = here[1] if (here := _HERE_DOCUMENT.search(line)) else b""
+        _count_blocks(line, shell, blocks)
     return None
+
+
+def _as_a_word(match: re.Match[bytes]) -> bytes:
+    """Returns what replaces a text without commands: as many lines, which end in the middle of a command."""
+    lines = b"\n" * match[0].count(b"\n")
+    if match["end"]:
+        return bytes(match["rest"]) + lines
+    return b"" if match[0].startswith(b"#") else lines + b"_"
+
+
+def _count_blocks(line: bytes, shell: str, blocks: list[bytes]) -> None:
+    """Adds to `blocks` what the line begins, and removes what it ends. Words count only where a command starts."""
+    ends, before = _ENDS[shell == "fish"], _BEFORE[shell == "fish"]
+    begins = {each for group in ends.values() for each in group}
+    anywhere = (b")", b"}") if shell == "zsh" else (b")",)
+    starts = True
+    for word in _TOKEN.findall(line):
+        if word in (b"(", b"{") or (starts and word in begins):
+            blocks.append(word)
+        elif word in ends and (starts or word in anywhere):
+            begun = [place for place, each in enumerate(blocks) if each in ends[word]]
+            if begun and not (word == b")" and blocks[-1] == b"case"):  # this one ends a pattern
+                del blocks[begun[-1] :]
+        starts = word in before and (starts or word in b";&|`(){")
 
 
 def files_read(shell: str) -> list[str]:
