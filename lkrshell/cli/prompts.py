@@ -31,24 +31,26 @@ def yes(question: str, given: bool, hint: str = "add --yes", default: bool = Fal
 def value_of(name: str, prompt: str, from_stdin: bool, force: bool = False) -> Secret:
     """Reads a value for the key, and warns if it does not look like a key of its provider.
 
-    Unless `force`, removes blanks around the key of a known vendor. LkrError (64) if it has some inside.
+    Unless `force`, it leaves out the blanks around a known vendor's key. LkrError (64) if there are several such keys.
     """
     secret = common.read_secret(prompt, from_stdin)
-    if not force and providers.begins_like_its_keys(name, secret.reveal().strip()):
-        secret = _one_word(name, secret)
+    if not force:
+        secret = _one_key(name, secret)
     if warning := providers.shape_warning(name, secret.reveal()):
         declare.echo(f"lkr: {warning}; if that is a mistake, run this again", err=True)
     return secret
 
 
-def _one_word(name: str, secret: Secret) -> Secret:
+def _one_key(name: str, secret: Secret) -> Secret:
     words = secret.reveal().split()
-    if len(words) > 1:
-        what = f"the value has spaces or line breaks in it, which keys of {names.provider_of(name)} never have"
-        raise LkrError(what, f"pass only one key; lkr set {name} --force stores all of it", USAGE)
-    if words[0] != secret.reveal():
-        declare.echo("lkr: left out the spaces or line breaks around the value", err=True)
-    return Secret(words[0])
+    found = [word for word in words if providers.begins_like_its_keys(name, word)]
+    if len(found) > 1:
+        what = f"the value looks like {len(found)} keys of {names.provider_of(name)}"
+        raise LkrError(what, f"pass only one; lkr set {name} --force stores all of it as one value", USAGE)
+    if not found or found != words or found[0] == secret.reveal():
+        return secret
+    declare.echo("lkr: left out the spaces or line breaks around the value", err=True)
+    return Secret(found[0])
 
 
 def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "", replace: bool = False) -> None:

@@ -154,7 +154,7 @@ def likely_first() -> list[tuple[str, Provider]]:
 
 
 def begins_like_its_keys(key: str, value: str) -> bool:
-    """True if every key of this provider begins in the same way, and so does the value. Such keys have no spaces."""
+    """True if every key of this provider begins in the same way, and so does the value."""
     provider = known().get(names.provider_of(key))
     return provider is not None and provider.prefix != "" and value.startswith(provider.prefix)
 
