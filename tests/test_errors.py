@@ -34,7 +34,7 @@ HEAD = "version = 1\n[keys]\n"
         (HEAD + 'openai = "openai:prod"\n', "not a valid variable name"),
         (HEAD + 'A_KEY = "openai"\n', "needs the name of a key"),
         (HEAD + f'A_KEY = "{SECRET}"\n', "looks like a real key"),
-        (HEAD + 'A_KEY = "openai:prod"\nA_KEY = "openai:stg"\n', "A_KEY is there twice"),
+        (HEAD + 'A_KEY = "openai:prod"\nA_KEY = "openai:stg"\n', "not TOML: line 4: A_KEY is there twice"),
         (HEAD + 'A_KEY = "OpenAI:prod"\n', '; write it in lower case: "openai:prod"'),
         (HEAD + 'A_KEY = { key = "openai:prod", mode = 1 }\n', "unknown field 'mode'"),
         (HEAD + 'A_KEY = { key = "openai:prod", scope = "shel" }\n', 'did you mean scope = "shell"?'),

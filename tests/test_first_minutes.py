@@ -653,6 +653,12 @@ def test_many_providers_with_one_key_each_need_one_line_each(user: User) -> None
         (index / f"vendor-{number}/main").chmod(0o600)
     for words in ("list", "policy"):
         assert len(shown(user, words)) == 1 + 22
+    for number in range(20):
+        (index / f"vendor-0/{number}").write_text(entry)
+        (index / f"vendor-0/{number}").chmod(0o600)
+        (index / f"vendor-1/{number}").write_text(entry)
+        (index / f"vendor-1/{number}").chmod(0o600)
+    assert "vendor-0" in shown(user, "list"), "lkr claims nothing about the variable of a vendor that it does not know"
 
 
 def test_the_log_on_a_narrow_terminal_tells_projects_apart(user: User) -> None:

@@ -116,7 +116,7 @@ def _for_terminal(rows: "list[dict[str, Any]]") -> str:
 
 
 def _about(provider: str) -> str:
-    return providers.variable_of(f"{provider}:x") or "no known variable"
+    return providers.variable_of(f"{provider}:x") or ""  # a manifest may name any other
 
 
 def _row(store: str, entry: Entry, projects: list[str]) -> "dict[str, Any]":

@@ -34,7 +34,8 @@ def by_provider(
         of = [names.provider_of(row[0]) for row in rows]
         for at in range(len(rows) - 1, -1, -1):
             if at == 0 or of[at] != of[at - 1]:
-                lines.insert(at + 1, f"\n{heading(of[at])}  {about(of[at])}\n" if about else "\n" * (at > 0))
+                title = f"\n{heading(of[at])}  {about(of[at])}".rstrip() + "\n" if about else "\n" * (at > 0)
+                lines.insert(at + 1, title)
     return "".join(lines)
 
 

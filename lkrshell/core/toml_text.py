@@ -29,7 +29,7 @@ def parse(text: str) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise TomlError(f"not TOML: {_without_quotes(error)}{_set_twice(text, error)}") from None
+        raise TomlError(f"not TOML: {_set_twice(text, error) or _without_quotes(error)}") from None
     except (RecursionError, ValueError):  # a number that Python does not take
         raise TomlError("not TOML: a value that cannot be read") from None
 
@@ -70,10 +70,10 @@ def _end(text: str, at: int, quote: str) -> int:
 
 
 def _set_twice(text: str, error: Exception) -> str:
-    """Names the variable that is in the same table twice, if that is what is wrong."""
+    """Names the variable that is in the same table twice; empty if something else is wrong."""
     place = re.search(r"Cannot overwrite a value \(at line (\d+)", str(error))
     found = place and re.match(r"\s*([A-Z][A-Z0-9_]*)\s*=", text.split("\n")[int(place[1]) - 1])
-    return f": {found[1]} is there twice" if found else ""
+    return f"line {place[1]}: {found[1]} is there twice" if place and found else ""
 
 
 def _without_quotes(error: Exception) -> str:
