@@ -45,13 +45,14 @@ def command(as_json: bool, as_line: bool) -> None:
         return
     report, blocked = _report()
     if as_json:
+        del report["require_all"]  # this is for the table only
         declare.echo_json(report)
         return
     _tell(report, blocked)
 
 
 def _report() -> "tuple[dict[str, Any], dict[str, obstacles.Obstacle]]":
-    """What --json prints, and what keeps keys from the project, by variable."""
+    """What --json prints and `require_all`, and what keeps keys from the project, by variable."""
     blocked: dict[str, obstacles.Obstacle] = {}
     folder = lookup.find(lookup.current_folder())
     report: dict[str, Any] = {"manifest": None, "grant": None, "worktree_of": None, "wants": []}
