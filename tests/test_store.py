@@ -12,12 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
+import pyrage
 import pytest
 import vaults
 from conftest import BIN, OTHER, VALUE, User
 from shells import Shell, wait_until
 
+from lkrshell.core.secret import Secret
 from lkrshell.state import memory
+from lkrshell.stores import vault
 
 A, B = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
 PASS = b"a passphrase"
@@ -194,6 +197,19 @@ def test_a_rekey_of_more_than_a_second_shows_how_far_it_is_on_a_terminal_only(mi
     child.expect(r"encrypting.*%")
     child.expect("50 keys are encrypted")
     child.close()
+
+
+def test_a_passphrase_chosen_on_a_busy_machine_costs_as_much_work_as_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """age finds the machine slow at first."""
+    factors, wanted = iter((14, 16, 12)), Secret("a passphrase")
+
+    def encrypt(plain: bytes, passphrase: str) -> bytes:
+        return b"age-encryption.org/v1\n-> scrypt c2FsdA %d\n" % next(factors)
+
+    monkeypatch.setattr(pyrage.passphrase, "encrypt", encrypt)
+    assert vault.passphrase_file(b"x", wanted).endswith(b" 16\n"), "of three"
+    factors = iter((18, 19))
+    assert vault.passphrase_file(b"x", wanted).endswith(b" 18\n"), "the first one that is enough"
 
 
 EARLY = """

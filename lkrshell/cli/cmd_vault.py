@@ -18,7 +18,7 @@ from lkrshell.runtime import enrollment
 from lkrshell.runtime import keys as service
 from lkrshell.state import config, files, generation, index
 from lkrshell.stores import age_keys, registry
-from lkrshell.stores.vault import Vault, open_passphrase_file
+from lkrshell.stores.vault import Vault, open_passphrase_file, passphrase_file
 from lkrshell.system import tpm
 from lkrshell.team import accepted
 
@@ -71,7 +71,7 @@ def export(file: str, recipients: tuple[str, ...], from_stdin: bool) -> None:
     else:
         prompt = "A passphrase for this file"
         passphrase = common.read_secret(prompt, True) if from_stdin else passphrases.new_passphrase(prompt)
-        data = pyrage.passphrase.encrypt(plain, passphrase.reveal())
+        data = passphrase_file(plain, passphrase)
     common.log("backup", *keys, project="" if file == "-" else os.path.abspath(file))
     _write(file, data)
     where = "standard output" if file == "-" else show(file)

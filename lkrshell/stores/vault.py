@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pyrage
 
+_ENOUGH_WORK = 17  # age's own program takes 18
 _LOST = "if it is lost: lkr vault reset --help"
 
 
@@ -224,10 +225,7 @@ class Vault:
         memory.put(self._kernel_name(), deadline + identities, min(self._lock_after, self._lock_limit))
 
     def _seal(self, identities: bytes, passphrase: Secret) -> None:
-        import pyrage
-
-        sealed = pyrage.passphrase.encrypt(identities + b"\n", passphrase.reveal())
-        files.write_private(os.path.join(self._root, "identity.age"), sealed)
+        files.write_private(os.path.join(self._root, "identity.age"), passphrase_file(identities + b"\n", passphrase))
 
     def _write_recipient(self, identity: "pyrage.x25519.Identity") -> None:
         files.write_private(os.path.join(self._root, "recipient"), f"{identity.to_public()}\n".encode())
@@ -261,6 +259,25 @@ class Vault:
 def _name(folder: str, file: str) -> str:
     """The name of the key in a file below `keys`."""
     return f"{folder.replace('~', '/', 1)}:{file[:-4]}"
+
+
+def passphrase_file(plain: bytes, passphrase: Secret) -> bytes:
+    """An age passphrase file with this content.
+
+    age chooses the work factor so that guessing once takes a second at the present speed of this machine. Under load
+    that is too little for later, so this tries up to three times, and takes the strongest.
+    """
+    import pyrage
+
+    found: list[bytes] = []
+    while len(found) < 3 and max(map(_work_factor, found), default=0) < _ENOUGH_WORK:
+        found.append(pyrage.passphrase.encrypt(plain, passphrase.reveal()))
+    return max(found, key=_work_factor)
+
+
+def _work_factor(data: bytes) -> int:
+    """The work factor in the first line of the header: `-> scrypt SALT FACTOR`. Source: https://c2sp.org/age."""
+    return int(data.split(b"\n", 2)[1].rpartition(b" ")[2])
 
 
 def open_passphrase_file(data: bytes, passphrase: Secret) -> bytes:
