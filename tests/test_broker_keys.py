@@ -849,7 +849,7 @@ except Exception as error:
         table = brokered.run_folder() / "keys"
         table.unlink()
         table.mkdir()
-    brokered.user.lkr("lock", code=0 if disk == "works" else 1)
+    brokered.user.lkr("lock")
     rest, _ = process.communicate(timeout=30)
     assert rest.startswith(("cut", "ended"))
     assert brokered.vendor.seen[-1].gone.wait(10), "the vendor does not go on"

@@ -150,6 +150,13 @@ def test_a_key_that_is_for_one_command_is_for_the_script_of_that_name(user: User
     assert "{'OPENAI_API_KEY': 'openai:prod'}" in python(user, "import lkrshell; print(lkrshell.load().loaded)", folder)
 
 
+def test_a_value_given_as_a_name_is_not_repeated(user: User) -> None:
+    code = (
+        "import lkrshell\ntry: lkrshell.get('sk-ant-api03-0123456789')\nexcept lkrshell.LkrError as error: print(error)"
+    )
+    assert python(user, code) == "that looks like a key's value; write the key's name, such as openai:prod\n"
+
+
 # What is made of the user's home, what is asked for, and the words of the command line that ask for the same.
 REFUSALS = {
     "no manifest": ("load()", "exec -- true"),
@@ -171,7 +178,6 @@ REFUSALS = {
     "damaged grant": ("load()", "exec -- true"),
     "damaged key": ("load()", "exec -- true"),
     "no name": ("get('nonsense')", "exec -k nonsense -- true"),
-    "a value for a name": ("get('sk-ant-api03-0123456789')", "exec -k sk-ant-api03-0123456789 -- true"),
     "unknown backend": ("load()", "exec -- true"),
     "via broker, not served": ("load()", "exec -- true"),
 }  # fmt: skip

@@ -238,22 +238,23 @@ def lock() -> None:
         run_folder.mark_lock()
     finally:
         try:
-            reached = ask("lock", patience=2.0)
+            done = ask("lock", patience=2.0) == [["ok"]]
         except LkrError:
-            reached = None
-        if not reached:
+            done = False
+        if not done:
             _remove_table()
 
 
 def _remove_table() -> None:
-    """Leaves no virtual key to the next broker, even if somebody takes back the mark."""
+    """Leaves no virtual key to the next broker, even if somebody takes back the mark. If the disk refuses, only the
+    mark does that."""
     try:
         folder = run_folder.open_folder(make=False)
     except FileNotFoundError:
         return
     try:
         os.unlink(run_folder.TABLE, dir_fd=folder)
-    except FileNotFoundError:
+    except OSError:
         pass
     finally:
         os.close(folder)

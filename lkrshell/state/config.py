@@ -33,7 +33,13 @@ _TYPES = {
     "prices": dict,
     "sources": dict,
 }
-_WORDS = {str: "a text", bool: "true or false", int: "a whole number", list: "a list of texts", dict: "a table"}
+_FORMS = {
+    str: ("text", '{} = "..."'),
+    bool: ("true or false", "{} = true"),
+    int: ("a whole number", "{} = 900"),
+    list: ("a list", '{} = ["..."]'),
+    dict: ("a table", "[{}], and its settings below"),
+}
 _COMPILED = "config"
 _ROWS = ("agents", "agent_limits", "upstream", "prices")
 _MOST = 1 << 16  # bytes
@@ -204,7 +210,8 @@ def _parse(path: str, data: bytes, keep: bool = True) -> Config:
             hint = names.did_you_mean(name, _TYPES, f"known: {', '.join(_TYPES)}")
             raise LkrError(f"{where}: unknown setting {names.redacted(name)}", hint)
         if type(value) is not _TYPES[name]:
-            raise LkrError(f"{where}: {name} must be {_WORDS[_TYPES[name]]}")
+            what, form = _FORMS[_TYPES[name]]
+            raise LkrError(f"{where}: {name} must be {what}", f"write {form.format(name)}")
     table.pop("sources", None)  # see lkrshell.sources.settings
     providers = table.pop("providers", {})
     agents, broker, prices = (table.pop(name, {}) for name in ("agents", "broker", "prices"))
