@@ -71,18 +71,36 @@ def test_a_key_lives_in_gnome_keyring(user: User) -> None:
 OWN = r"""
 set -uo pipefail
 printf pass | gnome-keyring-daemon --unlock --components=secrets >/dev/null
-answers() {
-    for _ in $(seq 150); do
-        [ -n "$(xdotool search --onlyvisible --class gcr-prompter 2>/dev/null)" ] && break
+shown() { xdotool search --onlyvisible --class gcr-prompter 2>/dev/null; }
+# Waits until the window has done what it had to: it sleeps, and uses no time, for half a second.
+settled() {
+    local pid now before='' calm=0
+    pid=$(shown | head -n 1 | xargs -r xdotool getwindowpid)
+    [ -n "$pid" ] || return 0
+    for _ in $(seq 200); do
+        now=$(awk '{ print $3, $14 + $15 }' "/proc/$pid/stat" 2>/dev/null) || return 0
+        if [[ $now == S* && $now == "$before" ]]; then calm=$((calm + 1)); else calm=0; fi
+        ((calm < 5)) || return 0
+        before=$now
         sleep 0.1
     done
-    sleep 0.7
+}
+answers() {
+    for _ in $(seq 150); do
+        [ -n "$(shown)" ] && break
+        sleep 0.1
+    done
+    settled
     for key; do
         case $key in
             +*) xdotool key "${key#+}" ;;
             *) xdotool type --delay 20 "$key" ;;
         esac
-        sleep 0.2
+        settled
+    done
+    for _ in $(seq 150); do # the next question has a window of its own
+        [ -n "$(shown)" ] || break
+        sleep 0.1
     done
 }
 said() { echo "$1: code $?"; }
