@@ -60,9 +60,11 @@ def test_parameter(key):
 
 
 def run(user: User, folder: Path, *options: str, code: int = 0) -> str:
+    """Runs pytest. It keeps its folders to itself, since at its end it removes those of earlier runs, our own too."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
-        env=user.env, cwd=folder, capture_output=True, text=True, timeout=250, start_new_session=True,
+        env={**user.env, "PYTEST_DEBUG_TEMPROOT": str(user.home)}, cwd=folder, capture_output=True, text=True,
+        timeout=250, start_new_session=True,
     )  # fmt: skip
     out = done.stdout + done.stderr
     assert done.returncode == code, out
