@@ -88,14 +88,15 @@ class Ledger:
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keeps other processes from writing while this lasts, so what was read still holds when a row is added. Raises
-        LkrError."""
+    def alone(self) -> Iterator[bool]:
+        """Keeps other processes from writing while this lasts, so what was read still holds when a row is added. Yields
+        True if one has written since the last time, as a broker of another session does. Raises LkrError."""
         with self._in_use() as db:
             self._write_late()
             db.execute("BEGIN IMMEDIATE")
+            before, self._version = self._version, self._data_version()
         try:
-            yield
+            yield self._version != before
         finally:
             with self._in_use() as db:
                 if db.in_transaction:  # SQLite itself ends it when the disk is full
@@ -109,13 +110,6 @@ class Ledger:
                 yield self._db
             except sqlite3.Error as error:
                 raise _trouble(self._path, error) from None
-
-    def changed_elsewhere(self) -> bool:
-        """True if another process has written since the last call, as a broker of another session does. Raises
-        LkrError."""
-        with self._in_use():
-            before, self._version = self._version, self._data_version()
-            return self._version != before
 
     def begin(self, seconds: float, fields: dict[str, Any]) -> int:
         """Adds a row for a request that is about to be sent, at `seconds` since the epoch, and returns its number.

@@ -227,8 +227,8 @@ class Limiter:
         if self.ledger is None or not limited:
             yield
             return
-        with self.ledger.alone():
-            if self.ledger.changed_elsewhere():
+        with self.ledger.alone() as changed:
+            if changed:
                 self._sums.clear()
                 self._sent.clear()
                 for other in self._open:

@@ -135,8 +135,8 @@ def _changed(loaded: dict[str, str]) -> dict[str, str]:
 def _tell(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") -> None:
     manifest = report["manifest"]
     if manifest is None:
-        is_there = os.path.exists(lookup.current_folder())
-        lines = [("Project", f"none: {'no .lkr.toml here or above' if is_there else 'this folder no longer exists'}")]
+        why = "no .lkr.toml here or above" if _is_there() else "this folder no longer exists"
+        lines = [("Project", f"none: {why}")]
     else:
         allowed = f", allowed {output.since(report['grant'])}" if report["grant"] else ""
         if report["worktree_of"]:
@@ -211,6 +211,11 @@ def _state(variable: str, report: "dict[str, Any]") -> str:
     return "not loaded, needs all keys" if _needs_all(report) else "not loaded"
 
 
+def _is_there() -> bool:
+    """False if the current folder was removed."""
+    return os.path.exists(lookup.current_folder())
+
+
 def _is_lacking(want: "dict[str, Any]") -> bool:
     return not want["stored"] and not want["optional"]
 
@@ -225,8 +230,7 @@ def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") ->
     if report["problem"]:
         return ""  # the message names the fix
     if report["manifest"] is None:
-        is_there = os.path.exists(lookup.current_folder())
-        return "lkr init makes this folder a project" if is_there else ""
+        return "lkr init makes this folder a project" if _is_there() else ""
     if first := next((each for each in blocked.values() if each.blocks == "shell"), None):
         others = ", and keeps the other keys out too" if len(report["wants"]) > 1 else ""
         return f"{first.fix}  ({first.reason}{others})"

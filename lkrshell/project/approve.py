@@ -136,9 +136,7 @@ def missing(store: "Store", key: str) -> list[str]:
         if store.exists(key):
             return []
         meant = names.did_you_mean(key, index.names(store.name), "", alike=0.8)
-        return [
-            f"{key} is not stored; {meant} Otherwise: lkr set {key}" if meant else f"{key} is not stored; lkr set {key}"
-        ]
+        return [f"{key} is not stored; {f'{meant} Otherwise: ' if meant else ''}lkr set {key}"]
     except LkrError as error:
         return [str(error)]
 

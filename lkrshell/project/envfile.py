@@ -96,17 +96,18 @@ def _read_value(found: EnvFile, text: str, quote: str) -> tuple[str, str]:
     text = text if quote == "'" else re.sub(r"\A\$([A-Za-z_]\w*)\Z", r"${\1}", text)
     value, missing = _expanded(text, found.values)
     if missing:
-        name = missing if names.is_variable(missing) else names.redacted(missing)
-        return value, f"it uses {name}, which the file does not set"
+        return value, f"it uses {_shown(missing)}, which the file does not set"
     if used := next((each for each in re.findall(r"\$\{(\w+)", text) if each in found.uncertain), ""):
-        return (
-            value,
-            f"it uses {used if names.is_variable(used) else names.redacted(used)}, whose own value is not certain",
-        )
+        return value, f"it uses {_shown(used)}, whose own value is not certain"
     if sign := _DISPUTED[quote].search(text if quote == "'" else _REFERENCE.sub("", text)):
         what = "space" if sign[0].isspace() else sign[0]
         return value, "without single quotes, " * (quote != "'") + f"programs read the {what} in its value differently"
     return value, ""
+
+
+def _shown(name: str) -> str:
+    """A name for a message. A file may name a variable anything, even by a key."""
+    return name if names.is_variable(name) else names.redacted(name)
 
 
 def _expanded(text: str, known: dict[str, str]) -> tuple[str, str]:

@@ -12,6 +12,7 @@ MANIFEST, LOCAL = ".lkr.toml", ".lkr.local.toml"
 TEAM = ".lkr/members.toml"
 LIMIT = 1 << 20  # bytes; far more than a manifest may have
 ABSENT, UNREADABLE, TEXT = "-", "!", "="
+READABLE = "it must be a text file of at most 1 MiB that you can read"  # what to do about an unreadable one
 
 
 class Place:

@@ -29,9 +29,7 @@ def read_manifest(
     (path, old), (local_path, old_local) = place.files()
     for each, content in ((path, old), (local_path, old_local)):
         if content == lookup.UNREADABLE:
-            raise ManifestError(
-                f"cannot read {show(each)}", "it must be a text file of at most 1 MiB that you can read"
-            )
+            raise ManifestError(f"cannot read {show(each)}", lookup.READABLE)
     known = grant_of(place)
     let_in += known.let_in if known else ()
     text = old[1:] if text is None else text

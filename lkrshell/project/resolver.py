@@ -3,7 +3,7 @@
 from lkrshell.core.binding import Binding
 from lkrshell.core.errors import ManifestError
 from lkrshell.core.text import quoted, show
-from lkrshell.project.lookup import UNREADABLE
+from lkrshell.project.lookup import READABLE, UNREADABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ def check(place: "Place", grant: "Grant | None") -> "Grant":
     """The grant, if it covers the current manifest. Otherwise a ManifestError says why not and what to do."""
     where = show(place.folder)
     if UNREADABLE in (place.text, place.local):
-        hint = "it must be a text file of at most 1 MiB that you can read"
-        raise ManifestError(f"cannot read the manifest in {where}", hint)
+        raise ManifestError(f"cannot read the manifest in {where}", READABLE)
     if grant is None:
         from lkrshell.project.grants import was_denied
         from lkrshell.project.preview import requested  # loads a TOML parser, so only here
