@@ -25,8 +25,8 @@ def run(*words: str | Path, **more: str) -> None:
 
 
 def by_pip(wheel: Path, folder: Path) -> Path:
-    run(sys.executable, "-m", "venv", folder / "env")
-    run(folder / "env/bin/pip", "install", "-q", wheel)
+    run(sys.executable, "-m", "venv", "--without-pip", folder / "env")
+    run(sys.executable, "-m", "pip", "--python", folder / "env/bin/python", "install", "-q", wheel)
     return folder / "env/bin"
 
 
@@ -47,7 +47,7 @@ def by_uv(wheel: Path, folder: Path) -> Path:
 
 def by_uv_with_the_oldest(wheel: Path, folder: Path) -> Path:
     """The oldest versions that pyproject.toml allows; the others are tried with the newest."""
-    run(sys.executable, "-m", "venv", folder / "env")
+    run(sys.executable, "-m", "venv", "--without-pip", folder / "env")
     python = str(folder / "env/bin/python")
     words = ["pip", "install", "--no-config", "--resolution", "lowest-direct", "--python", python]
     run(f"{BIN}/uv", *words, wheel, UV_CACHE_DIR=str(folder / "cache"))
@@ -59,7 +59,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of `make dist-check`, or else one made here; by way of an sdist, which so is whole."""
     folder = Path(os.environ["LKR_DIST"]).absolute() if "LKR_DIST" in os.environ else tmp_path_factory.mktemp("dist")
     if "LKR_DIST" not in os.environ:
-        run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+        run(sys.executable, "-m", "build", "--installer", "uv", "--outdir", folder, ROOT)
     (found,) = folder.glob("*.whl")
     return found
 
