@@ -69,7 +69,7 @@ $(VENV)/.npm: tests/agent_programs.py $(VENV)/.dev
 
 # Runs every test. Installs the shells and tools that they need.
 test: tools $(VENV)/.dev $(VENV)/.npm
-	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
 
 # Runs the tests with the oldest dependencies that pyproject.toml allows. For some: `make oldest TESTS=tests/test_keys.py`.
 oldest: OLDEST := build/oldest

@@ -1,5 +1,6 @@
 """A user's home with an unlocked vault, for the tests that drive the real program."""
 
+import gc
 import os
 import shutil
 import signal
@@ -44,6 +45,12 @@ OTHERS = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file 
 
 # A coding agent may run the tests. So the users in them do not look at ancestor processes.
 UNDER_AGENT = agents.detect({}, agents.ancestors()) is not None
+
+
+def pytest_collection_finish() -> None:
+    """Keeps the garbage collector away from the tests themselves, which stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 class User:

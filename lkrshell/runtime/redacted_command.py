@@ -42,6 +42,8 @@ def run(
         os.set_blocking(fd, False)
     before = signal.set_wakeup_fd(signaled, warn_on_full_buffer=False)
     caught = _catch()
+    for output in outputs:
+        output.resize()  # before the handlers, a new size came without a signal to us
     try:
         pid = _start(words, environment, outputs, caught)
     except LkrError:
