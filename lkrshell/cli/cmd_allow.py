@@ -8,7 +8,7 @@ from lkrshell.core import names
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.text import show
-from lkrshell.project import approve, lookup, manifest, manifest_reader, references, worktrees
+from lkrshell.project import approve, granted, lookup, manifest, manifest_reader, worktrees
 from lkrshell.runtime import broker_client, session
 from lkrshell.state import index, paths
 from lkrshell.state.paths import tilde
@@ -42,7 +42,7 @@ def command(folder: str | None, yes: bool, variables: tuple[str, ...], everywher
     parsed = manifest_reader.read_manifest(place, _checked(variables))
     if unnamed := [name for name in variables if name not in {binding.variable for binding in parsed.bindings}]:
         raise LkrError(f"this manifest does not name {unnamed[0]}", "nothing was changed", USAGE)
-    others = references.projects_with_text(place.text, place.local) if before is None else []
+    others = granted.projects_with_text(place.text, place.local) if before is None else []
     if others := [each for each in others if each != place.real]:
         declare.echo(_elsewhere(others), err=True)
     declare.echo(f"{show(place.real)} would get:", err=True)

@@ -13,7 +13,7 @@ from lkrshell.core.binding import shown as key_shown
 from lkrshell.core.errors import USAGE, LkrError
 from lkrshell.core.events import EVENTS, OF_PROJECTS
 from lkrshell.core.text import show
-from lkrshell.project import lookup, references
+from lkrshell.project import granted, lookup
 from lkrshell.state import index, paths
 from lkrshell.state.paths import tilde
 
@@ -184,7 +184,7 @@ def _keys(key: str | None, unused: int | None, older: int | None, as_json: bool)
 def _gone(below: str, as_json: bool) -> None:
     """Projects whose folder or manifest no longer exists."""
     last: dict[str, str] = {}
-    allowed = references.by_project()
+    allowed = granted.by_project()
     had_manifest = set(allowed)
     for row in map(audit_log.row, audit_log.lines(False)):
         if row["event"] in OF_PROJECTS and row["project"]:

@@ -6,7 +6,7 @@ from lkrshell.cli import common, declare, layout, output
 from lkrshell.core import clock, names
 from lkrshell.core.entry import Entry
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.project import references
+from lkrshell.project import granted
 from lkrshell.state import index
 from lkrshell.vendors import providers
 
@@ -44,7 +44,7 @@ def command(provider: str | None, show_all: bool, source: str | None, as_json: b
         raise LkrError(
             f"no keys of {names.redacted(provider)} are stored", common.did_you_mean(provider, there, otherwise)
         )
-    projects = references.by_key() if named else {}
+    projects = granted.by_key() if named else {}
     entries = [entry for name in named if (entry := index.read(store, name)) and (show_all or entry.kind != "admin")]
     rows = [_row(store, entry, projects.get(entry.name, [])) for entry in entries]
     if as_json:

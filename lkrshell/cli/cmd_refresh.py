@@ -3,7 +3,7 @@
 from lkrshell.cli import common, declare
 from lkrshell.core import names
 from lkrshell.core.errors import USAGE, LkrError
-from lkrshell.project import lookup, references
+from lkrshell.project import granted, lookup
 from lkrshell.runtime import session, source_fetch
 from lkrshell.sources import base, refresh, settings
 
@@ -38,7 +38,7 @@ def _granted() -> list[str]:
     projects."""
     folder = lookup.find(lookup.current_folder())
     if folder is None:
-        return sorted(references.by_key())
+        return sorted(granted.by_key())
     chain = session.grant_chain(folder, [])
     return list(dict.fromkeys(binding.key for grant in chain for binding in grant.bindings))
 

@@ -32,7 +32,6 @@ _COLORS = {
     "admin key": "red",
     "awaits your confirmation": "yellow",
 }
-_RETURN = "leave the project with cd / and, at the next prompt, come back with cd -"  # bash's hook runs at prompts only
 
 
 @declare.command("status", examples=("lkr status", "lkr status --json"))
@@ -43,20 +42,27 @@ def command(as_json: bool, as_line: bool) -> None:
     if as_line:  # here only with other options; without them, __main__ handles it
         status_line.main()
         return
-    report, blocked = _report()
+    found = _found()
     if as_json:
-        del report["require_all"]  # this is for the table only
-        declare.echo_json(report)
-        return
-    _tell(report, blocked)
+        declare.echo_json(found.report)
+    else:
+        _tell(found)
 
 
-def _report() -> "tuple[dict[str, Any], dict[str, obstacles.Obstacle]]":
-    """What --json prints and `require_all`, and what keeps keys from the project, by variable."""
-    blocked: dict[str, obstacles.Obstacle] = {}
+class _Found:
+    """What --json prints, and what only the table needs besides."""
+
+    def __init__(self, report: "dict[str, Any]") -> None:
+        self.report = report
+        self.blocked: dict[str, obstacles.Obstacle] = {}  # what keeps a key from the project, by variable
+        self.require_all = False  # of the manifest
+
+
+def _found() -> _Found:
     folder = lookup.find(lookup.current_folder())
     report: dict[str, Any] = {"manifest": None, "grant": None, "worktree_of": None, "wants": []}
-    report["problem"], report["require_all"] = None, False
+    report["problem"] = None
+    found = _Found(report)
     chosen = os.environ.get("LKR_PROFILE") or None
     report |= {"profile": chosen, "profile_by": "LKR_PROFILE" if chosen else None, "profiles": []}
     if folder is not None:
@@ -68,9 +74,9 @@ def _report() -> "tuple[dict[str, Any], dict[str, obstacles.Obstacle]]":
             chain = session.grant_chain(folder, [])
             report |= {"grant": chain[0].allowed, "worktree_of": chain[0].of or None}
             report |= _profile(chain)
-            report["require_all"] = resolver.requires_all(chain)
+            found.require_all = resolver.requires_all(chain)
             wants = resolver.resolve(chain, os.environ.get("LKR_PROFILE", ""))
-            blocked = obstacles.find(store, wants, chain[0].real)
+            found.blocked = obstacles.find(store, wants, chain[0].real)
             report["wants"] = [
                 {
                     "variable": want.variable,
@@ -90,7 +96,7 @@ def _report() -> "tuple[dict[str, Any], dict[str, obstacles.Obstacle]]":
     here = by_direnv | loaded
     report["broker"] = [name for name in here if broker_client.comes_from_broker(name, os.environ.get(name, ""))]
     report["changed"] = _changed({name: key for name, key in here.items() if name not in report["broker"]})
-    return report, blocked
+    return found
 
 
 def _stored(store: "Store", key: str) -> "dict[str, Any]":
@@ -132,7 +138,8 @@ def _changed(loaded: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def _tell(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") -> None:
+def _tell(found: _Found) -> None:
+    report = found.report
     manifest = report["manifest"]
     if manifest is None:
         why = "no .lkr.toml here or above" if _is_there() else "this folder no longer exists"
@@ -155,36 +162,35 @@ def _tell(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") ->
         lines.append(("Problem", report["problem"]))
     for name, text in lines:
         declare.echo(f"{name:<9}{show(text)}")
-    rows = [_row(want, report, blocked.get(want["variable"])) for want in report["wants"]]
+    rows = [_row(want, found) for want in report["wants"]]
     wanted = {want["variable"] for want in report["wants"]}
     more = {variable: key for variable, key in report["loaded"].items() if variable not in wanted}
-    rows += [(variable, key, _state(variable, report)) for variable, key in more.items()]
+    rows += [(variable, key, _state(variable, found)) for variable, key in more.items()]
     if rows:
         colors = [("", "", _COLORS.get(row[2].partition(",")[0].partition(" since")[0], "")) for row in rows]
         cells = [tuple(map(show, row)) for row in rows]
         declare.echo("\n" + output.table(("VARIABLE", "KEY", "STATE"), cells, colors), nl=False)
     elif manifest is None:
         declare.echo("Loaded   nothing")
-    if hint := _next(report, blocked):
+    if hint := _next(found):
         declare.echo(f"\nNext: {hint}")
 
 
-def _row(
-    want: "dict[str, Any]", report: "dict[str, Any]", obstacle: "obstacles.Obstacle | None"
-) -> tuple[str, str, str]:
+def _row(want: "dict[str, Any]", found: _Found) -> tuple[str, str, str]:
     scope, variable = want["scope"], want["variable"]
+    obstacle = found.blocked.get(variable)
     if want["copy"] and not want["stored"]:
         state = "no recent copy"
     elif not want["stored"]:
         state = "not stored, optional" if want["optional"] else "not stored"
-    elif obstacle and _state(variable, report).startswith("not loaded"):
+    elif obstacle and _state(variable, found).startswith("not loaded"):
         state = obstacle.state
     elif isinstance(scope, dict):
         state = f"only for {' '.join(scope['commands'])}"
     elif scope == "exec":
         state = "only for lkr exec"
     else:
-        state = _state(variable, report)
+        state = _state(variable, found)
     if want["copy"] and want["stored"]:
         state += _age(want["copy"])
     return variable, want["key"], state
@@ -200,7 +206,8 @@ def _age(copy: "dict[str, Any]") -> str:
     return text
 
 
-def _state(variable: str, report: "dict[str, Any]") -> str:
+def _state(variable: str, found: _Found) -> str:
+    report = found.report
     if how := report["changed"].get(variable):
         return f"{how} since it was loaded"
     virtual = ", by the broker" if variable in report["broker"] else ""
@@ -208,7 +215,7 @@ def _state(variable: str, report: "dict[str, Any]") -> str:
         return f"loaded{virtual}"
     if variable in report["direnv"]:
         return f"loaded by direnv{virtual}"
-    return "not loaded, needs all keys" if _needs_all(report) else "not loaded"
+    return "not loaded, needs all keys" if _needs_all(found) else "not loaded"
 
 
 def _is_there() -> bool:
@@ -220,13 +227,14 @@ def _is_lacking(want: "dict[str, Any]") -> bool:
     return not want["stored"] and not want["optional"]
 
 
-def _needs_all(report: "dict[str, Any]") -> bool:
+def _needs_all(found: _Found) -> bool:
     """True if the hook loads nothing because one of its keys is missing, and the manifest requires all."""
-    return report["require_all"] and any(_is_lacking(want) and want["scope"] == "shell" for want in report["wants"])
+    return found.require_all and any(_is_lacking(want) and want["scope"] == "shell" for want in found.report["wants"])
 
 
-def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") -> str:
+def _next(found: _Found) -> str:
     """The next step for the person; empty if there is none."""
+    report, blocked = found.report, found.blocked
     if report["problem"]:
         return ""  # the message names the fix
     if report["manifest"] is None:
@@ -238,14 +246,14 @@ def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") ->
         return "lkr add openai:prod adds this key to the project"
     if report["locked"] and common.store().is_created():
         return "lkr unlock"
-    states = [(want, _row(want, report, blocked.get(want["variable"]))[2]) for want in report["wants"]]
+    states = [(want, _row(want, found)[2]) for want in report["wants"]]
     waiting = [want for want, state in states if state.startswith("not loaded")]
     if lacking := [want["key"] for want in report["wants"] if _is_lacking(want)]:
-        more = bool(waiting) and not (_needs_all(report) or report["loaded"] or common.agent())
+        more = bool(waiting) and not (_needs_all(found) or report["loaded"] or common.agent())
         later = ". If the stored keys do not load at the next prompt: lkr install" if more else ""
         return session.remedy(lacking[0]) + later
     if report["changed"]:
-        return f"to load the keys again, {_RETURN}"
+        return f"to load the keys again, {obstacles.RETURN}"
     if first := next(iter(blocked.values()), None):
         others = ", and keeps the other keys out of lkr exec" if first.blocks and len(report["wants"]) > 1 else ""
         return f"{first.fix}  ({first.reason}{others})"
@@ -254,7 +262,7 @@ def _next(report: "dict[str, Any]", blocked: "dict[str, obstacles.Obstacle]") ->
     limited = [want["key"] for want in waiting if (entry := index.read(report["store"], want["key"])) and entry.ttl]
     if limited:
         what = f"{limited[0]} has a time limit, and may have left this shell"
-        return f"{_RETURN}  ({what}). If nothing loads: lkr install"
+        return f"{obstacles.RETURN}  ({what}). If nothing loads: lkr install"
     if waiting:
         return "press Enter: the hook loads keys at the next prompt. If nothing loads: lkr install"
     return ""

@@ -6,7 +6,7 @@ from lkrshell.core.binding import shown
 from lkrshell.core.errors import REFUSED, USAGE, LkrError
 from lkrshell.core.secret import Secret
 from lkrshell.core.text import show
-from lkrshell.project import approve, lookup, manifest, references
+from lkrshell.project import approve, granted, lookup, manifest
 from lkrshell.runtime import keys
 from lkrshell.vendors import providers
 
@@ -71,7 +71,7 @@ def set_key(store: "Store", name: str, from_stdin: bool = False, kind: str = "",
 
 def tell_projects(name: str) -> None:
     """Names the allowed projects whose manifests name this key, since they will no longer get it."""
-    if folders := references.by_key().get(name):
+    if folders := granted.by_key().get(name):
         declare.echo(f"lkr: {shown(name)} is in the manifest of {common.some_folders(folders, 5)}", err=True)
 
 

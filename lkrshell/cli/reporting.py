@@ -10,7 +10,7 @@ from lkrshell.cli import audit_log, common
 from lkrshell.core import clock, names
 from lkrshell.core.binding import shown
 from lkrshell.core.errors import LkrError
-from lkrshell.project import references
+from lkrshell.project import granted
 from lkrshell.scan import files, findings, places, stored, text
 from lkrshell.scan.marks import Ignored
 from lkrshell.state import index
@@ -67,7 +67,7 @@ class Report:
 def keys(store: str, limits: Limits) -> list[Key]:
     """Returns every key with its dates, its policy and its problems; worst first. Keys of a team and sealed keys are
     those that this machine has or had a copy of."""
-    projects, now, found = references.by_key(), time.time(), []
+    projects, now, found = granted.by_key(), time.time(), []
     for name in [*index.names(store), *index.copies(store)]:
         entry = index.read(store, name)
         if entry is None:

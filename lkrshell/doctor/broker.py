@@ -18,7 +18,7 @@ from lkrshell.core.text import quoted, show
 from lkrshell.doctor import Finding, fact, shown, warning, wrong
 from lkrshell.doctor.store import in_force
 from lkrshell.project import grants, lookup
-from lkrshell.runtime import broker_client, broker_start
+from lkrshell.runtime import broker_client, broker_start, obstacles
 from lkrshell.state import config, files, index, paths
 from lkrshell.vendors import routes, tls
 
@@ -26,7 +26,6 @@ _LITTLE = 16 << 20  # free bytes on a disk; about the size of a busy month's led
 _DAY = 86400.0  # seconds
 _START = "lkr broker start"
 _RESTART = "lkr broker stop"  # it starts again by itself when needed
-_RETURN = "cd /, and at the next prompt cd -"  # bash's hook runs at prompts only
 
 
 def broker(fix: bool) -> Iterator[Finding]:
@@ -116,13 +115,13 @@ def _of_this_shell(virtual: dict[str, str], port: str) -> Iterator[Finding]:
     for variable, value in virtual.items():
         if not _is_known(value, int(port)):
             text = f"{variable} has a virtual key that has ended: its process ended, or lkr lock ended it"
-            yield wrong(text, _RETURN)
+            yield wrong(text, obstacles.RETURN)
     for variable, value in os.environ.items():
         parts = urllib.parse.urlsplit(value) if value.startswith("http://127.0.0.1:") else None
         named = variable.endswith(("_BASE_URL", "_API_BASE", "_API_URL", "_ENDPOINT"))
         if virtual and parts and named and parts.netloc != f"127.0.0.1:{port}":
             text = f"{variable} leads to {show(parts.netloc)}, and the broker listens on 127.0.0.1:{port}"
-            yield wrong(text, _RETURN)
+            yield wrong(text, obstacles.RETURN)
 
 
 def _is_known(value: str, port: int) -> bool:

@@ -22,7 +22,7 @@ from lkrshell.core.text import quoted
 from lkrshell.core.time_limit import TimeLimit
 from lkrshell.doctor import Finding, blank_command, edit_command, shown, store, warning, wrong
 from lkrshell.doctor.shells import files_read, text_of
-from lkrshell.project import lookup, references
+from lkrshell.project import granted, lookup
 from lkrshell.runtime import session
 from lkrshell.shells import base, direnv_state, fish, rcfiles, session_state
 from lkrshell.shells.current_shell import current_shell
@@ -61,7 +61,7 @@ class Assignment:
 def variables(fix: bool) -> Iterator[Finding]:
     """Key variables that a file sets in every shell, or that something has set in this one."""
     known = {variable for each in providers.known().values() for variable in (each.variable, *each.aliases)}
-    known |= {variable for variable in references.variables() if names.is_variable(variable)}
+    known |= {variable for variable in granted.variables() if names.is_variable(variable)}
     found = [each for path in _files() for each in assignments(path, known)]
     for each in found:
         where = f"{shown(each.path)}, line {each.line}"

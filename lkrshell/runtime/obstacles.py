@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lkrshell.stores.base import Store
 
+# How keys are loaded again in a shell that has old ones. Bash's hook runs at prompts only, so one line does not do it.
+RETURN = "leave the project with cd / and, at the next prompt, come back with cd -"
+
 
 class Obstacle:
     """`state` is short, for a table; `reason` is a sentence without a full stop; `fix` is the command that changes it.
