@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# tests that run at once; they mostly wait for shells
-JOBS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+# Tests that run at once: they mostly wait for shells, and so one more finds a core free.
+JOBS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 # What the tests drive, as command (or file):Debian package. Name no folder: other packages may make it, too.
 TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git less:less strace:strace setpriv:util-linux \
 	shellcheck:shellcheck chromium:chromium curl:curl cc:gcc /usr/include/stdio.h:libc6-dev systemd-analyze:systemd \
