@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests that run at once: they mostly wait for shells, and so one more finds a core free.
+# Tests that run at once. They often wait for shells, so there are more of them than cores.
 JOBS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 # What the tests drive, as command (or file):Debian package. Name no folder: other packages may make it, too.
 TOOLS := zsh:zsh fish:fish node:nodejs direnv:direnv tmux:tmux git:git less:less strace:strace setpriv:util-linux \

@@ -48,7 +48,7 @@ UNDER_AGENT = agents.detect({}, agents.ancestors()) is not None
 
 
 def pytest_collection_finish() -> None:
-    """Keeps the garbage collector away from the tests themselves, which stay until the end."""
+    """Tells the garbage collector to leave out what exists now, since the tests themselves stay until the end."""
     gc.collect()
     gc.freeze()
 

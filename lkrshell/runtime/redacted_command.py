@@ -43,7 +43,7 @@ def run(
     before = signal.set_wakeup_fd(signaled, warn_on_full_buffer=False)
     caught = _catch()
     for output in outputs:
-        output.resize()  # before the handlers, a new size came without a signal to us
+        output.resize()  # the size may have changed while nothing told us
     try:
         pid = _start(words, environment, outputs, caught)
     except LkrError:
