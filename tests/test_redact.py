@@ -254,7 +254,7 @@ def test_a_new_size_reaches_the_command(bash: "pexpect.spawn[str]") -> None:
 
 
 def test_ctrl_c_ends_the_command_and_the_shell_goes_on(bash: "pexpect.spawn[str]") -> None:
-    bash.sendline("lkr exec --redact -- sh -c 'echo ready; sleep 60'")
+    bash.sendline("lkr exec --redact -- sh -c 'echo ready; exec sleep 60'")
     bash.expect("ready")
     bash.sendintr()
     bash.expect("<130>> ")
