@@ -67,9 +67,11 @@ $(VENV)/.npm: tests/agent_programs.py $(VENV)/.dev
 	$(BIN)/python tests/agent_programs.py qwen openai
 	@touch $@
 
+test oldest unit: export PYTHONDONTWRITEBYTECODE = # or each process that runs tests compiles all of them
+
 # Runs every test. Installs the shells and tools that they need.
 test: tools $(VENV)/.dev $(VENV)/.npm
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
 
 # Runs the tests with the oldest dependencies that pyproject.toml allows. For some: `make oldest TESTS=tests/test_keys.py`.
 oldest: OLDEST := build/oldest

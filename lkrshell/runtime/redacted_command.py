@@ -43,7 +43,7 @@ def run(
     before = signal.set_wakeup_fd(signaled, warn_on_full_buffer=False)
     caught = _catch()
     for output in outputs:
-        output.resize()  # the size may have changed while nothing told us
+        output.resize()  # only now, since from here on a signal tells us of a new size
     try:
         pid = _start(words, environment, outputs, caught)
     except LkrError:
@@ -88,7 +88,6 @@ class _Output:
         settings[3] |= _EXTPROC
         termios.tcsetattr(self.inner, termios.TCSANOW, settings)
         fcntl.ioctl(self.source, termios.TIOCPKT, b"\x01\0\0\0")
-        self.resize()
 
     def resize(self) -> None:
         if self.terminal:
