@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ import forked
 import pexpect
 import pytest
 import vaults
-from shells import START, Shell, account, environment
+from shells import START, Shell, account, environment, wait_for_question
 
 from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory
@@ -88,17 +87,10 @@ class User:
         (folder / "config.toml").write_text(("agent_ancestors = false\n" if UNDER_AGENT else "") + text)
 
     def lkr(self, *words: str, stdin: bytes = b"", cwd: Path | None = None, code: int = 0) -> str:
-        """Runs `lkr`, and returns its whole output. Fails when the exit code is not `code`. `forked` explains how it is
-        started."""
-        if self.program == forked.PROGRAM:
-            done = forked.lkr(words, self.env, cwd or self.home, stdin)
-        else:
-            done = subprocess.run(
-                [self.program, *words], input=stdin, env=self.env, cwd=cwd or self.home, capture_output=True,
-                timeout=250, start_new_session=True,
-            )  # fmt: skip
-        out = done.stdout.decode("utf-8", "surrogateescape")
-        for line in done.stderr.decode("utf-8", "surrogateescape").splitlines(keepends=True):
+        """Runs `lkr`, and returns its whole output. Fails when the exit code is not `code`."""
+        done = self.run(*words, stdin=stdin, cwd=cwd)
+        out = done.stdout
+        for line in done.stderr.splitlines(keepends=True):
             out += "" if line.startswith("lkr: no terminal here") else line
         assert done.returncode == code, (words, done.returncode, out)
         assert "Traceback" not in out
@@ -129,16 +121,32 @@ class User:
         self.git("init", "-q", "-b", "main", cwd=folder)
         return folder
 
+    def run(
+        self, *words: str, stdin: bytes = b"", cwd: Path | None = None, **more: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs `lkr` without a terminal, and with more variables. `forked` explains how it is started."""
+        env = self.env | more
+        if self.program == forked.PROGRAM:
+            done = forked.lkr(words, env, cwd or self.home, stdin)
+        else:
+            done = subprocess.run(
+                [self.program, *words], input=stdin, env=env, cwd=cwd or self.home, capture_output=True,
+                timeout=250, start_new_session=True,
+            )  # fmt: skip
+        out, err = (each.decode("utf-8", "surrogateescape") for each in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess([self.program, *words], done.returncode, out, err)
+
     def lkr_code(self, *words: str, cwd: Path | None = None) -> int:
         """Runs `lkr`, and returns its exit code."""
-        return forked.lkr(words, self.env, cwd or self.home).returncode
+        return self.run(*words, cwd=cwd).returncode
 
     def on_terminal(
         self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None, columns: int = 200,
         timeout: int = 60,
     ) -> "pexpect.spawn[str]":  # fmt: skip
         """Starts `lkr` on its own terminal. `env` are more variables."""
-        seals = self.program == forked.PROGRAM and any(word in vaults.SEALING for word in words[:1])
+        may_seal = any(word in vaults.SEALING for word in words[:1]) or not (self.home / _VAULT).exists()
+        seals = self.program == forked.PROGRAM and may_seal
         program, *first = vaults.SEALING_CHEAPLY if seals else [self.program]
         return pexpect.spawn(
             program, [*first, *words], env={**self.env, "TERM": "dumb", **(env or {})}, cwd=str(cwd or self.home),
@@ -150,7 +158,7 @@ class User:
         child = self.on_terminal(*words, cwd=cwd, columns=300, timeout=30)
         child.expect(r"\[y/N\]:? ")
         screen = str(child.before) + str(child.after)
-        time.sleep(0.3)  # what is typed before the question is discarded
+        wait_for_question(child)
         child.sendline(answer)
         child.expect(pexpect.EOF)
         child.close()
@@ -249,7 +257,7 @@ def user(template: Template, tmp_path: Path) -> Iterator[User]:
         if (home / ".local/state/lkr/broker-port").exists():  # even when the test changed the environment
             kept = {name: user.env[name] for name in ("XDG_RUNTIME_DIR",) if name in user.env}
             env = {**environment(home, BIN), **kept}
-            subprocess.run([user.program, "broker", "stop"], env=env, capture_output=True)
+            forked.lkr(("broker", "stop"), env, home)
 
 
 @pytest.fixture(scope="module")

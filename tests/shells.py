@@ -45,13 +45,21 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def is_idle(pid: int) -> bool:
-    """True for a shell that waits for a line: it sleeps, and has no child, for some time."""
+    """True for a program that waits for a line: it sleeps, and has no child, for some time."""
     for _ in range(3):
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         if state != "S" or Path(f"/proc/{pid}/task/{pid}/children").read_text():
             return False
         time.sleep(0.02)
     return True
+
+
+def wait_for_question(child: "pexpect.spawn[str]") -> None:
+    """Waits until the program reads the answer to its question. What is typed before the question is discarded."""
+    if sys.platform == "darwin":
+        time.sleep(0.3)
+    else:
+        wait_until(lambda: is_idle(child.pid))
 
 
 def cpu_seconds(pid: int) -> float:

@@ -283,8 +283,7 @@ def test_an_agent_that_lkr_does_not_know_is_marked_as_one(user: User, tmp_path: 
 def test_a_name_of_ones_own_choice_gains_nothing(user: User) -> None:
     folder = user.project("p")
     user.config('[agents]\nclaude = ["openai:prod"]\n')
-    env = {**user.env, "AI_AGENT": "claude"}
-    done = subprocess.run([f"{BIN}/lkr", "export", "bash"], env=env, cwd=folder, capture_output=True, text=True)
+    done = user.run("export", "bash", cwd=folder, AI_AGENT="claude")
     assert (done.returncode, VALUE in done.stdout) == (2, False)
     assert json.dumps("claude") not in done.stderr
 

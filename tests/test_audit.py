@@ -190,10 +190,7 @@ def test_an_import_that_cannot_go_through_stores_nothing(user: User) -> None:
     (user.home / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\nMISTRAL_API_KEY=12345678901234567890\n")
     blocked = user.home / ".local/share/lkr/vault/keys/mistral"
     blocked.write_text("in the way")
-    done = subprocess.run(
-        [user.program, "import", ".env", "--yes"], env=user.env, cwd=user.home, capture_output=True, text=True
-    )
-    assert done.returncode == 1, done
+    user.lkr("import", ".env", "--yes", code=1)
     assert rows(user)[-1]["event"] == "set"
     assert "groq:main" not in user.lkr("list")
 
@@ -207,11 +204,9 @@ def test_the_log_is_filtered_by_key_event_agent_project_and_days(user: User) -> 
     assert {row["event"] for row in rows(user, "--event", "allow")} == {"allow"}
     assert {row["project"] for row in rows(user, "--project", str(user.home / "link"))} == {str(one)}
     assert len(rows(user, "--project", str(other), "--event", "exec", "--key", "anthropic:main", "--days", "1")) == 1
-    relative = subprocess.run(
-        [user.program, "audit", "--project", "."], env=user.env, cwd=one, capture_output=True, text=True, check=True
-    )
-    assert relative.stdout.count("\n") == 2
-    assert "~/work/one" in relative.stdout
+    relative = user.lkr("audit", "--project", ".", cwd=one)
+    assert relative.count("\n") == 2
+    assert "~/work/one" in relative
     assert "no matching lines" in user.lkr("audit", "--agent", "codex")
     log = log_of(user)
     log.write_text(log.read_text().replace(time.strftime("%Y-"), "2001-"))
@@ -253,8 +248,8 @@ def test_a_line_fits_a_terminal_and_says_who(user: User) -> None:
 
 def test_without_a_log_that_is_reported(user: User) -> None:
     log_of(user).unlink()
-    done = subprocess.run([user.program, "audit"], env=user.env, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "lkr: the audit log has no matching lines\n")
+    done = user.run("audit")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "lkr: the audit log has no matching lines\n")
     assert whole(user) == 0
     assert rows(user) == []
 

@@ -108,9 +108,7 @@ def test_a_port_that_somebody_else_holds(brokered: User) -> None:
 )
 def test_settings_that_cannot_be_used(brokered: User, standin: Standin, ca: str, more: str, said: str) -> None:
     settings(brokered, standin, ca, more)
-    done = subprocess.run(
-        [f"{BIN}/lkr", "doctor", "--json"], env=brokered.env, cwd=brokered.home / "p", capture_output=True, text=True
-    )
+    done = brokered.run("doctor", "--json", cwd=brokered.home / "p")
     assert done.returncode == 1
     assert said in str([row["text"] for row in json.loads(done.stdout) if row["level"] == "wrong"])
 

@@ -1,13 +1,12 @@
 """Keys that ask before each project's first load of a session: the hook never does, `lkr confirm` and `lkr exec` do."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 
 import pexpect
 import pytest
-from conftest import BIN, OTHER, VALUE, User
+from conftest import OTHER, VALUE, User
 from shells import Shell, wait_until
 
 from lkrshell.runtime import confirm
@@ -30,7 +29,7 @@ def answer(user: User, command: str, question: str, reply: str, folder: str = "p
     child = user.on_terminal(*command.split(), cwd=user.home / folder, env={"TERM": "xterm"})
     child.expect(question)
     said = str(child.before) + str(child.after)
-    time.sleep(0.3)  # what is typed before the question is thrown away
+    time.sleep(0.3)  # what is typed before the question is discarded
     child.send(reply)
     child.expect(pexpect.EOF)
     said += str(child.before)
@@ -81,9 +80,7 @@ def test_without_a_terminal_exec_and_confirm_refuse(user: User) -> None:
     folder = user.project("p")
     user.lkr("policy", "openai:prod", "--confirm")
     for words in (["exec", "--", "env"], ["confirm"]):
-        done = subprocess.run(
-            [f"{BIN}/lkr", *words], env=user.env, cwd=folder, capture_output=True, text=True, start_new_session=True
-        )
+        done = user.run(*words, cwd=folder)
         assert done.returncode == 2
         assert VALUE not in done.stdout
         assert "no terminal to ask on" in done.stderr

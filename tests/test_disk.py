@@ -327,10 +327,8 @@ def test_something_else_in_place_of_one_of_our_files_hangs_nothing_and_is_not_fo
         else:
             path.mkdir(mode=0o700)
         for words in (["export", "bash"], ["list"], ["doctor"], ["set", "openai:prod", "--stdin"]):
-            done = subprocess.run(
-                [user.program, *words], input=b"new", env=user.env, cwd=folder, capture_output=True, timeout=60
-            )
-            assert b"Traceback" not in done.stderr and b"unexpected" not in done.stderr, (path, words, done.stderr)
+            done = user.run(*words, stdin=b"new", cwd=folder)
+            assert "Traceback" not in done.stderr and "unexpected" not in done.stderr, (path, words, done.stderr)
         assert target.read_text() == "theirs", path
         if path.is_dir() and not path.is_symlink():
             path.rmdir()

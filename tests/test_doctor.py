@@ -623,7 +623,7 @@ def test_another_program_of_our_name_that_comes_first_is_a_warning(well: User, t
     (tmp_path / "lkr").write_text("#!/bin/sh\necho another\n")
     (tmp_path / "lkr").chmod(0o755)
     path = f"{tmp_path}:{well.env['PATH']}"
-    done = subprocess.run([well.program, "doctor"], env={**well.env, "PATH": path}, capture_output=True, text=True)
+    done = well.run("doctor", PATH=path)
     assert done.returncode == 0
     command = done.stdout.partition("fix: ")[2].splitlines()[0]
     script = f"shopt -s expand_aliases\n{command}\nlkr --version"

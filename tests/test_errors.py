@@ -130,7 +130,7 @@ def test_folders_that_others_can_open_are_refused(user: User) -> None:
     ids=lambda words: " ".join(words).replace(SECRET, "VALUE"),
 )
 def test_a_value_typed_in_the_wrong_place_is_not_repeated(user: User, words: list[str]) -> None:
-    done = subprocess.run([f"{user.program}", *words], env=user.env, cwd=user.home, capture_output=True, text=True)
+    done = user.run(*words)
     assert done.returncode and done.stderr.startswith("lkr: ") and SECRET[8:] not in done.stdout + done.stderr
 
 

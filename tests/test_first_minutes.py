@@ -578,7 +578,7 @@ def test_add_asks_before_another_key_takes_a_variable(user: User) -> None:
     ],
 )
 def test_a_mistake_is_named_with_what_to_write_instead(user: User, words: list[str], says: str) -> None:
-    done = subprocess.run([f"{BIN}/lkr", *words], env=user.env, cwd=user.project("p"), capture_output=True, text=True)
+    done = user.run(*words, cwd=user.project("p"))
     assert done.returncode and says in done.stderr
 
 

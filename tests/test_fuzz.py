@@ -256,7 +256,10 @@ def test_a_damaged_vault_is_whole_or_one_clear_error(
         path.write_bytes(good)
 
 
-def test_files_that_are_not_ours_do_not_count_as_keys(open_vault: Vault, own_folders: Path) -> None:
+def test_files_that_are_not_ours_do_not_count_as_keys(
+    open_vault: Vault, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vaults.seal_cheaply(monkeypatch.setattr)
     for name in ("a:b.age", ".x.age", "UPPER.age", "a b.age", "plain"):
         (own_folders / "DATA/lkr/vault/keys/openai" / name).write_bytes(b"x")
     assert open_vault.names() == ["openai:prod"]

@@ -17,10 +17,7 @@ VAULT = ".local/share/lkr/vault/keys"
 
 
 def value(user: User, name: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [user.program, "exec", "-k", f"V_KEY={name}", "--", "sh", "-c", 'printf %s "$V_KEY"'],
-        env=user.env, cwd=user.home, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = user.run("exec", "-k", f"V_KEY={name}", "--", "sh", "-c", 'printf %s "$V_KEY"')
     assert done.returncode == code, done
     return done.stdout
 
@@ -77,9 +74,7 @@ def test_an_old_value_can_be_named_nowhere(user: User, name: str) -> None:
         ["gen", "t.example", "--force"], ["allow", "--yes"], ["add", name], ["add", f"{A}={name}"], ["policy", name],
         ["rename", name, "openai:mine"], ["rm", name, "--yes"], ["set", name, "--stdin"],
     ):  # fmt: skip
-        said = subprocess.run(
-            [user.program, *words], env=user.env, cwd=folder, capture_output=True, text=True, input="x"
-        )
+        said = user.run(*words, cwd=folder, stdin=b"x")
         assert said.returncode in (64, 78), said
         assert NEW not in said.stdout + said.stderr
     assert "old" not in user.lkr("list", "--all")
@@ -92,11 +87,9 @@ def test_rotating_gives_an_agent_no_value_that_policy_denies_it(user: User) -> N
     user.project("p")
     user.by_agent()
     for name in ("openai:prod", "openai:prod--old", "openai:prod~old"):
-        done = subprocess.run(
-            [user.program, "exec", "-k", name, "--", "env"], env=user.env, cwd=user.home / "p", capture_output=True
-        )
+        done = user.run("exec", "-k", name, "--", "env", cwd=user.home / "p")
         assert done.returncode in (2, 64)
-        assert VALUE.encode() not in done.stdout and NEW.encode() not in done.stdout
+        assert VALUE not in done.stdout and NEW not in done.stdout
 
 
 def test_a_removed_key_takes_its_old_value_along(user: User) -> None:

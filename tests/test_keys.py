@@ -408,8 +408,9 @@ def test_json_has_its_form_and_no_color(user: User, words: tuple[str, ...]) -> N
     (folder / ".env").write_text("GROQ_API_KEY=gsk_12345678901234\n")
     (folder / ".env.example").write_text(f"{A}=\n")
     user.lkr("install", "bash", "zsh", "fish", "--yes")  # or something is wrong, for doctor
-    command = [f"{BIN}/lkr", *words, "--json"]
-    out = subprocess.run(command, env=user.env, cwd=folder, capture_output=True, text=True, check=True).stdout
+    done = user.run(*words, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    out = done.stdout
     jsonschema.Draft202012Validator(SCHEMAS[words]).validate(json.loads(out))
     assert "\x1b" not in out
     assert VALUE not in out
@@ -523,11 +524,8 @@ def test_exec_is_quiet_when_my_settings_say_so(user: User) -> None:
     folder = user.project("p")
     user.config("quiet = true\n")
     for words in (["exec", "--", "true"], ["exec", "--all", "--", "true"]):
-        done = subprocess.run(
-            [user.program, *words], env=user.env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
-            start_new_session=True,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, b""), words
+        done = user.run(*words, cwd=folder)
+        assert (done.returncode, done.stderr) == (0, ""), words
 
 
 def test_a_rotated_key_is_in_live_shells_at_the_next_prompt(user: User, open_shell: Callable[..., Shell]) -> None:

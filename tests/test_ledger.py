@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import BIN, User
+from conftest import User
 
 from lkrshell.broker.ledger import Ledger
 
@@ -104,12 +104,9 @@ def test_follow_shows_each_request_as_it_ends(spender: User) -> None:
 
 def test_an_agent_sees_its_own_project_alone_and_asks_no_vendor(spender: User) -> None:
     spender.project("p")
-    env = {**spender.env, "CLAUDECODE": "1"}
 
     def usage(*words: str, folder: str = "p") -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [f"{BIN}/lkr", "usage", *words], env=env, cwd=spender.home / folder, text=True, capture_output=True
-        )
+        return spender.run("usage", *words, cwd=spender.home / folder, CLAUDECODE="1")
 
     done = usage("--since", "1d", "--json")
     assert {row["project"] for row in json.loads(done.stdout)} == {str(spender.home / "p")}

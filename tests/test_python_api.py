@@ -5,7 +5,6 @@ import pickle
 import re
 import subprocess
 import sys
-import time
 import typing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 from conftest import OTHER, PASSPHRASE, UNDER_AGENT, VALUE, User
+from shells import wait_for_question
 
 import lkrshell
 
@@ -238,9 +238,7 @@ def prepare(user: User, case: str) -> Path:
 def test_python_is_refused_what_the_command_line_is_refused_in_the_same_words(user: User, case: str) -> None:
     folder = prepare(user, case)
     call, words = REFUSALS[case]
-    said = subprocess.run(
-        [user.program, *words.split()], env=user.env, cwd=folder, capture_output=True, text=True, start_new_session=True
-    )
+    said = user.run(*words.split(), cwd=folder)
     assert said.returncode not in (0, 126, 127), said
     code = f"""
 import lkrshell
@@ -421,11 +419,11 @@ def test_on_a_terminal_the_person_is_asked_as_by_exec(user: User) -> None:
     user.lkr("lock")
     child = pexpect.spawn(sys.executable, ["app.py"], env=user.env, cwd=str(folder), encoding="utf-8", timeout=100)
     child.expect(r"have OPENAI_API_KEY \(openai:prod\)\? \[y/N\]")
-    time.sleep(0.3)  # what is typed before the question is thrown away
+    wait_for_question(child)
     child.sendline("y")
     for passphrase in ("wrong", PASSPHRASE.decode()):
         child.expect("Passphrase of the vault: ")
-        time.sleep(0.3)
+        wait_for_question(child)
         child.sendline(passphrase)
     child.expect(r"got Loaded\(folder=.*loaded={'OPENAI_API_KEY': 'openai:prod'}\)")
     child.expect(pexpect.EOF)

@@ -108,8 +108,8 @@ def everything(user: User) -> dict[str, object]:
 
 def run(user: User, words: str) -> "subprocess.CompletedProcess[str]":
     recipient = (user.home / ".local/share/lkr/vault/recipient").read_text().strip()
-    done = forked.lkr(words.format(recipient=recipient).split(), user.env, user.home / "p", b"sk-agents-own-12345678\n")
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    stdin = b"sk-agents-own-12345678\n"
+    return user.run(*words.format(recipient=recipient).split(), stdin=stdin, cwd=user.home / "p")
 
 
 @pytest.mark.parametrize("words", [each for each in every() if not may(each)] + list(MORE))

@@ -8,13 +8,13 @@ import random
 import string
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import forked
 import pexpect
 import pytest
 from conftest import OTHER, VALUE, User
+from shells import wait_for_question
 
 ALPHABET = string.ascii_letters + string.digits
 
@@ -236,7 +236,7 @@ def test_fix_takes_keys_in_and_out_of_where_they_lay(user: User, folder: Path) -
     screen = ""
     while child.expect([r"\[y/N\]:? ", pexpect.EOF]) == 0:
         screen += str(child.before)
-        time.sleep(0.3)
+        wait_for_question(child)
         child.sendline("y")
     screen += str(child.before)
     assert not any(value in screen for value in (VALUE, groq, xai))

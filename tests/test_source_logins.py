@@ -20,7 +20,7 @@ from bao import Server, Team, free_port
 from conftest import User
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from shells import Shell, wait_until
+from shells import Shell, wait_for_question, wait_until
 
 from lkrshell.core.secret import Secret
 from lkrshell.sources.openbao import OpenBao
@@ -65,7 +65,7 @@ def test_on_a_terminal_the_password_is_asked_for_and_not_shown(user: User, team:
     child.expect("User[^\n]*: ")
     child.sendline("jane")
     child.expect("Password[^\n]*: ")
-    time.sleep(0.3)  # what is typed before the question is thrown away
+    wait_for_question(child)
     child.sendline("a password")
     child.expect("logged in to")
     assert "a password" not in str(child.before)

@@ -535,8 +535,8 @@ def test_no_escape_code_of_a_note_reaches_the_terminal(alice: User) -> None:
         assert changed != lines
         note.write_text("\n".join(changed) + "\n")
         for words in ("team", "list --source sealed", "team check", "unseal"):
-            done = subprocess.run([alice.program, *words.split()], env=alice.env, cwd=folder, capture_output=True)
-            assert b"\x1b" not in done.stdout + done.stderr, (field, words)
+            done = alice.run(*words.split(), cwd=folder)
+            assert "\x1b" not in done.stdout + done.stderr, (field, words)
         note.write_text("\n".join(lines) + "\n")
 
 

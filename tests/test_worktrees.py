@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,10 +38,9 @@ def worktree(user: User, top: Path, name: str = "tree") -> Path:
 
 def loads(user: User, folder: Path) -> bool:
     """Both ways in give the key; or both say that the folder is not allowed."""
-    environment = {**user.env, "PWD": str(folder)}
     found = []
     for words in (["export", "bash"], ["exec", "--", "env"]):
-        done = subprocess.run([user.program, *words], cwd=folder, env=environment, capture_output=True, text=True)
+        done = user.run(*words, cwd=folder, PWD=str(folder))
         assert (done.returncode, VALUE in done.stdout) in ((0, True), (78, False)), done
         assert VALUE in done.stdout or NOT_ALLOWED in done.stderr or "changed since" in done.stderr, done.stderr
         found.append(VALUE in done.stdout)

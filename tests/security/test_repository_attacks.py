@@ -26,7 +26,7 @@ def all_that_asks_git(user: User, folder: Path) -> None:
         ["init", "--yes"], ["status"], ["doctor"], ["import", ".env", "--yes", "--blank"],
         ["gen", ".env.example", "--force"], ["gen", "c.template", "--force", "-o", "sub/.env"], ["allow", "--yes"],
     ):  # fmt: skip
-        subprocess.run([user.program, *words], cwd=folder, env=user.env, capture_output=True, timeout=60)
+        user.run(*words, cwd=folder)
     assert (folder / ".lkr.toml").exists()
     assert VALUE not in (folder / ".env").read_text()
 
@@ -278,7 +278,7 @@ def test_nothing_is_written_through_a_link_out_of_the_project(user: User, name: 
     before = target.read_text() if there else None
     (folder / "profiles").write_text("")
     for words in (["init", "--yes"], ["import", ".env", "--yes"], ["add", "GROQ_API_KEY=groq:x"], ["use"]):
-        subprocess.run([user.program, *words], cwd=folder, env=user.env, capture_output=True)
+        user.run(*words, cwd=folder)
     assert (target.read_text() if target.exists() else None) == before
     assert (folder / name).is_symlink()
 
