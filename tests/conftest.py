@@ -17,6 +17,7 @@ import pytest
 import vaults
 from shells import START, Shell, account, environment, wait_for_question
 
+from lkrshell.core import own_python
 from lkrshell.runtime import agents, confirm
 from lkrshell.state import memory
 
@@ -178,10 +179,16 @@ class User:
         return folder
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _helper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all processes that run tests at the same time."""
     folder = tmp_path_factory.getbasetemp()
-    forked.remember_in(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _helper(shared_folder: Path) -> Iterator[None]:
+    forked.remember_in(shared_folder)
     yield
     forked.stop()
 
@@ -248,11 +255,21 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return Template(user.home)
 
 
+@pytest.fixture(scope="session")
+def prices() -> bytes:
+    """What a broker keeps of the vendors' prices. Reading them takes it a quarter of a second."""
+    return subprocess.run(own_python.command("lkrshell.broker.price_table"), env={}, stdout=-1, check=True).stdout
+
+
 @pytest.fixture
-def user(template: Template, tmp_path: Path) -> Iterator[User]:
-    """A user with openai:prod and anthropic:main in an unlocked vault."""
+def user(template: Template, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[User]:
+    """A user with openai:prod and anthropic:main in an unlocked vault; and for tests with a vendor, with its prices."""
     with template.copied(tmp_path / "home") as user:
         home = user.home
+        if "standin" in request.fixturenames:
+            file = home / ".local/state/lkr/prices.json"
+            file.touch(0o600)
+            file.write_bytes(request.getfixturevalue("prices"))
         yield user
         if (home / ".local/state/lkr/broker-port").exists():  # even when the test changed the environment
             kept = {name: user.env[name] for name in ("XDG_RUNTIME_DIR",) if name in user.env}

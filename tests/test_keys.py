@@ -100,6 +100,30 @@ def test_the_clipboard_is_cleared_after_a_while_even_when_the_terminal_is_gone(u
     wait_until(lambda: pasted(x11) == "")
 
 
+def test_a_value_that_reaches_the_clipboard_late_is_waited_for_and_cleared(user: User, x11: dict[str, str]) -> None:
+    """xclip ends before it owns the clipboard. This one makes that time long."""
+    slow, arrived = user.home / "bin/xclip", user.home / "arrived"
+    slow.parent.mkdir()
+    slow.write_text(f"""#!/bin/sh
+case "$*" in *-o*) exec /usr/bin/xclip "$@" ;; esac
+value=$(cat)
+(until [ -e {arrived} ]; do sleep 0.02; done; sleep 0.5; printf %s "$value" | /usr/bin/xclip "$@") >/dev/null 2>&1 &
+""")
+    slow.chmod(0o755)
+    path = {"PATH": f"{slow.parent}:{user.env['PATH']}"}
+    subprocess.run(["xclip", "-selection", "clipboard"], input=b"mine", env={**os.environ, **x11}, check=True)
+    wait_until(lambda: pasted(x11) == "mine")
+    code, screen = terminal(user, "get", "openai:prod", "--clear-after", "4", **x11, **path)
+    assert code == 1 and "nothing reached the clipboard" in screen
+    assert pasted(x11) == "mine"
+    arrived.touch()
+    wait_until(lambda: pasted(x11) == VALUE)
+    wait_until(lambda: pasted(x11) == "")
+    code, screen = terminal(user, "get", "openai:prod", "--clear-after", "1", **x11, **path)
+    assert code == 0 and "it is in the clipboard for 1 s" in screen
+    wait_until(lambda: pasted(x11) == "")
+
+
 def test_a_clipboard_with_something_else_in_it_is_left_alone(user: User, x11: dict[str, str]) -> None:
     terminal(user, "get", "openai:prod", "--clear-after", "2", **x11)
     subprocess.run(["xclip", "-selection", "clipboard"], input=b"mine", env={**os.environ, **x11}, check=True)

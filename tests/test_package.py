@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 import vaults
 from conftest import BIN, VALUE, User
@@ -56,11 +57,16 @@ def by_uv_with_the_oldest(wheel: Path, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of `make dist-check`, or else one made here; by way of an sdist, which so is whole."""
-    folder = Path(os.environ["LKR_DIST"]).absolute() if "LKR_DIST" in os.environ else tmp_path_factory.mktemp("dist")
-    if "LKR_DIST" not in os.environ:
-        run(sys.executable, "-m", "build", "--installer", "uv", "--outdir", folder, ROOT)
+def wheel(shared_folder: Path) -> Path:
+    """The wheel of `make dist-check`, or else one made here, once for all workers; by way of an sdist, which so is
+    whole."""
+    folder = shared_folder / "dist"
+    if "LKR_DIST" in os.environ:
+        folder = Path(os.environ["LKR_DIST"]).absolute()
+    else:
+        with filelock.FileLock(f"{folder}.lock"):
+            if not list(folder.glob("*.whl")):
+                run(sys.executable, "-m", "build", "--installer", "uv", "--outdir", folder, ROOT)
     (found,) = folder.glob("*.whl")
     return found
 

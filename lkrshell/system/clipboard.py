@@ -19,6 +19,7 @@ from lkrshell.core.errors import LkrError
 from lkrshell.core.text import show
 
 _WAIT = 5  # seconds for the tool: a display that has gone away never answers
+_LATE = 2  # seconds after the tool has ended
 
 
 def copy(value: str, seconds: int) -> str:
@@ -113,6 +114,19 @@ def _hash(salt: bytes, value: str) -> str:
     return hashlib.blake2b(value.encode("utf-8", "surrogateescape"), salt=salt).hexdigest()
 
 
+def _arrives(value: str) -> bool:
+    """Waits until `value` is in the clipboard: xclip ends before it owns the clipboard. False when it does not come in
+    time. Without a display, the tool fails, but pyperclip does not report that."""
+    import pyperclip
+
+    end = time.monotonic() + _LATE
+    while pyperclip.paste() != value:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def main(step: str, seconds: str, change: str = "") -> None:
     """`copy`: copies the value from standard input. `wait`: reads `SALT HASH`, and clears a value that still has that
     hash.
@@ -130,11 +144,9 @@ def main(step: str, seconds: str, change: str = "") -> None:
     if step == "copy":
         value = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
         pyperclip.copy(value)
-        copied = pyperclip.paste() == value  # without a display the tool fails, but pyperclip does not report that
-        sys.stdout.write("copied\n" if copied else "lost\n")
+        sys.stdout.write("copied\n" if _arrives(value) else "lost\n")
         sys.stdout.flush()
-        if not copied:
-            return
+        # also after "lost": on a busy machine, the value may arrive later, and has to leave again
         salt = os.urandom(16)
         reading, writing = os.pipe()
         os.write(writing, f"{salt.hex()} {_hash(salt, value)}\n".encode())
