@@ -1,5 +1,6 @@
 """A keychain that is locked, hangs, dies or talks nonsense: one line, in time, and no key lost."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -120,6 +121,37 @@ def served(answer: bytes, path: str) -> None:
             connection.sendall(answer)
 
     threading.Thread(target=serve, daemon=True).start()
+
+
+@pytest.mark.parametrize("label", ["", "lkr"])
+def test_no_session_is_opened_before_the_keychain_has_answered_a_call(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    """gnome-keyring can handle the first call of a connection before it knows the client. If that call opens a session,
+    the daemon crashes, and all that was unlocked is locked."""
+    path = str(tmp_path_factory.mktemp("bus") / "s")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={path}")
+
+    def ask() -> None:
+        with pytest.raises(LkrError):
+            secret_service.fetch("com.llm-key-ring", ["openai:prod"], label)
+
+    asker = threading.Thread(target=ask)
+    sent = b""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(1)
+        asker.start()
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(TimeoutError):
+            connection.recv(4096)
+            connection.sendall(b"OK 1234deadbeef\r\n")
+            connection.settimeout(0.5)
+            while True:
+                sent += connection.recv(4096)
+    asker.join()
+    assert b"Hello" in sent and b"Collections" in sent
+    assert b"OpenSession" not in sent
 
 
 HEADER = b"l\x02\x01\x01\x04\x00\x00\x00\x01\x00\x00\x00\x0f\x00\x00\x00"

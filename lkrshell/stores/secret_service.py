@@ -32,7 +32,11 @@ def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
     """
     try:
         with _Bus() as bus:
-            own = _unlocked_collection(bus, label) if label else ""
+            listed = bus.property(_SECRETS, "Service", "Collections")
+            bus.send()
+            # gnome-keyring may handle a connection's first call before it knows the client: OpenSession would crash it
+            collections = bus.answer(listed)[0]
+            own = _unlocked_collection(bus, collections, label) if label else ""
             session = bus.call("OpenSession", "sv", _padded(_text("plain") + b"\1s\0", 4) + _text(""))
             default = bus.call("ReadAlias", "s", _text("default"))
             searches = [bus.call("SearchItems", "a{ss}", _query(service, name)) for name in names]
@@ -62,11 +66,8 @@ def fetch(service: str, names: list[str], label: str = "") -> dict[str, bytes]:
         raise StoreUnreachable("lkr does not understand the keychain's answer", _HINT) from None
 
 
-def _unlocked_collection(bus: "_Bus", label: str) -> str:
-    """The path of the collection with this label, followed by a slash."""
-    listed = bus.property(_SECRETS, "Service", "Collections")
-    bus.send()
-    paths = bus.answer(listed)[0]
+def _unlocked_collection(bus: "_Bus", paths: list[str], label: str) -> str:
+    """Which of these collections has this label, as a path followed by a slash."""
     asked = [(bus.property(path, "Collection", "Label"), bus.property(path, "Collection", "Locked")) for path in paths]
     bus.send()
     answers = [(bus.answer(name)[0], bus.answer(locked)[0]) for name, locked in asked]
