@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import forked
 import pyrage
 import pytest
 from brokered_users import CALL, FOR_ALL, Brokered, Inside
@@ -338,7 +337,7 @@ def test_a_lock_in_another_session_ends_virtual_keys_too(inside: Inside, tmp_pat
     elsewhere.mkdir(mode=0o700)
     if not runs:
         os.kill(brokered.pid(), signal.SIGKILL)
-    assert forked.lkr(["lock"], {**brokered.user.env, "XDG_RUNTIME_DIR": str(elsewhere)}, tmp_path).returncode == 0
+    assert brokered.user.run("lock", cwd=tmp_path, XDG_RUNTIME_DIR=str(elsewhere)).returncode == 0
     brokered.user.lkr("unlock", "--stdin", stdin=b"a passphrase\n")
     brokered.pid()
     assert inside.request().startswith("401 key")

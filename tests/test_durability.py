@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import forked
 import pytest
 import vaults
 from conftest import BIN, OTHER, VALUE, User
@@ -113,14 +112,12 @@ def test_a_disk_that_fills_up_at_any_step_keeps_the_old_value_or_the_new_one(
         assert not stray, (stray, injected)
         if writer in ("passwd", "rekey"):
             for passphrase in [PASS, b"new"]:
-                if forked.lkr(["unlock", "--stdin"], mine.env, mine.home, passphrase).returncode == 0:
+                if mine.run("unlock", "--stdin", stdin=passphrase).returncode == 0:
                     break
             else:
                 pytest.fail(f"no passphrase opens the vault after {injected}")
         values = {
-            name: forked.lkr(
-                ["exec", "-k", f"V_KEY={name}", "--", "sh", "-c", 'printf %s "$V_KEY"'], mine.env, mine.home
-            ).stdout.decode()
+            name: mine.run("exec", "-k", f"V_KEY={name}", "--", "sh", "-c", 'printf %s "$V_KEY"').stdout
             for name in ("openai:prod", "groq:new")
         }
         assert values["openai:prod"] in (VALUE, NEW.decode(), ""), values

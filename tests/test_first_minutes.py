@@ -91,7 +91,7 @@ def test_what_is_shown_can_be_had_as_json(user: User) -> None:
     folder = user.project("p", 'OPENAI_API_KEY = "openai:prod"\n[profiles.staging.keys]\nHF_TOKEN = "huggingface:x"')
 
     def printed(*words: str) -> object:
-        return json.loads(forked.lkr(words, user.env, folder).stdout)
+        return json.loads(user.run(*words, cwd=folder).stdout)
 
     bindings = [
         {"variable": "OPENAI_API_KEY", "key": "openai:prod", "profile": None},

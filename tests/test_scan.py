@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import forked
 import pexpect
 import pytest
 from conftest import OTHER, VALUE, User
@@ -32,9 +31,9 @@ def folder(user: User) -> Path:
 
 def found(user: User, folder: Path, *words: str, stdin: bytes = b"") -> list[dict[str, object]]:
     """The findings of `lkr scan --json`. No output may hold a value."""
-    done = forked.lkr(["scan", "--json", *words], user.env, folder, stdin)
-    said = done.stdout.decode()
-    assert VALUE not in said and OTHER not in said and b"Traceback" not in done.stderr
+    done = user.run("scan", "--json", *words, stdin=stdin, cwd=folder)
+    said = done.stdout
+    assert VALUE not in said and OTHER not in said and "Traceback" not in done.stderr
     rows: list[dict[str, object]] = json.loads(said)["findings"]
     assert done.returncode == bool(rows)
     return rows

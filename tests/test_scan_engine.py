@@ -14,7 +14,6 @@ import sys
 from importlib.metadata import requires
 from pathlib import Path
 
-import forked
 import pytest
 from conftest import OTHER, VALUE, User
 from packaging.requirements import Requirement
@@ -41,9 +40,9 @@ def folder(user: User) -> Path:
 
 def found(user: User, folder: Path, *words: str, stdin: bytes = b"") -> list[tuple[object, object]]:
     """The rules and places of what `lkr scan --json` finds."""
-    done = forked.lkr(["scan", "--json", *words], user.env, folder, stdin)
-    assert b"Traceback" not in done.stderr, done.stderr
-    assert not re.search(rb"ghp_\w{6}", done.stdout + done.stderr)
+    done = user.run("scan", "--json", *words, stdin=stdin, cwd=folder)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert not re.search(r"ghp_\w{6}", done.stdout + done.stderr)
     told = json.loads(done.stdout)
     rows = told["findings"]
     assert done.returncode == bool(rows)
@@ -90,7 +89,7 @@ def test_marks_and_the_ignore_file_count_and_those_of_the_engine_do_not(user: Us
 
 def test_sarif_names_the_rule(user: User, folder: Path) -> None:
     (folder / "a").write_text(f"{token()}\n")
-    log = json.loads(forked.lkr(["scan", "--sarif"], user.env, folder).stdout)
+    log = json.loads(user.run("scan", "--sarif", cwd=folder).stdout)
     (run,) = log["runs"]
     assert [each["ruleId"] for each in run["results"]] == ["other-secret"] * ENGINE
     (told,) = run["results"] or run["invocations"][0]["toolExecutionNotifications"]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import forked
 import pytest
 from conftest import OTHER, VALUE, User
 
@@ -34,9 +33,9 @@ def folder(user: User) -> Path:
 
 
 def found(user: User, folder: Path, *words: str, stdin: bytes = b"") -> list[dict[str, object]]:
-    done = forked.lkr(["scan", "--json", *words], user.env, folder, stdin)
-    said = done.stdout.decode()
-    assert VALUE not in said and OTHER not in said and b"Traceback" not in done.stderr, done.stderr
+    done = user.run("scan", "--json", *words, stdin=stdin, cwd=folder)
+    said = done.stdout
+    assert VALUE not in said and OTHER not in said and "Traceback" not in done.stderr, done.stderr
     rows: list[dict[str, object]] = json.loads(said)["findings"]
     assert done.returncode == bool(rows)
     return rows
@@ -165,7 +164,7 @@ def test_no_program_of_a_repository_runs(user: User, folder: Path) -> None:
     (folder / "c").write_text(OTHER)
     (user.home / "pwned").unlink(missing_ok=True)
     for words in ([], ["--history"], ["--staged"], ["--since", "HEAD~1"]):
-        forked.lkr(["scan", *words], user.env, folder)
+        user.run("scan", *words, cwd=folder)
     assert not (user.home / "pwned").exists()
 
 
@@ -332,10 +331,10 @@ def test_a_key_in_a_name_is_found_and_not_shown(user: User, folder: Path) -> Non
     commit(user, folder)
     user.git("branch", f"fix-{VALUE}", cwd=folder)
     for words in ([], ["--history"], ["--since", "HEAD~1"]):
-        done = forked.lkr(["scan", *words], user.env, folder)
-        said = done.stdout.decode() + done.stderr.decode()
+        done = user.run("scan", *words, cwd=folder)
+        said = done.stdout + done.stderr
         assert done.returncode == 1 and VALUE not in said and shape not in said and "[lkr].txt:1  openai:prod" in said
-    said = forked.lkr(["scan", "--history"], user.env, folder).stdout.decode()
+    said = user.run("scan", "--history", cwd=folder).stdout
     assert "the name of a branch or tag" in said and "the name of a file" in said
     rows = found(user, folder)
     assert ("[lkr].txt", "file name") in {(row["path"], row["encoding"]) for row in rows}
